@@ -1,0 +1,237 @@
+"""Where results live, and how one stage hands them to the next: through files and manifests.
+
+``open_course`` turns the four notebook parameters into a ``Course``. ``course.begin("data")`` checks
+the manifests of the earlier stages and empties the stage's folder; ``stage.finish(results)``
+writes ``artifacts/<profile>/<stage>/manifest.json``.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from course_utils.errors import ArtifactError
+from course_utils.profiles import Profile, get_profile
+
+PROJECT = Path(__file__).resolve().parent.parent
+STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
+RECORDED_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "tokenizers",
+    "unsloth",
+    "xllamacpp",
+)
+
+
+def notebook_of(stage: str) -> str:
+    """The notebook that runs a stage: ``notebooks/02_data.ipynb``."""
+    return f"notebooks/{STAGES.index(stage) + 1:02d}_{stage}.ipynb"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished stage leaves behind, as ``manifest.json`` holds it.
+
+    ``inputs`` and ``outputs`` map a path (outputs: inside the stage's folder) to its SHA-256.
+    """
+
+    stage: str
+    profile: str
+    data: str
+    model: str
+    seconds: float
+    packages: dict[str, str]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    results: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One walk through the course: a profile, a dataset, a model and a place for the results."""
+
+    profile: Profile
+    data: Path
+    root: Path
+    """``ARTIFACTS/<profile>``: one folder per stage lies in it."""
+
+    @property
+    def model(self) -> str:
+        """The base model: an absolute folder where it is one of this project, else a Hub id."""
+        return str(resolve(self.profile.base_model)) if is_local(self.profile.base_model) else self.profile.base_model
+
+    def folder(self, stage: str) -> Path:
+        """The folder of a stage; it may not exist yet."""
+        return self.root / stage
+
+    def manifest(self, stage: str) -> Manifest:
+        """Read the manifest of a finished stage.
+
+        Raises:
+            ArtifactError: It is missing, unreadable, or of another profile, dataset or model.
+        """
+        path = self.folder(stage) / "manifest.json"
+        remedy = f"run {notebook_of(stage)} with PROFILE={self.profile.name!r} first"
+        if not path.is_file():
+            raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {remedy}")
+        try:
+            manifest = Manifest(**json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ArtifactError(f"{path}: not a manifest ({error}); {remedy}") from error
+        for name, found, wanted in (
+            ("profile", manifest.profile, self.profile.name),
+            ("dataset", manifest.data, str(self.data)),
+            ("model", manifest.model, self.model),
+        ):
+            if found != wanted:
+                raise ArtifactError(f"{path}: made with {name} {found!r}, but this is {wanted!r}; {remedy}")
+        return manifest
+
+    def output(self, stage: str, name: str) -> Path:
+        """A file or folder that a finished stage wrote.
+
+        Raises:
+            ArtifactError: The stage has not run, or what it wrote is gone or has changed since.
+        """
+        manifest, path = self.manifest(stage), self.folder(stage) / name
+        remedy = f"run {notebook_of(stage)} again"
+        if not path.exists():
+            raise ArtifactError(f"{path}: is missing; {remedy}")
+        if path.is_file() and manifest.outputs.get(name) != sha256(path):
+            raise ArtifactError(f"{path}: has changed since {notebook_of(stage)} wrote it; {remedy}")
+        return path
+
+    def begin(self, stage: str) -> "StageRun":
+        """Start a stage: check those before it, then empty its folder.
+
+        Raises:
+            ArtifactError: An earlier stage has not run or does not match.
+        """
+        earlier = STAGES[: STAGES.index(stage)]
+        inputs = {str(self.folder(name) / "manifest.json"): self.manifest(name) for name in earlier}
+        shutil.rmtree(self.folder(stage), ignore_errors=True)
+        self.folder(stage).mkdir(parents=True)
+        return StageRun(self, stage, {os.path.relpath(path, self.root): sha256(Path(path)) for path in inputs})
+
+
+@dataclass
+class StageRun:
+    """A stage in progress."""
+
+    course: Course
+    stage: str
+    inputs: dict[str, str]
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def folder(self) -> Path:
+        """Where this stage writes."""
+        return self.course.folder(self.stage)
+
+    def finish(self, results: dict[str, Any]) -> Manifest:
+        """Write the manifest over every file in the folder.
+
+        Args:
+            results: Numbers worth reporting; ``peak_memory_gib`` is added.
+        """
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        manifest = Manifest(
+            stage=self.stage,
+            profile=self.course.profile.name,
+            data=str(self.course.data),
+            model=self.course.model,
+            seconds=round(time.perf_counter() - self.began, 1),
+            packages=package_versions(),
+            inputs=self.inputs,
+            outputs={path.relative_to(self.folder).as_posix(): sha256(path) for path in files},
+            results={**results, "peak_memory_gib": round(peak_memory_gib(), 2)},
+        )
+        write_json(self.folder / "manifest.json", asdict(manifest))
+        return manifest
+
+
+def open_course(profile: str, data: str = "data", model: str = "", artifacts: str = "artifacts") -> Course:
+    """Turn the notebook parameters into a ``Course``; relative paths start at the project.
+
+    Sets ``HF_HUB_OFFLINE`` where neither the profile nor ``model`` needs the Hub, because libraries
+    otherwise wait half a minute for a network that is not there.
+
+    Raises:
+        ConfigurationError: The profile is unknown.
+    """
+    chosen = get_profile(profile)
+    if model:
+        chosen = replace(chosen, base_model=model, needs_hub=not is_local(model))
+    if not chosen.needs_hub:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    return Course(chosen, resolve(data), resolve(artifacts) / chosen.name)
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path; a relative one starts at the project, whatever the current folder."""
+    return (PROJECT / Path(path).expanduser()).resolve()
+
+
+def is_local(model: str) -> bool:
+    """Whether a model is a folder rather than a Hub id: it exists, or is written as a path."""
+    return resolve(model).exists() or model.startswith((".", "/", "~", "data/", "artifacts/"))
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]:
+    """Installed versions; what is not installed is left out."""
+    found = {"python": sys.version.split()[0]}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory_gib() -> float:
+    """The most memory that this process has held at once, in GiB (resident set)."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**30
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSON-lines file that the course itself wrote."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    """Write one JSON object per line, making the folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write indented JSON, making the folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return path

@@ -1,0 +1,36 @@
+"""What can go wrong. Every message says what, where and what to do next."""
+
+
+class CourseError(Exception):
+    """Base class of every error that the course raises on purpose."""
+
+
+class ConfigurationError(CourseError):
+    """A parameter has a value that the course does not know, such as an unknown profile."""
+
+
+class DataError(CourseError):
+    """A dataset, a database or one of their rows does not fit; lists every bad row, not the first."""
+
+
+class QueryError(CourseError):
+    """SQL that does not parse, does not execute, writes, or runs longer than it may."""
+
+
+class ModelError(CourseError):
+    """A model folder is missing or incomplete, or a model gives what it must not."""
+
+
+class ArtifactError(CourseError):
+    """The result of an earlier stage is missing or belongs to another profile, dataset or model."""
+
+
+class ServiceError(CourseError):
+    """A server does not start or answer, or its port is taken."""
+
+
+class MissingExtraError(CourseError, ImportError):
+    """An optional package is not installed; names the command that installs it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; run: pip install "course-utils[{extra}]"')

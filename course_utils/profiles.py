@@ -1,0 +1,157 @@
+"""The one dial of the course: a table of profiles from a first tour to several GPUs.
+
+A profile says which base model, which backend and which sizes; it holds no path and does no work.
+Change one value with ``dataclasses.replace(profile, epochs=1)``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from course_utils.errors import ConfigurationError
+
+Backend = Literal["trl", "unsloth", "fsdp"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Every setting that depends on the machine."""
+
+    name: str
+    purpose: str
+    base_model: str
+    """A folder of this repository or a name on the Hugging Face Hub."""
+    backend: Backend = "trl"
+    needs_hub: bool = True
+    """False keeps every library off the network."""
+    min_memory_gib: float = 4.0
+    """Memory that training wants: of the GPU where ``backend`` needs one, else of the machine."""
+    n_gpus: int = 0
+    load_in_4bit: bool = False
+    seed: int = 0
+
+    # Data
+    difficulties: tuple[str, ...] | None = None
+    """Difficulties to keep, as rows name them; None keeps every row."""
+    max_train_rows: int | None = None
+    max_test_rows: int | None = None
+    max_length: int = 1024
+    """Tokens of prompt and completion together; longer rows are cut and counted."""
+
+    # Training
+    lora_rank: int = 16
+    lora_alpha: int = 16
+    lora_dropout: float = 0.0
+    learning_rate: float = 2e-4
+    epochs: float = 3.0
+    batch_size: int = 4
+    """Rows in one forward pass."""
+    gradient_accumulation: int = 4
+    """Forward passes per optimizer step."""
+    warmup_steps: int = 10
+    n_evaluations: int = 6
+    """How often validation loss is measured during training."""
+
+    # Generation
+    generation_batch_size: int = 16
+    max_new_tokens: int = 128
+
+    @property
+    def effective_batch_size(self) -> int:
+        """Rows per optimizer step on one device."""
+        return self.batch_size * self.gradient_accumulation
+
+    def __post_init__(self) -> None:
+        positive = ("lora_rank", "lora_alpha", "epochs", "batch_size", "gradient_accumulation", "max_length")
+        wrong = [f"{name}={getattr(self, name)}" for name in positive if getattr(self, name) <= 0]
+        if not 0 < self.learning_rate < 1:
+            wrong.append(f"learning_rate={self.learning_rate} (must be between 0 and 1)")
+        if wrong:
+            raise ConfigurationError(f"profile {self.name!r}: not positive: {', '.join(wrong)}; see profiles.py")
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            purpose="first tour, tests, CI: no GPU, no network",
+            base_model="data/tiny_base",
+            needs_hub=False,
+            min_memory_gib=3.0,
+            difficulties=("easy", "medium"),
+            max_train_rows=1500,
+            max_test_rows=240,
+            max_length=512,
+            learning_rate=2e-3,
+            batch_size=16,
+            gradient_accumulation=1,
+            n_evaluations=5,
+            generation_batch_size=60,
+            max_new_tokens=96,
+        ),
+        Profile(
+            name="laptop",
+            purpose="any laptop, a real pretrained model",
+            base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
+            min_memory_gib=6.0,
+            difficulties=("easy", "medium"),
+            max_train_rows=600,
+            max_test_rows=100,
+            learning_rate=5e-4,
+            epochs=1.0,
+        ),
+        Profile(
+            name="gpu_8gb",
+            purpose="a GPU with 8 GB",
+            base_model="unsloth/Qwen3-0.6B",
+            backend="unsloth",
+            min_memory_gib=7.0,
+            n_gpus=1,
+            load_in_4bit=True,
+            max_length=2048,
+        ),
+        Profile(
+            name="gpu_16gb",
+            purpose="a GPU with 16 GB, such as Colab's T4",
+            base_model="unsloth/Qwen3-4B-Instruct-2507",
+            backend="unsloth",
+            min_memory_gib=14.0,
+            n_gpus=1,
+            load_in_4bit=True,
+            max_length=2048,
+        ),
+        Profile(
+            name="gpu_24gb",
+            purpose="a GPU with 24 GB",
+            base_model="unsloth/Meta-Llama-3.1-8B-Instruct",
+            backend="unsloth",
+            min_memory_gib=22.0,
+            n_gpus=1,
+            load_in_4bit=True,
+            max_length=2048,
+            generation_batch_size=32,
+        ),
+        Profile(
+            name="multi_gpu",
+            purpose="more than one GPU or machine",
+            base_model="Qwen/Qwen3-8B",
+            backend="fsdp",
+            min_memory_gib=22.0,
+            n_gpus=2,
+            max_length=2048,
+            generation_batch_size=32,
+        ),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """Look a profile up by name.
+
+    Raises:
+        ConfigurationError: There is no such profile; the message lists those there are.
+    """
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise ConfigurationError(f"PROFILE={name!r} is unknown; choose one of {', '.join(PROFILES)}") from None

@@ -1,0 +1,89 @@
+"""The one prompt: from schema and question to chat messages, and from messages to token ids.
+
+Training, evaluation and serving all come through here, so that a model is asked in production
+exactly as it was taught. The template is the tokenizer's own; no special token is written here.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from course_utils.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Message = dict[str, str]
+
+INSTRUCTION = "Write one SQLite query that answers the question."
+
+
+@dataclass(frozen=True)
+class EncodedExample:
+    """One training row: ``input_ids``, and ``completion_mask`` with 1 where a label counts."""
+
+    input_ids: list[int]
+    completion_mask: list[int]
+
+
+def to_messages(schema: str, question: str) -> list[Message]:
+    """The chat that asks for a query.
+
+    Args:
+        schema: The database as ``sql.schema.Schema.render`` shows it.
+        question: In plain English.
+    """
+    return [
+        {"role": "system", "content": f"{INSTRUCTION}\n\n{schema}"},
+        {"role": "user", "content": question.strip()},
+    ]
+
+
+def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]) -> list[int]:
+    """Token ids up to and including the marker after which the model replies.
+
+    Raises:
+        ModelError: The tokenizer has no chat template, or doubles its beginning-of-text token.
+    """
+    ids = _apply_template(tokenizer, messages, add_generation_prompt=True)
+    bos = tokenizer.bos_token_id
+    if bos is not None and ids[:2] == [bos, bos]:
+        raise ModelError(f"{tokenizer.name_or_path}: the prompt begins with two {tokenizer.bos_token!r} tokens")
+    return ids
+
+
+def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], completion: str) -> EncodedExample:
+    """Token ids of prompt, completion and the end-of-turn token, with the mask of what is learned.
+
+    Raises:
+        ModelError: The template does not keep the prompt as a prefix, or never ends the turn with
+            the end token, so that a model trained on it would not learn to stop.
+    """
+    prompt = encode_prompt(tokenizer, messages)
+    reply = {"role": "assistant", "content": completion.strip()}
+    whole = _apply_template(tokenizer, [*messages, reply], add_generation_prompt=False)
+    if whole[: len(prompt)] != prompt:
+        raise ModelError(f"{tokenizer.name_or_path}: the chat template changes the prompt once a reply follows it")
+    if tokenizer.eos_token_id not in whole[len(prompt) :]:
+        raise ModelError(f"{tokenizer.name_or_path}: no {tokenizer.eos_token!r} after the reply; it would never stop")
+    end = len(whole) - whole[::-1].index(tokenizer.eos_token_id)
+    return EncodedExample(whole[:end], [0] * len(prompt) + [1] * (end - len(prompt)))
+
+
+def _apply_template(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], *, add_generation_prompt: bool
+) -> list[int]:
+    if not tokenizer.chat_template:
+        raise ModelError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; choose an instruct model")
+    ids = tokenizer.apply_chat_template(
+        messages, tokenize=True, add_generation_prompt=add_generation_prompt, return_dict=False
+    )
+    return list(ids)
+
+
+def read_query(reply: str) -> str:
+    """The SQL in a model's reply: a fenced block if there is one, else the whole, on one line."""
+    text = reply.strip()
+    if "```" in text:
+        block = text.split("```")[1]
+        text = block.removeprefix("sqlite").removeprefix("sql")
+    return " ".join(text.split()).rstrip("; ")

@@ -1,0 +1,16 @@
+"""The one safe way to read, build and query SQLite databases."""
+
+from course_utils.sql.databases import find_database, list_databases
+from course_utils.sql.run import QueryResult, run_query
+from course_utils.sql.schema import Column, Schema, Table, read_schema
+
+__all__ = [
+    "Column",
+    "QueryResult",
+    "Schema",
+    "Table",
+    "find_database",
+    "list_databases",
+    "read_schema",
+    "run_query",
+]

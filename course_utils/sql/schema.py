@@ -1,0 +1,77 @@
+"""Read a database's schema and show it to a model."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.errors import DataError
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; ``references`` is ``(table, column)`` for a foreign key."""
+
+    name: str
+    type: str
+    is_primary_key: bool = False
+    references: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and its columns, in the order of the schema."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A database's tables."""
+
+    db_id: str
+    tables: tuple[Table, ...]
+
+    def render(self) -> str:
+        """The schema as the prompt shows it, one table a line.
+
+        ``table concert: concert_id integer, singer_id integer -> singer, year integer``
+        """
+        return "\n".join(f"table {table.name}: {', '.join(map(_render, table.columns))}" for table in self.tables)
+
+
+def _render(column: Column) -> str:
+    name = column.name if column.name.isidentifier() else f'"{column.name}"'
+    text = f"{name} {column.type.lower()}".rstrip()
+    return f"{text} -> {column.references[0]}" if column.references else text
+
+
+def read_schema(database: Path) -> Schema:
+    """Read tables, columns and foreign keys of a SQLite file.
+
+    Raises:
+        DataError: The file is missing or is not a SQLite database.
+    """
+    if not database.is_file():
+        raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
+    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        names = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+        )
+        tables = tuple(_read_table(connection, name) for (name,) in names.fetchall())
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
+    finally:
+        connection.close()
+    return Schema(database.stem, tables)
+
+
+def _read_table(connection: sqlite3.Connection, name: str) -> Table:
+    keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
+    references = {source: (table, target or "") for source, table, target in keys.fetchall()}
+    rows = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (name,)).fetchall()
+    return Table(
+        name,
+        tuple(Column(column, type_, bool(key), references.get(column)) for column, type_, key in rows),
+    )
