@@ -1,0 +1,1 @@
+"""The training stage: LoRA through Unsloth on a GPU, TRL and PEFT anywhere."""

@@ -1,0 +1,1 @@
+"""How ``data/tiny_base`` was made: generated text, a tokenizer and a short pretraining run."""
