@@ -1,0 +1,85 @@
+"""``python -m course_utils.deployment.model_server``: llama.cpp's own HTTP server over a GGUF file.
+
+It speaks the OpenAI protocol, batches requests as they come and reuses the prompt cache. It serves
+on the loopback interface by default and knows no keys: the gateway stands before it.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_utils.deployment.processes import choose_port, stop_with_parent
+from course_utils.errors import CourseError, MissingExtraError, ModelError
+
+MODEL_NAME = "course"
+CONTEXT = 2048
+N_PARALLEL = 4
+_PROMPT_CACHE_MIB = 256
+_ERRORS_AND_WARNINGS = 2
+
+
+def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int, n_threads: int) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        model: A GGUF file with its chat template.
+        host: Address to listen on.
+        port: Port to listen on.
+        context: Tokens of prompt and reply together, per request.
+        n_parallel: Requests answered at the same time; each holds ``context`` tokens of memory.
+        n_threads: Processor threads; -1 takes all cores.
+
+    Raises:
+        ModelError: The file is missing or llama.cpp cannot load it.
+        ServiceError: The port is in use.
+    """
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise MissingExtraError("xllamacpp", "serve") from error
+    if not model.is_file():
+        raise ModelError(f"{model}: there is no such GGUF file; run notebooks/05_deployment.ipynb or check the path")
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(model)
+    parameters.model_alias = {MODEL_NAME}
+    parameters.hostnames, parameters.port = [host], choose_port(host, port)
+    parameters.n_parallel, parameters.n_ctx = n_parallel, context * n_parallel
+    parameters.cpuparams.n_threads = n_threads
+    parameters.cache_ram_mib = _PROMPT_CACHE_MIB
+    parameters.endpoint_metrics, parameters.ui = True, False
+    parameters.verbosity = _ERRORS_AND_WARNINGS
+    try:
+        server = xllamacpp.Server(parameters)
+    except RuntimeError as error:
+        raise ModelError(f"{model}: llama.cpp cannot serve this file ({error}); convert the model again") from error
+    stopped.wait()
+    del server  # stops its threads
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m course_utils.deployment.model_server", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="GGUF file")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8081)
+    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per request")
+    parser.add_argument("--parallel", type=int, default=N_PARALLEL, help="requests at the same time")
+    parser.add_argument("--threads", type=int, default=-1, help="processor threads, -1 for all cores")
+    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
+    options = parser.parse_args(arguments)
+    if options.stop_with_parent:
+        stop_with_parent()
+    try:
+        serve_gguf(options.model, options.host, options.port, options.context, options.parallel, options.threads)
+    except CourseError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
