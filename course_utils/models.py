@@ -1,7 +1,12 @@
 """The one way to load a model and its tokenizer, and to generate with them."""
 
+import os
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +47,34 @@ def choose_dtype(device: str) -> Choice:
             return Choice("bfloat16", "this GPU computes in bfloat16, which keeps float32's range")
         return Choice("float16", "this GPU is older than bfloat16")
     return Choice("float32", f"on {device}, 16-bit arithmetic is slower than float32 or missing")
+
+
+@lru_cache
+def hub_is_reachable(timeout_s: float = 3.0) -> bool:
+    """Whether the Hugging Face Hub (or the mirror that ``HF_ENDPOINT`` names) answers; asked once per process.
+
+    Libraries retry for half a minute before they say that there is no network, so the course asks first.
+
+    Args:
+        timeout_s: The answer is no after this many seconds, even where looking up the name hangs.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(endpoint, method="HEAD")
+            with urllib.request.urlopen(request, timeout=timeout_s):
+                answers.append(True)
+        except urllib.error.HTTPError:
+            answers.append(True)
+        except (OSError, ValueError):
+            answers.append(False)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return bool(answers) and answers[0]
 
 
 def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":

@@ -1,0 +1,187 @@
+"""What this machine can do: processor, memory, disk and GPUs, read without loading PyTorch.
+
+Nothing here asks the network unless told to, and nothing names the machine or its user.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from course_utils.artifacts import PROJECT
+from course_utils.models import hub_is_reachable
+from course_utils.setup.tables import definition_table
+
+VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+"""Linux's names of the instruction sets that matter to matrix arithmetic."""
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One graphics processor; ``compute_capability`` is NVIDIA's, such as ``(8, 9)``, or None on Apple's."""
+
+    name: str
+    memory_gib: float
+    compute_capability: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.compute_capability is None:
+            return f"{self.name}, memory shared with the processor"
+        major, minor = self.compute_capability
+        return f"{self.name}, {self.memory_gib:.0f} GiB, compute capability {major}.{minor}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What fine-tuning needs to know of a machine. Memory and disk are in GiB."""
+
+    os: str
+    python: str
+    cpu: str
+    n_cores: int
+    """Logical cores that this process may use; a container's limit counts."""
+    memory_gib: float
+    """Memory that this process may use; a container's limit counts."""
+    disk_free_gib: float
+    """Free space where the course lies."""
+    cpu_features: tuple[str, ...] = ()
+    """Those of ``VECTOR_FEATURES`` that the processor has."""
+    gpus: tuple[Gpu, ...] = ()
+    torch: str | None = None
+    """Version of the installed PyTorch; ``+cpu`` at its end means that it ignores GPUs."""
+    unsloth: str | None = None
+    hub_reachable: bool | None = None
+    """Whether the Hugging Face Hub answers; None if nobody asked."""
+
+    def _repr_html_(self) -> str:
+        reachable = {True: "yes", False: "no", None: "not asked"}[self.hub_reachable]
+        return definition_table(
+            {
+                "system": f"{self.os}, Python {self.python}",
+                "processor": f"{self.cpu}, {self.n_cores} cores",
+                "vector instructions": ", ".join(self.cpu_features) or "none known",
+                "memory": f"{self.memory_gib:.1f} GiB",
+                "free disk": f"{self.disk_free_gib:.0f} GiB",
+                "GPU": "; ".join(map(str, self.gpus)) or "none",
+                "PyTorch": self.torch or "not installed",
+                "Unsloth": self.unsloth or "not installed",
+                "Hugging Face Hub reachable": reachable,
+            }
+        )
+
+
+def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine:
+    """Look at this machine; takes well under a second.
+
+    Args:
+        check_hub: Also ask whether the Hugging Face Hub answers.
+        timeout_s: How long to wait for the Hub.
+    """
+    import psutil
+
+    machine = Machine(
+        os=_os_name(),
+        python=platform.python_version(),
+        cpu=_cpu_name(),
+        n_cores=_n_cores(),
+        memory_gib=round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1),
+        disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
+        cpu_features=_cpu_features(),
+        gpus=_nvidia_gpus(),
+        torch=_installed("torch"),
+        unsloth=_installed("unsloth"),
+        hub_reachable=hub_is_reachable(timeout_s) if check_hub else None,
+    )
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return replace(machine, gpus=(Gpu(f"{machine.cpu} GPU", machine.memory_gib),))
+    return machine
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _output_of(*command: str) -> str:
+    """What a program prints; empty if it is not there, fails or hangs."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _os_name() -> str:
+    if platform.system() == "Linux":
+        pretty = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text_of(Path("/etc/os-release")), re.MULTILINE)
+        return f"{pretty[1] if pretty else 'Linux'} ({platform.machine()})"
+    return f"{platform.system()} {platform.release()} ({platform.machine()})"
+
+
+def _cpu_name() -> str:
+    if platform.system() == "Darwin":
+        return _output_of("sysctl", "-n", "machdep.cpu.brand_string") or "Apple processor"
+    model = re.search(r"^model name\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
+    return model[1].strip() if model else platform.processor() or platform.machine()
+
+
+def _cpu_features() -> tuple[str, ...]:
+    if platform.system() == "Darwin":
+        known = {name.lower() for name in _output_of("sysctl", "-n", "machdep.cpu.leaf7_features").split()}
+    else:
+        flags = re.search(r"^flags\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
+        known = set(flags[1].split()) if flags else set()
+    return tuple(name for name in VECTOR_FEATURES if name in known)
+
+
+def _n_cores() -> int:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota, _, period = _text_of(_CGROUP / "cpu.max").strip().partition(" ")
+    if quota.isdigit() and period.isdigit():
+        return max(1, min(allowed, -(-int(quota) // int(period))))
+    return allowed
+
+
+def _memory_limit() -> float:
+    """A container's memory limit in bytes; infinite where there is none."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        limit = _text_of(_CGROUP / name).strip()
+        if limit.isdigit():
+            return float(limit)
+    return float("inf")
+
+
+def _nvidia_gpus() -> tuple[Gpu, ...]:
+    """What ``nvidia-smi`` lists, less what ``CUDA_VISIBLE_DEVICES`` hides."""
+    listing = _output_of("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
+    gpus = parse_nvidia_smi(listing)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or "GPU-" in visible:
+        return gpus
+    chosen = [int(index) for index in visible.split(",") if index.strip().isdigit()]
+    return tuple(gpus[index] for index in chosen if index < len(gpus))
+
+
+def parse_nvidia_smi(listing: str) -> tuple[Gpu, ...]:
+    """Read ``nvidia-smi --query-gpu=name,memory.total,compute_cap --format=csv,noheader,nounits``.
+
+    Lines that do not hold a name, MiB and a compute capability are left out.
+    """
+    pattern = re.compile(r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*$", re.MULTILINE)
+    return tuple(
+        Gpu(found["name"].strip(), round(int(found["mib"]) / 1024, 1), (int(found["major"]), int(found["minor"])))
+        for found in pattern.finditer(listing)
+    )
