@@ -220,7 +220,7 @@ def peak_memory_gib() -> float:
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Rows of a JSON-lines file that the course itself wrote."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:

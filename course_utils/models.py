@@ -168,24 +168,41 @@ def generate(
     Returns:
         Replies without special tokens.
     """
-    import torch
     from tqdm.auto import tqdm
 
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     replies = [""] * len(prompts)
-    with torch.inference_mode(), tqdm(total=len(prompts), desc=progress, unit="reply", disable=not progress) as bar:
+    with tqdm(total=len(prompts), desc=progress, unit="reply", disable=not progress) as bar:
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            batch = tokenizer.pad({"input_ids": [prompts[index] for index in indices]}, return_tensors="pt")
-            output = model.generate(
-                **batch.to(model.device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-            new_tokens = output[:, batch["input_ids"].shape[1] :]
-            texts: Iterable[str] = tokenizer.batch_decode(new_tokens, skip_special_tokens=True)
+            tokens = generate_tokens(model, tokenizer, [prompts[index] for index in indices], max_new_tokens)
+            texts: Iterable[str] = tokenizer.batch_decode(tokens, skip_special_tokens=True)
             for index, text in zip(indices, texts, strict=True):
                 replies[index] = text
             bar.update(len(indices))
     return replies
+
+
+def generate_tokens(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[int]], max_new_tokens: int
+) -> list[list[int]]:
+    """Greedy token ids for one batch of prompts; a reply that stopped by itself ends with its end token."""
+    import torch
+
+    batch = tokenizer.pad({"input_ids": prompts}, return_tensors="pt")
+    with torch.inference_mode():
+        output = model.generate(
+            **batch.to(model.device),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    new_tokens = output[:, batch["input_ids"].shape[1] :].tolist()
+    return [_strip_padding(tokens, tokenizer.pad_token_id) for tokens in new_tokens]
+
+
+def _strip_padding(tokens: list[int], pad: int | None) -> list[int]:
+    end = len(tokens)
+    while end and tokens[end - 1] == pad:
+        end -= 1
+    return tokens[:end]

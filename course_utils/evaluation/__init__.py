@@ -1,0 +1,36 @@
+"""Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
+
+from course_utils.evaluation.comparison import Comparison, PairedDifference, compare
+from course_utils.evaluation.execution import Verdict, has_top_level_order, judge, same_rows
+from course_utils.evaluation.intervals import Proportion, wilson_interval
+from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
+from course_utils.evaluation.predictions import predict, read_predictions
+from course_utils.evaluation.scores import Outcome, Scores, score_file, score_predictions
+from course_utils.evaluation.tables import Table, accuracy_table, error_table, wrong_answers
+from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
+
+__all__ = [
+    "Comparison",
+    "Outcome",
+    "PairedDifference",
+    "Proportion",
+    "Scores",
+    "Table",
+    "Verdict",
+    "accuracy_table",
+    "bert_score_f1",
+    "compare",
+    "error_table",
+    "has_top_level_order",
+    "judge",
+    "plot_accuracy",
+    "plot_by_difficulty",
+    "predict",
+    "read_predictions",
+    "same_rows",
+    "score_file",
+    "score_predictions",
+    "text_metrics",
+    "wilson_interval",
+    "wrong_answers",
+]

@@ -1,0 +1,159 @@
+"""Execution match: run the gold and the predicted query and compare what comes back.
+
+It judges the answer, not the text: two queries that return the same are equally right. It does
+not see a query that is right by luck on this one database.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
+from course_utils.errors import QueryError
+from course_utils.evaluation.problems import (
+    SWAPPED_COLUMNS,
+    WRONG_COLUMN_COUNT,
+    WRONG_ORDER,
+    WRONG_ROW_COUNT,
+    WRONG_ROWS,
+    classify_failure,
+)
+from course_utils.sql import QueryResult, run_query
+
+Row = tuple[object, ...]
+RELATIVE_TOLERANCE = 1e-9
+ABSOLUTE_TOLERANCE = 1e-9
+MAX_ROWS = 100_000
+MAX_COLUMNS_TO_PERMUTE = 5
+MAX_ROWS_TO_PERMUTE = 1_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What execution says about one predicted query."""
+
+    correct: bool
+    valid: bool
+    """It parses and executes."""
+    problem: str
+    """Class of what went wrong, such as ``"no such column"``; empty when correct."""
+    detail: str
+    """The database's error, or how the rows differ; empty when correct."""
+    gold_is_empty: bool
+    """The gold returns no rows, or only NULL: then many wrong queries match it too."""
+    truncated: bool
+    """A result had more rows than were compared."""
+
+
+def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_ROWS) -> Verdict:
+    """Execute the gold ``query`` and ``predicted`` and compare their rows as ``same_rows`` does.
+
+    Rows are compared in order only where the gold has a top-level ORDER BY. Where both results have
+    more than ``max_rows`` rows, the first ``max_rows`` are compared, in the order they came.
+
+    Raises:
+        QueryError: The gold query does not execute; a prediction that does not is a verdict.
+    """
+    gold = run_query(database, query, max_rows=max_rows)
+    is_empty = all(value is None for row in gold.rows for value in row)
+    try:
+        found = run_query(database, predicted, max_rows=max_rows)
+    except QueryError as error:
+        message = str(error).removesuffix(f": {predicted}")
+        return Verdict(False, False, classify_failure(message), message, is_empty, gold.truncated)
+    ordered = has_top_level_order(query) or (gold.truncated and found.truncated)
+    problem, detail = _difference(gold, found, ordered=ordered)
+    return Verdict(not problem, True, problem, detail, is_empty, gold.truncated or found.truncated)
+
+
+def _difference(gold: QueryResult, found: QueryResult, *, ordered: bool) -> tuple[str, str]:
+    """Class and description of how two results differ; two empty strings if they do not."""
+    if len(found.columns) != len(gold.columns):
+        return WRONG_COLUMN_COUNT, f"{len(found.columns)} columns instead of {len(gold.columns)}"
+    if gold.truncated != found.truncated or len(gold.rows) != len(found.rows):
+        return WRONG_ROW_COUNT, f"{_count(found)} rows instead of {_count(gold)}"
+    if same_rows(gold.rows, found.rows, ordered=ordered):
+        return "", ""
+    if ordered and same_rows(gold.rows, found.rows, ordered=False):
+        return WRONG_ORDER, "the right rows, not in the order asked for"
+    if _are_columns_swapped(gold.rows, found.rows, ordered=ordered):
+        return SWAPPED_COLUMNS, "the right columns, not in the order asked for"
+    return WRONG_ROWS, f"{len(found.rows)} rows as expected, with other values"
+
+
+def _count(result: QueryResult) -> str:
+    return f"more than {len(result.rows)}" if result.truncated else str(len(result.rows))
+
+
+def _are_columns_swapped(gold: list[Row], found: list[Row], *, ordered: bool) -> bool:
+    width = len(gold[0]) if gold else 0
+    if not 1 < width <= MAX_COLUMNS_TO_PERMUTE or len(gold) > MAX_ROWS_TO_PERMUTE:
+        return False
+    orders = [order for order in permutations(range(width)) if order != tuple(range(width))]
+    return any(
+        same_rows(gold, [tuple(row[column] for column in order) for row in found], ordered=ordered) for order in orders
+    )
+
+
+def has_top_level_order(query: str) -> bool:
+    """Whether the outermost query asks for an order; one inside a subquery does not count.
+
+    A query that sqlglot cannot parse counts as having none.
+    """
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        expression = sqlglot.parse_one(query, read="sqlite")
+    except SqlglotError:
+        return False
+    return expression.args.get("order") is not None
+
+
+def same_rows(gold: list[Row], found: list[Row], *, ordered: bool = False) -> bool:
+    """Whether two results hold the same rows.
+
+    - As bags: each row as often in one as in the other, in any order unless ``ordered``. With
+      ``ordered``, rows that tie under ORDER BY must come in the gold's order too.
+    - Columns by position: their order counts, their names do not. This is stricter than Spider's
+      test-suite script, which also tries other orders of the columns.
+    - Two integers, two texts or two blobs are the same when they are equal; upper and lower case
+      differ. Numbers of which one is a float are the same within 1e-9 of the larger one, or within
+      1e-9 near zero, so that ``0.1 + 0.2`` is ``0.3`` and ``2.0`` is ``2``. NULL is the same as NULL,
+      and as nothing else; ``'2'`` is not ``2``.
+
+    Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
+    """
+    if len(gold) != len(found):
+        return False
+    if not ordered:
+        gold_bag, found_bag = Counter(gold), Counter(found)
+        gold = sorted((gold_bag - found_bag).elements(), key=_sort_key)
+        found = sorted((found_bag - gold_bag).elements(), key=_sort_key)
+    return all(_same_row(left, right) for left, right in zip(gold, found, strict=True))
+
+
+def _same_row(left: Row, right: Row) -> bool:
+    return len(left) == len(right) and all(map(_same_value, left, right))
+
+
+def _same_value(left: object, right: object) -> bool:
+    if isinstance(left, float | int) and isinstance(right, float | int) and float in (type(left), type(right)):
+        return math.isclose(left, right, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+    return left == right
+
+
+def _sort_key(row: Row) -> list[tuple[int, object]]:
+    """Everything else before numbers, and numbers coarsely, so that rows a hair apart sort alike."""
+    others = [_rank(value) for value in row if not isinstance(value, float | int)]
+    places = str([index for index, value in enumerate(row) if isinstance(value, float | int)])
+    numbers = [(4, float(f"{round(value, 8):.6g}")) for value in row if isinstance(value, float | int)]
+    return [*others, (3, places), *numbers]
+
+
+def _rank(value: object) -> tuple[int, object]:
+    """Values of one rank can be compared with each other."""
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, str) else (2, value)

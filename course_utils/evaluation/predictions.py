@@ -1,0 +1,136 @@
+"""Ask a model every test question, and read predictions that anybody wrote."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.errors import DataError
+from course_utils.models import generate_tokens
+from course_utils.profiles import Profile
+from course_utils.prompts import encode_prompt, read_query, to_messages
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Row = dict[str, Any]
+REQUIRED = ("id", "db_id", "query", "predicted")
+CARRIED = ("id", "db_id", "question", "query", "difficulty", "seen")
+"""Fields of a test row that its prediction keeps, so that predictions can be scored on their own."""
+
+
+def predict(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: list[Row],
+    schemas: dict[str, str],
+    profile: Profile,
+    *,
+    progress: str = "",
+) -> list[Row]:
+    """Greedy answers of a model to every row, in the rows' order.
+
+    Args:
+        model: In evaluation mode.
+        tokenizer: Of the same model.
+        rows: With ``id``, ``db_id``, ``question`` and ``query``.
+        schemas: Schema text of each ``db_id``, as training showed it.
+        profile: Gives ``generation_batch_size`` and ``max_new_tokens``.
+        progress: Label of a progress bar; none if empty.
+
+    Returns:
+        The rows with three more fields. ``predicted``: the query in the reply. ``seconds``: the
+        time of its batch divided by the batch's rows, so that the column's sum is the time that
+        generation took; it measures throughput, and a question asked alone waits longer.
+        ``stopped``: the model ended the reply itself, before ``max_new_tokens``.
+
+    Raises:
+        DataError: A row's database has no schema.
+    """
+    from tqdm.auto import tqdm
+
+    missing = sorted({row["db_id"] for row in rows} - schemas.keys())
+    if missing:
+        raise DataError(
+            f"schemas: no schema of {', '.join(missing)}; run notebooks/02_data.ipynb on this dataset again"
+        )
+    prompts = [encode_prompt(tokenizer, to_messages(schemas[row["db_id"]], row["question"])) for row in rows]
+    order = sorted(range(len(rows)), key=lambda index: len(prompts[index]))
+    answers: dict[int, Row] = {}
+    with tqdm(total=len(rows), desc=progress, unit="reply", disable=not progress, leave=False) as bar:
+        for start in range(0, len(order), profile.generation_batch_size):
+            indices = order[start : start + profile.generation_batch_size]
+            batch = _answer(model, tokenizer, [prompts[index] for index in indices], profile.max_new_tokens)
+            answers.update(zip(indices, batch, strict=True))
+            bar.update(len(indices))
+    carried = [{key: row[key] for key in CARRIED if key in row} for row in rows]
+    return [{**row, **answers[index]} for index, row in enumerate(carried)]
+
+
+def _answer(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[int]], max_new_tokens: int
+) -> list[Row]:
+    began = time.perf_counter()
+    replies = generate_tokens(model, tokenizer, prompts, max_new_tokens)
+    seconds = round((time.perf_counter() - began) / len(prompts), 4)
+    texts = tokenizer.batch_decode(replies, skip_special_tokens=True)
+    stopped = [len(tokens) < max_new_tokens or tokens[-1] == tokenizer.eos_token_id for tokens in replies]
+    return [
+        {"predicted": read_query(text), "seconds": seconds, "stopped": end}
+        for text, end in zip(texts, stopped, strict=True)
+    ]
+
+
+def read_predictions(path: Path) -> list[Row]:
+    """Read and check predictions: one JSON object per line with id, db_id, query and predicted.
+
+    Any end of line, a byte-order mark and empty lines are accepted; further fields are kept.
+    Each row gets ``place``, its file and line, for later messages.
+
+    Raises:
+        DataError: The file is missing, empty or not UTF-8, or rows are wrong; every wrong row is listed.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; give a .jsonl file of predictions")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error}); save the file as UTF-8") from error
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: the file is empty; write one prediction per line")
+    rows = [(number, *_parse(line)) for number, line in lines]
+    problems = [f"{path}:{number}: {problem}" for number, _, problem in rows if problem]
+    problems += _repeated_ids(path, [(number, row["id"]) for number, row, problem in rows if not problem])
+    if problems:
+        raise DataError("\n".join(problems))
+    return [{**row, "place": f"{path}:{number}"} for number, row, _ in rows]
+
+
+def _repeated_ids(path: Path, ids: list[tuple[int, str]]) -> list[str]:
+    first: dict[str, int] = {}
+    return [
+        f'{path}:{number}: "id" {id_!r} is already on line {first[id_]}; keep one of them'
+        for number, id_ in ids
+        if first.setdefault(id_, number) != number
+    ]
+
+
+def _parse(line: str) -> tuple[Row, str]:
+    """A row and what is wrong with it; an empty text if nothing is."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        return {}, f"not JSON ({error}); write one object per line"
+    if not isinstance(row, dict):
+        return {}, f"a {type(row).__name__} instead of an object; write one object per line"
+    if isinstance(row.get("id"), int):
+        row["id"] = str(row["id"])
+    missing = [f'"{key}"' for key in REQUIRED if key not in row]
+    if missing:
+        return {}, f"{', '.join(missing)} missing; every row needs {', '.join(REQUIRED)}"
+    wrong = [f'"{key}"' for key in REQUIRED if not isinstance(row[key], str)]
+    if wrong:
+        return {}, f'{", ".join(wrong)} not a text; write "" where the model gave nothing'
+    empty = [f'"{key}"' for key in REQUIRED if key != "predicted" and not row[key].strip()]
+    return row, f"{', '.join(empty)} empty; only predicted may be" if empty else ""
