@@ -1,0 +1,131 @@
+"""The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from course_utils.runner import Settings
+
+app = typer.Typer(
+    help="Fine-tune a small language model: run the course, or a part of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+Profile = Annotated[str, typer.Option(help="Sizes for this machine: smoke, laptop, gpu_8gb ... (see profiles.py).")]
+Data = Annotated[str, typer.Option(help="Dataset in Spider's layout; default: the project's data/.")]
+Model = Annotated[str, typer.Option(help="Base model, a folder or a Hub id; default: the profile's.")]
+Artifacts = Annotated[str, typer.Option(help="Where results go; default: the project's artifacts/.")]
+
+
+@app.command()
+def run(
+    profile: Profile = "smoke",
+    data: Data = "",
+    model: Model = "",
+    artifacts: Artifacts = "",
+    first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
+    only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
+    notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
+    write_outputs: Annotated[bool, typer.Option(help="Afterwards, put the outputs into the notebooks.")] = False,
+) -> None:
+    """Run the six notebooks in order; resume where the last run stopped midway."""
+    from rich.console import Console
+
+    from course_utils.artifacts import PROJECT, STAGES, notebook_of
+    from course_utils.kernel import NotebookError
+    from course_utils.progress import render_failure, show_progress
+    from course_utils.report import render_report, write_report
+    from course_utils.runner import check_settings, plan_stages, run_stages
+
+    console = Console()
+    folder = Path(notebooks or PROJECT / "notebooks").absolute()
+    settings = read_settings(profile, data, model, artifacts)
+    with refusals():
+        course = check_settings(settings, folder)
+        stages = plan_stages(course, first, only)
+        if stages != STAGES:
+            console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
+        resume = " ".join(filter(None, ["make course", settings.make_options]))
+        try:
+            with show_progress(console) as listener:
+                state = run_stages(settings, course, stages, listener, folder)
+        except NotebookError as error:
+            Console(stderr=True).print(render_failure(error))
+            console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
+            console.print(f"Once it is mended, `{resume}` resumes at this notebook.", soft_wrap=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
+            raise typer.Exit(130) from None
+        if state.is_finished:
+            console.print(render_report(write_report(course, state)))
+
+
+@app.command()
+def serve(
+    profile: Profile = "smoke",
+    data: Data = "",
+    model: Model = "",
+    artifacts: Artifacts = "",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve the tuned model over HTTP until Ctrl-C."""
+    from course_utils.artifacts import open_course
+    from course_utils.deployment import serve_stack
+
+    settings = read_settings(profile, data, model, artifacts)
+    with refusals():
+        course = open_course(settings.profile, settings.data, settings.model, settings.artifacts)
+        serve_stack(
+            course, host, port, when_ready=lambda stack: typer.echo(f"Serving at {stack.url}; Ctrl-C stops it.")
+        )
+
+
+def read_settings(profile: str, data: str, model: str, artifacts: str) -> "Settings":
+    """What the command line says, as the notebooks take it; relative paths start at the current folder."""
+    from course_utils.runner import Settings
+
+    default = Settings()
+    return Settings(
+        profile=profile or default.profile,
+        data=portable_path(data) if data else default.data,
+        model=portable_path(model) if is_folder(model) else model,
+        artifacts=portable_path(artifacts) if artifacts else default.artifacts,
+    )
+
+
+def portable_path(path: str) -> str:
+    """A path relative to the project where it lies inside, so that outputs name no machine; else an absolute one."""
+    from course_utils.artifacts import PROJECT
+
+    absolute = Path(path).expanduser().resolve()
+    return (absolute.relative_to(PROJECT) if absolute.is_relative_to(PROJECT) else absolute).as_posix()
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model is a folder, seen from the current one, rather than a Hub id."""
+    return bool(model) and (model.startswith((".", "/", "~")) or Path(model).exists())
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn an error that the course raises on purpose into its one sentence and exit status 2."""
+    from course_utils.errors import CourseError
+
+    try:
+        yield
+    except CourseError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    sys.exit(app())

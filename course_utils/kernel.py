@@ -1,0 +1,130 @@
+"""Executes one notebook in a fresh kernel. Which notebooks, and in which order, is ``runner``'s business."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import CourseError
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+    from nbformat import NotebookNode
+
+START_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True)
+class Position:
+    """A code cell of a notebook: the ``number``-th of ``n_cells``, counted from 1."""
+
+    number: int
+    n_cells: int
+    cell_id: str
+    source: str
+
+
+class NotebookError(CourseError):
+    """A cell of a notebook failed, or its kernel died."""
+
+    def __init__(self, notebook: str, position: Position, name: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"{notebook}: cell {position.number} of {position.n_cells} failed: {name}: {message}")
+        self.notebook = notebook
+        self.position = position
+        self.name = name
+        self.message = message
+        self.traceback = traceback
+
+
+def execute_notebook(
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, str],
+    environment: dict[str, str] | None = None,
+    on_cell: Callable[[Position], None] = lambda position: None,
+) -> None:
+    """Execute a notebook in a fresh kernel of this very Python, with the notebook's folder as current one.
+
+    Args:
+        notebook: The notebook; it is not changed.
+        executed: Where the executed copy goes; it is written cell by cell.
+        parameters: Values put after the notebook's ``parameters`` cell.
+        environment: Variables for the kernel beside those of this process.
+        on_cell: Called before each code cell.
+
+    Raises:
+        NotebookError: A cell failed or the kernel died; later cells have not run.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    code = [cell for cell in nbformat.read(notebook, as_version=4).cells if is_executable(cell)]  # type: ignore[no-untyped-call]
+    number = {cell.id: i for i, cell in enumerate(code, start=1)}
+    position = Position(0, len(code), "kernel-start", "")
+
+    def report(cell: "NotebookNode", cell_index: int) -> None:
+        nonlocal position
+        if cell.id in number:  # papermill's own cell with the parameters is not one of the learner's
+            position = Position(number[cell.id], len(code), cell.id, cell.source)
+            on_cell(position)
+
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            kernel_manager_class=kernel_manager(kernel_environment(environment or {})),
+            progress_bar=False,
+            cwd=notebook.parent,
+            start_timeout=START_TIMEOUT_S,
+            on_cell_execute=report,
+        )
+    except papermill.PapermillExecutionError as error:
+        traceback = "\n".join(error.traceback)
+        raise NotebookError(notebook.name, position, error.ename, error.evalue, traceback) from error
+    except DeadKernelError as error:
+        message = "the kernel died without a word, most often because memory ran out"
+        raise NotebookError(notebook.name, position, "DeadKernelError", message) from error
+    except RuntimeError as error:
+        raise NotebookError(notebook.name, position, "RuntimeError", str(error)) from error
+
+
+def is_executable(cell: "NotebookNode") -> bool:
+    """Whether running the notebook executes this cell: code that is not blank."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def kernel_environment(extra: dict[str, str]) -> dict[str, str]:
+    """Variables that keep outputs free of progress bars and chatter, and find ``course_utils`` uninstalled."""
+    search_path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "PYTHONPATH": os.pathsep.join(search_path),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **extra,
+    }
+
+
+def kernel_manager(environment: dict[str, str]) -> "type[AsyncKernelManager]":
+    """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
+
+    class CourseKernelManager(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> Any:
+            return KernelSpec(argv=command, display_name="Python 3 (ipykernel)", language="python", env=environment)
+
+    return CourseKernelManager

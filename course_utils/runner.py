@@ -1,0 +1,195 @@
+"""Runs the notebooks in order, remembers how far it came, and resumes there. It shows nothing: ``progress`` does."""
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from course_utils.artifacts import PROJECT, STAGES, Course, is_local, notebook_of, open_course, resolve, write_json
+from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
+from course_utils.kernel import Position, execute_notebook
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the notebooks' ``parameters`` cell takes; the defaults are the notebooks' own."""
+
+    profile: str = "smoke"
+    data: str = "data"
+    model: str = ""
+    artifacts: str = "artifacts"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The values by the names that the notebooks give them."""
+        return {name.upper(): value for name, value in asdict(self).items()}
+
+    @property
+    def make_options(self) -> str:
+        """Those that differ from the defaults, as ``make course`` takes them: ``PROFILE=laptop``."""
+        default = Settings().parameters
+        return " ".join(f"{name}={value}" for name, value in self.parameters.items() if value != default[name])
+
+
+@dataclass
+class StageState:
+    """How far one notebook came; ``seconds`` counts the kernel's start too."""
+
+    status: str = "pending"
+    seconds: float = 0.0
+
+
+@dataclass
+class RunState:
+    """How far a run came, as ``artifacts/<profile>/run.json`` holds it."""
+
+    profile: str
+    data: str
+    model: str
+    stages: dict[str, StageState] = field(default_factory=lambda: {stage: StageState() for stage in STAGES})
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all six notebooks are done."""
+        return all(stage.status == "done" for stage in self.stages.values())
+
+
+class Listener(Protocol):
+    """Who wants to know how the run goes."""
+
+    def started(self, stage: str) -> None:
+        """A notebook's kernel starts."""
+
+    def cell(self, stage: str, position: Position) -> None:
+        """A code cell starts."""
+
+    def finished(self, stage: str, seconds: float) -> None:
+        """A notebook ran to its end."""
+
+
+def check_settings(settings: Settings, notebooks: Path) -> Course:
+    """Make sure, before anything runs, that the run can start.
+
+    Raises:
+        ConfigurationError: The profile is unknown, or a notebook is not there.
+        DataError: The dataset's folder is missing.
+        ModelError: The base model's folder is missing.
+        ArtifactError: Nothing can be written where the artifacts go.
+    """
+    course = open_course(settings.profile, settings.data, settings.model, settings.artifacts)
+    missing = [name for stage in STAGES if not (notebooks / (name := Path(notebook_of(stage)).name)).is_file()]
+    if missing:
+        raise ConfigurationError(f"{notebooks}: {', '.join(missing)} missing; run from a clone of the repository")
+    if not course.data.is_dir():
+        raise DataError(f"DATA={settings.data!r}: there is no folder {course.data}; name one in Spider's layout")
+    base = course.profile.base_model
+    if is_local(base) and not resolve(base).is_dir():
+        raise ModelError(f"{resolve(base)}: there is no such model folder; set MODEL to one or to a Hub id")
+    try:
+        course.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=course.root):
+            pass
+    except OSError as error:
+        remedy = "set ARTIFACTS to a folder that you may write to"
+        raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
+    return course
+
+
+def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, ...]:
+    """The stages to run: all, or what is left of a run that stopped midway with the same settings.
+
+    Args:
+        course: Profile, data, model and artifacts of this run.
+        first: Start at this stage, whatever the last run did; empty decides by the last run.
+        only: Run this stage alone.
+
+    Raises:
+        ConfigurationError: There is no such stage.
+        ArtifactError: A stage before the chosen one has not run or does not match.
+    """
+    for name in filter(None, (first, only)):
+        if name not in STAGES:
+            raise ConfigurationError(f"there is no stage {name!r}; choose one of {', '.join(STAGES)}")
+    chosen = only or first
+    if chosen:
+        for stage in STAGES[: STAGES.index(chosen)]:
+            course.manifest(stage)
+        return (only,) if only else STAGES[STAGES.index(first) :]
+    state = load_state(course)
+    return STAGES if state.is_finished else STAGES[_n_done(course, state) :]
+
+
+def run_stages(
+    settings: Settings,
+    course: Course,
+    stages: Sequence[str],
+    listener: Listener,
+    notebooks: Path = PROJECT / "notebooks",
+) -> RunState:
+    """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
+
+    What earlier runs left for these stages and the later ones counts as undone from here on.
+
+    Raises:
+        NotebookError: A cell failed.
+    """
+    first = STAGES.index(stages[0])
+    state = load_state(course)
+    for stage in STAGES[first:]:
+        state.stages[stage] = StageState()
+        (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
+    (course.root / "report.json").unlink(missing_ok=True)
+    environment = {} if course.profile.needs_hub else {"HF_HUB_OFFLINE": "1"}
+    for stage in stages:
+        listener.started(stage)
+        began = time.perf_counter()
+        _save(course, state, stage, "running", 0.0)
+        try:
+            name = Path(notebook_of(stage)).name
+            execute_notebook(
+                notebooks / name,
+                course.root / "notebooks" / name,
+                settings.parameters,
+                environment,
+                lambda position, stage=stage: listener.cell(stage, position),  # type: ignore[misc]
+            )
+            course.manifest(stage)
+        except BaseException:  # Ctrl-C too leaves a run that can be resumed
+            _save(course, state, stage, "stopped", time.perf_counter() - began)
+            raise
+        seconds = time.perf_counter() - began
+        _save(course, state, stage, "done", seconds)
+        listener.finished(stage, seconds)
+    return state
+
+
+def load_state(course: Course) -> RunState:
+    """The state of the last run, or a fresh one where there is none or it had other settings."""
+    fresh = RunState(course.profile.name, str(course.data), course.model)
+    try:
+        saved = json.loads((course.root / "run.json").read_text("utf-8"))
+        stages = {stage: StageState(**saved["stages"][stage]) for stage in STAGES}
+    except (OSError, ValueError, TypeError, KeyError):
+        return fresh
+    same = all(saved.get(name) == getattr(fresh, name) for name in ("profile", "data", "model"))
+    return replace(fresh, stages=stages) if same else fresh
+
+
+def _n_done(course: Course, state: RunState) -> int:
+    """How many stages from the first one on are done, their manifests still in place."""
+    for n, stage in enumerate(STAGES):
+        if state.stages[stage].status != "done":
+            return n
+        try:
+            course.manifest(stage)
+        except ArtifactError:
+            return n
+    return len(STAGES)
+
+
+def _save(course: Course, state: RunState, stage: str, status: str, seconds: float) -> None:
+    state.stages[stage] = StageState(status, round(seconds, 1))
+    write_json(course.root / "run.json", asdict(state))
