@@ -4,6 +4,7 @@ Training, evaluation and serving all come through here, so that a model is asked
 exactly as it was taught. The template is the tokenizer's own; no special token is written here.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 
+_FENCE = re.compile(
+    r"```(?:[ \t]*(?:sqlite3?|sql|postgresql|mysql)\b)?(?P<block>.+?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
+)
 INSTRUCTION = "Write one SQLite query that answers the question."
 
 
@@ -42,7 +46,8 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: list[Message])
     """Token ids up to and including the marker after which the model replies.
 
     Raises:
-        ModelError: The tokenizer has no chat template, or doubles its beginning-of-text token.
+        ModelError: The tokenizer has no chat template or one without a system role, or it doubles its
+            beginning-of-text token.
     """
     ids = _apply_template(tokenizer, messages, add_generation_prompt=True)
     bos = tokenizer.bos_token_id
@@ -72,18 +77,32 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
 def _apply_template(
     tokenizer: "PreTrainedTokenizerBase", messages: list[Message], *, add_generation_prompt: bool
 ) -> list[int]:
+    from jinja2 import TemplateError
+
     if not tokenizer.chat_template:
         raise ModelError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; choose an instruct model")
-    ids = tokenizer.apply_chat_template(
-        messages, tokenize=True, add_generation_prompt=add_generation_prompt, return_dict=False
-    )
+    # Templates that know no enable_thinking ignore it; hybrid models such as Qwen3 then answer at once
+    # instead of spending the reply on a chain of thought that training never shows.
+    try:
+        ids = tokenizer.apply_chat_template(
+            messages,
+            tokenize=True,
+            add_generation_prompt=add_generation_prompt,
+            return_dict=False,
+            enable_thinking=False,
+        )
+    except TemplateError as error:
+        raise ModelError(f"{tokenizer.name_or_path}: its chat template refuses the messages: {error}") from error
     return list(ids)
 
 
 def read_query(reply: str) -> str:
-    """The SQL in a model's reply: a fenced block if there is one, else the whole, on one line."""
-    text = reply.strip()
-    if "```" in text:
-        block = text.split("```")[1]
-        text = block.removeprefix("sqlite").removeprefix("sql")
-    return " ".join(text.split()).rstrip("; ")
+    """The SQL in a model's reply: a fenced block if there is one, else the whole.
+
+    Line breaks and spaces stay as they are: inside a string they are data, and a ``--`` comment ends
+    at one.
+    """
+    text = reply.rpartition("</think>")[2]
+    if fenced := _FENCE.search(text):
+        text = fenced["block"]
+    return text.strip().removesuffix("```").rstrip("; \n\t")

@@ -2,7 +2,7 @@
 
 from course_utils.sql.databases import find_database, list_databases
 from course_utils.sql.run import QueryResult, run_query
-from course_utils.sql.schema import Column, Schema, Table, read_schema
+from course_utils.sql.schema import Column, Schema, Table, quote, read_schema
 
 __all__ = [
     "Column",
@@ -11,6 +11,7 @@ __all__ = [
     "Table",
     "find_database",
     "list_databases",
+    "quote",
     "read_schema",
     "run_query",
 ]

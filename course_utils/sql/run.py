@@ -1,14 +1,21 @@
-"""Run one query safely: read-only, one statement, bounded in time and rows."""
+"""Run one query safely: read-only, one statement, bounded in time, rows and bytes."""
 
+import re
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from course_utils.errors import QueryError
 
 TIMEOUT_S = 5.0
 MAX_ROWS = 10_000
+MAX_VALUE_BYTES = 1_000_000
+"""Longest text or blob. One instruction of SQLite cannot be interrupted, so none may build gigabytes."""
+MAX_RESULT_BYTES = 64_000_000
 READ_ACTIONS = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -16,7 +23,8 @@ READ_ACTIONS = {
     sqlite3.SQLITE_RECURSIVE,
 }
 FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
-_STEPS_BETWEEN_CHECKS = 10_000
+_STEPS_BETWEEN_CHECKS = 1_000
+_LONG_WIDTH = re.compile(r"%[^%a-zA-Z]*(\*|\d{4})")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ def run_query(database: Path, query: str, *, timeout_s: float = TIMEOUT_S, max_r
         max_rows: Rows to fetch at most.
 
     Raises:
-        QueryError: The query is empty, does not parse or execute, is not read-only, or takes too long.
+        QueryError: The query is empty, does not parse or execute, is not read-only, takes too long or
+            returns too much.
     """
     if not query.strip():
         raise QueryError("the query is empty")
@@ -54,7 +63,7 @@ def run_query(database: Path, query: str, *, timeout_s: float = TIMEOUT_S, max_r
         cursor = connection.execute(query)
         if cursor.description is None:
             raise QueryError(f"the query returns no rows, so it is not a SELECT: {query}")
-        rows = cursor.fetchmany(max_rows + 1)
+        rows = _fetch(cursor, max_rows + 1)
         columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         if time.perf_counter() - began > timeout_s:
@@ -65,14 +74,37 @@ def run_query(database: Path, query: str, *, timeout_s: float = TIMEOUT_S, max_r
     return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
 
 
+def _fetch(cursor: sqlite3.Cursor, n_rows: int) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    n_bytes = 0
+    for row in islice(cursor, n_rows):
+        n_bytes += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if n_bytes > MAX_RESULT_BYTES:
+            raise QueryError(f"the query returns more than {MAX_RESULT_BYTES // 10**6} MB; select less")
+        rows.append(row)
+    return rows
+
+
 def _connect(database: Path) -> sqlite3.Connection:
     if not database.is_file():
         raise QueryError(f"{database}: there is no such database")
     uri = f"{database.resolve().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=1.0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    for name in ("printf", "format"):
+        connection.create_function(name, -1, _format, deterministic=True)
     connection.set_authorizer(_authorize)
     return connection
+
+
+def _format(template: object, *values: object) -> Any:
+    """SQLite's own ``printf`` for moderate widths; ``printf('%.*c', 1000000000, 'x')`` cannot be interrupted."""
+    if _LONG_WIDTH.search(str(template)):
+        raise ValueError("width or precision is too large")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        marks = ", ".join("?" * (len(values) + 1))
+        return connection.execute(f"SELECT printf({marks})", (template, *values)).fetchone()[0]
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -6,6 +6,15 @@ from pathlib import Path
 
 from course_utils.errors import DataError
 
+RESERVED = frozenset(
+    """add all alter and as autoincrement between case cast check collate commit constraint create cross
+    current_date current_time current_timestamp default deferrable delete distinct drop else escape except
+    exists foreign from full group having in index inner insert intersect into is isnull join left limit
+    natural not nothing notnull null on or order outer primary raise references returning right select set
+    table then to transaction union unique update using values when where""".split()
+)
+"""SQLite's keywords that are no names unless quoted."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -37,13 +46,21 @@ class Schema:
 
         ``table concert: concert_id integer, singer_id integer -> singer, year integer``
         """
-        return "\n".join(f"table {table.name}: {', '.join(map(_render, table.columns))}" for table in self.tables)
+        return "\n".join(
+            f"table {quote(table.name)}: {', '.join(map(_render, table.columns))}" for table in self.tables
+        )
+
+
+def quote(name: str) -> str:
+    """A table's or column's name as SQL must write it: in double quotes where it is not a plain word."""
+    if name.isidentifier() and name.lower() not in RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _render(column: Column) -> str:
-    name = column.name if column.name.isidentifier() else f'"{column.name}"'
-    text = f"{name} {column.type.lower()}".rstrip()
-    return f"{text} -> {column.references[0]}" if column.references else text
+    text = f"{quote(column.name)} {column.type.lower()}".rstrip()
+    return f"{text} -> {quote(column.references[0])}" if column.references else text
 
 
 def read_schema(database: Path) -> Schema:
@@ -57,7 +74,7 @@ def read_schema(database: Path) -> Schema:
     connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
     try:
         names = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
         )
         tables = tuple(_read_table(connection, name) for (name,) in names.fetchall())
     except sqlite3.DatabaseError as error:
