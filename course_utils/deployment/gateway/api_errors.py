@@ -1,0 +1,54 @@
+"""Errors as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+logger = logging.getLogger(__name__)
+
+_TYPES = {401: "authentication_error", 404: "not_found_error"}
+
+
+class ApiError(Exception):
+    """A request that ends with an error status; the message goes to the caller."""
+
+    def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+
+
+def error_response(status: int, message: str, *, code: str, param: str | None = None) -> JSONResponse:
+    """The response for an error."""
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return JSONResponse(body, status, headers=headers)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error of an app in this form; unexpected ones are logged and not shown."""
+
+    @app.exception_handler(ApiError)
+    async def _(request: Request, error: ApiError) -> JSONResponse:
+        return error_response(error.status, error.message, code=error.code, param=error.param)
+
+    @app.exception_handler(RequestValidationError)
+    async def _(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return error_response(400, "the body is not valid JSON", code="invalid_json")
+        problems = [(".".join(str(part) for part in e["loc"][1:]), e["msg"]) for e in error.errors()]
+        message = "; ".join(f"{where or 'body'}: {what}" for where, what in problems)
+        return error_response(422, message, code="invalid_field", param=problems[0][0] or None)
+
+    @app.exception_handler(HTTPException)
+    async def _(request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(error.status_code, str(error.detail), code=f"http_{error.status_code}")
+
+    @app.exception_handler(Exception)
+    async def _(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return error_response(500, "the gateway failed; its log says why", code="internal_error")

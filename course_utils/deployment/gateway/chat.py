@@ -1,0 +1,119 @@
+"""``/v1/chat/completions``: OpenAI's chat, whole or streamed, passed on to the model server."""
+
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Receive, Scope, Send
+
+from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.metrics import GatewayMetrics
+from course_utils.deployment.gateway.model_client import ModelClient, read_events
+from course_utils.deployment.gateway.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class ChatMessage(BaseModel):
+    """One turn."""
+
+    model_config = ConfigDict(extra="allow")
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+
+class ChatRequest(BaseModel):
+    """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
+
+    model_config = ConfigDict(extra="forbid")
+    messages: list[ChatMessage] = Field(min_length=1)
+    model: str | None = None
+    stream: bool = False
+    stream_options: dict[str, Any] | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    response_format: dict[str, Any] | None = None
+    user: str | None = None
+
+
+def to_body(request: ChatRequest, settings: Settings) -> dict[str, Any]:
+    """What the model server is asked.
+
+    Raises:
+        ApiError: 400 if more tokens are wanted than the gateway gives.
+    """
+    wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
+    if wanted > settings.max_tokens:
+        message = f"max_tokens is {wanted}, but this server gives at most {settings.max_tokens}"
+        raise ApiError(400, message, code="too_many_tokens", param="max_tokens")
+    body = request.model_dump(exclude_none=True, exclude={"max_completion_tokens"})
+    body |= {"model": settings.model_name, "max_tokens": wanted}
+    if request.stream:
+        body["stream_options"] = {"include_usage": True}  # the only way to count a stream's tokens
+    return body
+
+
+async def chat(request: ChatRequest, client: ModelClient, settings: Settings, metrics: GatewayMetrics) -> Response:
+    """Answer a chat request.
+
+    Raises:
+        ApiError: As the model server answers or fails to.
+    """
+    began, body = time.perf_counter(), to_body(request, settings)
+    if not request.stream:
+        reply = await client.complete(body)
+        metrics.count_tokens(reply.get("usage"))
+        return JSONResponse(reply)
+    upstream = await client.open_stream(body)
+    wants_usage = bool((request.stream_options or {}).get("include_usage"))
+    return _ClosingStream(_relay(upstream, metrics, began, wants_usage), upstream)
+
+
+class _ClosingStream(StreamingResponse):
+    """A stream that lets go of the model server when it ends or the caller leaves."""
+
+    def __init__(self, events: AsyncIterator[str], upstream: httpx.Response) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+        self.upstream = upstream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.upstream.aclose()
+
+
+async def _relay(
+    upstream: httpx.Response, metrics: GatewayMetrics, began: float, wants_usage: bool
+) -> AsyncIterator[str]:
+    has_text = False
+    try:
+        async for event in read_events(upstream):
+            choices = event.get("choices") or []
+            if not has_text and choices and choices[0].get("delta", {}).get("content"):
+                has_text = True
+                metrics.first_token_seconds.observe(time.perf_counter() - began)
+            if event.get("usage"):
+                metrics.count_tokens(event["usage"])
+                if not choices and not wants_usage:
+                    continue
+            yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+    except (httpx.HTTPError, ValueError) as error:  # the status is sent: all that is left is to say it here
+        logger.warning("stream broke off: %r", error)
+        message = {"message": "the model server broke off", "type": "server_error", "code": "model_server_failed"}
+        yield f"data: {json.dumps({'error': message})}\n\n"
+    yield "data: [DONE]\n\n"

@@ -1,0 +1,32 @@
+"""Fold a LoRA adapter into the weights of its base model."""
+
+from pathlib import Path
+
+from course_utils.errors import ModelError
+from course_utils.models import load_model, load_tokenizer
+
+
+def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
+    """Save ``base`` with the adapter added to its weights, and the tokenizer beside it.
+
+    Each adapted matrix becomes W + (alpha / r) B A (LoRA, arXiv 2106.09685, section 4). The sum is
+    computed and stored in 16- or 32-bit floating point, never in 4 bits: the update is small, and
+    rounding to 4 bits would change it.
+
+    Args:
+        base: Folder or Hub id of the model that the adapter was trained on.
+        adapter: Folder that PEFT wrote.
+        output: Folder to write; any application that reads Transformers models can load it.
+
+    Raises:
+        ModelError: A folder is missing, or holds no model or no adapter.
+    """
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(f"{adapter}: the folder holds no adapter_config.json; run notebooks/03_training.ipynb first")
+    tokenizer = load_tokenizer(base)
+    model = load_model(base, adapter=adapter)
+    merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
+    output.mkdir(parents=True, exist_ok=True)
+    merged.save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    return output

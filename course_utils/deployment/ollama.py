@@ -1,0 +1,105 @@
+"""Say a tokenizer's chat template in Ollama's language.
+
+Ollama does not run a model's own template, which is Jinja: it wants one in Go's. A hand-written one
+that differs in a newline is the usual reason why a model talks well in training and badly in
+Ollama. Here it is worked out from what the tokenizer's template does, and checked against it.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from course_utils.errors import ModelError
+from course_utils.prompts import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ROLES = ("system", "user", "assistant")
+_MARKS = {"system": "«S»", "user": "«U»", "assistant": "«A»"}
+
+
+@dataclass(frozen=True)
+class TurnMarkers:
+    """What a template writes around the turns of a conversation."""
+
+    start: str
+    before: dict[str, str]
+    after: dict[str, str]
+    reply: str
+    """What asks the model to speak."""
+
+    def render(self, messages: list[Message]) -> str:
+        """A conversation up to where the model speaks."""
+        turns = (self.before[m["role"]] + m["content"] + self.after[m["role"]] for m in messages)
+        return f"{self.start}{''.join(turns)}{self.reply}"
+
+
+def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = 2048) -> str:
+    """The text of an Ollama Modelfile that asks the model as it was trained.
+
+    Args:
+        tokenizer: Of the model; its template is the truth.
+        gguf: The model's path as Ollama sees it.
+        context: Tokens of prompt and reply together.
+
+    Raises:
+        ModelError: The template does more than put markers around turns.
+    """
+    markers = read_markers(tokenizer)
+    branches = "".join(
+        f'{{{{ {"else " if index else ""}if eq .Role "{role}" }}}}'
+        f"{markers.before[role]}{{{{ .Content }}}}{markers.after[role]}"
+        for index, role in enumerate(ROLES)
+    )
+    template = f"{markers.start}{{{{ range .Messages }}}}{branches}{{{{ end }}}}{{{{ end }}}}{markers.reply}"
+    return (
+        f'FROM {gguf}\nTEMPLATE """{template}"""\n'
+        f'PARAMETER stop "{tokenizer.eos_token}"\nPARAMETER temperature 0\nPARAMETER num_ctx {context}\n'
+    )
+
+
+def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
+    """Work out the markers by rendering small conversations.
+
+    Raises:
+        ModelError: Markers put together again do not give what the template gives.
+    """
+
+    def render(*roles: str, reply: bool = False) -> str:
+        messages = [{"role": role, "content": _MARKS[role]} for role in roles]
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=reply))
+
+    def after_last(role: str, text: str) -> str:
+        return text.rpartition(_MARKS[role])[2]
+
+    def between(first: str, second: str, text: str) -> str:
+        return text.partition(_MARKS[first])[2].partition(_MARKS[second])[0]
+
+    user, chat = render("user"), render("user", "assistant", "user")
+    with_system, reply = render("system", "user"), render("user", reply=True)
+    after = {"user": after_last("user", user), "assistant": after_last("assistant", render("user", "assistant"))}
+    before = {
+        "user": between("assistant", "user", chat).removeprefix(after["assistant"]),
+        "assistant": between("user", "assistant", chat).removeprefix(after["user"]),
+    }
+    start = user.partition(_MARKS["user"])[0].removesuffix(before["user"])
+    before["system"] = with_system.partition(_MARKS["system"])[0].removeprefix(start)
+    after["system"] = between("system", "user", with_system).removesuffix(before["user"])
+    markers = TurnMarkers(start, before, after, reply.removeprefix(user))
+    _check(tokenizer, markers)
+    return markers
+
+
+def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
+    turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
+    messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]
+    conversations = [messages, messages[1:], messages[:2], messages[1:2]]
+    assert all(a["role"] != b["role"] for a, b in pairwise(messages))  # some templates insist
+    for conversation in conversations:
+        wanted = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+        if markers.render(conversation) != wanted:
+            raise ModelError(
+                f"{tokenizer.name_or_path}: its chat template does more than mark turns, which cannot be carried "
+                f"over to Ollama automatically; for {conversation!r} it writes {wanted!r}"
+            )
