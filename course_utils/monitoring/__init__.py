@@ -1,0 +1,43 @@
+"""Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
+
+from course_utils.monitoring.cost import api_cost_usd, break_even_per_hour, machine_cost_usd
+from course_utils.monitoring.drift import (
+    build_vocabulary,
+    detect_drift,
+    detection_rate,
+    false_alarm_rate,
+    read_words,
+    unknown_word_share,
+)
+from course_utils.monitoring.feedback import collect_retraining_rows, rate_answers, send_feedback
+from course_utils.monitoring.metrics import histogram_quantile, scrape
+from course_utils.monitoring.plots import plot_cost, plot_drift, plot_latency, plot_outcomes
+from course_utils.monitoring.service import gateway
+from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
+from course_utils.monitoring.windows import read_windows
+
+__all__ = [
+    "api_cost_usd",
+    "break_even_per_hour",
+    "build_vocabulary",
+    "collect_retraining_rows",
+    "detect_drift",
+    "detection_rate",
+    "error_rate",
+    "false_alarm_rate",
+    "gateway",
+    "histogram_quantile",
+    "latency_quantile_ms",
+    "machine_cost_usd",
+    "plot_cost",
+    "plot_drift",
+    "plot_latency",
+    "plot_outcomes",
+    "rate_answers",
+    "read_windows",
+    "read_words",
+    "scrape",
+    "send_feedback",
+    "send_traffic",
+    "unknown_word_share",
+]

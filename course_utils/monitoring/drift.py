@@ -1,0 +1,124 @@
+"""Does live traffic still look like the traffic that the model was measured on?
+
+A signal turns each question into a number; the two-sample Kolmogorov-Smirnov test of SciPy compares
+the numbers of two windows of traffic. Model quality is not measured here: drift says where to look.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from course_utils.errors import DataError
+
+ALPHA = 0.01
+"""Alarm below this p-value: at most one window in a hundred without drift raises it."""
+MIN_WINDOW = 8
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def read_words(question: str) -> list[str]:
+    """Lower-case words of a question; numbers are left out, for they are new in every question."""
+    return _WORD.findall(question.lower())
+
+
+def build_vocabulary(questions: Iterable[str]) -> frozenset[str]:
+    """Every word of the questions: what training has seen."""
+    return frozenset(word for question in questions for word in read_words(question))
+
+
+def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
+    """Share of a question's words that training never saw, in [0, 1]; lower is more familiar."""
+    words = read_words(question)
+    return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """Two windows of one signal, compared."""
+
+    signal: str
+    statistic: float
+    """Largest gap between the two cumulative distributions, in [0, 1]; 0 is no drift."""
+    p_value: float
+    """Chance of a gap at least this large if both windows came from the same traffic."""
+    alpha: float
+    n_reference: int
+    n_live: int
+
+    @property
+    def drifted(self) -> bool:
+        """Whether to raise the alarm."""
+        return self.p_value < self.alpha
+
+    def _repr_html_(self) -> str:
+        verdict = "<b>drift</b>" if self.drifted else "no drift"
+        return (
+            f"{self.signal}: {verdict} (Kolmogorov-Smirnov distance {self.statistic:.2f}, p = {self.p_value:.2g}, "
+            f"alarm below {self.alpha:g}; {self.n_live} live against {self.n_reference} reference questions)"
+        )
+
+
+def detect_drift(
+    signal: str, reference: Sequence[float], live: Sequence[float], *, alpha: float = ALPHA
+) -> DriftResult:
+    """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test.
+
+    Values that occur often in both windows make the test cautious: it then alarms more rarely than ``alpha``.
+
+    Args:
+        signal: Its name, for people.
+        reference: One number per question of the reference window.
+        live: One number per question of the live window.
+        alpha: Alarm below this p-value.
+
+    Raises:
+        DataError: A window is too small to say anything.
+    """
+    from scipy.stats import ks_2samp
+
+    if min(len(reference), len(live)) < MIN_WINDOW:
+        raise DataError(
+            f"{signal}: {len(reference)} reference and {len(live)} live questions; "
+            f"wait until there are {MIN_WINDOW} of each"
+        )
+    test = ks_2samp(reference, live)
+    return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha, len(reference), len(live))
+
+
+def detection_rate(
+    reference: Sequence[float],
+    live: Sequence[float],
+    *,
+    window: int,
+    n_resamples: int = 200,
+    alpha: float = ALPHA,
+    seed: int = 0,
+) -> float:
+    """Share of windows drawn from ``live`` that raise the alarm; higher is better where there is drift.
+
+    Raises:
+        DataError: The window is too small, or larger than ``live``.
+    """
+    if window > len(live):
+        raise DataError(f"a window of {window} cannot be drawn from {len(live)} live questions; make it smaller")
+    rng = Random(seed)
+    alarms = (detect_drift("", reference, rng.sample(live, window), alpha=alpha).drifted for _ in range(n_resamples))
+    return sum(alarms) / n_resamples
+
+
+def false_alarm_rate(
+    values: Sequence[float], *, window: int, n_resamples: int = 200, alpha: float = ALPHA, seed: int = 0
+) -> float:
+    """Share of alarms when reference and window are drawn at random from the *same* traffic.
+
+    Lower is better; a valid test keeps it at or below ``alpha``.
+
+    Raises:
+        DataError: The values are too few for a window and a reference.
+    """
+    rng, shuffled, alarms = Random(seed), list(values), 0
+    for _ in range(n_resamples):
+        rng.shuffle(shuffled)
+        alarms += detect_drift("", shuffled[window:], shuffled[:window], alpha=alpha).drifted
+    return alarms / n_resamples

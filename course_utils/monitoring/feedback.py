@@ -1,0 +1,102 @@
+"""Rate answers as a user who knows the right one would, send the ratings, and keep what went wrong."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from course_utils.errors import CourseError, ServiceError
+from course_utils.monitoring.traffic import TrafficRecord
+from course_utils.sql import find_database, run_query
+
+Row = dict[str, Any]
+Rating = Literal["up", "down"]
+
+
+@dataclass(frozen=True)
+class RatedAnswer:
+    """An answer and what its user thinks of it."""
+
+    record: TrafficRecord
+    rating: Rating
+    corrected: str
+    """The right query: here the dataset's; in production an expert writes it."""
+
+
+def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[RatedAnswer]:
+    """Compare each answer with the right one by executing both.
+
+    Args:
+        records: Those without a reply are skipped, for their users saw nothing to rate.
+        rows: The questions that were sent, with ``id`` and ``query``.
+        dataset: Folder that holds the databases.
+    """
+    gold = {row["id"]: row["query"] for row in rows}
+    rated = []
+    for record in records:
+        if record.outcome not in ("answered", "invalid SQL") or record.id not in gold:
+            continue
+        database = find_database(dataset, record.db_id, dataset)
+        right = has_same_rows(database, record.predicted, gold[record.id])
+        rated.append(RatedAnswer(record, "up" if right else "down", gold[record.id]))
+    return rated
+
+
+def has_same_rows(database: Path, predicted: str, gold: str) -> bool:
+    """Whether two queries return the same rows; their order counts where the gold query orders."""
+    try:
+        found, wanted = run_query(database, predicted).rows, run_query(database, gold).rows
+    except CourseError:
+        return False
+    if "order by" in gold.lower():
+        return found == wanted
+    return Counter(found) == Counter(wanted)
+
+
+def send_feedback(url: str, answers: Iterable[RatedAnswer]) -> int:
+    """Send each rating to the gateway's ``/v1/feedback``.
+
+    Returns:
+        How many were accepted.
+
+    Raises:
+        ServiceError: The gateway does not answer or refuses one.
+    """
+    import httpx
+
+    n_sent = 0
+    with httpx.Client(base_url=url, timeout=10.0, trust_env=False) as client:
+        for answer in answers:
+            body = {
+                "id": answer.record.answer_id,
+                "rating": answer.rating,
+                "database": answer.record.db_id,
+                "question": answer.record.question,
+                "correction": answer.corrected if answer.rating == "down" else None,
+            }
+            try:
+                client.post("/v1/feedback", json=body).raise_for_status()
+            except httpx.HTTPError as error:
+                raise ServiceError(f"{url}/v1/feedback: {error}; {n_sent} ratings were accepted before") from error
+            n_sent += 1
+    return n_sent
+
+
+def collect_retraining_rows(feedback: Iterable[Row]) -> list[Row]:
+    """Corrected answers as rows of the dataset's layout; of the same question, the last correction counts.
+
+    Args:
+        feedback: Lines of the gateway's ``feedback.jsonl``.
+    """
+    corrected = {(line["database"], line["question"]): line for line in feedback if line.get("correction")}
+    return [
+        {
+            "id": f"feedback-{number}",
+            "db_id": database,
+            "question": question,
+            "query": line["correction"],
+            "source": "feedback",
+        }
+        for number, ((database, question), line) in enumerate(corrected.items(), start=1)
+    ]

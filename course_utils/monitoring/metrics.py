@@ -1,0 +1,114 @@
+"""Read a Prometheus ``/metrics`` page: counts, rates and latency quantiles between two scrapes.
+
+For two moments of one server. A real Prometheus keeps the whole history and many servers;
+``histogram_quantile`` here gives the number that it would.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Labels = frozenset[tuple[str, str]]
+Bucket = tuple[float, float]
+"""Upper bound, inclusive, and how many observations are at or below it."""
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """The samples of a page, or of the time between two pages (``after - before``)."""
+
+    samples: dict[tuple[str, Labels], float]
+    time: float
+    """Unix time in seconds."""
+    window_s: float = 0.0
+    """Seconds between the two pages of a difference."""
+
+    def __sub__(self, earlier: "Scrape") -> "Scrape":
+        """What the counters and buckets gained since ``earlier``.
+
+        A counter that fell belongs to a server that started again from zero, as Prometheus takes it.
+        """
+        gained = {
+            key: value - earlier.samples.get(key, 0.0) if value >= earlier.samples.get(key, 0.0) else value
+            for key, value in self.samples.items()
+        }
+        return Scrape(gained, self.time, self.time - earlier.time)
+
+    def total(self, name: str, **labels: str) -> float:
+        """Sum of a metric over every label that is not given."""
+        return sum(value for (found, have), value in self.samples.items() if found == name and labels.items() <= have)
+
+    def by_label(self, name: str, label: str, **labels: str) -> dict[str, float]:
+        """Sum of a metric for each value of ``label``; values without samples are left out."""
+        keys = {dict(have).get(label) for found, have in self.samples if found == name and labels.items() <= have}
+        sums = {key: self.total(name, **{label: key}, **labels) for key in sorted(keys - {None}, key=str) if key}
+        return {key: value for key, value in sums.items() if value}
+
+    def buckets(self, name: str, **labels: str) -> list[Bucket]:
+        """Cumulative buckets of the histogram ``name``, summed over every label that is not given."""
+        counts = self.by_label(f"{name}_bucket", "le", **labels)
+        bounds = {dict(have)["le"] for found, have in self.samples if found == f"{name}_bucket"}
+        return sorted((float(bound), counts.get(bound, 0.0)) for bound in bounds)
+
+    def rate(self, name: str, **labels: str) -> float:
+        """Gain per second over the window; 0 for a single page."""
+        return self.total(name, **labels) / self.window_s if self.window_s else 0.0
+
+
+def parse_metrics(text: str, time_s: float) -> Scrape:
+    """Read Prometheus' text format with ``prometheus_client``'s parser."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return Scrape({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}, time_s)
+
+
+def scrape(url: str) -> Scrape:
+    """Fetch and read ``<url>/metrics``.
+
+    Raises:
+        ServiceError: The server does not answer or its page is not in Prometheus' format.
+    """
+    import httpx
+
+    from course_utils.errors import ServiceError
+
+    try:
+        reply = httpx.get(f"{url}/metrics", timeout=10.0, trust_env=False).raise_for_status()
+        return parse_metrics(reply.text, time.time())
+    except (httpx.HTTPError, ValueError) as error:
+        raise ServiceError(f"{url}/metrics: cannot be read ({error}); is the gateway running?") from error
+
+
+def histogram_quantile(q: float, buckets: Sequence[Bucket]) -> float:
+    """Estimate a quantile from cumulative buckets exactly as PromQL's function of this name.
+
+    Observations are taken to lie evenly within their bucket. With rank ``q * total``, the first bucket
+    whose count reaches the rank, from ``low`` to ``high``, gives
+
+    ``low + (high - low) * (rank - count below) / (count in the bucket)``
+
+    The first bucket starts at 0 where its bound is positive. A rank in the last, unbounded bucket gives
+    the highest finite bound: the answer can never exceed it, however slow the requests were.
+
+    Source: prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile.
+
+    Args:
+        q: In [0, 1]; below gives -inf, above gives +inf.
+        buckets: Sorted, the last with bound +inf; otherwise the result is NaN, as without observations
+            and as for q = 0 when the first bucket is empty.
+    """
+    if not 0 <= q <= 1:
+        return math.nan if math.isnan(q) else math.copysign(math.inf, q)
+    if len(buckets) < 2 or buckets[-1][0] != math.inf or not buckets[-1][1]:
+        return math.nan
+    rank = q * buckets[-1][1]
+    index = next((i for i, (_, count) in enumerate(buckets[:-1]) if count >= rank), len(buckets) - 1)
+    if index == len(buckets) - 1:
+        return buckets[-2][0]
+    high, count = buckets[index]
+    if index == 0 and high <= 0:
+        return high
+    low, below = buckets[index - 1] if index else (0.0, 0.0)
+    return low + (high - low) * (rank - below) / (count - below) if count > below else math.nan

@@ -1,0 +1,159 @@
+"""Send real HTTP requests to the gateway and record what each one met."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal
+
+from course_utils.errors import DataError
+
+if TYPE_CHECKING:
+    import httpx
+
+Row = dict[str, Any]
+Outcome = Literal["answered", "invalid SQL", "client error", "server error", "timeout", "unreachable"]
+"""``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check."""
+FAILURES: tuple[Outcome, ...] = ("client error", "server error", "timeout", "unreachable")
+"""Outcomes that count as errors of the service; invalid SQL is an error of the model."""
+REQUEST_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class TrafficRecord:
+    """One request and its reply."""
+
+    time: float
+    """Unix time at which it was sent, in seconds."""
+    phase: str
+    """A name for the part of the traffic it belongs to."""
+    id: str
+    db_id: str
+    question: str
+    status: int
+    """HTTP status; 0 where no reply came."""
+    outcome: Outcome
+    latency_ms: float
+    """From sending to the last byte of the reply, as the user feels it."""
+    predicted: str = ""
+    """The query of the reply."""
+    n_rows: int = 0
+    """Rows in the reply."""
+    answer_id: str = ""
+    """The gateway's name for its answer, which feedback refers to."""
+
+
+def send_traffic(
+    url: str,
+    questions: Sequence[Row],
+    *,
+    n_requests: int,
+    concurrency: int,
+    seed: int,
+    phase: str = "",
+    timeout_s: float = REQUEST_TIMEOUT_S,
+    progress: str = "",
+) -> list[TrafficRecord]:
+    """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
+
+    Questions are drawn in random order, and again from the start when they are used up. No failure
+    raises: an error, a timeout and a refused connection are records like the others.
+
+    Args:
+        url: Of the gateway, without a path.
+        questions: Rows with ``question`` and ``db_id``, and ``id`` where there is one.
+        n_requests: How many to send.
+        concurrency: Requests in flight at once at most.
+        seed: Of the order.
+        phase: Written to every record.
+        timeout_s: Seconds to wait for a reply.
+        progress: Label of a progress bar; none if empty.
+
+    Returns:
+        One record per request, in the order of sending.
+
+    Raises:
+        DataError: There are no questions.
+    """
+    import httpx
+    from tqdm.auto import tqdm
+
+    rows = _draw(questions, n_requests, Random(seed))
+    limits = httpx.Limits(max_connections=concurrency)
+    with (
+        httpx.Client(base_url=url, timeout=timeout_s, limits=limits, trust_env=False) as client,
+        ThreadPoolExecutor(concurrency) as pool,
+    ):
+        replies = pool.map(lambda row: _ask(client, row, phase), rows)
+        records = list(tqdm(replies, total=n_requests, desc=progress, unit="request", disable=not progress))
+    return sorted(records, key=lambda record: record.time)
+
+
+def _draw(questions: Sequence[Row], n_requests: int, rng: Random) -> list[Row]:
+    if not questions:
+        raise DataError("there are no questions to send; check the test split of the data stage")
+    rows: list[Row] = []
+    while len(rows) < n_requests:
+        rows += rng.sample(list(questions), len(questions))
+    return rows[:n_requests]
+
+
+def _ask(client: "httpx.Client", row: Row, phase: str) -> TrafficRecord:
+    import httpx
+
+    sent, began = time.time(), time.perf_counter()
+    reply: httpx.Response | None = None
+    body: Row = {}
+    try:
+        reply = client.post("/v1/sql", json={"question": row["question"], "database": row["db_id"]})
+        outcome = _judge_status(reply.status_code)
+        if outcome == "answered":
+            body = reply.json()
+            outcome = _judge_answer(body)
+    except httpx.TimeoutException:
+        outcome = "timeout"
+    except httpx.TransportError:
+        outcome = "unreachable"
+    except ValueError:  # The body is not JSON.
+        outcome = "server error"
+    return TrafficRecord(
+        time=sent,
+        phase=phase,
+        id=str(row.get("id", "")),
+        db_id=row["db_id"],
+        question=row["question"],
+        status=reply.status_code if reply is not None else 0,
+        outcome=outcome,
+        latency_ms=1000 * (time.perf_counter() - began),
+        predicted=body.get("query") or "",
+        n_rows=len(body.get("rows") or ()),
+        answer_id=str(body.get("id", "")),
+    )
+
+
+def _judge_status(status: int) -> Outcome:
+    if status >= 500:
+        return "server error"
+    return "client error" if status >= 400 else "answered"
+
+
+def _judge_answer(body: Row) -> Outcome:
+    checks = body.get("checks", {})
+    return "answered" if all(checks.values()) else "invalid SQL"
+
+
+def error_rate(records: Sequence[TrafficRecord]) -> float:
+    """Share of requests that the service failed, in [0, 1]; lower is better."""
+    return sum(record.outcome in FAILURES for record in records) / len(records) if records else 0.0
+
+
+def latency_quantile_ms(records: Sequence[TrafficRecord], q: float) -> float:
+    """Quantile of the measured latencies of replies, in milliseconds; lower is better.
+
+    Requests without a reply have no latency; NaN where none was answered.
+    """
+    import numpy as np
+
+    latencies = [record.latency_ms for record in records if record.status]
+    return float(np.quantile(latencies, q)) if latencies else float("nan")

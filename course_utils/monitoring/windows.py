@@ -1,0 +1,60 @@
+"""Traffic to watch: a reference window, live traffic like it, and live traffic that is not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from course_utils.artifacts import Course, read_jsonl
+
+Row = dict[str, Any]
+GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
+MIN_ROWS = 16
+HOLD_OUT_EVERY = 5
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Four sets of questions; only ``training`` was learned from."""
+
+    training: list[Row]
+    """Whose words are known."""
+    reference: list[Row]
+    """What normal looks like: held out from ``training``, about databases that training knows."""
+    familiar: list[Row]
+    """Live traffic like the reference."""
+    shifted: list[Row]
+    """Live traffic unlike it."""
+    shift: str
+    """What is different, in words."""
+
+
+def read_windows(course: Course) -> Windows:
+    """Build the windows from the splits of the data stage; see ``choose_windows``.
+
+    Raises:
+        ArtifactError: The data stage has not run.
+    """
+    splits = [read_jsonl(course.output("data", f"{split}.jsonl")) for split in ("train", "validation", "test")]
+    return choose_windows(*splits)
+
+
+def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> Windows:
+    """Choose the four windows from three splits.
+
+    The shift is questions about databases that training never saw. Other datasets are laid out otherwise:
+
+    - no such questions in the test split: the shift is users who greet before they ask;
+    - only such questions in it: half of the reference becomes the familiar window;
+    - a short validation split: every fifth training row counts as held out.
+    """
+    reference = [row for row in validation if row["seen"]]
+    familiar = [row for row in test if row["seen"]]
+    shifted, shift = [row for row in test if not row["seen"]], "questions about databases that training never saw"
+    training = train
+    if len(reference) < 2 * MIN_ROWS:
+        reference = reference + train[::HOLD_OUT_EVERY]
+        training = [row for index, row in enumerate(train) if index % HOLD_OUT_EVERY]
+    if len(familiar) < MIN_ROWS:
+        reference, familiar = reference[::2], reference[1::2]
+    if len(shifted) < MIN_ROWS:
+        shifted, shift = [{**row, "question": GREETING + row["question"]} for row in familiar], "users who greet first"
+    return Windows(training, reference, familiar, shifted, shift)

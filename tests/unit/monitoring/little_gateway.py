@@ -1,0 +1,70 @@
+"""A little real gateway for tests: the routes of the real one, with faults on request.
+
+``python little_gateway.py --url-file F [--fault F]``; the question says what happens to it.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from prometheus_client import Counter, Histogram, generate_latest
+
+REQUESTS = Counter("little_requests", "Requests", ["status"])
+SECONDS = Histogram("little_seconds", "Latency")
+STATUSES = {"fail": 500, "unknown": 404}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.reply(200, generate_latest() if self.path == "/metrics" else b'{"ready": true}')
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/feedback":
+            with Path(os.environ["COURSE_FEEDBACK_FILE"]).open("a") as file:
+                file.write(json.dumps(body) + "\n")
+            self.reply(404 if body["id"] == "unknown" else 201, b"{}")
+        else:
+            with SECONDS.time():
+                status, reply = self.answer(body["question"])
+            self.reply(status, reply)
+
+    def answer(self, question: str) -> tuple[int, bytes]:
+        time.sleep(1.0 if question == "slow" else 0.0)
+        status, valid = STATUSES.get(question, 200), question != "invalid"
+        REQUESTS.labels(str(status)).inc()
+        query = f"SELECT '{question}'" if valid else "SELEC"
+        reply = {"id": "a1", "query": query, "columns": ["x"], "rows": [["x"]], "checks": {"executed": valid}}
+        return status, b"not JSON" if question == "garbage" else json.dumps(reply).encode()
+
+    def reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url-file", type=Path, required=True)
+    parser.add_argument("--fault", choices=["ends", "hangs"], default=None)
+    options = parser.parse_args()
+    sys.stdout.write("reading the model\n")
+    sys.stdout.flush()
+    if options.fault == "ends":
+        sys.exit("the model file is broken")
+    if options.fault == "hangs":
+        time.sleep(60)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    options.url_file.write_text(f"http://127.0.0.1:{server.server_port}")
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

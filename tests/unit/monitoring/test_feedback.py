@@ -1,0 +1,94 @@
+"""Ratings come from executed queries and reach a real server; what is wrong is kept for retraining."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import read_jsonl
+from course_utils.errors import ServiceError
+from course_utils.monitoring.feedback import (
+    RatedAnswer,
+    collect_retraining_rows,
+    has_same_rows,
+    rate_answers,
+    send_feedback,
+)
+from course_utils.monitoring.traffic import Outcome, TrafficRecord
+
+ROWS = [
+    {"id": "q1", "db_id": "zoo", "question": "How many animals?", "query": "SELECT COUNT(*) FROM animal"},
+    {"id": "q2", "db_id": "zoo", "question": "Names?", "query": "SELECT name FROM animal"},
+]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "databases" / "zoo"
+    folder.mkdir(parents=True)
+    with sqlite3.connect(folder / "zoo.sqlite") as connection:
+        connection.executescript("CREATE TABLE animal (name TEXT, legs INTEGER);")
+        connection.executemany("INSERT INTO animal VALUES (?, ?)", [("emu", 2), ("bear", 4), ("duck", 2)])
+    connection.close()
+    return tmp_path
+
+
+def record(row_id: str, predicted: str, outcome: Outcome = "answered", answer_id: str = "a1") -> TrafficRecord:
+    return TrafficRecord(0.0, "", row_id, "zoo", f"{row_id}?", 200, outcome, 10.0, predicted, 1, answer_id)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "gold", "same"),
+    [
+        ("SELECT name FROM animal WHERE legs < 3", "SELECT name FROM animal WHERE legs = 2", True),
+        ("SELECT legs FROM animal", "SELECT DISTINCT legs FROM animal", False),
+        ("SELECT name FROM animal ORDER BY name DESC", "SELECT name FROM animal", True),
+        ("SELECT name FROM animal ORDER BY name DESC", "SELECT name FROM animal ORDER BY name", False),
+        ("SELECT nothing FROM animal", "SELECT name FROM animal", False),
+        ("DELETE FROM animal", "SELECT name FROM animal", False),
+    ],
+)
+def test_same_rows(dataset: Path, predicted: str, gold: str, same: bool) -> None:
+    assert has_same_rows(dataset / "databases/zoo/zoo.sqlite", predicted, gold) is same
+
+
+def test_ratings(dataset: Path) -> None:
+    records = [
+        record("q1", "SELECT 3"),
+        record("q2", "SELEC", "invalid SQL"),
+        record("q2", "SELECT legs FROM animal"),
+        record("q1", "", "timeout"),
+        record("not sent by us", "SELECT 1"),
+    ]
+    answers = rate_answers(records, ROWS, dataset)
+    assert [answer.rating for answer in answers] == ["up", "down", "down"]
+    assert answers[1].corrected == "SELECT name FROM animal"
+
+
+def test_feedback_reaches_the_server_and_comes_back_as_training_rows(
+    fresh_gateway: tuple[str, Path],
+) -> None:
+    url, folder = fresh_gateway
+    right, wrong = record("q1", "SELECT 3"), record("q2", "SELECT 4")
+    answers = [
+        RatedAnswer(right, "up", "SELECT COUNT(*)"),
+        *[RatedAnswer(wrong, "down", "SELECT name FROM animal")] * 2,
+    ]
+    assert send_feedback(url, answers) == 3
+    stored = read_jsonl(folder / "feedback.jsonl")
+    assert [(line["id"], line["rating"]) for line in stored] == [("a1", "up"), ("a1", "down"), ("a1", "down")]
+    assert collect_retraining_rows(stored) == [
+        {
+            "id": "feedback-1",
+            "db_id": "zoo",
+            "question": "q2?",
+            "query": "SELECT name FROM animal",
+            "source": "feedback",
+        }
+    ]
+
+
+def test_refused_feedback_says_where(little_gateway: str) -> None:
+    answers = [RatedAnswer(record("q1", "SELECT 3", answer_id="unknown"), "up", "")]
+    with pytest.raises(ServiceError, match=r"/v1/feedback: .*404"):
+        send_feedback(little_gateway, answers)

@@ -1,0 +1,45 @@
+"""Figures show the numbers of their result."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import pytest
+
+from course_utils.monitoring.plots import plot_cost, plot_drift, plot_latency, plot_outcomes
+from course_utils.monitoring.traffic import Outcome, TrafficRecord
+
+
+@pytest.fixture(autouse=True)
+def _close() -> object:
+    yield
+    plt.close("all")
+
+
+def records() -> list[TrafficRecord]:
+    outcomes: list[Outcome] = ["answered"] * 7 + ["server error"] * 3
+    return [TrafficRecord(100.0 + i, "", "", "d", "q", 200, o, 10.0 * (i + 1) + 0.2) for i, o in enumerate(outcomes)]
+
+
+def test_latency_shows_every_request_and_two_quantiles() -> None:
+    axes = plot_latency(records())
+    assert sum(len(points.get_offsets()) for points in axes.collections) == 10
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["answered", "server error", "p50 = 55 ms", "p95 = 96 ms"]
+
+
+def test_outcomes_stack_up_to_all_requests() -> None:
+    axes = plot_outcomes(records(), n_bins=5)
+    assert sum(patch.get_height() for patch in axes.patches) == 10
+
+
+def test_drift_curves_end_at_one() -> None:
+    axes = plot_drift("words", {"reference": [1.0, 2.0], "live": [3.0]})
+    assert [line.get_ydata()[-1] for line in axes.get_lines()] == [1.0, 1.0]
+
+
+def test_cost_shows_both_prices() -> None:
+    machine, api = plot_cost({10.0: 5.0, 100.0: 0.5}, 1.25).get_lines()
+    assert list(machine.get_ydata()) == [5.0, 0.5]
+    assert set(api.get_ydata()) == {1.25}
