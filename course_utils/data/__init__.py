@@ -1,0 +1,1 @@
+"""The data room: build, check and split the examples."""

@@ -1,0 +1,102 @@
+"""Spider's levels of difficulty: easy, medium, hard, extra.
+
+The level counts a query's parts and not how hard it is to understand. The rules are those of ``eval_hardness`` in
+Spider's ``evaluation.py`` (https://github.com/taoyds/spider; Yu et al. 2018, arXiv 1809.08887), read off sqlglot's
+tree instead of Spider's own, which knows fewer of SQLite's functions. Where several SELECTs are combined or
+nested, only the outermost is counted, as there.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from course_utils.errors import QueryError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+LEVELS = ("easy", "medium", "hard", "extra")
+
+
+def hardness(query: str) -> str:
+    """The level of one query.
+
+    Raises:
+        QueryError: The query does not parse as SQLite.
+    """
+    components, others, nested = count_parts(query)
+    if components <= 1 and others == 0 and nested == 0:
+        return "easy"
+    if nested == 0 and ((others <= 2 and components <= 1) or (components <= 2 and others < 2)):
+        return "medium"
+    if (nested == 0 and ((others > 2 and components <= 2) or (2 < components <= 3 and others <= 2))) or (
+        components <= 1 and others == 0 and nested <= 1
+    ):
+        return "hard"
+    return "extra"
+
+
+def count_parts(query: str) -> tuple[int, int, int]:
+    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries).
+
+    Raises:
+        QueryError: The query does not parse as SQLite.
+    """
+    from sqlglot import exp
+
+    tree = parse(query)
+    n_nested = 0
+    while isinstance(tree, exp.SetOperation):
+        tree, n_nested = tree.this, n_nested + 1
+    if not isinstance(tree, exp.Select):
+        raise QueryError(f"not a SELECT: {query}")
+    joins = tree.args.get("joins") or []
+    places = [tree.args.get("where"), tree.args.get("having"), *(join.args.get("on") for join in joins)]
+    conditions = [node for place in places if place for node in _outermost(place)]
+    n_components = len(joins) + sum(bool(tree.args.get(name)) for name in ("where", "group", "order", "limit"))
+    n_components += sum(isinstance(node, exp.Or | exp.Like) for node in conditions)
+    n_nested += sum(isinstance(node, exp.Select) for node in conditions)
+    return n_components, _count_others(tree), n_nested
+
+
+def _count_others(tree: "exp.Select") -> int:
+    """One each for several aggregates, columns, conditions and groups.
+
+    As in Spider's code, a negated condition counts as an aggregate, and so does a connective in HAVING.
+    """
+    from sqlglot import exp
+
+    group, order, where, having = (tree.args.get(name) for name in ("group", "order", "where", "having"))
+    connectives = (exp.And, exp.Or)
+    in_where, in_having = (list(_outermost(place)) if place else [] for place in (where, having))
+    n_aggregates = sum(expression.find(exp.AggFunc) is not None for expression in tree.expressions)
+    n_aggregates += sum(key.find(exp.AggFunc) is not None for key in order.expressions) if order else 0
+    n_aggregates += sum(isinstance(node, exp.Not) for node in (*in_where, *in_having))
+    n_aggregates += sum(isinstance(node, connectives) for node in in_having)
+    several = (
+        n_aggregates > 1,
+        len(tree.expressions) > 1,
+        any(isinstance(node, connectives) for node in in_where),
+        group is not None and len(group.expressions) > 1,
+    )
+    return sum(several)
+
+
+def _outermost(condition: "exp.Expr") -> Iterator["exp.Expr"]:
+    """The nodes of a condition down to nested SELECTs, these included but not entered."""
+    from sqlglot import exp
+
+    return condition.walk(prune=lambda node: isinstance(node, exp.Select))
+
+
+def parse(query: str) -> "exp.Expr":
+    """The tree of one SQLite query.
+
+    Raises:
+        QueryError: The query does not parse as SQLite.
+    """
+    import sqlglot
+
+    try:
+        return sqlglot.parse_one(query, dialect="sqlite")
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryError(f"does not parse ({str(error).splitlines()[0]}): {query}") from error

@@ -1,0 +1,27 @@
+CREATE TABLE hotel (
+  hotel_id INTEGER PRIMARY KEY,
+  name TEXT,
+  city TEXT,
+  stars INTEGER,
+  rooms INTEGER
+);
+
+CREATE TABLE guest (
+  guest_id INTEGER PRIMARY KEY,
+  name TEXT,
+  nationality TEXT,
+  company TEXT,
+  age INTEGER
+);
+
+CREATE TABLE booking (
+  booking_id INTEGER PRIMARY KEY,
+  hotel_id INTEGER,
+  guest_id INTEGER,
+  status TEXT,
+  arrival_date DATE,
+  nights INTEGER,
+  price INTEGER,
+  FOREIGN KEY (hotel_id) REFERENCES hotel (hotel_id),
+  FOREIGN KEY (guest_id) REFERENCES guest (guest_id)
+);

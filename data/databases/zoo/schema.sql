@@ -1,0 +1,27 @@
+CREATE TABLE keeper (
+  keeper_id INTEGER PRIMARY KEY,
+  name TEXT,
+  shift TEXT,
+  experience INTEGER,
+  wage INTEGER
+);
+
+CREATE TABLE animal (
+  animal_id INTEGER PRIMARY KEY,
+  keeper_id INTEGER,
+  name TEXT,
+  species TEXT,
+  origin TEXT,
+  birth_year INTEGER,
+  weight REAL,
+  FOREIGN KEY (keeper_id) REFERENCES keeper (keeper_id)
+);
+
+CREATE TABLE feeding (
+  feeding_id INTEGER PRIMARY KEY,
+  animal_id INTEGER,
+  food TEXT,
+  hour INTEGER,
+  portion REAL,
+  FOREIGN KEY (animal_id) REFERENCES animal (animal_id)
+);
