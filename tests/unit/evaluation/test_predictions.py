@@ -1,0 +1,128 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.errors import DataError
+from course_utils.evaluation.predictions import predict, read_predictions
+from course_utils.profiles import get_profile
+
+GOOD = {"id": "1", "db_id": "shop", "query": "SELECT 1", "predicted": ""}
+SCHEMAS = {"shop": "table item: id integer, name text", "zoo": "table animal: id integer, name text, weight real"}
+
+
+def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    lines = [
+        json.dumps(GOOD),
+        "{not json",
+        "[1]",
+        json.dumps({"id": "2", "db_id": "shop"}),
+        json.dumps(GOOD | {"id": "3", "predicted": None}),
+        json.dumps(GOOD | {"id": "4", "query": " "}),
+        json.dumps(GOOD),
+        json.dumps(GOOD | {"id": 1}),
+    ]
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError) as caught:
+        read_predictions(path)
+    messages = str(caught.value).splitlines()
+    expected = {
+        2: "not JSON",
+        3: "a list instead of an object",
+        4: '"query", "predicted" missing; every row needs id, db_id, query, predicted',
+        5: '"predicted" not a text; write ""',
+        6: '"query" empty',
+        7: "\"id\" '1' is already on line 1",
+        8: "\"id\" '1' is already on line 1",
+    }
+    assert len(messages) == len(expected)
+    for (number, text), message in zip(expected.items(), messages, strict=True):
+        assert message.startswith(f"{path}:{number}: ")
+        assert text in message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "empty"), (b"\n \r\n", "empty"), (b"\xff\xfe{", "not UTF-8"), (None, "no such file")]
+)
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_predictions(path)
+
+
+def test_windows_files_and_odd_characters_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    text = "SELECT 'a\u2028b\u0085é'"
+    rows = [GOOD | {"predicted": text}, GOOD | {"id": "2"}]
+    path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(row, ensure_ascii=False).encode() for row in rows))
+    found = read_predictions(path)
+    assert [row["predicted"] for row in found] == [text, ""]
+    assert found[1]["place"] == f"{path}:2"
+
+
+@pytest.fixture(scope="module")
+def tiny_model() -> tuple[Any, Any]:
+    """A random Llama of 40,000 parameters with a word tokenizer."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    words = [
+        "<pad>",
+        "<end>",
+        "<unk>",
+        *"table item : animal id integer name text weight real , how many ? SELECT".split(),
+    ]
+    plain = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, pad_token="<pad>", eos_token="<end>", unk_token="<unk>", padding_side="left"
+    )
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }} <end> {% endfor %}"
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        eos_token_id=1, pad_token_id=0, bos_token_id=None,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval(), tokenizer
+
+
+def test_predict_answers_every_row_in_order_whatever_the_batches(tiny_model: tuple[Any, Any]) -> None:
+    rows = [
+        {"id": str(n), "db_id": db, "question": "how many ? " * n, "query": "SELECT 1", "seen": True, "source": "x"}
+        for n, db in enumerate(["zoo", "shop", "shop", "zoo", "shop"], 1)
+    ]
+    profile = replace(get_profile("smoke"), max_new_tokens=6)
+    batches = [replace(profile, generation_batch_size=size) for size in (1, 2, 5)]
+    alone, pairs, together = (predict(*tiny_model, rows, SCHEMAS, batch) for batch in batches)
+    assert [row["id"] for row in together] == ["1", "2", "3", "4", "5"]
+    assert set(together[0]) == {"id", "db_id", "question", "query", "seen", "predicted", "seconds", "stopped"}
+    assert (
+        [row["predicted"] for row in alone]
+        == [row["predicted"] for row in pairs]
+        == [row["predicted"] for row in together]
+    )
+    assert len({row["seconds"] for row in together}) == 1
+    assert all(row["seconds"] > 0 for row in alone)
+
+
+def test_predict_says_which_replies_the_model_ended(
+    tiny_model: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a model returns is decided here, because no random model can be told when to stop.
+    replies = [[13, 1], [13, 13, 13], [13, 13, 1], []]
+    monkeypatch.setattr("course_utils.evaluation.predictions.generate_tokens", lambda *_: replies)
+    rows = [{"id": str(n), "db_id": "shop", "question": "how many ?", "query": "SELECT 1"} for n in range(4)]
+    found = predict(*tiny_model, rows, SCHEMAS, replace(get_profile("smoke"), max_new_tokens=3))
+    assert [row["stopped"] for row in found] == [True, False, True, True]
+
+
+def test_predict_names_databases_without_schema(tiny_model: tuple[Any, Any]) -> None:
+    rows = [{"id": "1", "db_id": name, "question": "?", "query": ""} for name in ("shop", "bank", "airline")]
+    with pytest.raises(DataError, match=r"no schema of airline, bank; run notebooks/02_data\.ipynb"):
+        predict(*tiny_model, rows, SCHEMAS, get_profile("smoke"))
