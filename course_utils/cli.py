@@ -1,5 +1,6 @@
 """The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,23 +34,28 @@ def run(
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
     only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
-    write_outputs: Annotated[bool, typer.Option(help="Afterwards, put the outputs into the notebooks.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write-outputs", help="Start afresh; afterwards, put the outputs into the notebooks.")
+    ] = False,
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
     from rich.console import Console
 
     from course_utils.artifacts import PROJECT, STAGES, notebook_of
     from course_utils.kernel import NotebookError
+    from course_utils.notebooks import write_outputs
     from course_utils.progress import render_failure, show_progress
     from course_utils.report import render_report, write_report
-    from course_utils.runner import check_settings, plan_stages, run_stages
+    from course_utils.runner import check_reproducible, check_settings, plan_stages, run_stages
 
     console = Console()
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
     settings = read_settings(profile, data, model, artifacts)
     with refusals():
         course = check_settings(settings, folder)
-        stages = plan_stages(course, first, only)
+        if write:
+            check_reproducible(settings, first or only)
+        stages = STAGES if write else plan_stages(course, first, only)
         if stages != STAGES:
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
         resume = " ".join(filter(None, ["make course", settings.make_options]))
@@ -66,6 +72,47 @@ def run(
             raise typer.Exit(130) from None
         if state.is_finished:
             console.print(render_report(write_report(course, state)))
+        for stage in STAGES if write else ():
+            name = Path(notebook_of(stage)).name
+            n_left_out = write_outputs(course.root / "notebooks" / name, folder / name, settings.profile)
+            console.print(f"Outputs written into {name}" + (f", but {n_left_out} on stderr" if n_left_out else ""))
+
+
+@app.command()
+def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> None:
+    """Say what is wrong with this machine or installation, and how to mend it."""
+    from rich.console import Console
+
+    from course_utils.artifacts import open_course
+    from course_utils.doctor import examine, render_findings
+
+    settings = read_settings(profile, data, model, artifacts)
+    with refusals():
+        findings = examine(open_course(settings.profile, settings.data, settings.model, settings.artifacts))
+    Console().print(render_findings(findings))
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="Predictions: JSON lines with id, db_id, question, query, predicted.")],
+    data: Data = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Score a file of predictions by executing them, whoever wrote it."""
+    from rich.console import Console
+
+    from course_utils.artifacts import resolve
+    from course_utils.evaluation import score_file
+    from course_utils.report import render_scores
+
+    with refusals():
+        scores = score_file(file, resolve(read_settings("", data, "", "").data))
+    if as_json:
+        typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
+    else:
+        Console().print(render_scores(scores))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import CourseError
+from course_utils.notebooks import is_executable, read_notebook
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -58,11 +59,10 @@ def execute_notebook(
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
     """
-    import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    code = [cell for cell in nbformat.read(notebook, as_version=4).cells if is_executable(cell)]  # type: ignore[no-untyped-call]
+    code = [cell for cell in read_notebook(notebook).cells if is_executable(cell)]
     number = {cell.id: i for i, cell in enumerate(code, start=1)}
     position = Position(0, len(code), "kernel-start", "")
 
@@ -93,11 +93,6 @@ def execute_notebook(
         raise NotebookError(notebook.name, position, "DeadKernelError", message) from error
     except RuntimeError as error:
         raise NotebookError(notebook.name, position, "RuntimeError", str(error)) from error
-
-
-def is_executable(cell: "NotebookNode") -> bool:
-    """Whether running the notebook executes this cell: code that is not blank."""
-    return bool(cell.cell_type == "code" and cell.source.strip())
 
 
 def kernel_environment(extra: dict[str, str]) -> dict[str, str]:

@@ -1,15 +1,12 @@
 """The result of a course run: what each stage measured, on which machine and how long it took."""
 
-import platform
-import subprocess
-from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.table import Table
 
 from course_utils.artifacts import STAGES, Course, write_json
 from course_utils.runner import RunState
+from course_utils.setup import Machine, probe_machine
 
 HEADLINES = (
     "base_execution_accuracy",
@@ -36,7 +33,7 @@ def build_report(course: Course, state: RunState) -> dict[str, Any]:
     seconds = {stage: state.stages[stage].seconds for stage in STAGES}
     return {
         "profile": course.profile.name,
-        "machine": describe_machine(),
+        "machine": describe_machine(probe_machine()),
         "seconds": {**seconds, "total": round(sum(seconds.values()), 1)},
         "results": {name: merged.pop(name) for name in HEADLINES if name in merged} | merged,
     }
@@ -53,40 +50,23 @@ def write_report(course: Course, state: RunState) -> dict[str, Any]:
     return report
 
 
-def describe_machine() -> dict[str, Any]:
-    """The machine in the words that a reader needs to compare times; says nothing that names it."""
+def describe_machine(machine: Machine) -> dict[str, Any]:
+    """The machine in the words that a reader needs to compare times."""
     return {
-        "cpu": _cpu_name(),
-        "cores": psutil.cpu_count() or 1,
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpu": _gpu_name(),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": machine.cpu,
+        "cores": machine.n_cores,
+        "memory_gib": machine.memory_gib,
+        "gpu": ", ".join(map(str, machine.gpus)) or None,
+        "python": machine.python,
+        "platform": machine.os,
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _gpu_name() -> str | None:
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return ", ".join(found.split("\n")).strip(", ") or None
 
 
 def render_report(report: dict[str, Any]) -> Table:
     """The report as a table: results first, then where the time went."""
     machine, seconds = report["machine"], report["seconds"]
     hardware = f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['gpu'] or 'no GPU'}"
-    table = Table(title=f"Profile {report['profile']} on {hardware}", title_justify="left")
+    table = Table(caption=f"PROFILE={report['profile']} on {hardware}", caption_justify="left", min_width=64)
     table.add_column("result")
     table.add_column("value", justify="right")
     for name, value in report["results"].items():
@@ -105,3 +85,15 @@ def format_result(name: str, value: float | str) -> str:
     if "accuracy" in name or "parity" in name or name.endswith(("_rate", "_share")):
         return f"{value:.1%}"
     return f"{value:,d}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def render_scores(scores: dict[str, Any]) -> Table:
+    """What ``evaluation.score_file`` returns, as a table."""
+    table = Table("group", "questions", "execution accuracy", "95 % interval", title=scores["file"])
+    groups = {"all": scores, **scores["by_seen"], **scores["by_difficulty"]}
+    for name, group in groups.items():
+        low, high = group["execution_accuracy_low"], group["execution_accuracy_high"]
+        table.add_row(name, str(group["n"]), f"{group['execution_accuracy']:.1%}", f"{low:.1%} to {high:.1%}")
+    problems = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items())
+    table.caption = f"valid SQL: {scores['validity']:.1%}; {problems or 'no errors'}"
+    return table

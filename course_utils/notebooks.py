@@ -1,0 +1,96 @@
+"""Notebooks as files: read them, and put the outputs of a clean run into them. ``hygiene`` checks the result."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+def read_notebook(path: Path) -> "NotebookNode":
+    """Read a notebook, in the current version of the format.
+
+    Raises:
+        ArtifactError: The file is missing or not a notebook.
+    """
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call,no-any-return]
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{path}: cannot be read as a notebook ({error}); restore it from the repository"
+        ) from error
+
+
+def is_executable(cell: "NotebookNode") -> bool:
+    """Whether running the notebook executes this cell: code that is not blank."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def code_sha256(notebook: "NotebookNode") -> str:
+    """Hash of the sources of the code cells, in order: what the outputs depend on."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
+    """Put the outputs of an executed copy into the notebook, whose text and code stay as they are.
+
+    Left out: error streams, widgets, and whatever papermill added. Execution counts become 1..n.
+
+    Returns:
+        How many outputs were left out because they were error streams.
+
+    Raises:
+        ArtifactError: The notebook's code is not the code that was executed.
+    """
+    import nbformat
+
+    target, source = read_notebook(notebook), read_notebook(executed)
+    ran = {cell.id: cell for cell in source.cells if cell.cell_type == "code"}
+    n_left_out = count = 0
+    for cell in target.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if not is_executable(cell):
+            continue
+        if cell.id not in ran or ran[cell.id].source != cell.source or ran[cell.id].execution_count is None:
+            raise ArtifactError(f"{notebook}: cell {cell.id!r} is not what was executed; run `make notebooks` again")
+        count += 1
+        cell.execution_count = count
+        cell.outputs = clean_outputs(ran[cell.id].outputs, count)
+        n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
+    target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {
+            "kernelspec": KERNELSPEC,
+            "language_info": {"name": "python"},
+            "course": {"code_sha256": code_sha256(target), "profile": profile},
+        }
+    )
+    notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
+    return n_left_out
+
+
+def clean_outputs(outputs: "list[NotebookNode]", count: int) -> list[dict[str, Any]]:
+    """The outputs that stay the same from run to run, as far as the format decides that.
+
+    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing.
+    """
+    kept: list[dict[str, Any]] = []
+    for output in map(dict, outputs):
+        if output.get("name") == "stderr" or WIDGET_MIME in output.get("data", {}):
+            continue
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = count
+        if output["output_type"] == "stream" and kept and kept[-1]["output_type"] == "stream":
+            kept[-1]["text"] += output["text"]
+        else:
+            kept.append(output)
+    return kept
