@@ -39,7 +39,7 @@ ORDERED: dict[str, _Words] = {
         "DESC": ("from high to low", "with the highest first"),
         "ASC": ("from low to high", "with the lowest first"),
     },
-    "time": {"DESC": ("latest first",), "ASC": ("earliest first",)},
+    "time": {"DESC": ("with the latest first",), "ASC": ("with the earliest first",)},
 }
 AGGREGATES = {
     "AVG": ("average", "mean"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_utils.errors import DataError
 
-FOLDERS = ("databases", "database", "dev_databases", "train_databases")
+FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_databases")
 """Names that the course, Spider and BIRD give the folder of databases."""
 _DB_ID = re.compile(r"[\w][\w .-]*")
 

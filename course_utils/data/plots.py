@@ -1,0 +1,57 @@
+"""Figures of the data notebook: each function takes a result and returns Matplotlib's Axes."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from course_utils.data.hardness import LEVELS
+from course_utils.data.prepare import Prepared
+from course_utils.data.tokens import LengthReport
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_rows(prepared: Prepared) -> "Axes":
+    """Rows per database, by split and difficulty: one bar a database and split."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for rows in prepared.splits.values() for row in rows]
+    seen = {row["db_id"]: row["seen"] for row in rows}
+    names = sorted(seen, key=lambda db_id: (not seen[db_id], db_id))
+    others = sorted({row["difficulty"] for row in rows} - set(LEVELS))
+    axes: Axes
+    figure, axes = plt.subplots(figsize=(8, 0.3 * len(names) + 1.2))
+    left = [0] * len(names)
+    kinds = [(split, level) for split in prepared.splits for level in (*LEVELS, *others)]
+    counts = Counter(
+        (split, row["difficulty"], row["db_id"]) for split, rows in prepared.splits.items() for row in rows
+    )
+    for split, level in kinds:
+        widths = [counts[split, level, name] for name in names]
+        if any(widths):
+            axes.barh(names, widths, left=left, label=f"{split}, {level}")
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlabel("rows")
+    axes.set_yticks(range(len(names)), [name if seen[name] else f"{name} (unseen)" for name in names])
+    axes.legend(fontsize="small")
+    figure.tight_layout()
+    return axes
+
+
+def plot_lengths(report: LengthReport) -> "Axes":
+    """Histogram of tokens per row; a line marks the limit if it is near."""
+    import matplotlib.pyplot as plt
+
+    axes: Axes
+    figure, axes = plt.subplots(figsize=(7, 3))
+    longest = max(max(lengths) for lengths in report.lengths.values())
+    bins = range(0, longest + 10, max(5, longest // 40))
+    axes.hist(list(report.lengths.values()), bins=list(bins), stacked=True, label=list(report.lengths))
+    if report.max_length < 2.5 * longest:
+        axes.axvline(report.max_length, color="black", linestyle="--", label=f"limit {report.max_length}")
+    axes.set_xlabel("tokens of prompt and completion")
+    axes.set_ylabel("rows")
+    axes.legend(fontsize="small")
+    figure.tight_layout()
+    return axes

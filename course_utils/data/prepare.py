@@ -1,0 +1,164 @@
+"""Prepare what the later notebooks read: checked rows, the profile's part of them, schemas and databases."""
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+from course_utils.artifacts import Course, write_json, write_jsonl
+from course_utils.data.checks import Fault, Report, Row, check_dataset
+from course_utils.data.hardness import LEVELS
+from course_utils.data.layout import shown
+from course_utils.errors import ConfigurationError, DataError
+from course_utils.profiles import Profile
+from course_utils.sql import find_database, read_schema
+
+SPLITS = ("train", "validation", "test")
+_SEED = 0
+"""Fixed, and not the profile's: training with three seeds must see the same rows."""
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the data stage made; rows have ``seen``: whether training has rows about their database."""
+
+    train: list[Row]
+    validation: list[Row]
+    test: list[Row]
+    schemas: dict[str, str]
+    n_read: int
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def splits(self) -> dict[str, list[Row]]:
+        """The rows by split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def results(self) -> dict[str, int]:
+        """The numbers for the manifest."""
+        return {
+            "n_train": len(self.train),
+            "n_validation": len(self.validation),
+            "n_test": len(self.test),
+            "n_test_unseen": sum(not row["seen"] for row in self.test),
+            "n_rejected": len(self.faults),
+        }
+
+    def _repr_html_(self) -> str:
+        lines = []
+        for split, rows in self.splits.items():
+            n_databases, n_unseen = len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
+            lines.append(f"<tr><th>{split}</th><td>{len(rows)}</td><td>{n_databases}</td><td>{n_unseen}</td></tr>")
+        head = "<tr><th></th><th>rows</th><th>databases</th><th>rows about unseen databases</th></tr>"
+        note = f"{self.n_read} rows read, {len(self.faults)} rejected."
+        return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table><p>{note}</p>"
+
+
+def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "reject"] = "raise") -> Prepared:
+    """Check the course's dataset, take the profile's part and write the stage's files.
+
+    Args:
+        course: Says which dataset and profile.
+        folder: The data stage's folder.
+        on_error: ``raise`` stops at bad rows; ``reject`` writes them to ``rejected.jsonl`` and goes on.
+
+    Raises:
+        DataError: A file is missing, rows are bad, or the profile leaves a split without rows.
+        ConfigurationError: ``on_error`` is neither of the two.
+    """
+    if on_error not in ("raise", "reject"):
+        raise ConfigurationError(f'on_error={on_error!r} is unknown; choose "raise" or "reject"')
+    report = check_dataset(course.data, folder / "databases")
+    if on_error == "raise":
+        report.raise_if_bad()
+    splits = select_rows(report, course.profile)
+    if empty := [split for split in SPLITS if not splits[split]]:
+        kept = course.profile.difficulties or LEVELS
+        raise DataError(
+            f"{shown(course.data)}: profile {course.profile.name!r} keeps the difficulties {', '.join(kept)}, "
+            f"which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
+        )
+    schemas = _gather_databases(course.data, folder / "databases", splits)
+    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read, faults=report.faults)
+    _write(prepared, folder)
+    _LOG.info("prepared %s", prepared.results)
+    return prepared
+
+
+def select_rows(report: Report, profile: Profile) -> dict[str, list[Row]]:
+    """The profile's part of the good rows, in their order, each marked ``seen`` or not.
+
+    A difficulty that is not one of Spider's (BIRD has others) is kept.
+    """
+    keep = set(profile.difficulties or LEVELS)
+    left = {
+        split: [row for row in rows if row["difficulty"] in keep or row["difficulty"] not in LEVELS]
+        for split, rows in report.splits.items()
+    }
+    train = _sample(left["train"], profile.max_train_rows)
+    trained = {row["db_id"] for row in train}
+    marked = {
+        split: [{**row, "seen": row["db_id"] in trained} for row in rows]
+        for split, rows in {**left, "train": train}.items()
+    }
+    return {**marked, "test": _balanced_sample(marked["test"], profile.max_test_rows)}
+
+
+def _sample(rows: list[Row], limit: int | None) -> list[Row]:
+    if limit is None or len(rows) <= limit:
+        return rows
+    return [rows[i] for i in sorted(Random(_SEED).sample(range(len(rows)), limit))]
+
+
+def _balanced_sample(rows: list[Row], limit: int | None) -> list[Row]:
+    """Half about seen and half about unseen databases, as far as there are enough of each."""
+    if limit is None or len(rows) <= limit:
+        return rows
+    unseen = [row for row in rows if not row["seen"]]
+    n_unseen = max(min(len(unseen), limit // 2), limit - (len(rows) - len(unseen)))
+    chosen = {id(row) for row in _sample(unseen, n_unseen)}
+    chosen |= {id(row) for row in _sample([row for row in rows if row["seen"]], limit - n_unseen)}
+    return [row for row in rows if id(row) in chosen]
+
+
+def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]]) -> dict[str, str]:
+    """Put the databases that rows ask about below ``target`` and remove others built there; their schemas."""
+    wanted = sorted({row["db_id"] for rows in splits.values() for row in rows})
+    for built in target.iterdir() if target.is_dir() else ():
+        if built.name not in wanted:
+            shutil.rmtree(built)
+    schemas = {}
+    for db_id in wanted:
+        database = target / db_id / f"{db_id}.sqlite"
+        _link(find_database(dataset, db_id, target), database)
+        schemas[db_id] = read_schema(database).render()
+    return schemas
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be."""
+    if source == target:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _write(prepared: Prepared, folder: Path) -> None:
+    for split, rows in prepared.splits.items():
+        write_jsonl(folder / f"{split}.jsonl", rows)
+    write_json(folder / "schemas.json", prepared.schemas)
+    write_jsonl(folder / "rejected.jsonl", [_rejected(fault) for fault in prepared.faults])
+
+
+def _rejected(fault: Fault) -> dict[str, Any]:
+    record = fault.record
+    return {**record.fields, "split": record.split, "place": record.place, "reason": fault.reason}
