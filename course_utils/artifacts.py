@@ -11,13 +11,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from course_utils.errors import ArtifactError
+from course_utils.errors import ArtifactError, ConfigurationError
 from course_utils.profiles import Profile, get_profile
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -44,7 +44,9 @@ def notebook_of(stage: str) -> str:
 class Manifest:
     """What a finished stage leaves behind, as ``manifest.json`` holds it.
 
-    ``inputs`` and ``outputs`` map a path (outputs: inside the stage's folder) to its SHA-256.
+    ``outputs`` maps each file, as a path inside the stage's folder, to its SHA-256; ``inputs`` does
+    the same for the files of earlier stages, as ``<stage>/<file>``. ``data`` and ``model`` are
+    relative to the project where they lie in it, so that a moved checkout keeps its results.
     """
 
     stage: str
@@ -80,24 +82,41 @@ class Course:
         """Read the manifest of a finished stage.
 
         Raises:
-            ArtifactError: It is missing, unreadable, or of another profile, dataset or model.
+            ArtifactError: It is missing, unreadable, of another profile, dataset or model, or made from
+                files that an earlier stage has replaced since.
         """
-        path = self.folder(stage) / "manifest.json"
         remedy = f"run {notebook_of(stage)} with PROFILE={self.profile.name!r} first"
-        if not path.is_file():
-            raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {remedy}")
-        try:
-            manifest = Manifest(**json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ArtifactError(f"{path}: not a manifest ({error}); {remedy}") from error
+        manifest = self._read_manifest(stage, remedy)
+        path = self.folder(stage) / "manifest.json"
         for name, found, wanted in (
             ("profile", manifest.profile, self.profile.name),
-            ("dataset", manifest.data, str(self.data)),
-            ("model", manifest.model, self.model),
+            ("dataset", manifest.data, _portable(str(self.data))),
+            ("model", manifest.model, _portable(self.model)),
         ):
             if found != wanted:
                 raise ArtifactError(f"{path}: made with {name} {found!r}, but this is {wanted!r}; {remedy}")
+        for name in self._changed_inputs(manifest):
+            raise ArtifactError(f"{path}: made from another {name} than there is now; run {notebook_of(stage)} again")
         return manifest
+
+    def _read_manifest(self, stage: str, remedy: str) -> Manifest:
+        path = self.folder(stage) / "manifest.json"
+        try:
+            return Manifest(**json.loads(path.read_text("utf-8")))
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {remedy}") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtifactError(f"{path}: not a manifest ({error}); {remedy}") from error
+
+    def _changed_inputs(self, manifest: Manifest) -> Iterator[str]:
+        """Files of earlier stages that were made anew since; a stage that is gone or running is not judged."""
+        for name in sorted({file.partition("/")[0] for file in manifest.inputs}):
+            if (self.folder(name) / "manifest.json").is_file():
+                now = self._read_manifest(name, f"run {notebook_of(name)} again").outputs
+                used = {
+                    file.partition("/")[2]: sha for file, sha in manifest.inputs.items() if file.startswith(f"{name}/")
+                }
+                yield from (f"{name}/{file}" for file, sha in used.items() if now.get(file) != sha)
 
     def output(self, stage: str, name: str) -> Path:
         """A file or folder that a finished stage wrote.
@@ -107,23 +126,38 @@ class Course:
         """
         manifest, path = self.manifest(stage), self.folder(stage) / name
         remedy = f"run {notebook_of(stage)} again"
-        if not path.exists():
-            raise ArtifactError(f"{path}: is missing; {remedy}")
-        if path.is_file() and manifest.outputs.get(name) != sha256(path):
-            raise ArtifactError(f"{path}: has changed since {notebook_of(stage)} wrote it; {remedy}")
+        written = {file: sha for file, sha in manifest.outputs.items() if file == name or file.startswith(f"{name}/")}
+        if not written:
+            raise ArtifactError(f"{path}: {notebook_of(stage)} did not write it; {remedy}")
+        for file, sha in written.items():
+            if not (found := self.folder(stage) / file).is_file():
+                raise ArtifactError(f"{found}: is missing; {remedy}")
+            if sha256(found) != sha:
+                raise ArtifactError(f"{found}: has changed since {notebook_of(stage)} wrote it; {remedy}")
         return path
 
     def begin(self, stage: str) -> "StageRun":
         """Start a stage: check those before it, then empty its folder.
 
+        What the stage is made from is noted, but for the setup stage: nothing is computed from it, and
+        looking at the machine again must not outdate a trained model.
+
         Raises:
-            ArtifactError: An earlier stage has not run or does not match.
+            ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied.
+            ConfigurationError: There is no such stage.
         """
-        earlier = STAGES[: STAGES.index(stage)]
-        inputs = {str(self.folder(name) / "manifest.json"): self.manifest(name) for name in earlier}
-        shutil.rmtree(self.folder(stage), ignore_errors=True)
-        self.folder(stage).mkdir(parents=True)
-        return StageRun(self, stage, {os.path.relpath(path, self.root): sha256(Path(path)) for path in inputs})
+        if stage not in STAGES:
+            raise ConfigurationError(f"there is no stage {stage!r}; choose one of {', '.join(STAGES)}")
+        made = {name: self.manifest(name).outputs for name in STAGES[: STAGES.index(stage)]}
+        inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
+        folder = self.folder(stage)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise ArtifactError(f"{folder}: cannot be emptied ({error}); close what uses it and try again") from error
+        return StageRun(self, stage, inputs)
 
 
 @dataclass
@@ -150,8 +184,8 @@ class StageRun:
         manifest = Manifest(
             stage=self.stage,
             profile=self.course.profile.name,
-            data=str(self.course.data),
-            model=self.course.model,
+            data=_portable(str(self.course.data)),
+            model=_portable(self.course.model),
             seconds=round(time.perf_counter() - self.began, 1),
             packages=package_versions(),
             inputs=self.inputs,
@@ -182,6 +216,12 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
 def resolve(path: str | Path) -> Path:
     """An absolute path; a relative one starts at the project, whatever the current folder."""
     return (PROJECT / Path(path).expanduser()).resolve()
+
+
+def _portable(location: str) -> str:
+    """A path as manifests record it: relative to the project where it lies in it; a Hub id stays."""
+    path = Path(location)
+    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else location
 
 
 def is_local(model: str) -> bool:

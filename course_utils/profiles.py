@@ -61,12 +61,38 @@ class Profile:
         return self.batch_size * self.gradient_accumulation
 
     def __post_init__(self) -> None:
-        positive = ("lora_rank", "lora_alpha", "epochs", "batch_size", "gradient_accumulation", "max_length")
-        wrong = [f"{name}={getattr(self, name)}" for name in positive if getattr(self, name) <= 0]
-        if not 0 < self.learning_rate < 1:
-            wrong.append(f"learning_rate={self.learning_rate} (must be between 0 and 1)")
+        wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_number(getattr(self, name), above=0)]
+        wrong += [
+            f"{name} must be above 0, or None for every row"
+            for name in ("max_train_rows", "max_test_rows")
+            if getattr(self, name) is not None and not _is_number(getattr(self, name), above=0)
+        ]
+        if not (_is_number(self.learning_rate, above=0) and self.learning_rate < 1):
+            wrong.append("learning_rate must be between 0 and 1")
+        if not (_is_number(self.lora_dropout, above=-1) and 0 <= self.lora_dropout < 1):
+            wrong.append("lora_dropout must be 0 or more and below 1")
         if wrong:
-            raise ConfigurationError(f"profile {self.name!r}: not positive: {', '.join(wrong)}; see profiles.py")
+            found = [f"{text}, not {getattr(self, text.split()[0])!r}" for text in wrong]
+            raise ConfigurationError(f"profile {self.name!r}: {'; '.join(found)}; see course_utils/profiles.py")
+
+
+_POSITIVE = (
+    "min_memory_gib",
+    "max_length",
+    "lora_rank",
+    "lora_alpha",
+    "epochs",
+    "batch_size",
+    "gradient_accumulation",
+    "n_evaluations",
+    "generation_batch_size",
+    "max_new_tokens",
+)
+
+
+def _is_number(value: object, *, above: float) -> bool:
+    """False for text such as ``"2e-4"``, which a file or a command line gives where a number is meant."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > above
 
 
 PROFILES = {

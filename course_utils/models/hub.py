@@ -1,0 +1,78 @@
+"""Find a model: in a folder, on the Hugging Face Hub, or in the Hub's cache where there is no network."""
+
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from course_utils.artifacts import is_local, resolve
+from course_utils.errors import ModelError
+
+
+@lru_cache
+def hub_is_reachable(timeout_s: float = 3.0) -> bool:
+    """Whether the Hugging Face Hub (or the mirror that ``HF_ENDPOINT`` names) answers; asked once per process.
+
+    Libraries retry for half a minute before they say that there is no network, so the course asks first.
+
+    Args:
+        timeout_s: The answer is no after this many seconds, even where looking up the name hangs.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(endpoint, method="HEAD")
+            with urllib.request.urlopen(request, timeout=timeout_s):
+                answers.append(True)
+        except urllib.error.HTTPError:
+            answers.append(True)
+        except (OSError, ValueError):
+            answers.append(False)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return bool(answers) and answers[0]
+
+
+def locate_model(model: str | Path) -> str:
+    """The folder to load from, or the Hub id where the Hub must be asked.
+
+    Raises:
+        ModelError: There is no such folder, or the Hub does not answer and its cache lacks the model.
+    """
+    if is_local(str(model)):
+        folder = resolve(model)
+        if not folder.is_dir():
+            raise ModelError(f"{folder}: there is no such model folder; check MODEL")
+        return str(folder)
+    offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}
+    if not offline and hub_is_reachable():
+        return str(model)
+    from huggingface_hub import snapshot_download
+
+    with explain_failure(str(model), "model"):
+        return str(snapshot_download(str(model), local_files_only=True))
+
+
+@contextmanager
+def explain_failure(name: str, what: str) -> Iterator[None]:
+    """Turn what the libraries raise about a model's files into one ``ModelError`` with a remedy."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        if Path(name).is_dir():
+            raise ModelError(f"{name}: the {what} cannot be read ({first_line}); save it again") from error
+        remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
+        raise ModelError(
+            f"{name}: the {what} cannot be had from the Hub or its cache ({first_line}); {remedy}"
+        ) from error

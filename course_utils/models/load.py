@@ -1,0 +1,106 @@
+"""Load a model, its tokenizer and an adapter for this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.errors import MissingExtraError, ModelError
+from course_utils.models.hardware import choose_device, choose_dtype
+from course_utils.models.hub import explain_failure, locate_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+
+
+def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":
+    """Load a tokenizer with padding on the left, as batched generation needs it.
+
+    Raises:
+        ModelError: The folder does not exist or holds no readable tokenizer, the Hub does not give one, or
+            there is no token but the end token to pad with.
+    """
+    from transformers import AutoTokenizer
+
+    name = locate_model(model)
+    if Path(name).is_dir() and not any((Path(name) / file).is_file() for file in TOKENIZER_FILES):
+        raise ModelError(f"{name}: the folder holds no tokenizer; copy tokenizer.json and its config there")
+    with explain_failure(name, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        tokenizer.pad_token = _spare_token(tokenizer)
+    return tokenizer
+
+
+def _spare_token(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """A special token other than the end token: padding with the end token hides it from the loss."""
+    known = ("<|pad|>", "<pad>", "<|finetune_right_pad_id|>", "<|endoftext|>", "<unk>")
+    vocabulary = tokenizer.get_vocab()
+    spare = [t for t in (*known, *tokenizer.all_special_tokens) if t in vocabulary and t != tokenizer.eos_token]
+    if not spare:
+        raise ModelError(f"{tokenizer.name_or_path}: no token but {tokenizer.eos_token!r} to pad with; add a pad token")
+    return str(spare[0])
+
+
+def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: bool = False) -> "PreTrainedModel":
+    """Load a causal language model for this machine, in evaluation mode.
+
+    Args:
+        model: A folder or a Hub id.
+        adapter: Folder of a LoRA adapter to put on top.
+        load_in_4bit: NF4 weights by bitsandbytes; needs a GPU.
+
+    Raises:
+        ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
+        MissingExtraError: ``load_in_4bit`` without bitsandbytes.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    if load_in_4bit and find_spec("bitsandbytes") is None:
+        raise MissingExtraError("bitsandbytes", "gpu")
+    name, device = locate_model(model), choose_device().value
+    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        raise ModelError(f"{name}: the folder holds no config.json; point MODEL at a model saved by Transformers")
+    dtype = getattr(torch, choose_dtype(device).value)
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
+    )
+    with explain_failure(name, "model"), _quiet(local=Path(name).is_dir()):
+        loaded = AutoModelForCausalLM.from_pretrained(
+            name,
+            dtype=dtype,
+            device_map=device,
+            quantization_config=quantization if load_in_4bit else None,
+        )
+    if adapter is not None:
+        loaded = _put_on(loaded, adapter)
+    return loaded.eval()
+
+
+def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
+    from peft import PeftModel
+
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(f"{adapter}: the folder holds no LoRA adapter; run notebooks/03_training.ipynb first")
+    with explain_failure(str(adapter), "adapter"):
+        on_top: PreTrainedModel = PeftModel.from_pretrained(model, adapter)
+        return on_top
+
+
+@contextmanager
+def _quiet(*, local: bool) -> Iterator[None]:
+    """Hide the bar of reading a local model, which takes a moment; a download keeps its own."""
+    from transformers.utils import logging
+
+    hide = local and logging.is_progress_bar_enabled()
+    if hide:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if hide:
+            logging.enable_progress_bar()
