@@ -1,0 +1,87 @@
+"""Turn rows into token ids and a mask of what is learned."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from course_utils.errors import DataError
+from course_utils.prompts import EncodedExample, encode_example, to_messages
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class TokenizedRows:
+    """Rows ready for the trainer, and what became of those that are not among them."""
+
+    examples: list[EncodedExample]
+    too_long: list[str]
+    """Ids of rows longer than the limit. They are left out whole: a row whose end is cut off teaches
+    the model never to stop."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens the model reads in one epoch, padding not counted."""
+        return sum(len(example.input_ids) for example in self.examples)
+
+    @property
+    def n_supervised_tokens(self) -> int:
+        """Tokens that have a label, so that the loss sees them."""
+        return sum(sum(example.completion_mask) for example in self.examples)
+
+    def to_dataset(self) -> "Dataset":
+        """The columns that TRL's ``SFTTrainer`` takes as already prepared, and lengths to group by."""
+        from datasets import Dataset
+
+        return Dataset.from_dict(
+            {
+                "input_ids": [example.input_ids for example in self.examples],
+                "completion_mask": [example.completion_mask for example in self.examples],
+                "length": [len(example.input_ids) for example in self.examples],
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        share = self.n_supervised_tokens / max(1, self.n_tokens)
+        cells = {
+            "rows": f"{len(self.examples):,}",
+            "rows left out as too long": f"{len(self.too_long):,}",
+            "tokens read": f"{self.n_tokens:,}",
+            "tokens with a label": f"{self.n_supervised_tokens:,} ({share:.0%})",
+        }
+        return f"<table>{''.join(f'<tr><th>{name}</th><td>{text}</td></tr>' for name, text in cells.items())}</table>"
+
+
+def tokenize_rows(
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Iterable[Mapping[str, Any]],
+    schemas: Mapping[str, str],
+    max_length: int,
+) -> TokenizedRows:
+    """Encode every row with the one prompt.
+
+    Args:
+        tokenizer: Of the model that will be trained.
+        rows: With ``id``, ``db_id``, ``question`` and ``query``.
+        schemas: Rendered schema by ``db_id``.
+        max_length: Tokens of prompt and completion together, at most.
+
+    Raises:
+        DataError: No row is left, or none of them has a token with a label.
+    """
+    examples, too_long = [], []
+    for row in rows:
+        example = encode_example(tokenizer, to_messages(schemas[row["db_id"]], row["question"]), row["query"])
+        if len(example.input_ids) > max_length:
+            too_long.append(row["id"])
+        else:
+            examples.append(example)
+    tokenized = TokenizedRows(examples, too_long)
+    if not tokenized.n_supervised_tokens:
+        raise DataError(
+            f"nothing to learn: {len(examples)} rows within max_length={max_length}, {len(too_long)} too long; "
+            "raise max_length or use smaller schemas"
+        )
+    return tokenized

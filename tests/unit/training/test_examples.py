@@ -1,0 +1,43 @@
+"""Rows to token ids: what is graded, what is left out, what is refused."""
+
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import DataError
+from course_utils.models import load_tokenizer
+from course_utils.training.examples import tokenize_rows
+
+SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+ROWS = [
+    {"id": "a", "db_id": "shop", "question": "How many items are there?", "query": "SELECT COUNT(*) FROM item"},
+    {"id": "b", "db_id": "shop", "question": "Name the items. " * 40, "query": "SELECT name FROM item"},
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> object:
+    return load_tokenizer(PROJECT / "data" / "tiny_base")
+
+
+def test_only_the_query_and_the_end_token_are_graded(tokenizer: object) -> None:
+    example = tokenize_rows(tokenizer, ROWS[:1], SCHEMAS, 512).examples[0]
+    graded = [i for i, learned in zip(example.input_ids, example.completion_mask, strict=True) if learned]
+    assert tokenizer.decode(graded) == "SELECT COUNT(*) FROM item<|im_end|>"
+
+
+def test_long_rows_are_left_out_and_named(tokenizer: object) -> None:
+    tokenized = tokenize_rows(tokenizer, ROWS, SCHEMAS, 128)
+    assert tokenized.too_long == ["b"]
+    assert len(tokenized.examples) + len(tokenized.too_long) == len(ROWS)
+
+
+def test_counts_agree_with_the_dataset(tokenizer: object) -> None:
+    tokenized = tokenize_rows(tokenizer, ROWS, SCHEMAS, 1024)
+    dataset = tokenized.to_dataset()
+    assert tokenized.n_tokens == sum(dataset["length"])
+    assert tokenized.n_supervised_tokens == sum(map(sum, dataset["completion_mask"]))
+
+
+def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
+    with pytest.raises(DataError, match="2 too long; raise max_length"):
+        tokenize_rows(tokenizer, ROWS, SCHEMAS, 8)

@@ -1,0 +1,65 @@
+"""Training itself, on a handful of rows with the real trainer and the real tiny base."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import ConfigurationError, ModelError
+from course_utils.models import load_model, load_tokenizer
+from course_utils.profiles import get_profile
+from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
+from course_utils.training.backends import load_trainable
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+ROWS = [
+    {"id": str(n), "db_id": "shop", "question": f"How many items cost {n}?", "query": f"SELECT {n} FROM item"}
+    for n in range(12)
+]
+PROFILE = replace(get_profile("smoke"), epochs=2.0, batch_size=4, n_evaluations=2)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512)
+    return train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path_factory.mktemp("run") / "adapter")
+
+
+def test_the_loss_falls(result: TrainingResult) -> None:
+    losses = [record["loss"] for record in result.history if "loss" in record]
+    assert losses[-1] < losses[0]
+    assert result.n_steps == 6
+    assert result.n_examples == 24
+    assert result.results()["train_examples_per_s"] > 0
+
+
+def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None:
+    ids = torch.tensor([[5, 6, 7]])
+    base, tuned = load_model(TINY_BASE), load_model(TINY_BASE, adapter=result.adapter)
+    with torch.inference_mode():
+        assert not torch.allclose(base(ids).logits, tuned(ids).logits)
+
+
+def test_the_same_seed_gives_the_same_adapter(result: TrainingResult, tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512)
+    again = train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert again.final_validation_loss == pytest.approx(result.final_validation_loss, rel=1e-4)
+
+
+def test_the_plot_has_both_curves(result: TrainingResult) -> None:
+    labels = plot_losses(result, labels=("run",)).get_legend_handles_labels()[1]
+    assert labels == ["run training", "run validation"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_profile_without_a_gpu_says_what_to_use() -> None:
+    with pytest.raises(ConfigurationError, match="needs a GPU.*use smoke or laptop"):
+        load_trainable(get_profile("gpu_16gb"), "Qwen/none")
+
+
+def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model folder"):
+        load_trainable(PROFILE, tmp_path / "nowhere")
