@@ -8,6 +8,7 @@ from course_utils.monitoring.drift import (
     false_alarm_rate,
     read_words,
     unknown_word_share,
+    watch_drift,
 )
 from course_utils.monitoring.feedback import collect_retraining_rows, rate_answers, send_feedback
 from course_utils.monitoring.metrics import histogram_quantile, scrape
@@ -40,4 +41,5 @@ __all__ = [
     "send_feedback",
     "send_traffic",
     "unknown_word_share",
+    "watch_drift",
 ]

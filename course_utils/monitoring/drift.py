@@ -86,6 +86,20 @@ def detect_drift(
     return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha, len(reference), len(live))
 
 
+def watch_drift(
+    signal: str, reference: Sequence[float], live: Sequence[float], *, window: int, alpha: float = ALPHA
+) -> list[DriftResult]:
+    """Compare every full window of ``live``, one after the other, with the reference.
+
+    Each look may be a false alarm, so ``k`` looks without drift raise about ``k * alpha`` of them.
+
+    Raises:
+        DataError: The window or the reference is too small.
+    """
+    starts = range(0, len(live) - window + 1, window)
+    return [detect_drift(signal, reference, live[start : start + window], alpha=alpha) for start in starts]
+
+
 def detection_rate(
     reference: Sequence[float],
     live: Sequence[float],
