@@ -5,6 +5,7 @@ from course_utils.evaluation.execution import Verdict, has_top_level_order, judg
 from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.predictions import predict, read_predictions
+from course_utils.evaluation.results import headline_results
 from course_utils.evaluation.scores import Outcome, Scores, score_file, score_predictions
 from course_utils.evaluation.tables import Table, accuracy_table, error_table, wrong_answers
 from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
@@ -22,6 +23,7 @@ __all__ = [
     "compare",
     "error_table",
     "has_top_level_order",
+    "headline_results",
     "judge",
     "plot_accuracy",
     "plot_by_difficulty",

@@ -1,6 +1,6 @@
 """Is one model better than another on the same rows? Paired tests and intervals of the difference."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from course_utils.errors import DataError
@@ -40,7 +40,7 @@ class Comparison:
 
     first_name: str
     second_name: str
-    groups: tuple[PairedDifference, ...]
+    groups: tuple[PairedDifference, ...] = field(repr=False)
 
     @property
     def whole(self) -> PairedDifference:

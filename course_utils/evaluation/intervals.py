@@ -24,6 +24,9 @@ class Proportion:
     def __str__(self) -> str:
         return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
 
+    def _repr_html_(self) -> str:
+        return f"{self.n_true} of {self.n} rows: {self}"
+
 
 def wilson_interval(n_true: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
     """A share and its Wilson score interval.

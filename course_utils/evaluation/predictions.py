@@ -73,7 +73,7 @@ def _answer(
     began = time.perf_counter()
     replies = generate_tokens(model, tokenizer, prompts, max_new_tokens)
     seconds = round((time.perf_counter() - began) / len(prompts), 4)
-    texts = tokenizer.batch_decode(replies, skip_special_tokens=True)
+    texts = tokenizer.batch_decode(replies, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     stopped = [len(tokens) < max_new_tokens or tokens[-1] == tokenizer.eos_token_id for tokens in replies]
     return [
         {"predicted": read_query(text), "seconds": seconds, "stopped": end}

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Scores:
     """The outcomes of one model on one set of rows; never empty."""
 
     name: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] = field(repr=False)
 
     @property
     def n(self) -> int:

@@ -1,6 +1,6 @@
 """Tables that notebooks show: accuracy with intervals, paired differences, wrong answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ class Table:
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    text_columns: frozenset[str] = frozenset()
+    rows: tuple[tuple[str, ...], ...] = field(repr=False)
+    text_columns: frozenset[str] = field(default=frozenset(), repr=False)
     """Columns of words, aligned left; the others hold numbers."""
 
     def _repr_html_(self) -> str:
