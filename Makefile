@@ -1,0 +1,86 @@
+# The course's commands; `make help` lists them. GNU make 3.81 (macOS) is enough.
+
+# Options of `make course`, the same names as in the notebooks' parameters cell.
+PROFILE ?= smoke
+DATA ?= data
+MODEL ?=
+ARTIFACTS ?= artifacts
+# FROM=training starts at that notebook; empty resumes where the last run stopped, or starts afresh.
+FROM ?=
+
+# The first Python in the range the course takes; if there is none, install.py says so in a sentence.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && exit; done; echo python3)
+
+INSTALL = $(PYTHON) course_utils/setup/install.py
+BIN = .venv/bin
+OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
+
+.DEFAULT_GOAL := help
+.PHONY: help course test lab check notebooks serve bench lock clean install install-dev
+
+help: ## show these commands
+	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
+	@echo "make test       set up what is missing, then run the tests"
+	@echo "make lab        open the notebooks in JupyterLab"
+	@echo "make check      lint, types, notebook hygiene"
+	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
+	@echo "make serve      start the model server and the gateway as plain processes"
+	@echo "make bench      measure, and write benchmarks/results"
+	@echo "make lock       resolve requirements/*.txt again from pyproject.toml"
+	@echo "make clean      delete artifacts and caches; .venv stays"
+
+install:
+	@$(INSTALL) --set auto
+
+install-dev:
+	@$(INSTALL) --set auto dev
+
+course: install
+	@$(BIN)/course run $(OPTIONS) $(if $(FROM),--from "$(FROM)")
+
+test: install-dev
+	$(BIN)/pytest
+
+lab: install
+	$(BIN)/jupyter lab notebooks
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/notebooks/test_hygiene.py
+
+notebooks: install
+	@$(BIN)/course run --write-outputs
+
+serve: install
+	@$(BIN)/course serve
+
+bench: install-dev
+	$(BIN)/python -m benchmarks
+
+# One resolution of everything, then its parts with hashes. torch and CUDA stay out of the parts: install.py takes
+# torch's CPU or CUDA build, whose files differ. LOCK_OPTIONS=--upgrade takes newer versions.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-emit-index-url \
+	--no-header
+PARTS = --no-annotate --generate-hashes --constraint - $(shell sed -nE \
+	's/^(torch|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/all.txt)
+VERSIONS = sed 's/ ;.*//' requirements/all.txt
+
+lock: install-dev
+	$(COMPILE) --all-extras $(LOCK_OPTIONS) --output-file requirements/all.txt
+	$(MAKE) lock-parts
+
+.PHONY: lock-parts
+lock-parts:
+	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --output-file requirements/course.txt
+	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --extra dev --output-file requirements/dev.txt
+	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --extra track --extra gpu --output-file requirements/gpu.txt
+	grep '^uv==' requirements/all.txt | $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt
+
+clean: ## everything a run makes
+	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .ipynb_checkpoints notebooks/.ipynb_checkpoints
+	find course_utils tests -name __pycache__ -type d -prune -exec rm -rf {} +
