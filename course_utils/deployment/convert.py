@@ -99,18 +99,15 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     if not tokenizer_file.is_file():
         return False
     tokenizer = json.loads(tokenizer_file.read_text("utf-8"))
-    steps = (tokenizer.get("pre_tokenizer") or {}).get("pretokenizers") or []
-    digits, byte_level = steps if len(steps) == 2 else ({}, {})
-    return bool(
-        tokenizer.get("normalizer") is None
-        and tokenizer["model"].get("type") == "BPE"
-        and not tokenizer["model"].get("byte_fallback")
-        and not tokenizer["model"].get("ignore_merges")
-        and digits.get("type") == "Digits"
-        and digits.get("individual_digits")
-        and byte_level.get("type") == "ByteLevel"
-        and not byte_level.get("add_prefix_space")
-        and byte_level.get("use_regex", True)
+    model, steps = tokenizer["model"], (tokenizer.get("pre_tokenizer") or {}).get("pretokenizers")
+    if tokenizer.get("normalizer") or model["type"] != "BPE" or not steps or len(steps) != 2:
+        return False
+    digits, byte_level = steps
+    return (
+        not (model.get("byte_fallback") or model.get("ignore_merges"))
+        and (digits["type"], digits.get("individual_digits")) == ("Digits", True)
+        and (byte_level["type"], byte_level.get("add_prefix_space")) == ("ByteLevel", False)
+        and byte_level.get("use_regex", True) is True
     )
 
 

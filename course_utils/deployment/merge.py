@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from course_utils.errors import ModelError
 from course_utils.models import load_model, load_tokenizer
 
 
@@ -21,8 +20,6 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
     Raises:
         ModelError: A folder is missing, or holds no model or no adapter.
     """
-    if not (adapter / "adapter_config.json").is_file():
-        raise ModelError(f"{adapter}: the folder holds no adapter_config.json; run notebooks/03_training.ipynb first")
     tokenizer = load_tokenizer(base)
     model = load_model(base, adapter=adapter)
     merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it

@@ -19,6 +19,7 @@ CONTEXT = 2048
 N_PARALLEL = 4
 _PROMPT_CACHE_MIB = 256
 _ERRORS_AND_WARNINGS = 2
+_TINY_BYTES = 64 * 2**20
 
 
 def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int, n_threads: int) -> None:
@@ -30,7 +31,7 @@ def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int,
         port: Port to listen on.
         context: Tokens of prompt and reply together, per request.
         n_parallel: Requests answered at the same time; each holds ``context`` tokens of memory.
-        n_threads: Processor threads; -1 takes all cores.
+        n_threads: Processor threads; 0 leaves it to ``choose_threads``.
 
     Raises:
         ModelError: The file is missing or llama.cpp cannot load it.
@@ -50,7 +51,8 @@ def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int,
     parameters.model_alias = {MODEL_NAME}
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = n_parallel, context * n_parallel
-    parameters.cpuparams.n_threads = n_threads
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads or choose_threads(model)
+    parameters.default_template_kwargs = {"enable_thinking": "false"}  # as prompts.py asks in training
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.endpoint_metrics, parameters.ui = True, False
     parameters.verbosity = _ERRORS_AND_WARNINGS
@@ -62,6 +64,15 @@ def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int,
     del server  # stops its threads
 
 
+def choose_threads(model: Path) -> int:
+    """One thread for a tiny model, else -1: as many as there are cores.
+
+    Threads wait for each other after every matrix. With tiny ones the waiting costs more than the
+    work, and on a busy machine, where one of them is not scheduled, it costs seconds.
+    """
+    return 1 if model.stat().st_size < _TINY_BYTES else -1
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.deployment.model_server", description=__doc__)
@@ -70,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per request")
     parser.add_argument("--parallel", type=int, default=N_PARALLEL, help="requests at the same time")
-    parser.add_argument("--threads", type=int, default=-1, help="processor threads, -1 for all cores")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="processor threads; by default it depends on the model's size"
+    )
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     if options.stop_with_parent:

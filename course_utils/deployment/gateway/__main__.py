@@ -29,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
 
     import uvicorn
+    from prometheus_client import disable_created_metrics
 
     from course_utils.deployment.gateway.app import create_app
 
+    disable_created_metrics()
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -73,6 +73,7 @@ async def answer_question(
             "messages": to_messages(schema, request.question),
             "temperature": 0,
             "max_tokens": settings.max_tokens,
+            "chat_template_kwargs": {"enable_thinking": False},  # as prompts.py asks in training
         }
     )
     model_seconds = time.perf_counter() - began
