@@ -37,5 +37,5 @@ def _plot_groups(scores: tuple[Scores, ...], groups: list[str]) -> "Axes":
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("execution accuracy, with 95 % interval")
-    axes.legend(loc="best")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(scores), frameon=False)
     return axes
