@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils.artifacts import open_course
+from course_utils.deployment.processes import stop_with_parent
 from course_utils.deployment.stack import LOOPBACK, Stack, serve_stack
 from course_utils.errors import CourseError
 
@@ -22,10 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--url-file", type=Path, help="file to write the gateway's address to, once it answers")
+    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
+    if options.stop_with_parent:
+        stop_with_parent()
 
     def announce(stack: Stack) -> None:
         if options.url_file:

@@ -31,7 +31,10 @@ _SETTINGS_PREFIX = "COURSE_"
 
 
 class Gateway:
-    """A running gateway: ``url``, and ``stop()``. Leaving a ``with`` block or Python stops it too."""
+    """A running gateway: ``url``, and ``stop()``. Leaving a ``with`` block or Python stops it too.
+
+    It holds the reading end of a pipe from this process, so that it ends even if this one is killed.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
         self.process = process
@@ -97,7 +100,7 @@ def gateway(
         "--port": "0",
         "--url-file": str(folder / "gateway.url"),
     }
-    command = [sys.executable, "-m", "course_utils.deployment.serve"]
+    command = [sys.executable, "-m", "course_utils.deployment.serve", "--stop-with-parent"]
     command += [text for option in options.items() for text in option]
     return start_server(
         command,
@@ -134,7 +137,7 @@ def start_server(
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process dies, however it dies
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=PROJECT,
@@ -185,6 +188,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     finally:
         _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
         process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:

@@ -1,12 +1,13 @@
 """A little real gateway for tests: the routes of the real one, with faults on request.
 
-``python little_gateway.py --url-file F [--fault F]``; the question says what happens to it.
+``python little_gateway.py --url-file F [--fault F] [--stop-with-parent]``; the question says what happens to it.
 """
 
 import argparse
 import json
 import os
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -54,7 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url-file", type=Path, required=True)
     parser.add_argument("--fault", choices=["ends", "hangs"], default=None)
+    parser.add_argument("--stop-with-parent", action="store_true")
     options = parser.parse_args()
+    if options.stop_with_parent:
+        threading.Thread(target=lambda: os._exit(len(sys.stdin.read())), daemon=True).start()
     sys.stdout.write("reading the model\n")
     sys.stdout.flush()
     if options.fault == "ends":

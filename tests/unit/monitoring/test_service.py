@@ -1,6 +1,7 @@
 """Start and stop real processes: nothing may stay behind, and a failure must explain itself."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
 from course_utils.monitoring.service import start_server
 
@@ -90,3 +92,24 @@ def test_settings_of_this_process_stay_out(tmp_path: Path, monkeypatch: pytest.M
             log=tmp_path / "log",
             settings={"COURSE_MODEL_TIMEOUT_S": "3"},
         )
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from course_utils.monitoring.service import start_server
+folder = Path(sys.argv[1])
+server = start_server(sys.argv[2:], url_file=folder / "url", log=folder / "log")
+(folder / "pid").write_text(str(server.process.pid))
+os._exit(9)  # as if killed: neither ``with`` nor ``atexit`` has its turn
+"""
+
+
+def test_it_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
+    command = [*LITTLE_GATEWAY, "--url-file", str(tmp_path / "url"), "--stop-with-parent"]
+    owner = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), *command], cwd=PROJECT, check=False)
+    assert owner.returncode == 9
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(int((tmp_path / "pid").read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
