@@ -54,7 +54,7 @@ class Scores:
     @property
     def stop_rate(self) -> float | None:
         """The share of replies that the model ended itself; None where the rows do not say."""
-        stopped = [outcome.row["stopped"] for outcome in self.outcomes if "stopped" in outcome.row]
+        stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
         return sum(stopped) / len(stopped) if stopped else None
 
     def groups(self) -> dict[str, tuple[int, ...]]:
@@ -64,7 +64,7 @@ class Scores:
         for name, seen in ((SEEN, True), (UNSEEN, False)):
             found[name] = tuple(index for index, row in enumerate(rows) if row.get("seen") is seen)
         for name in self.difficulties():
-            found[name] = tuple(index for index, row in enumerate(rows) if row.get("difficulty") == name)
+            found[name] = tuple(index for index, row in enumerate(rows) if str(row.get("difficulty")) == name)
         return {name: indices for name, indices in found.items() if indices}
 
     def difficulties(self) -> list[str]:

@@ -164,6 +164,14 @@ def test_truncated_results_compare_their_first_rows_in_order(shop: Path) -> None
     assert shorter.problem == "wrong number of rows"
 
 
+@pytest.mark.parametrize(
+    "predicted", ["SELECT '\ud800'", "SELECT name\0 FROM item", "(" * 5_000, "\N{OGHAM SPACE MARK}"]
+)
+def test_garbage_is_only_wrong(shop: Path, predicted: str) -> None:
+    verdict = judge(shop, NAMES, predicted)
+    assert (verdict.correct, verdict.valid) == (False, False)
+
+
 def test_a_gold_that_fails_is_an_error_not_a_verdict(shop: Path) -> None:
     with pytest.raises(QueryError, match="no such column: nam"):
         judge(shop, "SELECT nam FROM item", NAMES)

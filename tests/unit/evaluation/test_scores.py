@@ -104,3 +104,11 @@ def test_groups_follow_spiders_difficulties(dataset: Path) -> None:
     names = ["hard", "extra", "own", "easy", "medium"]
     rows = [row(number, "SELECT 1", difficulty=name) for number, name in enumerate(names)]
     assert score_predictions(rows, dataset).difficulties() == ["easy", "medium", "hard", "extra", "own"]
+
+
+def test_fields_of_other_programs_do_no_harm(tmp_path: Path, dataset: Path) -> None:
+    rows = [row(1, "SELECT 1", difficulty=2, seen="yes", stopped="eos"), row(2, "SELECT 1", difficulty=None, seen=None)]
+    scores = score_file(write(tmp_path / "theirs.jsonl", rows), dataset)
+    assert {name: group["n"] for name, group in scores["by_difficulty"].items()} == {"2": 1}
+    assert scores["by_seen"] == {}
+    assert "stop_rate" not in scores
