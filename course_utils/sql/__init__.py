@@ -1,10 +1,11 @@
 """The one safe way to read, build and query SQLite databases."""
 
-from course_utils.sql.databases import find_database, list_databases
+from course_utils.sql.databases import FOLDERS, find_database, list_databases
 from course_utils.sql.run import QueryResult, run_query
 from course_utils.sql.schema import Column, Schema, Table, quote, read_schema
 
 __all__ = [
+    "FOLDERS",
     "Column",
     "QueryResult",
     "Schema",
