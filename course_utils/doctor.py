@@ -4,7 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from course_utils.errors import CourseError
 from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine, recommend_profile
 from course_utils.setup.install import PYTHONS
-from course_utils.setup.recommend import disk_gib, reason_against
+from course_utils.setup.recommend import reason_against
 
 Verdict = Literal["good", "look", "wrong"]
 LOCKS = PROJECT / "requirements"
@@ -88,15 +88,17 @@ def _installed(package: str) -> str | None:
 
 
 def _machine(course: Course) -> Iterator[Finding]:
-    machine = probe_machine(check_hub=course.profile.needs_hub)
-    against = reason_against(course.profile, machine)
-    text = f"{machine.n_cores} cores, {machine.memory_gib} GiB, GPU: {', '.join(map(str, machine.gpus)) or 'none'}"
+    free_gib = shutil.disk_usage(_existing(course.root)).free / 2**30
+    machine = replace(probe_machine(check_hub=course.profile.needs_hub), disk_free_gib=free_gib)
+    gpus = ", ".join(map(str, machine.gpus)) or "none"
+    text = f"{machine.n_cores} cores, {machine.memory_gib} GiB, GPU: {gpus}, {free_gib:.0f} GiB free for artifacts"
     yield Finding("machine", "good", text)
-    free = shutil.disk_usage(_existing(course.root)).free / 2**30
-    enough = free >= disk_gib(course.profile)
-    yield Finding("disk", "good" if enough else "wrong", f"{free:.0f} GiB free where artifacts go")
+    try:
+        against = reason_against(course.profile, machine)
+    except CourseError as error:
+        against = str(error)
     if against:
-        yield Finding("profile", "wrong", f"PROFILE={course.profile.name} {against}")
+        yield Finding("profile", "wrong", f"PROFILE={course.profile.name}: {against}")
     best = recommend_profile(machine)
     verdict: Verdict = "good" if best.profile == course.profile.name else "look"
     yield Finding("profile", verdict, f"recommended: {best.profile}, {best.reason}")

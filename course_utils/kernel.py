@@ -46,8 +46,9 @@ def execute_notebook(
     parameters: dict[str, str],
     environment: dict[str, str] | None = None,
     on_cell: Callable[[Position], None] = lambda position: None,
+    cwd: Path | None = None,
 ) -> None:
-    """Execute a notebook in a fresh kernel of this very Python, with the notebook's folder as current one.
+    """Execute a notebook in a fresh kernel of this very Python.
 
     Args:
         notebook: The notebook; it is not changed.
@@ -55,6 +56,7 @@ def execute_notebook(
         parameters: Values put after the notebook's ``parameters`` cell.
         environment: Variables for the kernel beside those of this process.
         on_cell: Called before each code cell.
+        cwd: The kernel's current folder; None takes the notebook's, as JupyterLab does.
 
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
@@ -81,7 +83,7 @@ def execute_notebook(
             kernel_name="python3",
             kernel_manager_class=kernel_manager(kernel_environment(environment or {})),
             progress_bar=False,
-            cwd=notebook.parent,
+            cwd=cwd or notebook.parent,
             start_timeout=START_TIMEOUT_S,
             on_cell_execute=report,
         )

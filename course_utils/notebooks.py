@@ -1,9 +1,10 @@
 """Notebooks as files: read them, and put the outputs of a clean run into them. ``hygiene`` checks the result."""
 
+import copy
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_utils.errors import ArtifactError
 
@@ -25,9 +26,7 @@ def read_notebook(path: Path) -> "NotebookNode":
     try:
         return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call,no-any-return]
     except (OSError, ValueError) as error:
-        raise ArtifactError(
-            f"{path}: cannot be read as a notebook ({error}); restore it from the repository"
-        ) from error
+        raise ArtifactError(f"{path}: not a readable notebook ({error}); restore it from the repository") from error
 
 
 def is_executable(cell: "NotebookNode") -> bool:
@@ -78,19 +77,19 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     return n_left_out
 
 
-def clean_outputs(outputs: "list[NotebookNode]", count: int) -> list[dict[str, Any]]:
+def clean_outputs(outputs: "list[NotebookNode]", count: int) -> "list[NotebookNode]":
     """The outputs that stay the same from run to run, as far as the format decides that.
 
     Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing.
     """
-    kept: list[dict[str, Any]] = []
-    for output in map(dict, outputs):
+    kept: list[NotebookNode] = []
+    for output in copy.deepcopy(outputs):
         if output.get("name") == "stderr" or WIDGET_MIME in output.get("data", {}):
             continue
-        if output["output_type"] == "execute_result":
-            output["execution_count"] = count
-        if output["output_type"] == "stream" and kept and kept[-1]["output_type"] == "stream":
-            kept[-1]["text"] += output["text"]
+        if output.output_type == "execute_result":
+            output.execution_count = count
+        if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
+            kept[-1].text += output.text
         else:
             kept.append(output)
     return kept

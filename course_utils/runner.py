@@ -142,14 +142,14 @@ def run_stages(
 ) -> RunState:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
 
-    What earlier runs left for these stages and the later ones counts as undone from here on.
+    What earlier runs left for these stages counts as undone from here on.
 
     Raises:
+        ArtifactError: A notebook ran to its end, but did not finish its stage.
         NotebookError: A cell failed.
     """
-    first = STAGES.index(stages[0])
     state = load_state(course)
-    for stage in STAGES[first:]:
+    for stage in stages:
         state.stages[stage] = StageState()
         (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
     (course.root / "report.json").unlink(missing_ok=True)
@@ -174,6 +174,9 @@ def run_stages(
         seconds = time.perf_counter() - began
         _save(course, state, stage, "done", seconds)
         listener.finished(stage, seconds)
+    for stage in STAGES[STAGES.index(stages[-1]) + 1 :]:
+        if not _is_current(course, stage):
+            _save(course, state, stage, "pending", 0.0)
     return state
 
 
@@ -190,15 +193,18 @@ def load_state(course: Course) -> RunState:
 
 
 def _n_done(course: Course, state: RunState) -> int:
-    """How many stages from the first one on are done, their manifests still in place."""
-    for n, stage in enumerate(STAGES):
-        if state.stages[stage].status != "done":
-            return n
-        try:
-            course.manifest(stage)
-        except ArtifactError:
-            return n
-    return len(STAGES)
+    """How many stages from the first one on are done, with results that are still in place."""
+    done = [state.stages[stage].status == "done" and _is_current(course, stage) for stage in STAGES]
+    return [*done, False].index(False)
+
+
+def _is_current(course: Course, stage: str) -> bool:
+    """Whether a stage's manifest is there, belongs to this course and is not outdated."""
+    try:
+        course.manifest(stage)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _save(course: Course, state: RunState, stage: str, status: str, seconds: float) -> None:

@@ -1,0 +1,43 @@
+"""Six notebooks that do nothing but finish their stage, for tests of how notebooks are run."""
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from course_utils.artifacts import STAGES, notebook_of
+from course_utils.notebooks import KERNELSPEC
+
+PARAMETERS = 'PROFILE = "smoke"\nDATA = "data"\nMODEL = ""\nARTIFACTS = "artifacts"'
+BEGIN = """\
+from course_utils.artifacts import open_course
+course = open_course(PROFILE, DATA, MODEL, ARTIFACTS)
+stage = course.begin("{stage}")"""
+
+
+def write_notebook(folder, stage, work="1 + 1"):
+    cells = [
+        v4.new_markdown_cell(f"# {stage}", id="title"),
+        v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
+        v4.new_code_cell(BEGIN.format(stage=stage), id="begin"),
+        v4.new_code_cell(work, id="work"),
+        v4.new_code_cell(f'stage.finish({{"n_{stage}": 1}}).results', id="finish"),
+    ]
+    path = folder / notebook_of(stage).removeprefix("notebooks/")
+    nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), path)
+    return path
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    """A folder of six notebooks; call ``write_notebook`` to replace one."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for stage in STAGES:
+        write_notebook(folder, stage)
+    return folder
+
+
+@pytest.fixture
+def plant(notebooks):
+    """Give the notebook of a stage something to do."""
+    return lambda stage, work: write_notebook(notebooks, stage, work)

@@ -1,0 +1,91 @@
+"""The course itself: all six notebooks in order on the repository's data and on foreign data, then each one alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from course_utils.artifacts import PROJECT, STAGES, notebook_of
+from course_utils.kernel import NotebookError, execute_notebook
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+FOREIGN_DATA = PROJECT / "tests" / "fixtures" / "foreign_dataset"
+MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
+RESULTS = {
+    "base_execution_accuracy",
+    "tuned_execution_accuracy",
+    "tuned_execution_accuracy_unseen",
+    "n_test",
+    "train_examples_per_s",
+    "train_tokens_per_s",
+    "peak_memory_gib",
+    "gguf_parity",
+}
+
+
+def run_course(artifacts, *options):
+    """Run the ``course`` command as a person does and read the report."""
+    command = [sys.executable, "-m", "course_utils.cli", "run", "--artifacts", artifacts, *options]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tuned execution accuracy" in done.stdout
+    return json.loads((artifacts / "smoke" / "report.json").read_text())
+
+
+def assert_is_report(report):
+    assert list(report) == ["profile", "machine", "seconds", "results"]
+    assert report["profile"] == "smoke"
+    assert set(report["machine"]) == MACHINE
+    assert list(report["seconds"]) == [*STAGES, "total"]
+    assert all(seconds > 0 for seconds in report["seconds"].values())
+    assert set(report["results"]) >= RESULTS
+    assert all(isinstance(report["results"][name], int | float) for name in RESULTS)
+
+
+def test_the_smoke_course_learns_and_serves_what_it_learned(tmp_path, capsys):
+    report = run_course(tmp_path / "artifacts")
+    assert_is_report(report)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{json.dumps(report, indent=1)}\n")
+    results = report["results"]
+    assert results["base_execution_accuracy"] <= 0.15
+    assert results["tuned_execution_accuracy"] >= 0.65
+    assert results["tuned_execution_accuracy_unseen"] >= 0.50
+    assert results["gguf_parity"] >= 0.98
+    assert results["peak_memory_gib"] < 4
+
+
+@pytest.fixture(scope="module")
+def foreign_artifacts(tmp_path_factory):
+    """Results of the course on a small dataset laid out as Spider's own release."""
+    artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
+    assert_is_report(run_course(artifacts, "--data", FOREIGN_DATA))
+    return artifacts
+
+
+def test_foreign_data_run_through_the_course_unchanged(foreign_artifacts):
+    rows = (foreign_artifacts / "smoke" / "data" / "test.jsonl").read_text("utf-8").splitlines()
+    foreign = {row["db_id"] for row in json.loads((FOREIGN_DATA / "dev.json").read_text("utf-8"))}
+    assert {json.loads(row)["db_id"] for row in rows} <= foreign
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_notebook_runs_alone_on_what_those_before_it_left(foreign_artifacts, tmp_path, stage):
+    for earlier in STAGES[: STAGES.index(stage)]:
+        shutil.copytree(foreign_artifacts / "smoke" / earlier, tmp_path / "smoke" / earlier)
+    parameters = {"PROFILE": "smoke", "DATA": str(FOREIGN_DATA), "MODEL": "", "ARTIFACTS": str(tmp_path)}
+    execute_notebook(PROJECT / notebook_of(stage), tmp_path / "executed.ipynb", parameters, cwd=PROJECT)
+    manifest = json.loads((tmp_path / "smoke" / stage / "manifest.json").read_text("utf-8"))
+    assert (manifest["stage"], manifest["profile"]) == (stage, "smoke")
+    assert manifest["results"]["peak_memory_gib"] > 0
+    assert all((tmp_path / "smoke" / stage / name).is_file() for name in manifest["outputs"])
+
+
+def test_results_of_another_profile_are_refused(foreign_artifacts, tmp_path):
+    shutil.copytree(foreign_artifacts / "smoke", tmp_path / "laptop")
+    parameters = {"PROFILE": "laptop", "DATA": str(FOREIGN_DATA), "MODEL": "data/tiny_base", "ARTIFACTS": str(tmp_path)}
+    with pytest.raises(NotebookError, match=r"ArtifactError.*made with profile 'smoke'.*notebooks/01_setup\.ipynb"):
+        execute_notebook(PROJECT / notebook_of("evaluation"), tmp_path / "executed.ipynb", parameters)

@@ -1,0 +1,117 @@
+"""The ``course`` command: how it reads paths, refuses, scores and starts fast."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from course_utils.artifacts import PROJECT
+from course_utils.cli import app, portable_path, read_settings
+from course_utils.runner import Settings
+
+
+@pytest.fixture
+def course():
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_command_starts_without_heavy_libraries():
+    code = "import sys, course_utils.cli; print(sorted({'torch', 'papermill', 'pandas', 'psutil'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["run", "doctor", "evaluate", "serve"])
+def test_every_command_of_the_contract_explains_itself(course, command):
+    result = course(command, "--help")
+    assert result.exit_code == 0
+    assert "--data" in result.output
+
+
+def test_without_options_the_settings_are_the_notebooks_own():
+    assert read_settings("", "", "", "") == Settings()
+
+
+def test_paths_start_at_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    settings = read_settings("laptop", "mine", "model", "out")
+    assert settings == Settings("laptop", str(tmp_path / "mine"), str(tmp_path / "model"), str(tmp_path / "out"))
+
+
+def test_a_hub_id_stays_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_settings("", "", "someone/some-model", "").model == "someone/some-model"
+
+
+def test_paths_inside_the_project_name_no_machine(monkeypatch):
+    monkeypatch.chdir(PROJECT / "course_utils")
+    assert portable_path("../data") == "data"
+    assert portable_path(str(PROJECT / "artifacts")) == "artifacts"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--profile", "huge"], "PROFILE='huge' is unknown"),
+        (["--data", "no-such-folder"], "there is no folder"),
+        (["--model", "./no-such-model"], "there is no such model folder"),
+        (["--from", "deploy"], "there is no stage 'deploy'"),
+        (["--write-outputs", "--from", "data"], "default PROFILE, DATA and MODEL only"),
+    ],
+)
+def test_what_cannot_work_ends_in_one_sentence(course, tmp_path, arguments, message):
+    model = [] if "--model" in arguments or "--write-outputs" in arguments else ["--model", str(tmp_path)]
+    result = course("run", "--artifacts", tmp_path / "artifacts", *model, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("artifacts/*/notebooks"))
+
+
+def test_serving_before_the_course_has_run_names_the_notebook(course, tmp_path):
+    result = course("serve", "--data", tmp_path, "--artifacts", tmp_path)
+    assert result.exit_code == 2
+    assert "notebooks/05_deployment.ipynb" in result.stderr
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    folder = tmp_path / "databases" / "shop"
+    folder.mkdir(parents=True)
+    with sqlite3.connect(folder / "shop.sqlite") as connection:
+        connection.executescript("CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('a'), ('b');")
+    row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM item", "seconds": 0.1}
+    predicted = ["SELECT count(name) FROM item", "SELECT name FROM item", "SELECT nothing FROM item", "hello"]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps({**row, "id": str(i), "predicted": p}) + "\n" for i, p in enumerate(predicted)))
+    return path
+
+
+def test_evaluate_scores_a_file_as_json(course, predictions, tmp_path):
+    result = course("evaluate", predictions, "--data", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    scores = json.loads(result.stdout)
+    assert (scores["n"], scores["execution_accuracy"], scores["validity"]) == (4, 0.25, 0.5)
+
+
+def test_evaluate_shows_a_table(course, predictions, tmp_path):
+    result = course("evaluate", predictions, "--data", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "25.0%" in result.stdout
+
+
+def test_evaluate_names_the_line_that_is_wrong(course, predictions, tmp_path):
+    predictions.write_text('{"id": "1"}\n')
+    result = course("evaluate", predictions, "--data", tmp_path)
+    assert result.exit_code == 2
+    assert "mine.jsonl:1" in result.stderr
+
+
+def test_the_doctor_fails_only_on_what_is_wrong(course, tmp_path):
+    result = course("doctor", "--data", tmp_path, "--model", tmp_path, "--artifacts", tmp_path)
+    assert result.exit_code == 1
+    assert "no tokenizer" in " ".join(result.stdout.split())

@@ -1,0 +1,78 @@
+"""What a person sees of a run: short logs, and the failing cell with its error and no more."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from course_utils.kernel import NotebookError, Position
+from course_utils.progress import Lines, render_failure, show_progress, trim_traceback
+
+POSITION = Position(3, 7, "train-adapter", "adapter = train(rows)\nadapter")
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=100)
+
+
+def show(console, error):
+    console.print(render_failure(error))
+    return console.file.getvalue()
+
+
+def test_lines_name_the_notebook_and_its_seconds(console):
+    lines = Lines(console, every_s=0)
+    lines.started("training")
+    lines.cell("training", POSITION)
+    lines.finished("training", 12.34)
+    assert console.file.getvalue().splitlines() == [
+        "[3/6] notebooks/03_training.ipynb: starts",
+        "[3/6] notebooks/03_training.ipynb: cell 3/7 train-adapter",
+        "[3/6] notebooks/03_training.ipynb: done, 7 cells in 12.3 s",
+    ]
+
+
+def test_quick_cells_say_nothing(console):
+    lines = Lines(console)
+    lines.started("training")
+    lines.cell("training", POSITION)
+    assert "cell" not in console.file.getvalue()
+
+
+def test_a_terminal_gets_bars():
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    with show_progress(console) as listener:
+        listener.started("training")
+        listener.cell("training", POSITION)
+        listener.finished("training", 12.34)
+    shown = console.file.getvalue()
+    assert "notebooks/03_training.ipynb" in shown
+    assert "7/7" in shown
+
+
+def test_an_error_shows_its_cell_and_traceback(console):
+    traceback = "\x1b[0;31mValueError\x1b[0m  Traceback\nCell In[4], line 1\n\x1b[0;31mValueError\x1b[0m: planted [/]"
+    shown = show(console, NotebookError("03_training.ipynb", POSITION, "ValueError", "planted [/]", traceback))
+    for text in ("notebooks/03_training.ipynb, cell 3 of 7", "adapter = train(rows)", "ValueError: planted [/]"):
+        assert text in shown
+    assert "\x1b" not in shown
+
+
+def test_an_error_raised_on_purpose_shows_its_message_only(console):
+    error = NotebookError("02_data.ipynb", POSITION, "DataError", "data/train.jsonl:17: ...", "Traceback\n" * 50)
+    shown = show(console, error)
+    assert "DataError: data/train.jsonl:17: ..." in shown
+    assert "Traceback" not in shown
+
+
+def test_a_kernel_that_never_started_shows_no_code(console):
+    shown = show(console, NotebookError("01_setup.ipynb", Position(0, 7, "kernel-start", ""), "RuntimeError", "died"))
+    assert "did not start" in shown
+
+
+def test_a_long_traceback_keeps_both_ends():
+    lines = [str(number) for number in range(100)]
+    trimmed = trim_traceback(lines, 9)
+    assert trimmed == ["0", "1", "2", "... 91 lines left out ...", *map(str, range(94, 100))]
+    assert trim_traceback(lines, 100) == lines

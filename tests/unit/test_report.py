@@ -1,0 +1,109 @@
+"""The report has the contract's shape, from manifests that stages wrote."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from course_utils.artifacts import STAGES, open_course
+from course_utils.errors import ArtifactError
+from course_utils.report import describe_machine, format_result, render_report, render_scores, write_report
+from course_utils.runner import RunState, StageState
+from course_utils.setup import Gpu, Machine
+
+RESULTS = {
+    "setup": {"recommended_profile": "smoke"},
+    "data": {"n_train": 1500},
+    "training": {"train_tokens_per_s": 5000.0, "train_examples_per_s": 40.0},
+    "evaluation": {
+        "tuned_execution_accuracy": 0.8,
+        "base_execution_accuracy": 0.0,
+        "tuned_execution_accuracy_unseen": 0.75,
+        "n_test": 240,
+    },
+    "deployment": {"gguf_parity": 0.99},
+    "monitoring": {"latency_p95_ms": 812.5},
+}
+
+
+@pytest.fixture
+def course(tmp_path):
+    course = open_course("smoke", str(tmp_path), str(tmp_path), str(tmp_path / "artifacts"))
+    for stage in STAGES:
+        course.begin(stage).finish(RESULTS[stage])
+    return course
+
+
+@pytest.fixture
+def state(course):
+    stages = {stage: StageState("done", 10.0 + number) for number, stage in enumerate(STAGES)}
+    return RunState("smoke", str(course.data), course.model, stages)
+
+
+def test_the_report_has_the_shape_of_the_contract(course, state):
+    report = write_report(course, state)
+    assert json.loads((course.root / "report.json").read_text()) == report
+    assert list(report) == ["profile", "machine", "seconds", "results"]
+    assert set(report["machine"]) == {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
+    assert list(report["seconds"]) == [*STAGES, "total"]
+    assert report["seconds"]["total"] == 75.0
+
+
+def test_results_of_all_stages_meet_headlines_first(course, state):
+    results = write_report(course, state)["results"]
+    assert list(results)[:4] == [*list(RESULTS["evaluation"])[1::-1], "tuned_execution_accuracy_unseen", "n_test"]
+    assert results["n_train"] == 1500
+    assert results["latency_p95_ms"] == 812.5
+
+
+def test_peak_memory_is_the_largest_of_all_stages(course, state):
+    path = course.folder("training") / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["results"]["peak_memory_gib"] = 99.5
+    path.write_text(json.dumps(manifest))
+    assert write_report(course, state)["results"]["peak_memory_gib"] == 99.5
+
+
+def test_a_missing_stage_is_named(course, state):
+    (course.folder("deployment") / "manifest.json").unlink()
+    with pytest.raises(ArtifactError, match=r"notebooks/05_deployment\.ipynb"):
+        write_report(course, state)
+
+
+def test_the_table_shows_results_and_times(course, state):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(render_report(write_report(course, state)))
+    shown = console.file.getvalue()
+    for text in ("tuned execution accuracy", "80.0%", "1,500", "total", "75.0 s", "PROFILE=smoke", "smoke"):
+        assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("tuned_execution_accuracy", 0.805, "80.5%"),
+        ("gguf_parity", 1.0, "100.0%"),
+        ("n_test", 2400, "2,400"),
+        ("latency_p95_ms", 812.5, "812.50"),
+        ("recommended_profile", "smoke", "smoke"),
+        ("drifted", True, "True"),
+    ],
+)
+def test_numbers_show_their_kind(name, value, shown):
+    assert format_result(name, value) == shown
+
+
+def test_gpus_are_named():
+    machine = Machine("Linux", "3.12", "a processor", 8, 32.0, 100.0, gpus=(Gpu("NVIDIA L4", 22.5, (8, 9)),))
+    assert describe_machine(machine)["gpu"].startswith("NVIDIA L4")
+
+
+def test_scores_show_their_interval():
+    share = {"n": 4, "execution_accuracy": 0.5, "execution_accuracy_low": 0.15, "execution_accuracy_high": 0.85}
+    scores = {"file": "x.jsonl", **share, "validity": 0.75, "by_seen": {"unseen": share}, "by_difficulty": {}}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(render_scores({**scores, "errors": {"no such column": 1}}))
+    shown = console.file.getvalue()
+    for text in ("unseen", "50.0%", "15.0% to 85.0%", "valid SQL: 75.0%; no such column: 1"):
+        assert text in shown

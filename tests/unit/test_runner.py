@@ -1,0 +1,219 @@
+"""Where a run starts, what it leaves behind, and what it refuses. The kernels are real in tests/notebooks."""
+
+import json
+
+import pytest
+
+from course_utils import runner
+from course_utils.artifacts import STAGES
+from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
+from course_utils.kernel import NotebookError, Position
+from course_utils.runner import Settings, check_settings, load_state, plan_stages, run_stages
+
+
+class Silence:
+    """A listener that only remembers."""
+
+    def __init__(self):
+        self.said = []
+
+    def started(self, stage):
+        self.said.append(stage)
+
+    def cell(self, stage, position):
+        pass
+
+    def finished(self, stage, seconds):
+        self.said.append(seconds >= 0)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "model").mkdir()
+    places = {name: str(tmp_path / folder) for name, folder in (("data", "dataset"), ("model", "model"))}
+    return Settings("smoke", artifacts=str(tmp_path / "results"), **places)
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for number, stage in enumerate(STAGES, start=1):
+        (folder / f"{number:02d}_{stage}.ipynb").touch()
+    return folder
+
+
+@pytest.fixture
+def course(settings, notebooks):
+    return check_settings(settings, notebooks)
+
+
+@pytest.fixture
+def run(settings, course, notebooks, monkeypatch):
+    """Run stages with notebooks that do nothing but finish their stage, or stop the run at one."""
+
+    def run_until(stop_at=None, error=None, content="", **chosen):
+        def execute(notebook, executed, parameters, environment, on_cell):
+            stage = notebook.stem.split("_")[1]
+            stage_run = course.begin(stage)
+            if stage == stop_at:
+                raise error or NotebookError(notebook.name, Position(2, 3, "work", "1 / 0"), "ZeroDivisionError", "")
+            (stage_run.folder / "rows.jsonl").write_text(content)
+            stage_run.finish({f"n_{stage}": 1})
+
+        monkeypatch.setattr(runner, "execute_notebook", execute)
+        return run_stages(settings, course, plan_stages(course, **chosen), Silence(), notebooks)
+
+    return run_until
+
+
+def test_a_first_run_executes_every_notebook(course, run):
+    assert plan_stages(course) == STAGES
+    assert run().is_finished
+
+
+def test_a_run_that_stopped_midway_resumes_where_it_stopped(course, run):
+    with pytest.raises(NotebookError):
+        run("training")
+    assert plan_stages(course) == STAGES[2:]
+    assert run().is_finished
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ArtifactError("not this dataset"), OSError("No space left")])
+def test_whatever_stops_a_run_it_can_be_resumed(course, run, error):
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
+        run("evaluation", error)
+    assert load_state(course).stages["evaluation"].status == "stopped"
+    assert plan_stages(course) == STAGES[3:]
+
+
+def test_a_run_after_a_finished_one_starts_afresh(course, run):
+    run()
+    assert plan_stages(course) == STAGES
+
+
+def test_other_settings_start_afresh(course, run, settings, notebooks, tmp_path):
+    with pytest.raises(NotebookError):
+        run("training")
+    (tmp_path / "other").mkdir()
+    for change in ({"data": str(tmp_path / "other")}, {"model": str(tmp_path / "other")}, {"profile": "laptop"}):
+        other = check_settings(runner.replace(settings, **change), notebooks)
+        assert plan_stages(other) == STAGES
+
+
+def test_a_result_that_is_gone_is_made_again(course, run):
+    with pytest.raises(NotebookError):
+        run("evaluation")
+    (course.folder("data") / "manifest.json").unlink()
+    assert plan_stages(course) == STAGES[1:]
+
+
+def test_an_unreadable_state_starts_afresh(course, run):
+    with pytest.raises(NotebookError):
+        run("training")
+    (course.root / "run.json").write_text('{"profile": "smo')
+    assert plan_stages(course) == STAGES
+
+
+def test_from_chooses_where_to_start(course, run):
+    run()
+    assert plan_stages(course, first="training") == STAGES[2:]
+    assert plan_stages(course, first="setup") == STAGES
+    assert plan_stages(course, only="data") == ("data",)
+
+
+def test_from_needs_the_results_before_it(course):
+    with pytest.raises(ArtifactError, match=r"notebooks/01_setup\.ipynb"):
+        plan_stages(course, first="training")
+
+
+@pytest.mark.parametrize("chosen", ["first", "only"])
+def test_an_unknown_stage_is_refused_with_those_there_are(course, chosen):
+    with pytest.raises(ConfigurationError, match=r"'deploy'.*deployment"):
+        plan_stages(course, **{chosen: "deploy"})
+
+
+def test_later_results_do_not_survive_an_earlier_notebook(course, run):
+    run()
+    (course.root / "report.json").write_text("{}")
+    with pytest.raises(NotebookError):
+        run("data", first="data")
+    assert not (course.folder("evaluation") / "manifest.json").exists()
+    assert not (course.root / "report.json").exists()
+    assert (course.folder("setup") / "manifest.json").exists()
+
+
+def test_one_stage_alone_leaves_those_made_from_it_to_do(course, run):
+    run()
+    assert not run(only="data", content="other rows").is_finished
+    assert plan_stages(course) == STAGES[2:]
+
+
+def test_looking_at_the_machine_again_outdates_nothing(course, run):
+    run()
+    assert run(only="setup", content="another machine").is_finished
+
+
+def test_a_notebook_that_finishes_no_stage_stops_the_run(settings, course, notebooks, monkeypatch):
+    monkeypatch.setattr(runner, "execute_notebook", lambda *arguments: None)
+    with pytest.raises(ArtifactError, match="setup stage is missing"):
+        run_stages(settings, course, STAGES, Silence(), notebooks)
+
+
+def test_the_state_says_how_far_the_run_came(course, run):
+    with pytest.raises(NotebookError):
+        run("data")
+    saved = json.loads((course.root / "run.json").read_text())
+    assert [stage["status"] for stage in saved["stages"].values()] == ["done", "stopped", *["pending"] * 4]
+    assert saved["profile"] == "smoke"
+
+
+def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(settings, course, notebooks, monkeypatch):
+    seen = []
+
+    def execute(notebook, executed, parameters, environment, on_cell):
+        seen.append((parameters, environment))
+        course.begin("setup").finish({})
+
+    monkeypatch.setattr(runner, "execute_notebook", execute)
+    run_stages(settings, course, ("setup",), Silence(), notebooks)
+    assert seen == [(settings.parameters, {"HF_HUB_OFFLINE": "1"})]
+    assert list(settings.parameters) == ["PROFILE", "DATA", "MODEL", "ARTIFACTS"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"profile": "huge"}, ConfigurationError, "'huge' is unknown; choose one of smoke, laptop"),
+        ({"data": "no/such/data"}, DataError, r"DATA='no/such/data'.*no folder"),
+        ({"model": "./no/such/model"}, ModelError, "no such model folder"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_runs(settings, notebooks, change, error, message):
+    with pytest.raises(error, match=message):
+        check_settings(runner.replace(settings, **change), notebooks)
+
+
+def test_artifacts_that_cannot_be_written_are_refused(settings, notebooks, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match="cannot write there"):
+        check_settings(runner.replace(settings, artifacts=str(tmp_path / "file")), notebooks)
+
+
+def test_missing_notebooks_are_named(settings, notebooks):
+    (notebooks / "04_evaluation.ipynb").unlink()
+    with pytest.raises(ConfigurationError, match=r"04_evaluation\.ipynb missing"):
+        check_settings(settings, notebooks)
+
+
+def test_the_resume_command_repeats_what_was_chosen():
+    assert Settings().make_options == ""
+    assert Settings("laptop", data="my/data").make_options == "PROFILE=laptop DATA=my/data"
+
+
+def test_outputs_to_commit_come_from_a_whole_default_run():
+    runner.check_reproducible(Settings(artifacts="elsewhere"), "")
+    for settings, chosen in ((Settings("laptop"), ""), (Settings(data="other"), ""), (Settings(), "training")):
+        with pytest.raises(ConfigurationError, match="default PROFILE, DATA and MODEL"):
+            runner.check_reproducible(settings, chosen)
