@@ -8,7 +8,6 @@ from course_utils.artifacts import Course, read_jsonl
 Row = dict[str, Any]
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
 MIN_ROWS = 16
-HOLD_OUT_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -43,18 +42,20 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
     The shift is questions about databases that training never saw. Other datasets are laid out otherwise:
 
     - no such questions in the test split: the shift is users who greet before they ask;
-    - only such questions in it: half of the reference becomes the familiar window;
-    - a short validation split: every fifth training row counts as held out.
+    - only such questions in it, or no validation split: reference and familiar window share what there is;
+    - too few rows altogether: some training rows count as held out.
     """
     reference = [row for row in validation if row["seen"]]
     familiar = [row for row in test if row["seen"]]
     shifted, shift = [row for row in test if not row["seen"]], "questions about databases that training never saw"
     training = train
-    if len(reference) < 2 * MIN_ROWS:
-        reference = reference + train[::HOLD_OUT_EVERY]
-        training = [row for index, row in enumerate(train) if index % HOLD_OUT_EVERY]
-    if len(familiar) < MIN_ROWS:
-        reference, familiar = reference[::2], reference[1::2]
+    if min(len(reference), len(familiar)) < MIN_ROWS:
+        pool = reference + familiar
+        if len(pool) < 2 * MIN_ROWS:
+            every = 5 if len(train) >= 10 * MIN_ROWS else 2
+            pool += train[::every]
+            training = [row for index, row in enumerate(train) if index % every]
+        reference, familiar = pool[::2], pool[1::2]
     if len(shifted) < MIN_ROWS:
         shifted, shift = [{**row, "question": GREETING + row["question"]} for row in familiar], "users who greet first"
     return Windows(training, reference, familiar, shifted, shift)

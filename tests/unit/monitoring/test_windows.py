@@ -2,6 +2,7 @@
 
 import pytest
 
+from course_utils.monitoring.drift import MIN_WINDOW
 from course_utils.monitoring.windows import GREETING, MIN_ROWS, Row, choose_windows
 
 
@@ -21,8 +22,9 @@ TEST = rows("test", 120) + rows("test", 120, seen=False)
         (rows("validation", 100), rows("test", 50, seen=False)),
         (rows("validation", 4), rows("test", 6)),
         ([], rows("test", 30, seen=False)),
+        ([], TEST),
     ],
-    ids=["course", "known databases only", "new databases only", "tiny", "no validation"],
+    ids=["course", "known databases only", "new databases only", "tiny", "training only", "no validation"],
 )
 def test_windows_are_large_enough_and_apart(validation: list[Row], test: list[Row]) -> None:
     windows = choose_windows(rows("train", 400), validation, test)
@@ -45,3 +47,9 @@ def test_without_new_databases_users_greet() -> None:
     windows = choose_windows(rows("train", 400), rows("validation", 100), rows("test", 50))
     assert all(row["question"].startswith(GREETING) for row in windows.shifted)
     assert windows.shift == "users who greet first"
+
+
+def test_a_handful_of_rows_still_gives_windows() -> None:
+    windows = choose_windows(rows("train", 32), rows("validation", 4), rows("test", 6))
+    assert min(len(windows.reference), len(windows.familiar), len(windows.shifted)) >= MIN_WINDOW
+    assert len(windows.training) == 16
