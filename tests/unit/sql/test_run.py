@@ -1,0 +1,188 @@
+"""The one safe way to run SQL: reads what it should, and nothing else, in bounded time and memory."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import QueryError
+from course_utils.sql import QueryResult, run_query
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            """CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL);
+            INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'book', 12.0), (3, NULL, NULL), (4, 'ink; pen', 3);
+            CREATE VIEW cheap AS SELECT name FROM item WHERE price < 5;"""
+        )
+    connection.close()
+    return path
+
+
+def test_rows_columns_and_order_are_sqlites(database: Path) -> None:
+    query = "SELECT name AS n, price FROM item ORDER BY price DESC"
+    result = run_query(database, query)
+    with sqlite3.connect(database) as connection:
+        assert result.rows == connection.execute(query).fetchall()
+    assert result.columns == ("n", "price")
+    assert not result.truncated
+    assert 0 < result.seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT COUNT(*) FROM item;", [(4,)]),
+        ("  -- how many\n SELECT COUNT(*) FROM item  ", [(4,)]),
+        ("WITH few AS (SELECT * FROM item LIMIT 2) SELECT COUNT(*) FROM few", [(2,)]),
+        ("SELECT COUNT(*) FROM cheap", [(2,)]),
+        ("VALUES (1, 'a')", [(1, "a")]),
+        ("SELECT name FROM item WHERE name = 'ink; pen'", [("ink; pen",)]),
+        ("SELECT strftime('%Y', '2026-11-22'), upper('a'), round(2.5)", [("2026", "A", 3.0)]),
+        ("SELECT 1 WHERE 0", []),
+        ("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5) SELECT SUM(n) FROM c", [(15,)]),
+    ],
+)
+def test_reading_statements_run(database: Path, query: str, rows: list[tuple[object, ...]]) -> None:
+    assert run_query(database, query).rows == rows
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "INSERT INTO item VALUES (9, 'x', 1)",
+        "INSERT INTO item VALUES (9, 'x', 1) RETURNING id",
+        "UPDATE item SET price = 0",
+        "DELETE FROM item",
+        "DROP TABLE item",
+        "CREATE TABLE t (a)",
+        "CREATE TEMP TABLE t (a)",
+        "ATTACH DATABASE 'other.sqlite' AS other",
+        "VACUUM INTO 'copy.sqlite'",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA user_version",
+        "SELECT * FROM pragma_database_list",
+        "BEGIN",
+        "SAVEPOINT s",
+        "SELECT load_extension('x')",
+        "SELECT readfile('shop.sqlite')",
+        "SELECT writefile('x', 'y')",
+        "SELECT 1; DROP TABLE item",
+        "SELECT 1; SELECT 2",
+    ],
+)
+def test_everything_else_is_refused_and_changes_nothing(
+    database: Path, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(database.parent)
+    before = database.read_bytes()
+    with pytest.raises(QueryError):
+        run_query(database, query)
+    assert database.read_bytes() == before
+    assert [path.name for path in database.parent.iterdir()] == ["shop.sqlite"]
+
+
+@pytest.mark.parametrize("query", ["", "  \n", "-- nothing", ";", "SELEC 1", "SELECT FROM", "SELECT nothing FROM item"])
+def test_what_does_not_execute_is_a_query_error(database: Path, query: str) -> None:
+    with pytest.raises(QueryError):
+        run_query(database, query)
+
+
+@pytest.mark.parametrize("query", ["SELECT 1\0", "SELECT '\ud800'"])
+def test_text_that_sqlite_cannot_take_is_a_query_error(database: Path, query: str) -> None:
+    with pytest.raises(QueryError):
+        run_query(database, query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c",
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT SUM(length(hex(zeroblob(4e5)))) FROM c",
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000) SELECT COUNT(*) FROM c a, c b, c d",
+    ],
+)
+def test_an_endless_query_is_stopped(database: Path, query: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(QueryError, match=r"longer than 0\.3 s"):
+        run_query(database, query, timeout_s=0.3)
+    assert time.perf_counter() - began < 20  # far from forever, on a busy machine too
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT length(zeroblob(900000000))",
+        "SELECT length(hex(zeroblob(400000000)))",
+        "SELECT printf('%.*c', 900000000, 'x')",
+        "SELECT format('%900000000d', 1)",
+        "SELECT replace(hex(zeroblob(900000)), '0', hex(zeroblob(400)))",
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 900) SELECT randomblob(900000) FROM c",
+    ],
+)
+def test_no_query_builds_gigabytes(database: Path, query: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(QueryError):
+        run_query(database, query)
+    assert time.perf_counter() - began < 20
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["printf('%.2f and %05d %s', 3.14159, 42, 'x')", "format('%d%%', 5)", "printf('%,d', 1234567)", "printf(NULL)"],
+)
+def test_printf_is_sqlites_own(database: Path, call: str) -> None:
+    with sqlite3.connect(":memory:") as connection:
+        try:
+            wanted = connection.execute(f"SELECT {call}").fetchall()
+        except sqlite3.OperationalError:
+            pytest.skip("this SQLite has no format()")
+    assert run_query(database, f"SELECT {call}").rows == wanted
+
+
+def test_more_rows_than_asked_for_are_cut_and_said_so(database: Path) -> None:
+    numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 10) SELECT n FROM c"
+    result = run_query(database, numbers, max_rows=4)
+    assert result.rows == [(1,), (2,), (3,), (4,)]
+    assert result.truncated
+    assert not run_query(database, numbers, max_rows=10).truncated
+
+
+def test_text_that_is_not_utf8_is_shown_with_marks(database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("INSERT INTO item VALUES (7, CAST(x'ff41' AS TEXT), 0)")
+    connection.close()
+    assert run_query(database, "SELECT name FROM item WHERE id = 7").rows == [("\ufffdA",)]
+
+
+def test_the_same_query_can_run_in_a_read_only_folder(database: Path) -> None:
+    database.chmod(0o444)
+    database.parent.chmod(0o555)
+    try:
+        assert isinstance(run_query(database, "SELECT * FROM item"), QueryResult)
+    finally:
+        database.parent.chmod(0o755)
+
+
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="there is no such database"):
+        run_query(tmp_path / "none.sqlite", "SELECT 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corrupt_database_is_a_query_error(tmp_path: Path) -> None:
+    path = tmp_path / "broken.sqlite"
+    path.write_bytes(b"this is no database, but long enough to be read as one " * 100)
+    with pytest.raises(QueryError, match="not a database"):
+        run_query(path, "SELECT * FROM sqlite_master")
+
+
+def test_a_name_with_url_characters_opens(tmp_path: Path) -> None:
+    path = tmp_path / "50% of #1?.sqlite"
+    sqlite3.connect(path).close()
+    path.write_bytes(b"")
+    assert run_query(path, "SELECT 1").rows == [(1,)]

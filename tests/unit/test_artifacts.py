@@ -1,0 +1,237 @@
+"""How stages meet: through files that are there, unchanged, and made from what is there now."""
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import (
+    PROJECT,
+    STAGES,
+    Course,
+    Manifest,
+    is_local,
+    notebook_of,
+    open_course,
+    package_versions,
+    peak_memory_gib,
+    read_jsonl,
+    resolve,
+    sha256,
+    write_jsonl,
+)
+from course_utils.errors import ArtifactError, ConfigurationError
+from course_utils.profiles import get_profile
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    return open_course("smoke", str(tmp_path / "dataset"), "", str(tmp_path / "artifacts"))
+
+
+def run_stage(course: Course, stage: str, **files: str) -> Manifest:
+    """What a notebook does: begin, write files, finish. ``train__txt`` names the file train.txt."""
+    run = course.begin(stage)
+    for name, text in (files or {"out__txt": stage}).items():
+        path = run.folder / name.replace("__", ".")
+        path.write_text(text, "utf-8")
+    return run.finish({"n": 1})
+
+
+def run_stages(course: Course, until: str) -> None:
+    for stage in STAGES[: STAGES.index(until) + 1]:
+        run_stage(course, stage)
+
+
+def test_there_is_a_notebook_for_each_stage() -> None:
+    assert notebook_of("setup") == "notebooks/01_setup.ipynb"
+    assert notebook_of("monitoring") == "notebooks/06_monitoring.ipynb"
+
+
+def test_a_manifest_says_what_was_made_from_what(course: Course) -> None:
+    run_stage(course, "setup")
+    written = run_stage(course, "data", train__jsonl="{}\n", test__jsonl="{}\n{}\n")
+    run = course.begin("training")
+    (run.folder / "adapter").mkdir()
+    (run.folder / "adapter" / "weights.bin").write_bytes(b"\x00" * 1000)
+    run.finish({"loss": 0.5})
+
+    manifest = course.manifest("training")
+    assert manifest.outputs == {"adapter/weights.bin": hashlib.sha256(b"\x00" * 1000).hexdigest()}
+    assert manifest.inputs == {f"data/{name}": value for name, value in written.outputs.items()}
+    assert manifest.results["loss"] == 0.5
+    assert manifest.results["peak_memory_gib"] > 0
+    assert manifest.seconds >= 0
+    assert manifest.packages["torch"] == package_versions(["torch"])["torch"]
+    assert course.output("training", "adapter") == course.root / "training" / "adapter"
+    assert course.output("training", "adapter/weights.bin").read_bytes() == b"\x00" * 1000
+
+
+def test_a_stage_that_has_not_run_names_its_notebook(course: Course) -> None:
+    with pytest.raises(
+        ArtifactError, match=r"setup stage is missing; run notebooks/01_setup\.ipynb with PROFILE='smoke'"
+    ):
+        course.begin("data")
+    run_stage(course, "setup")
+    with pytest.raises(ArtifactError, match=r"run notebooks/02_data\.ipynb"):
+        course.begin("evaluation")
+
+
+def test_an_unfinished_stage_counts_as_missing(course: Course) -> None:
+    run_stage(course, "setup")
+    course.begin("data")
+    with pytest.raises(ArtifactError, match="data stage is missing"):
+        course.begin("training")
+
+
+def test_an_unknown_stage_is_refused(course: Course) -> None:
+    with pytest.raises(ConfigurationError, match="no stage 'train'; choose one of setup, data, training"):
+        course.begin("train")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("profile", {"profile": get_profile("laptop")}),
+        ("dataset", {"data": PROJECT / "elsewhere"}),
+        ("model", {"profile": replace(get_profile("smoke"), base_model="org/other")}),
+    ],
+)
+def test_results_of_another_profile_dataset_or_model_are_refused(
+    course: Course, name: str, change: dict[str, object]
+) -> None:
+    run_stage(course, "setup")
+    other = replace(course, **change)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError, match=rf"made with {name} .* but this is .*; run notebooks/01_setup\.ipynb"):
+        other.begin("data")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stage": "setup"}', "\x00"])
+def test_a_broken_manifest_is_refused(course: Course, text: str) -> None:
+    run_stage(course, "setup")
+    (course.folder("setup") / "manifest.json").write_text(text)
+    with pytest.raises(ArtifactError, match=r"not a manifest .*run notebooks/01_setup\.ipynb"):
+        course.begin("data")
+
+
+def test_an_output_that_changed_or_went_is_refused(course: Course) -> None:
+    run_stage(course, "setup", a__txt="a", b__txt="b")
+    (course.folder("setup") / "a.txt").write_text("changed")
+    (course.folder("setup") / "b.txt").unlink()
+    (course.folder("setup") / "c.txt").write_text("never part of it")
+    with pytest.raises(ArtifactError, match=r"a\.txt: has changed since notebooks/01_setup\.ipynb wrote it"):
+        course.output("setup", "a.txt")
+    with pytest.raises(ArtifactError, match=r"b\.txt: is missing"):
+        course.output("setup", "b.txt")
+    with pytest.raises(ArtifactError, match=r"c\.txt: notebooks/01_setup\.ipynb did not write it"):
+        course.output("setup", "c.txt")
+
+
+def test_a_folder_is_checked_file_by_file(course: Course) -> None:
+    run = course.begin("setup")
+    write_jsonl(run.folder / "databases" / "a" / "a.jsonl", [{"n": 1}])
+    write_jsonl(run.folder / "databases_old.jsonl", [{"n": 2}])
+    run.finish({})
+    assert course.output("setup", "databases").is_dir()
+    (run.folder / "databases" / "a" / "a.jsonl").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"a\.jsonl: has changed"):
+        course.output("setup", "databases")
+
+
+def test_a_stage_made_from_replaced_files_is_refused(course: Course) -> None:
+    run_stages(course, "evaluation")
+    run_stage(course, "data", out__txt="other rows")
+    with pytest.raises(
+        ArtifactError, match=r"made from another data/out\.txt .*; run notebooks/03_training\.ipynb again"
+    ):
+        course.begin("evaluation")
+    run_stage(course, "training")
+    course.begin("evaluation")
+
+
+def test_making_the_same_files_again_outdates_nothing(course: Course) -> None:
+    run_stages(course, "training")
+    run_stage(course, "data")
+    course.begin("evaluation")
+
+
+def test_looking_at_the_machine_again_outdates_nothing(course: Course) -> None:
+    run_stages(course, "training")
+    run_stage(course, "setup", machine__json="another free disk")
+    course.begin("evaluation")
+
+
+def test_begin_empties_the_folder(course: Course) -> None:
+    run_stage(course, "setup", old__txt="old")
+    run = course.begin("setup")
+    assert list(run.folder.iterdir()) == []
+
+
+def test_begin_says_so_when_the_folder_cannot_be_emptied(course: Course) -> None:
+    course.root.mkdir(parents=True)
+    course.folder("setup").write_text("a file where the folder belongs")
+    with pytest.raises(ArtifactError, match="cannot be emptied"):
+        course.begin("setup")
+
+
+def test_manifests_hold_no_path_of_the_machine_for_what_lies_in_the_project(tmp_path: Path) -> None:
+    course = open_course("smoke", "data", "", str(tmp_path))
+    run_stage(course, "setup")
+    text = (course.folder("setup") / "manifest.json").read_text()
+    assert str(PROJECT) not in text
+    assert json.loads(text)["data"] == "data"
+    assert json.loads(text)["model"] == "data/tiny_base"
+
+
+def test_relative_paths_start_at_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    course = open_course("smoke")
+    assert course.data == PROJECT / "data"
+    assert course.root == PROJECT / "artifacts" / "smoke"
+    assert resolve(tmp_path) == tmp_path.resolve()
+
+
+def test_a_profile_without_a_hub_keeps_libraries_off_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    open_course("laptop")
+    assert "HF_HUB_OFFLINE" not in os.environ
+    open_course("laptop", model="data/tiny_base")
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'huge' is unknown"):
+        open_course("huge")
+
+
+@pytest.mark.parametrize(
+    ("model", "local"),
+    [("data/tiny_base", True), ("./mine", True), ("~/mine", True), ("/mine", True), ("Qwen/Qwen3-8B", False)],
+)
+def test_a_folder_is_told_from_a_hub_id(model: str, local: bool) -> None:
+    assert is_local(model) == local
+
+
+def test_rows_survive_line_separators_and_any_script(tmp_path: Path) -> None:
+    rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}]
+    assert read_jsonl(write_jsonl(tmp_path / "new" / "rows.jsonl", rows)) == rows
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")  # The example of FIPS 180-2, appendix B.1
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_versions_leave_out_what_is_not_installed() -> None:
+    assert set(package_versions(["torch", "no-such-package"])) == {"python", "torch"}
+
+
+def test_peak_memory_is_in_gib() -> None:
+    import psutil
+
+    now = psutil.Process().memory_info().rss / 2**30
+    assert now * 0.9 <= peak_memory_gib() < psutil.virtual_memory().total / 2**30

@@ -1,0 +1,71 @@
+"""The table of profiles: complete, consistent, and closed to values that make no sense."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import ConfigurationError
+from course_utils.profiles import PROFILES, get_profile
+
+
+def test_the_design_names_these_profiles() -> None:
+    assert list(PROFILES) == ["smoke", "laptop", "gpu_8gb", "gpu_16gb", "gpu_24gb", "multi_gpu"]
+    assert all(name == profile.name for name, profile in PROFILES.items())
+
+
+def test_profiles_go_from_the_least_demanding_to_the_most() -> None:
+    demands = [(profile.n_gpus, profile.min_memory_gib) for profile in PROFILES.values()]
+    assert demands == sorted(demands)
+
+
+def test_smoke_needs_neither_gpu_nor_hub() -> None:
+    smoke = get_profile("smoke")
+    assert not smoke.needs_hub
+    assert smoke.n_gpus == 0
+    assert smoke.backend == "trl"
+    assert not (PROJECT / smoke.base_model).is_absolute() or smoke.base_model == "data/tiny_base"
+
+
+def test_only_profiles_with_a_gpu_use_four_bits_or_unsloth() -> None:
+    for profile in PROFILES.values():
+        assert profile.n_gpus > 0 or not (profile.load_in_4bit or profile.backend == "unsloth"), profile.name
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="'gpu_12gb' is unknown; choose one of smoke, laptop, gpu_8gb"):
+        get_profile("gpu_12gb")
+
+
+def test_a_profile_cannot_be_changed_in_place() -> None:
+    with pytest.raises(FrozenInstanceError):
+        get_profile("smoke").epochs = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs must be above 0, not 0"),
+        ({"batch_size": -4}, "batch_size must be above 0, not -4"),
+        ({"learning_rate": 2}, "learning_rate must be between 0 and 1, not 2"),
+        ({"learning_rate": "2e-4"}, "learning_rate must be between 0 and 1, not '2e-4'"),
+        ({"learning_rate": float("nan")}, "learning_rate must be between 0 and 1, not nan"),
+        ({"max_train_rows": 0}, "max_train_rows must be above 0, or None for every row, not 0"),
+        ({"lora_dropout": 1.0}, "lora_dropout must be 0 or more and below 1, not 1.0"),
+        ({"max_new_tokens": True}, "max_new_tokens must be above 0, not True"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        replace(get_profile("smoke"), **change)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+    assert "profiles.py" in str(caught.value)
+
+
+def test_every_wrong_value_is_reported_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"epochs .*; .*learning_rate"):
+        replace(get_profile("smoke"), epochs=-1, learning_rate=7)
+
+
+def test_the_effective_batch_is_rows_per_optimizer_step() -> None:
+    assert replace(get_profile("smoke"), batch_size=4, gradient_accumulation=8).effective_batch_size == 32
