@@ -5,7 +5,7 @@ A check says what is wrong and lists every bad row; what to do about them is ``p
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ class Fault:
 class Report:
     """The good rows by split, with defaults filled in, and the bad ones; together all that were read."""
 
-    splits: dict[str, list[Row]]
-    faults: list[Fault]
+    splits: dict[str, list[Row]] = field(repr=False)
+    faults: list[Fault] = field(repr=False)
 
     @property
     def n_read(self) -> int:
@@ -52,7 +52,7 @@ class Report:
             raise DataError(_listing(self.faults))
 
     def _repr_html_(self) -> str:
-        lines = [f"<tr><th>{split}</th><td>{len(rows)} good rows</td></tr>" for split, rows in self.splits.items()]
+        lines = [f"<tr><th>{split}</th><td>good rows: {len(rows)}</td></tr>" for split, rows in self.splits.items()]
         faults = f"<pre>{html.escape(_listing(self.faults))}</pre>" if self.faults else "<p>No bad rows.</p>"
         return f"<table>{''.join(lines)}</table>{faults}"
 
@@ -117,20 +117,18 @@ def _database_or_fault(folder: Path, db_id: str, build_in: Path) -> Path | str:
 
 
 def _repeats(records: Iterable[Record]) -> list[tuple[Record, str]]:
-    """Rows of validation and test that an earlier split also has."""
-    order = {"train": 0, "validation": 1, "test": 2}
-    first: dict[tuple[str, str], Record] = {}
+    """Rows whose question an earlier split also has, and rows whose id another row of their split has."""
+    order = ("train", "validation", "test")
+    first: dict[tuple[str, ...], Record] = {}
     found = []
-    for record in sorted(records, key=lambda record: order[record.split]):
-        earlier = first.setdefault(record.key, record)
+    for record in sorted(records, key=lambda record: order.index(record.split)):
+        earlier = first.setdefault(("question", *record.key), record)
+        namesake = first.setdefault(("id", record.split, _id(record)), record)
         if earlier.split != record.split:
             where = "training" if earlier.split == "train" else earlier.split
-            found.append(
-                (
-                    record,
-                    f"the question is also in {where} ({earlier.place}), so it tests memory; remove one of the two",
-                )
-            )
+            found.append((record, f"the question is also in {where} ({earlier.place}); remove it from one of the two"))
+        elif namesake is not record:
+            found.append((record, f'"id" {_id(record)} is also the id of {namesake.place}; ids must differ'))
     return found
 
 

@@ -26,12 +26,12 @@ _LOG = logging.getLogger(__name__)
 class Prepared:
     """What the data stage made; rows have ``seen``: whether training has rows about their database."""
 
-    train: list[Row]
-    validation: list[Row]
-    test: list[Row]
-    schemas: dict[str, str]
+    train: list[Row] = field(repr=False)
+    validation: list[Row] = field(repr=False)
+    test: list[Row] = field(repr=False)
+    schemas: dict[str, str] = field(repr=False)
     n_read: int
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list, repr=False)
 
     @property
     def splits(self) -> dict[str, list[Row]]:

@@ -1,7 +1,7 @@
 """Show and measure rows as the model meets them: as tokens."""
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_utils.prompts import EncodedExample, encode_example, to_messages
@@ -17,7 +17,7 @@ COLOURS = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
 class TokenView:
     """One row as pieces of text with their kind (prompt, special, completion) and whether they have a label."""
 
-    pieces: tuple[tuple[str, str, bool], ...]
+    pieces: tuple[tuple[str, str, bool], ...] = field(repr=False)
 
     @property
     def n_labels(self) -> int:
@@ -47,7 +47,7 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
         tokenizer: The one that encoded the row.
         encoded: As ``prompts.encode_example`` returns it.
     """
-    special = set(tokenizer.all_special_ids)
+    special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
     pieces = []
     for token, mask in zip(encoded.input_ids, encoded.completion_mask, strict=True):
         kind = "special" if token in special else "completion" if mask else "prompt"
@@ -59,7 +59,7 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
 class LengthReport:
     """Tokens of every row by split, prompt and completion together, against the profile's limit."""
 
-    lengths: dict[str, list[int]]
+    lengths: dict[str, list[int]] = field(repr=False)
     max_length: int
 
     @property

@@ -1,0 +1,126 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.data.checks import MAX_LISTED, check_dataset
+from course_utils.errors import DataError
+
+GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
+
+
+def faults_of(folder: Path, tmp_path: Path) -> list[str]:
+    return [str(fault) for fault in check_dataset(folder, tmp_path / "built").faults]
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (without("db_id"), '"db_id" is missing; every row needs db_id, question, query'),
+        (without("question"), '"question" is missing; every row needs db_id, question, query'),
+        (without("query"), '"query" is missing; every row needs db_id, question, query'),
+        ({**GOOD, "query": "  "}, '"query" is empty; every row needs'),
+        ({**GOOD, "question": 5}, '"question" is not text; every row needs'),
+        ('{"db_id": "shop", ', "not JSON"),
+        ('["shop"]', "not a JSON object; every row needs db_id, question, query"),
+        ({**GOOD, "db_id": "zoo"}, 'there is no database "zoo"; add databases/zoo/zoo.sqlite (or schema.sql)'),
+        ({**GOOD, "db_id": "../shop"}, 'there is no database "../shop"'),
+        ({**GOOD, "query": "SELECT nmae FROM shop"}, '"query" does not run on shop (no such column: nmae'),
+        ({**GOOD, "query": "SELEC name FROM shop"}, '"query" does not run on shop (near "SELEC": syntax error'),
+        ({**GOOD, "query": "DELETE FROM shop"}, '"query" does not run on shop (not authorized'),
+    ],
+)
+def test_a_bad_row_is_named_with_file_line_and_remedy(
+    make_dataset: Callable[..., Path], tmp_path: Path, row: dict[str, Any] | str, reason: str
+) -> None:
+    folder = make_dataset(test=[GOOD, row])
+    faults = faults_of(folder, tmp_path)
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{folder / 'test.jsonl'}:2: {reason}")
+
+
+def test_a_test_row_that_is_a_training_row_is_named_with_both_places(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    leaked = {"db_id": "shop", "question": "how many SHOPS are there", "query": "SELECT COUNT(name) FROM shop"}
+    folder = make_dataset(test=[GOOD, leaked])
+    faults = faults_of(folder, tmp_path)
+    assert faults == [
+        f"{folder / 'test.jsonl'}:2: the question is also in training ({folder / 'train.jsonl'}:1); "
+        "remove it from one of the two"
+    ]
+
+
+def test_the_same_question_about_another_database_is_no_leak(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset(test=[{"db_id": "depot", "question": "How many shops are there?", "query": "SELECT 1"}])
+    (folder / "databases" / "depot").mkdir()
+    (folder / "databases" / "depot" / "schema.sql").write_text("CREATE TABLE a (b TEXT);")
+    assert faults_of(folder, tmp_path) == []
+
+
+def test_a_database_whose_sql_fails_is_named(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset()
+    (folder / "databases" / "shop" / "schema.sql").write_text("CREATE TABEL shop (name TEXT);")
+    faults = faults_of(folder, tmp_path)
+    assert len(faults) == 4
+    assert all("schema.sql: does not execute" in fault for fault in faults)
+
+
+def test_two_rows_with_one_id_are_refused(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset(test=[{**GOOD, "id": 7}, {**GOOD, "question": "List them.", "id": "7"}])
+    assert '"id" 7 is also the id of' in faults_of(folder, tmp_path)[0]
+
+
+def test_good_and_bad_rows_are_all_there_is(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [GOOD, "nonsense", {**GOOD, "question": "Name them."}, without("query")]
+    report = check_dataset(make_dataset(test=rows), tmp_path / "built")
+    assert report.n_read == 2 + 1 + 4
+    assert len(report.splits["test"]) == 2
+    assert len(report.faults) == 2
+    assert "2 bad rows" in report._repr_html_()
+
+
+def test_the_error_lists_a_bounded_number_and_says_how_many_more(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    report = check_dataset(make_dataset(test=[without("query")] * (MAX_LISTED + 7)), tmp_path / "built")
+    with pytest.raises(DataError) as error:
+        report.raise_if_bad()
+    lines = str(error.value).splitlines()
+    assert lines[0] == f"{MAX_LISTED + 7} bad rows:"
+    assert len(lines) == MAX_LISTED + 2
+    assert lines[-1] == "... and 7 more"
+
+
+def test_rows_get_an_id_spiders_difficulty_and_their_file_as_source(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    splits = check_dataset(make_dataset(test=["", {**GOOD, "query": f"{GOOD['query']} ; "}]), tmp_path / "built").splits
+    assert splits["test"] == [{**GOOD, "id": "test-2", "difficulty": "easy", "source": "test.jsonl"}]
+
+
+@pytest.mark.parametrize(
+    ("db_id", "question", "answer"),
+    [
+        ("bakery_1", "What is the average price for each flavor?", [21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5]),
+        ("bakery_1", "Show the flavors of the cakes of the bakery named Sugar Loaf.", ["Chocolate", "Lemon", "Cherry"]),
+        ("chess_club", "Which members have no year of joining?", ["Huw Preece"]),
+        ("observatory_1", "Which target was observed for the most minutes in total?", ["Sirius"]),
+    ],
+)
+def test_the_foreign_dataset_answers_as_counted_by_hand(
+    foreign: Path, tmp_path: Path, db_id: str, question: str, answer: list[object]
+) -> None:
+    from course_utils.sql import find_database, run_query
+
+    report = check_dataset(foreign, tmp_path)
+    assert report.faults == []
+    rows = [row for split in report.splits.values() for row in split]
+    query = next(row["query"] for row in rows if row["question"] == question)
+    found = run_query(find_database(foreign, db_id, tmp_path), query).rows
+    assert [line[-1] for line in found] == pytest.approx(answer) if answer[0] == 21.0 else answer

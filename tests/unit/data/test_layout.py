@@ -1,0 +1,103 @@
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from course_utils.data.layout import normalise, read_dataset
+from course_utils.errors import DataError
+
+
+def test_spiders_release_is_recognised(foreign: Path) -> None:
+    records = read_dataset(foreign)
+    assert Counter(record.split for record in records) == {"train": 36, "validation": 4, "test": 12}
+    assert {record.fields["db_id"] for record in records if record.split == "test"} == {"observatory_1"}
+    assert records == read_dataset(foreign)
+
+
+def test_a_row_of_a_json_array_knows_its_line(foreign: Path) -> None:
+    path = foreign / "dev.json"
+    lines = path.read_text().splitlines()
+    for record in (record for record in read_dataset(foreign) if record.path == path):
+        assert json.loads(lines[record.line - 1].strip().rstrip(","))["question"] == record.fields["question"]
+
+
+def test_held_back_validation_rows_share_no_query_or_question_with_training(
+    make_dataset: Callable[..., Path],
+) -> None:
+    rows = [{"db_id": "shop", "question": f"wording {i}", "query": f"SELECT {i % 20}"} for i in range(60)]
+    folder = make_dataset(train=rows)
+    (folder / "validation.jsonl").unlink()
+    parts: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
+    for record in read_dataset(folder):
+        parts[record.split].add(record.fields["query"])
+    assert parts["validation"]
+    assert not parts["train"] & parts["validation"]
+
+
+def test_train_others_joins_train_and_a_test_file_makes_dev_the_validation(foreign_release: Path) -> None:
+    others = json.dumps(json.loads((foreign_release / "dev.json").read_text())[:2])
+    (foreign_release / "train_others.json").write_text(others)
+    (foreign_release / "test.json").write_text(others)
+    records = read_dataset(foreign_release)
+    assert Counter(record.split for record in records) == {"train": 42, "validation": 12, "test": 2}
+    assert len({(record.split, record.number) for record in records}) == len(records)
+
+
+def test_bird_names_its_fields_otherwise(tmp_path: Path) -> None:
+    row = {"question_id": 7, "db_id": "x", "question": "How many?", "evidence": "many means rows", "SQL": "SELECT 1"}
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "train.json").write_text(json.dumps([row, {**row, "question_id": 8, "SQL": "SELECT 2"}]))
+    (tmp_path / "dev.json").write_text(json.dumps([row]))
+    fields = next(record.fields for record in read_dataset(tmp_path) if record.split == "test")
+    assert fields["id"] == "7"
+    assert fields["query"] == "SELECT 1"
+    assert fields["question"] == "How many? Evidence: many means rows"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "n_rows"),
+    [
+        ('[\n{"a": 1},\n{"a": }\n]', 3, 1),
+        ('[{"a": 1}\n{"a": 2}]', 2, 1),
+        ('{"a": 1}', 1, 0),
+        ('[\n{"a": 1},\n5]', 3, 1),
+        ('[{"a": 1}, ', 1, 1),
+        ("", 1, 0),
+    ],
+)
+def test_a_broken_array_gives_the_rows_before_the_fault_and_its_line(
+    tmp_path: Path, text: str, line: int, n_rows: int
+) -> None:
+    (tmp_path / "train.jsonl").write_text('{"db_id": "x"}\n')
+    (tmp_path / "dev.json").write_text(text)
+    records = [record for record in read_dataset(tmp_path) if record.path.name == "dev.json"]
+    assert [bool(record.fault) for record in records] == [False] * n_rows + [True]
+    assert records[-1].line == line
+
+
+@pytest.mark.parametrize("text", ["[]", " [ ]\n", '[{"a": 1}]', '\ufeff[{"a": 1}]', '[\n  {"a": 1} ,\n {"a": 2}\n]\n'])
+def test_a_sound_array_is_read_as_json_reads_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "train.jsonl").write_text('{"db_id": "x"}\n')
+    (tmp_path / "dev.json").write_text(text)
+    found = [record.fields for record in read_dataset(tmp_path) if record.path.name == "dev.json"]
+    assert found == json.loads(text.removeprefix("\ufeff"))
+
+
+@pytest.mark.parametrize(("gone", "named"), [("train.jsonl", "no training file"), ("test.jsonl", "no file to test on")])
+def test_a_missing_file_is_named(make_dataset: Callable[..., Path], gone: str, named: str) -> None:
+    folder = make_dataset()
+    (folder / gone).unlink()
+    with pytest.raises(DataError, match=named):
+        read_dataset(folder)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: there is no such dataset folder; check DATA"):
+        read_dataset(tmp_path / "nowhere")
+
+
+def test_questions_are_the_same_whatever_case_and_punctuation() -> None:
+    assert normalise("  How MANY\tshops? ") == normalise("how many shops")
+    assert normalise("How many shops?") != normalise("How many ships?")

@@ -1,0 +1,117 @@
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import Course, open_course, read_jsonl
+from course_utils.data.checks import Report
+from course_utils.data.prepare import prepare_dataset, select_rows
+from course_utils.errors import ConfigurationError, DataError
+from course_utils.profiles import PROFILES
+from course_utils.sql import read_schema
+
+TinyCourse = Callable[[Path], Course]
+
+
+def test_the_courses_own_data_gives_what_the_smoke_profile_promises(tmp_path: Path) -> None:
+    prepared = prepare_dataset(open_course("smoke", artifacts=str(tmp_path)), tmp_path / "data")
+    assert prepared.results == {
+        "n_train": 1500,
+        "n_validation": len(prepared.validation),
+        "n_test": 240,
+        "n_test_unseen": 120,
+        "n_rejected": 0,
+    }
+    assert len(prepared.validation) >= 100
+    for split, rows in prepared.splits.items():
+        assert read_jsonl(tmp_path / "data" / f"{split}.jsonl") == rows
+        assert {row["difficulty"] for row in rows} == {"easy", "medium"}
+    assert json.loads((tmp_path / "data" / "schemas.json").read_text()) == prepared.schemas
+    for db_id, schema in prepared.schemas.items():
+        assert read_schema(tmp_path / "data" / "databases" / db_id / f"{db_id}.sqlite").render() == schema
+
+
+@pytest.mark.parametrize("release", ["foreign", "foreign_release"])
+def test_foreign_data_needs_no_change_of_code(
+    release: str, request: pytest.FixtureRequest, tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    """Once from schema.sql, and once with the ready SQLite files that Spider ships."""
+    folder: Path = request.getfixturevalue(release)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    prepared = prepare_dataset(tiny_course(folder), tmp_path / "stage")
+    assert {"seen": any(row["seen"] for row in prepared.test)} == {"seen": False}
+    assert set(prepared.schemas) == {"bakery_1", "chess_club", "observatory_1"}
+    for db_id in prepared.schemas:
+        connection = sqlite3.connect(tmp_path / "stage" / "databases" / db_id / f"{db_id}.sqlite")
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        connection.close()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_bad_rows_stop_the_stage_unless_they_are_to_be_rejected(
+    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    good = {
+        "db_id": "shop",
+        "question": "Which shops are in Turin?",
+        "query": "SELECT name FROM shop WHERE city = 'Turin'",
+    }
+    course = tiny_course(make_dataset(test=[good, {**good, "question": "Why?", "query": "SELECT why FROM shop"}, "{"]))
+    with pytest.raises(DataError, match="2 bad rows"):
+        prepare_dataset(course, tmp_path / "stage")
+    prepared = prepare_dataset(course, tmp_path / "stage", on_error="reject")
+    rejected = read_jsonl(tmp_path / "stage" / "rejected.jsonl")
+    accepted = [row for split in prepared.splits for row in read_jsonl(tmp_path / "stage" / f"{split}.jsonl")]
+    assert len(accepted) + len(rejected) == prepared.n_read == 2 + 1 + 3
+    assert [row["reason"].split(" (")[0] for row in rejected] == ['"query" does not run on shop', "not JSON"]
+    assert rejected[0]["query"] == "SELECT why FROM shop"
+    assert rejected[0]["place"].endswith("test.jsonl:2")
+
+
+def test_a_profile_that_leaves_a_split_empty_says_so(
+    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    query = "SELECT name FROM shop GROUP BY name ORDER BY COUNT(*) DESC LIMIT 1"
+    course = tiny_course(make_dataset(test=[{"db_id": "shop", "question": "Which?", "query": query}]))
+    with pytest.raises(DataError, match="'smoke' keeps the difficulties easy, medium, which leaves no row for test"):
+        prepare_dataset(course, tmp_path / "stage")
+
+
+def test_an_unknown_policy_is_refused(
+    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    with pytest.raises(ConfigurationError, match="on_error='skip'"):
+        prepare_dataset(tiny_course(make_dataset()), tmp_path, on_error="skip")  # type: ignore[arg-type]
+
+
+def report_of(n_train: int, n_seen: int, n_unseen: int, difficulty: str = "easy") -> Report:
+    def rows(split: str, n: int, db_id: str) -> list[dict[str, str]]:
+        return [{"id": f"{split}-{db_id}-{i}", "db_id": db_id, "difficulty": difficulty} for i in range(n)]
+
+    test = rows("test", n_seen, "a") + rows("test", n_unseen, "b")
+    return Report({"train": rows("train", n_train, "a"), "validation": rows("validation", 3, "a"), "test": test}, [])
+
+
+@pytest.mark.parametrize(
+    ("n_seen", "n_unseen", "limit", "expected"),
+    [(50, 50, 20, (10, 10)), (50, 4, 20, (16, 4)), (4, 50, 20, (4, 16)), (5, 5, 20, (5, 5)), (50, 0, 20, (20, 0))],
+)
+def test_a_smaller_test_keeps_both_halves(n_seen: int, n_unseen: int, limit: int, expected: tuple[int, int]) -> None:
+    profile = replace(PROFILES["smoke"], max_test_rows=limit)
+    test = select_rows(report_of(10, n_seen, n_unseen), profile)["test"]
+    assert (sum(row["seen"] for row in test), sum(not row["seen"] for row in test)) == expected
+
+
+def test_the_sample_is_seeded_but_not_by_the_training_seed() -> None:
+    profile, report = replace(PROFILES["smoke"], max_train_rows=20), report_of(100, 5, 5)
+    chosen = select_rows(report, profile)["train"]
+    assert len(chosen) == 20
+    assert chosen == select_rows(report, replace(profile, seed=7))["train"]
+
+
+def test_difficulties_that_are_not_spiders_are_kept() -> None:
+    assert len(select_rows(report_of(10, 5, 5, "challenging"), PROFILES["smoke"])["train"]) == 10
+    assert select_rows(report_of(10, 5, 5, "extra"), PROFILES["smoke"])["train"] == []
