@@ -7,9 +7,11 @@ The commands: ``python -m course_utils.deployment.serve`` (the whole stack for a
 from course_utils.deployment.convert import GgufDescription, convert_to_gguf, describe_gguf
 from course_utils.deployment.merge import merge_adapter
 from course_utils.deployment.ollama import write_modelfile
-from course_utils.deployment.parity import Parity, ask_greedily, compare_engines
+from course_utils.deployment.parity import Parity, answer_in_transformers, answer_over_http
+from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.deployment.stack import (
     Stack,
+    context_length,
     running_gateway,
     running_model_server,
     running_stack,
@@ -17,11 +19,14 @@ from course_utils.deployment.stack import (
 )
 
 __all__ = [
+    "CheckedQuery",
     "GgufDescription",
     "Parity",
     "Stack",
-    "ask_greedily",
-    "compare_engines",
+    "answer_in_transformers",
+    "answer_over_http",
+    "check_and_run",
+    "context_length",
     "convert_to_gguf",
     "describe_gguf",
     "merge_adapter",

@@ -81,9 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per request")
     parser.add_argument("--parallel", type=int, default=N_PARALLEL, help="requests at the same time")
-    parser.add_argument(
-        "--threads", type=int, default=0, help="processor threads; by default it depends on the model's size"
-    )
+    parser.add_argument("--threads", type=int, default=0, help="processor threads, 0 to go by the model's size")
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     if options.stop_with_parent:

@@ -68,7 +68,7 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
 
     def render(*roles: str, reply: bool = False) -> str:
         messages = [{"role": role, "content": _MARKS[role]} for role in roles]
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=reply))
+        return _apply_template(tokenizer, messages, add_generation_prompt=reply)
 
     def after_last(role: str, text: str) -> str:
         return text.rpartition(_MARKS[role])[2]
@@ -97,9 +97,19 @@ def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
     conversations = [messages, messages[1:], messages[:2], messages[1:2]]
     assert all(a["role"] != b["role"] for a, b in pairwise(messages))  # some templates insist
     for conversation in conversations:
-        wanted = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+        wanted = _apply_template(tokenizer, conversation, add_generation_prompt=True)
         if markers.render(conversation) != wanted:
             raise ModelError(
                 f"{tokenizer.name_or_path}: its chat template does more than mark turns, which cannot be carried "
                 f"over to Ollama automatically; for {conversation!r} it writes {wanted!r}"
             )
+
+
+def _apply_template(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], *, add_generation_prompt: bool
+) -> str:
+    """As ``prompts.py`` asks, as text."""
+    text = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
+    )
+    return str(text)

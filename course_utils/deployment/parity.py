@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 120.0
 _N_AT_A_TIME = 4
+MODEL_NAME = "course"
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Parity:
 
     @property
     def n_equal(self) -> int:
-        """Replies that are the same text."""
-        return sum(a == b for a, b in zip(self.first, self.second, strict=True))
+        """Replies that are the same text, but for white space around it."""
+        return sum(a.strip() == b.strip() for a, b in zip(self.first, self.second, strict=True))
 
     @property
     def share(self) -> float:
@@ -44,38 +45,34 @@ class Parity:
         import pandas as pd
 
         pairs = enumerate(zip(self.first, self.second, strict=True))
-        rows = [{"question": index, "first": a, "second": b} for index, (a, b) in pairs if a != b]
+        rows = [{"question": index, "first": a, "second": b} for index, (a, b) in pairs if a.strip() != b.strip()]
         return pd.DataFrame(rows, columns=["question", "first", "second"])
 
     def _repr_html_(self) -> str:
         return f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter ({self.share:.1%})"
 
 
-def compare_engines(
-    folder: Path, url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int, batch_size: int = 16
-) -> Parity:
-    """Greedy replies of Transformers (first) and of a model server (second).
+def answer_in_transformers(
+    folder: Path, conversations: Sequence[list[Message]], *, max_new_tokens: int, batch_size: int = 16
+) -> list[str]:
+    """Greedy replies of a model folder, in order: what a served copy of it should say.
 
     Args:
         folder: The merged model.
-        url: An OpenAI-compatible server of the same model.
         conversations: As ``prompts.to_messages`` makes them.
         max_new_tokens: Tokens of a reply at most.
-        batch_size: Prompts that Transformers takes at once.
+        batch_size: Prompts in one batch.
 
     Raises:
         ModelError: The folder holds no model.
-        ServiceError: The server does not answer, or answers with an error.
     """
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     prompts = [encode_prompt(tokenizer, messages) for messages in conversations]
-    first = generate(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
-    second = ask_greedily(url, conversations, max_new_tokens=max_new_tokens)
-    return Parity([reply.strip() for reply in first], [reply.strip() for reply in second])
+    return generate(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
 
 
-def ask_greedily(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:
-    """Replies of a model server at temperature 0, in order; a few are asked for at a time.
+def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:
+    """Greedy replies of an OpenAI-compatible model server, in order; a few are asked for at a time.
 
     Raises:
         ServiceError: The server does not answer, or answers with an error.
@@ -85,7 +82,8 @@ def ask_greedily(url: str, conversations: Sequence[list[Message]], *, max_new_to
     with httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as client:
 
         def ask(messages: list[Message]) -> str:
-            body: dict[str, Any] = {"messages": messages, "temperature": 0, "max_tokens": max_new_tokens}
+            body: dict[str, Any] = {"model": MODEL_NAME, "messages": messages, "temperature": 0}
+            body |= {"max_tokens": max_new_tokens, "chat_template_kwargs": {"enable_thinking": False}}
             try:
                 response = client.post("/v1/chat/completions", json=body).raise_for_status()
             except httpx.HTTPError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from course_utils.artifacts import Course
 from course_utils.deployment.processes import Server, choose_port, run_server
 from course_utils.errors import MissingExtraError
+from course_utils.profiles import Profile
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ def serve_stack(
         "COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"),
         **{name: value for name, value in os.environ.items() if name.startswith(_SETTINGS_PREFIX)},
     }
-    context = max(CONTEXT, course.profile.max_length + course.profile.max_new_tokens)
+    context = context_length(course.profile)
     try:
         with running_stack(gguf, databases, host=host, port=port, context=context, settings=settings) as stack:
             logger.info("serving on %s; stop with Ctrl-C", stack.url)
@@ -174,6 +175,11 @@ def serve_stack(
                 stack.check()
     except KeyboardInterrupt:
         logger.info("stopped")
+
+
+def context_length(profile: Profile) -> int:
+    """Tokens that a request needs at most: the longest prompt that training saw and the longest reply."""
+    return max(CONTEXT, profile.max_length + profile.max_new_tokens)
 
 
 def _require_packages() -> None:

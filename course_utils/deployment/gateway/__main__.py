@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from course_utils.deployment.gateway.app import create_app
 
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import sqlglot  # noqa: F401  (check_and_run needs it: load it at the start, not with the first question)
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.query_checks import CheckedQuery, check_and_run, to_json_value
 from course_utils.deployment.gateway.settings import Settings
+from course_utils.deployment.query_checks import CheckedQuery, check_and_run, to_json_value
 from course_utils.errors import DataError
 from course_utils.prompts import read_query, to_messages
 from course_utils.sql import read_schema

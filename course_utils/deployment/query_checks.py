@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import sqlglot
-from sqlglot import expressions
-
 from course_utils.errors import QueryError
 from course_utils.sql import QueryResult, run_query
 
@@ -63,6 +60,9 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
 
 def _look_at(query: str) -> tuple[int, bool]:
     """How many statements sqlglot sees (0: none that it can parse), and whether the first only reads."""
+    import sqlglot
+    from sqlglot import expressions
+
     try:
         statements = [statement for statement in sqlglot.parse(query, dialect="sqlite") if statement is not None]
     except sqlglot.errors.SqlglotError:

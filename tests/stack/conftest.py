@@ -1,0 +1,72 @@
+"""Real servers over the tiny base model: it answers nonsense, which is an answer all the same."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from course_utils.artifacts import PROJECT, Course, open_course
+from course_utils.deployment import Stack, convert_to_gguf, running_stack
+
+BASE = PROJECT / "data" / "tiny_base"
+SINGERS = ["Ana", "Ben", "Cleo"]
+
+
+@pytest.fixture(scope="session")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert_to_gguf(BASE, tmp_path_factory.mktemp("gguf") / "model.gguf", "f16")
+
+
+def build_databases(folder: Path) -> Path:
+    database = folder / "music" / "music.sqlite"
+    database.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE singer (name text)")
+        connection.executemany("INSERT INTO singer VALUES (?)", [(name,) for name in SINGERS])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_databases(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def feedback_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
+
+
+@pytest.fixture(scope="session")
+def stack(gguf: Path, databases: Path, feedback_file: Path) -> Iterator[Stack]:
+    settings = {"COURSE_FEEDBACK_FILE": str(feedback_file), "COURSE_MAX_TOKENS": "24"}
+    with running_stack(gguf, databases, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=60, trust_env=False) as connection:
+        yield connection
+
+
+@pytest.fixture
+def make_course(gguf: Path, tmp_path: Path) -> Callable[..., Course]:
+    """A course whose stages up to deployment have run, or up to another."""
+
+    def make(until: str = "deployment") -> Course:
+        course = open_course("smoke", artifacts=str(tmp_path / "artifacts"))
+        for name in ("setup", "data", "training", "evaluation", "deployment"):
+            stage = course.begin(name)
+            if name == "data":
+                build_databases(stage.folder / "databases")
+            if name == "deployment":
+                (stage.folder / "model.gguf").write_bytes(gguf.read_bytes())
+            stage.finish({})
+            if name == until:
+                break
+        return course
+
+    return make

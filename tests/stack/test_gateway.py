@@ -1,0 +1,174 @@
+"""The gateway before a real llama.cpp server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from course_utils.deployment import Stack, running_gateway
+from course_utils.prompts import to_messages
+from course_utils.sql import read_schema, run_query
+
+CHAT: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "How many singers are there?"}],
+    "temperature": 0,
+    "max_tokens": 12,
+}
+SQL = {"question": "How many singers are there?", "database": "music"}
+
+
+def metric(client: httpx.Client, name: str, **labels: str) -> float:
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
+def events(response: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line for line in response.iter_lines() if line]
+    assert lines[-1] == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+
+def test_is_ready(client: httpx.Client) -> None:
+    assert client.get("/health/live").json() == {"live": True}
+    ready = client.get("/health/ready")
+    assert (ready.status_code, ready.json()["n_databases"]) == (200, 1)
+
+
+def test_chat_is_what_the_model_server_says(client: httpx.Client, stack: Stack) -> None:
+    direct = httpx.post(f"{stack.model_url}/v1/chat/completions", json=CHAT, timeout=60).json()
+    through = client.post("/v1/chat/completions", json=CHAT).json()
+    assert through["choices"] == direct["choices"]
+    assert through["usage"]["completion_tokens"] > 0
+
+
+def test_a_stream_carries_the_same_text(client: httpx.Client) -> None:
+    whole = client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"]
+    with client.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        parts = events(response)
+    assert "".join(part["choices"][0]["delta"].get("content") or "" for part in parts) == whole
+    assert len(parts) > 3
+
+
+def test_a_stream_reports_usage_to_who_asks(client: httpx.Client) -> None:
+    body = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+    with client.stream("POST", "/v1/chat/completions", json=body) as response:
+        last = events(response)[-1]
+    assert last["choices"] == []
+    assert last["usage"]["completion_tokens"] > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_are_counted(client: httpx.Client, stream: bool) -> None:
+    before = metric(client, "course_tokens_total", direction="completion")
+    client.post("/v1/chat/completions", json=CHAT | {"max_tokens": 5, "stream": stream})
+    assert metric(client, "course_tokens_total", direction="completion") == before + 5
+
+
+def test_sql_asks_as_in_training(client: httpx.Client, stack: Stack, databases: Path) -> None:
+    """The answer's query is the model's greedy reply to the course's own prompt."""
+    schema = read_schema(databases / "music" / "music.sqlite").render()
+    body = {"messages": to_messages(schema, SQL["question"]), "temperature": 0, "max_tokens": 24}
+    reply = httpx.post(f"{stack.model_url}/v1/chat/completions", json=body, timeout=60).json()
+    answer = client.post("/v1/sql", json=SQL).json()
+    assert answer["query"] in reply["choices"][0]["message"]["content"]
+    assert answer["checks"].keys() == {"parses", "read_only", "executed"}
+    assert bool(answer["error"]) != answer["checks"]["executed"]
+    if answer["checks"]["executed"]:
+        wanted = run_query(databases / "music" / "music.sqlite", answer["query"]).rows
+        assert [tuple(row) for row in answer["rows"]] == wanted
+
+
+def test_sql_is_counted(client: httpx.Client) -> None:
+    names = [("course_queries_total", {}), ("course_requests_total", {"route": "/v1/sql", "status": "200"})]
+    before = [metric(client, name, **labels) for name, labels in names]
+    client.post("/v1/sql", json=SQL)
+    assert [metric(client, name, **labels) for name, labels in names] == [value + 1 for value in before]
+    assert metric(client, "course_requests_in_flight") == 0
+
+
+@pytest.mark.parametrize("name", ["opera", "../music", "music/music", "music.sqlite"])
+def test_an_unknown_database_is_404(client: httpx.Client, name: str) -> None:
+    response = client.post("/v1/sql", json=SQL | {"database": name})
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert (error["code"], error["param"]) == ("unknown_database", "database")
+    assert "music" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        ("/v1/sql", b"{", 400, "not valid JSON"),
+        ("/v1/sql", b'{"question": "How many?"}', 422, "database"),
+        ("/v1/sql", b'{"question": " ", "database": "music"}', 422, "question"),
+        ("/v1/chat/completions", b'{"messages": []}', 422, "messages"),
+        (
+            "/v1/chat/completions",
+            b'{"messages": [{"role": "user", "content": "x"}], "n_predict": 9999}',
+            422,
+            "n_predict",
+        ),
+        (
+            "/v1/chat/completions",
+            b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": 25}',
+            400,
+            "at most 24",
+        ),
+        ("/v1/feedback", b'{"id": "x", "rating": "great"}', 422, "rating"),
+        ("/v1/sql", b"x" * 300_000, 413, "larger than"),
+        ("/v1/nothing", b"{}", 404, "Not Found"),
+    ],
+)
+def test_bad_requests_in_openai_form(client: httpx.Client, path: str, body: bytes, status: int, says: str) -> None:
+    response = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    error = response.json()["error"]
+    assert response.status_code == status
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert says in error["message"]
+
+
+def test_an_unannounced_large_body_is_413(client: httpx.Client) -> None:
+    response = client.post("/v1/sql", content=(b"x" * 10_000 for _ in range(40)))
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "http_413")
+
+
+def test_paths_that_callers_invent_share_one_label(client: httpx.Client) -> None:
+    for index in range(3):
+        client.get(f"/invented/{index}")
+    assert metric(client, "course_requests_total", route="unknown", method="GET", status="404") >= 3
+    assert "/invented" not in client.get("/metrics").text
+
+
+def test_feedback_is_kept(client: httpx.Client, feedback_file: Path) -> None:
+    sent = {"id": "sql-1", "rating": "down", "database": "music", "question": "?", "correction": "SELECT 'é'"}
+    assert client.post("/v1/feedback", json=sent).status_code == 201
+    kept = json.loads(feedback_file.read_text("utf-8").splitlines()[-1])
+    assert sent.items() <= kept.items()
+    assert kept["time"].endswith("+00:00")
+
+
+def test_a_key_is_asked_for(stack: Stack, databases: Path) -> None:
+    settings = {
+        "COURSE_MODEL_URL": f"{stack.model_url}/v1",
+        "COURSE_DATABASES": str(databases),
+        "COURSE_API_KEY": "open-sesame",
+    }
+    with running_gateway(settings) as gateway, httpx.Client(base_url=gateway.url, timeout=60) as guarded:
+        statuses = {
+            header: guarded.post("/v1/sql", json=SQL, headers={"Authorization": header} if header else {}).status_code
+            for header in ("", "Bearer wrong", "open-sesame", "Bearer open-sesame")
+        }
+        feedback = guarded.post(
+            "/v1/feedback", json={"id": "x", "rating": "up"}, headers={"Authorization": "Bearer open-sesame"}
+        )
+        open_routes = [guarded.get(path).status_code for path in ("/health/ready", "/metrics")]
+        log = gateway.read_log()
+    assert list(statuses.values()) == [401, 401, 401, 200]
+    assert open_routes == [200, 200]
+    assert (feedback.status_code, feedback.json()["error"]["code"]) == (404, "feedback_off")
+    assert "sesame" not in log

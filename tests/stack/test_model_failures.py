@@ -1,0 +1,154 @@
+"""The gateway before a model server that misbehaves on purpose, which a real one does not do on demand."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from course_utils.deployment.gateway import Settings, create_app
+from course_utils.sql import run_query
+
+SQL = {"question": "How many singers are there?", "database": "music"}
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+class Script(BaseHTTPRequestHandler):
+    """Does what the server's ``plan`` says."""
+
+    def do_GET(self) -> None:
+        self._answer(200, b"{}")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        kind, value = self.server.plan
+        if kind == "says":
+            reply = {"model": "scripted", "choices": [{"message": {"role": "assistant", "content": value}}]}
+            self._answer(200, json.dumps(reply).encode())
+        elif kind == "sleeps":
+            time.sleep(value)
+            self._answer(200, b"{}")
+        elif kind == "breaks off":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'data: {"choices": [{"delta": {"content": "SEL"}}]}\n\n')
+        else:
+            self._answer(kind, value)
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def model() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[TestClient]:
+    url = f"http://127.0.0.1:{model.server_port}"
+    settings = Settings(model_url=url, databases=databases, model_timeout_s=0.5, query_timeout_s=0.3, max_rows=2)
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("written", "checks", "says"),
+    [
+        ("DROP TABLE singer", (True, False, False), "refused"),
+        ("SELECT 1; DELETE FROM singer", (True, False, False), "more than one statement"),
+        ("PRAGMA user_version = 7", (True, False, False), "refused"),
+        ("I am sorry", (False, False, False), "syntax error"),
+        ("SELECT age FROM singer", (True, True, False), "no such column"),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+            (True, True, False),
+            "longer",
+        ),
+    ],
+)
+def test_bad_sql_is_reported_and_not_executed(
+    gateway: TestClient, model: ThreadingHTTPServer, databases: Path, written: str, checks: tuple[bool, ...], says: str
+) -> None:
+    model.plan = ("says", written)
+    response = gateway.post("/v1/sql", json=SQL)
+    answer = response.json()
+    assert response.status_code == 200
+    assert tuple(answer["checks"][name] for name in ("parses", "read_only", "executed")) == checks
+    assert says in answer["error"]
+    assert answer["rows"] == []
+    assert run_query(databases / "music" / "music.sqlite", "SELECT count(*) FROM singer").rows == [(3,)]
+
+
+def test_rows_come_back(gateway: TestClient, model: ThreadingHTTPServer) -> None:
+    model.plan = ("says", "```sql\nSELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name;\n```")
+    answer = gateway.post("/v1/sql", json=SQL).json()
+    assert answer["query"] == "SELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name"
+    assert answer["columns"] == ["name", "big", "raw"]
+    assert answer["rows"] == [["Ana", None, "ff"], ["Ben", None, "ff"]]
+    assert answer["truncated"]
+    assert answer["checks"]["executed"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "status", "code"),
+    [
+        (("sleeps", 2), 504, "model_server_timeout"),
+        ((500, b'{"error": {"message": "out of memory"}}'), 502, "model_server_failed"),
+        ((503, b"loading"), 502, "model_server_failed"),
+        ((200, b"<html>"), 502, "model_server_failed"),
+        ((200, b"{}"), 502, "model_server_failed"),
+        ((400, b'{"error": {"message": "the prompt is too long"}}'), 400, "model_server_refused"),
+    ],
+)
+def test_failures_of_the_model_server(
+    gateway: TestClient, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
+) -> None:
+    model.plan = plan
+    response = gateway.post("/v1/sql", json=SQL)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+def test_a_stream_that_breaks_off_says_so(gateway: TestClient, model: ThreadingHTTPServer) -> None:
+    model.plan = ("breaks off", None)
+    lines = [line for line in gateway.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
+    assert "SEL" in lines[0]
+    assert json.loads(lines[-2].removeprefix("data: "))["error"]["code"] == "model_server_failed"
+    assert lines[-1] == "data: [DONE]"
+
+
+def test_nothing_listens(databases: Path) -> None:
+    with TestClient(create_app(Settings(model_url="http://127.0.0.1:9", databases=databases))) as client:
+        for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT | {"stream": True})):
+            response = client.post(path, json=body)
+            assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_down")
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["ready"]) == (503, False)
+        assert client.get("/health/live").status_code == httpx.codes.OK
+
+
+def test_not_ready_without_a_readable_database(model: ThreadingHTTPServer, tmp_path: Path) -> None:
+    settings = Settings(model_url=f"http://127.0.0.1:{model.server_port}", databases=tmp_path)
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/health/ready").json()["databases"] == "there is none"
+        (tmp_path / "broken").mkdir()
+        (tmp_path / "broken" / "broken.sqlite").write_text("this is not a database, whatever its name says" * 20)
+        ready = client.get("/health/ready")
+    assert (ready.status_code, ready.json()["databases"]) == (503, "cannot read broken")

@@ -1,0 +1,14 @@
+from course_utils.deployment import Parity
+
+
+def test_counts_equal_replies_but_for_outer_space() -> None:
+    parity = Parity(
+        ["SELECT 1", " SELECT 2", "SELECT 3", "SELECT 4"], ["SELECT 1", "SELECT 2\n", "SELECT  3", "SELECT 5"]
+    )
+    assert (parity.n, parity.n_equal, parity.share) == (4, 2, 0.5)
+    assert parity.differences()["question"].tolist() == [2, 3]
+    assert "2 of 4" in parity._repr_html_()
+
+
+def test_nothing_compared_is_no_parity() -> None:
+    assert Parity([], []).share == 0

@@ -1,0 +1,65 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from course_utils.deployment import check_and_run
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE singer (name text); INSERT INTO singer VALUES ('Ana'), ('Ben'), ('Cleo')"
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        ("SELECT name FROM singer", "executed"),
+        ("WITH a AS (SELECT 1 AS x) SELECT x FROM a UNION SELECT 2", "executed"),
+        ("SELECT 'DROP TABLE singer'", "executed"),
+        ("I do not know", "not_parsed"),
+        ("", "not_parsed"),
+        ("SELECT age FROM singer", "failed"),
+        ("DROP TABLE singer", "refused"),
+        ("DELETE FROM singer", "refused"),
+        ("UPDATE singer SET name = 'x' RETURNING name", "refused"),
+        ("INSERT INTO singer SELECT name FROM singer", "refused"),
+        ("CREATE TABLE t AS SELECT 1", "refused"),
+        ("PRAGMA writable_schema = 1", "refused"),
+        ("ATTACH 'other.sqlite' AS other", "refused"),
+        ("VACUUM INTO 'copy.sqlite'", "refused"),
+        ("SELECT load_extension('x')", "refused"),
+        ("SELECT 1; DROP TABLE singer", "refused"),
+        (ENDLESS, "timeout"),
+    ],
+)
+def test_outcomes(database: Path, query: str, outcome: str) -> None:
+    before = database.read_bytes()
+    checked = check_and_run(database, query, timeout_s=0.3, max_rows=10)
+    assert (checked.outcome, checked.checks["executed"]) == (outcome, outcome == "executed")
+    assert bool(checked.error) == (outcome != "executed")
+    assert database.read_bytes() == before
+
+
+def test_rows_are_capped(database: Path) -> None:
+    checked = check_and_run(database, "SELECT name FROM singer ORDER BY name", timeout_s=1, max_rows=2)
+    assert checked.result is not None
+    assert checked.result.rows == [("Ana",), ("Ben",)]
+    assert checked.result.truncated
+
+
+def test_what_only_sqlite_parses_is_left_to_sqlite(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sqlglot is another parser than SQLite's: where it gives up, SQLite's authorizer decides."""
+    from course_utils.deployment import query_checks
+
+    monkeypatch.setattr(query_checks, "_look_at", lambda query: (0, False))
+    assert check_and_run(database, "SELECT 1", timeout_s=1, max_rows=1).outcome == "executed"
+    assert check_and_run(database, "DROP TABLE singer", timeout_s=1, max_rows=1).outcome == "refused"
