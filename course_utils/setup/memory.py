@@ -137,7 +137,7 @@ def activation_bytes(shape: ModelShape, n_tokens: int, bytes_per_value: int, *, 
 
 
 def scale_shape(n_parameters: float) -> ModelShape:
-    """Llama-2-7B's shape, deeper and wider by the same factor until it has about ``n_parameters``."""
+    """Llama-2-7B's shape, deeper and wider by one factor; about ``n_parameters`` from a billion on."""
     factor = (n_parameters / LLAMA_2_7B.n_parameters) ** (1 / 3)
     n_heads = max(1, round(LLAMA_2_7B.n_heads * factor))
     return replace(

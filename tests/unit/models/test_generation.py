@@ -1,0 +1,94 @@
+"""Generation, against a plain loop over the model's logits."""
+
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from course_utils.models import generate, generate_tokens, load_model, load_tokenizer
+from course_utils.prompts import encode_prompt, to_messages
+
+SCHEMAS = (
+    "table singer: singer_id integer, name text",
+    "table concert: concert_id integer, singer_id integer -> singer, year integer, place text, seats integer",
+    'table "order": id integer, total real\ntable customer: id integer, city text, name text',
+)
+QUESTIONS = ("How many rows are in singer?", "Which city?", "List the name of every customer in order of city.")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return load_tokenizer("data/tiny_base")
+
+
+@pytest.fixture(scope="module")
+def model() -> PreTrainedModel:
+    return load_model("data/tiny_base")
+
+
+@pytest.fixture(scope="module")
+def prompts(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    return [encode_prompt(tokenizer, to_messages(schema, question)) for schema in SCHEMAS for question in QUESTIONS]
+
+
+def greedy_loop(model: PreTrainedModel, prompt: list[int], stops: set[int], max_new_tokens: int) -> list[int]:
+    """The definition of greedy decoding: no cache, no batch, no padding."""
+    ids = list(prompt)
+    with torch.inference_mode():
+        for _ in range(max_new_tokens):
+            logits = model(input_ids=torch.tensor([ids], device=model.device)).logits
+            ids.append(int(logits[0, -1].argmax()))
+            if ids[-1] in stops:
+                break
+    return ids[len(prompt) :]
+
+
+def test_tokens_are_the_most_likely_ones(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    eos = model.generation_config.eos_token_id
+    stops = set(eos) if isinstance(eos, list) else {eos}
+    found = generate_tokens(model, tokenizer, prompts[:4], 16)
+    assert found == [greedy_loop(model, prompt, stops, 16) for prompt in prompts[:4]]
+
+
+def test_batched_replies_equal_those_one_by_one_and_keep_their_order(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    alone = generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=1)
+    assert len({len(prompt) for prompt in prompts}) > 3, "the batch needs padding"
+    assert generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
+    assert generate(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
+
+
+def test_a_tokenizer_that_pads_on_the_right_makes_no_difference(
+    model: PreTrainedModel, prompts: list[list[int]], tokenizer: PreTrainedTokenizerBase
+) -> None:
+    other = load_tokenizer("data/tiny_base")
+    other.padding_side = "right"
+    wanted = generate(model, tokenizer, prompts, max_new_tokens=8, batch_size=9)
+    assert generate(model, other, prompts, max_new_tokens=8, batch_size=9) == wanted
+
+
+def test_a_models_own_sampling_settings_change_nothing(
+    tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, prompts: list[list[int]]
+) -> None:
+    wanted = generate(model, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3)
+    sampler = load_model("data/tiny_base")
+    settings = {"do_sample": True, "temperature": 1.5, "top_k": 5, "repetition_penalty": 1.5}
+    for name, value in settings.items():
+        setattr(sampler.generation_config, name, value)
+    assert generate(sampler, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3) == wanted
+
+
+def test_replies_hold_no_special_token_and_no_padding(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    for reply in generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=9):
+        assert not any(token in reply for token in tokenizer.all_special_tokens)
+    for tokens in generate_tokens(model, tokenizer, prompts, 24):
+        assert 0 < len(tokens) <= 24
+        assert tokenizer.pad_token_id not in tokens
+
+
+def test_no_prompts_give_no_replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    assert generate(model, tokenizer, [], max_new_tokens=4, batch_size=4) == []

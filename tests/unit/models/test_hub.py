@@ -1,0 +1,103 @@
+"""Finding a model with a Hub that answers, refuses, hangs or is not there: small servers on this machine."""
+
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import ModelError
+from course_utils.models import hub_is_reachable, load_tokenizer, locate_model
+
+MODEL = "small-model-course/no-such-model"
+
+
+@pytest.fixture(autouse=True)
+def ask_anew() -> Iterator[None]:
+    hub_is_reachable.cache_clear()
+    yield
+    hub_is_reachable.cache_clear()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_a_hub_that_answers_anything_is_reachable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    try:
+        assert hub_is_reachable(10)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_hub_that_refuses_is_not_reachable(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed_port}")
+    assert not hub_is_reachable(10)
+
+
+def test_a_hub_that_hangs_is_given_up_in_time(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent_port}")
+    began = time.perf_counter()
+    assert not hub_is_reachable(0.3)
+    assert time.perf_counter() - began < 5
+
+
+def test_an_endpoint_that_is_no_address_is_not_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "not an address")
+    assert not hub_is_reachable(1)
+
+
+@pytest.mark.parametrize("offline", ["1", ""])
+def test_a_model_that_is_not_cached_is_refused_without_waiting(
+    offline: str, closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed_port}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    began = time.perf_counter()
+    with pytest.raises(ModelError, match=r"cannot be had from the Hub or its cache .*PROFILE=smoke"):
+        load_tokenizer(MODEL)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_cached_model_is_found_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    repository = tmp_path / "models--small-model-course--no-such-model"
+    revision = "0" * 40
+    shutil.copytree(PROJECT / "data" / "tiny_base", repository / "snapshots" / revision)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert Path(locate_model(MODEL)) == repository / "snapshots" / revision
+    assert load_tokenizer(MODEL).eos_token == load_tokenizer("data/tiny_base").eos_token
+
+
+def test_a_folder_is_found_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Path(locate_model("data/tiny_base")) == PROJECT / "data" / "tiny_base"

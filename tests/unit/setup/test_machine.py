@@ -1,0 +1,109 @@
+"""The probe, against what the operating system and psutil say."""
+
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.setup import machine as probing
+from course_utils.setup.machine import Gpu, Machine, parse_nvidia_smi, probe_machine
+
+
+def test_the_probe_agrees_with_the_operating_system() -> None:
+    machine = probe_machine()
+    assert machine.python == platform.python_version()
+    assert 1 <= machine.n_cores <= (os.cpu_count() or 1)
+    assert 0 < machine.memory_gib <= psutil.virtual_memory().total / 2**30 + 0.1
+    assert machine.disk_free_gib == pytest.approx(psutil.disk_usage(str(PROJECT)).free / 2**30, abs=1)
+    assert machine.cpu
+    assert machine.torch
+
+
+def test_the_hub_is_asked_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(probing, "hub_is_reachable", lambda timeout_s: bool(asked.append(timeout_s)) or True)
+    assert probe_machine().hub_reachable is None
+    assert asked == []
+    assert probe_machine(check_hub=True, timeout_s=0.5).hub_reachable is True
+    assert asked == [0.5]
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc/cpuinfo")
+def test_vector_instructions_are_those_that_torch_sees() -> None:
+    import torch
+
+    capability = torch.backends.cpu.get_cpu_capability()
+    features = probe_machine().cpu_features
+    if capability in ("AVX2", "AVX512"):
+        assert "avx2" in features
+    if capability == "AVX512":
+        assert "avx512f" in features
+
+
+def test_a_containers_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "memory.max").write_text(f"{2**30}\n")
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    monkeypatch.setattr(probing, "_CGROUP", tmp_path)
+    machine = probe_machine()
+    assert machine.memory_gib == 1.0
+    assert machine.n_cores == 1
+
+
+def test_no_limit_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = probe_machine()
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    monkeypatch.setattr(probing, "_CGROUP", tmp_path)
+    assert probe_machine().memory_gib >= before.memory_gib
+    assert probe_machine().n_cores >= before.n_cores
+
+
+LISTING = """NVIDIA H100 80GB HBM3, 81559, 9.0
+Tesla T4, 15360, 7.5
+NVIDIA GeForce RTX 4090, 24564, 8.9
+Old card, [N/A], [N/A]
+"""
+GPUS = (
+    Gpu("NVIDIA H100 80GB HBM3", 79.6, (9, 0)),
+    Gpu("Tesla T4", 15.0, (7, 5)),
+    Gpu("NVIDIA GeForce RTX 4090", 24.0, (8, 9)),
+)
+
+
+@pytest.mark.parametrize(("listing", "gpus"), [(LISTING, GPUS), ("", ()), ("No devices were found", ())])
+def test_nvidia_smi_is_read(listing: str, gpus: tuple[Gpu, ...]) -> None:
+    assert parse_nvidia_smi(listing) == gpus
+
+
+@pytest.mark.parametrize(
+    ("visible", "chosen"),
+    [(None, GPUS), ("0", GPUS[:1]), ("2,1", (GPUS[2], GPUS[1])), ("", ()), ("-1", ()), ("7", ())],
+)
+def test_hidden_gpus_do_not_count(
+    visible: str | None, chosen: tuple[Gpu, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "_output_of", lambda *command: LISTING if command[0] == "nvidia-smi" else "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert probe_machine().gpus == chosen
+
+
+def test_a_machine_shows_itself_without_naming_itself() -> None:
+    machine = Machine("Linux <x>", "3.12.1", "A & B", 2, 23.5, 70.0, ("avx2",), (GPUS[1],), "2.13.0", None, False)
+    html = machine._repr_html_()
+    assert "A &amp; B, 2 cores" in html
+    assert "23.5 GiB" in html
+    assert "Tesla T4, 15 GiB, compute capability 7.5" in html
+    real = probe_machine()
+    for text in (str(asdict(real)), real._repr_html_()):
+        assert str(Path.home()) not in text
+        assert str(PROJECT) not in text
+
+
+def test_a_program_that_is_not_there_says_nothing() -> None:
+    assert probing._output_of("no-such-program-here") == ""

@@ -1,0 +1,142 @@
+"""The memory estimate, against published numbers, PEFT's own count and what autograd really keeps."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, LlamaConfig
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import ConfigurationError
+from course_utils.profiles import PROFILES, get_profile
+from course_utils.setup.memory import (
+    METHODS,
+    PARTS,
+    activation_bytes,
+    estimate_memory,
+    estimate_profile,
+    scale_shape,
+)
+from course_utils.setup.shapes import LLAMA_2_7B, find_shape
+
+
+@pytest.mark.parametrize(
+    ("method", "published_gb"),
+    # "At-home finetuner's playbook", table 2: full 67-70, LoRA about 15, QLoRA 8-bit 9, 4-bit 5
+    [("full", 70), ("lora", 15), ("qlora_8bit", 9), ("qlora_4bit", 5)],
+)
+def test_a_7b_takes_what_the_texts_say(method: str, published_gb: float) -> None:
+    assert estimate_memory(7e9, method).total_gb == pytest.approx(published_gb, abs=1)
+
+
+def test_full_fine_tuning_of_a_7b_is_14_and_14_and_42() -> None:
+    estimate = estimate_memory(7e9, "full")
+    assert (estimate.weights, estimate.gradients, estimate.optimizer, estimate.adapter) == (14, 14, 42, 0)
+
+
+def test_classic_mixed_precision_takes_16_bytes_a_parameter() -> None:
+    # Rajbhandari et al. 2020, section 3.1: 2 + 2 + K with K = 12
+    estimate = estimate_memory(7e9, "full", optimizer_bytes=12)
+    assert estimate.weights + estimate.gradients + estimate.optimizer == pytest.approx(7 * 16)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_parts_are_positive_and_add_up(method: str) -> None:
+    estimate = estimate_memory(3e9, method, batch_size=4, n_tokens=1024)
+    assert all(getattr(estimate, part) >= 0 for part in PARTS)
+    assert estimate.total_gb == pytest.approx(sum(getattr(estimate, part) for part in PARTS))
+    assert estimate.total_gib == pytest.approx(estimate.total_gb / 1.073741824)
+    html = estimate._repr_html_()
+    assert all(part in html for part in PARTS)
+
+
+def test_each_method_takes_less_than_the_one_before() -> None:
+    totals = [estimate_memory(7e9, method).total_gb for method in METHODS]
+    assert totals == sorted(totals, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 8}, {"n_tokens": 4096}, {"rank": 64}, {"gradient_checkpointing": False}]
+)
+def test_more_of_anything_takes_more(change: dict[str, int]) -> None:
+    assert estimate_memory(7e9, "lora", **change).total_gb > estimate_memory(7e9, "lora").total_gb  # type: ignore[arg-type]
+
+
+def test_unknown_methods_and_impossible_sizes_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'dora' is unknown; choose one of full, lora"):
+        estimate_memory(7e9, "dora")
+    with pytest.raises(ConfigurationError, match="must be above 0"):
+        estimate_memory(7e9, "lora", batch_size=0)
+
+
+@pytest.mark.parametrize("n_parameters", [1e9, 7e9, 7e10])
+def test_a_scaled_shape_has_about_the_parameters_asked_for(n_parameters: float) -> None:
+    assert scale_shape(n_parameters).n_parameters == pytest.approx(n_parameters, rel=0.35)
+
+
+def test_the_adapter_of_llama_2_7b_has_its_published_size() -> None:
+    # LoRA r=16 on all linear layers: 39,976,960 trainable parameters, as PEFT and Unsloth print it
+    assert LLAMA_2_7B.n_adapter_parameters(16) == 39_976_960
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_each_profile_fits_the_memory_it_asks_for(profile: object) -> None:
+    from course_utils.profiles import Profile
+
+    assert isinstance(profile, Profile)
+    usual = estimate_profile(profile, 256)
+    assert usual is not None
+    assert usual.total_gib < profile.min_memory_gib
+
+
+def test_an_unknown_hub_model_has_no_estimate() -> None:
+    from dataclasses import replace
+
+    assert estimate_profile(replace(get_profile("laptop"), base_model="someone/something")) is None
+
+
+def small_llama() -> LlamaConfig:
+    return LlamaConfig(
+        hidden_size=128,
+        num_hidden_layers=3,
+        intermediate_size=320,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=512,
+        tie_word_embeddings=True,
+    )
+
+
+def test_activations_are_about_what_autograd_keeps(tmp_path: object) -> None:
+    config, n_rows, n_tokens = small_llama(), 2, 64
+    config.save_pretrained(str(tmp_path))
+    shape = find_shape(str(tmp_path))
+    assert shape is not None
+    model = get_peft_model(
+        AutoModelForCausalLM.from_config(config, attn_implementation="sdpa"),
+        LoraConfig(r=8, target_modules="all-linear"),
+    ).train()
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    ids = torch.randint(0, 512, (n_rows, n_tokens))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = model(input_ids=ids, labels=ids).loss
+    measured = sum(storage.nbytes() for storage in kept.values())
+    logits = n_rows * n_tokens * 512 * 4
+    estimated = activation_bytes(shape, n_rows * n_tokens, 4, checkpointing=False) + logits
+    assert loss.requires_grad
+    assert estimated == pytest.approx(measured, rel=0.4)
+
+
+def test_the_tiny_base_is_read_from_its_folder() -> None:
+    estimate = estimate_profile(get_profile("smoke"))
+    shape = find_shape(str(PROJECT / "data" / "tiny_base"))
+    assert estimate is not None
+    assert shape is not None
+    assert estimate.weights == pytest.approx(shape.n_parameters * 4 / 1e9)

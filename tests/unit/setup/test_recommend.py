@@ -1,0 +1,87 @@
+"""Recommendations for machines that people have."""
+
+from dataclasses import replace
+
+import pytest
+
+from course_utils.profiles import PROFILES
+from course_utils.setup import Gpu, Machine, recommend_profile
+
+LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0", unsloth="2026.10.7", hub_reachable=True)
+T4 = Gpu("Tesla T4", 15.0, (7, 5))
+RTX_4090 = Gpu("NVIDIA GeForce RTX 4090", 24.0, (8, 9))
+MACHINES = {
+    "a laptop": (LAPTOP, "laptop"),
+    "a laptop, nobody asked for the Hub": (replace(LAPTOP, hub_reachable=None), "laptop"),
+    "a laptop without a network": (replace(LAPTOP, hub_reachable=False), "smoke"),
+    "a small virtual machine": (replace(LAPTOP, memory_gib=3.8), "smoke"),
+    "less than the least": (replace(LAPTOP, memory_gib=1.9), "smoke"),
+    "a MacBook": (replace(LAPTOP, os="Darwin", gpus=(Gpu("Apple M3 GPU", 32.0),), memory_gib=32), "laptop"),
+    "an old GPU": (replace(LAPTOP, gpus=(Gpu("GTX 1080 Ti", 11.0, (6, 1)),)), "laptop"),
+    "a small GPU": (replace(LAPTOP, gpus=(Gpu("RTX 3050", 4.0, (8, 6)),)), "laptop"),
+    "a GPU with 8 GB": (replace(LAPTOP, gpus=(Gpu("RTX 4060", 8.0, (8, 9)),)), "gpu_8gb"),
+    "Colab": (replace(LAPTOP, gpus=(T4,)), "gpu_16gb"),
+    "a workstation": (replace(LAPTOP, gpus=(RTX_4090,)), "gpu_24gb"),
+    "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "multi_gpu"),
+    "two small GPUs": (replace(LAPTOP, gpus=(T4, T4)), "gpu_16gb"),
+    "a large GPU without a network": (replace(LAPTOP, gpus=(RTX_4090,), hub_reachable=False), "smoke"),
+    "a large GPU and a full disk": (replace(LAPTOP, gpus=(RTX_4090,), disk_free_gib=10), "gpu_8gb"),
+}
+
+
+@pytest.mark.parametrize(("machine", "profile"), MACHINES.values(), ids=MACHINES)
+def test_the_profile_suits_the_machine(machine: Machine, profile: str) -> None:
+    recommendation = recommend_profile(machine)
+    assert recommendation.profile == profile
+    assert recommendation.reason
+    assert set(recommendation.rejected) == set(PROFILES) - {profile}
+    assert all(recommendation.rejected.values())
+
+
+def test_a_rejection_says_what_is_missing() -> None:
+    rejected = recommend_profile(replace(LAPTOP, hub_reachable=False, gpus=(T4,))).rejected
+    assert "24 GiB" not in rejected["gpu_24gb"]
+    assert (
+        rejected["gpu_24gb"]
+        == "wants 1 NVIDIA GPU with 22 GiB or more; found: Tesla T4, 15 GiB, compute capability 7.5"
+    )
+    assert "Hub cannot be reached" in rejected["gpu_16gb"]
+    assert "Hub cannot be reached" in rejected["laptop"]
+    full = recommend_profile(replace(LAPTOP, disk_free_gib=0.5))
+    assert "of free disk; found 0 GiB" in full.rejected["laptop"]
+
+
+def test_what_would_run_too_is_not_called_impossible() -> None:
+    assert (
+        recommend_profile(LAPTOP).rejected["smoke"]
+        == "would run, but laptop is for any laptop, a real pretrained model"
+    )
+
+
+def test_a_machine_too_small_for_everything_is_told_so() -> None:
+    recommendation = recommend_profile(replace(LAPTOP, memory_gib=1.9))
+    assert recommendation.reason.startswith("nothing fits well (smoke wants 3 GiB of memory; found 1.9 GiB)")
+
+
+@pytest.mark.parametrize(
+    ("machine", "step"),
+    [
+        (replace(LAPTOP, hub_reachable=False), "make course"),
+        (LAPTOP, "make course PROFILE=laptop"),
+        (replace(LAPTOP, gpus=(T4,)), "make course PROFILE=gpu_16gb"),
+        (replace(LAPTOP, gpus=(T4,), unsloth=None), 'pip install "course-utils[gpu]" && make course PROFILE=gpu_16gb'),
+    ],
+)
+def test_the_next_step_is_a_command(machine: Machine, step: str) -> None:
+    assert recommend_profile(machine).next_step == step
+
+
+def test_a_cpu_build_of_torch_beside_a_gpu_is_pointed_out() -> None:
+    step = recommend_profile(replace(LAPTOP, gpus=(T4,), torch="2.13.0+cpu")).next_step
+    assert "CPU build" in step
+
+
+def test_the_recommendation_shows_itself() -> None:
+    html = recommend_profile(LAPTOP)._repr_html_()
+    assert all(name in html for name in PROFILES)
+    assert "make course PROFILE=laptop" in html
