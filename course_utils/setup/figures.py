@@ -26,10 +26,12 @@ def plot_memory(estimates: Sequence[MemoryEstimate], limits_gb: Sequence[float] 
         axes.barh(names, widths, left=left, label=part)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     for place, total in enumerate(left):
-        axes.text(total, place, f" {total:.1f}", va="center")
+        axes.text(
+            total + 0.8, place, f"{total:.1f}", va="center", bbox={"facecolor": "white", "linewidth": 0, "pad": 1}
+        )
     for limit in limits_gb:
         axes.axvline(limit, color="grey", linestyle="--", linewidth=1)
-        axes.text(limit, -0.9, f"{limit:g}", ha="center", color="grey")
+        axes.text(limit, -0.9, f"{limit:g} GB", ha="center", color="grey")
     axes.invert_yaxis()
     axes.set_xlim(0, max([*left, *limits_gb]) * 1.1)
     axes.set_xlabel("memory for training (GB)")
