@@ -33,9 +33,11 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PeftModel, Pre
     if profile.backend == "unsloth":
         return _load_unsloth(profile, str(model))
     from peft import get_peft_model
+    from transformers import set_seed
 
     tokenizer = load_tokenizer(model)
     base = load_model(model, load_in_4bit=profile.load_in_4bit)
+    set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
     return get_peft_model(base, lora_config(profile)), tokenizer
 
 

@@ -58,7 +58,7 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
     """
     from matplotlib import pyplot
 
-    _, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
+    axes: Axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")[1]
     for color, result, label in zip(("C0", "C3", "C2"), results, labels, strict=False):
         for key, style, kind in (("loss", "-", "training"), ("eval_loss", "o", "validation")):
             points = [(record["step"], record[key]) for record in result.history if key in record]

@@ -56,7 +56,7 @@ def test_the_plot_has_both_curves(result: TrainingResult) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_profile_without_a_gpu_says_what_to_use() -> None:
-    with pytest.raises(ConfigurationError, match="needs a GPU.*use smoke or laptop"):
+    with pytest.raises(ConfigurationError, match=r"needs a GPU.*use smoke or laptop"):
         load_trainable(get_profile("gpu_16gb"), "Qwen/none")
 
 

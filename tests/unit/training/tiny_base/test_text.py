@@ -27,14 +27,18 @@ def test_every_query_executes_on_its_schema() -> None:
         for table in tables:
             columns = ", ".join(f'"{column.name}" {column.sql_type}' for column in table.columns)
             connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
-        sql = ask(rng, tables).sql
-        try:
-            connection.execute(sql)
-        except sqlite3.OperationalError as error:
-            # An invented name may be a keyword of SQL; then only quoting is missing, not a table or a column.
-            assert "syntax error" in str(error), sql
-        finally:
-            connection.close()
+        problem = _problem(connection, ask(rng, tables).sql)
+        # An invented name may be a keyword of SQL; then only quoting is missing, not a table or a column.
+        assert problem is None or "syntax error" in problem
+        connection.close()
+
+
+def _problem(connection: sqlite3.Connection, sql: str) -> str | None:
+    try:
+        connection.execute(sql)
+    except sqlite3.OperationalError as error:
+        return f"{error}: {sql}"
+    return None
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.sql)

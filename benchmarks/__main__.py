@@ -1,0 +1,26 @@
+"""``python -m benchmarks [NAME ...]``: run the benchmarks and write ``benchmarks/results/<name>.json``."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import smoke_seeds
+from course_utils.artifacts import write_json
+
+RESULTS = Path(__file__).parent / "results"
+BENCHMARKS = {"smoke_seeds": lambda: smoke_seeds.measure("smoke")}
+
+
+def main(names: Annotated[list[str] | None, typer.Argument(help="Which to run; all by default.")] = None) -> None:
+    """Measure and write the results, each with the machine it came from."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    for name in names or BENCHMARKS:
+        if name not in BENCHMARKS:
+            raise typer.BadParameter(f"{name} is unknown; choose from {', '.join(BENCHMARKS)}")
+        typer.echo(write_json(RESULTS / f"{name}.json", BENCHMARKS[name]()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,86 @@
+"""Does the tiny model learn, whatever the seed? Base and tuned execution accuracy for several seeds.
+
+The rows and the base model are the same for every seed; the seed decides the adapter's start and the
+order of the rows.
+"""
+
+import json
+import logging
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from course_utils.artifacts import Course, open_course, peak_memory_gib
+from course_utils.data import Prepared, prepare_dataset
+from course_utils.evaluation import Scores, predict, score_predictions
+from course_utils.models import load_model, load_tokenizer
+from course_utils.setup import probe_machine
+from course_utils.training import tokenize_rows, train_sft
+
+logger = logging.getLogger(__name__)
+SEEDS = (0, 1, 2)
+
+
+def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """Train and score one adapter a seed.
+
+    Args:
+        profile: Name of the profile to measure.
+        seeds: Seeds of training.
+
+    Returns:
+        The machine, the base model's accuracy and, for each seed, the tuned model's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        course = open_course(profile, artifacts=folder)
+        data = course.folder("data")
+        prepared = prepare_dataset(course, data)
+        base = _summary(_score(course, prepared, data, adapter=None))
+        runs = [_run(course, prepared, data, seed) for seed in seeds]
+    return {
+        "benchmark": "smoke_seeds",
+        "profile": profile,
+        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "base": base,
+        "tuned": runs,
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+    }
+
+
+def _run(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str, Any]:
+    profile = replace(course.profile, seed=seed)
+    tokenizer = load_tokenizer(course.model)
+    train, validation = (
+        tokenize_rows(tokenizer, rows, prepared.schemas, profile.max_length)
+        for rows in (prepared.train, prepared.validation)
+    )
+    result = train_sft(profile, course.model, train, validation, course.root / f"adapter_{seed}")
+    summary = _summary(_score(course, prepared, data, adapter=result.adapter))
+    logger.info("seed %d: %s", seed, summary)
+    return {"seed": seed, **summary, "train_seconds": round(result.seconds, 1), **result.results()}
+
+
+def _score(course: Course, prepared: Prepared, data: Path, adapter: Path | None) -> Scores:
+    tokenizer = load_tokenizer(course.model)
+    model = load_model(course.model, adapter=adapter)
+    began = time.perf_counter()
+    rows = predict(model, tokenizer, prepared.test, prepared.schemas, course.profile)
+    logger.info("%d replies in %.1f s", len(rows), time.perf_counter() - began)
+    return score_predictions(rows, data)
+
+
+def _summary(scores: Scores) -> dict[str, Any]:
+    return {
+        "validity": round(scores.validity.value, 4),
+        "groups": {
+            name: {
+                "n": share.n,
+                "accuracy": round(share.value, 4),
+                "interval": [round(share.low, 4), round(share.high, 4)],
+            }
+            for name, share in scores.accuracy_by_group().items()
+        },
+        "problems": scores.problems(),
+    }
