@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from packaging.markers import Marker
 from rich.table import Table
 
 from course_utils.artifacts import PROJECT, Course
@@ -22,7 +23,9 @@ from course_utils.setup.recommend import reason_against
 Verdict = Literal["good", "look", "wrong"]
 LOCKS = PROJECT / "requirements"
 PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
-_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)(?P<rest>[^\n]*)", re.MULTILINE)
+_PINNED = re.compile(
+    r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)(?: ;(?P<marker>[^\n\\]+))?", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,13 @@ def _packages() -> Finding:
 
 
 def locked_versions(lock: Path) -> dict[str, str]:
-    """Versions by package, as a lock file pins them; empty if there is no such file.
-
-    Lines with a condition, such as packages for another system, are left out.
-    """
+    """Versions by package, as a lock file pins them for this machine; empty if there is no such file."""
     text = lock.read_text("utf-8") if lock.is_file() else ""
-    return {found["name"]: found["version"] for found in _PINNED.finditer(text) if ";" not in found["rest"]}
+    return {
+        found["name"]: found["version"]
+        for found in _PINNED.finditer(text)
+        if found["marker"] is None or Marker(found["marker"].strip()).evaluate()
+    }
 
 
 def _installed(package: str) -> str | None:

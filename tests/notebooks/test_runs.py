@@ -1,5 +1,6 @@
 """Running notebooks in real kernels, on notebooks that do nothing else: failures, resuming, Ctrl-C, which Python."""
 
+import ast
 import json
 import os
 import signal
@@ -81,7 +82,7 @@ def test_the_kernel_is_this_python_whatever_kernels_jupyter_finds(plant, tmp_pat
     seen = []
     execute_notebook(path, tmp_path / "executed.ipynb", parameters, on_cell=seen.append)
     shown = outputs_of(tmp_path / "executed.ipynb", "work")[0]["data"]["text/plain"]
-    assert shown == repr([sys.executable, str(path.parent), "laptop", "1"])
+    assert ast.literal_eval(shown) == [sys.executable, str(path.parent), "laptop", "1"]
     assert [(at.number, at.n_cells, at.cell_id) for at in seen] == [
         (number, 4, name) for number, name in enumerate(("parameters", "begin", "work", "finish"), start=1)
     ]

@@ -51,12 +51,11 @@ def test_missing_locks_deserve_a_look(course, locks):
     assert verdicts(examine(course), "packages")[0][0] == "look"
 
 
-def test_a_lock_is_read_with_hashes_and_without_conditions(tmp_path):
+def test_a_lock_is_read_with_its_hashes_and_conditions(tmp_path):
     lock = tmp_path / "course.txt"
-    lock.write_text(
-        "a-b==1.2.3 \\\n    --hash=sha256:00\nwin==1.0 ; sys_platform == 'win32' \\\n    --hash=sha256:11\n"
-    )
-    assert locked_versions(lock) == {"a-b": "1.2.3"}
+    hashed = " \\\n    --hash=sha256:00\n"
+    lock.write_text(f"a-b==1.2.3{hashed}win==1 ; sys_platform == 'plan9'{hashed}new==2 ; python_version > '3'{hashed}")
+    assert locked_versions(lock) == {"a-b": "1.2.3", "new": "2"}
     assert locked_versions(tmp_path / "none.txt") == {}
 
 
