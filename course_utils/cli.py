@@ -144,7 +144,7 @@ def read_settings(profile: str, data: str, model: str, artifacts: str) -> "Setti
     return Settings(
         profile=profile or default.profile,
         data=portable_path(data) if data else default.data,
-        model=portable_path(model) if is_folder(model) else model,
+        model=portable_model(model),
         artifacts=portable_path(artifacts) if artifacts else default.artifacts,
     )
 
@@ -157,9 +157,12 @@ def portable_path(path: str) -> str:
     return (absolute.relative_to(PROJECT) if absolute.is_relative_to(PROJECT) else absolute).as_posix()
 
 
-def is_folder(model: str) -> bool:
-    """Whether a model is a folder, seen from the current one, rather than a Hub id."""
-    return bool(model) and (model.startswith((".", "/", "~")) or Path(model).exists())
+def portable_model(model: str) -> str:
+    """A model's folder, seen from the current one, as a portable path that looks like one; a Hub id as it is."""
+    if not model or not (model.startswith((".", "/", "~")) or Path(model).exists()):
+        return model
+    path = portable_path(model)
+    return path if Path(path).is_absolute() else f"./{path}"
 
 
 @contextmanager
