@@ -1,6 +1,7 @@
 """One call per figure: each takes a result and returns a Matplotlib ``Axes``."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from course_utils.monitoring.traffic import TrafficRecord, latency_quantile_ms
@@ -20,7 +21,7 @@ COLOURS = {
 
 
 def plot_latency(records: Sequence[TrafficRecord]) -> "Axes":
-    """Latency of every request over time, with the median, the mean and the 95th percentile as lines."""
+    """Latency of every request over time, median and 95th percentile as lines, dotted where a phase begins."""
     axes = _axes()
     start = min(record.time for record in records)
     for outcome in _outcomes(records):
@@ -30,9 +31,12 @@ def plot_latency(records: Sequence[TrafficRecord]) -> "Axes":
     for q, style in ((0.5, "-"), (0.95, "--")):
         value = latency_quantile_ms(records, q)
         axes.axhline(value, color="#444444", linestyle=style, linewidth=1, label=f"p{100 * q:.0f} = {value:.0f} ms")
+    for last, first in pairwise(records):
+        if last.phase != first.phase:
+            axes.axvline(first.time - start, color="#444444", linestyle=":", linewidth=1, label=f"{first.phase} begins")
     axes.set(xlabel="seconds since the first request", ylabel="latency (ms)", title="Latency of each request")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="small", loc="upper right")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 

@@ -19,14 +19,18 @@ def _close() -> object:
 
 def records() -> list[TrafficRecord]:
     outcomes: list[Outcome] = ["answered"] * 7 + ["server error"] * 3
-    return [TrafficRecord(100.0 + i, "", "", "d", "q", 200, o, 10.0 * (i + 1) + 0.2) for i, o in enumerate(outcomes)]
+    return [
+        TrafficRecord(100.0 + i, "calm" if i < 5 else "rush", "", "d", "q", 200, outcome, 10.0 * (i + 1) + 0.2)
+        for i, outcome in enumerate(outcomes)
+    ]
 
 
 def test_latency_shows_every_request_and_two_quantiles() -> None:
     axes = plot_latency(records())
     assert sum(len(points.get_offsets()) for points in axes.collections) == 10
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["answered", "server error", "p50 = 55 ms", "p95 = 96 ms"]
+    assert labels == ["answered", "server error", "p50 = 55 ms", "p95 = 96 ms", "rush begins"]
+    assert axes.get_lines()[-1].get_xdata()[0] == 5.0
 
 
 def test_outcomes_stack_up_to_all_requests() -> None:
