@@ -73,20 +73,21 @@ def choose_sets(wanted: list[str], flavour: str) -> list[str]:
 
 def explain(output: str, what: str) -> str:
     """Turn what a tool printed before it failed into one sentence: what happened, what to do."""
-    named = re.search(r"(?:Failed to (?:fetch|download|extract|build)|Hash mismatch for)[: ]+`([^`]+)`", output)
-    what = f"{what} ({named.group(1)})" if named else what
+    named = re.search(r"(?:`|\()([\w.-]+==[\w.]+)(?:`|\))|/simple/([\w.-]+)/", output)
+    package = next(filter(None, named.groups())) if named else what
+    what = what if package in what else f"{what} ({package})"
     if re.search(r"No space left on device|os error 28|Errno 28", output):
         return f"The disk is full while installing {what}: free some space, {AGAIN}."
-    if re.search(r"Hash mismatch|DO NOT MATCH THE HASHES|BadZipFile|invalid (?:zip|gzip)|CRC", output, re.IGNORECASE):
+    if re.search(r"Hash mismatch|DO NOT MATCH THE HASHES|BadZipFile|invalid (?:zip|gzip)|Bad CRC", output):
         return f"The download of {what} is damaged and was thrown away: check the connection, {AGAIN}."
-    network = r"Retrying|Connection|timed? ?out|name resolution|dns error|error sending request|Failed to fetch|HTTP"
-    if re.search(network, output, re.IGNORECASE):
+    if re.search(r"Retrying|Connection|[Tt]imed? ?out|name resolution|dns error|Failed to fetch|HTTPError", output):
         return f"The download of {what} failed: check the network (or the proxy), {AGAIN}."
     if re.search(r"No matching distribution|no wheels? with a matching|not a supported wheel", output):
         machine = f"{platform.system()} {platform.machine()} with Python {platform.python_version()}"
         return f"There is no build of {what} for {machine}: use another Python in the range, or another machine."
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
-    return f"Installing {what} failed ({last}): mend that, {AGAIN}."
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it printed nothing"]
+    cause = next((line for line in reversed(lines) if re.search(r"[Ee]rror\b|ERROR|cause:", line)), lines[-1])
+    return f"Installing {what} failed ({cause}): mend that, {AGAIN}."
 
 
 def run_step(what: str, command: list[str]) -> None:
@@ -109,7 +110,7 @@ class Progress:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.steps: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self.steps: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def run(self, step: str, state: str, action: Callable[[bool], None]) -> None:
         """Mark the step started, do it (``action(True)``: mend what an interrupted run left), mark it done."""
@@ -122,7 +123,7 @@ class Progress:
         """Replace the file in one move, so that it is never half written."""
         self.steps[step] = state
         temporary = self.path.with_suffix(".new")
-        temporary.write_text(json.dumps(self.steps, indent=1, sort_keys=True))
+        temporary.write_text(json.dumps(self.steps, indent=1, sort_keys=True), encoding="utf-8")
         temporary.replace(self.path)
 
 
@@ -130,8 +131,12 @@ def fingerprint(flavour: str, name: str) -> str:
     """Hash what decides the content of a set: its lock, the project's metadata, torch's build."""
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    parts = [json.dumps(project, sort_keys=True), (ROOT / "requirements" / f"{name}.txt").read_text(), flavour]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    parts = [
+        json.dumps(project, sort_keys=True),
+        (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8"),
+        flavour,
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -139,7 +144,7 @@ def torch_requirement() -> str:
     """Read the one place that names torch's version, ``pyproject.toml``."""
     import tomllib
 
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     return str(next(name for name in dependencies if name.startswith("torch==")))
 
 
@@ -150,7 +155,8 @@ def make_environment(folder: Path) -> Path:
         InstallError: The Python here has no working ``venv``.
     """
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if python.exists() and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    works = f"import pip, sys; sys.exit(not {PYTHONS[0]} <= sys.version_info[:2] <= {PYTHONS[1]})"
+    if python.exists() and subprocess.run([str(python), "-c", works], capture_output=True).returncode == 0:
         return python
     if importlib.util.find_spec("ensurepip") is None:
         package = "python{}.{}-venv".format(*sys.version_info[:2])
@@ -216,7 +222,7 @@ def install_packages(python: Path, sets: list[str], afresh: bool) -> None:
         InstallError: A download or an installation failed.
     """
     locks = [str(ROOT / "requirements" / f"{name}.txt") for name in sets]
-    lock = (ROOT / "requirements" / "uv.txt").read_text()
+    lock = (ROOT / "requirements" / "uv.txt").read_text(encoding="utf-8")
     if f"uv=={installed_version(python, 'uv')} " not in lock:
         pip = [str(python), "-m", "pip", "install", "--quiet", "--retries", "2", "--require-hashes", "--requirement"]
         run_step("uv", [*pip, str(ROOT / "requirements" / "uv.txt")])

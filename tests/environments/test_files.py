@@ -1,0 +1,127 @@
+"""The files that cannot run here are checked by the tools that read them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def run(*command, **options):
+    return subprocess.run([*command], cwd=ROOT, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="hadolint has no build for Windows")
+def test_the_dockerfile_passes_hadolint():
+    found = run(BIN / "hadolint", "Dockerfile")
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_dockerfile_opens_jupyterlab_for_an_ordinary_user_with_a_token():
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER")][-1] == "USER 1000"
+    assert "EXPOSE 8888" in lines
+    command = json.loads(next(line for line in lines if line.startswith("CMD")).removeprefix("CMD"))
+    assert command[:2] == ["jupyter", "lab"]
+    # Jupyter reads JUPYTER_TOKEN, and makes a token where it is unset or empty; nothing here switches that off.
+    assert not [option for option in command if "token" in option or "password" in option]
+    assert not [line for line in lines if line.startswith("ENV") and "TOKEN" in line]
+
+
+def test_everything_the_dockerfile_copies_is_in_the_context():
+    copies = [line.split() for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+    sources = [source for words in copies for source in words[1:-1] if not source.startswith("--")]
+    assert all((ROOT / source).exists() for source in sources)
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert not {source.split("/")[0] for source in sources} & set(ignored)
+
+
+@pytest.mark.parametrize("command", [["--schemafile", "tests/environments/devcontainer.schema.json"]])
+def test_the_devcontainer_fits_its_schema(command):
+    found = run(BIN / "check-jsonschema", *command, ".devcontainer/devcontainer.json")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_the_devcontainer_schema_refuses_what_the_specification_does(tmp_path):
+    wrong = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    wrong["hostRequirements"]["gpu"] = "maybe"
+    wrong["forwardPort"] = [8888]
+    (tmp_path / "devcontainer.json").write_text(json.dumps(wrong))
+    schema = "tests/environments/devcontainer.schema.json"
+    found = run(BIN / "check-jsonschema", "--schemafile", schema, str(tmp_path / "devcontainer.json"))
+    assert found.returncode == 1
+    assert "maybe" in found.stdout
+    assert "forwardPort" in found.stdout
+
+
+def test_the_devcontainer_calls_a_target_that_exists():
+    command = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())["postCreateCommand"]
+    assert run("make", "--dry-run", *command.split()[1:]).returncode == 0
+
+
+def test_pre_commit_reads_its_configuration():
+    assert run(BIN / "pre-commit", "validate-config").returncode == 0
+
+
+def test_pre_commit_runs_tools_that_are_installed():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    programs = {hook["entry"].split()[0] for hook in hooks}
+    assert all((BIN / Path(program).name).exists() for program in programs)
+
+
+@pytest.mark.parametrize("path", ["deploy/compose.yaml"])
+def test_compose_files_fit_their_schema(path):
+    found = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", path)
+    assert found.returncode == 0, found.stdout
+
+
+def test_every_yaml_is_read_by_a_test_here():
+    known = {"environment.yml", ".pre-commit-config.yaml", "deploy/compose.yaml", "deploy/prometheus.yml"}
+    listed = run("git", "ls-files", "*.yml", "*.yaml").stdout.split()
+    assert set(listed) <= known, "give the new file a schema check"
+
+
+def test_the_environment_names_conda_packages_and_one_pip_list():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment.keys() == {"name", "channels", "dependencies"}
+    assert [type(part) for part in environment["dependencies"]].count(dict) == 1
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+def test_prometheus_reads_its_configuration():
+    found = run("promtool", "check", "config", "--syntax-only", "deploy/prometheus.yml")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("target", ["help", "course", "test", "lab", "check", "notebooks", "serve", "bench", "clean"])
+def test_make_knows_the_documented_targets(target):
+    assert run("make", "--dry-run", target).returncode == 0
+
+
+def test_make_passes_its_options_to_the_course():
+    options = ["PROFILE=laptop", "DATA=a b", "MODEL=m", "ARTIFACTS=out", "FROM=training"]
+    planned = run("make", "--dry-run", "course", *options).stdout
+    expected = '--profile "laptop" --data "a b" --model "m" --artifacts "out" --from "training"'
+    assert f"course run {expected}" in planned
+
+
+def test_make_takes_the_next_python_where_the_first_is_too_old(tmp_path):
+    for name, ending in {"python3": "exit 1", "python3.12": "exit 0"}.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{ending}\n")
+        program.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    planned = run("make", "--dry-run", "install", env={"PATH": path}).stdout
+    assert planned.startswith(("python3.12 ", "python3.13 ")), planned
+
+
+def test_continuous_integration_is_a_valid_script_that_calls_the_readmes_command():
+    assert run("bash", "-n", ".ci/run").returncode == 0
+    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert "make test" in (ROOT / "README.md").read_text()

