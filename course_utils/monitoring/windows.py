@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_utils.artifacts import Course, read_jsonl
+from course_utils.monitoring.drift import MIN_WINDOW
 
 Row = dict[str, Any]
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
@@ -56,6 +57,6 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
             pool += train[::every]
             training = [row for index, row in enumerate(train) if index % every]
         reference, familiar = pool[::2], pool[1::2]
-    if len(shifted) < MIN_ROWS:
+    if len(shifted) < MIN_WINDOW:
         shifted, shift = [{**row, "question": GREETING + row["question"]} for row in familiar], "users who greet first"
     return Windows(training, reference, familiar, shifted, shift)

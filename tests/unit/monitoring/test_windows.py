@@ -53,3 +53,8 @@ def test_a_handful_of_rows_still_gives_windows() -> None:
     windows = choose_windows(rows("train", 32), rows("validation", 4), rows("test", 6))
     assert min(len(windows.reference), len(windows.familiar), len(windows.shifted)) >= MIN_WINDOW
     assert len(windows.training) == 16
+
+
+def test_a_few_questions_about_new_databases_are_a_shift_already() -> None:
+    windows = choose_windows(rows("train", 35), rows("validation", 4), rows("test", 11, seen=False))
+    assert [row["seen"] for row in windows.shifted] == [False] * 11
