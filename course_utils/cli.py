@@ -71,7 +71,7 @@ def run(
             console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
             raise typer.Exit(130) from None
         if state.is_finished:
-            console.print(render_report(write_report(course, state)))
+            console.print(render_report(write_report(course, state), course.root / "report.json"))
         for stage in STAGES if write else ():
             name = Path(notebook_of(stage)).name
             n_left_out = write_outputs(course.root / "notebooks" / name, folder / name, settings.profile)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import PROJECT, STAGES, notebook_of
-from course_utils.notebooks import KERNELSPEC, WIDGET_MIME, code_sha256, is_executable, read_notebook
+from course_utils.notebooks import BARE_OBJECT, KERNELSPEC, WIDGET_MIME, code_sha256, is_executable, read_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -25,7 +25,6 @@ _ABSOLUTE_PATH = re.compile(
     r"(?:(?<![\w.~:/-])|file://)/(?:home|Users|work|root|tmp|private|var|opt|mnt|usr|srv|data|content)/"
     r"|\b[A-Za-z]:\\+(?:Users|Windows|Program|Temp|Documents)"
 )
-_BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 SETUP_CELL = """\
 import sys
 
@@ -182,7 +181,7 @@ def _check_cell_outputs(cell: "NotebookNode") -> Iterator[str]:
         for text in output_texts(output):
             if found := _ABSOLUTE_PATH.search(text):
                 yield f"{where} shows an absolute path: {text[found.start() : found.start() + 60]!r}"
-            if found := _BARE_OBJECT.search(text):
+            if found := BARE_OBJECT.search(text):
                 shown = text[max(0, found.start() - 60) : found.end()]
                 yield f"{where} shows an object without a readable form: {shown!r}"
 

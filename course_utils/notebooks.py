@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+_STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
 
 
 def read_notebook(path: Path) -> "NotebookNode":
@@ -64,7 +67,7 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
             raise ArtifactError(f"{notebook}: cell {cell.id!r} is not what was executed; run `make notebooks` again")
         count += 1
         cell.execution_count = count
-        cell.outputs = clean_outputs(ran[cell.id].outputs, count)
+        cell.outputs = clean_outputs(ran[cell.id].outputs, count, cell.id)
         n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
     target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {
@@ -77,15 +80,22 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     return n_left_out
 
 
-def clean_outputs(outputs: "list[NotebookNode]", count: int) -> "list[NotebookNode]":
+def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "list[NotebookNode]":
     """The outputs that stay the same from run to run, as far as the format decides that.
 
-    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing.
+    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing;
+    pandas' styled tables get the cell's name instead of a random one, and lose the text form that is
+    only an address in memory.
     """
     kept: list[NotebookNode] = []
     for output in copy.deepcopy(outputs):
-        if output.get("name") == "stderr" or WIDGET_MIME in output.get("data", {}):
+        data = output.get("data", {})
+        if output.get("name") == "stderr" or WIDGET_MIME in data:
             continue
+        if "text/html" in data:
+            data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
+            if BARE_OBJECT.search(data.get("text/plain", "")):
+                del data["text/plain"]
         if output.output_type == "execute_result":
             output.execution_count = count
         if output.output_type == "stream" and kept and kept[-1].output_type == "stream":

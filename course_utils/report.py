@@ -1,5 +1,6 @@
 """The result of a course run: what each stage measured, on which machine and how long it took."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -19,6 +20,7 @@ HEADLINES = (
     "gguf_parity",
 )
 """Results that every report holds and that come first."""
+SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
 def build_report(course: Course, state: RunState) -> dict[str, Any]:
@@ -62,16 +64,18 @@ def describe_machine(machine: Machine) -> dict[str, Any]:
     }
 
 
-def render_report(report: dict[str, Any]) -> Table:
-    """The report as a table: results first, then where the time went."""
-    machine, seconds = report["machine"], report["seconds"]
+def render_report(report: dict[str, Any], path: Path) -> Table:
+    """The headlines of a report with their intervals, where the time went, and where the rest is."""
+    machine, seconds, results = report["machine"], report["seconds"], report["results"]
     hardware = f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['gpu'] or 'no GPU'}"
-    table = Table(caption=f"PROFILE={report['profile']} on {hardware}", caption_justify="left", min_width=64)
-    table.add_column("result")
-    table.add_column("value", justify="right")
-    for name, value in report["results"].items():
-        if isinstance(value, int | float | str):
-            table.add_row(name.replace("_", " "), format_result(name, value))
+    caption = f"PROFILE={report['profile']} on {hardware}\nAll {len(results)} results: {path}"
+    table = Table("result", "value", "95 % interval", caption=caption, caption_justify="left", min_width=72)
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for name in (*HEADLINES, *SHOWN_TOO):
+        if name in results:
+            ends = [results.get(f"{name}_{end}") for end in ("low", "high")]
+            interval = " to ".join(format_result(name, end) for end in ends if end is not None)
+            table.add_row(name.replace("_", " "), format_result(name, results[name]), interval)
     table.add_section()
     for name, value in seconds.items():
         table.add_row(f"{name} (wall clock)", f"{value:.1f} s")
@@ -79,12 +83,12 @@ def render_report(report: dict[str, Any]) -> Table:
 
 
 def format_result(name: str, value: float | str) -> str:
-    """A number with its unit, told from its name: shares as percent, counts as they are."""
+    """A number as its name asks for: shares as percent, counts as they are."""
     if isinstance(value, str | bool):
         return str(value)
-    if "accuracy" in name or "parity" in name or name.endswith(("_rate", "_share")):
-        return f"{value:.1%}"
-    return f"{value:,d}" if isinstance(value, int) else f"{value:,.2f}"
+    if name.startswith("n_"):
+        return f"{value:,.0f}"
+    return f"{value:.1%}" if "accuracy" in name or "parity" in name else f"{value:,.2f}"
 
 
 def render_scores(scores: dict[str, Any]) -> Table:

@@ -47,7 +47,7 @@ def test_a_run_stops_at_a_failing_cell_and_resumes_at_its_notebook(course, plant
     assert resumed.exit_code == 0, resumed.output
     assert "Starts at notebooks/03_training.ipynb" in resumed.stdout
     assert "02_data" not in resumed.stdout
-    assert "n monitoring" in resumed.stdout
+    assert "peak memory gib" in resumed.stdout
     report = json.loads((tmp_path / "artifacts/smoke/report.json").read_text())
     assert report["seconds"]["total"] == pytest.approx(sum(report["seconds"].values()) / 2, abs=0.1)
     assert all(seconds > 0 for seconds in report["seconds"].values())

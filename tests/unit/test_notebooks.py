@@ -8,7 +8,7 @@ import pytest
 from nbformat import v4
 
 from course_utils.errors import ArtifactError
-from course_utils.notebooks import WIDGET_MIME, code_sha256, read_notebook, write_outputs
+from course_utils.notebooks import WIDGET_MIME, clean_outputs, code_sha256, read_notebook, write_outputs
 
 FIGURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Axes: >"}
 
@@ -58,6 +58,19 @@ def test_only_lasting_outputs_are_written(source, executed):
     ]
     assert written.cells[3].outputs[0].execution_count == 3
     assert written.cells[3].outputs[0].data == FIGURE
+
+
+def test_styled_tables_do_not_change_from_run_to_run():
+    def styled(name):
+        html = f'<style>#T_{name}_row0_col1 {{}}</style><table id="T_{name}"><td>T_12</td></table>'
+        text = "<pandas.io.formats.style.Styler at 0x7fdf55e24850>"
+        return v4.new_output("execute_result", {"text/html": html, "text/plain": text}, execution_count=1)
+
+    once, again = (clean_outputs([styled(name)], 1, "show-sizes") for name in ("0a1b2", "ffe01"))
+    assert once == again
+    assert once[0].data == {
+        "text/html": '<style>#T_show-sizes_row0_col1 {}</style><table id="T_show-sizes"><td>T_12</td></table>'
+    }
 
 
 def test_metadata_is_what_the_course_wants_and_nothing_else(source, executed):
