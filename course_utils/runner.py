@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from filelock import FileLock, Timeout
+
 from course_utils.artifacts import PROJECT, STAGES, Course, is_local, notebook_of, open_course, resolve, write_json
 from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
 from course_utils.kernel import Position, execute_notebook
@@ -36,7 +38,7 @@ class Settings:
 
 @dataclass
 class StageState:
-    """How far one notebook came; ``seconds`` counts the kernel's start too."""
+    """How far one notebook came: pending, running, stopped or done; ``seconds`` counts the kernel's start too."""
 
     status: str = "pending"
     seconds: float = 0.0
@@ -145,9 +147,21 @@ def run_stages(
     What earlier runs left for these stages counts as undone from here on.
 
     Raises:
-        ArtifactError: A notebook ran to its end, but did not finish its stage.
+        ArtifactError: Another run writes to the same artifacts, or a notebook ran to its end without
+            finishing its stage.
         NotebookError: A cell failed.
     """
+    try:
+        with FileLock(course.root / "run.lock", timeout=0):
+            return _run_stages(settings, course, stages, listener, notebooks)
+    except Timeout as error:
+        remedy = "wait for it, or set another ARTIFACTS"
+        raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
+
+
+def _run_stages(
+    settings: Settings, course: Course, stages: Sequence[str], listener: Listener, notebooks: Path
+) -> RunState:
     state = load_state(course)
     for stage in stages:
         state.stages[stage] = StageState()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from filelock import FileLock
 
 from course_utils import runner
 from course_utils.artifacts import STAGES
@@ -86,6 +87,20 @@ def test_whatever_stops_a_run_it_can_be_resumed(course, run, error):
         run("evaluation", error)
     assert load_state(course).stages["evaluation"].status == "stopped"
     assert plan_stages(course) == STAGES[3:]
+
+
+def test_a_run_that_was_killed_resumes_too(course, run):
+    with pytest.raises(NotebookError):
+        run("training")
+    path = course.root / "run.json"
+    path.write_text(path.read_text().replace("stopped", "running"))
+    assert plan_stages(course) == STAGES[2:]
+
+
+def test_two_runs_do_not_share_their_artifacts(course, run):
+    with FileLock(course.root / "run.lock"), pytest.raises(ArtifactError, match="another run is at work"):
+        run()
+    assert run().is_finished
 
 
 def test_a_run_after_a_finished_one_starts_afresh(course, run):
