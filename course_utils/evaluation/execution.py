@@ -70,20 +70,25 @@ def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_ROW
 def _difference(gold: QueryResult, found: QueryResult, *, ordered: bool) -> tuple[str, str]:
     """Class and description of how two results differ; two empty strings if they do not."""
     if len(found.columns) != len(gold.columns):
-        return WRONG_COLUMN_COUNT, f"{len(found.columns)} columns instead of {len(gold.columns)}"
+        return WRONG_COLUMN_COUNT, f"{_counted(len(found.columns), 'column')} instead of {len(gold.columns)}"
     if gold.truncated != found.truncated or len(gold.rows) != len(found.rows):
-        return WRONG_ROW_COUNT, f"{_count(found)} rows instead of {_count(gold)}"
+        return WRONG_ROW_COUNT, f"{_count(found)} instead of {_count(gold)}"
     if same_rows(gold.rows, found.rows, ordered=ordered):
         return "", ""
     if ordered and same_rows(gold.rows, found.rows, ordered=False):
         return WRONG_ORDER, "the right rows, not in the order asked for"
     if _are_columns_swapped(gold.rows, found.rows, ordered=ordered):
         return SWAPPED_COLUMNS, "the right columns, not in the order asked for"
-    return WRONG_ROWS, f"{len(found.rows)} rows as expected, with other values"
+    return WRONG_ROWS, f"{_count(found)} as expected, with other values"
 
 
 def _count(result: QueryResult) -> str:
-    return f"more than {len(result.rows)}" if result.truncated else str(len(result.rows))
+    counted = _counted(len(result.rows), "row")
+    return f"more than {counted}" if result.truncated else counted
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _are_columns_swapped(gold: list[Row], found: list[Row], *, ordered: bool) -> bool:
