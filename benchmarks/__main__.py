@@ -11,15 +11,18 @@ from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {"smoke_seeds": lambda: smoke_seeds.measure("smoke")}
+PLOTS = {"smoke_seeds": smoke_seeds.plot}
 
 
 def main(names: Annotated[list[str] | None, typer.Argument(help="Which to run; all by default.")] = None) -> None:
-    """Measure and write the results, each with the machine it came from."""
+    """Measure and write the results, each with the machine it came from and a plot."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for name in names or BENCHMARKS:
         if name not in BENCHMARKS:
             raise typer.BadParameter(f"{name} is unknown; choose from {', '.join(BENCHMARKS)}")
-        typer.echo(write_json(RESULTS / f"{name}.json", BENCHMARKS[name]()))
+        result = BENCHMARKS[name]()
+        typer.echo(write_json(RESULTS / f"{name}.json", result))
+        PLOTS[name](result).figure.savefig(RESULTS / f"{name}.png", dpi=120)
 
 
 if __name__ == "__main__":

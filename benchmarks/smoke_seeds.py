@@ -10,7 +10,7 @@ import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data import Prepared, prepare_dataset
@@ -19,8 +19,12 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.training import tokenize_rows, train_sft
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 logger = logging.getLogger(__name__)
 SEEDS = (0, 1, 2)
+GROUPS = ("all rows", "seen databases", "unseen databases")
 
 
 def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
@@ -84,3 +88,29 @@ def _summary(scores: Scores) -> dict[str, Any]:
         },
         "problems": scores.problems(),
     }
+
+
+def plot(result: dict[str, Any]) -> "Axes":
+    """Execution accuracy with its interval, base and tuned with every seed, for all, seen and unseen databases."""
+    from matplotlib import pyplot
+
+    axes: Axes = pyplot.subplots(figsize=(8, 3.4), layout="constrained")[1]
+    runs = {"base model": result["base"]} | {f"tuned, seed {run['seed']}": run for run in result["tuned"]}
+    for offset, (label, run) in enumerate(runs.items()):
+        shares = [run["groups"][group] for group in GROUPS]
+        places = [place + 0.16 * offset for place in range(len(GROUPS))]
+        values = [100 * share["accuracy"] for share in shares]
+        errors = [
+            [abs(100 * share["interval"][end] - value) for share, value in zip(shares, values, strict=True)]
+            for end in (0, 1)
+        ]
+        color = "0.6" if label == "base model" else f"C{offset - 1}"
+        axes.errorbar(places, values, yerr=errors, fmt="o", capsize=4, color=color, label=label)
+    axes.set(ylabel="questions answered right (%)", ylim=(-3, 103))
+    axes.set_xticks(
+        [place + 0.24 for place in range(len(GROUPS))],
+        [f"{g} (n = {runs['base model']['groups'][g]['n']})" for g in GROUPS],
+    )
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="center right", bbox_to_anchor=(1.28, 0.5), frameon=False)
+    return axes
