@@ -1,5 +1,7 @@
 """Fold a LoRA adapter into the weights of its base model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from course_utils.models import load_model, load_tokenizer
@@ -24,6 +26,20 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
     model = load_model(base, adapter=adapter)
     merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
     output.mkdir(parents=True, exist_ok=True)
-    merged.save_pretrained(output)
+    with _without_progress_bar():
+        merged.save_pretrained(output)
     tokenizer.save_pretrained(output)
     return output
+
+
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

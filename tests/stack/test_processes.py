@@ -27,7 +27,7 @@ def is_listening(url: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 150) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -112,7 +112,7 @@ def test_nothing_outlives_a_killed_parent(make_course: Callable[..., Course], tm
 
 def test_serve_names_the_notebook_that_is_missing(make_course: Callable[..., Course], tmp_path: Path) -> None:
     process = serve(make_course(until="evaluation"), tmp_path / "url")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=150)
     assert process.returncode == 1
     assert "notebooks/05_deployment.ipynb" in output
     assert "Traceback" not in output
