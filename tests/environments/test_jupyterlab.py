@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TOKEN = "a-token-for-this-test"
-START_S, RUN_S, WIDGET_MS = 120, 300, 30_000
+START_S, RUN_S, WIDGET_MS = 120, 600, 30_000
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 pytestmark = [
@@ -96,7 +96,8 @@ def wait_for_server(server, url, log):
 
 
 @pytest.fixture
-def page(lab):
+def page(lab, tmp_path):
+    """The notebook's page; at the end, also of a failure, a picture of it stays in the test's folder."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -104,6 +105,7 @@ def page(lab):
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{lab}/lab/tree/01_setup.ipynb?token={TOKEN}")
         yield page
+        page.screenshot(path=tmp_path / "jupyterlab.png")
         browser.close()
 
 
@@ -130,4 +132,3 @@ def test_the_first_notebook_runs_and_its_widget_answers(page, tmp_path):
     page.get_by_role("button", name="Show profile").click()
     shown.get_by_role("heading", name="laptop").wait_for(timeout=WIDGET_MS)
     assert "SmolLM2-135M" in shown.inner_text()
-    page.screenshot(path=tmp_path / "jupyterlab.png")
