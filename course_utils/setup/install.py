@@ -228,8 +228,8 @@ def install_packages(python: Path, sets: list[str], afresh: bool) -> None:
         run_step("uv", [*pip, str(ROOT / "requirements" / "uv.txt")])
     uv = [str(python), "-m", "uv", "pip", "install", "--python", str(python), "--no-deps"]
     requirements = [part for lock in locks for part in ("--requirement", lock)]
-    reinstall = ["--reinstall"] if afresh else []
-    run_step(f"packages of requirements/{', '.join(sets)}", [*uv, *reinstall, "--require-hashes", *requirements])
+    options = ["--compile-bytecode", "--require-hashes", *(["--reinstall"] if afresh else [])]
+    run_step(f"packages of requirements/{', '.join(sets)}", [*uv, *options, *requirements])
     run_step("course_utils itself", [*uv, "--no-build-isolation", "--offline", "--editable", str(ROOT)])
 
 
