@@ -75,7 +75,7 @@ def plot_cost(machine_usd: Mapping[float, float], api_usd: float) -> "Axes":
 def _axes() -> "Axes":
     import matplotlib.pyplot as plt
 
-    axes: Axes = plt.subplots(figsize=(7, 3.2), layout="constrained")[1]
+    axes: Axes = plt.subplots(figsize=(7, 3), dpi=80, layout="constrained")[1]
     return axes
 
 
