@@ -112,7 +112,7 @@ PROFILES = {
             epochs=1.25,
             batch_size=8,
             gradient_accumulation=1,
-            n_evaluations=4,
+            n_evaluations=3,
             generation_batch_size=60,
             max_new_tokens=96,
         ),

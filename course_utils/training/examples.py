@@ -1,7 +1,7 @@
 """Turn rows into token ids and a mask of what is learned."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TokenizedRows:
     """Rows ready for the trainer, and what became of those that are not among them."""
 
-    examples: list[EncodedExample]
+    examples: list[EncodedExample] = field(repr=False)
     too_long: list[str]
     """Ids of rows longer than the limit. They are left out whole: a row whose end is cut off teaches
     the model never to stop."""

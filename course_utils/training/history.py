@@ -1,6 +1,6 @@
 """What a training run leaves to look at: losses by step and speed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ class TrainingResult:
     per token with a label; lower is better.
     """
 
-    adapter: Path
-    history: list[dict[str, float]]
+    adapter: Path = field(repr=False)
+    history: list[dict[str, float]] = field(repr=False)
     n_steps: int
     n_examples: int
     """Rows seen, epochs counted."""
