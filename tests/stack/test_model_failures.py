@@ -4,14 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi.testclient import TestClient
 
-from course_utils.deployment.gateway import Settings, create_app
+from course_utils.deployment import running_gateway
 from course_utils.sql import run_query
 
 SQL = {"question": "How many singers are there?", "database": "music"}
@@ -52,7 +52,7 @@ class Script(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -61,11 +61,20 @@ def model() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-@pytest.fixture
-def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[TestClient]:
-    url = f"http://127.0.0.1:{model.server_port}"
-    settings = Settings(model_url=url, databases=databases, model_timeout_s=0.5, query_timeout_s=0.3, max_rows=2)
-    with TestClient(create_app(settings)) as client:
+@contextmanager
+def gateway_before(model_url: str, databases: Path, **settings: str) -> Iterator[httpx.Client]:
+    where = {"COURSE_MODEL_URL": model_url, "COURSE_DATABASES": str(databases)}
+    with (
+        running_gateway(where | settings) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Client]:
+    limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.3", "COURSE_MAX_ROWS": "2"}
+    with gateway_before(f"http://127.0.0.1:{model.server_port}", databases, **limits) as client:
         yield client
 
 
@@ -85,7 +94,12 @@ def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[TestClient]
     ],
 )
 def test_bad_sql_is_reported_and_not_executed(
-    gateway: TestClient, model: ThreadingHTTPServer, databases: Path, written: str, checks: tuple[bool, ...], says: str
+    gateway: httpx.Client,
+    model: ThreadingHTTPServer,
+    databases: Path,
+    written: str,
+    checks: tuple[bool, ...],
+    says: str,
 ) -> None:
     model.plan = ("says", written)
     response = gateway.post("/v1/sql", json=SQL)
@@ -97,7 +111,7 @@ def test_bad_sql_is_reported_and_not_executed(
     assert run_query(databases / "music" / "music.sqlite", "SELECT count(*) FROM singer").rows == [(3,)]
 
 
-def test_rows_come_back(gateway: TestClient, model: ThreadingHTTPServer) -> None:
+def test_rows_come_back(gateway: httpx.Client, model: ThreadingHTTPServer) -> None:
     model.plan = ("says", "```sql\nSELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name;\n```")
     answer = gateway.post("/v1/sql", json=SQL).json()
     assert answer["query"] == "SELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name"
@@ -110,7 +124,7 @@ def test_rows_come_back(gateway: TestClient, model: ThreadingHTTPServer) -> None
 @pytest.mark.parametrize(
     ("plan", "status", "code"),
     [
-        (("sleeps", 2), 504, "model_server_timeout"),
+        (("sleeps", 4), 504, "model_server_timeout"),
         ((500, b'{"error": {"message": "out of memory"}}'), 502, "model_server_failed"),
         ((503, b"loading"), 502, "model_server_failed"),
         ((200, b"<html>"), 502, "model_server_failed"),
@@ -119,14 +133,14 @@ def test_rows_come_back(gateway: TestClient, model: ThreadingHTTPServer) -> None
     ],
 )
 def test_failures_of_the_model_server(
-    gateway: TestClient, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
+    gateway: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
 ) -> None:
     model.plan = plan
     response = gateway.post("/v1/sql", json=SQL)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
-def test_a_stream_that_breaks_off_says_so(gateway: TestClient, model: ThreadingHTTPServer) -> None:
+def test_a_stream_that_breaks_off_says_so(gateway: httpx.Client, model: ThreadingHTTPServer) -> None:
     model.plan = ("breaks off", None)
     lines = [line for line in gateway.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
     assert "SEL" in lines[0]
@@ -135,7 +149,7 @@ def test_a_stream_that_breaks_off_says_so(gateway: TestClient, model: ThreadingH
 
 
 def test_nothing_listens(databases: Path) -> None:
-    with TestClient(create_app(Settings(model_url="http://127.0.0.1:9", databases=databases))) as client:
+    with gateway_before("http://127.0.0.1:9", databases) as client:
         for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT | {"stream": True})):
             response = client.post(path, json=body)
             assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_down")
@@ -145,8 +159,7 @@ def test_nothing_listens(databases: Path) -> None:
 
 
 def test_not_ready_without_a_readable_database(model: ThreadingHTTPServer, tmp_path: Path) -> None:
-    settings = Settings(model_url=f"http://127.0.0.1:{model.server_port}", databases=tmp_path)
-    with TestClient(create_app(settings)) as client:
+    with gateway_before(f"http://127.0.0.1:{model.server_port}", tmp_path) as client:
         assert client.get("/health/ready").json()["databases"] == "there is none"
         (tmp_path / "broken").mkdir()
         (tmp_path / "broken" / "broken.sqlite").write_text("this is not a database, whatever its name says" * 20)
