@@ -3,7 +3,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
@@ -34,6 +34,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(results, st.randoms())
 def test_row_order_never_matters_without_order_by(rows: list[tuple[object, ...]], random: Random) -> None:
     shuffled = list(rows)
@@ -42,6 +43,7 @@ def test_row_order_never_matters_without_order_by(rows: list[tuple[object, ...]]
     assert same_rows(rows, shuffled, ordered=True) == (rows == shuffled)
 
 
+@settings(deadline=None)
 @given(results, st.randoms())
 def test_tiny_float_errors_never_matter(rows: list[tuple[object, ...]], random: Random) -> None:
     def nudge(value: object) -> object:
@@ -53,6 +55,7 @@ def test_tiny_float_errors_never_matter(rows: list[tuple[object, ...]], random: 
     assert same_rows(rows, nudged)
 
 
+@settings(deadline=None)
 @given(results.filter(bool))
 def test_a_row_more_or_less_always_matters(rows: list[tuple[object, ...]]) -> None:
     assert not same_rows(rows, rows[1:])
