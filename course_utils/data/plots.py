@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.data.hardness import LEVELS
 from course_utils.data.prepare import Prepared
-from course_utils.data.tokens import LengthReport
+from course_utils.data.tokens.view import LengthReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from random import Random
 from typing import Any, Literal
 
 from course_utils.artifacts import Course, write_json, write_jsonl
-from course_utils.data.checks import Fault, Report, Row, check_dataset
+from course_utils.data.formats.spider import shown
 from course_utils.data.hardness import LEVELS
-from course_utils.data.layout import shown
+from course_utils.data.validation.checks import Fault, Report, Row, check_dataset
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.profiles import Profile
 from course_utils.sql import find_database, read_schema

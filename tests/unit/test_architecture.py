@@ -38,7 +38,7 @@ def notebook_code() -> dict[str, str]:
 
 
 def room_of(module: str) -> str:
-    """``course_utils.data.checks`` and ``course_utils/data/checks.py`` are in the room ``data``."""
+    """``course_utils.data.prepare`` and ``course_utils/data/prepare.py`` are in the room ``data``."""
     parts = module.removesuffix(".py").replace("/", ".").split(".")
     return parts[1] if len(parts) > 1 else ""
 
@@ -87,7 +87,10 @@ def test_imports_point_down() -> None:
         ("course_utils/errors.py", "from course_utils.profiles import Profile"),
         ("course_utils/profiles.py", "from course_utils import artifacts"),
         ("course_utils/artifacts.py", "def f():\n    import course_utils.sql.run"),
-        ("course_utils/prompts.py", "if TYPE_CHECKING:\n    from course_utils.data.checks import check_rows"),
+        (
+            "course_utils/prompts.py",
+            "if TYPE_CHECKING:\n    from course_utils.data.validation.checks import check_rows",
+        ),
         ("course_utils/sql/run.py", "from ..evaluation import execution"),
         ("course_utils/training/sft.py", "from course_utils.data import prepare_data"),
         ("course_utils/evaluation/scores.py", "import course_utils.training"),

@@ -6,7 +6,7 @@ import pytest
 
 from course_utils.data.plots import plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared
-from course_utils.data.tokens import LengthReport
+from course_utils.data.tokens.view import LengthReport
 
 mpl.use("Agg")
 

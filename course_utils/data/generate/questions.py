@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from course_utils.data import wording
-from course_utils.data.domains import LABELS, NUMBERS, ColumnSpec, Domain, TableSpec
-from course_utils.data.populate import Value, literal
-from course_utils.data.shapes import Shape
+from course_utils.data.generate import wording
+from course_utils.data.generate.domains import LABELS, NUMBERS, ColumnSpec, Domain, TableSpec
+from course_utils.data.generate.populate import Value, literal
+from course_utils.data.generate.shapes import Shape
 
 Rows = dict[str, list[tuple[Value, ...]]]
 MAX_TEXTS_TO_GROUP = 12

@@ -3,10 +3,10 @@ from random import Random
 import pytest
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.domains import read_domains
-from course_utils.data.populate import populate
-from course_utils.data.questions import ask
-from course_utils.data.shapes import SHAPES, Shape
+from course_utils.data.generate.domains import read_domains
+from course_utils.data.generate.populate import populate
+from course_utils.data.generate.questions import ask
+from course_utils.data.generate.shapes import SHAPES, Shape
 from course_utils.sql import find_database, run_query
 
 DOMAINS = read_domains(PROJECT / "data" / "databases")

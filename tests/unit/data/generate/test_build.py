@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from course_utils.artifacts import PROJECT, read_jsonl
-from course_utils.data.build import Sizes, build_dataset, main
+from course_utils.data.formats.spider import normalise
+from course_utils.data.generate.build import Sizes, build_dataset, main
 from course_utils.data.hardness import hardness, parse
-from course_utils.data.layout import normalise
 from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema, run_query
 
@@ -100,7 +100,7 @@ def shuffle(database: Path, target: Path) -> Path:
 
 
 def test_rows_are_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:
-    from course_utils.data.tokens import measure_lengths
+    from course_utils.data.tokens.view import measure_lengths
     from course_utils.models import load_tokenizer
 
     tokenizer = load_tokenizer("data/tiny_base")

@@ -1,4 +1,4 @@
-"""Build the course's own dataset: ``python -m course_utils.data.build [FOLDER]``.
+"""Build the course's own dataset: ``python -m course_utils.data.generate.build [FOLDER]``.
 
 From every ``databases/<db_id>/domain.toml`` it writes ``schema.sql`` and ``rows.sql`` beside it, and from all of them
 ``train.jsonl``, ``validation.jsonl`` and ``test.jsonl``. The same seed gives the same files, and each database has its
@@ -19,11 +19,11 @@ from random import Random
 from typing import Any
 
 from course_utils.artifacts import resolve, write_jsonl
-from course_utils.data.domains import Domain, read_domains
+from course_utils.data.generate.domains import Domain, read_domains
+from course_utils.data.generate.populate import populate, write_database
+from course_utils.data.generate.questions import Question, Rows, ask
+from course_utils.data.generate.shapes import SHAPES, Shape
 from course_utils.data.hardness import hardness, parse
-from course_utils.data.populate import populate, write_database
-from course_utils.data.questions import Question, Rows, ask
-from course_utils.data.shapes import SHAPES, Shape
 from course_utils.errors import DataError
 from course_utils.sql import QueryResult, find_database, run_query
 
@@ -171,7 +171,7 @@ def _is_telling(database: Path, query: str, result: QueryResult) -> bool:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m course_utils.data.build", description="Build the course's dataset."
+        prog="python -m course_utils.data.generate.build", description="Build the course's dataset."
     )
     parser.add_argument("folder", nargs="?", default="data", help="holds databases/*/domain.toml (default: data)")
     parser.add_argument("--seed", type=int, default=0)

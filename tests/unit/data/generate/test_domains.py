@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.domains import plural, read_domain, read_domains
+from course_utils.data.generate.domains import plural, read_domain, read_domains
 from course_utils.errors import DataError
 
 GOOD = """

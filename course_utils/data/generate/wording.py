@@ -5,7 +5,7 @@ Nobody says "goals greater than 9" of a player: counts, amounts and times each h
 
 from random import Random
 
-from course_utils.data.domains import ColumnSpec
+from course_utils.data.generate.domains import ColumnSpec
 
 _Words = dict[str, tuple[str, ...]]
 OPERATORS = (">", "<", ">=", "<=")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.layout import normalise, read_dataset
+from course_utils.data.formats.spider import normalise, read_dataset
 from course_utils.errors import DataError
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_utils.data.formats.spider import Record, read_dataset
 from course_utils.data.hardness import hardness
-from course_utils.data.layout import Record, read_dataset
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_database, list_databases, run_query
 
@@ -67,7 +67,7 @@ def check_dataset(folder: Path, build_in: Path) -> Report:
     """Read and check a dataset.
 
     Args:
-        folder: A dataset in one of the layouts that ``layout.py`` knows.
+        folder: A dataset in one of the layouts that ``formats`` knows.
         build_in: Where databases are built that exist as SQL files only.
 
     Raises:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.checks import MAX_LISTED, check_dataset
+from course_utils.data.validation.checks import MAX_LISTED, check_dataset
 from course_utils.errors import DataError
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.domains import Domain, read_domain, read_domains
-from course_utils.data.populate import literal, populate
+from course_utils.data.generate.domains import Domain, read_domain, read_domains
+from course_utils.data.generate.populate import literal, populate
 from course_utils.errors import DataError
 from course_utils.sql.databases import build_database
 

@@ -2,8 +2,8 @@ import string
 
 import pytest
 
+from course_utils.data.generate.shapes import SHAPES, Shape
 from course_utils.data.hardness import hardness
-from course_utils.data.shapes import SHAPES, Shape
 
 IDENTIFIERS = {
     **{"op": ">", "cop": ">", "side": ">", "f": "AVG", "dir": "DESC"},

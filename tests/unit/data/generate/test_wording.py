@@ -2,8 +2,8 @@ from random import Random
 
 import pytest
 
-from course_utils.data import wording
-from course_utils.data.domains import ColumnSpec
+from course_utils.data.generate import wording
+from course_utils.data.generate.domains import ColumnSpec
 
 GOALS = ColumnSpec("goals", "integer", "goals", measure="count")
 SALARY = ColumnSpec("salary", "integer", "salary", measure="amount")

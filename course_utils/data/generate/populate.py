@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from string import Formatter
 
-from course_utils.data.domains import ColumnSpec, Domain, TableSpec
+from course_utils.data.generate.domains import ColumnSpec, Domain, TableSpec
 from course_utils.errors import DataError
 
 Value = str | int | float | None

@@ -1,6 +1,6 @@
 import pytest
 
-from course_utils.data.tokens import LengthReport, measure_lengths, token_view
+from course_utils.data.tokens.view import LengthReport, measure_lengths, token_view
 from course_utils.models import load_tokenizer
 from course_utils.prompts import encode_example, to_messages
 

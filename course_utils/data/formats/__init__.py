@@ -1,0 +1,1 @@
+"""Read and write datasets in the layouts and files that others use."""

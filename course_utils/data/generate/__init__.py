@@ -1,0 +1,1 @@
+"""Make the course's own dataset: databases from declarations, questions from a grammar and from people."""

@@ -1,0 +1,1 @@
+"""Rows as the model meets them: as tokens."""
