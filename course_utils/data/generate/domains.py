@@ -15,6 +15,7 @@ from course_utils.errors import DataError
 
 Kind = Literal["id", "reference", "text", "integer", "real", "year", "date"]
 Measure = Literal["count", "amount", "level", "time"]
+Role = Literal["train", "validation", "test"]
 NUMBERS = ("integer", "real", "year")
 LABELS = ("name", "title")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -86,12 +87,21 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Domain:
-    """One database; ``held_out`` keeps it out of training and validation."""
+    """One database; its ``role`` says which splits may ask about it.
+
+    ``train``: all three. ``validation`` and ``test``: that split only, to see what a model does with a database that
+    it was never trained on.
+    """
 
     db_id: str
     tables: tuple[TableSpec, ...]
     lists: dict[str, tuple[str, ...]]
-    held_out: bool = False
+    role: Role = "train"
+
+    @property
+    def held_out(self) -> bool:
+        """Whether only the test asks about it."""
+        return self.role == "test"
 
     def table(self, name: str) -> TableSpec:
         """A table by name."""
@@ -137,7 +147,9 @@ def read_domain(path: Path) -> Domain:
     faults: list[str] = []
     lists = {name: tuple(values) for name, values in declared.get("lists", {}).items()}
     tables = tuple(_table(name, table, faults) for name, table in declared.get("tables", {}).items())
-    domain = Domain(path.parent.name, tables, lists, bool(declared.get("held_out", False)))
+    if declared.get("role", "train") not in get_args(Role):
+        faults.append(f"role is one of {', '.join(get_args(Role))}")
+    domain = Domain(path.parent.name, tables, lists, declared.get("role", "train"))
     if not faults:
         faults = _faults(domain)
     if faults:

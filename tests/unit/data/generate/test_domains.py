@@ -7,6 +7,8 @@ from course_utils.data.generate.domains import plural, read_domain, read_domains
 from course_utils.errors import DataError
 
 GOOD = """
+role = "train"
+
 [tables.shop]
 rows = 5
 [tables.shop.columns]
@@ -40,6 +42,7 @@ def test_a_domain_derives_the_words_that_it_does_not_declare(tmp_path: Path) -> 
         (('shop_id = { kind = "id" }\n', ""), 'exactly one column of kind "id"'),
         (("city =", "City ="), "snake_case"),
         (("[tables.shop]", "[tables.shop"), "not TOML"),
+        (('role = "train"', 'role = "held_out"'), "role is one of train, validation, test"),
     ],
 )
 def test_a_wrong_declaration_is_named(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
@@ -62,7 +65,7 @@ def test_no_domain_at_all_says_so(tmp_path: Path) -> None:
         read_domains(tmp_path)
 
 
-def test_the_course_has_twelve_domains_of_which_four_are_held_out() -> None:
+def test_the_course_keeps_four_domains_for_testing() -> None:
     domains = read_domains(PROJECT / "data" / "databases")
     assert len(domains) >= 12
     assert sum(domain.held_out for domain in domains) == 4
