@@ -13,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FIRST_FLOOR = ("errors", "profiles", "artifacts")
-SECOND_FLOOR = ("prompts", "sql", "models")
+SECOND_FLOOR = ("prompts", "sql", "models", "tasks")
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning")
 HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft")
 RENAMED = ("evaluation_" + "strategy", "max_seq_" + "length", "warmup_" + "ratio")

@@ -1,0 +1,125 @@
+"""Sort support tickets: from a message to a label and a priority, as one JSON object.
+
+Reading a reply is tolerant of what stands around the object; scoring is strict about its values.
+"""
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from course_utils.errors import DataError
+from course_utils.prompts import Message
+from course_utils.tasks.class_metrics import class_scores, macro_f1
+from course_utils.tasks.task import Row, Task, TaskScores, require_predictions
+
+NAME = "ticket_triage"
+LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_request", "hardware", "outage")
+"""What a ticket is about; ``data/tickets/README.md`` defines each."""
+PRIORITIES = ("low", "normal", "high", "urgent")
+"""How much waiting costs the customer, least first."""
+FIELDS = ("label", "priority")
+
+_FLAT_OBJECT = re.compile(r"\{[^{}]{1,2000}\}")
+
+
+def ticket_triage(labels: Sequence[str] = LABELS, priorities: Sequence[str] = PRIORITIES) -> Task:
+    """The task of sorting tickets.
+
+    Rows have ``id``, ``text``, ``label`` and ``priority``. The prompt names the labels and priorities
+    and does not define them: what they mean is learned from examples.
+
+    Args:
+        labels: The closed set of labels.
+        priorities: The closed set of priorities, least urgent first.
+    """
+    closed = {"label": tuple(labels), "priority": tuple(priorities)}
+    return Task(NAME, partial(_to_messages, closed=closed), _to_target, read_reply, partial(_score, closed=closed))
+
+
+def _to_messages(row: Row, closed: dict[str, tuple[str, ...]]) -> list[Message]:
+    instruction = (
+        'Sort the support ticket. Reply with JSON: {"label": ..., "priority": ...}.\n'
+        f"label: one of {', '.join(closed['label'])}\n"
+        f"priority: one of {', '.join(closed['priority'])}"
+    )
+    return [{"role": "system", "content": instruction}, {"role": "user", "content": row["text"].strip()}]
+
+
+def _to_target(row: Row) -> str:
+    return json.dumps({field: row[field] for field in FIELDS})
+
+
+def parse_triage(text: str) -> dict[str, str] | None:
+    """The label and priority that a reply gives, or None where it gives no such object.
+
+    Takes the first object that has both fields as text: in a fence, amid words, after a chain of
+    thought, with further fields, or with the single quotes of a Python dict. The values stay as they
+    are, in the closed set or not.
+    """
+    for found in _objects(text.rpartition("</think>")[2]):
+        if isinstance(found, dict) and all(isinstance(found.get(field), str) for field in FIELDS):
+            return {field: found[field] for field in FIELDS}
+    return None
+
+
+def _objects(text: str) -> Iterator[object]:
+    for match in _FLAT_OBJECT.finditer(text):
+        try:
+            yield json.loads(match[0])
+        except ValueError:
+            yield _python_literal(match[0])
+
+
+def _python_literal(text: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a stray backslash in a model's reply
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+
+
+def read_reply(reply: str) -> str:
+    """The object in a reply as canonical JSON; the stripped reply itself where there is none to read."""
+    found = parse_triage(reply)
+    return reply.strip() if found is None else json.dumps(found, ensure_ascii=False)
+
+
+def _score(rows: Sequence[Row], closed: dict[str, tuple[str, ...]]) -> TaskScores:
+    """Shares of right labels, right priorities, both, and replies that could be read; unreadable ones are wrong.
+
+    Raises:
+        DataError: There are no rows, or some lack a prediction or have a gold value outside the closed sets.
+    """
+    require_predictions(NAME, rows)
+    _require_known_values(rows, closed)
+    found = [parse_triage(row["predicted"]) for row in rows]
+    right = {
+        field: [reply is not None and reply[field] == row[field] for row, reply in zip(rows, found, strict=True)]
+        for field in FIELDS
+    }
+    both = tuple(map(all, zip(right["label"], right["priority"], strict=True)))
+    labels = [reply["label"] if reply else None for reply in found]
+    scores = class_scores([row["label"] for row in rows], labels, closed["label"])
+    metrics = {
+        "accuracy": sum(both) / len(rows),
+        "label_accuracy": sum(right["label"]) / len(rows),
+        "label_macro_f1": macro_f1(scores),
+        "priority_accuracy": sum(right["priority"]) / len(rows),
+        "valid_json": sum(reply is not None for reply in found) / len(rows),
+    }
+    return TaskScores(NAME, "accuracy", metrics, both)
+
+
+def _require_known_values(rows: Sequence[Row], closed: dict[str, tuple[str, ...]]) -> None:
+    problems = [
+        f"{row.get('id', number)}: {field} {row.get(field)!r} is none of {', '.join(values)}"
+        for number, row in enumerate(rows, 1)
+        for field, values in closed.items()
+        if row.get(field) not in values
+    ]
+    if problems:
+        raise DataError("\n".join([*problems, "correct these rows, or give the task their labels"]))

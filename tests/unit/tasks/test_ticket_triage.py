@@ -1,0 +1,104 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.errors import DataError
+from course_utils.tasks import LABELS, PRIORITIES, parse_triage, ticket_triage
+
+ROW = {"id": "t1", "text": " The app is down!\n", "label": "outage", "priority": "urgent"}
+ANSWER = {"label": "outage", "priority": "urgent"}
+TASK = ticket_triage()
+
+
+def scored(*replies: str) -> dict[str, float]:
+    return dict(
+        TASK.score([{**ROW, "id": str(i), "predicted": TASK.read_reply(r)} for i, r in enumerate(replies)]).metrics
+    )
+
+
+def test_the_prompt_names_the_closed_sets_and_holds_the_ticket() -> None:
+    system, user = TASK.to_messages(ROW)
+    assert user == {"role": "user", "content": "The app is down!"}
+    assert system["role"] == "system"
+    assert all(name in system["content"] for name in (*LABELS, *PRIORITIES))
+
+
+def test_other_labels_make_another_task() -> None:
+    task = ticket_triage(("spam", "ham"), ("later", "now"))
+    row = {"id": "1", "text": "x", "label": "ham", "priority": "now"}
+    assert "spam, ham" in task.to_messages(row)[0]["content"]
+    assert task.score([{**row, "predicted": task.to_target(row)}]).value == 1.0
+    with pytest.raises(DataError, match="is none of"):
+        TASK.score([{**row, "predicted": ""}])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"label": "outage", "priority": "urgent"}',
+        '{"priority":"urgent","label":"outage"}\n',
+        'Sure, here it is:\n```json\n{\n  "label": "outage",\n  "priority": "urgent"\n}\n```\nAnything else?',
+        "{'label': 'outage', 'priority': 'urgent'}",
+        '<think>{"label": "bug", "priority": "low"}?</think>{"label": "outage", "priority": "urgent"}',
+        '{"reason": "cannot sell", "label": "outage", "priority": "urgent", "sure": 0.9}',
+        '{"note": 1} {"label": "outage", "priority": "urgent"} {"label": "bug", "priority": "low"}',
+        '{"result": {"label": "outage", "priority": "urgent"}}',
+    ],
+)
+def test_reading_is_tolerant(reply: str) -> None:
+    assert json.loads(TASK.read_reply(reply)) == ANSWER
+    assert scored(reply) == dict.fromkeys(scored(reply), 1.0)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["", "outage, urgent", '{"label": "outage"}', '{"label": "outage", "priority": 3}', '["outage", "urgent"]',
+     '{"label": "outage", "priority": "urgent"', "{1, [2]}", "{'label': '\\d'}", "{" * 5000],
+)  # fmt: skip
+def test_what_cannot_be_read_is_wrong_and_counted_apart(reply: str) -> None:
+    assert parse_triage(reply) is None
+    assert TASK.read_reply(reply) == reply
+    assert scored(reply, TASK.to_target(ROW))["valid_json"] == 0.5
+    assert scored(reply) == dict.fromkeys(scored(reply), 0.0)
+
+
+@pytest.mark.parametrize("label", ["Outage", "outages", "outage ", "OUTAGE"])
+def test_scoring_is_strict_about_values(label: str) -> None:
+    found = scored(json.dumps({"label": label, "priority": "urgent"}))
+    assert found == {
+        "accuracy": 0.0,
+        "label_accuracy": 0.0,
+        "label_macro_f1": 0.0,
+        "priority_accuracy": 1.0,
+        "valid_json": 1.0,
+    }
+
+
+def test_rows_keep_their_order_in_the_verdicts() -> None:
+    rows = [{**ROW, "predicted": text} for text in (TASK.to_target(ROW), "", TASK.to_target(ROW))]
+    assert TASK.score(rows).correct == (True, False, True)
+
+
+def test_wrong_gold_values_are_all_listed() -> None:
+    rows = [
+        {**ROW, "predicted": ""},
+        {**ROW, "id": "t2", "label": "oops", "predicted": ""},
+        {"id": "t3", "predicted": ""},
+    ]
+    with pytest.raises(DataError) as caught:
+        TASK.score(rows)
+    assert len([line for line in str(caught.value).splitlines() if line.startswith("t")]) == 3
+
+
+@given(st.sampled_from(LABELS), st.sampled_from(PRIORITIES))
+def test_a_target_reads_back(label: str, priority: str) -> None:
+    row = {**ROW, "label": label, "priority": priority}
+    assert parse_triage(TASK.to_target(row)) == {"label": label, "priority": priority}
+    assert TASK.read_reply(TASK.to_target(row)) == TASK.to_target(row)
+
+
+@given(st.text())
+def test_reading_any_text_twice_changes_nothing(reply: str) -> None:
+    assert TASK.read_reply(TASK.read_reply(reply)) == TASK.read_reply(reply)
