@@ -6,7 +6,7 @@ The words of the whole validation meet here; the checks themselves are one modul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 """error: must not be trained or tested on; warning: look at it; note: good to know."""
@@ -52,3 +52,24 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}; {self.fix}"
+
+
+class Problem(NamedTuple):
+    """What a check of one text or one query says; it does not know yet where that stands."""
+
+    check: str
+    severity: Severity
+    reason: str
+    fix: str
+
+    def at(self, split: str, number: int, place: str) -> Finding:
+        """The finding for one row that has this problem."""
+        return Finding(self.check, self.severity, split, number, place, self.reason, self.fix)
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """A text as evidence: one line, in quotes, with its middle left out if it is long."""
+    line = " ".join(text.split())
+    if len(line) > limit:
+        line = f"{line[: limit * 2 // 3]} ... {line[-(limit // 4) :]}"
+    return f'"{line}"'
