@@ -1,43 +1,85 @@
 """Show and measure rows as the model meets them: as tokens."""
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
 
+from course_utils.data.tokens.pieces import token_bytes, visible
 from course_utils.prompts import EncodedExample, encode_example, to_messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Row = dict[str, Any]
-COLOURS = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
+Kind = Literal["prompt", "special", "completion"]
+COLOURS: dict[Kind, str] = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
+"""Light backgrounds under dark letters, set together: readable in a light and in a dark theme."""
+SHOWN_TOKENS = 120
+"""Of a longer stretch of one side, prompt or completion, only the head and the tail are shown."""
+_TAIL = 40
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One token: its id, the bytes it stands for, its kind, and whether the loss counts it."""
+
+    token_id: int
+    raw: bytes
+    kind: Kind
+    has_label: bool
 
 
 @dataclass(frozen=True)
 class TokenView:
-    """One row as pieces of text with their kind (prompt, special, completion) and whether they have a label."""
+    """One row as tokens, in colours by kind; those with a label are underlined."""
 
-    pieces: tuple[tuple[str, str, bool], ...] = field(repr=False)
+    pieces: tuple[Piece, ...] = field(repr=False)
 
     @property
     def n_labels(self) -> int:
         """Tokens that the loss counts."""
-        return sum(has_label for _, _, has_label in self.pieces)
+        return sum(piece.has_label for piece in self.pieces)
 
     def _repr_html_(self) -> str:
-        spans = "".join(_span(*piece) for piece in self.pieces)
         legend = " ".join(
-            f'<span style="background:{colour};color:#111">{kind}</span>' for kind, colour in COLOURS.items()
+            f'<span style="background:{colour};color:#111;padding:0 4px">{kind}</span>'
+            for kind, colour in COLOURS.items()
         )
-        counts = f"{len(self.pieces)} tokens, {self.n_labels} of them with a label (underlined)"
-        return f'<p>{legend} &nbsp; {counts}</p><div style="font-family:monospace;line-height:1.9">{spans}</div>'
+        counts = (
+            f"{len(self.pieces)} tokens, {self.n_labels} of them with a label (underlined); point at one for its id"
+        )
+        sides = [list(side) for _, side in groupby(self.pieces, key=lambda piece: piece.has_label)]
+        body = "".join(_side(side) for side in sides)
+        style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere"
+        return f'<p>{legend} &nbsp; {counts}</p><div style="{style}">{body}</div>'
 
 
-def _span(text: str, kind: str, has_label: bool) -> str:
-    shown = html.escape(text).replace(" ", "&middot;").replace("\n", "&crarr;<br>")
-    underline = "border-bottom:3px solid #1b7f3b;" if has_label else ""
-    style = f"background:{COLOURS[kind]};color:#111;{underline}margin-right:1px"
-    return f'<span style="{style}">{shown}</span><wbr>'
+def _side(pieces: list[Piece]) -> str:
+    """Tokens that all have a label or all have none; the middle of a long stretch is left out."""
+    if len(pieces) <= SHOWN_TOKENS:
+        return _runs(pieces)
+    n_left_out = len(pieces) - SHOWN_TOKENS
+    note = f'<br><i title="{n_left_out} tokens are not shown">&#8942; {n_left_out} more tokens</i><br>'
+    return _runs(pieces[: SHOWN_TOKENS - _TAIL]) + note + _runs(pieces[-_TAIL:])
+
+
+def _runs(pieces: list[Piece]) -> str:
+    # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
+    return "".join(_run(kind, list(run)) for kind, run in groupby(pieces, key=lambda piece: piece.kind))
+
+
+def _run(kind: Kind, pieces: list[Piece]) -> str:
+    underline = ";border-bottom:3px solid #1b7f3b" if pieces[0].has_label else ""
+    tokens = "".join(_token(piece) for piece in pieces)
+    return f'<span style="background:{COLOURS[kind]};color:#111{underline}">{tokens}</span>'
+
+
+def _token(piece: Piece) -> str:
+    shown = html.escape(visible(piece.raw)) or "&#8203;"
+    broken = "<br>" if piece.raw.endswith(b"\n") else "<wbr>"
+    return f'<span title="{piece.token_id}" style="border-left:1px solid #999">{shown}</span>{broken}'
 
 
 def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) -> TokenView:
@@ -48,11 +90,12 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
         encoded: As ``prompts.encode_example`` returns it.
     """
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
-    pieces = []
-    for token, mask in zip(encoded.input_ids, encoded.completion_mask, strict=True):
-        kind = "special" if token in special else "completion" if mask else "prompt"
-        pieces.append((tokenizer.decode([token]), kind, bool(mask)))
-    return TokenView(tuple(pieces))
+    tokens = zip(encoded.input_ids, token_bytes(tokenizer, encoded.input_ids), encoded.completion_mask, strict=True)
+    return TokenView(tuple(Piece(i, raw, _kind(i in special, mask), bool(mask)) for i, raw, mask in tokens))
+
+
+def _kind(is_special: bool, mask: int) -> Kind:
+    return "special" if is_special else "completion" if mask else "prompt"
 
 
 @dataclass(frozen=True)
@@ -69,15 +112,16 @@ class LengthReport:
 
     def _repr_html_(self) -> str:
         head = "<tr><th></th><th>rows</th><th>median</th><th>95 %</th><th>longest</th><th>cut</th></tr>"
-        lines = []
-        for split, lengths in self.lengths.items():
-            ranked = sorted(lengths)
-            middle, high = ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.95)]
-            n_cut = sum(length > self.max_length for length in lengths)
-            cells = "".join(f"<td>{n}</td>" for n in (len(ranked), middle, high, ranked[-1], n_cut))
-            lines.append(f"<tr><th>{split}</th>{cells}</tr>")
+        lines = "".join(self._line(split, sorted(lengths)) for split, lengths in self.lengths.items())
         note = f"Tokens a row; the profile keeps {self.max_length}."
-        return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table><p>{note}</p>"
+        return f"<table><thead>{head}</thead><tbody>{lines}</tbody></table><p>{note}</p>"
+
+    def _line(self, split: str, ranked: list[int]) -> str:
+        numbers: Iterable[object] = (0, "", "", "", 0)
+        if ranked:
+            n_cut = sum(length > self.max_length for length in ranked)
+            numbers = (len(ranked), ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.95)], ranked[-1], n_cut)
+        return f"<tr><th>{html.escape(split)}</th>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
 
 
 def measure_lengths(
@@ -87,7 +131,7 @@ def measure_lengths(
 
     Args:
         tokenizer: The base model's.
-        splits: Rows by split, none empty, as ``Prepared.splits`` has them.
+        splits: Rows by split, as ``Prepared.splits`` has them.
         schemas: Rendered schema by ``db_id``.
         max_length: The profile's limit in tokens.
 
