@@ -1,5 +1,6 @@
 """The one safe way to read, build and query SQLite databases."""
 
+from course_utils.sql.compare import has_top_level_order, same_answer, same_rows
 from course_utils.sql.databases import FOLDERS, find_database, list_databases
 from course_utils.sql.run import QueryResult, run_query
 from course_utils.sql.schema import Column, Schema, Table, quote, read_schema
@@ -11,8 +12,11 @@ __all__ = [
     "Schema",
     "Table",
     "find_database",
+    "has_top_level_order",
     "list_databases",
     "quote",
     "read_schema",
     "run_query",
+    "same_answer",
+    "same_rows",
 ]
