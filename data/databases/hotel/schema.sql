@@ -3,7 +3,8 @@ CREATE TABLE hotel (
   name TEXT,
   city TEXT,
   stars INTEGER,
-  rooms INTEGER
+  rooms INTEGER,
+  opening_year INTEGER
 );
 
 CREATE TABLE guest (
@@ -22,6 +23,16 @@ CREATE TABLE booking (
   arrival_date DATE,
   nights INTEGER,
   price INTEGER,
+  rating INTEGER,
   FOREIGN KEY (hotel_id) REFERENCES hotel (hotel_id),
   FOREIGN KEY (guest_id) REFERENCES guest (guest_id)
+);
+
+CREATE TABLE charge (
+  charge_id INTEGER PRIMARY KEY,
+  booking_id INTEGER,
+  item TEXT,
+  payment_method TEXT,
+  amount REAL,
+  FOREIGN KEY (booking_id) REFERENCES booking (booking_id)
 );

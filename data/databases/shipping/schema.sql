@@ -17,11 +17,22 @@ CREATE TABLE ship (
   FOREIGN KEY (harbor_id) REFERENCES harbor (harbor_id)
 );
 
+CREATE TABLE sailor (
+  sailor_id INTEGER PRIMARY KEY,
+  ship_id INTEGER,
+  name TEXT,
+  job TEXT,
+  age INTEGER,
+  wage INTEGER,
+  FOREIGN KEY (ship_id) REFERENCES ship (ship_id)
+);
+
 CREATE TABLE voyage (
   voyage_id INTEGER PRIMARY KEY,
   ship_id INTEGER,
   cargo TEXT,
   destination TEXT,
+  departure_date DATE,
   days INTEGER,
   profit INTEGER,
   FOREIGN KEY (ship_id) REFERENCES ship (ship_id)

@@ -25,3 +25,13 @@ CREATE TABLE feeding (
   portion REAL,
   FOREIGN KEY (animal_id) REFERENCES animal (animal_id)
 );
+
+CREATE TABLE checkup (
+  checkup_id INTEGER PRIMARY KEY,
+  animal_id INTEGER,
+  vet TEXT,
+  result TEXT,
+  checkup_date DATE,
+  cost INTEGER,
+  FOREIGN KEY (animal_id) REFERENCES animal (animal_id)
+);
