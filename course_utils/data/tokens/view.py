@@ -61,7 +61,7 @@ def _side(pieces: list[Piece]) -> str:
     if len(pieces) <= SHOWN_TOKENS:
         return _runs(pieces)
     n_left_out = len(pieces) - SHOWN_TOKENS
-    note = f'<br><i title="{n_left_out} tokens are not shown">&#8942; {n_left_out} more tokens</i><br>'
+    note = f"<div><i>&#8942; {n_left_out} more tokens</i></div>"
     return _runs(pieces[: SHOWN_TOKENS - _TAIL]) + note + _runs(pieces[-_TAIL:])
 
 
