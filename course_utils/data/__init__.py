@@ -5,14 +5,19 @@ from course_utils.data.hardness import hardness
 from course_utils.data.plots import plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.tokens.view import LengthReport, TokenView, measure_lengths, token_view
-from course_utils.data.validation.checks import Fault, Report, check_dataset
+from course_utils.data.validation.finding import CHECKS, Finding
+from course_utils.data.validation.report import Rejected, ValidationReport
+from course_utils.data.validation.validate import GATE, check_dataset, validate_dataset, validate_rows
 
 __all__ = [
-    "Fault",
+    "CHECKS",
+    "GATE",
+    "Finding",
     "LengthReport",
     "Prepared",
-    "Report",
+    "Rejected",
     "TokenView",
+    "ValidationReport",
     "check_dataset",
     "hardness",
     "measure_lengths",
@@ -21,4 +26,6 @@ __all__ = [
     "prepare_dataset",
     "read_dataset",
     "token_view",
+    "validate_dataset",
+    "validate_rows",
 ]

@@ -1,0 +1,156 @@
+"""The order of the checks: each can rely on what those before it made sure of.
+
+Rows without their fields are not run; rows that do not run are not compared with others, so that a broken copy does
+not cost the sound one its place.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.data.formats.spider import Record
+from course_utils.data.validation.contradictions import FactsByQuery, find_contradictions
+from course_utils.data.validation.diversity import describe_diversity
+from course_utils.data.validation.duplicates import find_duplicates
+from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Problem
+from course_utils.data.validation.labels import find_imbalance
+from course_utils.data.validation.leakage import find_leaks
+from course_utils.data.validation.lengths import find_too_long
+from course_utils.data.validation.near import near_pairs
+from course_utils.data.validation.parallel import chunked, map_chunks
+from course_utils.data.validation.queries import count_largest, examine_all
+from course_utils.data.validation.results import query_problems
+from course_utils.data.validation.rows import SPLITS, clean_query, field_problems, find_namesakes
+from course_utils.data.validation.signature import row_signature
+from course_utils.data.validation.texts import TEXT_CHECKS, text_problems
+from course_utils.sql import read_schema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
+NEAR_CHECKS = ("near-duplicate", "leak-near")
+PAIR_CHECKS = (*NEAR_CHECKS, "exact-duplicate", "leak-exact", "leak-skeleton")
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to check, and with what."""
+
+    checks: frozenset[str] = frozenset(CHECKS)
+    tokenizers: Sequence["PreTrainedTokenizerBase"] = ()
+    max_length: int | None = None
+    num_proc: int = 1
+
+    def wants(self, *checks: str) -> bool:
+        """Whether any of them is to run."""
+        return not self.checks.isdisjoint(checks)
+
+
+def run_passes(
+    records: Sequence[Record], databases: Mapping[str, Path | str], settings: Settings
+) -> tuple[list[Finding], dict[str, str]]:
+    """Every finding, in the order of the rows, and the checks that could not run with the reason.
+
+    Args:
+        records: All rows.
+        databases: The SQLite file by ``db_id``, or why there is none.
+        settings: What to check.
+
+    Raises:
+        ModelError: A tokenizer's chat template does not fit.
+    """
+    findings = list(_check_fields(records, databases))
+    sound = _without_errors(records, findings)
+    usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
+    findings += _check_texts(sound, settings)
+    if settings.wants(*QUERY_CHECKS, *PAIR_CHECKS, "label-balance", "diversity"):
+        facts = examine_all(sound, usable, settings.num_proc)
+        about_queries = list(_check_queries(sound, facts, count_largest(usable)))
+        running = _without_errors(sound, about_queries)
+        findings += [*about_queries, *find_contradictions(running, facts)]
+        findings += _check_together(running, usable, settings)
+    skipped = {}
+    if settings.tokenizers and settings.max_length:
+        if settings.wants("length"):
+            findings += find_too_long(sound, _render(usable), settings.tokenizers, settings.max_length)
+    elif settings.wants("length"):
+        skipped["length"] = "it needs a tokenizer and max_length"
+    return sorted((finding for finding in findings if settings.wants(finding.check)), key=_order), skipped
+
+
+def _order(finding: Finding) -> tuple[int, int, int, int]:
+    split = SPLITS.index(finding.split) if finding.split in SPLITS else len(SPLITS)
+    return split, finding.number, SEVERITIES.index(finding.severity), CHECKS.index(finding.check)
+
+
+def _at(record: Record, problems: Iterable[Problem]) -> Iterator[Finding]:
+    for problem in problems:
+        yield problem.at(record.split, record.number, record.place)
+
+
+def _without_errors(records: Sequence[Record], findings: Iterable[Finding]) -> list[Record]:
+    bad = {(finding.split, finding.number) for finding in findings if finding.severity == "error"}
+    return [record for record in records if (record.split, record.number) not in bad]
+
+
+def _check_fields(records: Sequence[Record], databases: Mapping[str, Path | str]) -> Iterator[Finding]:
+    sound = []
+    for record in records:
+        problems = _fault(record) or field_problems(record.fields, databases)
+        database = databases.get(record.fields.get("db_id", "")) if not problems else None
+        if isinstance(database, str):
+            what, _, remedy = database.partition("; ")
+            problems = [Problem("schema", "error", what, remedy or "mend the database")]
+        if not problems:
+            sound.append(record)
+        yield from _at(record, problems)
+    yield from find_namesakes(sound)
+
+
+def _fault(record: Record) -> list[Problem]:
+    if not record.fault:
+        return []
+    what, _, remedy = record.fault.rpartition("; ")
+    return [Problem(getattr(record, "check", "") or "schema", "error", what or remedy, remedy)]
+
+
+def _check_texts(records: Sequence[Record], settings: Settings) -> Iterator[Finding]:
+    checks = [check for check in TEXT_CHECKS if settings.wants(check)]
+    if not checks:
+        return
+    texts = list(dict.fromkeys((record.fields["question"], record.fields["query"]) for record in records))
+    chunks = [(chunk, checks) for chunk in chunked(texts, _CHUNK)]
+    found = {pair: problems for part in map_chunks(_check_chunk, chunks, settings.num_proc) for pair, problems in part}
+    for record in records:
+        yield from _at(record, found.get((record.fields["question"], record.fields["query"]), ()))
+
+
+def _check_chunk(chunk: tuple[list[tuple[str, str]], Collection[str]]) -> list[tuple[tuple[str, str], list[Problem]]]:
+    pairs, checks = chunk
+    return [(pair, problems) for pair in pairs if (problems := text_problems(*pair, checks))]
+
+
+def _check_queries(records: Sequence[Record], facts: FactsByQuery, largest: Mapping[str, int]) -> Iterator[Finding]:
+    for record in records:
+        known = facts[record.fields["db_id"], clean_query(record.fields["query"])]
+        yield from _at(record, query_problems(record.fields, known, largest))
+
+
+def _check_together(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:
+    """What only the rows of all splits together can tell."""
+    if settings.wants(*PAIR_CHECKS):
+        signatures = [row_signature(record.fields, record.split, record.number, record.place) for record in records]
+        pairs = near_pairs(signatures) if settings.wants(*NEAR_CHECKS) else []
+        yield from find_duplicates(signatures, pairs)
+        yield from find_leaks(signatures, pairs)
+    if settings.wants("label-balance"):
+        yield from find_imbalance(records)
+    if settings.wants("diversity"):
+        yield from describe_diversity(records, {name: read_schema(path) for name, path in databases.items()})
+
+
+def _render(databases: Mapping[str, Path]) -> dict[str, str]:
+    return {name: read_schema(path).render() for name, path in databases.items()}

@@ -1,0 +1,25 @@
+"""Every check that reads a row's own texts and nothing else, as one pure function that any engine can map."""
+
+from collections.abc import Collection
+
+from course_utils.data.validation.encoding import encoding_problems
+from course_utils.data.validation.finding import Problem
+from course_utils.data.validation.template import template_problems
+
+TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
+
+
+def text_problems(question: str, query: str, checks: Collection[str] = TEXT_CHECKS) -> list[Problem]:
+    """What is wrong with a question and its query as texts.
+
+    Args:
+        question: In plain words.
+        query: SQL, or any other answer.
+        checks: Names from ``TEXT_CHECKS``; others are passed over.
+    """
+    problems: list[Problem] = []
+    if "encoding" in checks:
+        problems += [*encoding_problems(question, "question"), *encoding_problems(query, "query")]
+    if "template" in checks:
+        problems += template_problems(question, query)
+    return problems

@@ -1,0 +1,123 @@
+"""Validate a dataset in files, or rows in memory, and get a report."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.data.formats.spider import Record, read_dataset
+from course_utils.data.validation.finding import CHECKS
+from course_utils.data.validation.passes import Settings, run_passes
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.rows import RowsBySplit
+from course_utils.errors import ConfigurationError, DataError
+from course_utils.sql import find_database, list_databases, read_schema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+GATE = ("schema", "syntax", "execution", "leak-exact")
+"""What no row may fail that a model is trained or tested on; quick enough to run before every training."""
+
+
+def validate_dataset(
+    folder: Path,
+    build_in: Path,
+    *,
+    tokenizers: Sequence["PreTrainedTokenizerBase"] = (),
+    max_length: int | None = None,
+    num_proc: int = 1,
+    checks: Iterable[str] | None = None,
+) -> ValidationReport:
+    """Read a dataset and check every row of it.
+
+    Args:
+        folder: A dataset in one of the layouts that ``read_dataset`` knows; it is not written to.
+        build_in: Where databases are built that exist as SQL files only.
+        tokenizers: Count each row's length with these; without one, or without ``max_length``, no length is checked.
+        max_length: A profile's limit in tokens.
+        num_proc: Processes to use.
+        checks: Names from ``CHECKS``; all by default. ``GATE`` is what ``prepare_dataset`` insists on.
+
+    Raises:
+        DataError: The folder or one of its files is missing. Bad rows do not raise; they are in the report.
+        ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
+        ModelError: A tokenizer's chat template does not fit.
+    """
+    settings = _settings(checks, tokenizers, max_length, num_proc)
+    records = read_dataset(folder)
+    known = list_databases(folder)
+    names = {str(record.fields.get("db_id")) for record in records} & known.keys()
+    databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
+    return _validate(records, databases, settings)
+
+
+def check_dataset(folder: Path, build_in: Path) -> ValidationReport:
+    """``validate_dataset`` with the checks of ``GATE`` alone: what ``prepare_dataset`` insists on.
+
+    Raises:
+        DataError: The folder or one of its files is missing.
+    """
+    return validate_dataset(folder, build_in, checks=GATE)
+
+
+def validate_rows(
+    rows_by_split: RowsBySplit,
+    databases: Mapping[str, Path],
+    *,
+    tokenizers: Sequence["PreTrainedTokenizerBase"] = (),
+    max_length: int | None = None,
+    num_proc: int = 1,
+    checks: Iterable[str] | None = None,
+) -> ValidationReport:
+    """Check rows that are in memory; row 17 of ``train`` is named ``train.jsonl:17``.
+
+    Args:
+        rows_by_split: Rows with db_id, question and query; they are not changed.
+        databases: The SQLite file of each db_id.
+        tokenizers: As for ``validate_dataset``, and so are the others.
+        max_length: A profile's limit in tokens.
+        num_proc: Processes to use.
+        checks: Names from ``CHECKS``; all by default.
+
+    Raises:
+        ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
+        ModelError: A tokenizer's chat template does not fit.
+    """
+    settings = _settings(checks, tokenizers, max_length, num_proc)
+    records = [
+        Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
+        for split, rows in rows_by_split.items()
+        for number, row in enumerate(rows, 1)
+    ]
+    return _validate(records, databases, settings)
+
+
+def _settings(
+    checks: Iterable[str] | None,
+    tokenizers: Sequence["PreTrainedTokenizerBase"],
+    max_length: int | None,
+    num_proc: int,
+) -> Settings:
+    chosen = frozenset(CHECKS if checks is None else checks)
+    if unknown := sorted(chosen - set(CHECKS)):
+        raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
+    if num_proc < 1:
+        raise ConfigurationError(f"num_proc={num_proc} is not above 0; choose 1 or more")
+    return Settings(chosen, tuple(tokenizers), max_length, num_proc)
+
+
+def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
+    """The database, or why there is none."""
+    try:
+        database = find_database(folder, db_id, build_in)
+        read_schema(database)
+    except DataError as error:
+        return str(error)
+    return database
+
+
+def _validate(records: Sequence[Record], databases: Mapping[str, Path | str], settings: Settings) -> ValidationReport:
+    began = time.perf_counter()
+    findings, skipped = run_passes(records, databases, settings)
+    return ValidationReport(records, findings, skipped, time.perf_counter() - began)
