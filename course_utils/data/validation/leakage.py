@@ -1,0 +1,103 @@
+"""Rows that an earlier split gives away: by the question, by nearly the question, or by the query.
+
+A test row that training has seen measures memory and not skill. That two splits share query *skeletons* is normal,
+since people ask the same kinds of questions: it is counted and no fault. That they share the whole query is one.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from course_utils.data.validation.finding import Finding
+from course_utils.data.validation.near import THRESHOLD, NearPair, near_pairs
+from course_utils.data.validation.signature import Signature
+
+_FIX = "remove it from one of the two splits"
+N_SHOWN = 3
+
+
+def find_leaks(signatures: Sequence[Signature], pairs: Sequence[NearPair] | None = None) -> list[Finding]:
+    """Leakage between splits. A row has at most one finding, the strongest; rows of the earlier split have none.
+
+    Args:
+        signatures: Rows of all splits, in any order.
+        pairs: What ``near_pairs`` found in them; found here, with the default threshold, if not given.
+
+    Returns:
+        Errors for rows with the same question, nearly the same question or the same query about one database as an
+        earlier split has; then one note a split (with row number 0) on how many of its skeletons training has.
+    """
+    rows = sorted((row for row in signatures if row.question), key=lambda signature: signature.order)
+    near = near_pairs(rows, THRESHOLD) if pairs is None else pairs
+    found: dict[tuple[str, int], Finding] = {}
+    for finding in (*_exact(rows), *_near(near), *_same_query(rows)):
+        found.setdefault((finding.split, finding.number), finding)
+    return [*found.values(), *_notes(rows)]
+
+
+def _exact(rows: Sequence[Signature]) -> list[Finding]:
+    """The same question about one database, or the same question and query about another."""
+    first: dict[tuple[str, ...], Signature] = {}
+    found = []
+    for row in rows:
+        asked = first.setdefault(("question", row.db_id, row.question), row)
+        answered = first.setdefault(("row", row.question, row.query), row) if row.answerable else row
+        if asked.split != row.split:
+            found.append(_error(row, "leak-exact", f"the question is also in {asked.split} ({asked.place})"))
+        elif answered.split != row.split:
+            reason = f"the question and its query are also in {answered.split}, about {answered.db_id}"
+            found.append(_error(row, "leak-exact", f"{reason} ({answered.place})"))
+    return found
+
+
+def _near(pairs: Sequence[NearPair]) -> list[Finding]:
+    found = []
+    for later, earlier, similarity in pairs:
+        if later.split != earlier.split:
+            reason = (
+                f"nearly the question is in {earlier.split} ({earlier.place}), with the same query "
+                f"(Jaccard similarity {similarity:.2f}): {later.question!r}, {earlier.question!r}"
+            )
+            found.append(_error(later, "leak-near", reason))
+    return found
+
+
+def _same_query(rows: Sequence[Signature]) -> list[Finding]:
+    first: dict[tuple[str, str], Signature] = {}
+    found = []
+    for row in rows:
+        # Questions that no query answers all have the same one.
+        if not row.answerable or not row.query:
+            continue
+        earlier = first.setdefault((row.db_id, row.query), row)
+        if earlier.split != row.split:
+            reason = f"its query is in {earlier.split} too ({earlier.place}), names and values included: {row.query}"
+            found.append(_error(row, "leak-skeleton", reason))
+    return found
+
+
+def shared_skeletons(signatures: Sequence[Signature], split: str, earlier: str = "train") -> Counter[str]:
+    """How many rows of a split have each skeleton that an earlier split has too."""
+    known = {row.skeleton for row in signatures if row.split == earlier}
+    return Counter(row.skeleton for row in signatures if row.split == split and row.skeleton in known)
+
+
+def _notes(rows: Sequence[Signature]) -> list[Finding]:
+    """One note a split: the share of its rows whose skeleton training has, and the most frequent ones."""
+    found = []
+    n_rows = Counter(row.split for row in rows)
+    for split in n_rows:
+        counts = shared_skeletons(rows, split) if split != "train" else Counter()
+        if counts:
+            n_shared = sum(counts.values())
+            most = "; ".join(f"{n} x {text}" for text, n in counts.most_common(N_SHOWN))
+            reason = (
+                f"{n_shared} of {n_rows[split]} rows ({n_shared / n_rows[split]:.0%}) have one of {len(counts)} query "
+                f"skeletons that train has too, most often {most}"
+            )
+            fix = "normal for one kind of questions; report results on other skeletons apart"
+            found.append(Finding("leak-skeleton", "note", split, 0, split, reason, fix))
+    return found
+
+
+def _error(row: Signature, check: str, reason: str) -> Finding:
+    return Finding(check, "error", row.split, row.number, row.place, reason, _FIX)

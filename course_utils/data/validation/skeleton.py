@@ -1,0 +1,108 @@
+"""A query without what varies in writing (``canonical``) and without names and values too (``skeleton``).
+
+Both read sqlglot's tokens and not its tree: a token is what the comparison needs, tokens take a fifth of the time
+(0.07 ms a query against 0.33 ms), and a query that does not parse still has them.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlglot.tokenizer_core import Token
+
+KEYWORDS = frozenset(
+    """
+    ALL AND AS ASC BETWEEN BY CASE CAST COLLATE CROSS CURRENT DESC DISTINCT ELSE END ESCAPE EXCEPT EXCLUDE EXISTS FILTER
+    FIRST FOLLOWING FROM FULL GLOB GROUP GROUPS HAVING IN INNER INTERSECT IS ISNULL JOIN LAST LEFT LIKE LIMIT NATURAL
+    NOT NOTNULL NULL NULLS OFFSET ON OR ORDER OUTER OVER PARTITION PRECEDING RANGE RECURSIVE REGEXP RIGHT ROW ROWS
+    SELECT THEN UNBOUNDED UNION USING VALUES WHEN WHERE WINDOW WITH
+    """.split()
+)
+_OPERATORS = {"==": "=", "!=": "<>"}
+_COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">=", "LIKE", "GLOB", "BETWEEN"))
+_NAME, _VALUE = "_", "?"
+
+
+def canonical(query: str) -> str:
+    """The query in one way of writing: keywords in capitals, names in small letters, one space, no comment.
+
+    Two queries with the same canonical form are the same query; the reverse does not hold (``a AND b``, ``b AND a``).
+    """
+    return _forms(query)[0]
+
+
+def skeleton(query: str) -> str:
+    """The query's shape: names are ``_``, values are ``?``, aliases are gone.
+
+    ``SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'`` is ``SELECT _ FROM _ WHERE _ = ?``.
+    """
+    return _forms(query)[1]
+
+
+@lru_cache(maxsize=2**16)  # many rows share a query, and a dataset's queries come in no order
+def _forms(query: str) -> tuple[str, str]:
+    """Canonical form and skeleton, from one pass over the tokens."""
+    from sqlglot.errors import SqlglotError
+
+    try:
+        parts = list(_parts(query))
+    except SqlglotError:  # an open quote, say; the syntax check reports it
+        folded = " ".join(query.split())
+        return folded, folded
+    while parts and parts[-1][1] == ";":
+        parts.pop()
+    # Few skeletons serve many rows: interned, each takes memory once.
+    return " ".join(text for _, text in parts), sys.intern(" ".join(_without_names(parts)))
+
+
+def _parts(query: str) -> Iterator[tuple[str, str]]:
+    """Every token as (kind, canonical text); kinds are ``word``, ``name``, ``value`` and ``call``."""
+    tokens = _tokenizer().tokenize(query)
+    before = ""
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        kind, text = _part(token, query, before, following)
+        before = text
+        yield kind, text
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    from sqlglot.dialects import SQLite
+
+    return SQLite.tokenizer_class()
+
+
+def _part(token: "Token", query: str, before: str, following: str) -> tuple[str, str]:
+    kind, text = token.token_type.name, token.text
+    if kind == "NUMBER":
+        return "value", text
+    # Spider writes values in double quotes, which SQLite takes for values where no such column is.
+    quoted = kind == "IDENTIFIER" and query[token.start : token.start + 1] == '"'
+    if kind == "STRING" or (quoted and before in _COMPARISONS and following != "."):
+        return "value", "'{}'".format(text.replace("'", "''"))
+    if kind == "IDENTIFIER":
+        return "name", text.lower() if text.isidentifier() else f'"{text.lower()}"'
+    first = text.split(" ", 1)[0].upper()
+    if not (first[:1].isalpha() or first[:1] == "_"):
+        return "word", _OPERATORS.get(text, text)
+    if first in KEYWORDS:
+        return "word", " ".join(text.upper().split())
+    return ("call", text.upper()) if following == "(" else ("name", text.lower())
+
+
+def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
+    """The skeleton's words: ``table.column`` is one name, and an alias, with or without AS, is none."""
+    before = ""
+    for place, (kind, text) in enumerate(parts):
+        following = parts[place + 1] if place + 1 < len(parts) else ("", "")
+        if kind == "word" and (text == "." or (text == "AS" and following[0] == "name")):
+            before = text
+            continue
+        if kind == "name" and before in (".", "AS", _NAME, _VALUE, ")"):
+            before = _NAME
+            continue
+        before = {"name": _NAME, "value": _VALUE}.get(kind, text)
+        yield before

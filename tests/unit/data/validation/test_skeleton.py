@@ -1,0 +1,72 @@
+import json
+from collections import defaultdict
+
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.artifacts import PROJECT
+from course_utils.data.validation.skeleton import canonical, skeleton
+
+SAME = [
+    ("select name from shop", "SELECT name\nFROM shop;"),
+    ("SELECT Name FROM Shop -- all", "SELECT name FROM shop"),
+    ("SELECT a FROM t WHERE b == 1 AND c != 2", "SELECT a FROM t WHERE b = 1 AND c <> 2"),
+    ("SELECT count( * ) FROM shop", "SELECT COUNT(*) FROM shop"),
+    ('SELECT name FROM shop WHERE city = "Lyon"', "SELECT name FROM shop WHERE city = 'Lyon'"),
+    ("SELECT `name` FROM [shop]", "SELECT name FROM shop"),
+]
+DIFFERENT = [
+    ("SELECT name FROM shop", "SELECT city FROM shop"),
+    ("SELECT name FROM shop LIMIT 1", "SELECT name FROM shop LIMIT 2"),
+    ("SELECT name FROM shop WHERE city = 'Lyon'", "SELECT name FROM shop WHERE city = 'lyon'"),
+    ("SELECT 'a b'", "SELECT 'a  b'"),
+    ("SELECT name FROM shop ORDER BY a ASC", "SELECT name FROM shop ORDER BY a DESC"),
+]
+SHAPES = {
+    "SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'": "SELECT _ FROM _ WHERE _ = ?",
+    "SELECT n.name x FROM shop n": "SELECT _ FROM _",
+    "SELECT COUNT(DISTINCT city) AS n FROM shop": "SELECT COUNT ( DISTINCT _ ) FROM _",
+    "SELECT date, year FROM event WHERE index > 3.5e2": "SELECT _ , _ FROM _ WHERE _ > ?",
+    "WITH a AS (SELECT 1) SELECT * FROM a": "WITH _ AS ( SELECT ? ) SELECT * FROM _",
+    "SELECT a FROM t WHERE b IN (SELECT c FROM u)": "SELECT _ FROM _ WHERE _ IN ( SELECT _ FROM _ )",
+}
+
+
+@pytest.mark.parametrize(("first", "second"), SAME)
+def test_ways_of_writing_do_not_matter(first: str, second: str) -> None:
+    assert canonical(first) == canonical(second)
+    assert skeleton(first) == skeleton(second)
+
+
+@pytest.mark.parametrize(("first", "second"), DIFFERENT)
+def test_what_a_query_says_matters(first: str, second: str) -> None:
+    assert canonical(first) != canonical(second)
+
+
+@pytest.mark.parametrize("query", SHAPES)
+def test_a_skeleton_has_neither_names_nor_values_nor_aliases(query: str) -> None:
+    assert skeleton(query) == SHAPES[query]
+
+
+def test_queries_with_one_canonical_form_have_one_tree() -> None:
+    """Against sqlglot's parser, which the tokens do without."""
+    rows = [json.loads(line) for line in (PROJECT / "data" / "test.jsonl").read_text("utf-8").splitlines()]
+    trees = defaultdict(set)
+    for query in [row["query"] for row in rows] + [row["query"].lower() for row in rows]:
+        trees[canonical(query)].add(sqlglot.parse_one(canonical(query), dialect="sqlite"))
+        if "'" not in query and '"' not in query:  # otherwise lower() changed a value
+            trees[canonical(query)].add(sqlglot.parse_one(query.lower(), dialect="sqlite"))
+    assert all(len(same) == 1 for same in trees.values())
+
+
+@pytest.mark.parametrize("query", ["", "SELECT 'open", "not  sql at all", "SELECT \x00", ";;"])
+def test_what_does_not_parse_has_forms_too(query: str) -> None:
+    assert isinstance(canonical(query), str)
+    assert isinstance(skeleton(query), str)
+
+
+@given(st.text(alphabet="SELECTabc_ '\"`[](),.;*=<>-1\n", max_size=40))
+def test_any_text_has_a_canonical_form(text: str) -> None:
+    assert "\n" not in canonical(text) or "'" in text or '"' in text or "`" in text or "[" in text
