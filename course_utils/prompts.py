@@ -27,6 +27,8 @@ class EncodedExample:
 
     input_ids: list[int]
     completion_mask: list[int]
+    opening: str = ""
+    """The first message. Rows that have it in common begin with the same tokens."""
 
 
 def to_messages(schema: str, question: str) -> list[Message]:
@@ -71,7 +73,8 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     if tokenizer.eos_token_id not in whole[len(prompt) :]:
         raise ModelError(f"{tokenizer.name_or_path}: no {tokenizer.eos_token!r} after the reply; it would never stop")
     end = len(whole) - whole[::-1].index(tokenizer.eos_token_id)
-    return EncodedExample(whole[:end], [0] * len(prompt) + [1] * (end - len(prompt)))
+    mask = [0] * len(prompt) + [1] * (end - len(prompt))
+    return EncodedExample(whole[:end], mask, messages[0]["content"])
 
 
 def _apply_template(

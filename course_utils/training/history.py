@@ -23,7 +23,8 @@ class TrainingResult:
     n_examples: int
     """Rows seen, epochs counted."""
     n_tokens: int
-    """Tokens read, epochs counted, padding not."""
+    """Tokens of the rows seen, epochs counted, padding not. A schema that several rows share counts for each of them,
+    so that speeds with and without ``share_prompts`` compare."""
     seconds: float
     """Wall-clock time of training with its evaluations."""
 

@@ -10,9 +10,17 @@ from course_utils.profiles import Profile
 from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
+from course_utils.training.shared_prompts import collate_shared, share_prompts
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from trl import SFTConfig
+
+
+# Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
+_SEPARATE: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
+# ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
+_SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
 
 
 def train_sft(
@@ -41,8 +49,9 @@ def train_sft(
     trainer = SFTTrainer(
         model=trainable,
         args=_arguments(profile, len(train.examples), output),
-        train_dataset=train.to_dataset(),
-        eval_dataset=validation.to_dataset(),
+        train_dataset=_dataset(profile, train),
+        eval_dataset=_dataset(profile, validation),
+        data_collator=collate_shared if profile.share_prompts else None,
         processing_class=tokenizer,
     )
     began = time.perf_counter()
@@ -51,11 +60,23 @@ def train_sft(
     trainer.save_model(str(output))
     return TrainingResult(
         adapter=output,
-        history=[record for record in trainer.state.log_history if "loss" in record or "eval_loss" in record],
+        history=_losses(trainer.state.log_history),
         n_steps=trainer.state.global_step,
         n_examples=round(len(train.examples) * profile.epochs),
         n_tokens=round(train.n_tokens * profile.epochs),
         seconds=seconds,
+    )
+
+
+def _losses(log: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The trainer's records of losses, without its counts of tokens, which a shared prompt makes meaningless."""
+    kept = ("step", "epoch", "loss", "eval_loss", "learning_rate")
+    return [{k: record[k] for k in kept if k in record} for record in log if "loss" in record or "eval_loss" in record]
+
+
+def _dataset(profile: Profile, rows: TokenizedRows) -> "Dataset":
+    return (
+        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
     )
 
 
@@ -69,8 +90,6 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         "max_length": profile.max_length,
         "completion_only_loss": True,
         "packing": False,  # mixes rows where there is no FlashAttention
-        "train_sampling_strategy": "group_by_length",  # so that little is spent on padding instead
-        "length_column_name": "length",
         "save_strategy": "no",
         "report_to": "none",
         "lr_scheduler_type": "linear",
@@ -80,11 +99,13 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         "fp16": choose_dtype(device).value == "float16",
         "gradient_checkpointing": device == "cuda",
     }
+    n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
     return SFTConfig(
         **fixed,
+        **(_SHARED if profile.share_prompts else _SEPARATE),
         num_train_epochs=profile.epochs,
-        per_device_train_batch_size=profile.batch_size,
-        per_device_eval_batch_size=profile.batch_size,
+        per_device_train_batch_size=n_rows_at_once,
+        per_device_eval_batch_size=n_rows_at_once,
         gradient_accumulation_steps=profile.gradient_accumulation,
         learning_rate=profile.learning_rate,
         warmup_steps=min(profile.warmup_steps, max(1, n_steps // 10)),

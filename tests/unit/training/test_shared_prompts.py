@@ -1,0 +1,73 @@
+"""One copy of the schema for several rows gives the losses of the rows alone."""
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
+
+from course_utils.artifacts import PROJECT
+from course_utils.models import load_model, load_tokenizer
+from course_utils.prompts import EncodedExample
+from course_utils.training.examples import tokenize_rows
+from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, share_prompts
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
+ROWS = [
+    {"id": f"{db_id}{n}", "db_id": db_id, "question": f"Is it {'really ' * n}{n}?", "query": f"SELECT {n} FROM {db_id}"}
+    for db_id in SCHEMAS
+    for n in range(7)
+]
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[EncodedExample]:
+    return tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512).examples
+
+
+def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> None:
+    model = load_model(TINY_BASE)
+    batches = [examples[:5], examples[7:9]]
+    shared = collate_shared([vars(join_rows(rows)) for rows in batches])
+    labels = shared.pop("labels")
+    with torch.inference_mode():
+        together = model(**shared).logits
+        for logits, wanted, rows in zip(together, labels, batches, strict=True):
+            alone = sum(loss_alone(model, row) for row in rows)
+            assert float(cross_entropy(logits[:-1], wanted[1:], reduction="sum")) == pytest.approx(alone, rel=1e-4)
+
+
+def loss_alone(model: torch.nn.Module, row: EncodedExample) -> float:
+    """The summed loss of one row, computed without sharing anything."""
+    labels = [token if learned else IGNORED for token, learned in zip(row.input_ids, row.completion_mask, strict=True)]
+    logits = model(torch.tensor([row.input_ids])).logits[0]
+    return float(cross_entropy(logits[:-1], torch.tensor(labels[1:]), reduction="sum"))
+
+
+def test_every_row_is_there_once_and_only_with_rows_of_its_schema(examples: list[EncodedExample]) -> None:
+    dataset = share_prompts(examples, size=3)
+    assert [max(rows) for rows in dataset["row_ids"]] == [3, 2, 2] * 2
+    learned = Counter(token for labels in dataset["labels"] for token in labels if token != IGNORED)
+    assert learned == Counter(
+        token for row in examples for token, label in zip(row.input_ids, row.completion_mask, strict=True) if label
+    )
+    assert sum(map(len, dataset["input_ids"])) < sum(len(row.input_ids) for row in examples)
+
+
+tokens = st.lists(st.integers(0, 3), min_size=2, max_size=6)
+
+
+@given(st.lists(st.tuples(tokens, tokens), min_size=1, max_size=4))
+def test_each_row_can_be_read_back(pairs: list[tuple[list[int], list[int]]]) -> None:
+    rows = [EncodedExample(prompt + reply, [0] * len(prompt) + [1] * len(reply)) for prompt, reply in pairs]
+    batch = join_rows(rows)
+    opening = [token for token, row in zip(batch.input_ids, batch.row_ids, strict=True) if row == 0]
+    for number, row in enumerate(rows, 1):
+        places = [place for place, owner in enumerate(batch.row_ids) if owner == number]
+        assert opening + [batch.input_ids[place] for place in places] == row.input_ids
+        assert [batch.position_ids[place] for place in places] == list(range(len(opening), len(row.input_ids)))
+        assert [int(batch.labels[place] != IGNORED) for place in places] == row.completion_mask[len(opening) :]
+        assert batch.labels[places[0]] == IGNORED, "the row before would be taught to begin this one"
