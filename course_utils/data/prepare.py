@@ -6,17 +6,18 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 from course_utils.artifacts import Course, write_json, write_jsonl
 from course_utils.data.formats.spider import shown
 from course_utils.data.hardness import LEVELS
-from course_utils.data.validation.checks import Fault, Report, Row, check_dataset
+from course_utils.data.samples import take_sample
+from course_utils.data.validation.report import Rejected
+from course_utils.data.validation.rows import SPLITS, Row
+from course_utils.data.validation.validate import GATE, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
-from course_utils.profiles import Profile
 from course_utils.sql import find_database, read_schema
 
-SPLITS = ("train", "validation", "test")
 _SEED = 0
 """Fixed, and not the profile's: training with three seeds must see the same rows."""
 _LOG = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Prepared:
     test: list[Row] = field(repr=False)
     schemas: dict[str, str] = field(repr=False)
     n_read: int
-    faults: list[Fault] = field(default_factory=list, repr=False)
+    rejected: list[Rejected] = field(default_factory=list, repr=False)
 
     @property
     def splits(self) -> dict[str, list[Row]]:
@@ -46,7 +47,7 @@ class Prepared:
             "n_validation": len(self.validation),
             "n_test": len(self.test),
             "n_test_unseen": sum(not row["seen"] for row in self.test),
-            "n_rejected": len(self.faults),
+            "n_rejected": len(self.rejected),
         }
 
     def _repr_html_(self) -> str:
@@ -55,7 +56,7 @@ class Prepared:
             n_databases, n_unseen = len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
             lines.append(f"<tr><th>{split}</th><td>{len(rows)}</td><td>{n_databases}</td><td>{n_unseen}</td></tr>")
         head = "<tr><th></th><th>rows</th><th>databases</th><th>rows about unseen databases</th></tr>"
-        note = f"{self.n_read} rows read, {len(self.faults)} rejected."
+        note = f"{self.n_read} rows read, {len(self.rejected)} rejected."
         return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table><p>{note}</p>"
 
 
@@ -73,10 +74,10 @@ def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "re
     """
     if on_error not in ("raise", "reject"):
         raise ConfigurationError(f'on_error={on_error!r} is unknown; choose "raise" or "reject"')
-    report = check_dataset(course.data, folder / "databases")
+    report = validate_dataset(course.data, folder / "databases", checks=GATE)
     if on_error == "raise":
         report.raise_if_bad()
-    splits = select_rows(report, course.profile)
+    splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:
         kept = course.profile.difficulties or LEVELS
         raise DataError(
@@ -84,21 +85,26 @@ def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "re
             f"which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
-    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read, faults=report.faults)
+    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read, rejected=report.rejected)
     _write(prepared, folder)
     _LOG.info("prepared %s", prepared.results)
     return prepared
 
 
-def select_rows(report: Report, profile: Profile) -> dict[str, list[Row]]:
+def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[Row]]:
     """The profile's part of the good rows, in their order, each marked ``seen`` or not.
 
-    A difficulty that is not one of Spider's (BIRD has others) is kept.
+    It is the dataset's own sample of the name that the profile gives; without one, rows of the profile's difficulties,
+    up to its numbers. A difficulty that is not one of Spider's (BIRD has others) is kept.
+
+    Raises:
+        DataError: The dataset's sample names rows that are not there or not good.
     """
+    profile = course.profile
     keep = set(profile.difficulties or LEVELS)
-    left = {
+    left = take_sample(course.data, profile.sample, splits) or {
         split: [row for row in rows if row["difficulty"] in keep or row["difficulty"] not in LEVELS]
-        for split, rows in report.splits.items()
+        for split, rows in splits.items()
     }
     train = _sample(left["train"], profile.max_train_rows)
     trained = {row["db_id"] for row in train}
@@ -156,9 +162,4 @@ def _write(prepared: Prepared, folder: Path) -> None:
     for split, rows in prepared.splits.items():
         write_jsonl(folder / f"{split}.jsonl", rows)
     write_json(folder / "schemas.json", prepared.schemas)
-    write_jsonl(folder / "rejected.jsonl", [_rejected(fault) for fault in prepared.faults])
-
-
-def _rejected(fault: Fault) -> dict[str, Any]:
-    record = fault.record
-    return {**record.fields, "split": record.split, "place": record.place, "reason": fault.reason}
+    write_jsonl(folder / "rejected.jsonl", [row.to_row() for row in prepared.rejected])

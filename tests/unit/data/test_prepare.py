@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.artifacts import Course, open_course, read_jsonl
 from course_utils.data.prepare import prepare_dataset, select_rows
-from course_utils.data.validation.checks import Report
+from course_utils.data.validation.rows import Row
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.profiles import PROFILES
 from course_utils.sql import read_schema
@@ -87,12 +87,17 @@ def test_an_unknown_policy_is_refused(
         prepare_dataset(tiny_course(make_dataset()), tmp_path, on_error="skip")  # type: ignore[arg-type]
 
 
-def report_of(n_train: int, n_seen: int, n_unseen: int, difficulty: str = "easy") -> Report:
-    def rows(split: str, n: int, db_id: str) -> list[dict[str, str]]:
+def course_with(**changes: int) -> Course:
+    """A course on a dataset that names no sample of its own."""
+    return Course(replace(PROFILES["smoke"], **changes), Path("no-such-dataset"), Path("nowhere"))  # type: ignore[arg-type]
+
+
+def splits_of(n_train: int, n_seen: int, n_unseen: int, difficulty: str = "easy") -> dict[str, list[Row]]:
+    def rows(split: str, n: int, db_id: str) -> list[Row]:
         return [{"id": f"{split}-{db_id}-{i}", "db_id": db_id, "difficulty": difficulty} for i in range(n)]
 
     test = rows("test", n_seen, "a") + rows("test", n_unseen, "b")
-    return Report({"train": rows("train", n_train, "a"), "validation": rows("validation", 3, "a"), "test": test}, [])
+    return {"train": rows("train", n_train, "a"), "validation": rows("validation", 3, "a"), "test": test}
 
 
 @pytest.mark.parametrize(
@@ -100,18 +105,17 @@ def report_of(n_train: int, n_seen: int, n_unseen: int, difficulty: str = "easy"
     [(50, 50, 20, (10, 10)), (50, 4, 20, (16, 4)), (4, 50, 20, (4, 16)), (5, 5, 20, (5, 5)), (50, 0, 20, (20, 0))],
 )
 def test_a_smaller_test_keeps_both_halves(n_seen: int, n_unseen: int, limit: int, expected: tuple[int, int]) -> None:
-    profile = replace(PROFILES["smoke"], max_test_rows=limit)
-    test = select_rows(report_of(10, n_seen, n_unseen), profile)["test"]
+    test = select_rows(splits_of(10, n_seen, n_unseen), course_with(max_test_rows=limit))["test"]
     assert (sum(row["seen"] for row in test), sum(not row["seen"] for row in test)) == expected
 
 
 def test_the_sample_is_seeded_but_not_by_the_training_seed() -> None:
-    profile, report = replace(PROFILES["smoke"], max_train_rows=20), report_of(100, 5, 5)
-    chosen = select_rows(report, profile)["train"]
+    splits = splits_of(100, 5, 5)
+    chosen = select_rows(splits, course_with(max_train_rows=20))["train"]
     assert len(chosen) == 20
-    assert chosen == select_rows(report, replace(profile, seed=7))["train"]
+    assert chosen == select_rows(splits, course_with(max_train_rows=20, seed=7))["train"]
 
 
 def test_difficulties_that_are_not_spiders_are_kept() -> None:
-    assert len(select_rows(report_of(10, 5, 5, "challenging"), PROFILES["smoke"])["train"]) == 10
-    assert select_rows(report_of(10, 5, 5, "extra"), PROFILES["smoke"])["train"] == []
+    assert len(select_rows(splits_of(10, 5, 5, "challenging"), course_with())["train"]) == 10
+    assert select_rows(splits_of(10, 5, 5, "extra"), course_with())["train"] == []
