@@ -59,11 +59,12 @@ def _names_and_keys(column: ColumnSpec) -> list[str]:
 
 def _text_faults(column: ColumnSpec, domain: Domain) -> list[str]:
     faults = []
-    slots = {slot for _, slot, _, _ in string.Formatter().parse(column.pattern) if slot}
+    patterns = [column.pattern, *(text for texts in column.map.values() if isinstance(texts, tuple) for text in texts)]
+    slots = {slot for pattern in patterns for _, slot, _, _ in string.Formatter().parse(pattern) if slot}
     if column.kind == "text" and [bool(column.values), bool(column.pattern), bool(column.follows)].count(True) != 1:
         faults.append("text needs either values or pattern or follows")
     if missing := sorted(slots - set(domain.lists)):
-        faults.append(f"the pattern uses {', '.join(missing)}, which [lists] does not have")
+        faults.append(f"a pattern uses {', '.join(missing)}, which [lists] does not have")
     if column.map and not (column.follows or column.times):
         faults.append("map explains the texts of follows or times; add one of them")
     wanted = tuple if column.follows else (int, float)

@@ -89,15 +89,15 @@ def _drawing(domain: Domain, table: TableSpec, column: ColumnSpec, cells: Cells,
         if missing := sorted({str(base) for base in bases if base is not None} - set(column.map)):
             where = f"{domain.db_id}/domain.toml: column {table.name}.{column.name}"
             raise DataError(f"{where}: map lacks {', '.join(missing)}; add them")
-    return lambda row: None if bases[row] is None else _dependent(column, bases[row], rng)
+    return lambda row: None if bases[row] is None else _dependent(domain, column, bases[row], rng)
 
 
-def _dependent(column: ColumnSpec, base: Value, rng: Random) -> Value:
+def _dependent(domain: Domain, column: ColumnSpec, base: Value, rng: Random) -> Value:
     if column.follows:
         texts = column.map.get(str(base), (str(base).split()[0],))
         assert isinstance(texts, tuple)  # checked when the declaration was read
         chosen: str = rng.choices(texts, _weights(len(texts), column.skew))[0]
-        return chosen
+        return chosen.format_map({slot: rng.choice(domain.lists[slot]) for slot in _slots(chosen)})
     if column.times:
         factor = column.low + (column.high - column.low) * rng.random() ** column.skew
         number = column.map[str(base)] if column.map else base
@@ -200,10 +200,14 @@ def _distinct_texts(domain: Domain, table: TableSpec, column: ColumnSpec, rng: R
 
 
 def _combinations(domain: Domain, pattern: str) -> list[str]:
-    slots = [slot for _, slot, _, _ in Formatter().parse(pattern) if slot]
+    slots = _slots(pattern)
     return [
         pattern.format(**dict(zip(slots, choice, strict=True))) for choice in product(*(domain.lists[s] for s in slots))
     ]
+
+
+def _slots(pattern: str) -> list[str]:
+    return [slot for _, slot, _, _ in Formatter().parse(pattern) if slot]
 
 
 def _too_few(domain: Domain, table: TableSpec, column: ColumnSpec) -> DataError:

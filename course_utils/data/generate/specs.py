@@ -42,7 +42,8 @@ class ColumnSpec:
     follows: str = ""
     """Text: the path of a text that decides; its first word, or what ``map`` has for it."""
     map: dict[str, tuple[str, ...] | float] = field(default_factory=dict)
-    """What a path's text, or else its first word, stands for: values to draw after ``follows``, a number in ``times``."""
+    """What a path's text, or else its first word, stands for: after ``times`` a number, after ``follows`` values to
+    draw from, which may use the domain's lists as a pattern does."""
 
     low: float = 0
     high: float = 0
