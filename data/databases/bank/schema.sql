@@ -22,6 +22,16 @@ CREATE TABLE account (
   type TEXT,
   currency TEXT,
   opening_year INTEGER,
+  closing_year INTEGER,
   balance REAL,
   FOREIGN KEY (customer_id) REFERENCES customer (customer_id)
+);
+
+CREATE TABLE payment (
+  payment_id INTEGER PRIMARY KEY,
+  account_id INTEGER,
+  purpose TEXT,
+  payment_date DATE,
+  amount REAL,
+  FOREIGN KEY (account_id) REFERENCES account (account_id)
 );

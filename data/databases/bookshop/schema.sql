@@ -12,16 +12,38 @@ CREATE TABLE book (
   title TEXT,
   genre TEXT,
   language TEXT,
+  publication_year INTEGER,
   pages INTEGER,
   price REAL,
   FOREIGN KEY (author_id) REFERENCES author (author_id)
 );
 
+CREATE TABLE customer (
+  customer_id INTEGER PRIMARY KEY,
+  name TEXT,
+  city TEXT,
+  favorite_genre TEXT,
+  join_year INTEGER
+);
+
 CREATE TABLE purchase (
   purchase_id INTEGER PRIMARY KEY,
   book_id INTEGER,
-  customer TEXT,
+  customer_id INTEGER,
   payment TEXT,
+  purchase_date DATE,
   copies INTEGER,
-  FOREIGN KEY (book_id) REFERENCES book (book_id)
+  FOREIGN KEY (book_id) REFERENCES book (book_id),
+  FOREIGN KEY (customer_id) REFERENCES customer (customer_id)
+);
+
+CREATE TABLE review (
+  review_id INTEGER PRIMARY KEY,
+  book_id INTEGER,
+  customer_id INTEGER,
+  opinion TEXT,
+  stars INTEGER,
+  helpful_votes INTEGER,
+  FOREIGN KEY (book_id) REFERENCES book (book_id),
+  FOREIGN KEY (customer_id) REFERENCES customer (customer_id)
 );

@@ -6,6 +6,16 @@ CREATE TABLE team (
   budget INTEGER
 );
 
+CREATE TABLE coach (
+  coach_id INTEGER PRIMARY KEY,
+  team_id INTEGER,
+  name TEXT,
+  role TEXT,
+  hire_year INTEGER,
+  salary INTEGER,
+  FOREIGN KEY (team_id) REFERENCES team (team_id)
+);
+
 CREATE TABLE player (
   player_id INTEGER PRIMARY KEY,
   team_id INTEGER,
@@ -22,6 +32,7 @@ CREATE TABLE game (
   team_id INTEGER,
   referee TEXT,
   season INTEGER,
+  home_goals INTEGER,
   attendance INTEGER,
   FOREIGN KEY (team_id) REFERENCES team (team_id)
 );

@@ -22,6 +22,17 @@ CREATE TABLE visit (
   patient_id INTEGER,
   reason TEXT,
   visit_date DATE,
+  follow_up_date DATE,
   cost INTEGER,
   FOREIGN KEY (patient_id) REFERENCES patient (patient_id)
+);
+
+CREATE TABLE prescription (
+  prescription_id INTEGER PRIMARY KEY,
+  visit_id INTEGER,
+  medicine TEXT,
+  time TEXT,
+  days INTEGER,
+  price REAL,
+  FOREIGN KEY (visit_id) REFERENCES visit (visit_id)
 );

@@ -3,6 +3,7 @@ CREATE TABLE museum (
   name TEXT,
   city TEXT,
   opening_year INTEGER,
+  entry_fee INTEGER,
   visitors INTEGER
 );
 
@@ -10,7 +11,8 @@ CREATE TABLE artist (
   artist_id INTEGER PRIMARY KEY,
   name TEXT,
   nationality TEXT,
-  birth_year INTEGER
+  birth_year INTEGER,
+  death_year INTEGER
 );
 
 CREATE TABLE painting (
