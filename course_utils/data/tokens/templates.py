@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.data.tokens.view import COLOURS
+from course_utils.data.tokens.view import COLOURS, Kind
 from course_utils.errors import ConfigurationError
 from course_utils.prompts import Message
 
@@ -70,9 +70,10 @@ class TemplateTable:
 
     def _repr_html_(self) -> str:
         cards = "".join(_card(family, chat) for family, chat in self.chats.items())
+        meanings: dict[Kind, str] = {"special": "control token", "completion": "what the model writes"}
         legend = "".join(
             f'<span style="background:{COLOURS[kind]};color:#111;padding:0 4px">{meaning}</span> '
-            for kind, meaning in (("special", "control token"), ("completion", "what the model writes"))
+            for kind, meaning in meanings.items()
         )
         grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:12px"
         return f'<p>{legend}</p><div style="{grid}">{cards}</div>'
