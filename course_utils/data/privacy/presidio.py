@@ -1,0 +1,104 @@
+"""Find personal data with Microsoft Presidio: its recognisers with their checksums, and a spaCy model where one is.
+
+Nothing is downloaded: without a spaCy model Presidio runs on its no-op language engine, and the public suffix list that
+it checks e-mail domains against is the copy in the package. Kinds that Presidio does not know (keys, dates of birth,
+street addresses, names that the words around give away) come from the patterns, so both engines know the same kinds.
+"""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from course_utils.data.privacy.kinds import Kind, PersonalData, without_overlaps
+from course_utils.data.privacy.patterns import find_by_patterns
+from course_utils.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.nlp_engine import NlpEngine
+
+ENTITIES: dict[str, Kind] = {
+    "EMAIL_ADDRESS": "email",
+    "PHONE_NUMBER": "phone",
+    "CREDIT_CARD": "card",
+    "IBAN_CODE": "iban",
+    "IP_ADDRESS": "ip",
+    "MAC_ADDRESS": "mac",
+    "US_SSN": "ssn",
+    "UK_NINO": "national_id",
+    "ES_NIF": "national_id",
+    "ES_NIE": "national_id",
+    "IT_FISCAL_CODE": "national_id",
+    "PL_PESEL": "national_id",
+    "SE_PERSONNUMMER": "national_id",
+    "DE_TAX_ID": "national_id",
+    "PERSON": "name",
+}
+RECOGNIZERS = tuple(
+    f"{name}Recognizer"
+    for name in "Email Phone CreditCard Iban Ip MacAddress UsSsn UkNino EsNif EsNie ItFiscalCode PlPesel"
+    " SePersonnummer DeTaxId".split()
+)
+# Presidio's own kinds stand behind the patterns' where both find something; below this a match is a guess.
+THRESHOLD = 0.5
+_FROM_PATTERNS: frozenset[Kind] = frozenset(
+    {"secret", "url_credentials", "birth_date", "address", "name", "national_id"}
+)
+_MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_trf")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def find_by_presidio(text: str) -> list[PersonalData]:
+    """Personal data in a text, without overlaps, in the order of the text.
+
+    Raises:
+        MissingExtraError: presidio-analyzer is not installed.
+    """
+    results = _engine().analyze(
+        text,
+        language="en",
+        entities=[entity for entity in ENTITIES if entity != "PERSON" or installed_model()],
+        score_threshold=THRESHOLD,
+        context=[word.lower() for word in _WORD.findall(text)],  # the no-op engine has no words of its own
+    )
+    found = [
+        PersonalData(
+            ENTITIES[result.entity_type], result.start, result.end, text[result.start : result.end], result.score
+        )
+        for result in results
+    ]
+    return without_overlaps([*(piece for piece in find_by_patterns(text) if piece.kind in _FROM_PATTERNS), *found])
+
+
+def installed_model() -> str:
+    """The largest English spaCy model that is installed; empty if there is none."""
+    from spacy.util import is_package
+
+    return next((model for model in _MODELS if is_package(model)), "")
+
+
+@cache
+def _engine() -> "AnalyzerEngine":
+    try:
+        import tldextract.tldextract
+        from presidio_analyzer import AnalyzerEngine, RecognizerRegistry, predefined_recognizers
+    except ImportError as error:
+        raise MissingExtraError("presidio-analyzer", "privacy") from error
+    # Otherwise the first e-mail address fetches the public suffix list, or waits for a network that is not there.
+    tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls = ()
+    language_engine = _language_engine()
+    registry = RecognizerRegistry(
+        recognizers=[getattr(predefined_recognizers, name)(supported_language="en") for name in RECOGNIZERS],
+        supported_languages=["en"],
+    )
+    registry.add_nlp_recognizer(language_engine)
+    return AnalyzerEngine(registry=registry, nlp_engine=language_engine, supported_languages=["en"])
+
+
+def _language_engine() -> "NlpEngine":
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine, SpacyNlpEngine
+
+    models = [{"lang_code": "en", "model_name": installed_model() or "none"}]
+    engine: NlpEngine = SpacyNlpEngine(models=models) if installed_model() else NoOpNlpEngine(models=models)
+    engine.load()
+    return engine
