@@ -4,7 +4,7 @@ Rows without their fields are not run; rows that do not run are not compared wit
 not cost the sound one its place.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,11 @@ from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
 from course_utils.data.validation.lengths import find_too_long
 from course_utils.data.validation.near import near_pairs
-from course_utils.data.validation.parallel import chunked, map_chunks
 from course_utils.data.validation.queries import count_largest, examine_all
 from course_utils.data.validation.results import query_problems
 from course_utils.data.validation.rows import SPLITS, clean_query, field_problems, find_namesakes
 from course_utils.data.validation.signature import row_signature
-from course_utils.data.validation.texts import TEXT_CHECKS, text_problems
+from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
 from course_utils.sql import read_schema
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
 NEAR_CHECKS = ("near-duplicate", "leak-near")
 PAIR_CHECKS = (*NEAR_CHECKS, "exact-duplicate", "leak-exact", "leak-skeleton")
-_CHUNK = 5_000
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def run_passes(
     findings = list(_check_fields(records, databases))
     sound = _without_errors(records, findings)
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
-    findings += _check_texts(sound, settings)
+    findings += _check_texts(sound, usable, settings)
     if settings.wants(*QUERY_CHECKS, *PAIR_CHECKS, "label-balance", "diversity"):
         facts = examine_all(sound, usable, settings.num_proc)
         about_queries = list(_check_queries(sound, facts, count_largest(usable)))
@@ -117,20 +115,12 @@ def _fault(record: Record) -> list[Problem]:
     return [Problem(getattr(record, "check", "") or "schema", "error", what or remedy, remedy)]
 
 
-def _check_texts(records: Sequence[Record], settings: Settings) -> Iterator[Finding]:
-    checks = [check for check in TEXT_CHECKS if settings.wants(check)]
-    if not checks:
-        return
-    texts = list(dict.fromkeys((record.fields["question"], record.fields["query"]) for record in records))
-    chunks = [(chunk, checks) for chunk in chunked(texts, _CHUNK)]
-    found = {pair: problems for part in map_chunks(_check_chunk, chunks, settings.num_proc) for pair, problems in part}
-    for record in records:
-        yield from _at(record, found.get((record.fields["question"], record.fields["query"]), ()))
-
-
-def _check_chunk(chunk: tuple[list[tuple[str, str]], Collection[str]]) -> list[tuple[tuple[str, str], list[Problem]]]:
-    pairs, checks = chunk
-    return [(pair, problems) for pair in pairs if (problems := text_problems(*pair, checks))]
+def _check_texts(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:
+    if checks := [check for check in TEXT_CHECKS if settings.wants(check)]:
+        found = check_texts(records, databases, checks, settings.num_proc)
+        for record in records:
+            fields = record.fields
+            yield from _at(record, found.get((fields["db_id"], fields["question"], fields["query"]), ()))
 
 
 def _check_queries(records: Sequence[Record], facts: FactsByQuery, largest: Mapping[str, int]) -> Iterator[Finding]:
