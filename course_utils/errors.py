@@ -13,6 +13,10 @@ class DataError(CourseError):
     """A dataset, a database or one of their rows does not fit; lists every bad row, not the first."""
 
 
+class FormatError(DataError):
+    """A file, or what should be written to one, does not fit its format; the message begins with the place."""
+
+
 class QueryError(CourseError):
     """SQL that does not parse, does not execute, writes, or runs longer than it may."""
 

@@ -1,19 +1,21 @@
-"""Find a dataset's files and read their rows, whichever release they come from.
+"""Datasets as folders, whichever release they come from: find their files, read their rows, write them.
 
 Known layouts: the course's own (``train.jsonl``, ``validation.jsonl``, ``test.jsonl``), Spider's release
 (``train_spider.json``, ``train_others.json``, ``dev.json``, ``test.json``) and BIRD's (``train/train.json``,
-``dev.json``, with "SQL" for "query"). Rows are read as they are; ``checks.py`` judges them.
+``dev.json``, with "SQL" for "query"). Rows are read as they are; ``validation`` judges them.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from course_utils.artifacts import PROJECT
+from course_utils.data.formats.json_files import read_json, write_json
+from course_utils.data.formats.record import Misfit, Record, Row, normalise, shown
 from course_utils.errors import DataError
+
+__all__ = ["Record", "normalise", "read_array", "read_dataset", "shown", "write_array"]
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
 VALIDATION_FILES = (("validation.jsonl",), ("validation.json",))
@@ -23,40 +25,6 @@ VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
 
 
-@dataclass(frozen=True)
-class Record:
-    """One row as its file holds it; ``fault`` says why ``fields`` could not be read."""
-
-    path: Path
-    line: int
-    fields: dict[str, Any] = field(default_factory=dict)
-    fault: str = ""
-    split: str = ""
-    number: int = 0
-    """Which row of its split it is: the line, or in a JSON array the position."""
-
-    @property
-    def place(self) -> str:
-        """``data/train.jsonl:17``, from the project where the file lies in it."""
-        row = "" if self.path.suffix == ".jsonl" else f" (row {self.number})"
-        return f"{shown(self.path)}:{self.line}{row}"
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What makes two rows the same question: the database and the words, whatever case and punctuation."""
-        return str(self.fields.get("db_id")), normalise(str(self.fields.get("question")))
-
-
-def shown(path: Path) -> str:
-    """A path to show to people: from the project where it lies in it."""
-    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
-
-
-def normalise(question: str) -> str:
-    """A question without case, punctuation at its end and repeated spaces."""
-    return " ".join(question.casefold().split()).strip(" ?.!")
-
-
 def read_dataset(folder: Path) -> list[Record]:
     """Every row of a dataset, each with its split: train, validation or test.
 
@@ -64,7 +32,7 @@ def read_dataset(folder: Path) -> list[Record]:
     training rows is held back; rows with the same query or question stay together.
 
     Raises:
-        DataError: The folder, its training file or its test file is missing.
+        DataError: The folder, its training file or its test file is missing, or a file as a whole is not readable.
     """
     if not folder.is_dir():
         raise DataError(f"{shown(folder)}: there is no such dataset folder; check DATA")
@@ -84,7 +52,7 @@ def read_dataset(folder: Path) -> list[Record]:
 def _find(folder: Path, names: tuple[tuple[str, ...], ...]) -> list[Path]:
     """The files of the first layout that the folder has."""
     for layout in names:
-        if found := [folder / name for name in layout if (folder / name).is_file()]:
+        if found := [folder / name for name in layout if os.path.lexists(folder / name)]:
             return found
     return []
 
@@ -92,72 +60,52 @@ def _find(folder: Path, names: tuple[tuple[str, ...], ...]) -> list[Path]:
 def _read_split(split: str, paths: list[Path]) -> list[Record]:
     records: list[Record] = []
     for path in paths:
-        for record in _read(path):
-            number = record.line if path.suffix == ".jsonl" else len(records) + 1
+        before = len(records)
+        for record in read_array(path):
+            number = record.line if path.suffix == ".jsonl" else before + record.number
             records.append(replace(record, split=split, number=number))
     return records
 
 
-def _read(path: Path) -> Iterator[Record]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeError as error:
-        raise DataError(f"{shown(path)}: not UTF-8 ({error}); save the file as UTF-8") from error
-    yield from _read_lines(path, text) if path.suffix == ".jsonl" else _read_array(path, text)
+def read_array(path: Path) -> Iterator[Record]:
+    """Rows of one of Spider's or BIRD's files, with the names of the fields that the course uses.
+
+    Raises:
+        FormatError: The file as a whole cannot be read.
+    """
+    for record in read_json(path):
+        yield record if record.fault else replace(record, fields=to_course_names(record.fields))
 
 
-def _read_lines(path: Path, text: str) -> Iterator[Record]:
-    for line, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
-            continue
-        try:
-            yield _record(path, line, json.loads(content))
-        except json.JSONDecodeError as error:
-            yield Record(path, line, fault=f"not JSON ({error.msg} at column {error.colno}); fix the line")
+def write_array(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows to a JSON array, as Spider's files are.
+
+    Raises:
+        FormatError: Rows do not fit or there are none; lists them.
+    """
+    write_json(path, rows, _as_it_comes_back)
 
 
-def _read_array(path: Path, text: str) -> Iterator[Record]:
-    """Rows of a JSON array with the lines on which they begin; nothing can be read behind broken JSON."""
-    decoder, position, line = json.JSONDecoder(), len(text) - len(text.lstrip()), 1
-    line += text.count("\n", 0, position)
-    if text[position : position + 1] != "[":
-        yield Record(path, line, fault="not a JSON array of rows; write [{...}, {...}]")
-        return
-    while True:
-        begin = position + 1
-        while text[begin : begin + 1].isspace():
-            begin += 1
-        line += text.count("\n", position, begin)
-        if text[begin : begin + 1] == "]":
-            return
-        try:
-            value, end = decoder.raw_decode(text, begin)
-        except json.JSONDecodeError as error:
-            yield Record(path, error.lineno, fault=f"not JSON ({error.msg}); fix the file, the rest was not read")
-            return
-        yield _record(path, line, value)
-        while text[end : end + 1].isspace():
-            end += 1
-        line += text.count("\n", begin, end)
-        position = end
-        if text[end : end + 1] == "]":
-            return
-        if text[end : end + 1] != ",":
-            yield Record(path, line, fault="not JSON (a comma or ] is missing); fix the file, the rest was not read")
-            return
+def _as_it_comes_back(row: Row) -> Row:
+    if to_course_names(row) != row:
+        raise Misfit("SQL, question_id and evidence are BIRD's and read otherwise; give rows as read_dataset does")
+    return row
 
 
-def _record(path: Path, line: int, value: Any) -> Record:
-    if not isinstance(value, dict):
-        return Record(path, line, fault="not a JSON object; every row needs db_id, question, query")
-    fields = dict(value)
-    if "SQL" in fields:
-        fields.setdefault("query", fields.pop("SQL"))
-    if "question_id" in fields:
-        fields.setdefault("id", str(fields.pop("question_id")))
-    if isinstance(fields.get("evidence"), str) and fields["evidence"].strip():
-        fields["question"] = f"{fields.get('question', '')} Evidence: {fields['evidence'].strip()}"
-    return Record(path, line, fields)
+def to_course_names(row: Row) -> Row:
+    """A row with BIRD's "SQL" as "query" and "question_id" as "id", and its evidence told with the question."""
+    fields = dict(row)
+    if "SQL" in fields and "query" not in fields:
+        fields["query"] = fields.pop("SQL")
+    if "question_id" in fields and "id" not in fields:
+        fields["id"] = str(fields.pop("question_id"))
+    evidence = fields.get("evidence")
+    if isinstance(evidence, str) and evidence.strip():
+        addition = f" Evidence: {evidence.strip()}"
+        question = str(fields.get("question", ""))
+        # A row that was read and written before tells it already.
+        fields["question"] = question if question.endswith(addition) else question + addition
+    return fields
 
 
 def _hold_back(training: list[Record]) -> list[Record]:
