@@ -1,0 +1,80 @@
+"""Run a dataset's SQL scripts in a new database file, bounded in time, size and reach.
+
+The scripts come with the data, so they may be anything: they fill their own file and touch no other,
+and they end in a time and a size that fit their length.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from course_utils.errors import DataError
+
+BASE_SECONDS = 3.0
+SCRIPT_BYTES_PER_SECOND = 1_000_000
+"""A script earns a second with each megabyte; SQLite runs inserts about ten times as fast."""
+BASE_BYTES = 128 * 2**20
+MAX_SCRIPT_BYTES = 512 * 2**20
+MAX_VALUE_BYTES = 4_000_000
+"""Longest text or blob. One instruction of SQLite cannot be interrupted, so none may build gigabytes."""
+_PAGE_BYTES = 4096
+_STEPS_BETWEEN_CHECKS = 1_000
+_HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
+_FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "printf", "format"}
+
+
+def execute_scripts(database: Path, scripts: list[Path]) -> None:
+    """Fill a new database.
+
+    Args:
+        database: A file that is not there yet.
+        scripts: Run in this order.
+
+    Raises:
+        DataError: A script is not UTF-8, fails, reaches beyond its own file, takes longer than ``BASE_SECONDS`` and
+            a second per megabyte of script, or fills more than ``BASE_BYTES`` and four times its length.
+    """
+    n_bytes = sum(script.stat().st_size for script in scripts)
+    if n_bytes > MAX_SCRIPT_BYTES:
+        raise DataError(f"{scripts[-1]}: more than {MAX_SCRIPT_BYTES // 2**20} MiB of SQL; give a .sqlite file instead")
+    connection = sqlite3.connect(database)
+    try:
+        _bound(connection, n_bytes)
+        for script in scripts:
+            _execute(connection, script, BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND)
+    finally:
+        connection.close()
+
+
+def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
+    # A build that is cut short is thrown away, so nothing needs a wait for the disk.
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute(f"PRAGMA max_page_count = {(BASE_BYTES + 4 * n_bytes) // _PAGE_BYTES}")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100)
+    connection.set_authorizer(_deny_reach)
+
+
+def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> None:
+    end = time.monotonic() + limit_s
+    connection.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS_BETWEEN_CHECKS)
+    try:
+        connection.executescript(script.read_text("utf-8-sig"))
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        slow = f"longer than {limit_s:.0f} s for its length" if time.monotonic() > end else str(error)
+        raise DataError(f"{script}: does not execute ({slow}); fix the script") from error
+    if connection.in_transaction:
+        raise DataError(f"{script}: does not execute (a transaction is never committed); add COMMIT")
+
+
+def _deny_reach(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """ATTACH and VACUUM INTO could write anywhere, a PRAGMA could lift the bounds."""
+    if action == sqlite3.SQLITE_ATTACH:
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS:
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FORBIDDEN_FUNCTIONS:
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
