@@ -66,7 +66,7 @@ def _text_faults(column: ColumnSpec, domain: Domain) -> list[str]:
     if missing := sorted(slots - set(domain.lists)):
         faults.append(f"a pattern uses {', '.join(missing)}, which [lists] does not have")
     if column.map and not (column.follows or column.times):
-        faults.append("map explains the texts of follows or times; add one of them")
+        return [*faults, "map explains the texts of follows or times; add one of them"]
     wanted = tuple if column.follows else (int, float)
     if wrong := sorted(key for key, value in column.map.items() if not isinstance(value, wanted)):
         what = "texts after follows" if column.follows else "numbers after times"
@@ -95,6 +95,8 @@ def _path_faults(column: ColumnSpec, table: TableSpec, domain: Domain) -> list[s
     if column.kind == "reference" and column.table not in (*earlier, table.name):
         return [f"refers to {column.table!r}; declare that table above this one"]
     faults = []
+    if column.table == table.name and (column.childless or column.distinct_with):
+        faults.append("childless and distinct_with are for references to another table; leave them out")
     for path in column.paths:
         found = _at(path, table, domain, [each.name for each in table.columns[: table.columns.index(column)]])
         if found is None:

@@ -15,6 +15,15 @@ from course_utils.errors import DataError
 
 __all__ = ["LABELS", "NUMBERS", "ColumnSpec", "Domain", "TableSpec", "plural", "read_domain", "read_domains"]
 _LISTS = ("values", "peak_months", "peak_weekdays")
+_TYPES: dict[type, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a text"),
+    bool: ((bool,), "true or false"),
+    int: ((int, float), "a number"),
+    float: ((int, float), "a number"),
+    tuple: ((list,), "a list, of texts for values and of numbers for peaks"),
+    dict: ((dict,), "a table"),
+}
+"""By the type of a key's default: what may stand in the file, and how to say so."""
 
 
 def plural(noun: str) -> str:
@@ -85,6 +94,9 @@ def _column(table: str, name: str, declared: Any, faults: list[str]) -> ColumnSp
     if declared["kind"] not in get_args(Kind) or declared.get("measure", "level") not in get_args(Measure):
         faults.append(f"{where}: kind is one of {', '.join(get_args(Kind))}; measure of {', '.join(get_args(Measure))}")
         return None
+    if wrong := _mistyped(declared):
+        faults.append(f"{where}: {'; '.join(wrong)}")
+        return None
     phrase = declared.get("phrase", name.replace("_", " "))
     is_counted = declared.get("measure") == "count"
     derived = {"phrase": phrase, "plural": phrase if is_counted else plural(phrase)}
@@ -93,6 +105,19 @@ def _column(table: str, name: str, declared: Any, faults: list[str]) -> ColumnSp
     frozen: dict[str, Any] = {key: tuple(declared[key]) for key in _LISTS if key in declared}
     frozen |= {key: _frozen(declared[key]) for key in ("map", "only_if") if key in declared}
     return ColumnSpec(name=name, **{**derived, **declared, **frozen})
+
+
+def _mistyped(declared: dict[str, Any]) -> list[str]:
+    """What is of the wrong type, such as ``low = "3"``."""
+    wrong = []
+    for key, value in declared.items():
+        default = getattr(ColumnSpec("", "id"), key)
+        types, what = _TYPES[type(default)]
+        elements = value if isinstance(value, list) else []
+        is_mixed = any(type(element) is not (str if key == "values" else int) for element in elements)
+        if type(value) not in types or is_mixed:
+            wrong.append(f"{key} must be {what}")
+    return wrong
 
 
 def _frozen(table: dict[str, Any]) -> dict[str, Any]:

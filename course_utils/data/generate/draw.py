@@ -30,7 +30,7 @@ def draw_column(domain: Domain, table: TableSpec, column: ColumnSpec, cells: Cel
         rng: The column's own random stream.
 
     Raises:
-        DataError: A unique column has too few different values, or ``map`` lacks a text.
+        DataError: A unique column or pair has too few different values, or ``map`` lacks a text.
     """
     if column.kind == "id":
         return list(range(1, table.rows + 1))
@@ -158,7 +158,10 @@ def _references(domain: Domain, table: TableSpec, column: ColumnSpec, cells: Cel
     if column.distinct_with:
         _separate(drawn, cells[table.name][column.distinct_with], lambda: rng.choices(parents, weights)[0])
         if len(set(zip(drawn, cells[table.name][column.distinct_with], strict=True))) < table.rows:
-            raise _too_few(domain, table, column)
+            raise DataError(
+                f"{domain.db_id}/domain.toml: column {table.name}.{column.name}: some {column.distinct_with} has more "
+                f"rows than there are different {column.name}s for it; make fewer rows, or lower skew and childless"
+            )
     return [None if column.null_share and rng.random() < column.null_share else parent for parent in drawn]
 
 

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.data.generate.domains import plural, read_domain, read_domains
 from course_utils.errors import DataError
 
@@ -65,10 +64,17 @@ def test_no_domain_at_all_says_so(tmp_path: Path) -> None:
         read_domains(tmp_path)
 
 
-def test_the_course_keeps_four_domains_for_testing() -> None:
-    domains = read_domains(PROJECT / "data" / "databases")
-    assert len(domains) >= 12
-    assert sum(domain.held_out for domain in domains) == 4
+def test_a_map_takes_a_text_for_a_list_of_one(tmp_path: Path) -> None:
+    text = GOOD + 'country = { kind = "text", follows = "city", map = { Lyon = "France", Turin = ["Italy"] } }\n'
+    assert read_domain(declare(tmp_path, text)).table("shop").column("country").map == {
+        "Lyon": ("France",),
+        "Turin": ("Italy",),
+    }
+
+
+def test_a_domain_is_for_training_unless_it_says_otherwise(tmp_path: Path) -> None:
+    assert read_domain(declare(tmp_path, GOOD.replace('role = "train"', ""))).role == "train"
+    assert read_domain(declare(tmp_path, GOOD.replace('"train"', '"test"'))).held_out
 
 
 @pytest.mark.parametrize(
