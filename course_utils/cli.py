@@ -116,6 +116,39 @@ def evaluate(
 
 
 @app.command()
+def validate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
+    profile: Annotated[
+        str, typer.Option(help="Count tokens with this profile's model, against its max_length; '' does not.")
+    ] = "smoke",
+    fail_on: Annotated[
+        str, typer.Option(help="Exit with status 1 at such findings: error, warning or note.")
+    ] = "error",
+    only: Annotated[list[str] | None, typer.Option("--check", help="Run this check alone; may be repeated.")] = None,
+    num_proc: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+) -> None:
+    """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
+    from rich.console import Console
+
+    from course_utils.data.validation.command import check_severity, choose_settings, run_validation
+    from course_utils.data.validation.report_table import render_table
+
+    with refusals():
+        severity = check_severity(fail_on)
+        settings = choose_settings(only, profile, num_proc)
+        report, repair = run_validation(folder, Path(fix) if fix else None, settings)
+    if as_json:
+        typer.echo(json.dumps(report.to_json() | ({"fixed": repair.to_json()} if repair else {}), indent=2))
+    else:
+        Console().print(render_table(report), soft_wrap=True)
+        typer.echo(str(repair or ""), nl=repair is not None)
+    if report.at_least(severity):
+        raise typer.Exit(1)
+
+
+@app.command()
 def serve(
     profile: Profile = "smoke",
     data: Data = "",

@@ -89,7 +89,7 @@ def test_imports_point_down() -> None:
         ("course_utils/artifacts.py", "def f():\n    import course_utils.sql.run"),
         (
             "course_utils/prompts.py",
-            "if TYPE_CHECKING:\n    from course_utils.data.validation.checks import check_rows",
+            "if TYPE_CHECKING:\n    from course_utils.data.validation.rows import complete_row",
         ),
         ("course_utils/sql/run.py", "from ..evaluation import execution"),
         ("course_utils/training/sft.py", "from course_utils.data import prepare_data"),

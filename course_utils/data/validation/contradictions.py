@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from course_utils.data.formats.spider import Record
+from course_utils.data.formats.record import Record
 from course_utils.data.validation.finding import Finding, Problem, quoted
 from course_utils.data.validation.results import Facts
 from course_utils.data.validation.rows import clean_query

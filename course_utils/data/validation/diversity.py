@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from course_utils.data.formats.spider import Record, shown
+from course_utils.data.formats.record import Record, shown
 from course_utils.data.validation.finding import Finding, Problem
 from course_utils.data.validation.skeleton import skeleton
 from course_utils.data.validation.syntax import pattern

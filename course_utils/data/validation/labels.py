@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from course_utils.data.formats.spider import Record, shown
+from course_utils.data.formats.record import Record, shown
 from course_utils.data.validation.finding import Finding, Problem
 
 FIELDS = ("db_id", "difficulty", "source")

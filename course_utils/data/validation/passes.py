@@ -5,11 +5,9 @@ not cost the sound one its place.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from course_utils.data.formats.spider import Record
+from course_utils.data.formats.record import Record
 from course_utils.data.validation.contradictions import FactsByQuery, find_contradictions
 from course_utils.data.validation.diversity import describe_diversity
 from course_utils.data.validation.duplicates import find_duplicates
@@ -21,30 +19,14 @@ from course_utils.data.validation.near import near_pairs
 from course_utils.data.validation.queries import count_largest, examine_all
 from course_utils.data.validation.results import query_problems
 from course_utils.data.validation.rows import SPLITS, clean_query, field_problems, find_namesakes
+from course_utils.data.validation.settings import Settings
 from course_utils.data.validation.signature import row_signature
 from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
 from course_utils.sql import read_schema
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
 NEAR_CHECKS = ("near-duplicate", "leak-near")
 PAIR_CHECKS = (*NEAR_CHECKS, "exact-duplicate", "leak-exact", "leak-skeleton")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to check, and with what."""
-
-    checks: frozenset[str] = frozenset(CHECKS)
-    tokenizers: Sequence["PreTrainedTokenizerBase"] = ()
-    max_length: int | None = None
-    num_proc: int = 1
-
-    def wants(self, *checks: str) -> bool:
-        """Whether any of them is to run."""
-        return not self.checks.isdisjoint(checks)
 
 
 def run_passes(
@@ -112,7 +94,7 @@ def _fault(record: Record) -> list[Problem]:
     if not record.fault:
         return []
     what, _, remedy = record.fault.rpartition("; ")
-    return [Problem(getattr(record, "check", "") or "schema", "error", what or remedy, remedy)]
+    return [Problem(record.check or "schema", "error", what or remedy, remedy)]
 
 
 def _check_texts(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:

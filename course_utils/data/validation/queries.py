@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from course_utils.data.formats.spider import Record
+from course_utils.data.formats.record import Record
 from course_utils.data.validation.parallel import chunked, map_chunks
 from course_utils.data.validation.results import Facts, examine_queries, largest_table
 from course_utils.data.validation.rows import clean_query

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from course_utils.data.formats.spider import Record
+from course_utils.data.formats.record import Record
 from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Severity
 from course_utils.data.validation.rows import SPLITS, Row, complete_row
 from course_utils.errors import DataError
@@ -92,6 +92,10 @@ class ValidationReport:
         found = Counter((finding.check, finding.severity) for finding in self.findings)
         by_check = {check: {level: found[check, level] for level in SEVERITIES} for check in CHECKS}
         return {check: levels for check, levels in by_check.items() if any(levels.values())}
+
+    def of_check(self, check: str) -> list[Finding]:
+        """Findings of one check, in the order of the rows."""
+        return [finding for finding in self.findings if finding.check == check]
 
     def at_least(self, severity: Severity) -> list[Finding]:
         """Findings of this severity and worse."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from course_utils.data.formats.spider import Record
+from course_utils.data.formats.record import Record
 from course_utils.data.privacy.detect import database_values, personal_data_problems
 from course_utils.data.validation.encoding import encoding_problems
 from course_utils.data.validation.finding import Problem

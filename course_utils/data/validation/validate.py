@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data.formats.spider import Record, read_dataset
+from course_utils.data.formats.record import Record
+from course_utils.data.formats.spider import read_dataset
 from course_utils.data.validation.finding import CHECKS
-from course_utils.data.validation.passes import Settings, run_passes
+from course_utils.data.validation.passes import run_passes
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import RowsBySplit
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.data.validation.settings import Settings
+from course_utils.errors import DataError
 from course_utils.sql import find_database, list_databases, read_schema
 
 if TYPE_CHECKING:
@@ -44,8 +46,22 @@ def validate_dataset(
         ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
         ModelError: A tokenizer's chat template does not fit.
     """
-    settings = _settings(checks, tokenizers, max_length, num_proc)
-    records = read_dataset(folder)
+    settings = Settings(tuple(CHECKS if checks is None else checks), tokenizers, max_length, num_proc)
+    return validate_records(read_dataset(folder), folder, build_in, settings)
+
+
+def validate_records(records: Sequence[Record], folder: Path, build_in: Path, settings: Settings) -> ValidationReport:
+    """Check rows that were read from a dataset.
+
+    Args:
+        records: As ``read_dataset`` returns them.
+        folder: Where their databases are.
+        build_in: As for ``validate_dataset``.
+        settings: What to check.
+
+    Raises:
+        ModelError: A tokenizer's chat template does not fit.
+    """
     known = list_databases(folder)
     names = {str(record.fields.get("db_id")) for record in records} & known.keys()
     databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
@@ -84,27 +100,13 @@ def validate_rows(
         ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
         ModelError: A tokenizer's chat template does not fit.
     """
-    settings = _settings(checks, tokenizers, max_length, num_proc)
+    settings = Settings(tuple(CHECKS if checks is None else checks), tokenizers, max_length, num_proc)
     records = [
         Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
         for split, rows in rows_by_split.items()
         for number, row in enumerate(rows, 1)
     ]
     return _validate(records, databases, settings)
-
-
-def _settings(
-    checks: Iterable[str] | None,
-    tokenizers: Sequence["PreTrainedTokenizerBase"],
-    max_length: int | None,
-    num_proc: int,
-) -> Settings:
-    chosen = frozenset(CHECKS if checks is None else checks)
-    if unknown := sorted(chosen - set(CHECKS)):
-        raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
-    if num_proc < 1:
-        raise ConfigurationError(f"num_proc={num_proc} is not above 0; choose 1 or more")
-    return Settings(chosen, tuple(tokenizers), max_length, num_proc)
 
 
 def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.validation.checks import MAX_LISTED, check_dataset
+from course_utils.data.validation.report import MAX_LISTED
+from course_utils.data.validation.validate import GATE, validate_dataset
 from course_utils.errors import DataError
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 
 
 def faults_of(folder: Path, tmp_path: Path) -> list[str]:
-    return [str(fault) for fault in check_dataset(folder, tmp_path / "built").faults]
+    return [str(row) for row in validate_dataset(folder, tmp_path / "built", checks=GATE).rejected]
 
 
 def without(name: str) -> dict[str, str]:
@@ -31,7 +32,7 @@ def without(name: str) -> dict[str, str]:
         ({**GOOD, "db_id": "zoo"}, 'there is no database "zoo"; add databases/zoo/zoo.sqlite (or schema.sql)'),
         ({**GOOD, "db_id": "../shop"}, 'there is no database "../shop"'),
         ({**GOOD, "query": "SELECT nmae FROM shop"}, '"query" does not run on shop (no such column: nmae'),
-        ({**GOOD, "query": "SELEC name FROM shop"}, '"query" does not run on shop (near "SELEC": syntax error'),
+        ({**GOOD, "query": "SELEC name FROM shop"}, '"query" does not parse (near "SELEC": syntax error'),
         ({**GOOD, "query": "DELETE FROM shop"}, '"query" does not run on shop (not authorized'),
     ],
 )
@@ -51,8 +52,8 @@ def test_a_test_row_that_is_a_training_row_is_named_with_both_places(
     folder = make_dataset(test=[GOOD, leaked])
     faults = faults_of(folder, tmp_path)
     assert faults == [
-        f"{folder / 'test.jsonl'}:2: the question is also in training ({folder / 'train.jsonl'}:1); "
-        "remove it from one of the two"
+        f"{folder / 'test.jsonl'}:2: the question is also in train ({folder / 'train.jsonl'}:1); "
+        "remove it from one of the two splits"
     ]
 
 
@@ -78,17 +79,17 @@ def test_two_rows_with_one_id_are_refused(make_dataset: Callable[..., Path], tmp
 
 def test_good_and_bad_rows_are_all_there_is(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     rows = [GOOD, "nonsense", {**GOOD, "question": "Name them."}, without("query")]
-    report = check_dataset(make_dataset(test=rows), tmp_path / "built")
+    report = validate_dataset(make_dataset(test=rows), tmp_path / "built")
     assert report.n_read == 2 + 1 + 4
     assert len(report.splits["test"]) == 2
-    assert len(report.faults) == 2
-    assert "2 bad rows" in report._repr_html_()
+    assert len(report.rejected) == 2
+    assert "2 of them must not be used" in report._repr_html_()
 
 
 def test_the_error_lists_a_bounded_number_and_says_how_many_more(
     make_dataset: Callable[..., Path], tmp_path: Path
 ) -> None:
-    report = check_dataset(make_dataset(test=[without("query")] * (MAX_LISTED + 7)), tmp_path / "built")
+    report = validate_dataset(make_dataset(test=[without("query")] * (MAX_LISTED + 7)), tmp_path / "built")
     with pytest.raises(DataError) as error:
         report.raise_if_bad()
     lines = str(error.value).splitlines()
@@ -100,7 +101,9 @@ def test_the_error_lists_a_bounded_number_and_says_how_many_more(
 def test_rows_get_an_id_spiders_difficulty_and_their_file_as_source(
     make_dataset: Callable[..., Path], tmp_path: Path
 ) -> None:
-    splits = check_dataset(make_dataset(test=["", {**GOOD, "query": f"{GOOD['query']} ; "}]), tmp_path / "built").splits
+    splits = validate_dataset(
+        make_dataset(test=["", {**GOOD, "query": f"{GOOD['query']} ; "}]), tmp_path / "built"
+    ).splits
     assert splits["test"] == [{**GOOD, "id": "test-2", "difficulty": "easy", "source": "test.jsonl"}]
 
 
@@ -118,8 +121,8 @@ def test_the_foreign_dataset_answers_as_counted_by_hand(
 ) -> None:
     from course_utils.sql import find_database, run_query
 
-    report = check_dataset(foreign, tmp_path)
-    assert report.faults == []
+    report = validate_dataset(foreign, tmp_path)
+    assert report.rejected == []
     rows = [row for split in report.splits.values() for row in split]
     query = next(row["query"] for row in rows if row["question"] == question)
     found = run_query(find_database(foreign, db_id, tmp_path), query).rows

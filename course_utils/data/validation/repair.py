@@ -1,0 +1,155 @@
+"""Write a cleaned copy of a dataset: safe fixes applied, bad rows set aside with the reason, nothing lost.
+
+Safe is what changes no meaning: spaces at the ends, repeated spaces and invisible characters in questions, semicolons
+behind queries. Everything else that is wrong takes the row out: into ``rejected.jsonl``, for people to decide.
+"""
+
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from course_utils.artifacts import write_jsonl
+from course_utils.data.formats.record import Record, shown
+from course_utils.data.formats.spider import read_dataset
+from course_utils.data.validation.encoding import strip_invisible
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.rows import Row, clean_query, clean_question
+from course_utils.data.validation.settings import Settings
+from course_utils.data.validation.validate import validate_records
+from course_utils.errors import DataError
+from course_utils.sql import FOLDERS, list_databases
+
+REJECTED = "rejected.jsonl"
+MAX_RAW_BYTES = 100_000
+LINK_ABOVE_BYTES = 50_000_000
+"""Larger databases are linked where the system can, because BIRD's have gigabytes; smaller ones are copied."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What ``repair_dataset`` wrote; ``n_read == n_accepted + n_rejected``."""
+
+    folder: Path
+    report: ValidationReport = field(repr=False)
+    """About the rows after the safe fixes."""
+    n_fixed: int
+    """Rows that a safe fix changed, whether they were accepted or not."""
+
+    @property
+    def n_read(self) -> int:
+        """Rows read."""
+        return self.report.n_read
+
+    @property
+    def n_accepted(self) -> int:
+        """Rows in the cleaned copy."""
+        return len(self.report.accepted)
+
+    @property
+    def n_rejected(self) -> int:
+        """Rows in ``rejected.jsonl``."""
+        return len(self.report.rejected)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts, for ``json.dumps``."""
+        counts = {name: getattr(self, name) for name in ("n_read", "n_accepted", "n_rejected", "n_fixed")}
+        return {"folder": shown(self.folder), **counts}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_read:,} rows read, {self.n_accepted:,} accepted ({self.n_fixed:,} rows had spaces or invisible "
+            f"characters removed), {self.n_rejected:,} rejected, see {shown(self.folder / REJECTED)}"
+        )
+
+
+def repair_dataset(folder: Path, out: Path, settings: Settings | None = None) -> Repair:
+    """Write the rows without errors, and the databases, to a new folder in the course's layout.
+
+    Args:
+        folder: A dataset; it is only read.
+        out: A folder that does not exist or is empty, outside ``folder``.
+        settings: What to check; everything by default.
+
+    Raises:
+        DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
+        ModelError: A tokenizer's chat template does not fit.
+    """
+    _refuse(folder, out)
+    records = read_dataset(folder)
+    fixed = [fix_record(record) for record in records]
+    with tempfile.TemporaryDirectory() as build_in:
+        report = validate_records(fixed, folder, Path(build_in), settings or Settings())
+    _write(report, folder, out)
+    return Repair(out, report, sum(new is not old for new, old in zip(fixed, records, strict=True)))
+
+
+def _refuse(folder: Path, out: Path) -> None:
+    source, target = folder.resolve(), out.resolve()
+    if target.is_relative_to(source) or source.is_relative_to(target):
+        raise DataError(f"{shown(out)}: lies in {shown(folder)} or holds it; choose a folder elsewhere")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{shown(out)}: there is something already; choose a new folder, or empty this one")
+
+
+def fix_record(record: Record) -> Record:
+    """The record with its safe fixes; the same object if there is nothing to fix."""
+    if record.fault:
+        return record
+    fields = fix_fields(record.fields)
+    return record if fields == record.fields else replace(record, fields=fields)
+
+
+def fix_fields(fields: Row) -> Row:
+    """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question."""
+    fixed = dict(fields)
+    if isinstance(question := fields.get("question"), str):
+        fixed["question"] = clean_question(strip_invisible(question))
+    if isinstance(query := fields.get("query"), str):
+        fixed["query"] = clean_query(query)
+    if isinstance(db_id := fields.get("db_id"), str):
+        fixed["db_id"] = db_id.strip()
+    return fixed
+
+
+def _write(report: ValidationReport, folder: Path, out: Path) -> None:
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for record in report.accepted:
+        rows[record.split].append(record.fields)
+    out.mkdir(parents=True, exist_ok=True)
+    for split, kept in rows.items():  # a file without rows would be refused as empty
+        write_jsonl(out / f"{split}.jsonl", kept)
+    write_jsonl(out / REJECTED, ({**row.to_row(), **_raw(row.record)} for row in report.rejected))
+    for db_id, source in list_databases(folder).items():
+        _copy_folder(source, out / FOLDERS[0] / db_id)
+
+
+def _raw(record: Record) -> Row:
+    """The line of a row that could not be read, as far as it is text, so that nothing is lost."""
+    if not record.fault or record.path.suffix != ".jsonl":
+        return {}
+    with record.path.open("rb") as file:
+        line = next(islice(file, record.line - 1, None), b"")
+    return {"raw": line[:MAX_RAW_BYTES].decode("utf-8", "backslashreplace").strip()}
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Regular files alone: a link in a stranger's dataset may point anywhere."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and not path.is_symlink():
+            _copy_file(path, target / path.name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    if source.stat().st_size > LINK_ABOVE_BYTES:
+        try:
+            os.link(source, target)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, target)
+    else:
+        shutil.copyfile(source, target)
