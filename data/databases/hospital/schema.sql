@@ -31,7 +31,7 @@ CREATE TABLE prescription (
   prescription_id INTEGER PRIMARY KEY,
   visit_id INTEGER,
   medicine TEXT,
-  time TEXT,
+  time_of_day TEXT,
   days INTEGER,
   price REAL,
   FOREIGN KEY (visit_id) REFERENCES visit (visit_id)

@@ -1,14 +1,14 @@
 BEGIN;
 INSERT INTO depot VALUES
-(1, 'Airport Depot', 'Harbor', 1931, 160),
-(2, 'Central Garage', 'Harbor', 1989, 90),
-(3, 'North Depot', 'Old Town', 1994, 60),
-(4, 'Central Depot', 'Old Town', 1959, 160),
-(5, 'South Garage', 'Harbor', 1970, 150),
-(6, 'West Depot', 'Harbor', 1953, 130),
-(7, 'South Depot', 'Old Town', 1934, 130),
-(8, 'East Garage', 'Hills', 1961, 110),
-(9, 'Airport Garage', 'Old Town', 1993, 150);
+(1, 'Airport Depot', 'Harbor', 1931, 90),
+(2, 'Central Garage', 'Harbor', 1989, 60),
+(3, 'North Depot', 'Old Town', 1994, 170),
+(4, 'Central Depot', 'Old Town', 1959, 150),
+(5, 'South Garage', 'Harbor', 1970, 120),
+(6, 'West Depot', 'Harbor', 1953, 170),
+(7, 'South Depot', 'Old Town', 1934, 110),
+(8, 'East Garage', 'Hills', 1961, 80),
+(9, 'Airport Garage', 'Old Town', 1993, 120);
 
 INSERT INTO line VALUES
 (1, 1, 'Line C5', 'Day', 26.4, 3.6),

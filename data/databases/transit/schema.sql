@@ -3,7 +3,7 @@ CREATE TABLE depot (
   name TEXT,
   district TEXT,
   opening_year INTEGER,
-  capacity INTEGER
+  places INTEGER
 );
 
 CREATE TABLE line (
