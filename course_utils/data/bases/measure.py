@@ -1,0 +1,151 @@
+"""How well an untuned model already knows the answers, measured on rows it will not be trained on."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from course_utils.errors import ConfigurationError
+from course_utils.prompts import encode_example, to_messages
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BaseMeasurement:
+    """The surprise of the gold queries given their prompts, and what they cost in tokens.
+
+    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries; the end
+    token is not among them, for it says more of the template than of the query.
+    """
+
+    n_rows: int
+    n_prompt_tokens: int
+    n_query_tokens: int
+    n_query_characters: int
+    n_query_bytes: int
+    nats: float
+    seconds: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats / query tokens), from 1, lower is better; comparable only under one tokenizer."""
+        return math.exp(self.nats / self.n_query_tokens)
+
+    @property
+    def character_perplexity(self) -> float:
+        """exp(nats / query characters), from 1, lower is better; comparable between tokenizers."""
+        return math.exp(self.nats / self.n_query_characters)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Nats / (ln 2 * query bytes in UTF-8), from 0, lower is better; comparable between tokenizers.
+
+        A tokenizer with longer tokens has fewer and more surprising ones; per byte that cancels
+        (Gao et al. 2020, arXiv 2101.00027).
+        """
+        return self.nats / math.log(2) / self.n_query_bytes
+
+    @property
+    def tokens_per_prompt(self) -> float:
+        """Mean tokens of a prompt, template included."""
+        return self.n_prompt_tokens / self.n_rows
+
+    @property
+    def tokens_per_query(self) -> float:
+        """Mean tokens of a query, without its end token."""
+        return self.n_query_tokens / self.n_rows
+
+    def results(self) -> dict[str, float]:
+        """Counts and measures, rounded for a JSON file."""
+        measures = ("perplexity", "character_perplexity", "bits_per_byte", "tokens_per_prompt", "tokens_per_query")
+        return {name: round(value, 4) for name, value in asdict(self).items()} | {
+            name: round(getattr(self, name), 4) for name in measures
+        }
+
+
+def measure_base(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Sequence[Row],
+    schemas: Mapping[str, str],
+    *,
+    batch_size: int = 8,
+    progress: str = "",
+) -> BaseMeasurement:
+    """Measure a model on rows with gold queries; nothing is generated.
+
+    Args:
+        model: In evaluation mode, as ``models.load_model`` gives it.
+        tokenizer: Of the same model.
+        rows: Of the validation split, with ``db_id``, ``question`` and ``query``.
+        schemas: Rendered schema by ``db_id``.
+        batch_size: Rows in one forward pass.
+        progress: Label of a progress bar; none if empty.
+
+    Raises:
+        ConfigurationError: There are no rows, or ``batch_size`` is below 1.
+        ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
+    """
+    from tqdm.auto import tqdm
+
+    if not rows or batch_size < 1:
+        raise ConfigurationError(f"{len(rows)} rows in batches of {batch_size}: both must be at least 1")
+    encoded = [_split(tokenizer, row, schemas[row["db_id"]]) for row in rows]
+    encoded.sort(key=lambda pair: len(pair[0]) + len(pair[1]))  # like lengths share a batch
+    began, nats = time.perf_counter(), 0.0
+    with tqdm(total=len(rows), desc=progress, unit="row", disable=not progress) as bar:
+        for start in range(0, len(encoded), batch_size):
+            batch = encoded[start : start + batch_size]
+            nats += _batch_nats(model, tokenizer, batch)
+            bar.update(len(batch))
+    queries = [str(row["query"]).strip() for row in rows]
+    return BaseMeasurement(
+        n_rows=len(rows),
+        n_prompt_tokens=sum(len(prompt) for prompt, _ in encoded),
+        n_query_tokens=sum(len(query) for _, query in encoded),
+        n_query_characters=sum(len(query) for query in queries),
+        n_query_bytes=sum(len(query.encode()) for query in queries),
+        nats=nats,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _split(tokenizer: "PreTrainedTokenizerBase", row: Row, schema: str) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt and of the query, without what ends the turn."""
+    example = encode_example(tokenizer, to_messages(schema, row["question"]), row["query"])
+    n_prompt = example.completion_mask.index(1)
+    end = len(example.input_ids)
+    while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
+        end -= 1
+    return example.input_ids[:n_prompt], example.input_ids[n_prompt:end]
+
+
+def _batch_nats(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", batch: list[tuple[list[int], list[int]]]
+) -> float:
+    import torch
+
+    # Padded on the left all queries end together, so that the vocabulary head, the largest matrix of a small
+    # model, is computed for the last tokens only.
+    inputs = tokenizer.pad({"input_ids": [p + q for p, q in batch]}, padding_side="left", return_tensors="pt")
+    inputs = inputs.to(model.device)
+    positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)  # (batch, length)
+    n_kept = 1 + max(len(query) for _, query in batch)
+    with torch.inference_mode():
+        logits = model(**inputs, position_ids=positions, logits_to_keep=n_kept, use_cache=False).logits
+    return sum(_nats(row, query) for row, (_, query) in zip(logits, batch, strict=True))
+
+
+def _nats(logits: "Tensor", query: list[int]) -> float:
+    """Surprise of one query; ``logits`` (kept, vocabulary) end with those after its last token."""
+    import torch
+
+    targets = torch.tensor(query, device=logits.device)
+    predicted = logits[-len(query) - 1 : -1].float()
+    return float(torch.nn.functional.cross_entropy(predicted, targets, reduction="sum"))

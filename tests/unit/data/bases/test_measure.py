@@ -1,0 +1,115 @@
+import math
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from course_utils.data.bases.measure import BaseMeasurement, measure_base
+from course_utils.errors import ConfigurationError
+from course_utils.models import load_model, load_tokenizer
+from course_utils.prompts import to_messages
+
+SCHEMAS = {
+    "shop": "table shop: shop_id integer, name text, city text",
+    "zoo": "table keeper: keeper_id integer, name text\ntable animal: animal_id integer, keeper_id integer, kind text",
+}
+ROWS = [
+    {"db_id": "shop", "question": "How many shops are there?", "query": "SELECT COUNT(*) FROM shop"},
+    {"db_id": "shop", "question": "Shops in Zürich?", "query": " SELECT name FROM shop WHERE city = 'Zürich'\n"},
+    {"db_id": "zoo", "question": "List the kinds.", "query": "SELECT DISTINCT kind FROM animal"},
+    {
+        "db_id": "zoo",
+        "question": "How many animals does each keeper have, the most first?",
+        "query": "SELECT T1.name, COUNT(*) FROM keeper AS T1 JOIN animal AS T2 ON T1.keeper_id = T2.keeper_id "
+        "GROUP BY T1.keeper_id ORDER BY COUNT(*) DESC",
+    },
+    {"db_id": "zoo", "question": "Who?", "query": "SELECT 'unanswerable'"},
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return load_tokenizer("data/tiny_base")
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return load_model("data/tiny_base")
+
+
+def one_by_one(model: Any, tokenizer: Any) -> tuple[float, int, int]:
+    """Nats, query tokens and prompt tokens: each row alone, no padding, every logit, straight from the template."""
+    import torch
+
+    nats, n_query, n_prompt = 0.0, 0, 0
+    for row in ROWS:
+        messages = to_messages(SCHEMAS[row["db_id"]], row["question"])
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        prompt = tokenizer(text, add_special_tokens=False).input_ids
+        query = tokenizer(row["query"].strip(), add_special_tokens=False).input_ids
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + query])).logits[0]
+        scores = torch.log_softmax(logits.double(), dim=-1)
+        nats -= sum(float(scores[len(prompt) + i - 1, token]) for i, token in enumerate(query))
+        n_query, n_prompt = n_query + len(query), n_prompt + len(prompt)
+    return nats, n_query, n_prompt
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_batches_give_what_single_rows_give(model: Any, tokenizer: Any, batch_size: int) -> None:
+    measured = measure_base(model, tokenizer, ROWS, SCHEMAS, batch_size=batch_size)
+    nats, n_query, n_prompt = one_by_one(model, tokenizer)
+    assert measured.nats == pytest.approx(nats, rel=1e-4)
+    assert measured.perplexity == pytest.approx(math.exp(nats / n_query), rel=1e-4)
+    assert (measured.n_query_tokens, measured.n_prompt_tokens, measured.n_rows) == (n_query, n_prompt, len(ROWS))
+    text = "".join(row["query"].strip() for row in ROWS)
+    assert (measured.n_query_characters, measured.n_query_bytes) == (len(text), len(text.encode()))
+    assert measured.n_query_bytes == measured.n_query_characters + 1, "ü takes two"
+    assert measured.seconds > 0
+
+
+def test_a_model_that_knows_nothing_has_the_perplexity_of_its_vocabulary(model: Any, tokenizer: Any) -> None:
+    """With its embeddings, and so its tied head, at zero, every token is as likely as any other."""
+    import torch
+
+    blank = deepcopy(model)
+    with torch.no_grad():
+        blank.get_input_embeddings().weight.zero_()
+    measured = measure_base(blank, tokenizer, ROWS, SCHEMAS)
+    assert measured.perplexity == pytest.approx(model.config.vocab_size, rel=1e-5)
+
+
+def test_a_few_steps_of_training_show(model: Any, tokenizer: Any) -> None:
+    import torch
+
+    from course_utils.prompts import encode_example
+
+    tuned = deepcopy(model).train()
+    row = ROWS[2]
+    example = encode_example(tokenizer, to_messages(SCHEMAS["zoo"], row["question"]), row["query"])
+    ids = torch.tensor([example.input_ids])
+    labels = torch.where(torch.tensor([example.completion_mask]).bool(), ids, -100)
+    optimizer = torch.optim.AdamW(tuned.parameters(), lr=1e-3)
+    for _ in range(8):
+        tuned(ids, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    before, after = (measure_base(m, tokenizer, [row], SCHEMAS) for m in (model, tuned.eval()))
+    assert after.bits_per_byte < 0.5 * before.bits_per_byte
+
+
+def test_bits_per_byte_do_not_depend_on_where_tokens_are_cut() -> None:
+    """The same text under the same certainty, in 10 tokens and in 40."""
+    nats = 100 * math.log(256)
+    few, many = (BaseMeasurement(1, 50, n, 100, 100, nats, 1.0) for n in (10, 40))
+    assert few.bits_per_byte == many.bits_per_byte == pytest.approx(8)
+    assert few.character_perplexity == many.character_perplexity == pytest.approx(256)
+    assert few.perplexity > many.perplexity
+    assert few.results()["bits_per_byte"] == 8.0
+
+
+def test_no_rows_are_refused(model: Any, tokenizer: Any) -> None:
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        measure_base(model, tokenizer, [], SCHEMAS)
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        measure_base(model, tokenizer, ROWS, SCHEMAS, batch_size=0)
