@@ -50,6 +50,8 @@ def _names_and_keys(column: ColumnSpec) -> list[str]:
     for key, kinds in _KEYS_OF.items():
         if getattr(column, key) and column.kind not in kinds:
             faults.append(f"{key} is for columns of kind {' or '.join(kinds)}; leave it out")
+    if column.kind == "id" and column.is_optional:
+        faults.append("an id always has a value; leave null_share and only_if out")
     if not 0 <= column.null_share < 1:
         faults.append("null_share is a share from 0 to below 1")
     if not 0 <= column.childless < 1:

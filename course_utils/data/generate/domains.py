@@ -78,8 +78,8 @@ def read_domain(path: Path) -> Domain:
 def _table(name: str, declared: dict[str, Any], faults: list[str]) -> TableSpec:
     one = declared.get("one", name.replace("_", " "))
     columns = [_column(name, column, values, faults) for column, values in declared.get("columns", {}).items()]
-    if not isinstance(declared.get("rows"), int):
-        faults.append(f"table {name}: rows is missing; say how many rows to make")
+    if type(declared.get("rows")) is not int or declared["rows"] < 1:
+        faults.append(f"table {name}: rows is missing or no positive integer; say how many rows to make")
     kept = tuple(column for column in columns if column is not None)
     return TableSpec(name, declared.get("rows", 0), kept, one, declared.get("many", plural(one)))
 

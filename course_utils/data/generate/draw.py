@@ -189,7 +189,7 @@ def _tree(table: TableSpec, column: ColumnSpec, rng: Random) -> list[Value]:
 def _tie(values: list[Value], n_rows: int, rng: Random) -> None:
     """Let the greatest value belong to so many rows."""
     numbers = [value for value in values if isinstance(value, int | float)]
-    top = max(numbers)
+    top = max(numbers, default=0)
     others = [row for row, value in enumerate(values) if value is not None and value != top]
     for row in rng.sample(others, min(len(others), max(0, n_rows - numbers.count(top)))):
         values[row] = top

@@ -32,6 +32,7 @@ def test_a_domain_derives_the_words_that_it_does_not_declare(tmp_path: Path) -> 
     ("change", "fault"),
     [
         (("rows = 5\n", ""), "table shop: rows is missing"),
+        (("rows = 5", "rows = 0"), "table shop: rows is missing or no positive integer"),
         (('kind = "id"', 'kind = "key"'), "column shop.shop_id: kind is one of"),
         (('values = ["Lyon", "Turin"]', 'valeus = ["Lyon"]'), "column shop.city: needs kind and at most"),
         ((', values = ["Lyon", "Turin"]', ""), "text needs either values or pattern"),
