@@ -58,13 +58,28 @@ def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
 
 
 def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> None:
+    text, begin, behind = "", 0, 0
     end = time.monotonic() + limit_s
+
+    def follow(statement: str) -> None:
+        nonlocal begin, behind
+        if (found := text.find(statement, behind)) >= 0:
+            begin, behind = found, found + len(statement)
+
     connection.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS_BETWEEN_CHECKS)
+    connection.set_trace_callback(follow)
     try:
-        connection.executescript(script.read_text("utf-8-sig"))
+        text = script.read_text("utf-8-sig")
+        connection.executescript(text)
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        slow = f"longer than {limit_s:.0f} s for its length" if time.monotonic() > end else str(error)
-        raise DataError(f"{script}: does not execute ({slow}); fix the script") from error
+        # A statement that does not parse was never begun: it is the one behind the last that was.
+        was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
+        place = begin if was_begun else behind + len(text[behind:]) - len(text[behind:].lstrip("; \r\n\t"))
+        reason = f"longer than {limit_s:.0f} s for its length" if time.monotonic() > end else str(error)
+        line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
+        raise DataError(f"{script}: does not execute ({reason}{line}); fix the script") from error
+    finally:
+        connection.set_trace_callback(None)
     if connection.in_transaction:
         raise DataError(f"{script}: does not execute (a transaction is never committed); add COMMIT")
 

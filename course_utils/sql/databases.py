@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
@@ -85,4 +86,5 @@ def build_database(source: Path, target: Path) -> Path:
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error}); choose another folder") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()

@@ -97,7 +97,7 @@ def _why_broken(error: csv.Error) -> str:
 def _header(path: Path, lines: _Lines, reader: Iterator[list[str]]) -> list[str]:
     names: list[str] = []
     try:
-        while not names:
+        while not names and not lines.fault:
             names = next(reader)
     except csv.Error as error:
         raise misfit(path, _why_broken(error), lines.first) from error

@@ -13,7 +13,7 @@ from course_utils.data.formats.hugging_face import HUB, is_saved, read_datasets,
 from course_utils.data.formats.json_files import read_json, write_json
 from course_utils.data.formats.record import Misfit, Record, Row, misfit
 from course_utils.data.formats.shapes import ALPACA, COMPLETION, OPENAI, SHAREGPT, TEXT_COMPLETION
-from course_utils.data.formats.source import open_file
+from course_utils.data.formats.source import is_folder, open_file
 from course_utils.data.formats.spider import read_array, read_dataset, write_array
 from course_utils.errors import ConfigurationError
 
@@ -70,14 +70,14 @@ _ALL = (
     Format(
         "datasets",
         "a Hugging Face dataset: a folder of save_to_disk, or hf://owner/name",
-        lambda path, _: str(path).startswith(HUB) or is_saved(Path(path)),
+        lambda path, _: str(path).startswith(HUB) or (is_folder(Path(path)) and is_saved(Path(path))),
         read_datasets,
         lambda rows, path, _: write_datasets(path, rows),
     ),
     _plain(
         "folder",
         "a dataset's folder, the course's own, Spider's or BIRD's",
-        lambda path, _: Path(path).is_dir(),
+        lambda path, _: is_folder(Path(path)),
         lambda path: iter(read_dataset(path)),
         None,
     ),
@@ -121,10 +121,10 @@ def detect_format(path: PathLike) -> str:
     fields: Row = {}
     if not str(path).startswith(HUB):
         path = Path(path)
-        if path.suffix.lower() in _JSON_ENDINGS and not path.is_dir():
+        if path.suffix.lower() in _JSON_ENDINGS and not is_folder(path):
             first = islice(read_json(path), _N_LOOKED_AT)
             fields = next((record.fields for record in first if not record.fault), {})
-        elif not path.is_dir():
+        elif not is_folder(path):
             open_file(path).close()
     found = next((name for name, format_ in FORMATS.items() if format_.detect(path, fields)), None)
     if found is None:

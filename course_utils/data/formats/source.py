@@ -64,6 +64,14 @@ def _why_closed(path: Path, error: Exception) -> str:
     return f"cannot be opened ({getattr(error, 'strerror', None) or error}); check the path"
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder that can be looked at; what cannot is an error once it is opened."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def read_lines(path: Path) -> Iterator[Line]:
     """Lines one by one, each with its number from 1; CRLF and a byte order mark are accepted.
 
@@ -79,7 +87,7 @@ def read_lines(path: Path) -> Iterator[Line]:
             is_long = len(raw) > MAX_LINE_BYTES
             while len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 raw = file.readline(MAX_LINE_BYTES + 1)
-            n_filled += is_long or not raw.isspace()
+            n_filled += is_long or bool(raw.removeprefix(_BOM).strip())
             yield Line(number, "", _TOO_LONG) if is_long else _line(number, raw)
     if not n_filled:
         raise misfit(path, "the file is empty; add rows or remove it")

@@ -34,8 +34,12 @@ def read_dataset(folder: Path) -> list[Record]:
     Raises:
         DataError: The folder, its training file or its test file is missing, or a file as a whole is not readable.
     """
-    if not folder.is_dir():
-        raise DataError(f"{shown(folder)}: there is no such dataset folder; check DATA")
+    try:
+        list(folder.iterdir())
+    except PermissionError as error:
+        raise DataError(f"{shown(folder)}: not readable (permission denied); change its permissions") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown(folder)}: there is no such dataset folder; check DATA") from error
     train, validation, dev, test = (
         _find(folder, names) for names in (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from course_utils.data.formats.record import misfit
@@ -25,4 +25,5 @@ def writing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise misfit(path, f"cannot be written ({error.strerror or error}); choose another folder") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
