@@ -2,6 +2,7 @@
 
 from course_utils.tasks.class_metrics import ClassScore, class_scores, macro_f1
 from course_utils.tasks.task import Row, Task, TaskScores
+from course_utils.tasks.text_to_sql import text_to_sql
 from course_utils.tasks.ticket_triage import LABELS, PRIORITIES, parse_triage, ticket_triage
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "class_scores",
     "macro_f1",
     "parse_triage",
+    "text_to_sql",
     "ticket_triage",
 ]
