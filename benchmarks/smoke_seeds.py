@@ -17,6 +17,7 @@ from course_utils.data import Prepared, prepare_dataset
 from course_utils.evaluation import Scores, predict, score_predictions
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
+from course_utils.tasks import text_to_sql
 from course_utils.training import tokenize_rows, train_sft
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _run(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str,
     profile = replace(course.profile, seed=seed)
     tokenizer = load_tokenizer(course.model)
     train, validation = (
-        tokenize_rows(tokenizer, rows, prepared.schemas, profile.max_length)
+        tokenize_rows(tokenizer, rows, text_to_sql(prepared.schemas), profile.max_length)
         for rows in (prepared.train, prepared.validation)
     )
     result = train_sft(profile, course.model, train, validation, course.root / f"adapter_{seed}")
@@ -70,7 +71,7 @@ def _score(course: Course, prepared: Prepared, data: Path, adapter: Path | None)
     tokenizer = load_tokenizer(course.model)
     model = load_model(course.model, adapter=adapter)
     began = time.perf_counter()
-    rows = predict(model, tokenizer, prepared.test, prepared.schemas, course.profile)
+    rows = predict(model, tokenizer, prepared.test, text_to_sql(prepared.schemas), course.profile)
     logger.info("%d replies in %.1f s", len(rows), time.perf_counter() - began)
     return score_predictions(rows, data)
 

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import DataError
 from course_utils.models import generate_tokens
 from course_utils.profiles import Profile
-from course_utils.prompts import encode_prompt, read_query, to_messages
+from course_utils.prompts import encode_prompt
+from course_utils.tasks import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Row = dict[str, Any]
 REQUIRED = ("id", "db_id", "query", "predicted")
-CARRIED = ("id", "db_id", "question", "query", "difficulty", "seen")
-"""Fields of a test row that its prediction keeps, so that predictions can be scored on their own."""
 
 
 def predict(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
     rows: list[Row],
-    schemas: dict[str, str],
+    task: Task,
     profile: Profile,
     *,
     progress: str = "",
@@ -33,28 +32,20 @@ def predict(
     Args:
         model: In evaluation mode.
         tokenizer: Of the same model.
-        rows: With ``id``, ``db_id``, ``question`` and ``query``.
-        schemas: Schema text of each ``db_id``, as training showed it.
+        rows: With what the task reads.
+        task: Gives a row's messages, and says what counts of a reply.
         profile: Gives ``generation_batch_size`` and ``max_new_tokens``.
         progress: Label of a progress bar; none if empty.
 
     Returns:
-        The rows with three more fields. ``predicted``: the query in the reply. ``seconds``: the
+        The rows with three more fields. ``predicted``: what counts of the reply. ``seconds``: the
         time of its batch divided by the batch's rows, so that the column's sum is the time that
         generation took; it measures throughput, and a question asked alone waits longer.
         ``stopped``: the model ended the reply itself, before ``max_new_tokens``.
-
-    Raises:
-        DataError: A row's database has no schema.
     """
     from tqdm.auto import tqdm
 
-    missing = sorted({row["db_id"] for row in rows} - schemas.keys())
-    if missing:
-        raise DataError(
-            f"schemas: no schema of {', '.join(missing)}; run notebooks/02_data.ipynb on this dataset again"
-        )
-    prompts = [encode_prompt(tokenizer, to_messages(schemas[row["db_id"]], row["question"])) for row in rows]
+    prompts = [encode_prompt(tokenizer, task.to_messages(row)) for row in rows]
     order = sorted(range(len(rows)), key=lambda index: len(prompts[index]))
     answers: dict[int, Row] = {}
     with tqdm(total=len(rows), desc=progress, unit="reply", disable=not progress, leave=False) as bar:
@@ -63,8 +54,10 @@ def predict(
             batch = _answer(model, tokenizer, [prompts[index] for index in indices], profile.max_new_tokens)
             answers.update(zip(indices, batch, strict=True))
             bar.update(len(indices))
-    carried = [{key: row[key] for key in CARRIED if key in row} for row in rows]
-    return [{**row, **answers[index]} for index, row in enumerate(carried)]
+    return [
+        {**row, **answers[index], "predicted": task.read_reply(answers[index]["predicted"])}
+        for index, row in enumerate(rows)
+    ]
 
 
 def _answer(
@@ -75,10 +68,7 @@ def _answer(
     seconds = round((time.perf_counter() - began) / len(prompts), 4)
     texts = tokenizer.batch_decode(replies, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     stopped = [len(tokens) < max_new_tokens or tokens[-1] == tokenizer.eos_token_id for tokens in replies]
-    return [
-        {"predicted": read_query(text), "seconds": seconds, "stopped": end}
-        for text, end in zip(texts, stopped, strict=True)
-    ]
+    return [{"predicted": text, "seconds": seconds, "stopped": end} for text, end in zip(texts, stopped, strict=True)]
 
 
 def read_predictions(path: Path) -> list[Row]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
-from course_utils.prompts import EncodedExample, encode_example, to_messages
+from course_utils.prompts import EncodedExample, encode_example
+from course_utils.tasks import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,15 +58,15 @@ class TokenizedRows:
 def tokenize_rows(
     tokenizer: "PreTrainedTokenizerBase",
     rows: Iterable[Mapping[str, Any]],
-    schemas: Mapping[str, str],
+    task: Task,
     max_length: int,
 ) -> TokenizedRows:
-    """Encode every row with the one prompt.
+    """Encode every row as its task asks and answers it.
 
     Args:
         tokenizer: Of the model that will be trained.
-        rows: With ``id``, ``db_id``, ``question`` and ``query``.
-        schemas: Rendered schema by ``db_id``.
+        rows: With ``id`` and what the task reads.
+        task: Gives a row's messages and the reply to learn.
         max_length: Tokens of prompt and completion together, at most.
 
     Raises:
@@ -73,7 +74,7 @@ def tokenize_rows(
     """
     examples, too_long = [], []
     for row in rows:
-        example = encode_example(tokenizer, to_messages(schemas[row["db_id"]], row["question"]), row["query"])
+        example = encode_example(tokenizer, task.to_messages(row), task.to_target(row))
         if len(example.input_ids) > max_length:
             too_long.append(row["id"])
         else:
@@ -82,6 +83,6 @@ def tokenize_rows(
     if not tokenized.n_supervised_tokens:
         raise DataError(
             f"nothing to learn: {len(examples)} rows within max_length={max_length}, {len(too_long)} too long; "
-            "raise max_length or use smaller schemas"
+            "raise max_length or shorten the prompts"
         )
     return tokenized

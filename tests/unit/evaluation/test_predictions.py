@@ -8,6 +8,7 @@ import pytest
 from course_utils.errors import DataError
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.profiles import get_profile
+from course_utils.tasks import text_to_sql
 
 GOOD = {"id": "1", "db_id": "shop", "query": "SELECT 1", "predicted": ""}
 SCHEMAS = {"shop": "table item: id integer, name text", "zoo": "table animal: id integer, name text, weight real"}
@@ -99,9 +100,9 @@ def test_predict_answers_every_row_in_order_whatever_the_batches(tiny_model: tup
     ]
     profile = replace(get_profile("smoke"), max_new_tokens=6)
     batches = [replace(profile, generation_batch_size=size) for size in (1, 2, 5)]
-    alone, pairs, together = (predict(*tiny_model, rows, SCHEMAS, batch) for batch in batches)
+    alone, pairs, together = (predict(*tiny_model, rows, text_to_sql(SCHEMAS), batch) for batch in batches)
     assert [row["id"] for row in together] == ["1", "2", "3", "4", "5"]
-    assert set(together[0]) == {"id", "db_id", "question", "query", "seen", "predicted", "seconds", "stopped"}
+    assert set(together[0]) == {*rows[0], "predicted", "seconds", "stopped"}
     assert (
         [row["predicted"] for row in alone]
         == [row["predicted"] for row in pairs]
@@ -118,11 +119,5 @@ def test_predict_says_which_replies_the_model_ended(
     replies = [[13, 1], [13, 13, 13], [13, 13, 1], []]
     monkeypatch.setattr("course_utils.evaluation.predictions.generate_tokens", lambda *_: replies)
     rows = [{"id": str(n), "db_id": "shop", "question": "how many ?", "query": "SELECT 1"} for n in range(4)]
-    found = predict(*tiny_model, rows, SCHEMAS, replace(get_profile("smoke"), max_new_tokens=3))
+    found = predict(*tiny_model, rows, text_to_sql(SCHEMAS), replace(get_profile("smoke"), max_new_tokens=3))
     assert [row["stopped"] for row in found] == [True, False, True, True]
-
-
-def test_predict_names_databases_without_schema(tiny_model: tuple[Any, Any]) -> None:
-    rows = [{"id": "1", "db_id": name, "question": "?", "query": ""} for name in ("shop", "bank", "airline")]
-    with pytest.raises(DataError, match=r"no schema of airline, bank; run notebooks/02_data\.ipynb"):
-        predict(*tiny_model, rows, SCHEMAS, get_profile("smoke"))

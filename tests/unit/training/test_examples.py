@@ -5,6 +5,7 @@ import pytest
 from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError
 from course_utils.models import load_tokenizer
+from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows
 
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -20,19 +21,19 @@ def tokenizer() -> object:
 
 
 def test_only_the_query_and_the_end_token_are_graded(tokenizer: object) -> None:
-    example = tokenize_rows(tokenizer, ROWS[:1], SCHEMAS, 512).examples[0]
+    example = tokenize_rows(tokenizer, ROWS[:1], text_to_sql(SCHEMAS), 512).examples[0]
     graded = [i for i, learned in zip(example.input_ids, example.completion_mask, strict=True) if learned]
     assert tokenizer.decode(graded) == "SELECT COUNT(*) FROM item<|im_end|>"
 
 
 def test_long_rows_are_left_out_and_named(tokenizer: object) -> None:
-    tokenized = tokenize_rows(tokenizer, ROWS, SCHEMAS, 128)
+    tokenized = tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 128)
     assert tokenized.too_long == ["b"]
     assert len(tokenized.examples) + len(tokenized.too_long) == len(ROWS)
 
 
 def test_counts_agree_with_the_dataset(tokenizer: object) -> None:
-    tokenized = tokenize_rows(tokenizer, ROWS, SCHEMAS, 1024)
+    tokenized = tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 1024)
     dataset = tokenized.to_dataset()
     assert tokenized.n_tokens == sum(dataset["length"])
     assert tokenized.n_supervised_tokens == sum(map(sum, dataset["completion_mask"]))
@@ -40,4 +41,4 @@ def test_counts_agree_with_the_dataset(tokenizer: object) -> None:
 
 def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
     with pytest.raises(DataError, match="2 too long; raise max_length"):
-        tokenize_rows(tokenizer, ROWS, SCHEMAS, 8)
+        tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 8)

@@ -10,6 +10,7 @@ from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError, ModelError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
+from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
 from course_utils.training.backends import load_trainable
 
@@ -24,7 +25,7 @@ PROFILE = replace(get_profile("smoke"), epochs=2.0, batch_size=4, n_evaluations=
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
-    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512)
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     return train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path_factory.mktemp("run") / "adapter")
 
 
@@ -44,7 +45,7 @@ def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None
 
 
 def test_the_same_seed_gives_the_same_adapter(result: TrainingResult, tmp_path: Path) -> None:
-    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512)
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     again = train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
     assert again.final_validation_loss == pytest.approx(result.final_validation_loss, rel=1e-4)
 

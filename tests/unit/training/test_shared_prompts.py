@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from course_utils.artifacts import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
+from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows
 from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, share_prompts
 
@@ -25,7 +26,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def examples() -> list[EncodedExample]:
-    return tokenize_rows(load_tokenizer(TINY_BASE), ROWS, SCHEMAS, 512).examples
+    return tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512).examples
 
 
 def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> None:
