@@ -98,7 +98,7 @@ def database_values(databases: Iterable[Path]) -> frozenset[str]:
     """Every text in SQLite files in lower case, and the single words of names, for ``allowed``.
 
     Raises:
-        QueryError: A file is no SQLite database.
+        DataError: A file is no SQLite database.
     """
     from course_utils.data.privacy.databases import text_values
 

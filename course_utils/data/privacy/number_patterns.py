@@ -14,7 +14,7 @@ from course_utils.data.privacy.pattern import Pattern, anything
 _I = re.IGNORECASE
 
 
-def _address(text: str) -> bool:
+def is_outside_address(text: str) -> bool:
     """An IP address that may be somebody's: not this machine's own, no mask, no broadcast."""
     try:
         address = ipaddress.ip_address(text)
@@ -31,8 +31,8 @@ def _is_password(text: str) -> bool:
     return bool(has_both) and not re.fullmatch(r"[A-Za-z]+[-_][A-Za-z_-]+", text)
 
 
-def _is_long(text: str) -> bool:
-    return len(text) > 5 and _address(text)
+def _is_ipv6(text: str) -> bool:
+    return len(text) > 5 and bool(re.search(r"\d", text)) and is_outside_address(text)
 
 
 def _has_letters(text: str) -> bool:
@@ -51,7 +51,8 @@ _ANNOUNCED_SECRET = (
     r"(?P<it>[^\s'\",;]{6,})"
 )
 _EMAIL = (
-    r"(?<![\w.+%/:-])(?P<it>[\w.+%'-]*[\w+%-]@(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,}))(?![\w@])"
+    r"(?<![\w.+%/:-])(?P<it>[\w+%](?:[\w.+%'-]{0,62}[\w+%-])?"
+    r"@(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,}))(?![\w@])"
 )
 _HIDDEN_EMAIL = (
     r"(?<![\w.+-])(?P<it>[\w.+-]{1,64}\s?[\[({]\s?at\s?[\])}]\s?[\w-]+"
@@ -61,6 +62,9 @@ _IPV4 = (
     r"(?<![\w.])(?<!version\s)(?<!release\s)(?<!section\s)(?<!chapter\s)(?<!build\s)"
     r"(?P<it>\d{1,3}(?:\.\d{1,3}){3})(?![\w-]|\.\d)"
 )
+# By country, because the words after an account could belong to it: "DE89 ... 3000 in May".
+_BBAN = "|".join(rf"{country}\d\d(?:[ -]?[A-Z0-9]){{{n - 4}}}" for country, n in checksums.IBAN_LENGTH.items())
+_IBAN = rf"(?<![A-Z0-9])(?P<it>{_BBAN})(?![A-Z0-9])"
 _SSN_WORDS = r"\b(?:ssn|social security(?: number| no\.?)?)\b\W*(?:is|was|=|:)?\W*(?P<it>\d{9})\b"
 _TAX_WORDS = (
     r"\b(?:steuer-?id(?:nr)?|steueridentifikationsnummer|idnr|tin|tax (?:id|number|identification number))\b"
@@ -73,7 +77,7 @@ _TABLE: tuple[tuple[Kind, float, str, Callable[[str], bool], int], ...] = (
     ("url_credentials", 1.0, r"\b[a-z][a-z0-9+.-]{0,15}://(?P<it>[^\s/:@'\"]+:[^\s/@'\"]+)@[\w.-]+", anything, _I),
     ("email", 1.0, _EMAIL, anything, _I),
     ("email", 0.9, _HIDDEN_EMAIL, anything, _I),
-    ("iban", 1.0, r"(?<![A-Za-z0-9])(?P<it>[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]){11,30})(?![A-Z0-9])", checksums.is_iban, _I),
+    ("iban", 1.0, _IBAN, checksums.is_iban, _I),
     ("card", 1.0, r"(?<![\w.,-])(?P<it>\d(?:[ -]?\d){11,18})(?![\w-]|[.,]\d)", checksums.is_card, 0),
     (
         "mac",
@@ -83,8 +87,8 @@ _TABLE: tuple[tuple[Kind, float, str, Callable[[str], bool], int], ...] = (
         _I,
     ),
     ("mac", 1.0, r"(?<![\w.])(?P<it>[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w.])", _has_letters, _I),
-    ("ip", 0.9, _IPV4, _address, _I),
-    ("ip", 0.9, r"(?<![\w:.])(?P<it>(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})(?![\w:-])", _is_long, _I),
+    ("ip", 0.9, _IPV4, is_outside_address, _I),
+    ("ip", 0.9, r"(?<![\w:.])(?P<it>(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})(?![\w:-])", _is_ipv6, _I),
     ("ssn", 0.9, r"(?<![\w.-])(?P<it>\d{3}(?P<s>[- ])\d\d(?P=s)\d{4})(?![\w-]|\.\d)", checksums.is_ssn, 0),
     ("ssn", 0.9, _SSN_WORDS, checksums.is_ssn, _I),
     ("national_id", 0.95, r"\b(?P<it>\d{8}-?[A-Z]|[XYZ]-?\d{7}-?[A-Z])\b", checksums.is_spanish_id, 0),

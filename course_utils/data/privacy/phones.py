@@ -20,7 +20,7 @@ _WORDS = re.compile(
 # Dates, ranges of years, numbers in groups of thousands.
 _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
-    r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}"
+    r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}|\d{3}-\d\d-\d{4}"
 )
 # The ways of writing a national number that nothing else has: (415) 555-2671, 415.555.2671, 0171/1234567.
 _GROUPED = re.compile(
