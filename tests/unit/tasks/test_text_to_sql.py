@@ -4,43 +4,65 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import prompts
 from course_utils.errors import DataError
+from course_utils.prompts import to_messages
 from course_utils.tasks import Task, text_to_sql
 
-ROW = {"id": "1", "db_id": "shop", "question": "How many items?", "query": "SELECT COUNT(*) FROM item"}
-SCHEMAS = {"shop": "table item: item_id integer"}
+SCHEMAS = {"shop": "table item: name text, price real"}
+ROW = {"id": "q1", "db_id": "shop", "question": "Which items?", "query": "SELECT name FROM item"}
 
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
-    with sqlite3.connect(tmp_path / "shop.sqlite") as connection:
-        connection.executescript("CREATE TABLE item (item_id INTEGER); INSERT INTO item VALUES (1), (2);")
-    return text_to_sql(SCHEMAS, {"shop": tmp_path / "shop.sqlite"})
+    path = tmp_path / "shop.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE item (name text, price real); INSERT INTO item VALUES ('pen', 1), ('ink', 2)"
+    )
+    connection.close()
+    return text_to_sql(SCHEMAS, {"shop": path})
 
 
-def test_the_prompt_is_the_one_prompt(task: Task) -> None:
-    assert task.to_messages(ROW) == prompts.to_messages(SCHEMAS["shop"], ROW["question"])
-    assert task.read_reply(f"```sql\n{ROW['query']};\n```") == task.to_target(ROW)
+def test_it_asks_with_the_one_prompt(task: Task) -> None:
+    assert task.to_messages(ROW) == to_messages(SCHEMAS["shop"], "Which items?")
+    assert task.to_target(ROW) == ROW["query"]
+    assert task.read_reply("```sql\nSELECT 1;\n```") == "SELECT 1"
 
 
-@pytest.mark.parametrize(
-    ("predicted", "is_right"),
-    [("SELECT MAX(item_id) FROM item", True), ("SELECT 3", False), ("SELECT nothing FROM item", False), ("", False)],
-)
-def test_an_answer_is_right_if_it_returns_the_same(task: Task, predicted: str, is_right: bool) -> None:
-    assert task.score([{**ROW, "predicted": predicted}]).correct == (is_right,)
-
-
-def test_it_survives_pickling(task: Task) -> None:
-    again: Task = pickle.loads(pickle.dumps(task))
-    assert again.score([{**ROW, "predicted": ROW["query"]}]).value == 1.0
-
-
-def test_what_is_missing_or_broken_is_said(task: Task) -> None:
-    with pytest.raises(DataError, match="none of 'zoo'"):
+def test_a_database_without_a_schema_is_named(task: Task) -> None:
+    with pytest.raises(DataError, match="no schema of zoo"):
         task.to_messages({**ROW, "db_id": "zoo"})
-    with pytest.raises(DataError, match="no database shop"):
+
+
+PREDICTIONS = {
+    "SELECT item.name FROM item": (True, True),
+    "SELECT name FROM item ORDER BY price DESC": (True, True),
+    "SELECT name FROM item LIMIT 1": (True, False),
+    "SELECT name, price FROM item": (True, False),
+    "SELECT nme FROM item": (False, False),
+    "DROP TABLE item": (False, False),
+    "": (False, False),
+}
+
+
+def test_execution_decides(task: Task) -> None:
+    scores = task.score([{**ROW, "predicted": predicted} for predicted in PREDICTIONS])
+    assert scores.correct == tuple(correct for _, correct in PREDICTIONS.values())
+    assert scores.metrics == {"execution_accuracy": pytest.approx(2 / 7), "validity": pytest.approx(4 / 7)}
+    assert (scores.headline, scores.n) == ("execution_accuracy", 7)
+
+
+def test_a_target_scores_right(task: Task) -> None:
+    copy: Task = pickle.loads(pickle.dumps(task))
+    assert copy.score([{**ROW, "predicted": copy.read_reply(copy.to_target(ROW))}]).value == 1.0
+
+
+def test_faults_of_the_dataset_are_errors_and_all_listed(task: Task) -> None:
+    broken = {**ROW, "query": "SELECT oops FROM item", "predicted": "SELECT 1"}
+    with pytest.raises(DataError) as caught:
+        task.score([broken, {**ROW, "predicted": "nonsense"}, {**broken, "id": "q3", "predicted": "nonsense"}])
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == ["q1", "q3"]
+    with pytest.raises(DataError, match="no file of zoo"):
+        task.score([{**ROW, "db_id": "zoo", "predicted": ""}])
+    with pytest.raises(DataError, match="no file of shop"):
         text_to_sql(SCHEMAS).score([{**ROW, "predicted": ""}])
-    with pytest.raises(DataError, match="1: the gold query fails"):
-        task.score([{**ROW, "query": "SELECT x", "predicted": "SELECT 1"}])
