@@ -82,18 +82,23 @@ def anonymise_database(
         if kind != "date":
             mapping.add_originals([(kind, str(value)) for value in values[name]])
     target.parent.mkdir(parents=True, exist_ok=True)
+    changes = [(*place, _changer(columns[name], key, mapping)) for name, place in places.items()]
     try:
-        original = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
-        with closing(original), closing(sqlite3.connect(target)) as copy:
-            original.backup(copy)
-            for name, (table, column) in places.items():
-                _update(copy, table, column, _changer(columns[name], key, mapping))
-            copy.commit()
-            copy.execute("VACUUM")  # the pages of the old values would still be in the file
+        _copy(source, target, changes)
     except sqlite3.Error as error:
         target.unlink(missing_ok=True)
         raise DataError(f"{source}: not anonymised ({error}); give every column that depends on another") from error
     return mapping
+
+
+def _copy(source: Path, target: Path, changes: list[tuple[str, str, Callable[[SqlValue], SqlValue]]]) -> None:
+    original = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
+    with closing(original), closing(sqlite3.connect(target)) as copy:
+        original.backup(copy)
+        for change in changes:
+            _update(copy, *change)
+        copy.commit()
+        copy.execute("VACUUM")  # the pages of the old values would still be in the file
 
 
 def _changer(kind: ColumnKind, key: PseudonymKey, mapping: PseudonymMapping) -> Callable[[SqlValue], SqlValue]:

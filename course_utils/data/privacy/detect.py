@@ -60,7 +60,7 @@ def personal_data_problems(
 
 
 def _is_allowed(text: str, allowed: Collection[str]) -> bool:
-    """Whether the text is a value, or consists of words of one ("Berg" of "Anders Berg" is found as a name)."""
+    """Whether the text is a value, as it stands or without the quotes and stops around it."""
     lowered = text.lower().replace("''", "'")
     return lowered in allowed or lowered.strip(" .,'\"") in allowed
 
