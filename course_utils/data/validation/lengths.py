@@ -95,7 +95,8 @@ def _count_frame(tokenizer: "PreTrainedTokenizerBase", schema: str) -> tuple[int
 def _count_each(tokenizer: "PreTrainedTokenizerBase", texts: list[str]) -> list[int]:
     if not texts:
         return []
-    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    # Without verbose=False it warns of the very lengths that we are here to report.
+    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]]
 
 
 def _count_exactly(tokenizer: "PreTrainedTokenizerBase", record: Record, schemas: Mapping[str, str]) -> tuple[int, int]:

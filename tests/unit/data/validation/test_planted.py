@@ -1,0 +1,55 @@
+"""What the checks find of many planted defects, and how often they cry wolf, on the course's own data."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.data.planted import DEFECTS, count_found, false_alarms, plant
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.settings import Settings
+from course_utils.data.validation.validate import validate_dataset, validate_rows
+from course_utils.models import load_tokenizer
+from course_utils.sql import find_database, list_databases
+
+DATA = PROJECT / "data"
+N_EACH = 10
+
+
+@pytest.fixture(scope="module")
+def options() -> Settings:
+    return Settings(tokenizers=(load_tokenizer(PROJECT / "data" / "tiny_base"),), max_length=2048)
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    built = tmp_path_factory.mktemp("built")
+    return {name: find_database(DATA, name, built) for name in list_databases(DATA)}
+
+
+@pytest.fixture(scope="module")
+def clean(options: Settings, databases: Mapping[str, Path]) -> ValidationReport:
+    build_in = next(iter(databases.values())).parents[1]
+    return validate_dataset(DATA, build_in, tokenizers=options.tokenizers, max_length=options.max_length)
+
+
+def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport) -> None:
+    assert [str(row) for row in clean.rejected] == []
+    alarms = {(finding.split, finding.number): str(finding) for finding in false_alarms([], clean.findings)}
+    assert len(alarms) <= 0.01 * clean.n_read, list(alarms.values())[:20]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_planted_defects_are_found(
+    seed: int, clean: ValidationReport, options: Settings, databases: Mapping[str, Path]
+) -> None:
+    kinds = [kind for kind, defect in DEFECTS.items() if defect.check not in clean.skipped]
+    rows, planted = plant(clean.splits, kinds, N_EACH, seed)
+    report = validate_rows(rows, databases, tokenizers=options.tokenizers, max_length=options.max_length)
+    counts = count_found(planted, report.findings)
+    assert len(planted) >= 200
+    assert len(counts) >= 12
+    assert sum(found for found, _ in counts.values()) >= 0.98 * len(planted), counts
+    alarms = {(finding.split, finding.number) for finding in false_alarms(planted, report.findings)}
+    assert len(alarms) <= 0.01 * report.n_read
