@@ -16,8 +16,8 @@ expletives 0.1.0                            5            50                86 s
 =====================================  ======  ============  ==================
 
 The texts also served to choose the words below, so fresh ones will come out a little worse. The times of the others are
-extrapolated from 1,000 to 2,160 questions. The library is written in Rust, typed, matches whole words, and takes words of one's own. A list knows no meaning: a finding is a
-warning, for people to look at.
+extrapolated from 1,000 to 2,160 questions. The library is written in Rust, typed, matches whole words, and takes words
+of one's own. A list knows no meaning: a finding is a warning, for people to look at.
 """
 
 import unicodedata
