@@ -5,6 +5,7 @@ not cost the sound one its place.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from course_utils.data.formats.record import Record
@@ -22,6 +23,7 @@ from course_utils.data.validation.rows import SPLITS, clean_query, field_problem
 from course_utils.data.validation.settings import Settings
 from course_utils.data.validation.signature import row_signature
 from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
+from course_utils.errors import MissingExtraError
 from course_utils.sql import read_schema
 
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
@@ -45,20 +47,27 @@ def run_passes(
     findings = list(_check_fields(records, databases))
     sound = _without_errors(records, findings)
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
-    findings += _check_texts(sound, usable, settings)
+    missing = _missing_extras(settings)
+    text_checks = [check for check in TEXT_CHECKS if settings.wants(check) and check not in missing]
+    findings += _check_texts(sound, usable, text_checks, settings.num_proc)
     if settings.wants(*QUERY_CHECKS, *PAIR_CHECKS, "label-balance", "diversity"):
         facts = examine_all(sound, usable, settings.num_proc)
         about_queries = list(_check_queries(sound, facts, count_largest(usable)))
         running = _without_errors(sound, about_queries)
         findings += [*about_queries, *find_contradictions(running, facts)]
         findings += _check_together(running, usable, settings)
-    skipped = {}
-    if settings.tokenizers and settings.max_length:
-        if settings.wants("length"):
-            findings += find_too_long(sound, _render(usable), settings.tokenizers, settings.max_length)
+    if settings.wants("length") and settings.tokenizers and settings.max_length:
+        findings += find_too_long(sound, _render(usable), settings.tokenizers, settings.max_length)
     elif settings.wants("length"):
-        skipped["length"] = "it needs a tokenizer and max_length"
-    return sorted((finding for finding in findings if settings.wants(finding.check)), key=_order), skipped
+        missing["length"] = "it needs a tokenizer and max_length"
+    return sorted((finding for finding in findings if settings.wants(finding.check)), key=_order), missing
+
+
+def _missing_extras(settings: Settings) -> dict[str, str]:
+    """Checks whose library is not there, and how to get it."""
+    if settings.wants("profanity") and find_spec("profanex") is None:
+        return {"profanity": str(MissingExtraError("profanex", "privacy"))}
+    return {}
 
 
 def _order(finding: Finding) -> tuple[int, int, int, int]:
@@ -97,12 +106,13 @@ def _fault(record: Record) -> list[Problem]:
     return [Problem(record.check or "schema", "error", what or remedy, remedy)]
 
 
-def _check_texts(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:
-    if checks := [check for check in TEXT_CHECKS if settings.wants(check)]:
-        found = check_texts(records, databases, checks, settings.num_proc)
-        for record in records:
-            fields = record.fields
-            yield from _at(record, found.get((fields["db_id"], fields["question"], fields["query"]), ()))
+def _check_texts(
+    records: Sequence[Record], databases: Mapping[str, Path], checks: Sequence[str], num_proc: int
+) -> Iterator[Finding]:
+    found = check_texts(records, databases, checks, num_proc) if checks else {}
+    for record in records if found else ():
+        fields = record.fields
+        yield from _at(record, found.get((fields["db_id"], fields["question"], fields["query"]), ()))
 
 
 def _check_queries(records: Sequence[Record], facts: FactsByQuery, largest: Mapping[str, int]) -> Iterator[Finding]:

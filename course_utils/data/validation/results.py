@@ -60,7 +60,7 @@ def _digest(lines: list[str]) -> str:
 
 def _plain(value: object) -> object:
     """Numbers count to nine digits, and 2 is 2.0, as for the evaluation."""
-    return f"{value:.9g}" if isinstance(value, int | float) else value
+    return ("number", f"{value:.9g}") if isinstance(value, int | float) else value
 
 
 def query_problems(row: Row, facts: Facts, largest: Mapping[str, int]) -> list[Problem]:

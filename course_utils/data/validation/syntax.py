@@ -55,7 +55,7 @@ def _read(query: str) -> Reading:
 def _why_constant(tree: "exp.Expr") -> str:
     from sqlglot import exp
 
-    if not isinstance(tree, exp.Query):
+    if not isinstance(tree, exp.Query | exp.Values):
         return ""
     if tree.find(exp.Table) is None:
         return "it reads no table"

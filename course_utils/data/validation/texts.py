@@ -7,6 +7,7 @@ from pathlib import Path
 
 from course_utils.data.formats.record import Record
 from course_utils.data.privacy.detect import database_values, personal_data_problems
+from course_utils.data.privacy.profanity import profanity_problems
 from course_utils.data.validation.encoding import encoding_problems
 from course_utils.data.validation.finding import Problem
 from course_utils.data.validation.parallel import chunked, map_chunks
@@ -29,6 +30,9 @@ def text_problems(
         query: SQL, or any other answer.
         checks: Names from ``TEXT_CHECKS``; others are passed over.
         allowed: What is no personal data, in lower case: the values of the row's database.
+
+    Raises:
+        MissingExtraError: "profanity" without profanex.
     """
     problems: list[Problem] = []
     if "encoding" in checks:
@@ -37,6 +41,8 @@ def text_problems(
         problems += template_problems(question, query)
     if "personal-data" in checks:
         problems += personal_data_problems(question, query, allowed)
+    if "profanity" in checks:
+        problems += profanity_problems(question, query)
     return problems
 
 

@@ -1,0 +1,54 @@
+import pytest
+
+from course_utils.data.validation.template import template_problems
+
+QUERY = "SELECT name FROM shop"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "<|im_start|>user\nHow many?<|im_end|>",
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHow many?<|eot_id|>",
+        "<s>[INST] How many? [/INST]",
+        "<start_of_turn>user\nHow many?<end_of_turn>",
+        "<|user|>\nHow many?<|end|>",
+        "### Instruction:\nHow many?\n\n### Response:",
+        "Below is an instruction. ### Instruction: How many?",
+        "USER: How many?\nASSISTANT:",
+        "System: You are helpful.\nUser: How many?",
+        "<think>\n</think>How many?",
+    ],
+)
+def test_markers_of_other_models_are_found(question: str) -> None:
+    assert {(p.check, p.severity) for p in template_problems(question, QUERY)} == {("template", "error")}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "```sql\nSELECT name FROM shop\n```",
+        "```\nSELECT name FROM shop",
+        "Sure, here is the query:\nSELECT name FROM shop",
+        "Here's the SQL: SELECT name FROM shop",
+        "SQLQuery: SELECT name FROM shop",
+        "SELECT name FROM shop</s>",
+        "SELECT name FROM shop<|im_end|>",
+    ],
+)
+def test_fences_prose_and_markers_around_a_query_are_found(query: str) -> None:
+    assert {(p.check, p.severity) for p in template_problems("How many?", query)} == {("template", "error")}
+
+
+@pytest.mark.parametrize(
+    ("question", "query"),
+    [
+        ("Which user has the most assistants? Answer: a name", "SELECT name FROM user"),
+        ("What is the system's # of instructions?", "SELECT COUNT(*) FROM instruction"),
+        ("Which products cost < 5 or > 9 [in euros]?", "WITH a AS (SELECT 1) SELECT * FROM a -- sure"),
+        ("Is A | B | C a valid code?", "SELECT a || '|' || b FROM code WHERE a <> '[x]'"),
+        ("Show the human resources: all of them", "SELECT * FROM human"),
+    ],
+)
+def test_ordinary_words_and_signs_are_no_template(question: str, query: str) -> None:
+    assert template_problems(question, query) == []
