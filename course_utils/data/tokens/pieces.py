@@ -16,6 +16,9 @@ _FALLBACK_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 """How SentencePiece vocabularies spell a byte of a character that they lack."""
 _WORD_START = "\u2581"
 """How SentencePiece spells the space before a word."""
+_SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
+_BROKEN = re.compile("[\udc80-\udcff]+")
+"""Bytes that are no whole characters, as Python escapes them."""
 
 
 def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: "Sequence[int]") -> list[bytes]:
@@ -57,15 +60,10 @@ def visible(raw: bytes) -> str:
 
     Bytes that are no whole characters stand in angle brackets: ``⟨F0 9F⟩``.
     """
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return f"⟨{raw.hex(' ').upper()}⟩"
-    return "".join(_SIGNS.get(letter) or _sign(letter) for letter in text)
-
-
-_SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
+    text = raw.decode("utf-8", "surrogateescape")  # a byte that does not fit becomes U+DC00 and its value
+    shown = "".join(_SIGNS.get(letter) or _sign(letter) for letter in text)
+    return _BROKEN.sub(lambda found: f"⟨{found[0].encode('utf-8', 'surrogateescape').hex(' ').upper()}⟩", shown)
 
 
 def _sign(letter: str) -> str:
-    return letter if letter.isprintable() else f"⟨U+{ord(letter):04X}⟩"
+    return letter if letter.isprintable() or _BROKEN.match(letter) else f"⟨U+{ord(letter):04X}⟩"

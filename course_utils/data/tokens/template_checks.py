@@ -81,7 +81,8 @@ def check_prefix(chat: Chat) -> Iterator[Mistake]:
     """A prompt that reads otherwise once a reply follows it."""
     prompt, whole = chat.prompt_text, chat.whole_text
     if whole.startswith(prompt):
-        gap = whole[len(prompt) :].partition(chat.reply)[0] if chat.reply in whole[len(prompt) :] else ""
+        rest = whole[len(prompt) :]
+        gap = rest[: rest.find(chat.reply)] if chat.reply in rest else ""
         if gap.strip():
             yield generation_prompt_mistake(
                 f"the prompt ends with {prompt[-20:]!r}, but training has {gap!r} before the reply"

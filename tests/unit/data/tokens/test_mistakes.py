@@ -1,4 +1,5 @@
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,36 @@ def test_a_tokenizer_with_its_own_family_s_template_is_clean(family: str) -> Non
     made = of_family(family)
     assert template_mistakes(made, MESSAGES, QUERY) == []
     assert template_mistakes(made, MESSAGES, QUERY, encode_example(made, MESSAGES, QUERY)) == []
+
+
+ORIGINALS = {
+    "llama3": ("<|begin_of_text|>", "<|eot_id|>", []),
+    "llama3_1": ("<|begin_of_text|>", "<|eot_id|>", []),
+    "llama3_2": ("<|begin_of_text|>", "<|eot_id|>", []),
+    "gemma3": ("<bos>", "<end_of_turn>", []),
+    "qwen2_5": ("", "<|im_end|>", []),
+    "qwen3": ("", "<|im_end|>", []),
+    "qwen3_instruct_2507": ("", "<|im_end|>", []),
+    "phi3_5": ("<s>", "<|endoftext|>", []),
+    "gemma": ("<bos>", "<end_of_turn>", ["system-refused"]),
+    "gptoss": ("<|startoftext|>", "<|return|>", ["generation-prompt"]),
+    "glm4moe": ("", "<|user|>", ["missing-eos"]),
+}
+"""Templates of real models, as TRL carries them, with the tokens that begin and end a text, and what is found:
+Gemma 1 has no system role, gpt-oss names a channel that its prompt leaves open, GLM-4 ends a turn by the next."""
+
+
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_templates_of_real_models_have_the_mistakes_that_they_are_known_for_and_no_other(name: str) -> None:
+    import trl
+
+    bos, eos, expected = ORIGINALS[name]
+    template = (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text("utf-8")
+    made = tokenizer(template, eos_token=eos, **({"bos_token": bos} if bos else {}))
+    chat = [*MESSAGES[-1:], {"role": "assistant", "content": QUERY}]
+    text = made.apply_chat_template(chat, tokenize=False, enable_thinking=False)
+    made.add_tokens(sorted(set(CONTROL_TOKEN.findall(text))), special_tokens=True)
+    assert names(template_mistakes(made, MESSAGES, QUERY)) == expected
 
 
 PLANTED = {

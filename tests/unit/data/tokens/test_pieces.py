@@ -37,6 +37,8 @@ def test_a_vocabulary_of_the_sentencepiece_kind_keeps_spaces_and_spells_bytes() 
         (b"\n\t", "↵⇥"),
         ("\u200b".encode(), "⟨U+200B⟩"),
         (b"\xc3", "⟨C3⟩"),
+        (b" \xf0\x9f\x98", "·⟨F0 9F 98⟩"),
+        (b"\x80\n", "⟨80⟩↵"),
         ("é".encode(), "é"),
         ("\ufffd".encode(), "\ufffd"),
     ],
