@@ -7,9 +7,9 @@ from html import escape
 from course_utils.data.bases.facts import BASES, Base
 from course_utils.data.bases.measure import BaseMeasurement
 
-METHODS = {"full": "full, 16 bit", "lora": "LoRA, 16 bit", "qlora_4bit": "QLoRA, 4 bit"}
+METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4bit": "QLoRA, 4 bit (GiB)"}
 """The ways to fine-tune that the table has memory for, under the names of ``setup.memory.METHODS``."""
-_FACTS = ("parameters", "layers x hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
+_FACTS = ("parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
 _MEASURED = ("bits per byte", "perplexity", "tokens a prompt", "tokens a query")
 NOT_KNOWN = ""
 
@@ -21,6 +21,7 @@ class BaseTable:
     columns: tuple[str, ...]
     rows: dict[str, dict[str, str]] = field(repr=False)
     links: dict[str, str] = field(repr=False)
+    notes: dict[str, str] = field(default_factory=dict, repr=False)
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in ("", *self.columns))
@@ -29,12 +30,13 @@ class BaseTable:
 
     def _line(self, name: str) -> str:
         shown = escape(name.rpartition("/")[2])
-        title = f'<a href="{escape(self.links[name])}">{shown}</a>' if name in self.links else shown
+        note = escape(self.notes.get(name, ""))
+        title = f'<a href="{escape(self.links[name])}" title="{note}">{shown}</a>' if name in self.links else shown
         cells = "".join(
-            f'<td style="text-align:left">{escape(self.rows[name].get(column, NOT_KNOWN))}</td>'
+            f'<td style="text-align:left;white-space:nowrap">{escape(self.rows[name].get(column, NOT_KNOWN))}</td>'
             for column in self.columns
         )
-        return f'<tr><th style="text-align:left">{title}</th>{cells}</tr>'
+        return f'<tr><th style="text-align:left;white-space:nowrap">{title}</th>{cells}</tr>'
 
 
 def compare_bases(
@@ -60,17 +62,18 @@ def compare_bases(
     rows = {base.hub_id: (_facts(base) if facts else {}) for base in chosen}
     if memory_gib:
         for base in chosen:
-            rows[base.hub_id] |= {title: f"{memory_gib(base, method):.1f} GiB" for method, title in METHODS.items()}
+            rows[base.hub_id] |= {title: f"{memory_gib(base, method):.1f}" for method, title in METHODS.items()}
     for name, measurement in measured.items():
         rows.setdefault(name, {}).update(_measures(measurement))
     links = {base.hub_id: base.card for base in chosen}
-    return BaseTable(columns + (_MEASURED if measured else ()), rows, links)
+    notes = {base.hub_id: base.note for base in chosen}
+    return BaseTable(columns + (_MEASURED if measured else ()), rows, links, notes)
 
 
 def _facts(base: Base) -> dict[str, str]:
     values = (
         base.size,
-        f"{base.n_layers} x {base.hidden_size}",
+        f"{base.n_layers} × {base.hidden_size}",
         f"{base.n_heads} ({base.n_kv_heads})",
         f"{base.vocab_size:,}",
         f"{base.context:,}",

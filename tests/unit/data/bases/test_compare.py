@@ -1,3 +1,4 @@
+from html import escape
 from html.parser import HTMLParser
 
 from course_utils.data.bases.compare import METHODS, compare_bases
@@ -39,7 +40,7 @@ def test_all_bases_stand_in_the_table_with_a_link_to_their_card() -> None:
     page = compare_bases()._repr_html_()
     assert len(Cells(page).lines) == 1 + len(BASES)
     for base in BASES.values():
-        assert f'<a href="{base.card}">' in page
+        assert f'<a href="{base.card}" title="{escape(base.note)}">' in page
 
 
 def test_memory_comes_from_the_estimator_that_is_passed() -> None:
@@ -47,7 +48,7 @@ def test_memory_comes_from_the_estimator_that_is_passed() -> None:
     assert set(METHODS) <= set(ESTIMATED)
     for base in (SMOL, LLAMA):
         for method, title in METHODS.items():
-            assert table.rows[base.hub_id][title] == f"{memory_gib(base, method):.1f} GiB"
+            assert table.rows[base.hub_id][title] == f"{memory_gib(base, method):.1f}"
     assert Cells(table._repr_html_()).lines[0][-3:] == list(METHODS.values())
 
 
