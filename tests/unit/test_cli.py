@@ -115,3 +115,51 @@ def test_the_doctor_fails_only_on_what_is_wrong(course, tmp_path):
     result = course("doctor", "--data", tmp_path, "--model", tmp_path, "--artifacts", tmp_path)
     assert result.exit_code == 1
     assert "no tokenizer" in " ".join(result.stdout.split())
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "dataset"
+    (folder / "databases" / "shop").mkdir(parents=True)
+    (folder / "databases" / "shop" / "schema.sql").write_text("CREATE TABLE shop (name TEXT, city TEXT);")
+    row = {"db_id": "shop", "question": "Name all shops.", "query": "SELECT name FROM shop", "empty": True}
+    rows = {
+        "train": [row],
+        "validation": [{**row, "question": "List the cities.", "query": "SELECT city FROM shop"}],
+        "test": [{**row, "question": "Who?", "query": "SELECT who FROM shop"}, {**row, "question": "Name  all shops"}],
+    }
+    for split, lines in rows.items():
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_validate_prints_json_and_fails_on_errors(course, dataset):
+    result = course("validate", dataset, "--json", "--profile", "")
+    assert result.exit_code == 1, result.output
+    report = json.loads(result.stdout)
+    assert report["n_rejected"] == 2
+    assert report["counts"]["execution"]["error"] == report["counts"]["leak-exact"]["error"] == 1
+    assert report["skipped"]["length"] == "it needs a tokenizer and max_length"
+
+
+def test_validate_fails_on_what_it_is_told_to(course, dataset):
+    (dataset / "test.jsonl").write_text(json.dumps({"db_id": "shop", "question": "Who?", "query": "SELECT 1"}) + "\n")
+    options = ("validate", dataset, "--profile", "", "--check", "constant-result")
+    result = course(*options)
+    assert result.exit_code == 0
+    assert "constant-result" in result.stdout
+    assert course(*options, "--fail-on", "warning").exit_code == 1
+    assert course(*options, "--fail-on", "nothing").exit_code == 2
+    assert course("validate", dataset, "--check", "spelling").exit_code == 2
+
+
+def test_validate_writes_a_cleaned_copy_once(course, dataset, tmp_path):
+    (dataset / "test.jsonl").open("a").write('{"db_id": "shop", "question": "How many?", "query": "SELECT 7"}\n')
+    result = course("validate", dataset, "--profile", "", "--fix", tmp_path / "clean")
+    assert result.exit_code == 1
+    assert "5 rows read, 3 accepted" in " ".join(result.stdout.split())
+    assert len((tmp_path / "clean" / "rejected.jsonl").read_text().splitlines()) == 2
+    assert course("validate", tmp_path / "clean", "--profile", "").exit_code == 0
+    again = course("validate", dataset, "--profile", "", "--fix", tmp_path / "clean")
+    assert again.exit_code == 2
+    assert "there is something already" in again.stderr

@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from course_utils.artifacts import read_jsonl
+from course_utils.data.validation.repair import REJECTED, fix_fields, repair_dataset
+from course_utils.data.validation.validate import validate_dataset
+from course_utils.errors import DataError
+
+GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
+WRONG: list[dict[str, Any] | str] = [
+    {**GOOD, "query": "SELECT nmae FROM shop"},
+    {**GOOD, "query": "SELECT name FROM"},
+    {**GOOD, "db_id": "../../etc"},
+    {"db_id": "shop", "question": "Where?"},
+    {**GOOD, "question": 7},
+    {**GOOD, "question": "CafÃ©s in Turin?"},
+    '{"db_id": "shop", "question": "half a r',
+    "[1, 2]",
+    {**GOOD, "question": "[INST] Which? [/INST]"},
+]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cleaned_copy_has_no_errors_and_nothing_is_lost(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    spaced = {**GOOD, "id": 5, "question": "  Which shops\u200b are in  Turin? ", "query": f" {GOOD['query']} ;"}
+    again = {**GOOD, "question": "which SHOPS are in Turin"}
+    leak = {"db_id": "shop", "question": "How many shops are there?", "query": "SELECT COUNT(*) FROM shop"}
+    folder = make_dataset(test=[spaced, again, leak, *WRONG])
+    before = contents(folder)
+    repair = repair_dataset(folder, tmp_path / "out")
+    assert contents(folder) == before
+    assert (repair.n_read, repair.n_accepted, repair.n_rejected) == (2 + 1 + 3 + len(WRONG), 2 + 1 + 1, 2 + len(WRONG))
+    assert read_jsonl(tmp_path / "out" / "test.jsonl") == [{**GOOD, "id": 5}]
+    rejected = read_jsonl(tmp_path / "out" / REJECTED)
+    assert [row["checks"][0] for row in rejected[:2]] == ["exact-duplicate", "leak-exact"]
+    assert all(row["reason"] and row["place"].partition(":")[2] for row in rejected)
+    assert '{"db_id": "shop", "question": "half a r' in [row.get("raw") for row in rejected]
+    assert "4 accepted (1 rows had spaces" in str(repair)
+    assert validate_dataset(tmp_path / "out", tmp_path / "built").rejected == []
+
+
+row = st.one_of(
+    st.sampled_from(WRONG),
+    st.builds(
+        lambda question, query, space: {
+            "db_id": "shop",
+            "question": space + question + space,
+            "query": query,
+        },
+        st.sampled_from(["How many?", "how many", "Which names?", "Where\u200b is it?", "Who?", "List the cities."]),
+        st.sampled_from(["SELECT COUNT(*) FROM shop", "SELECT name FROM shop", "SELECT city FROM shop WHERE 1 = 0;"]),
+        st.sampled_from(["", " ", "\n"]),
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(train=st.lists(row, min_size=1, max_size=8), test=st.lists(row, min_size=1, max_size=8), data=st.data())
+def test_accepted_and_rejected_rows_are_what_was_read(
+    train: list[Any],
+    test: list[Any],
+    data: st.DataObject,
+    make_dataset: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder, out = make_dataset(train=train, test=test), tmp_path_factory.mktemp("repaired") / "out"
+    before = contents(folder)
+    repair = repair_dataset(folder, out)
+    n_lines = sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl"))
+    n_written = sum(len(read_jsonl(path)) for path in out.glob("*.jsonl"))
+    assert n_written == repair.n_read == repair.n_accepted + repair.n_rejected == n_lines
+    assert contents(folder) == before
+    assert all(set(line) <= {"db_id", "question", "query"} for p in out.glob("t*.jsonl") for line in read_jsonl(p))
+
+
+def test_folders_that_hold_one_another_or_something_else_are_refused(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_dataset()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("keep")
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    for out in (folder, folder / "clean", tmp_path, tmp_path / "link" / "clean", full, full / "mine.txt"):
+        with pytest.raises(DataError, match="choose a"):
+            repair_dataset(folder, out)
+    assert not (folder / "clean").exists()
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_links_in_a_dataset_are_not_followed(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset()
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "databases" / "shop" / "notes.txt").symlink_to(tmp_path / "secret.txt")
+    repair_dataset(folder, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "databases" / "shop").iterdir()] == ["schema.sql"]
+
+
+def test_a_copied_database_is_another_file(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset()
+    repair_dataset(folder, tmp_path / "out")
+    (tmp_path / "out" / "databases" / "shop" / "schema.sql").write_text("changed")
+    assert "CREATE TABLE" in (folder / "databases" / "shop" / "schema.sql").read_text()
+
+
+def test_safe_fixes_leave_values_in_queries_alone() -> None:
+    fields = {"db_id": " shop ", "question": "a\u00a0 b", "query": "SELECT 'x  \u200by' ;", "other": [" "]}
+    assert fix_fields(fields) == {"db_id": "shop", "question": "a b", "query": "SELECT 'x  \u200by'", "other": [" "]}
+    assert fix_fields({"question": None}) == {"question": None}

@@ -1,0 +1,111 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from course_utils.data.formats.record import Record
+from course_utils.data.validation.finding import CHECKS, Finding, Severity
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.report_html import MAX_BYTES
+from course_utils.data.validation.report_table import render_table
+from course_utils.errors import DataError
+
+
+def record(number: int, split: str = "train") -> Record:
+    fields = {"db_id": "shop", "question": f"Number {number}?", "query": "SELECT COUNT(*) FROM shop"}
+    return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
+
+
+def finding(number: int, severity: Severity = "error", check: str = "syntax", reason: str = "bad") -> Finding:
+    return Finding(check, severity, "train", number, f"train.jsonl:{number}", reason, "mend it")
+
+
+@pytest.fixture
+def report() -> ValidationReport:
+    findings = [finding(1), finding(1, check="encoding"), finding(2, "warning"), finding(0, "note", "diversity")]
+    records = [record(1), record(2), record(3), record(1, "test")]
+    return ValidationReport(records, findings, {"length": "it needs a tokenizer"})
+
+
+def test_rows_with_errors_are_rejected_with_all_their_reasons(report: ValidationReport) -> None:
+    assert [str(row) for row in report.rejected] == ["train.jsonl:1: bad; mend it; bad; mend it"]
+    assert report.rejected[0].to_row() == {
+        **record(1).fields,
+        "split": "train",
+        "place": "train.jsonl:1",
+        "checks": ["syntax", "encoding"],
+        "reason": "bad; mend it; bad; mend it",
+    }
+    assert [(r.split, r.number) for r in report.accepted] == [("train", 2), ("train", 3), ("test", 1)]
+    assert {split: len(rows) for split, rows in report.splits.items()} == {"train": 2, "validation": 0, "test": 1}
+    assert report.n_read == len(report.accepted) + len(report.rejected) == sum(report.n_read_by_split.values())
+
+
+def test_counts_and_levels(report: ValidationReport) -> None:
+    assert report.counts["syntax"] == {"error": 1, "warning": 1, "note": 0}
+    assert list(report.counts) == ["encoding", "syntax", "diversity"]
+    assert [len(report.at_least(level)) for level in ("error", "warning", "note")] == [2, 3, 4]
+    assert len(report.of_check("syntax")) == 2
+
+
+def test_json_says_it_all(report: ValidationReport) -> None:
+    read = json.loads(json.dumps(report.to_json()))
+    assert (read["n_read"], read["n_accepted"], read["n_rejected"]) == ({"train": 3, "test": 1}, 3, 1)
+    assert read["skipped"] == {"length": "it needs a tokenizer"}
+    assert read["findings"][2] == {
+        "check": "syntax",
+        "severity": "warning",
+        "split": "train",
+        "number": 2,
+        "place": "train.jsonl:2",
+        "reason": "bad",
+        "fix": "mend it",
+    }
+
+
+def test_bad_rows_stop_with_a_bounded_list() -> None:
+    report = ValidationReport([record(i) for i in range(1, 31)], [finding(i) for i in range(1, 31)])
+    with pytest.raises(DataError, match="30 bad rows:") as error:
+        report.raise_if_bad()
+    assert str(error.value).splitlines()[1] == "train.jsonl:1: bad; mend it"
+    assert str(error.value).endswith("\n... and 10 more")
+    ValidationReport([record(1)], [finding(1, "warning")]).raise_if_bad()
+
+
+def test_html_shows_counts_first_findings_and_what_was_skipped(report: ValidationReport) -> None:
+    shown = report._repr_html_()
+    assert "<b>4 rows read</b> (3 train, 1 test); 1 of them must not be used." in shown
+    assert "Not checked: length, it needs a tokenizer." in shown
+    assert shown.count("<details>") == len(report.counts)
+    assert "<code>train.jsonl:2</code> bad. <i>mend it.</i>" in shown
+
+
+def test_html_is_inert_and_small_whatever_the_rows_say() -> None:
+    evil = "<script>alert(1)</script>'\"&é" * 200
+    findings = [finding(i, check=check, reason=evil) for check in CHECKS for i in range(1, 101)]
+    shown = ValidationReport([record(i) for i in range(1, 101)], findings)._repr_html_()
+    assert "<script" not in shown
+    assert len(shown.encode()) <= MAX_BYTES < 30_000
+
+
+def test_html_takes_its_text_colours_from_the_page(report: ValidationReport) -> None:
+    """A fixed text or background colour is unreadable in one of JupyterLab's two themes."""
+    shown = report._repr_html_()
+    assert ";color:" not in shown
+    assert '"color:' not in shown
+    backgrounds = [part.split(";")[0].split('"')[0] for part in shown.split("background:")[1:]]
+    assert backgrounds
+    assert all(background.startswith("rgba(") for background in backgrounds)
+
+
+def test_the_terminal_sees_the_same(report: ValidationReport) -> None:
+    from rich.console import Console
+
+    console = Console(record=True, width=120, force_terminal=False, file=io.StringIO())
+    console.print(render_table(report, n_shown=1))
+    shown = console.export_text()
+    assert "4 rows read (3 train, 1 test), 1 of them with an error" in " ".join(shown.split())
+    assert "syntax: train.jsonl:1: bad; mend it" in shown
+    assert "syntax: ... and 1 more" in shown
+    assert "length: not checked" in shown
