@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 from course_utils.errors import DataError
 from course_utils.prompts import Message
@@ -22,6 +23,8 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 """How much waiting costs the customer, least first."""
 FIELDS = ("label", "priority")
 
+MAX_BRACES = 100
+"""Places in a reply where an object is looked for; none of ours needs more than a few."""
 _FLAT_OBJECT = re.compile(r"\{[^{}]{1,2000}\}")
 
 
@@ -66,11 +69,14 @@ def parse_triage(text: str) -> dict[str, str] | None:
 
 
 def _objects(text: str) -> Iterator[object]:
-    for match in _FLAT_OBJECT.finditer(text):
+    """What can be read from each opening brace: as JSON, else as a flat Python dict."""
+    decoder = json.JSONDecoder()
+    for brace in islice(re.finditer("{", text), MAX_BRACES):
         try:
-            yield json.loads(match[0])
-        except ValueError:
-            yield _python_literal(match[0])
+            yield decoder.raw_decode(text, brace.start())[0]
+        except (ValueError, RecursionError):
+            if flat := _FLAT_OBJECT.match(text, brace.start()):
+                yield _python_literal(flat[0])
 
 
 def _python_literal(text: str) -> object:
@@ -85,7 +91,7 @@ def _python_literal(text: str) -> object:
 def read_reply(reply: str) -> str:
     """The object in a reply as canonical JSON; the stripped reply itself where there is none to read."""
     found = parse_triage(reply)
-    return reply.strip() if found is None else json.dumps(found, ensure_ascii=False)
+    return reply.strip() if found is None else json.dumps(found)
 
 
 def _score(rows: Sequence[Row], closed: dict[str, tuple[str, ...]]) -> TaskScores:

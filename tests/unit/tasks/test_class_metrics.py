@@ -24,7 +24,7 @@ def test_a_class_that_never_occurs_does_not_count() -> None:
     assert macro_f1(class_scores([], [], CLASSES)) == 0.0
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(pairs)
 def test_another_library_counts_the_same(rows: list[tuple[str, str]]) -> None:
     metrics = pytest.importorskip("sklearn.metrics")

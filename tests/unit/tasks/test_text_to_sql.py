@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import DataError
+from course_utils.evaluation import judge
 from course_utils.prompts import to_messages
 from course_utils.tasks import Task, text_to_sql
 
@@ -50,6 +51,13 @@ def test_execution_decides(task: Task) -> None:
     assert scores.correct == tuple(correct for _, correct in PREDICTIONS.values())
     assert scores.metrics == {"execution_accuracy": pytest.approx(2 / 7), "validity": pytest.approx(4 / 7)}
     assert (scores.headline, scores.n) == ("execution_accuracy", 7)
+
+
+@pytest.mark.parametrize("predicted", PREDICTIONS)
+def test_the_evaluation_judges_the_same(predicted: str, task: Task, tmp_path: Path) -> None:
+    verdict = judge(tmp_path / "shop.sqlite", ROW["query"], predicted)
+    scores = task.score([{**ROW, "predicted": predicted}])
+    assert (scores.metrics["validity"], scores.correct[0]) == (verdict.valid, verdict.correct)
 
 
 def test_a_target_scores_right(task: Task) -> None:

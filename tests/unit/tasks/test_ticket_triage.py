@@ -44,6 +44,7 @@ def test_other_labels_make_another_task() -> None:
         '<think>{"label": "bug", "priority": "low"}?</think>{"label": "outage", "priority": "urgent"}',
         '{"reason": "cannot sell", "label": "outage", "priority": "urgent", "sure": 0.9}',
         '{"note": 1} {"label": "outage", "priority": "urgent"} {"label": "bug", "priority": "low"}',
+        '{"label": "outage", "priority": "urgent", "why": "error {502} in \\"app\\""}',
         '{"result": {"label": "outage", "priority": "urgent"}}',
     ],
 )
@@ -55,11 +56,11 @@ def test_reading_is_tolerant(reply: str) -> None:
 @pytest.mark.parametrize(
     "reply",
     ["", "outage, urgent", '{"label": "outage"}', '{"label": "outage", "priority": 3}', '["outage", "urgent"]',
-     '{"label": "outage", "priority": "urgent"', "{1, [2]}", "{'label': '\\d'}", "{" * 5000],
+     '{"label": "outage", "priority": "urgent"', "{1, [2]}", "{'label': '\\d'}", "{" * 5000, '{"a": ' * 5000],
 )  # fmt: skip
 def test_what_cannot_be_read_is_wrong_and_counted_apart(reply: str) -> None:
     assert parse_triage(reply) is None
-    assert TASK.read_reply(reply) == reply
+    assert TASK.read_reply(reply) == reply.strip()
     assert scored(reply, TASK.to_target(ROW))["valid_json"] == 0.5
     assert scored(reply) == dict.fromkeys(scored(reply), 0.0)
 
@@ -102,3 +103,7 @@ def test_a_target_reads_back(label: str, priority: str) -> None:
 @given(st.text())
 def test_reading_any_text_twice_changes_nothing(reply: str) -> None:
     assert TASK.read_reply(TASK.read_reply(reply)) == TASK.read_reply(reply)
+
+
+def test_what_is_read_can_be_written_to_a_file() -> None:
+    assert TASK.read_reply('{"label": "\\ud800", "priority": "low"}').encode("utf-8")
