@@ -1,11 +1,11 @@
 """Build the course's own dataset: ``python -m course_utils.data.generate.build [FOLDER]``.
 
 From every ``databases/<db_id>/domain.toml`` it writes ``schema.sql`` and ``rows.sql`` beside it, and from all of them
-``train.jsonl``, ``validation.jsonl`` and ``test.jsonl``. The same seed gives the same files, and each database has its
-own random stream, so that a new one leaves the questions of the others alone.
+``train.jsonl``, ``validation.jsonl``, ``test.jsonl``, ``preferences.jsonl`` and ``samples/smoke.json``. Questions
+that people wrote, in ``written/``, are checked and added. The same seed gives the same files, and each database has
+its own random stream, so that a new one leaves the questions of the others alone.
 
-A query lies in one split only. A question is kept if its answer tells right from wrong: it is not empty, the
-filter and the order matter, and no tie makes two answers right.
+A query lies in one split only. ``judge.py`` keeps questions whose answer tells right from wrong.
 """
 
 import argparse
@@ -13,159 +13,167 @@ import logging
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from course_utils.artifacts import resolve, write_jsonl
+from course_utils.artifacts import resolve, write_json, write_jsonl
 from course_utils.data.generate.domains import Domain, read_domains
+from course_utils.data.generate.judge import Judge, canonical, mirror
 from course_utils.data.generate.populate import populate, write_database
-from course_utils.data.generate.questions import Question, Rows, ask
+from course_utils.data.generate.preferences import make_preferences
+from course_utils.data.generate.questions import Question, ask
+from course_utils.data.generate.quotas import level, quotas
+from course_utils.data.generate.sample import choose_sample
 from course_utils.data.generate.shapes import SHAPES, Shape
-from course_utils.data.hardness import hardness, parse
+from course_utils.data.generate.world import World, make_world
+from course_utils.data.generate.written import read_written
+from course_utils.data.hardness import hardness
 from course_utils.errors import DataError
-from course_utils.sql import QueryResult, find_database, run_query
+from course_utils.sql import find_database, run_query
 
 Row = dict[str, Any]
-PROFILE_SHAPES = tuple(shape for shape in SHAPES if not shape.asks_hard)
-HARD_SHAPES = tuple(shape for shape in SHAPES if shape.asks_hard)
-MAX_WORDINGS = 2
-"""Rows of one split that may share a query, worded differently."""
-MAX_RESULT_ROWS = 300
+SPLITS = ("train", "validation", "test")
+MAX_TABLES_OF_SMALL = 4
+FAVOUR_PLAIN = {True: 1.6, False: 0.6}
+"""The plain shapes' weights are multiplied by this in small and in large databases."""
+MAX_PROBES = 150
+"""Draws after which a shape counts as one that a database cannot fill."""
 MAX_ATTEMPTS = 60
 """Draws from one shape before another is tried."""
-MAX_SHAPES = 100
+MAX_SHAPES = 60
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows per database: easy and medium ones, then hard and extra ones."""
+    """Rows per database. Small ones get more rows and more plain ones, because small models learn from them."""
 
-    train: tuple[int, int] = (200, 25)
-    validation: tuple[int, int] = (14, 1)
-    test: tuple[int, int] = (15, 0)
-    test_held_out: tuple[int, int] = (30, 0)
+    small: tuple[int, int, int] = (540, 28, 42)
+    """A training database of at most ``MAX_TABLES_OF_SMALL`` tables: rows of train, validation and test."""
+    large: tuple[int, int, int] = (380, 10, 9)
+    validation_only: int = 60
+    test_only: int = 72
+    preferences: int = 800
+    sample: tuple[int, int, int] = (1500, 112, 240)
+    """Rows of ``samples/smoke.json``, by split."""
+
+    def of(self, domain: Domain) -> dict[str, int]:
+        """The rows of one database by split, in the order in which they are drawn: the largest split last."""
+        if domain.role == "test":
+            return {"test": self.test_only}
+        if domain.role == "validation":
+            return {"validation": self.validation_only}
+        return dict(reversed([*zip(SPLITS, self.small if is_small(domain) else self.large, strict=True)]))
+
+
+def is_small(domain: Domain) -> bool:
+    """Whether the smallest model can read the database's schema."""
+    return len(domain.tables) <= MAX_TABLES_OF_SMALL
 
 
 def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[str, int]:
-    """Write the databases and the three splits; the number of rows of each split.
+    """Write the databases, the three splits, the preference pairs and the sample; the number of rows of each split.
 
     Raises:
-        DataError: A declaration is wrong, or a database is too small for so many different questions.
+        DataError: A declaration or a written question is wrong, or a database is too small for so many questions.
     """
-    splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
-    for domain in read_domains(folder / "databases"):
-        write_database(domain, folder / "databases" / domain.db_id, seed)
-        for split, rows in _questions_of(domain, folder, seed, sizes).items():
+    domains = read_domains(folder / "databases")
+    with tempfile.TemporaryDirectory() as scratch:
+        for domain in domains:
+            write_database(domain, folder / "databases" / domain.db_id, seed)
+        databases = {domain.db_id: find_database(folder, domain.db_id, Path(scratch)) for domain in domains}
+        written = read_written(folder / "written", databases, {domain.db_id: domain.role for domain in domains})
+        splits = _grammar_rows(domains, databases, written, seed, sizes)
+        for split, rows in written.items():
             splits[split] += rows
-        _LOG.info("built %s", domain.db_id)
+        preferences = make_preferences(splits["train"], databases, sizes.preferences, seed)
+    small = {domain.db_id: domain.role for domain in domains if is_small(domain)}
+    sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)
     for split, rows in splits.items():
         Random(f"{seed}/{split}").shuffle(rows)
         write_jsonl(folder / f"{split}.jsonl", rows)
-    return {split: len(rows) for split, rows in splits.items()}
+    write_jsonl(folder / "preferences.jsonl", preferences)
+    (folder / "samples").mkdir(exist_ok=True)
+    write_json(folder / "samples" / "smoke.json", sample)
+    return {split: len(rows) for split, rows in splits.items()} | {"preferences": len(preferences)}
 
 
-def _questions_of(domain: Domain, folder: Path, seed: int, sizes: Sizes) -> dict[str, list[Row]]:
-    quotas = {"test": sizes.test_held_out if domain.held_out else sizes.test}
-    if not domain.held_out:
-        quotas |= {"validation": sizes.validation, "train": sizes.train}
-    rows, rng = populate(domain, seed), Random(f"{seed}/{domain.db_id}")
+def _grammar_rows(
+    domains: Sequence[Domain], databases: dict[str, Path], written: dict[str, list[Row]], seed: int, sizes: Sizes
+) -> dict[str, list[Row]]:
+    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for domain in domains:
+        database = databases[domain.db_id]
+        judge = Judge(database, mirror(database, database.with_suffix(".mirror")))
+        judge.reserved = {
+            canonical(row["query"]): split
+            for split, rows in written.items()
+            for row in rows
+            if row["db_id"] == domain.db_id
+        }
+        for split, rows in _questions_of(domain, judge, seed, sizes).items():
+            splits[split] += rows
+        _LOG.info("built %s", domain.db_id)
+    return splits
+
+
+def _questions_of(domain: Domain, judge: Judge, seed: int, sizes: Sizes) -> dict[str, list[Row]]:
+    world, rng = make_world(domain, populate(domain, seed)), Random(f"{seed}/{domain.db_id}")
+    shapes = [shape for shape in SHAPES if any(ask(world, rng, shape) for _ in range(MAX_PROBES))]
     found: dict[str, list[Row]] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        judge = _Judge(find_database(folder, domain.db_id, Path(scratch)))
-        for split, quota in quotas.items():
-            judge.start(split)
-            made = [
-                _draw(domain, rows, rng, shapes, judge)
-                for shapes, n in zip((PROFILE_SHAPES, HARD_SHAPES), quota, strict=True)
-                for _ in range(n)
-            ]
-            found[split] = [_row(domain.db_id, split, number, question) for number, question in enumerate(made, 1)]
+    for split, n in sizes.of(domain).items():
+        judge.start(split, n)
+        made = _draw_all(world, rng, quotas(shapes, n, rng, FAVOUR_PLAIN[is_small(domain)]), judge)
+        found[split] = [_row(judge.database, split, number, question) for number, question in enumerate(made, 1)]
     return found
 
 
-def _draw(domain: Domain, rows: Rows, rng: Random, shapes: Sequence[Shape], judge: "_Judge") -> Question:
-    """One good question; a shape is drawn first, so that its share is its weight until it has no more to ask."""
-    for _ in range(MAX_SHAPES):
-        shape = rng.choices(shapes, [shape.weight for shape in shapes])[0]
-        for _ in range(MAX_ATTEMPTS):
-            if (question := ask(domain, rows, rng, shape)) and judge.accepts(question):
+def _draw_all(world: World, rng: Random, wanted: Counter[Shape], judge: Judge) -> list[Question]:
+    """The questions wanted; where a shape has no more to ask, others of its difficulty, then any, take its place."""
+    made, missing = [], []
+    alive = {shape for shape, n in wanted.items() if n}
+    for shape in (shape for shape, n in wanted.items() for _ in range(n)):
+        question = _draw(world, rng, shape, judge) if shape in alive else None
+        if question:
+            made.append(question)
+        else:
+            alive.discard(shape)
+            missing.append(shape)
+    for shape in missing:
+        made.append(_draw_instead(world, rng, shape, [other for other in wanted if other in alive], judge))
+    return made
+
+
+def _draw_instead(world: World, rng: Random, shape: Shape, others: list[Shape], judge: Judge) -> Question:
+    """One question of another shape, of the same difficulty if possible."""
+    alike = [other for other in others if level(other) == level(shape)]
+    for choice in (alike, others):
+        for other in rng.choices(choice, [other.weight for other in choice], k=MAX_SHAPES) if choice else ():
+            if question := _draw(world, rng, other, judge):
                 return question
-    raise DataError(f"{domain.db_id}/domain.toml: too few different questions; add columns, values or rows")
+    raise DataError(f"{world.domain.db_id}/domain.toml: too few different questions; add columns, values or rows")
 
 
-def _row(db_id: str, split: str, number: int, question: Question) -> Row:
-    return {
-        "id": f"{split}-{db_id}-{number:03d}",
-        "db_id": db_id,
+def _draw(world: World, rng: Random, shape: Shape, judge: Judge) -> Question | None:
+    """One good question of a shape, if it can be found."""
+    for _ in range(MAX_ATTEMPTS):
+        if (question := ask(world, rng, shape)) and judge.accepts(question):
+            return question
+    return None
+
+
+def _row(database: Path, split: str, number: int, question: Question) -> Row:
+    row: Row = {
+        "id": f"{split}-{database.stem}-{number:03d}",
+        "db_id": database.stem,
         "question": question.question,
         "query": question.query,
         "difficulty": hardness(question.query),
         "source": f"grammar:{question.shape}",
     }
-
-
-@dataclass
-class _Judge:
-    """Remembers what one database has been asked, and accepts what is new and has one right answer."""
-
-    database: Path
-    split: str = ""
-    home: dict[str, str] = field(default_factory=dict)
-    """The split that a query belongs to."""
-    wordings: Counter[str] = field(default_factory=Counter)
-    questions: set[str] = field(default_factory=set)
-    answers: set[str] = field(default_factory=set)
-
-    def start(self, split: str) -> None:
-        self.split, self.answers = split, set()
-
-    def accepts(self, question: Question) -> bool:
-        query, text = question.query, question.question.lower().strip("?. ")
-        if self.home.get(query, self.split) != self.split or text in self.questions:
-            return False
-        if self.wordings[query] >= (MAX_WORDINGS if self.split == "train" else 1):
-            return False
-        result = run_query(self.database, query)
-        if not _has_answer(result) or not _is_telling(self.database, query, result):
-            return False
-        if self.split != "train":
-            if repr(result.rows) in self.answers:
-                return False
-            self.answers.add(repr(result.rows))
-        self.home[query] = self.split
-        self.wordings[query] += 1
-        self.questions.add(text)
-        return True
-
-
-def _has_answer(result: QueryResult) -> bool:
-    """Some rows, not too many, and something in them."""
-    cells = [cell for row in result.rows for cell in row]
-    return 0 < len(result.rows) <= MAX_RESULT_ROWS and any(cell not in (None, 0) for cell in cells)
-
-
-def _is_telling(database: Path, query: str, result: QueryResult) -> bool:
-    """Whether leaving out the filter or the order would give another answer, and no tie makes two answers right."""
-    from sqlglot import exp
-
-    tree = parse(query)
-    for part in ("where", "order", "having"):
-        if tree.args.get(part):
-            without = tree.copy()
-            without.set(part, None)
-            if run_query(database, without.sql("sqlite")).rows == result.rows:
-                return False
-    if not tree.args.get("order"):
-        return True
-    keys = tree.copy()
-    keys.set("expressions", [ordered.this.copy() for ordered in tree.args["order"].expressions])
-    if limit := tree.args.get("limit"):
-        keys.set("limit", exp.Limit(expression=exp.Literal.number(int(limit.expression.name) + 1)))
-    rows = run_query(database, keys.sql("sqlite")).rows
-    return len(set(rows)) == len(rows) and (None,) not in rows
+    return row if run_query(database, question.query).rows else {**row, "empty": True}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

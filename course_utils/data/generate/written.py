@@ -1,0 +1,108 @@
+"""Read the questions that people wrote, ``written/<db_id>.jsonl``, and check them.
+
+A row has ``split``, ``db_id``, ``question`` and ``query``; a question that the schema cannot answer has
+``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. They are for validation
+and test only, so that no model trains on the way these people ask.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from course_utils.data.formats.spider import normalise, shown
+from course_utils.data.hardness import hardness
+from course_utils.errors import DataError, QueryError
+from course_utils.sql import run_query
+
+Row = dict[str, Any]
+UNANSWERABLE = "SELECT 'unanswerable'"
+REQUIRED = ("split", "db_id", "question", "query")
+OPTIONAL = ("answerable", "note")
+
+
+def read_written(folder: Path, databases: Mapping[str, Path], roles: Mapping[str, str]) -> dict[str, list[Row]]:
+    """The written rows of validation and test, in the order of their files.
+
+    Args:
+        folder: Holds ``<db_id>.jsonl`` files; without it there are no rows.
+        databases: The database of each ``db_id``.
+        roles: The role of each ``db_id``: test databases are asked about in the test, others in validation.
+
+    Raises:
+        DataError: Rows are wrong; lists every one with file and line.
+    """
+    found: dict[str, list[Row]] = {"validation": [], "test": []}
+    faults: list[str] = []
+    places: dict[tuple[str, str], str] = {}
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
+            if not line.strip():
+                continue
+            place = f"{shown(path)}:{number}"
+            fields = _parse(line)
+            fault = _fault_of(fields, path.stem, databases, roles)
+            if not fault and (first := places.setdefault(_key(fields), place)) != place:
+                fault = f"the question is also at {first}; ask something else"
+            if fault:
+                faults.append(f"{place}: {fault}")
+                continue
+            counts[fields["db_id"]] += 1
+            found[fields["split"]].append(_row(fields, counts[fields["db_id"]], databases))
+    if faults:
+        raise DataError(f"{len(faults)} bad rows:\n" + "\n".join(faults))
+    return found
+
+
+def _parse(line: str) -> Row:
+    try:
+        fields = json.loads(line)
+    except json.JSONDecodeError as error:
+        return {"fault": f"not JSON ({error.msg} at column {error.colno}); fix the line"}
+    return fields if isinstance(fields, dict) else {"fault": "not a JSON object; write {...}"}
+
+
+def _key(fields: Row) -> tuple[str, str]:
+    return fields["db_id"], normalise(fields["question"])
+
+
+def _fault_of(fields: Row, stem: str, databases: Mapping[str, Path], roles: Mapping[str, str]) -> str:
+    """What is wrong with one row; empty if nothing is."""
+    if "fault" in fields:
+        return str(fields["fault"])
+    if unknown := sorted(set(fields) - {*REQUIRED, *OPTIONAL}):
+        return f"unknown {', '.join(unknown)}; a row has {', '.join((*REQUIRED, *OPTIONAL))}"
+    for name in REQUIRED:
+        if not isinstance(fields.get(name), str) or not fields[name].strip():
+            return f'"{name}" is missing or not text; every row needs {", ".join(REQUIRED)}'
+    if fields["db_id"] != stem or stem not in databases:
+        return f'"db_id" is {fields["db_id"]!r}; it must be a database and the name of the file'
+    split = "test" if roles[stem] == "test" else "validation"
+    if fields["split"] != split:
+        return f'"split" is {fields["split"]!r}; questions about {stem} belong to {split}'
+    answerable = fields.get("answerable", True)
+    if not isinstance(answerable, bool) or answerable == (fields["query"] == UNANSWERABLE):
+        return f'"answerable": false and the query {UNANSWERABLE} go together'
+    try:
+        run_query(databases[stem], fields["query"])
+        hardness(fields["query"])
+    except QueryError as error:
+        return f'"query" does not run ({error}); correct it'
+    return ""
+
+
+def _row(fields: Row, number: int, databases: Mapping[str, Path]) -> Row:
+    query = fields["query"].strip().rstrip("; ")
+    row = {
+        "id": f"written-{fields['split']}-{fields['db_id']}-{number:03d}",
+        "db_id": fields["db_id"],
+        "question": " ".join(fields["question"].split()),
+        "query": query,
+        "difficulty": hardness(query),
+        "source": "written",
+    }
+    if not fields.get("answerable", True):
+        return {**row, "answerable": False}
+    return row if run_query(databases[fields["db_id"]], query).rows else {**row, "empty": True}
