@@ -52,7 +52,9 @@ TIME_AGGREGATES = {"MAX": ("latest",), "MIN": ("earliest",)}
 
 def article(phrase: str) -> str:
     """The phrase with its indefinite article: ``an age``, ``a salary``, ``an hour``."""
-    return f"an {phrase}" if phrase[0] in "aeio" or phrase.startswith(("hour", "un")) else f"a {phrase}"
+    lower = phrase.lower()
+    is_vowel = lower[0] in "aeio" or lower.startswith(("hour", "un", "up"))
+    return f"an {phrase}" if is_vowel and not lower.startswith(("eu", "one", "uni")) else f"a {phrase}"
 
 
 def kind_of_words(column: ColumnSpec) -> str:
@@ -103,6 +105,13 @@ def aggregate(rng: Random, column: ColumnSpec) -> tuple[str, str]:
         return function, f"{rng.choice(TIME_AGGREGATES[function])} {column.phrase}"
     function = rng.choice([f for f in AGGREGATES if f != "SUM" or column.measure != "level"])
     return function, f"{rng.choice(AGGREGATES[function])} {quantity(column)}"
+
+
+def extreme(rng: Random, column: ColumnSpec) -> tuple[str, str]:
+    """``MAX`` or ``MIN``, and ``highest salary`` or ``earliest founded year`` for it."""
+    words = TIME_AGGREGATES if column.measure == "time" else AGGREGATES
+    function = rng.choice(("MAX", "MIN"))
+    return function, f"{words[function][0]} {quantity(column)}"
 
 
 def extremes(rng: Random, column: ColumnSpec) -> tuple[str, str]:
