@@ -41,14 +41,14 @@ def _exact(signatures: Sequence[Signature]) -> list[Finding]:
 
 def _near(pairs: Sequence[NearPair]) -> list[Finding]:
     """One finding a row: it names the first row that it is like."""
-    found: dict[int, Finding] = {}
+    found: dict[tuple[str, int], Finding] = {}
     for later, earlier, similarity in pairs:
-        if later.split == earlier.split and id(later) not in found:
+        if later.split == earlier.split and (later.split, later.number) not in found:
             reason = (
                 f"nearly the question of {earlier.place}, with the same query "
                 f"(Jaccard similarity {similarity:.2f}): {later.question!r}, {earlier.question!r}"
             )
-            found[id(later)] = _finding(later, "near-duplicate", reason)
+            found[later.split, later.number] = _finding(later, "near-duplicate", reason)
     return list(found.values())
 
 

@@ -5,11 +5,11 @@ since people ask the same kinds of questions: it is counted and no fault. That t
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from course_utils.data.validation.finding import Finding
 from course_utils.data.validation.near import THRESHOLD, NearPair, near_pairs
-from course_utils.data.validation.signature import Signature
+from course_utils.data.validation.signature import Signature, order_of
 
 _FIX = "remove it from one of the two splits"
 N_SHOWN = 3
@@ -26,12 +26,48 @@ def find_leaks(signatures: Sequence[Signature], pairs: Sequence[NearPair] | None
         Errors for rows with the same question, nearly the same question or the same query about one database as an
         earlier split has; then one note a split (with row number 0) on how many of its skeletons training has.
     """
-    rows = sorted((row for row in signatures if row.question), key=lambda signature: signature.order)
+    rows = [row for row in signatures if row.question]
     near = near_pairs(rows, THRESHOLD) if pairs is None else pairs
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row.split, Counter())[row.skeleton] += 1
+    return [*leaking_rows(rows, near), *skeleton_notes(counts)]
+
+
+def leaking_rows(signatures: Sequence[Signature], pairs: Sequence[NearPair]) -> list[Finding]:
+    """The errors of ``find_leaks``."""
+    rows = sorted((row for row in signatures if row.question), key=lambda signature: signature.order)
     found: dict[tuple[str, int], Finding] = {}
-    for finding in (*_exact(rows), *_near(near), *_same_query(rows)):
+    for finding in (*_exact(rows), *_near(pairs), *_same_query(rows)):
         found.setdefault((finding.split, finding.number), finding)
-    return [*found.values(), *_notes(rows)]
+    return list(found.values())
+
+
+def skeleton_notes(counts: Mapping[str, Counter[str]]) -> list[Finding]:
+    """One note a split: the share of its rows whose skeleton training has, and the most frequent ones.
+
+    Args:
+        counts: By split, how many rows have each skeleton.
+    """
+    found = []
+    for split in sorted(counts.keys() - {"train"}, key=order_of):
+        shared = shared_skeletons(counts[split], counts.get("train", Counter()))
+        if shared:
+            n_rows, n_shared = sum(counts[split].values()), sum(shared.values())
+            most = sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:N_SHOWN]
+            shown = "; ".join(f"{n} x {text}" for text, n in most)
+            reason = (
+                f"{n_shared} of {n_rows} rows ({n_shared / n_rows:.0%}) have one of {len(shared)} query skeletons "
+                f"that train has too, most often {shown}"
+            )
+            fix = "normal for one kind of questions; report results on other skeletons apart"
+            found.append(Finding("leak-skeleton", "note", split, 0, split, reason, fix))
+    return found
+
+
+def shared_skeletons(counts: Counter[str], known: Collection[str]) -> Counter[str]:
+    """How many rows have each skeleton that is among the known ones."""
+    return Counter({skeleton: n for skeleton, n in counts.items() if skeleton in known})
 
 
 def _exact(rows: Sequence[Signature]) -> list[Finding]:
@@ -72,30 +108,6 @@ def _same_query(rows: Sequence[Signature]) -> list[Finding]:
         if earlier.split != row.split:
             reason = f"its query is in {earlier.split} too ({earlier.place}), names and values included: {row.query}"
             found.append(_error(row, "leak-skeleton", reason))
-    return found
-
-
-def shared_skeletons(signatures: Sequence[Signature], split: str, earlier: str = "train") -> Counter[str]:
-    """How many rows of a split have each skeleton that an earlier split has too."""
-    known = {row.skeleton for row in signatures if row.split == earlier}
-    return Counter(row.skeleton for row in signatures if row.split == split and row.skeleton in known)
-
-
-def _notes(rows: Sequence[Signature]) -> list[Finding]:
-    """One note a split: the share of its rows whose skeleton training has, and the most frequent ones."""
-    found = []
-    n_rows = Counter(row.split for row in rows)
-    for split in n_rows:
-        counts = shared_skeletons(rows, split) if split != "train" else Counter()
-        if counts:
-            n_shared = sum(counts.values())
-            most = "; ".join(f"{n} x {text}" for text, n in counts.most_common(N_SHOWN))
-            reason = (
-                f"{n_shared} of {n_rows[split]} rows ({n_shared / n_rows[split]:.0%}) have one of {len(counts)} query "
-                f"skeletons that train has too, most often {most}"
-            )
-            fix = "normal for one kind of questions; report results on other skeletons apart"
-            found.append(Finding("leak-skeleton", "note", split, 0, split, reason, fix))
     return found
 
 

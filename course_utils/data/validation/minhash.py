@@ -30,7 +30,7 @@ _SEED = 20
 _CHUNK = 50_000
 
 
-@lru_cache(maxsize=2**14)  # the first text of a group of alike ones is compared again and again
+@lru_cache(maxsize=2**12)  # a text is compared with several others, one after the other; a set takes 10 KB
 def shingles(text: str) -> frozenset[str]:
     """The runs of three characters; a shorter text is its own and only run."""
     return frozenset(text[i : i + SHINGLE] for i in range(max(1, len(text) - SHINGLE + 1)))

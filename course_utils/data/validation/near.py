@@ -76,14 +76,19 @@ def near_texts(
     Raises:
         ConfigurationError: The threshold is no similarity.
     """
+    import numpy as np
+
+    numbers: dict[str, int] = {}
+    block = np.fromiter((numbers.setdefault(text, len(numbers)) for text in blocks), dtype=np.int64, count=len(blocks))
+    later, earlier = candidates(band_keys(texts, blocks, threshold)).T
+    same = np.flatnonzero(block[later] == block[earlier])  # keys may collide
+    # Block by block, so that a text's runs are made once for all its pairs.
+    same = same[np.argsort(block[later[same]], kind="stable")]
     found = []
-    for later, earlier in candidates(band_keys(texts, blocks, threshold)).tolist():
-        # Keys may collide, so blocks are compared too.
-        if blocks[later] == blocks[earlier] and texts[later] != texts[earlier]:
-            value = jaccard(texts[later], texts[earlier])
-            if value >= threshold:
-                found.append((later, earlier, value))
-    return found
+    for i, j in zip(later[same].tolist(), earlier[same].tolist(), strict=True):
+        if texts[i] != texts[j] and (value := jaccard(texts[i], texts[j])) >= threshold:
+            found.append((i, j, value))
+    return sorted(found)
 
 
 def candidates(keys: "NDArray[np.int64]") -> "NDArray[np.int64]":

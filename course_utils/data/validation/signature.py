@@ -28,8 +28,12 @@ class Signature:
     @property
     def order(self) -> tuple[int, str, int]:
         """Sorts rows: training first, then validation, test and others, each by number."""
-        known = SPLIT_ORDER.index(self.split) if self.split in SPLIT_ORDER else len(SPLIT_ORDER)
-        return known, self.split, self.number
+        return *order_of(self.split), self.number
+
+
+def order_of(split: str) -> tuple[int, str]:
+    """Sorts splits."""
+    return SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER), split
 
 
 def row_signature(row: Mapping[str, Any], split: str, number: int, place: str) -> Signature:

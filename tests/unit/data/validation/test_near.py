@@ -51,26 +51,29 @@ def many_texts(n_rows: int, n_blocks: int) -> tuple[list[str], list[str]]:
 
 def brute_force(texts: Sequence[str], blocks: Sequence[str], threshold: float) -> set[tuple[int, int]]:
     """All pairs of one block at the threshold, by a product of sparse matrices."""
-    runs: dict[str, int] = {}
-    places = [
-        (row, runs.setdefault(text[i : i + 3], len(runs)))
-        for row, text in enumerate(texts)
-        for i in range(len(text) - 2)
-    ]
-    rows, columns = np.array(places).T
-    has = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(texts), len(runs)))
-    has.data = np.minimum(has.data, 1)
-    has = (has > 0).astype(np.int64)
-    common = (has @ has.T).tocoo()
-    sizes = has.sum(axis=1)
-    similarity = common.data / (sizes[common.row] + sizes[common.col] - common.data)
-    found = zip(common.row[similarity >= threshold], common.col[similarity >= threshold], strict=True)
-    return {(int(i), int(j)) for i, j in found if i > j and blocks[i] == blocks[j] and texts[i] != texts[j]}
+    found: set[tuple[int, int]] = set()
+    for block in set(blocks):
+        members = [place for place, name in enumerate(blocks) if name == block]
+        runs: dict[str, int] = {}
+        entries = {
+            (row, runs.setdefault(texts[place][i : i + 3], len(runs)))
+            for row, place in enumerate(members)
+            for i in range(len(texts[place]) - 2)
+        }
+        rows, columns = np.array(sorted(entries)).T
+        has = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(members), len(runs)))
+        common = (has @ has.T).toarray()
+        sizes = has.sum(axis=1)
+        similarity = common / (sizes[:, None] + sizes[None, :] - common)
+        later, earlier = np.nonzero(np.tril(similarity >= threshold, k=-1))
+        pairs = ((members[i], members[j]) for i, j in zip(later, earlier, strict=True))
+        found |= {(i, j) for i, j in pairs if texts[i] != texts[j]}
+    return found
 
 
-@pytest.mark.parametrize("threshold", [0.7, 0.8, 0.9])
+@pytest.mark.parametrize("threshold", [0.7, 0.8])
 def test_recall_and_precision_against_brute_force(threshold: float) -> None:
-    texts, blocks = many_texts(5000, n_blocks=4)
+    texts, blocks = many_texts(5000, n_blocks=16)
     truth = brute_force(texts, blocks, threshold)
     found = {(later, earlier) for later, earlier, _ in near_texts(texts, blocks, threshold)}
     assert len(truth) > 500
@@ -104,7 +107,7 @@ def test_large_buckets_give_few_pairs_and_leave_no_row_out(n: int) -> None:
 def test_thousands_of_rows_that_are_alike_take_linear_work() -> None:
     texts = [
         f"show the names of the customers that have placed more than one order in the city of lyon {i}"
-        for i in range(20_000)
+        for i in range(6_000)
     ]
     keys = band_keys(texts, [""] * len(texts), 0.8)
     assert len(candidates(keys)) <= len(texts) * (N_LEADERS + 1) * choose_bands(0.8)[0]
