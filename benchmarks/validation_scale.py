@@ -1,0 +1,242 @@
+"""How long does validation take, and how much memory, for ten thousand to a million rows?
+
+Every size runs in a process of its own, whose memory is watched together with its workers'. The rows are made here:
+half as many queries as rows, as in Spider, asked as often as people ask (a few again and again, most once or twice),
+and one question in twenty is nearly another one.
+"""
+
+import json
+import logging
+import math
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from course_utils.data.validation.duplicates import find_duplicates
+from course_utils.data.validation.leakage import find_leaks
+from course_utils.data.validation.near import near_pairs
+from course_utils.data.validation.signature import row_signature
+from course_utils.data.validation.validate import validate_rows
+from course_utils.setup import probe_machine
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+logger = logging.getLogger(__name__)
+Row = dict[str, Any]
+SIZES = (10_000, 100_000, 1_000_000)
+NUM_PROC = 2
+NEAR_SHARE = 0.05
+_TIMEOUT_S = 3600
+_TABLES = "shop player film bank hotel flight ticket song route clinic museum farm recipe garage school parcel".split()
+_COLUMNS = "price weight rating visits capacity income distance age".split()
+_CITIES = "Lyon Turin Bergen Porto Ghent Graz Basel Leeds Malmo Aarhus Krakow Brno Split Cork Vigo Lille".split()
+_SHAPES = (
+    ("Which {t}s in {c} have a {a} over {n}?", "SELECT name FROM {t} WHERE city = '{c}' AND {a} > {n}"),
+    ("How many {t}s of {c} have a {a} of at most {n}?", "SELECT COUNT(*) FROM {t} WHERE city = '{c}' AND {a} <= {n}"),
+    ("What is the mean {a} of the {t}s whose {b} is under {n}?", "SELECT AVG({a}) FROM {t} WHERE {b} < {n}"),
+    ("List the {t}s with {a} above {n} by {b}", "SELECT name FROM {t} WHERE {a} > {n} ORDER BY {b}"),
+    (
+        "For each city, give the highest {a} of the {t}s with {b} below {n}.",
+        "SELECT city, MAX({a}) FROM {t} WHERE {b} < {n} GROUP BY city",
+    ),
+    (
+        "Show the {t} with the lowest {a} among those in {c} with a {b} of {n} or more",
+        "SELECT name FROM {t} WHERE city = '{c}' AND {b} >= {n} ORDER BY {a} LIMIT 1",
+    ),
+)
+_WORDS = (
+    "annual board budget client coastal district early export final growth harbour inland joint key launch local "
+    "market merger north office outlet partner pilot press price quarter region renewal review safety season south "
+    "spring staff storage summer supply survey target tender trade transit trial union urban value visitor winter yield"
+).split()
+_REASONS = ("For the {} {} {} {} {} {}: ", "Our {} {} asks for its {} {} {} {}. ", "We plan a {} {} {} with {} {} {}; ")
+
+
+def measure(sizes: tuple[int, ...] = SIZES, num_proc: int = NUM_PROC) -> dict[str, Any]:
+    """Time and peak memory of the whole validation for each size, and how the time grows.
+
+    Args:
+        sizes: Numbers of rows.
+        num_proc: Processes that the validation uses.
+
+    Returns:
+        The machine, one entry a size, and the exponent of a power of the rows fitted to the seconds: 1 is linear.
+    """
+    runs = []
+    for n_rows in sizes:
+        command = [sys.executable, "-m", "benchmarks.validation_scale", str(n_rows), str(num_proc)]
+        reply = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S)
+        runs.append(json.loads(reply.stdout.splitlines()[-1]))
+        logger.info("%s", runs[-1])
+    return {
+        "benchmark": "validation_scale",
+        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "num_proc": num_proc,
+        "runs": runs,
+        "exponents": {name: fit_exponent(runs, name) for name in ("seconds", "near_seconds")},
+    }
+
+
+def fit_exponent(runs: list[dict[str, Any]], name: str) -> float:
+    """The k of ``seconds = a * rows^k``, by least squares of the logarithms."""
+    x, y = [math.log(run["n_rows"]) for run in runs], [math.log(max(run[name], 1e-9)) for run in runs]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    spread = sum((value - mean_x) ** 2 for value in x)
+    products = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return round(products / spread, 3) if spread else math.nan
+
+
+def make_rows(n_rows: int, seed: int = 0) -> dict[str, list[Row]]:
+    """Rows of three splits; ``NEAR_SHARE`` of them are nearly an earlier row of their split."""
+    rng = random.Random(seed)
+    pool = [_make_pair(rng) for _ in range(n_rows // 2)]
+    splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+    sizes = {"train": n_rows * 8 // 10, "validation": n_rows // 10}
+    for split in splits:
+        rows = splits[split]
+        # Databases are split too, so that the splits share no query and what is found is what was planted.
+        of_split = [pair for pair in pool if _split_of(pair[0]) == split]
+        while len(rows) < sizes.get(split, n_rows - sum(sizes.values())):
+            rows.append(_nearly(rng, rng.choice(rows)) if rows and rng.random() < NEAR_SHARE else _ask(rng, of_split))
+    return splits
+
+
+def _split_of(table: str) -> str:
+    place = _TABLES.index(table)
+    return "train" if place < 10 else "validation" if place < 12 else "test"
+
+
+def _make_pair(rng: random.Random) -> tuple[str, str, str]:
+    question, query = rng.choice(_SHAPES)
+    a, b = rng.sample(_COLUMNS, 2)
+    words = {"t": rng.choice(_TABLES), "c": rng.choice(_CITIES), "a": a, "b": b, "n": rng.randrange(1, 10_000) / 10}
+    return words["t"], question.format(**words), query.format(**words)
+
+
+def _ask(rng: random.Random, pool: list[tuple[str, str, str]]) -> Row:
+    # The square of a uniform number: a tenth of the queries gets a third of the questions.
+    table, question, query = pool[int(len(pool) * rng.random() ** 2)]
+    # What is said before the question makes two rows with one query differ enough to be no near-duplicates.
+    reason = rng.choice(_REASONS).format(*rng.choices(_WORDS, k=6))
+    return {"db_id": table, "question": reason + question, "query": query}
+
+
+def _nearly(rng: random.Random, row: Row) -> Row:
+    question = row["question"]
+    place = rng.randrange(1, len(question) - 1)
+    return {**row, "question": question[:place] + question[place + 1 :]}
+
+
+def make_databases(folder: Path) -> dict[str, Path]:
+    """A database of one table of 200 rows for each table name."""
+    rng = random.Random(1)
+    paths = {table: folder / f"{table}.sqlite" for table in _TABLES}
+    for table, path in paths.items():
+        connection = sqlite3.connect(path)
+        columns = ", ".join(f"{name} REAL" for name in _COLUMNS)
+        connection.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, name TEXT, city TEXT, {columns})")
+        marks = ", ".join("?" * (3 + len(_COLUMNS)))
+        for i in range(200):
+            values = [round(rng.uniform(1, 1000), 1) for _ in _COLUMNS]
+            connection.execute(
+                f"INSERT INTO {table} VALUES ({marks})", (i, f"{table} {i}", rng.choice(_CITIES), *values)
+            )
+        connection.commit()
+        connection.close()
+    return paths
+
+
+@contextmanager
+def watched_memory() -> Iterator[list[float]]:
+    """The peak of resident memory of this process and its children in GiB, as the list's last item, ten times a second.
+
+    Pages that processes share count for each of them, so this is an upper bound.
+    """
+    peak, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        process = psutil.Process()
+        while not done.wait(0.1):
+            total = 0
+            for one in (process, *process.children(recursive=True)):
+                try:
+                    total += one.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], total / 2**30)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
+    """Make rows of one size, validate them, and then time duplicates and leaks alone."""
+    rows = make_rows(n_rows)
+    with tempfile.TemporaryDirectory() as folder, watched_memory() as peak:
+        databases = make_databases(Path(folder))
+        began = time.perf_counter()
+        report = validate_rows(rows, databases, num_proc=num_proc)
+        seconds, peak_gib = time.perf_counter() - began, peak[-1]
+        counts = report.counts
+        del report
+    began = time.perf_counter()
+    signatures = [
+        row_signature(row, split, number, f"{split}.jsonl:{number}")
+        for split, of_split in rows.items()
+        for number, row in enumerate(of_split, 1)
+    ]
+    signed = time.perf_counter()
+    pairs = near_pairs(signatures)
+    paired = time.perf_counter()
+    n_findings = len(find_duplicates(signatures, pairs)) + len(find_leaks(signatures, pairs))
+    return {
+        "n_rows": n_rows,
+        "n_queries": len({row["query"] for of_split in rows.values() for row in of_split}),
+        "seconds": round(seconds, 2),
+        "peak_gib": round(peak_gib, 2),
+        "signature_seconds": round(signed - began, 2),
+        "near_seconds": round(paired - signed, 2),
+        "n_near_pairs": len(pairs),
+        "n_cross_row_findings": n_findings,
+        "counts": counts,
+    }
+
+
+def plot(result: dict[str, Any]) -> "Axes":
+    """Seconds over rows, both logarithmic, with the fitted power; a dashed line is the target."""
+    from matplotlib import pyplot
+
+    axes: Axes = pyplot.subplots(figsize=(7, 3.8), layout="constrained")[1]
+    rows = [run["n_rows"] for run in result["runs"]]
+    for name, label in (("seconds", "whole validation"), ("near_seconds", "near-duplicates alone")):
+        label = f"{label}: rows^{result['exponents'][name]:.2f}"
+        axes.plot(rows, [run[name] for run in result["runs"]], "o-", label=label)
+    for run in result["runs"]:
+        note = f"{run['seconds']:.0f} s, {run['peak_gib']:.1f} GiB"
+        axes.annotate(note, (run["n_rows"], run["seconds"]), xytext=(-6, 8), textcoords="offset points", ha="right")
+    axes.plot(100_000, 60, "v", color="0.4", label="target: 100,000 rows under 60 s")
+    axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(3_000, 2_000_000))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    return axes
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run_size(int(sys.argv[1]), int(sys.argv[2]))) + "\n")
