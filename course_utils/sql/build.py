@@ -47,11 +47,14 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
 
 
 def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
-    # A build that is cut short is thrown away, so nothing needs a wait for the disk.
+    # A build that is cut short is thrown away and nobody else reads it: no wait for the disk, one lock for
+    # all statements (four times as fast).
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    connection.execute(f"PRAGMA max_page_count = {(BASE_BYTES + 4 * n_bytes) // _PAGE_BYTES}")
+    for part in ("main", "temp"):
+        connection.execute(f"PRAGMA {part}.max_page_count = {(BASE_BYTES + 4 * n_bytes) // _PAGE_BYTES}")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100)
     connection.set_authorizer(_deny_reach)
@@ -74,7 +77,8 @@ def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> No
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         # A statement that does not parse was never begun: it is the one behind the last that was.
         was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
-        place = begin if was_begun else behind + len(text[behind:]) - len(text[behind:].lstrip("; \r\n\t"))
+        place = begin if was_begun else behind
+        place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
         reason = f"longer than {limit_s:.0f} s for its length" if time.monotonic() > end else str(error)
         line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
         raise DataError(f"{script}: does not execute ({reason}{line}); fix the script") from error

@@ -1,8 +1,15 @@
 """Databases are found in every layout, or built from their SQL whole or not at all."""
 
+import gzip
+import io
 import os
 import sqlite3
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,3 +137,203 @@ def test_a_database_that_is_missing_says_where_it_belongs(tmp_path: Path) -> Non
 
 def test_a_dataset_without_databases_lists_none(tmp_path: Path) -> None:
     assert list_databases(tmp_path) == {}
+
+
+@contextmanager
+def bounded(folder: Path) -> Iterator[None]:
+    """What runs inside takes less than 5 s and leaves ``folder`` and the working folder as they were."""
+    before, began = snapshot(folder), time.perf_counter()
+    yield
+    assert time.perf_counter() - began < 5
+    assert snapshot(folder) == before
+
+
+def snapshot(folder: Path) -> dict[str, int]:
+    paths = [path for path in [*folder.rglob("*"), *Path.cwd().iterdir()] if not path.is_dir()]
+    return {str(path): os.lstat(path).st_size for path in paths}
+
+
+def filled() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript("CREATE TABLE pet (name TEXT, more TEXT); CREATE INDEX i ON pet (name);")
+    connection.executemany("INSERT INTO pet VALUES (?, ?)", [(f"{i:09}", "x" * 200) for i in range(3_000)])
+    connection.commit()
+    return connection.serialize()
+
+
+def bomb(kind: str) -> bytes:
+    """A few kB that unpack to 100 MB."""
+    file = io.BytesIO()
+    if kind == "gzip":
+        return gzip.compress(bytes(100_000_000), 1)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("pets.sqlite", bytes(100_000_000))
+    return file.getvalue()
+
+
+NOT_SOUND = {
+    "an empty file": (lambda: b"", "the database is empty; replace the file"),
+    "text": (lambda: b"id,name\n1,Rex\n", "not a SQLite database; replace it"),
+    "half a header": (lambda: b"SQLite form", "not a SQLite database; replace it"),
+    "a header alone": (lambda: b"SQLite format 3\0", "corrupt ("),
+    "zip bomb": (lambda: bomb("zip"), "a zip archive, not a SQLite database; unpack it yourself"),
+    "gzip bomb": (lambda: bomb("gzip"), "a gzip archive, not a SQLite database; unpack it yourself"),
+    "cut off": (lambda: filled()[:-5_000], "corrupt: cut off at "),
+    "cut in half": (lambda: filled()[: len(filled()) // 2], "corrupt: cut off at "),
+    "pages of garbage": (lambda: filled()[:4096] + b"\xa5" * (len(filled()) - 4096), "corrupt ("),
+    "one page of garbage": (lambda: filled()[:40_960] + b"\xa5" * 4096 + filled()[45_056:], "corrupt ("),
+    "a schema of garbage": (lambda: filled()[:100] + b"\xa5" * 3996 + filled()[4096:], "corrupt ("),
+    "pages of zeros": (lambda: filled()[:100] + bytes(len(filled()) - 100), "corrupt ("),
+    "a page size of zero": (lambda: filled()[:16] + bytes(2) + filled()[18:], "corrupt ("),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), NOT_SOUND.values(), ids=list(NOT_SOUND))
+def test_a_file_that_is_no_sound_database_is_named_and_never_unpacked(
+    tmp_path: Path, make: Callable[[], bytes], reason: str
+) -> None:
+    path = tmp_path / "databases" / "pets" / "pets.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(make())
+    for _ in range(2):  # the second time from memory
+        with bounded(tmp_path), pytest.raises(DataError) as caught:
+            find_database(tmp_path, "pets", tmp_path / "built")
+        assert str(caught.value).startswith(f"{path}: {reason}")
+        assert "\n" not in str(caught.value)
+    path.write_bytes(filled())
+    assert find_database(tmp_path, "pets", tmp_path / "built") == path
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "databases" / "pets" / "pets.sqlite"
+    path.mkdir(parents=True)
+    with bounded(tmp_path), pytest.raises(DataError, match=r"pets\.sqlite: not a file; put the SQLite file there"):
+        find_database(tmp_path, "pets", tmp_path / "built")
+    path.rmdir()
+    os.mkfifo(path)
+    with bounded(tmp_path), pytest.raises(DataError, match=r"pets\.sqlite: not a file; put the SQLite file there"):
+        find_database(tmp_path, "pets", tmp_path / "built")
+    path.unlink()
+    path.symlink_to("gone")
+    with bounded(tmp_path), pytest.raises(DataError, match=r"pets\.sqlite: a link to a file that is gone; restore"):
+        find_database(tmp_path, "pets", tmp_path / "built")
+
+
+def test_a_locked_database_is_named_until_it_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "databases" / "pets" / "pets.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(filled())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with bounded(path.parent), pytest.raises(DataError, match="locked by another program; close it and try again"):
+        find_database(tmp_path, "pets", tmp_path / "built")
+    other.execute("COMMIT")
+    other.close()
+    assert find_database(tmp_path, "pets", tmp_path / "built") == path
+
+
+def test_a_sound_database_is_looked_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "databases" / "pets" / "pets.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(filled())
+    find_database(tmp_path, "pets", tmp_path / "built")
+    began = time.perf_counter()
+    for _ in range(200):
+        find_database(tmp_path, "pets", tmp_path / "built")
+    assert time.perf_counter() - began < 1
+
+
+COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+HOSTILE = {
+    "never ends": (f"CREATE TABLE a (b);\n{COUNT}\nINSERT INTO a SELECT i FROM n;", "longer than ", 2),
+    "never ends and writes nothing": (f"\n{COUNT}SELECT max(i) FROM n;", "longer than ", 2),
+    "never ends in a view": (
+        f"CREATE VIEW v AS {COUNT} SELECT i FROM n;\nCREATE TABLE a AS SELECT * FROM v;",
+        "longer than ",
+        2,
+    ),
+    "never ends in a trigger": (
+        "CREATE TABLE a (b);\nCREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO a SELECT b FROM a; END;\n"
+        "PRAGMA recursive_triggers = ON;\nINSERT INTO a VALUES (1);",
+        "not authorized",
+        3,
+    ),
+    "joins without end": (
+        "CREATE TABLE a (b);\nINSERT INTO a VALUES (1),(2),(3),(4),(5),(6),(7),(8),(9);\n"
+        f"SELECT count(*) FROM {', '.join(f'a AS a{i}' for i in range(12))};",
+        "longer than ",
+        3,
+    ),
+    "fills the disk": (
+        f"CREATE TABLE a (b);\n\n{COUNT}INSERT INTO a SELECT randomblob(1000000) FROM n;",
+        "database or disk is full",
+        3,
+    ),
+    "one giant value": ("CREATE TABLE a (b);\nINSERT INTO a VALUES (zeroblob(2000000000));", "too big", 2),
+    "one giant format": ("CREATE TABLE a AS\nSELECT printf('%.*c', 900000000, 'x');", "not authorized", 1),
+    "one slow match": (f"SELECT 'aaaa' LIKE '{'%a' * 10_000}b';", "LIKE or GLOB pattern too complex", 1),
+    "attaches": ("CREATE TABLE a (b);\nATTACH 'stolen.sqlite' AS s;", "not authorized", 2),
+    "attaches in other words": ("\n\nattach database 'file:stolen.sqlite' as s;", "not authorized", 3),
+    "vacuums elsewhere": ("CREATE TABLE a (b);\nVACUUM INTO 'stolen.sqlite';", "authorization denied", 2),
+    "moves temporary files": ("PRAGMA temp_store_directory = '/etc';", "not authorized", 1),
+    "lifts the bound": ("PRAGMA max_page_count = 4294967294;", "not authorized", 1),
+    "leaves a journal": ("PRAGMA journal_mode = WAL;", "not authorized", 1),
+    "writes the schema": ("PRAGMA writable_schema = ON;", "not authorized", 1),
+    "loads code": ("\nSELECT load_extension('evil.so');", "not authorized", 2),
+    "writes a file": ("SELECT writefile('stolen', 'x');", "no such function: writefile", 1),
+    "never commits": ("BEGIN;\nCREATE TABLE a (b);", "a transaction is never committed", 0),
+    "holds NUL": ("CREATE TABLE a (b);\n\0", "null character", 0),
+    "is UTF-16": ("CREATE TABLE a (b);".encode("utf-16"), "can't decode byte 0xff", 0),
+    "is binary": (bytes(range(256)), "can't decode byte", 0),
+    "nests without end": (f"SELECT {'(' * 100_000}1", "", 1),
+}
+
+
+@pytest.mark.parametrize(("script", "reason", "line"), HOSTILE.values(), ids=list(HOSTILE))
+def test_a_hostile_script_ends_soon_and_reaches_nothing(
+    tmp_path: Path, script: str | bytes, reason: str, line: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = add_sql(tmp_path / "dataset", rows=None)
+    (source / "schema.sql").write_bytes(script if isinstance(script, bytes) else script.encode())
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    if "longer" in reason and "CREATE TABLE a (b);\nWITH" not in str(script):  # one with the real limit is enough
+        monkeypatch.setattr("course_utils.sql.build.BASE_SECONDS", 0.5)
+    with bounded(tmp_path), pytest.raises(DataError) as caught:
+        find_database(tmp_path / "dataset", "pets", tmp_path / "built")
+    message = str(caught.value)
+    assert message.startswith(f"{source / 'schema.sql'}: does not execute (")
+    assert reason in message
+    assert not line or f"near line {line})" in message
+    assert len(message) < 500
+
+
+def test_a_dump_of_sqlite_itself_is_built(tmp_path: Path) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA + ROWS + "CREATE INDEX i ON pet (name); CREATE VIEW v AS SELECT name FROM pet;")
+    dump = "PRAGMA foreign_keys=OFF;\n" + "\n".join(connection.iterdump())
+    add_sql(tmp_path, schema=dump, rows=None)
+    database = find_database(tmp_path, "pets", tmp_path / "built")
+    assert run_query(database, "SELECT name FROM v ORDER BY 1").rows == [("Rex",), ("Zoë",)]
+
+
+def test_a_large_honest_script_is_built(tmp_path: Path) -> None:
+    rows = "".join(f"INSERT INTO pet VALUES ({i}, '{'x' * 90}');\n" for i in range(40_000))
+    add_sql(tmp_path, rows=rows)
+    database = find_database(tmp_path, "pets", tmp_path / "built")
+    assert run_query(database, "SELECT COUNT(*) FROM pet").rows == [(40_000,)]
+
+
+@pytest.mark.parametrize("db_id", ["C:pets", "C:\\pets", "pets.", "pets\n", "~", "$HOME", "pets;", 5, None, ["pets"]])
+def test_a_db_id_that_some_system_takes_for_a_path_is_refused(tmp_path: Path, db_id: Any) -> None:
+    add_sql(tmp_path)
+    with pytest.raises(DataError, match="not a plain folder name"):
+        find_database(tmp_path, db_id, tmp_path / "built")
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    add_sql(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        find_database(tmp_path, "pets", tmp_path / "file")
