@@ -2,7 +2,7 @@
 
 from course_utils.sql.compare import has_top_level_order, same_answer, same_rows
 from course_utils.sql.databases import FOLDERS, find_database, list_databases
-from course_utils.sql.run import QueryResult, run_query
+from course_utils.sql.run import QueryResult, run_queries, run_query
 from course_utils.sql.schema import Column, Schema, Table, quote, read_schema
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "list_databases",
     "quote",
     "read_schema",
+    "run_queries",
     "run_query",
     "same_answer",
     "same_rows",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryResult, run_query
+from course_utils.sql import QueryResult, run_queries, run_query
 
 
 @pytest.fixture
@@ -186,3 +186,25 @@ def test_a_name_with_url_characters_opens(tmp_path: Path) -> None:
     sqlite3.connect(path).close()
     path.write_bytes(b"")
     assert run_query(path, "SELECT 1").rows == [(1,)]
+
+
+def test_many_queries_on_one_connection_answer_as_each_alone(database: Path) -> None:
+    queries = ["SELECT 1", "SELECT nothing", "", "SELECT 1; SELECT 2", "DROP TABLE item", "SELECT 2, 3"]
+    together = list(run_queries(database, queries))
+    assert len(together) == len(queries)
+    for query, found in zip(queries, together, strict=True):
+        if isinstance(found, QueryError):
+            with pytest.raises(QueryError) as error:
+                run_query(database, query)
+            assert str(found) == str(error.value)
+        else:
+            alone = run_query(database, query)
+            assert (found.columns, found.rows) == (alone.columns, alone.rows)
+    assert [isinstance(found, QueryResult) for found in together] == [True, False, False, False, False, True]
+
+
+def test_a_query_that_runs_too_long_does_not_shorten_the_next(database: Path) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+    slow, quick = run_queries(database, [endless, "SELECT 1"], timeout_s=0.2)
+    assert "ran longer than 0.2 s" in str(slow)
+    assert isinstance(quick, QueryResult)
