@@ -17,11 +17,12 @@ from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
 from course_utils.data.validation.lengths import find_too_long
 from course_utils.data.validation.near import near_pairs
+from course_utils.data.validation.parallel import chunked, map_chunks
 from course_utils.data.validation.queries import count_largest, examine_all
 from course_utils.data.validation.results import query_problems
-from course_utils.data.validation.rows import SPLITS, clean_query, field_problems, find_namesakes
+from course_utils.data.validation.rows import SPLITS, Row, clean_query, field_problems, find_namesakes
 from course_utils.data.validation.settings import Settings
-from course_utils.data.validation.signature import row_signature
+from course_utils.data.validation.signature import Signature, row_signature
 from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
 from course_utils.errors import MissingExtraError
 from course_utils.sql import read_schema
@@ -29,6 +30,7 @@ from course_utils.sql import read_schema
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
 NEAR_CHECKS = ("near-duplicate", "leak-near")
 PAIR_CHECKS = (*NEAR_CHECKS, "exact-duplicate", "leak-exact", "leak-skeleton")
+_CHUNK = 5_000
 
 
 def run_passes(
@@ -124,7 +126,7 @@ def _check_queries(records: Sequence[Record], facts: FactsByQuery, largest: Mapp
 def _check_together(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:
     """What only the rows of all splits together can tell."""
     if settings.wants(*PAIR_CHECKS):
-        signatures = [row_signature(record.fields, record.split, record.number, record.place) for record in records]
+        signatures = _sign(records, settings.num_proc)
         pairs = near_pairs(signatures) if settings.wants(*NEAR_CHECKS) else []
         yield from find_duplicates(signatures, pairs)
         yield from find_leaks(signatures, pairs)
@@ -132,6 +134,20 @@ def _check_together(records: Sequence[Record], databases: Mapping[str, Path], se
         yield from find_imbalance(records)
     if settings.wants("diversity"):
         yield from describe_diversity(records, {name: read_schema(path) for name, path in databases.items()})
+
+
+def _sign(records: Sequence[Record], num_proc: int) -> list[Signature]:
+    rows = ((_compared(record.fields), record.split, record.number, record.place) for record in records)
+    return [signature for part in map_chunks(_sign_chunk, list(chunked(rows, _CHUNK)), num_proc) for signature in part]
+
+
+def _compared(fields: Row) -> Row:
+    """The fields that a signature is made of; others need not travel to another process."""
+    return {name: fields.get(name) for name in ("db_id", "question", "query", "answerable")}
+
+
+def _sign_chunk(rows: list[tuple[Row, str, int, str]]) -> list[Signature]:
+    return [row_signature(*row) for row in rows]
 
 
 def _render(databases: Mapping[str, Path]) -> dict[str, str]:

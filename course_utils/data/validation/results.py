@@ -1,7 +1,7 @@
 """Run queries and judge what comes back: nothing, an error, nothing to see, or far too much."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from course_utils.data.validation.syntax import (
     syntax_problems,
 )
 from course_utils.errors import QueryError
-from course_utils.sql import quote, read_schema, run_query
+from course_utils.sql import QueryResult, quote, read_schema, run_queries, run_query
 
 MAX_SENSIBLE_ROWS = 1_000
 """Nobody reads a longer answer, and comparing it costs more than it tells."""
@@ -37,21 +37,32 @@ class Facts:
     """The same with the order of the rows; empty where the query asks for none."""
 
 
+def examine_queries(database: Path, queries: Sequence[str]) -> dict[str, Facts]:
+    """Parse and run queries on one database; what goes wrong is among the facts.
+
+    Raises:
+        QueryError: The database cannot be opened.
+    """
+    results = run_queries(database, queries)
+    return {query: _facts(query, result) for query, result in zip(queries, results, strict=True)}
+
+
 def examine_query(database: Path, query: str) -> Facts:
-    """Parse and run one query; what goes wrong is among the facts and does not raise."""
+    """``examine_queries`` for one query.
+
+    Raises:
+        QueryError: The database cannot be opened.
+    """
+    return examine_queries(database, [query])[query]
+
+
+def _facts(query: str, result: QueryResult | QueryError) -> Facts:
     reading = read_syntax(query)
-    try:
-        result = run_query(database, query)
-    except QueryError as error:
-        return Facts(reading, str(error).partition(f": {query}")[0])
+    if isinstance(result, QueryError):
+        return Facts(reading, str(result).partition(f": {query}")[0])
     lines = [repr([_plain(value) for value in row]) for row in result.rows]
     sequence = _digest(lines) if reading.ordered else ""
     return Facts(reading, "", len(lines), result.truncated, _digest(sorted(lines)), sequence)
-
-
-def examine_queries(database: Path, queries: Iterable[str]) -> dict[str, Facts]:
-    """The facts of many queries on one database."""
-    return {query: examine_query(database, query) for query in queries}
 
 
 def _digest(lines: list[str]) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.validation.results import examine_queries, examine_query, largest_table, query_problems
+from course_utils.data.validation.results import examine_queries, largest_table, query_problems
 from course_utils.data.validation.rows import Row
 
 
@@ -22,7 +22,7 @@ def database(tmp_path: Path) -> Path:
 
 def problems_of(database: Path, query: str, **fields: object) -> list[tuple[str, str]]:
     row: Row = {"db_id": "shop", "question": "?", "query": query, **fields}
-    found = query_problems(row, examine_query(database, query), {"shop": largest_table(database)})
+    found = query_problems(row, examine_queries(database, [query])[query], {"shop": largest_table(database)})
     return [(problem.check, problem.severity) for problem in found]
 
 
