@@ -66,6 +66,9 @@ def _fault_of_pages(database: Path) -> str:
         uri = f"{database.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
         connection.set_progress_handler(lambda: int(time.monotonic() > end), 1_000)
+        connection.text_factory = lambda raw: raw.decode("utf-8")
+        connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
         answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -74,6 +77,8 @@ def _fault_of_pages(database: Path) -> str:
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return "locked by another program; close it and try again"
         return f"corrupt ({error}); replace the file"
+    except UnicodeDecodeError as error:
+        return f"corrupt (its schema is no text: {error.reason}); replace the file"
     finally:
         if connection:
             connection.close()

@@ -183,6 +183,7 @@ NOT_SOUND = {
     "pages of garbage": (lambda: filled()[:4096] + b"\xa5" * (len(filled()) - 4096), "corrupt ("),
     "one page of garbage": (lambda: filled()[:40_960] + b"\xa5" * 4096 + filled()[45_056:], "corrupt ("),
     "a schema of garbage": (lambda: filled()[:100] + b"\xa5" * 3996 + filled()[4096:], "corrupt ("),
+    "a schema that is no text": (lambda: filled().replace(b"TABLE pet (name", b"TABLE pet (n\xe4me"), "corrupt ("),
     "pages of zeros": (lambda: filled()[:100] + bytes(len(filled()) - 100), "corrupt ("),
     "a page size of zero": (lambda: filled()[:16] + bytes(2) + filled()[18:], "corrupt ("),
 }
@@ -230,6 +231,16 @@ def test_a_locked_database_is_named_until_it_is_free(tmp_path: Path) -> None:
     other.execute("COMMIT")
     other.close()
     assert find_database(tmp_path, "pets", tmp_path / "built") == path
+
+
+def test_a_database_in_utf16_is_sound(tmp_path: Path) -> None:
+    add_sql(tmp_path, schema="PRAGMA encoding = 'UTF-16';\nCREATE TABLE añada (näme TEXT);", rows=None)
+    database = find_database(tmp_path, "pets", tmp_path / "built")
+    ready = tmp_path / "databases" / "copy" / "copy.sqlite"
+    ready.parent.mkdir()
+    ready.write_bytes(database.read_bytes())
+    assert find_database(tmp_path, "copy", tmp_path / "built") == ready
+    assert run_query(ready, "SELECT näme FROM añada").columns == ("näme",)
 
 
 def test_a_sound_database_is_looked_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Whatever bytes a file holds, reading it gives rows, faults or the one error, and nothing else."""
+
+import functools
+import json
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from course_utils.data.formats import FORMATS, read_rows, write_rows
+from course_utils.errors import DataError
+from course_utils.sql import find_database, read_schema
+
+ENDINGS = {"csv": ".csv", "parquet": ".parquet", "spider": ".json"}
+NAMES = [name for name, format_ in FORMATS.items() if format_.write and name != "datasets"]
+ROWS = [{"id": str(i), "question": "Où?" * i, "query": "SELECT 1", "n": i, "tags": ["a"]} for i in range(1, 9)]
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 2**16), st.integers(0, 4), st.binary(min_size=1, max_size=8)), min_size=1, max_size=5
+)
+WORDS = r"""
+{ } [ ] : , " \ \u \ud83d 1 -1e999 NaN null true "a" "messages" "role"
+"content" "from" "value" "prompt" id,x:json
+"""
+PIECES = st.lists(
+    st.sampled_from([*WORDS.split(), '{"a": 1}', "\n", "\r", "\0", "\ufeff", "é", '"metadata"', '{"held": {"x": -1}}']),
+    max_size=30,
+).map(lambda pieces: "".join(pieces).encode())
+
+
+@functools.cache
+def sound(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"rows{ENDINGS.get(name, '.jsonl')}"
+        write_rows(ROWS, path, name)
+        return path.read_bytes()
+
+
+def damaged(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
+    """Bytes overwritten, put in, cut out or cut off at some places."""
+    for place, kind, piece in changes:
+        at = place % (len(content) + 1)
+        keep = (at + len(piece), at, at + len(piece), at + 100, len(content))[kind]
+        content = content[:at] + (piece if kind < 2 else b"") + content[keep:]
+    return content
+
+
+def read_or_refuse(path: Path, name: str, content: bytes) -> None:
+    path.write_bytes(content)
+    try:
+        records = read_rows(path, name)
+    except DataError as error:
+        refusal = str(error)
+        records = []
+    else:
+        refusal = str(path)
+    assert refusal.startswith(str(path))
+    for record in records:
+        assert not (record.fault and record.fields)
+        json.dumps(record.fields, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_damaged_file_is_read_or_refused(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("rows") / f"rows{ENDINGS.get(name, '.jsonl')}"
+
+    @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+    @given(changes=CHANGES)
+    def check(changes: list[tuple[int, int, bytes]]) -> None:
+        read_or_refuse(path, name, damaged(sound(name), changes))
+
+    check()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "parquet"])
+def test_pieces_of_the_formats_in_any_order_are_read_or_refused(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+
+    @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+    @given(content=PIECES, ending=st.sampled_from([".json", ".jsonl", ".csv"]))
+    @example(
+        content=b'{"messages":[{"role":"assistant","x":1,"y":2}],"metadata":{"held":{"a":-1},"fields":{}}}',
+        ending=".jsonl",
+    )
+    def check(content: bytes, ending: str) -> None:
+        read_or_refuse(folder / f"rows{ending}", name, content)
+
+    check()
+
+
+def test_a_damaged_database_is_found_or_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript("CREATE TABLE pet (name TEXT, more TEXT); CREATE INDEX i ON pet (name);")
+    connection.executemany("INSERT INTO pet VALUES (?, ?)", [(f"{i:09}", "x" * 200) for i in range(200)])
+    connection.commit()
+    whole = connection.serialize()
+    folder = tmp_path_factory.mktemp("dataset")
+    path = folder / "databases" / "pets" / "pets.sqlite"
+    path.parent.mkdir(parents=True)
+
+    @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+    @given(changes=CHANGES)
+    def check(changes: list[tuple[int, int, bytes]]) -> None:
+        path.write_bytes(damaged(whole, changes))
+        try:
+            read_schema(find_database(folder, "pets", folder / "built"))
+        except DataError as error:
+            refusal = str(error)
+        else:
+            refusal = str(path)
+        assert refusal.startswith(str(path))
+        assert [found.name for found in folder.rglob("*") if found.is_file()] == ["pets.sqlite"]
+
+    check()
