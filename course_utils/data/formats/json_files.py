@@ -45,7 +45,7 @@ def _read_lines(path: Path) -> Iterator[Record]:
                 yield to_record(path, line.number, line.number, decode_line(content))
             except Misfit as error:
                 whole = "" if n_rows else _why_no_lines(content)
-                yield Record(path, line.number, fault=whole or str(error), number=line.number, check="schema")
+                yield _fault(path, line.number, line.number, whole or str(error))
                 if whole:
                     return
         else:
@@ -65,43 +65,48 @@ def _why_no_lines(first: str) -> str:
 def _read_array(path: Path) -> Iterator[Record]:
     """Rows of a JSON array with the lines on which they begin; nothing can be read behind broken JSON."""
     text = read_text(path)
-    position = _skip_spaces(text, 0)
-    line, number = 1 + text.count("\n", 0, position), 1
-
-    def fault(reason: str, at: int = 0) -> Record:
-        return Record(path, at or line, fault=reason, number=number, check="schema")
-
-    if text[position : position + 1] != "[":
-        yield fault("not a JSON array of rows; write [{...}, {...}]" if text.strip() else "the file is empty; add rows")
+    begin = _skip_spaces(text, 0)
+    line, number = 1 + text.count("\n", 0, begin), 0
+    if text[begin : begin + 1] != "[":
+        reason = "not a JSON array of rows; write [{...}, {...}]" if text.strip() else "the file is empty; add rows"
+        yield _fault(path, line, 1, reason)
         return
-    while True:
-        begin = _skip_spaces(text, position + 1)
-        line += text.count("\n", position, begin)
-        if text[begin : begin + 1] == "]" and number == 1:
+    end = begin
+    while end == begin or text[end : end + 1] == ",":
+        behind, begin = begin, _skip_spaces(text, end + 1)
+        line += text.count("\n", behind, begin)
+        if number == 0 and text[begin : begin + 1] == "]":
             end = begin
-        else:
-            try:
-                value, end = decode_value(text, begin)
-                yield to_record(path, line, number, value)
-            except Misfit as error:
-                try:
-                    end = skip_value(text, begin)
-                except Misfit as lost:
-                    broken = error.__cause__
-                    at = broken.lineno if isinstance(broken, json.JSONDecodeError) else line
-                    yield fault(f"{error}, {lost}", at)
-                    return
-                yield fault(str(error))
-            number += 1
-        position = _skip_spaces(text, end)
-        line += text.count("\n", begin, position)
-        if text[position : position + 1] == "]":
-            if text[position + 1 :].strip():
-                yield fault("more text behind the array's ]; remove it")
+            break
+        number += 1
+        record, end = _element(path, text, begin, line, number)
+        yield record
+        if end < 0:
             return
-        if text[position : position + 1] != ",":
-            yield fault("not JSON (a comma or ] is missing); fix the file, the rest was not read")
-            return
+        end = _skip_spaces(text, end)
+    line += text.count("\n", begin, end)
+    if text[end : end + 1] != "]":
+        yield _fault(path, line, number + 1, "not JSON (a comma or ] is missing); fix the file, the rest was not read")
+    elif text[end + 1 :].strip():
+        yield _fault(path, line, number + 1, "more text behind the array's ]; remove it")
+
+
+def _element(path: Path, text: str, begin: int, line: int, number: int) -> tuple[Record, int]:
+    """The row of an array that begins at a position, and the position behind it; -1 if that is lost."""
+    try:
+        value, end = decode_value(text, begin)
+        return to_record(path, line, number, value), end
+    except Misfit as error:
+        try:
+            return _fault(path, line, number, str(error)), skip_value(text, begin)
+        except Misfit as lost:
+            broken = error.__cause__
+            at = broken.lineno if isinstance(broken, json.JSONDecodeError) else line
+            return _fault(path, at, number, f"{error}, {lost}"), -1
+
+
+def _fault(path: Path, line: int, number: int, reason: str) -> Record:
+    return Record(path, line, fault=reason, number=number, check="schema")
 
 
 def _skip_spaces(text: str, position: int) -> int:
@@ -114,7 +119,7 @@ def to_record(path: Path, line: int, number: int, value: Any) -> Record:
     """A value as a row, or as a fault if it is no object."""
     if isinstance(value, dict):
         return Record(path, line, value, number=number)
-    return Record(path, line, fault=_NO_OBJECT, number=number, check="schema")
+    return _fault(path, line, number, _NO_OBJECT)
 
 
 def write_json(path: Path, rows: Iterable[Row], encode: Callable[[Row], Row] = lambda row: row) -> None:
