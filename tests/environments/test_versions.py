@@ -17,7 +17,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-SETS = {"course": ["build", "serve"], "dev": ["build", "serve", "dev"], "gpu": ["build", "serve", "track", "gpu"]}
+SETS = {
+    "course": ["build", "serve"],
+    "dev": ["build", "serve", "dev", "privacy", "scale"],
+    "gpu": ["build", "serve", "track", "gpu"],
+}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
 

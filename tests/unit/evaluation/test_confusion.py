@@ -3,6 +3,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from course_utils.errors import DataError
 from course_utils.evaluation.confusion import NO_CLASS, ConfusionMatrix, confusion_matrix, plot_confusion
@@ -24,7 +25,6 @@ def test_counts_worked_by_hand(matrix: ConfusionMatrix) -> None:
 
 
 def test_another_library_counts_the_same() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(1)
     gold, found = (rng.choice(CLASSES, 200).tolist() for _ in range(2))
     counts = np.array(confusion_matrix(gold, found, CLASSES).counts)
