@@ -1,6 +1,7 @@
 """One row as a file holds it, and how its place is named to people."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Misfit(ValueError):  # noqa: N818 - a reason on its way to a Record's faul
     """Why a value does not fit: ``what is wrong; what to do``."""
 
 
+@lru_cache(maxsize=256)  # every row of a file asks
 def shown(path: Path) -> str:
     """A path to show to people: from the project where it lies in it."""
     return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)

@@ -5,6 +5,7 @@ The words of the whole validation meet here; the checks themselves are one modul
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -38,6 +39,11 @@ CHECKS: tuple[str, ...] = (
 """Every check's name; the list is closed."""
 
 
+MAX_LENGTH = 1_000
+"""Characters of a reason or a fix."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a check found in one row (or in a split as a whole, `number` 0)."""
@@ -64,7 +70,13 @@ class Problem(NamedTuple):
 
     def at(self, split: str, number: int, place: str) -> Finding:
         """The finding for one row that has this problem."""
-        return Finding(self.check, self.severity, split, number, place, self.reason, self.fix)
+        return Finding(self.check, self.severity, split, number, place, printable(self.reason), printable(self.fix))
+
+
+def printable(text: str) -> str:
+    """A text of bounded length without control characters, which could steer the terminal that shows it."""
+    shown = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} ..."
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
 
 
 def quoted(text: str, limit: int = 80) -> str:

@@ -12,7 +12,9 @@ from course_utils.data.validation.rows import SPLITS, Row, complete_row
 from course_utils.errors import DataError
 
 MAX_LISTED = 20
-"""Errors that ``raise_if_bad`` lists."""
+"""Reasons that ``raise_if_bad`` lists."""
+MAX_PLACES = 5
+"""Rows that it names for each."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Rejected:
         """The row as ``rejected.jsonl`` keeps it: its fields, its place and why it was rejected."""
         checks = list(dict.fromkeys(finding.check for finding in self.findings))
         about = {"split": self.record.split, "place": self.record.place, "checks": checks, "reason": self.reason}
-        return {**self.record.fields, **about}
+        fields = self.record.fields
+        # A field of the same name must not be lost.
+        return {**fields, **about} if fields.keys().isdisjoint(about) else {"row": fields, **about}
 
 
 @dataclass(frozen=True)
@@ -106,12 +110,16 @@ class ValidationReport:
         """Stop at rows with errors.
 
         Raises:
-            DataError: There are some; lists the first ``MAX_LISTED``.
+            DataError: There are some; lists the first ``MAX_LISTED`` reasons, each with its first ``MAX_PLACES`` rows.
         """
         if self.rejected:
-            more = len(self.rejected) - MAX_LISTED
-            lines = [f"{len(self.rejected)} bad rows:", *map(str, self.rejected[:MAX_LISTED])]
-            raise DataError("\n".join([*lines, *([f"... and {more} more"] if more > 0 else [])]))
+            by_reason: dict[str, list[Rejected]] = defaultdict(list)
+            for row in self.rejected:
+                by_reason[row.reason].append(row)
+            lines = [_line(rows) for rows in by_reason.values()]
+            n_more = sum(len(rows) for rows in list(by_reason.values())[MAX_LISTED:])
+            more = [f"... and {n_more} more"] if n_more else []
+            raise DataError("\n".join([f"{len(self.rejected)} bad rows:", *lines[:MAX_LISTED], *more]))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the rows themselves, for ``json.dumps``."""
@@ -129,3 +137,10 @@ class ValidationReport:
         from course_utils.data.validation.report_html import render_html
 
         return render_html(self)
+
+
+def _line(rows: list[Rejected]) -> str:
+    """Rows that are bad for one reason, such as a broken database, in one line."""
+    places = ", ".join(row.record.place for row in rows[:MAX_PLACES])
+    others = f" and {len(rows) - MAX_PLACES:,} rows more" if len(rows) > MAX_PLACES else ""
+    return f"{places}{others}: {rows[0].reason}"

@@ -31,6 +31,8 @@ class Facts:
     error: str = ""
     n_rows: int = 0
     truncated: bool = False
+    only_null: bool = False
+    """Whether there are rows and no value in them."""
     digest: str = ""
     """Equal for equal answers, whatever the order of their rows."""
     sequence: str = ""
@@ -62,7 +64,8 @@ def _facts(query: str, result: QueryResult | QueryError) -> Facts:
         return Facts(reading, str(result).partition(f": {query}")[0])
     lines = [repr([_plain(value) for value in row]) for row in result.rows]
     sequence = _digest(lines) if reading.ordered else ""
-    return Facts(reading, "", len(lines), result.truncated, _digest(sorted(lines)), sequence)
+    only_null = bool(lines) and all(value is None for row in result.rows for value in row)
+    return Facts(reading, "", len(lines), result.truncated, only_null, _digest(sorted(lines)), sequence)
 
 
 def _digest(lines: list[str]) -> str:
@@ -95,14 +98,15 @@ def query_problems(row: Row, facts: Facts, largest: Mapping[str, int]) -> list[P
 
 def _empty(row: Row, facts: Facts) -> Problem | None:
     if row.get("empty") is True:
-        if facts.n_rows == 0:
+        if facts.n_rows == 0 or facts.only_null:
             return None
         reason = f'the row is marked "empty", but its result has {facts.n_rows} rows'
         return Problem("empty-result", "warning", reason, "remove the mark or correct the query")
-    if facts.n_rows:
+    if facts.n_rows and not facts.only_null:
         return None
+    what = "has nothing but NULL" if facts.n_rows else "is empty, so any query without rows counts as right"
     fix = 'check the values against the database; mark the row "empty": true if nothing is the right answer'
-    return Problem("empty-result", "warning", "the result is empty, so any query without rows counts as right", fix)
+    return Problem("empty-result", "warning", f"the result {what}", fix)
 
 
 def _enormous(db_id: str, facts: Facts, largest: Mapping[str, int]) -> Problem | None:

@@ -24,6 +24,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "empty": (bool,),
 }
 """Optional fields and what they may hold. Others are left alone, because releases add their own."""
+_MAX_NAME = 80
 _NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
@@ -44,8 +45,9 @@ def field_problems(fields: Row, databases: Container[str]) -> list[Problem]:
             )
     db_id = fields.get("db_id")
     if isinstance(db_id, str) and db_id.strip() and db_id not in databases:
-        add = f"add databases/{db_id}/{db_id}.sqlite (or schema.sql) or correct db_id"
-        problems.append(_error(f'there is no database "{db_id}"', add))
+        name = db_id if len(db_id) <= _MAX_NAME else f"{db_id[:_MAX_NAME]} ..."
+        add = f"add databases/{name}/{name}.sqlite (or schema.sql) or correct db_id"
+        problems.append(_error(f'there is no database "{name}"', add))
     return problems
 
 
@@ -107,5 +109,5 @@ def clean_query(query: str) -> str:
 def _hardness(query: str) -> str:
     try:
         return hardness(query)
-    except QueryError:  # SQLite runs it, so only the level stays unknown
+    except (QueryError, RecursionError):  # SQLite runs it, so only the level stays unknown
         return "unknown"

@@ -45,11 +45,11 @@ def read_syntax(query: str) -> Reading:
 def _read(query: str) -> Reading:
     try:
         tree = parse(query)
+        return Reading(constant=_why_constant(tree), ordered=tree.args.get("order") is not None)
     except QueryError as error:
         return Reading(fault=str(error).removeprefix("does not parse (").partition("): ")[0])
     except RecursionError:
         return Reading(fault="nested too deeply to parse")
-    return Reading(constant=_why_constant(tree), ordered=tree.args.get("order") is not None)
 
 
 def _why_constant(tree: "exp.Expr") -> str:

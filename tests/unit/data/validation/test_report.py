@@ -6,7 +6,7 @@ import pytest
 
 from course_utils.data.formats.record import Record
 from course_utils.data.validation.finding import CHECKS, Finding, Severity
-from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.report import MAX_LISTED, ValidationReport
 from course_utils.data.validation.report_html import MAX_BYTES
 from course_utils.data.validation.report_table import render_table
 from course_utils.errors import DataError
@@ -64,13 +64,30 @@ def test_json_says_it_all(report: ValidationReport) -> None:
     }
 
 
-def test_bad_rows_stop_with_a_bounded_list() -> None:
-    report = ValidationReport([record(i) for i in range(1, 31)], [finding(i) for i in range(1, 31)])
-    with pytest.raises(DataError, match="30 bad rows:") as error:
-        report.raise_if_bad()
-    assert str(error.value).splitlines()[1] == "train.jsonl:1: bad; mend it"
-    assert str(error.value).endswith("\n... and 10 more")
+def test_bad_rows_stop_with_a_bounded_list_of_reasons_and_places() -> None:
+    findings = [finding(i, reason=f"bad {min(i, 25)}") for i in range(1, 33)]
+    with pytest.raises(DataError, match="32 bad rows:") as error:
+        ValidationReport([record(i) for i in range(1, 33)], findings).raise_if_bad()
+    lines = str(error.value).splitlines()
+    assert lines[1] == "train.jsonl:1: bad 1; mend it"
+    assert lines[-1] == "... and 12 more"
+    assert len(lines) == MAX_LISTED + 2
     ValidationReport([record(1)], [finding(1, "warning")]).raise_if_bad()
+
+
+def test_rows_that_are_bad_for_one_reason_share_a_line() -> None:
+    report = ValidationReport([record(i) for i in range(1, 10)], [finding(i) for i in range(1, 8)])
+    with pytest.raises(DataError, match="7 bad rows") as error:
+        report.raise_if_bad()
+    places = ", ".join(f"train.jsonl:{i}" for i in range(1, 6))
+    assert str(error.value).splitlines()[1:] == [f"{places} and 2 rows more: bad; mend it"]
+
+
+def test_a_rejected_row_keeps_fields_that_have_a_name_of_ours() -> None:
+    row = Record(Path("train.jsonl"), 1, {"split": "mine", "query": "SELECT 1"}, split="train", number=1)
+    kept = ValidationReport([row], [finding(1)]).rejected[0].to_row()
+    assert kept["row"] == row.fields
+    assert kept["split"] == "train"
 
 
 def test_html_shows_counts_first_findings_and_what_was_skipped(report: ValidationReport) -> None:
