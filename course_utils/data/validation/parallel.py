@@ -1,11 +1,14 @@
 """Map a function over chunks on several processes of this machine."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
+_LOG = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -30,5 +33,11 @@ def map_chunks(function: Callable[[Item], Result], chunks: Sequence[Item], num_p
     n_workers = min(num_proc, len(chunks))
     if n_workers <= 1:
         return [function(chunk) for chunk in chunks]
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, chunks))
+    try:
+        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+            return list(pool.map(function, chunks))
+    except BrokenProcessPool:
+        # A process that starts afresh imports the main script, which "python -" has not and a script without
+        # ``if __name__ == "__main__"`` cannot bear.
+        _LOG.warning("other processes could not start or were killed; checking on this one alone")
+        return [function(chunk) for chunk in chunks]

@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 
+from course_utils.artifacts import PROJECT
 from course_utils.data.validation.parallel import chunked, map_chunks
 
 
@@ -19,3 +22,10 @@ def test_one_process_is_this_one() -> None:
 def test_several_processes_answer_in_order() -> None:
     found = map_chunks(sum, [[i, i] for i in range(20)], 2)  # type: ignore[arg-type]
     assert found == [2 * i for i in range(20)]
+
+
+def test_a_script_that_other_processes_cannot_import_is_served_by_its_own() -> None:
+    code = "from course_utils.data.validation.parallel import map_chunks; print(map_chunks(sum, [[1, 2], [3]], 2))"
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert done.stdout.strip() == "[3, 3]"
+    assert "checking on this one alone" in done.stderr
