@@ -7,7 +7,7 @@ since people ask the same kinds of questions: it is counted and no fault. That t
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from course_utils.data.validation.finding import Finding
+from course_utils.data.validation.finding import Finding, Severity
 from course_utils.data.validation.near import THRESHOLD, NearPair, near_pairs
 from course_utils.data.validation.signature import Signature, order_of
 
@@ -24,7 +24,8 @@ def find_leaks(signatures: Sequence[Signature], pairs: Sequence[NearPair] | None
 
     Returns:
         Errors for rows with the same question, nearly the same question or the same query about one database as an
-        earlier split has; then one note a split (with row number 0) on how many of its skeletons training has.
+        earlier split has, warnings for the same question and query about another; then one note a split (with row
+        number 0) on how many of its skeletons training has.
     """
     rows = [row for row in signatures if row.question]
     near = near_pairs(rows, THRESHOLD) if pairs is None else pairs
@@ -35,7 +36,7 @@ def find_leaks(signatures: Sequence[Signature], pairs: Sequence[NearPair] | None
 
 
 def leaking_rows(signatures: Sequence[Signature], pairs: Sequence[NearPair]) -> list[Finding]:
-    """The errors of ``find_leaks``."""
+    """The errors and warnings of ``find_leaks``."""
     rows = sorted((row for row in signatures if row.question), key=lambda signature: signature.order)
     found: dict[tuple[str, int], Finding] = {}
     for finding in (*_exact(rows), *_near(pairs), *_same_query(rows)):
@@ -78,10 +79,11 @@ def _exact(rows: Sequence[Signature]) -> list[Finding]:
         asked = first.setdefault(("question", row.db_id, row.question), row)
         answered = first.setdefault(("row", row.question, row.query), row) if row.answerable else row
         if asked.split != row.split:
-            found.append(_error(row, "leak-exact", f"the question is also in {asked.split} ({asked.place})"))
+            found.append(_finding(row, "leak-exact", f"the question is also in {asked.split} ({asked.place})"))
         elif answered.split != row.split:
+            # Tables of one name ask for the same words, so it may be chance, and the schema is not the same.
             reason = f"the question and its query are also in {answered.split}, about {answered.db_id}"
-            found.append(_error(row, "leak-exact", f"{reason} ({answered.place})"))
+            found.append(_finding(row, "leak-exact", f"{reason} ({answered.place})", "warning"))
     return found
 
 
@@ -93,7 +95,7 @@ def _near(pairs: Sequence[NearPair]) -> list[Finding]:
                 f"nearly the question is in {earlier.split} ({earlier.place}), with the same query "
                 f"(Jaccard similarity {similarity:.2f}): {later.question!r}, {earlier.question!r}"
             )
-            found.append(_error(later, "leak-near", reason))
+            found.append(_finding(later, "leak-near", reason))
     return found
 
 
@@ -107,9 +109,9 @@ def _same_query(rows: Sequence[Signature]) -> list[Finding]:
         earlier = first.setdefault((row.db_id, row.query), row)
         if earlier.split != row.split:
             reason = f"its query is in {earlier.split} too ({earlier.place}), names and values included: {row.query}"
-            found.append(_error(row, "leak-skeleton", reason))
+            found.append(_finding(row, "leak-skeleton", reason))
     return found
 
 
-def _error(row: Signature, check: str, reason: str) -> Finding:
-    return Finding(check, "error", row.split, row.number, row.place, reason, _FIX)
+def _finding(row: Signature, check: str, reason: str, severity: Severity = "error") -> Finding:
+    return Finding(check, severity, row.split, row.number, row.place, reason, _FIX)

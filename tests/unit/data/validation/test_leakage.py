@@ -25,7 +25,6 @@ def errors(*rows: Signature) -> list[Finding]:
     [
         ("leak-exact", signature("test", Q.upper())),
         ("leak-exact", signature("test", Q, "SELECT 1")),
-        ("leak-exact", signature("test", Q, db_id="store")),
         ("leak-near", signature("test", Q.replace("there", "their"))),
         ("leak-skeleton", signature("test", "Lyon's number of stores", SQL.lower().replace("lyon", "Lyon"))),
     ],
@@ -35,6 +34,12 @@ def test_each_leak_is_an_error_in_the_later_split(check: str, row: Signature) ->
     assert (finding.check, finding.split, finding.number) == (check, "test", 1)
     assert "data/train.jsonl:1" in finding.reason
     assert finding.check in CHECKS
+
+
+def test_the_same_row_about_another_database_is_a_warning() -> None:
+    (finding,) = (f for f in find_leaks([signature("train", Q), signature("test", Q, db_id="store")]) if f.number)
+    assert (finding.check, finding.severity, finding.split) == ("leak-exact", "warning", "test")
+    assert "about shop (data/train.jsonl:1)" in finding.reason
 
 
 @pytest.mark.parametrize(
