@@ -1,7 +1,11 @@
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from course_utils.data.scale import parallel
 from course_utils.data.scale.row_checks import ROW_CHECKS, RowChecks, finding_of, row_findings, row_problems
 from course_utils.data.validation.queries import count_largest
 from course_utils.data.validation.validate import validate_rows
@@ -30,3 +34,11 @@ def test_only_the_wanted_checks_speak(databases: dict[str, Path]) -> None:
     row = {"db_id": "shop", "question": "Mail to jane.roe@posteo.de", "query": "SELECT name FROM shop WHERE id < 0"}
     using = RowChecks(databases, {}, ("empty-result",))
     assert [problem.check for problem in row_problems(row, using)] == ["empty-result"]
+
+
+def test_several_processes_find_the_same(
+    placed: list[Row], databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "MIN_ROWS", 100)
+    check = partial(row_findings, using=RowChecks(databases, count_largest(databases), CHECKS))
+    assert parallel.map_rows(placed, check, num_proc=2) == [check(row) for row in placed]
