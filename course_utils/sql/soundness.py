@@ -31,7 +31,9 @@ def require_sound(database: Path) -> None:
             raise DataError(f"{database}: not a file; put the SQLite file there")
         fault = _fault_of(database, status.st_mtime_ns, status.st_size)
     except FileNotFoundError as error:
-        raise DataError(f"{database}: a link to a file that is gone; restore its target") from error
+        gone = "a link to a file that is gone; restore its target"
+        reason = gone if database.is_symlink() else "there is no such database; put the .sqlite file there"
+        raise DataError(f"{database}: {reason}") from error
     except OSError as error:
         raise DataError(f"{database}: not readable ({error.strerror or error}); change the permissions") from error
     if not fault:

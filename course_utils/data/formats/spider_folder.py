@@ -11,6 +11,7 @@ from course_utils.data.formats.spider import write_array
 from course_utils.data.formats.target import writing
 from course_utils.sql import Schema, read_schema
 from course_utils.sql.databases import build_database, is_plain_name, ready_database
+from course_utils.sql.soundness import require_sound
 
 FILES = {"train": "train_spider.json", "validation": "dev.json", "test": "test.json"}
 _TYPES = {"int": "number", "real": "number", "num": "number", "dec": "number", "floa": "number", "doub": "number"}
@@ -52,8 +53,7 @@ def _copy_database(source: Path, folder: Path, db_id: str) -> Path:
     ready = ready_database(source, db_id) if source.is_dir() else source
     if ready is None:
         return build_database(source, target)
-    if not ready.is_file():
-        raise misfit(ready, "there is no such database; put the .sqlite file there")
+    require_sound(ready)
     with writing(target) as unfinished:
         shutil.copyfile(ready, unfinished)
     return target

@@ -120,7 +120,7 @@ def test_what_would_not_come_back_is_refused(make_dataset: Callable[..., Path], 
     with pytest.raises(DataError, match="there is no such database"):
         write_spider(splits, {"shop": tmp_path / "gone.sqlite"}, tmp_path / "copy")
     (tmp_path / "broken.sqlite").write_text("no database")
-    with pytest.raises(DataError, match="not a readable SQLite database"):
+    with pytest.raises(DataError, match="not a SQLite database; replace it"):
         write_spider(splits, {"shop": tmp_path / "broken.sqlite"}, tmp_path / "copy")
 
 
