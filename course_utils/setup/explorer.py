@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from course_utils.models.shapes import find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
 from course_utils.setup.memory import estimate_profile
-from course_utils.setup.shapes import find_shape
 from course_utils.setup.tables import definition_table
 
 if TYPE_CHECKING:

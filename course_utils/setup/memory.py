@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
+from course_utils.models.shapes import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import Profile
-from course_utils.setup.shapes import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.setup.tables import html_table
 
 Method = Literal["full", "lora", "qlora_8bit", "qlora_4bit"]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from html import escape
 
+from course_utils.models.shapes import find_shape
 from course_utils.profiles import PROFILES, Profile
 from course_utils.setup.machine import Gpu, Machine
-from course_utils.setup.shapes import find_shape
 from course_utils.setup.tables import html_table
 
 UNSLOTH_MIN_CAPABILITY = (7, 0)

@@ -5,6 +5,8 @@ Read in November 2026 from each model's card and ``config.json``; nothing here i
 
 from dataclasses import dataclass
 
+from course_utils.models.shapes import ModelShape
+
 HUB = "https://huggingface.co/"
 
 
@@ -43,13 +45,20 @@ class Base:
         return HUB + self.hub_id
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        """What a memory estimate needs, under the names that ``setup.shapes.ModelShape`` has for them."""
-        names = ("hidden_size", "n_layers", "intermediate_size", "n_heads", "n_kv_heads", "head_size", "vocab_size")
-        n_norm = self.n_norms_per_layer * self.hidden_size + 2 * self.head_size * self.normalises_heads
-        return {name: getattr(self, name) for name in (*names, "tied_embeddings")} | {
-            "n_norm_parameters_per_layer": n_norm
-        }
+    def shape(self) -> ModelShape:
+        """The dimensions that a memory estimate needs."""
+        return ModelShape(
+            hidden_size=self.hidden_size,
+            n_layers=self.n_layers,
+            intermediate_size=self.intermediate_size,
+            n_heads=self.n_heads,
+            n_kv_heads=self.n_kv_heads,
+            head_size=self.head_size,
+            vocab_size=self.vocab_size,
+            tied_embeddings=self.tied_embeddings,
+            n_norm_parameters_per_layer=self.n_norms_per_layer * self.hidden_size
+            + 2 * self.head_size * self.normalises_heads,
+        )
 
 
 def _smollm2(size: str, n: int, hidden: int, layers: int, wide: int, heads: int, kv_heads: int) -> Base:

@@ -16,7 +16,7 @@ from course_utils.setup.memory import (
     estimate_profile,
     scale_shape,
 )
-from course_utils.setup.shapes import LLAMA_2_7B, find_shape
+from course_utils.models.shapes import LLAMA_2_7B, find_shape
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from course_utils.data.bases.facts import BASES
 from course_utils.data.bases.measure import BaseMeasurement
 from course_utils.setup.memory import METHODS as ESTIMATED
 from course_utils.setup.memory import estimate_memory
-from course_utils.setup.shapes import ModelShape
 
 SMOL, LLAMA = BASES["HuggingFaceTB/SmolLM2-135M-Instruct"], BASES["meta-llama/Llama-3.1-8B-Instruct"]
 MEASURED = BaseMeasurement(2, 400, 40, 120, 120, 60.0, 1.5)
@@ -32,7 +31,7 @@ class Cells(HTMLParser):
 
 def memory_gib(base: object, method: str) -> float:
     """As a notebook joins the two rooms."""
-    shape = ModelShape(**base.dimensions)
+    shape = base.shape
     return estimate_memory(base.n_parameters, method, shape=shape).total_gib
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from course_utils.data.bases.facts import BASES, Base
 from course_utils.data.tokens.templates import FAMILIES
+from course_utils.models.shapes import SHAPES, read_shape
 from course_utils.profiles import PROFILES
-from course_utils.setup.shapes import SHAPES, ModelShape, read_shape
 
 SAME_MODEL = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -30,14 +30,14 @@ def spread(size: str) -> tuple[float, float]:
 @pytest.mark.parametrize("base", BASES.values(), ids=BASES)
 def test_the_dimensions_give_the_size_that_the_card_names(base: Base) -> None:
     """Nine numbers and the size were read apart; one wrong digit among them would show here."""
-    assert ModelShape(**base.dimensions).n_parameters == base.n_parameters
+    assert base.shape.n_parameters == base.n_parameters
     low, high = spread(base.size)
     assert low <= base.n_parameters <= high
 
 
 @pytest.mark.parametrize("hub_id", SHAPES)
 def test_the_profiles_models_have_the_same_dimensions_in_both_rooms(hub_id: str) -> None:
-    assert ModelShape(**BASES[SAME_MODEL[hub_id]].dimensions) == SHAPES[hub_id]
+    assert BASES[SAME_MODEL[hub_id]].shape == SHAPES[hub_id]
 
 
 def test_every_profile_s_hub_model_is_in_the_table() -> None:
@@ -76,4 +76,4 @@ def test_dimensions_of_a_real_config_fit_the_names(tmp_path: object) -> None:
         model = AutoModelForCausalLM.from_config(config)
     assert sum(weight.numel() for weight in model.parameters()) == base.n_parameters
     config.save_pretrained(tmp_path)
-    assert read_shape(tmp_path) == ModelShape(**base.dimensions)
+    assert read_shape(tmp_path) == base.shape

@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qw
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ModelError
+from course_utils.models.shapes import LLAMA_2_7B, SHAPES, find_shape, read_shape
 from course_utils.profiles import PROFILES
-from course_utils.setup.shapes import LLAMA_2_7B, SHAPES, find_shape, read_shape
 
 SIZES = {
     "hidden_size": 64,
