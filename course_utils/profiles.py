@@ -45,6 +45,10 @@ class Profile:
     lora_dropout: float = 0.0
     learning_rate: float = 2e-4
     epochs: float = 3.0
+    max_steps: int | None = None
+    """Optimizer steps instead of epochs, to compare runs on different rows at equal work."""
+    short_steps: int = 60
+    """Optimizer steps of the small experiments that notebooks run beside the training proper."""
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
@@ -67,8 +71,8 @@ class Profile:
     def __post_init__(self) -> None:
         wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_number(getattr(self, name), above=0)]
         wrong += [
-            f"{name} must be above 0, or None for every row"
-            for name in ("max_train_rows", "max_test_rows")
+            f"{name} must be above 0, or None for no limit"
+            for name in ("max_train_rows", "max_test_rows", "max_steps")
             if getattr(self, name) is not None and not _is_number(getattr(self, name), above=0)
         ]
         if not (_is_number(self.learning_rate, above=0) and self.learning_rate < 1):
@@ -88,6 +92,7 @@ _POSITIVE = (
     "lora_rank",
     "lora_alpha",
     "epochs",
+    "short_steps",
     "batch_size",
     "gradient_accumulation",
     "n_evaluations",
@@ -117,6 +122,7 @@ PROFILES = {
             max_length=512,
             learning_rate=4e-3,
             epochs=3.0,
+            short_steps=200,
             batch_size=8,
             share_prompts=True,
             gradient_accumulation=1,

@@ -1,7 +1,8 @@
 """Figures of the data notebook: each function takes a result and returns Matplotlib's Axes."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from course_utils.data.hardness import LEVELS
 from course_utils.data.prepare import Prepared
@@ -35,6 +36,30 @@ def plot_rows(prepared: Prepared) -> "Axes":
     axes.set_xlabel("rows")
     axes.set_yticks(range(len(names)), [name if seen[name] else f"{name} (unseen)" for name in names])
     axes.legend(fontsize="small")
+    figure.tight_layout()
+    return axes
+
+
+def plot_difficulty(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
+    """The share of each difficulty in each split, in percent; Spider's levels come first.
+
+    Args:
+        splits: Rows with ``difficulty`` by split.
+    """
+    import matplotlib.pyplot as plt
+
+    axes: Axes
+    figure, axes = plt.subplots(figsize=(7, 0.5 * len(splits) + 0.9))
+    found = {row["difficulty"] for rows in splits.values() for row in rows}
+    names = [f"{split} ({len(rows):,})" for split, rows in splits.items()]
+    left = [0.0] * len(splits)
+    for level in [*(level for level in LEVELS if level in found), *sorted(found - set(LEVELS))]:
+        widths = [100 * sum(row["difficulty"] == level for row in rows) / max(1, len(rows)) for rows in splits.values()]
+        axes.barh(names, widths, left=left, label=level)
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlabel("rows (%)")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
     return axes
 

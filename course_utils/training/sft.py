@@ -58,12 +58,13 @@ def train_sft(
     trainer.train()
     seconds = time.perf_counter() - began
     trainer.save_model(str(output))
+    epochs = trainer.state.epoch or 0.0
     return TrainingResult(
         adapter=output,
         history=_losses(trainer.state.log_history),
         n_steps=trainer.state.global_step,
-        n_examples=round(len(train.examples) * profile.epochs),
-        n_tokens=round(train.n_tokens * profile.epochs),
+        n_examples=round(len(train.examples) * epochs),
+        n_tokens=round(train.n_tokens * epochs),
         seconds=seconds,
     )
 
@@ -84,7 +85,7 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
     from trl import SFTConfig
 
     device = choose_device().value
-    n_steps = math.ceil(math.ceil(n_rows / profile.effective_batch_size) * profile.epochs)
+    n_steps = profile.max_steps or math.ceil(math.ceil(n_rows / profile.effective_batch_size) * profile.epochs)
     fixed: dict[str, Any] = {
         "output_dir": str(output),
         "max_length": profile.max_length,
@@ -104,6 +105,7 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         **fixed,
         **(_SHARED if profile.share_prompts else _SEPARATE),
         num_train_epochs=profile.epochs,
+        max_steps=profile.max_steps or -1,
         per_device_train_batch_size=n_rows_at_once,
         per_device_eval_batch_size=n_rows_at_once,
         gradient_accumulation_steps=profile.gradient_accumulation,

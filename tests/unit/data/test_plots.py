@@ -4,7 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.data.plots import plot_lengths, plot_rows
+from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared
 from course_utils.data.tokens.view import LengthReport
 
@@ -39,3 +39,10 @@ def test_the_histogram_counts_every_row_and_marks_a_near_limit(limit: int, n_lin
     axes = plot_lengths(LengthReport({"train": [60, 70, 70], "test": [80]}, limit))
     assert max(sum(bar.get_height() for bar in group) for group in axes.containers) == 3
     assert len(axes.lines) == n_lines
+
+
+def test_difficulties_are_shares_of_each_split() -> None:
+    rows = [row("shop", True)] * 3 + [row("shop", True, "hard")]
+    axes = plot_difficulty({"train": rows, "test": [row("zoo", False, "simple")]})
+    assert [round(patch.get_width()) for patch in axes.patches] == [75, 0, 25, 0, 0, 100]
+    assert axes.get_legend_handles_labels()[1] == ["easy", "hard", "simple"]

@@ -37,6 +37,12 @@ def test_the_loss_falls(result: TrainingResult) -> None:
     assert result.results()["train_examples_per_s"] > 0
 
 
+def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert (result.n_steps, result.n_examples) == (4, 16)
+
+
 def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None:
     ids = torch.tensor([[5, 6, 7]])
     base, tuned = load_model(TINY_BASE), load_model(TINY_BASE, adapter=result.adapter)
