@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from course_utils.artifacts import open_course
@@ -45,7 +46,10 @@ def choose_settings(checks: Sequence[str] | None, profile: str, num_proc: int) -
         return settings
     from course_utils.models import load_tokenizer
 
-    return Settings(settings.checks, (load_tokenizer(course.model),), course.profile.max_length, num_proc)
+    chosen = course.profile
+    return replace(
+        settings, tokenizers=(load_tokenizer(course.model),), max_length=chosen.max_length, sample=chosen.sample
+    )
 
 
 def run_validation(folder: Path, out: Path | None, settings: Settings) -> tuple[ValidationReport, Repair | None]:
@@ -62,6 +66,7 @@ def run_validation(folder: Path, out: Path | None, settings: Settings) -> tuple[
             Path(build_in),
             tokenizers=settings.tokenizers,
             max_length=settings.max_length,
+            sample=settings.sample,
             num_proc=settings.num_proc,
             checks=settings.checks,
         )

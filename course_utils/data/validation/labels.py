@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from course_utils.data.formats.record import Record, shown
-from course_utils.data.validation.finding import Finding, Problem
+from course_utils.data.validation.finding import Finding, Problem, Severity
 
 FIELDS = ("db_id", "difficulty", "source")
 RARE_SHARE = 0.01
@@ -30,16 +30,18 @@ def find_imbalance(records: Iterable[Record], fields: Sequence[str] = FIELDS) ->
             values = [str(row.fields[name]) for row in rows if row.fields.get(name) is not None]
             if len(values) > len(rows) / 2:
                 place = f"{shown(rows[0].path)} as a whole"
-                found += [problem.at(split, 0, place) for problem in imbalance_problems(name, Counter(values))]
+                problems = imbalance_problems(name, Counter(values), "warning" if split == "train" else "note")
+                found += [problem.at(split, 0, place) for problem in problems]
     return found
 
 
-def imbalance_problems(name: str, counts: Counter[str]) -> list[Problem]:
+def imbalance_problems(name: str, counts: Counter[str], rare_is: Severity = "warning") -> list[Problem]:
     """What is out of balance in one field.
 
     Args:
         name: The field's name.
         counts: Rows by class.
+        rare_is: How bad a rare class is: what training has little of is not learned, elsewhere it is just not measured.
     """
     n_rows = counts.total()
     if len(counts) < 2:
@@ -50,13 +52,12 @@ def imbalance_problems(name: str, counts: Counter[str]) -> list[Problem]:
         named = ", ".join(f"{label} ({n})" for n, label in rare[:_MAX_NAMED])
         more = f" and {len(rare) - _MAX_NAMED} more" if len(rare) > _MAX_NAMED else ""
         reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {named}{more}'
-        problems.append(_warning(reason, "add rows of them, or expect nothing of a model there"))
+        problems.append(
+            Problem("label-balance", rare_is, reason, "add rows of them, or expect nothing of a model there")
+        )
     label, n = counts.most_common(1)[0]
     if n / n_rows > DOMINANT_SHARE:
         reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'
-        problems.append(_warning(reason, "add rows of the others, and report the score of each class"))
+        fix = "add rows of the others, and report the score of each class"
+        problems.append(Problem("label-balance", "warning", reason, fix))
     return problems
-
-
-def _warning(reason: str, fix: str) -> Problem:
-    return Problem("label-balance", "warning", reason, fix)

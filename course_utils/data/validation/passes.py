@@ -34,7 +34,10 @@ _CHUNK = 5_000
 
 
 def run_passes(
-    records: Sequence[Record], databases: Mapping[str, Path | str], settings: Settings
+    records: Sequence[Record],
+    databases: Mapping[str, Path | str],
+    settings: Settings,
+    measured: Sequence[Record],
 ) -> tuple[list[Finding], dict[str, str]]:
     """Every finding, in the order of the rows, and the checks that could not run with the reason.
 
@@ -42,6 +45,7 @@ def run_passes(
         records: All rows.
         databases: The SQLite file by ``db_id``, or why there is none.
         settings: What to check.
+        measured: Those of the records whose length counts.
 
     Raises:
         ModelError: A tokenizer's chat template does not fit.
@@ -59,7 +63,9 @@ def run_passes(
         findings += [*about_queries, *find_contradictions(running, facts)]
         findings += _check_together(running, usable, settings)
     if settings.wants("length") and settings.tokenizers and settings.max_length:
-        findings += find_too_long(sound, _render(usable), settings.tokenizers, settings.max_length)
+        wanted = {id(record) for record in measured}
+        trained = [record for record in sound if id(record) in wanted]
+        findings += find_too_long(trained, _render(usable), settings.tokenizers, settings.max_length)
     elif settings.wants("length"):
         missing["length"] = "it needs a tokenizer and max_length"
     return sorted((finding for finding in findings if settings.wants(finding.check)), key=_order), missing

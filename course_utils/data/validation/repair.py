@@ -4,6 +4,7 @@ Safe is what changes no meaning: spaces at the ends, repeated spaces and invisib
 behind queries. Everything else that is wrong takes the row out: into ``rejected.jsonl``, for people to decide.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -13,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import write_jsonl
+from course_utils.artifacts import write_json, write_jsonl
 from course_utils.data.formats.record import Record, shown
 from course_utils.data.formats.spider import read_dataset
 from course_utils.data.validation.encoding import strip_invisible
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import Row, clean_query, clean_question
+from course_utils.data.validation.rows import Row, clean_query, clean_question, row_id
 from course_utils.data.validation.settings import Settings
 from course_utils.data.validation.validate import validate_records
 from course_utils.errors import DataError
@@ -124,8 +125,23 @@ def _write(report: ValidationReport, folder: Path, out: Path) -> None:
     for split, kept in rows.items():  # a file without rows would be refused as empty
         write_jsonl(out / f"{split}.jsonl", kept)
     write_jsonl(out / REJECTED, ({**row.to_row(), **_raw(row.record)} for row in report.rejected))
+    _write_samples(report, folder / "samples", out / "samples")
     for db_id, source in list_databases(folder).items():
         _copy_folder(source, out / FOLDERS[0] / db_id)
+
+
+def _write_samples(report: ValidationReport, source: Path, target: Path) -> None:
+    """The dataset's samples without the rejected rows."""
+    kept = {(record.split, row_id(record)) for record in report.accepted}
+    for path in sorted(source.glob("*.json")):
+        try:
+            named = json.loads(path.read_text("utf-8"))
+            chosen = {split: [name for name in ids if (split, name) in kept] for split, ids in named.items()}
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise DataError(
+                f"{shown(path)}: not an object of lists of ids ({error}); write the sample again"
+            ) from error
+        write_json(target / path.name, chosen)
 
 
 def _raw(record: Record) -> Row:

@@ -19,8 +19,10 @@ from course_utils.sql import QueryResult, quote, read_schema, run_queries, run_q
 
 MAX_SENSIBLE_ROWS = 1_000
 """Nobody reads a longer answer, and comparing it costs more than it tells."""
+SHARE_OF_LARGEST = 1.5
+"""A join along keys has hardly more rows than the largest table; one without its condition has at least twice as many."""
 MIN_SUSPICIOUS_ROWS = 20
-"""Below this, more rows than the largest table has need no remark."""
+"""Below this, more rows than any table has need no remark."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _empty(row: Row, facts: Facts) -> Problem | None:
 def _enormous(db_id: str, facts: Facts, largest: Mapping[str, int]) -> Problem | None:
     n_rows = f"more than {facts.n_rows:,}" if facts.truncated else f"{facts.n_rows:,}"
     limit = largest.get(db_id)
-    if limit is not None and facts.n_rows > max(limit, MIN_SUSPICIOUS_ROWS):
+    if limit is not None and facts.n_rows > max(limit * SHARE_OF_LARGEST, MIN_SUSPICIOUS_ROWS):
         reason = f"the result has {n_rows} rows and the largest table of {db_id} only {limit:,}"
         return Problem("enormous-result", "warning", reason, "look for a join without its condition")
     if facts.n_rows > MAX_SENSIBLE_ROWS:

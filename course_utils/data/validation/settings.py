@@ -25,6 +25,8 @@ class Settings:
     """Each row's length is counted with each of them."""
     max_length: int | None = None
     """A profile's limit in tokens."""
+    sample: str = ""
+    """A name that a profile gives: lengths are counted of the rows alone that the dataset's sample of this name has."""
     num_proc: int = 1
     """Processes to use."""
 

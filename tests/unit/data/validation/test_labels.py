@@ -19,6 +19,11 @@ def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
     assert {rare.severity, dominant.severity} == {"warning"}
 
 
+def test_a_rare_class_is_a_warning_for_training_and_a_note_for_measuring() -> None:
+    rows = [row for split in ("train", "test") for row in records(split, bug=600, praise=600, spam=2)]
+    assert [(f.split, f.severity) for f in find_imbalance(rows, ("label",))] == [("train", "warning"), ("test", "note")]
+
+
 def test_balanced_classes_and_even_shares_of_many_are_fine() -> None:
     assert imbalance_problems("label", Counter(bug=79, praise=21)) == []
     assert imbalance_problems("shape", Counter({f"shape {i}": 8 for i in range(150)})) == []

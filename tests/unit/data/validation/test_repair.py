@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,16 @@ def test_folders_that_hold_one_another_or_something_else_are_refused(
             repair_dataset(folder, out)
     assert not (folder / "clean").exists()
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_samples_lose_the_rejected_rows(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset(test=[{**GOOD, "id": "good"}, {**WRONG[0], "id": "bad"}])
+    (folder / "samples").mkdir()
+    sample = {"train": ["train-1"], "validation": [], "test": ["good", "bad"]}
+    (folder / "samples" / "smoke.json").write_text(json.dumps(sample))
+    repair_dataset(folder, tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "samples" / "smoke.json").read_text())
+    assert kept == {**sample, "test": ["good"]}
 
 
 def test_links_in_a_dataset_are_not_followed(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
