@@ -21,6 +21,7 @@ from typing import Any
 from course_utils.artifacts import resolve, write_json, write_jsonl
 from course_utils.data.generate.domains import Domain, read_domains
 from course_utils.data.generate.judge import Judge, canonical, mirror
+from course_utils.data.generate.leaks import find_leaks
 from course_utils.data.generate.populate import populate, write_database
 from course_utils.data.generate.preferences import make_preferences
 from course_utils.data.generate.questions import Question, ask
@@ -38,9 +39,9 @@ SPLITS = ("train", "validation", "test")
 MAX_TABLES_OF_SMALL = 4
 FAVOUR_PLAIN = {True: 1.6, False: 0.6}
 """The plain shapes' weights are multiplied by this in small and in large databases."""
-MAX_PROBES = 150
+MAX_PROBES = 100
 """Draws after which a shape counts as one that a database cannot fill."""
-MAX_ATTEMPTS = 60
+MAX_ATTEMPTS = 40
 """Draws from one shape before another is tried."""
 MAX_SHAPES = 60
 _LOG = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[s
         splits = _grammar_rows(domains, databases, written, seed, sizes)
         for split, rows in written.items():
             splits[split] += rows
+        if leaks := find_leaks(splits):
+            raise DataError("\n".join([f"{len(leaks)} leaks between splits; change these rows:", *leaks]))
         preferences = make_preferences(splits["train"], databases, sizes.preferences, seed)
     small = {domain.db_id: domain.role for domain in domains if is_small(domain)}
     sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)

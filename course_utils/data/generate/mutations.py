@@ -84,7 +84,10 @@ def _swap(tree: "exp.Expr", rng: Random, pairs: dict[type, type]) -> str | None:
     if not found:
         return None
     node: Any = rng.choice(found)
-    node.replace(pairs[type(node)](**{name: _copied(part) for name, part in node.args.items()}))
+    other = pairs[type(node)](**{name: _copied(part) for name, part in node.args.items()})
+    if node is tree:
+        return write_sql(other)
+    node.replace(other)
     return write_sql(tree)
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Set
 from random import Random
-from statistics import mean
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,9 +57,12 @@ class Slots:
 
 def fill_table(slots: Slots, needs: Set[str], rng: Random) -> None:
     """Fill whatever the table can fill; ``needs`` are the slots of the shape, so that columns suit it."""
-    _texts(slots, needs, rng)
-    _dates(slots, needs, rng)
-    _numbers(slots, needs, rng)
+    if needs & {"x", "g"}:
+        _texts(slots, needs, rng)
+    if needs & {"e", "e_full"}:
+        _dates(slots, needs, rng)
+    if "n" in needs:
+        _numbers(slots, needs, rng)
     _gaps(slots, needs, rng)
     _label(slots, rng)
     _shown(slots, rng)
@@ -95,15 +97,17 @@ def _texts(slots: Slots, needs: Set[str], rng: Random) -> None:
 
 
 def _dates(slots: Slots, needs: Set[str], rng: Random) -> None:
-    """``e year month month_name day day2 e_f e_end``."""
-    if "e" not in needs or not slots.view.dates:
+    """``e year month month_name day day2 e_f e_end``, and ``e_full`` where no date is missing."""
+    dates = [column for column in slots.view.dates if "e_full" not in needs or not slots.view.has_gaps(column)]
+    if not dates:
         return
-    column = rng.choice(slots.view.dates)
+    column = rng.choice(dates)
     found = sorted(map(str, slots.view.values(column)))
     if len(found) < 10:
         return
     slots.used.append(column)
     slots.column("e", column)
+    slots.sql["e_full"] = column.name
     year, month, _ = rng.choice(found).split("-")
     day, day2 = sorted(rng.sample(found, 2))
     function, end = rng.choice((("MIN", "earliest"), ("MAX", "latest")))
@@ -117,7 +121,7 @@ def _numbers(slots: Slots, needs: Set[str], rng: Random) -> None:
         numbers = [column for column in numbers if column.measure != "time"]
     if "sum" in needs:
         numbers = [column for column in numbers if column.measure in ("count", "amount")]
-    if "e" in needs:
+    if needs & {"e", "e_full"}:
         numbers = [column for column in numbers if column.kind != "date"]
     numbers = [column for column in numbers if len(set(slots.view.values(column))) >= 3]
     if not numbers:
@@ -139,7 +143,7 @@ def _number(slots: Slots, column: ColumnSpec, rng: Random) -> None:
         rng.randint(2, 8),
         rng.randint(2, 3),
     )
-    k, k2 = _two_values(slots.view.values(column), rng)
+    k, k2 = _two_values(slots.view, column, rng)
     function, f_n = wording.aggregate(rng, column)
     low, high = wording.extremes(rng, column)
     extreme, extreme_words = wording.extreme(rng, column)
@@ -177,7 +181,7 @@ def _averages(slots: Slots, column: ColumnSpec, rng: Random) -> None:
     if column.measure in ("count", "amount"):
         slots.sql["sum"] = "SUM"
         slots.words["sum"] = "total"
-    middle = mean(float(value) for value in slots.view.values(column) if isinstance(value, int | float))
+    middle = slots.view.mean(column)
     near = middle * rng.uniform(0.93, 1.07)
     mean_k = str(round(near) if middle >= 20 else round(near, 1))
     slots.sql |= {"mean_op": side, "mean_k": mean_k}
@@ -186,7 +190,7 @@ def _averages(slots: Slots, column: ColumnSpec, rng: Random) -> None:
 
 def _second_number(slots: Slots, column: ColumnSpec, rng: Random) -> None:
     """``m m_op m_k m_f`` and their words."""
-    op, (k, _) = rng.choice(wording.OPERATORS), _two_values(slots.view.values(column), rng)
+    op, (k, _) = rng.choice(wording.OPERATORS), _two_values(slots.view, column, rng)
     function, f_m = wording.aggregate(rng, column)
     slots.column("m", column)
     slots.value("m_k", k)
@@ -198,12 +202,13 @@ def _second_number(slots: Slots, column: ColumnSpec, rng: Random) -> None:
     }
 
 
-def _two_values(values: list[Value], rng: Random) -> tuple[Value, Value]:
+def _two_values(view: View, column: ColumnSpec, rng: Random) -> tuple[Value, Value]:
     """Two different values, as often as they occur, that are neither among the lowest nor among the highest tenth."""
-    found = sorted(values, key=lambda value: (isinstance(value, str), value))
+    found = view.sorted_values(column)
     middle = found[len(found) // 10 : -len(found) // 10]
     inner = [value for value in middle if found[0] != value != found[-1]] or middle
-    low, high = rng.choice(inner), rng.choice([value for value in middle if value != inner[0]] or middle)
+    low = rng.choice(inner)
+    high = next((value for value in (rng.choice(middle) for _ in range(9)) if value != low), low)
     return (low, high) if found.index(low) <= found.index(high) else (high, low)
 
 

@@ -17,10 +17,22 @@ class View:
 
     table: TableSpec
     cells: dict[str, list[Value]] = field(repr=False)
+    _sorted: dict[str, list[Value]] = field(default_factory=dict, repr=False)
 
     def values(self, column: ColumnSpec) -> list[Value]:
         """The values of a column, without NULLs."""
         return [value for value in self.cells[column.name] if value is not None]
+
+    def sorted_values(self, column: ColumnSpec) -> list[Value]:
+        """The values of a column of numbers or of dates, from the lowest to the highest."""
+        if column.name not in self._sorted:
+            self._sorted[column.name] = sorted(self.values(column), key=lambda value: (isinstance(value, str), value))
+        return self._sorted[column.name]
+
+    def mean(self, column: ColumnSpec) -> float:
+        """The mean of a column of numbers."""
+        numbers = [value for value in self.sorted_values(column) if isinstance(value, int | float)]
+        return sum(numbers) / len(numbers)
 
     def has_gaps(self, column: ColumnSpec) -> bool:
         """Whether some rows have no value."""

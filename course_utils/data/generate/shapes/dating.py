@@ -38,7 +38,7 @@ DATING = (
     ),
     Shape(
         "date_per_year",
-        "SELECT STRFTIME('%Y', {e}), COUNT(*) FROM {t} WHERE {e} IS NOT NULL GROUP BY STRFTIME('%Y', {e})",
+        "SELECT STRFTIME('%Y', {e_full}), COUNT(*) FROM {t} GROUP BY STRFTIME('%Y', {e_full})",
         (
             "How many {many} are there for each year of the {e}?",
             "Count the {many} per year of their {e}.",
@@ -62,7 +62,7 @@ DATING = (
     ),
     Shape(
         "date_busiest",
-        "SELECT STRFTIME('%Y-%m', {e}) FROM {t} WHERE {e} IS NOT NULL GROUP BY STRFTIME('%Y-%m', {e}) "
+        "SELECT STRFTIME('%Y-%m', {e_full}) FROM {t} GROUP BY STRFTIME('%Y-%m', {e_full}) "
         "ORDER BY COUNT(*) DESC LIMIT 1",
         (
             "In which month of which year do the most {many} have their {e}? Write it as YYYY-MM.",
@@ -74,7 +74,7 @@ DATING = (
     ),
     Shape(
         "date_busiest_year",
-        "SELECT STRFTIME('%Y', {e}) FROM {t} WHERE {x} = {v} GROUP BY STRFTIME('%Y', {e}) ORDER BY "
+        "SELECT STRFTIME('%Y', {e_full}) FROM {t} WHERE {x} = {v} GROUP BY STRFTIME('%Y', {e_full}) ORDER BY "
         "COUNT(*) DESC LIMIT 1",
         (
             "Which year of the {e} has the most {many} with the {x} {v}?",
@@ -150,8 +150,8 @@ DATING = (
     ),
     Shape(
         "date_average_year",
-        "SELECT STRFTIME('%Y', {e}), {avg}({n}) FROM {t} WHERE {e} IS NOT NULL GROUP BY STRFTIME('%Y', "
-        "{e}) ORDER BY STRFTIME('%Y', {e})",
+        "SELECT STRFTIME('%Y', {e_full}), {avg}({n}) FROM {t} GROUP BY STRFTIME('%Y', "
+        "{e_full}) ORDER BY STRFTIME('%Y', {e_full})",
         (
             "What is the average {n_quantity} of the {many} for each year of the {e}? Sort by year.",
             "Show each year of the {e}, from the earliest, with the average {n_quantity} of its {many}.",

@@ -80,26 +80,13 @@ DECIDING = (
     ),
     Shape(
         "percentage_of_group",
-        "SELECT {h}, 100.0 * SUM(CASE WHEN {g} = {v} THEN 1 ELSE 0 END) / COUNT(*) FROM {t} GROUP BY "
-        "{h} HAVING COUNT(*) > 1 ORDER BY {h}",
+        "SELECT {h}, 100.0 * SUM(CASE WHEN {g} = {v} THEN 1 ELSE 0 END) / COUNT(*) FROM {t} GROUP BY {h} ORDER BY {h}",
         (
-            (
-                "What percentage of the {many} of each {h} have the {g} {v}? Leave out {h_s} with a single one and "
-                "sort by {h}."
-            ),
-            (
-                "For each {h} with more than one {one}, in order of {h}, show which share of its {many}, in "
-                "percent, has {v} as {g}."
-            ),
-            "Show every {h} that has at least two {many} and the percentage of these whose {g} is {v}, sorted by {h}.",
-            (
-                "Per {h}, how many percent of the {many} have the {g} {v}? Order by {h} and skip {h_s} with only "
-                "one {one}."
-            ),
-            (
-                "List the {h_s} with two or more {many} alphabetically, each with the percentage of its {many} that "
-                "have {g} {v}."
-            ),
+            "What percentage of the {many} of each {h} have the {g} {v}? Sort by {h}.",
+            "For each {h}, in order of {h}, show which share of its {many}, in percent, has {v} as {g}.",
+            "Show every {h} and the percentage of its {many} whose {g} is {v}, sorted by {h}.",
+            "Per {h}, how many percent of the {many} have the {g} {v}? Order by {h}.",
+            "List the {h_s} alphabetically, each with the percentage of its {many} that have {g} {v}.",
         ),
     ),
     Shape(

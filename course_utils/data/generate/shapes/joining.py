@@ -13,7 +13,7 @@ JOINING = (
             "Find the {a} of every {one} that belongs to {up.a_one} whose {up.y} is {up.r}.",
             "Give the {a} of each {one} whose {up.one} has {up.r} as {up.y}.",
         ),
-        4.5,
+        5.2,
     ),
     Shape(
         "join_count",

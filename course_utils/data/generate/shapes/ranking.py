@@ -127,7 +127,7 @@ RANKING = (
     Shape(
         "latest_of_parent",
         "SELECT {up}.{up.l}, {t}.{a} FROM {t} JOIN {up} ON {up.on} WHERE {t}.{key} IN (SELECT {key} "
-        "FROM (SELECT {key}, ROW_NUMBER() OVER (PARTITION BY {up.ref} ORDER BY {e} DESC, {key} DESC) AS "
+        "FROM (SELECT {key}, ROW_NUMBER() OVER (PARTITION BY {up.ref} ORDER BY {e_full} DESC, {key} DESC) AS "
         "place FROM {t}) WHERE place = 1)",
         (
             (

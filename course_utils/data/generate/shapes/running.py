@@ -5,8 +5,7 @@ from course_utils.data.generate.shapes.shape import Shape
 RUNNING = (
     Shape(
         "running_total",
-        "SELECT {e}, {sum}({n}) OVER (ORDER BY {e}, {key}) FROM {t} WHERE {x} = {v} AND {e} IS NOT NULL "
-        "ORDER BY {e}, {key}",
+        "SELECT {e_full}, {sum}({n}) OVER (ORDER BY {e_full}, {key}) FROM {t} WHERE {x} = {v} ORDER BY {e_full}, {key}",
         (
             (
                 "For the {many} with the {x} {v}, show the {e} and the running total of the {n_quantity} by {e}; "
@@ -32,8 +31,8 @@ RUNNING = (
     ),
     Shape(
         "running_total_of_parent",
-        "SELECT {t}.{e}, {sum}({t}.{n}) OVER (ORDER BY {t}.{e}, {t}.{key}) FROM {t} JOIN {up} ON "
-        "{up.on} WHERE {up}.{up.l} = {up.q} AND {t}.{e} IS NOT NULL ORDER BY {t}.{e}, {t}.{key}",
+        "SELECT {t}.{e_full}, {sum}({t}.{n}) OVER (ORDER BY {t}.{e_full}, {t}.{key}) FROM {t} JOIN {up} ON "
+        "{up.on} WHERE {up}.{up.l} = {up.q} ORDER BY {t}.{e_full}, {t}.{key}",
         (
             (
                 "For the {many} of the {up.one} {up.q}, show the {e} and the running total of the {n_quantity} by "
@@ -59,8 +58,8 @@ RUNNING = (
     ),
     Shape(
         "difference",
-        "SELECT {t}.{e}, {t}.{n} - LAG({t}.{n}) OVER (ORDER BY {t}.{e}, {t}.{key}) FROM {t} JOIN {up} "
-        "ON {up.on} WHERE {up}.{up.l} = {up.q} ORDER BY {t}.{e}, {t}.{key}",
+        "SELECT {t}.{e_full}, {t}.{n} - LAG({t}.{n}) OVER (ORDER BY {t}.{e_full}, {t}.{key}) FROM {t} JOIN {up} "
+        "ON {up.on} WHERE {up}.{up.l} = {up.q} ORDER BY {t}.{e_full}, {t}.{key}",
         (
             (
                 "For the {many} of the {up.one} {up.q} in order of {e} and {key}, show the {e} and by how much the "
@@ -87,7 +86,8 @@ RUNNING = (
     ),
     Shape(
         "previous",
-        "SELECT {e}, {n}, LAG({n}) OVER (ORDER BY {e}, {key}) FROM {t} WHERE {x} = {v} ORDER BY {e}, {key}",
+        "SELECT {e_full}, {n}, LAG({n}) OVER (ORDER BY {e_full}, {key}) FROM {t} WHERE {x} = {v} "
+        "ORDER BY {e_full}, {key}",
         (
             (
                 "For the {many} with the {x} {v} in order of {e} and {key}, show the {e}, the {n} and the {n} of "
@@ -148,8 +148,8 @@ RUNNING = (
     ),
     Shape(
         "moving_average",
-        "SELECT {e}, {avg}({n}) OVER (ORDER BY {e}, {key} ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) "
-        "FROM {t} WHERE {x} = {v} ORDER BY {e}, {key}",
+        "SELECT {e_full}, {avg}({n}) OVER (ORDER BY {e_full}, {key} ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) "
+        "FROM {t} WHERE {x} = {v} ORDER BY {e_full}, {key}",
         (
             (
                 "For the {many} with the {x} {v} by {e} and {key}, show the {e} and the average {n_quantity} of "

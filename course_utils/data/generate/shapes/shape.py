@@ -18,7 +18,8 @@ and where no wording is left the shape. The table asked about fills:
   salary" (``wording.py``);
 - ``m`` a second number with ``m_op``, ``m_k``, ``m_with``, ``m_is``, ``m_f``, ``f_m``;
 - ``o`` a column with gaps, ``ot`` such a column of texts with a value ``otv``;
-- ``e`` a date with ``year``, ``month``, ``month_name``, ``day``, ``day2``, and ``e_f`` (MIN), ``e_end`` ("earliest").
+- ``e`` a date with ``year``, ``month``, ``month_name``, ``day``, ``day2``, ``e_f`` (MIN) and ``e_end`` ("earliest"); in
+  queries ``e_full`` is a date that no row lacks.
 
 Before a slot ``a_`` is its article, after it ``_s`` the plural. Related tables fill the same slots behind their name,
 such as ``{up.l}``; ``{up}`` is the table itself, ``on`` the condition that joins it, ``y`` any text column of it with
