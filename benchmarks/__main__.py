@@ -6,12 +6,20 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import smoke_seeds, validation_scale
+from benchmarks import smoke_seeds, validation_quality, validation_scale
 from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = {"smoke_seeds": lambda: smoke_seeds.measure("smoke"), "validation_scale": validation_scale.measure}
-PLOTS = {"smoke_seeds": smoke_seeds.plot, "validation_scale": validation_scale.plot}
+BENCHMARKS = {
+    "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
+    "validation_quality": validation_quality.measure,
+    "validation_scale": validation_scale.measure,
+}
+PLOTS = {
+    "smoke_seeds": smoke_seeds.plot,
+    "validation_quality": validation_quality.plot,
+    "validation_scale": validation_scale.plot,
+}
 
 
 def main(names: Annotated[list[str] | None, typer.Argument(help="Which to run; all by default.")] = None) -> None:

@@ -20,7 +20,7 @@ from course_utils.sql import QueryResult, quote, read_schema, run_queries, run_q
 MAX_SENSIBLE_ROWS = 1_000
 """Nobody reads a longer answer, and comparing it costs more than it tells."""
 SHARE_OF_LARGEST = 1.5
-"""A join along keys has hardly more rows than the largest table; one without its condition has at least twice as many."""
+"""A join along keys has hardly more rows than the largest table; without its condition it has twice as many."""
 MIN_SUSPICIOUS_ROWS = 20
 """Below this, more rows than any table has need no remark."""
 
