@@ -6,7 +6,8 @@ single words: 63 %, pairs of words: 9 %), of two words swapped 99 % (62 %, 100 %
 changed word changes most of the longer runs.
 
 Hashing is rensa's (MIT, wheels for Linux, macOS and Windows): 60 hashes of 100,000 questions take 0.9 s, and 10 s with
-datasketch 2.0 (MIT, pure Python). It gives the same numbers in every process and on every machine, which the join on Spark relies on.
+datasketch 2.0 (MIT, pure Python). It gives the same numbers in every process and on every machine, which the join on
+Spark relies on.
 """
 
 from collections.abc import Sequence
