@@ -46,9 +46,6 @@ def anonymise_rows(
         names: People's names, such as those of a database's column.
         dates: Move every full date; only together with all date columns of the databases.
         mapping: What earlier calls returned, for the same pseudonyms in every split and database; it grows.
-
-    Raises:
-        MissingExtraError: faker is not installed.
     """
     mapping = mapping or PseudonymMapping()
     mapping.add_originals([("name", name) for name in names])

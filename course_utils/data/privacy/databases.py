@@ -71,7 +71,6 @@ def anonymise_database(
 
     Raises:
         DataError: The target exists, a column does not, or a constraint of the database fails.
-        MissingExtraError: faker is not installed.
     """
     if target.exists():
         raise DataError(f"{target}: exists already; give the path of a new file")

@@ -45,11 +45,7 @@ class PseudonymMapping:
                 self.words |= {word.lower() for word in WORD.findall(text)}
 
     def replace(self, key: PseudonymKey, kind: Kind, text: str) -> str:
-        """The pseudonym of a value, written as the value is.
-
-        Raises:
-            MissingExtraError: faker is not installed.
-        """
+        """The pseudonym of a value, written as the value is."""
         if kind in BY_WORDS:
             replaced = WORD.sub(lambda found: found[0] if is_kept(found[0]) else self._word(key, kind, found[0]), text)
         else:

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.data.validation.encoding import LOOK_ALIKES
 from course_utils.data.validation.finding import Finding, Problem
-from course_utils.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from profanex import Filter  # type: ignore[import-not-found, unused-ignore]
@@ -43,20 +42,12 @@ _LETTERS = str.maketrans(LOOK_ALIKES)
 
 
 def find_profanity(text: str) -> list[str]:
-    """The profane words of a text, as they stand there, in its order.
-
-    Raises:
-        MissingExtraError: profanex is not installed.
-    """
+    """The profane words of a text, as they stand there, in its order."""
     return [match.text for match in _filter().find(text if text.isascii() else _plain(text))]
 
 
 def profanity_problems(question: str, query: str) -> list[Problem]:
-    """The profanity of one row.
-
-    Raises:
-        MissingExtraError: profanex is not installed.
-    """
+    """The profanity of one row."""
     problems = []
     for name, text in (("question", question), ("query", query)):
         if words := find_profanity(text):
@@ -76,9 +67,6 @@ def check_profanity(
     Args:
         splits: Rows by split, with ``question`` and ``query``.
         place: Where a row stands, for people, from its split and number.
-
-    Raises:
-        MissingExtraError: profanex is not installed.
     """
     return [
         problem.at(split, number, place(split, number))
@@ -96,10 +84,8 @@ def _plain(text: str) -> str:
 
 @cache
 def _filter() -> "Filter":
-    try:
-        from profanex import Filter, FilterConfig
-    except ImportError as error:
-        raise MissingExtraError("profanex", "privacy") from error
+    from profanex import Filter, FilterConfig
+
     return Filter(
         FilterConfig(
             normalize_repeated_chars=True,

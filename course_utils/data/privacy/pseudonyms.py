@@ -17,7 +17,6 @@ from course_utils.data.privacy.dates import days_of, shift_date
 from course_utils.data.privacy.keys import PseudonymKey
 from course_utils.data.privacy.kinds import Kind
 from course_utils.data.privacy.phones import country_of
-from course_utils.errors import MissingExtraError
 
 LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
 WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")
@@ -57,9 +56,6 @@ def make_pseudonym(key: PseudonymKey, kind: Kind, value: str, attempt: int = 0) 
         kind: What the value is.
         value: The value in its canonical form (``canonical``).
         attempt: Counts up when the pseudonym is taken.
-
-    Raises:
-        MissingExtraError: faker is not installed (names, addresses and e-mail).
     """
     chances = key.chances(kind if kind not in BY_WORDS else "word", value, str(attempt))
     if kind == "birth_date":
@@ -190,10 +186,6 @@ def _lower_first_names() -> frozenset[str]:
 
 def _names(what: str) -> tuple[str, ...]:
     """Faker's names of all locales, plain words only, in a fixed order."""
-    try:
-        from faker import providers  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("faker", "privacy") from error
     from importlib import import_module
 
     names = {

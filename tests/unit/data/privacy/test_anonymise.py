@@ -19,7 +19,6 @@ from course_utils.data.privacy.phones import country_of
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
 
-pytest.importorskip("faker")
 KEY = PseudonymKey("correct horse battery staple")
 SCHEMA = """
 CREATE TABLE pilot (id INTEGER PRIMARY KEY, name TEXT UNIQUE, phone INTEGER, mail TEXT, born TEXT);

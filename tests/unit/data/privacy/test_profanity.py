@@ -1,11 +1,8 @@
-import builtins
 import time
-from typing import Any
 
 import pytest
 
 from course_utils.data.privacy import profanity
-from course_utils.errors import MissingExtraError
 
 PROFANE = (
     "fuck|FUCKING|f*ck|sh1t|b1tch|bullshit|assholes|dickheads|fuuuuck|f.u.c.k|s h i t|fück|wankers|whore|cunt".split(
@@ -20,40 +17,22 @@ DECENT = (
 ).split("|")
 
 
-def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any) -> Any:
-        if name == "profanex":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    profanity._filter.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(MissingExtraError, match="profanex"):
-        profanity.find_profanity("anything")
-    profanity._filter.cache_clear()
+@pytest.mark.parametrize("word", PROFANE)
+def test_profane_words_are_found_in_a_question(word: str) -> None:
+    (problem,) = profanity.profanity_problems(f"Where is the {word} salary list?", "SELECT 1")
+    assert problem.severity == "warning"
+    assert word not in problem.reason
 
 
-class TestWithTheLibrary:
-    @pytest.fixture(autouse=True)
-    def _library(self) -> None:
-        pytest.importorskip("profanex")
+@pytest.mark.parametrize("text", DECENT)
+def test_decent_words_stay(text: str) -> None:
+    assert profanity.find_profanity(f"How many of {text} are there?") == []
 
-    @pytest.mark.parametrize("word", PROFANE)
-    def test_profane_words_are_found_in_a_question(self, word: str) -> None:
-        (problem,) = profanity.profanity_problems(f"Where is the {word} salary list?", "SELECT 1")
-        assert problem.severity == "warning"
-        assert word not in problem.reason
 
-    @pytest.mark.parametrize("text", DECENT)
-    def test_decent_words_stay(self, text: str) -> None:
-        assert profanity.find_profanity(f"How many of {text} are there?") == []
-
-    def test_it_is_fast_and_says_where(self) -> None:
-        rows = [{"question": f"How many shops does town {n} have?", "query": "SELECT 1"} for n in range(20_000)]
-        rows[16] = {"question": "What the fuck is this?", "query": "SELECT 1"}
-        began = time.perf_counter()
-        (finding,) = profanity.check_profanity({"train": rows}, place=lambda split, number: f"{split}.jsonl:{number}")
-        assert time.perf_counter() - began < 5
-        assert (finding.number, finding.place, finding.check) == (17, "train.jsonl:17", "profanity")
+def test_it_is_fast_and_says_where() -> None:
+    rows = [{"question": f"How many shops does town {n} have?", "query": "SELECT 1"} for n in range(20_000)]
+    rows[16] = {"question": "What the fuck is this?", "query": "SELECT 1"}
+    began = time.perf_counter()
+    (finding,) = profanity.check_profanity({"train": rows}, place=lambda split, number: f"{split}.jsonl:{number}")
+    assert time.perf_counter() - began < 5
+    assert (finding.number, finding.place, finding.check) == (17, "train.jsonl:17", "profanity")
