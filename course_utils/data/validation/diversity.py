@@ -40,7 +40,7 @@ def describe_diversity(records: Iterable[Record], schemas: Mapping[str, Schema])
     found = []
     for split, rows in by_split.items():
         problems = [_words(rows), _shapes(rows), _unasked(rows, schemas)]
-        found += [problem.at(split, 0, f"{shown(rows[0].path)} as a whole") for problem in problems if problem]
+        found += [problem.at(split, 0, f"{split} rows of {shown(rows[0].path)}") for problem in problems if problem]
     return found
 
 

@@ -29,7 +29,7 @@ def find_imbalance(records: Iterable[Record], fields: Sequence[str] = FIELDS) ->
         for name in fields:
             values = [str(row.fields[name]) for row in rows if row.fields.get(name) is not None]
             if len(values) > len(rows) / 2:
-                place = f"{shown(rows[0].path)} as a whole"
+                place = f"{split} rows of {shown(rows[0].path)}"
                 problems = imbalance_problems(name, Counter(values), "warning" if split == "train" else "note")
                 found += [problem.at(split, 0, place) for problem in problems]
     return found

@@ -41,12 +41,20 @@ def find_too_long(
     for tokenizer in tokenizers:
         for record, (n_prompt, n_all) in count_tokens(records, schemas, tokenizer, max_length):
             if n_all > max_length:
-                problem = _problem(Path(tokenizer.name_or_path).name, n_prompt, n_all, max_length)
+                problem = length_problem(Path(tokenizer.name_or_path).name, n_prompt, n_all, max_length)
                 found.append(problem.at(record.split, record.number, record.place))
     return found
 
 
-def _problem(name: str, n_prompt: int, n_all: int, max_length: int) -> Problem:
+def length_problem(name: str, n_prompt: int, n_all: int, max_length: int) -> Problem:
+    """What is wrong with a row of ``n_all`` tokens, more than ``max_length``.
+
+    Args:
+        name: The tokenizer's.
+        n_prompt: Tokens of the prompt.
+        n_all: Tokens of prompt and completion.
+        max_length: The limit.
+    """
     if n_prompt >= max_length:
         reason = f"the prompt alone has {n_prompt:,} tokens ({name}), the limit is {max_length:,}: no label is left"
         return Problem("length", "error", reason, "shorten the question, remove the row, or raise max_length")

@@ -68,7 +68,7 @@ def run_passes(
         findings += find_too_long(trained, _render(usable), settings.tokenizers, settings.max_length)
     elif settings.wants("length"):
         missing["length"] = "it needs a tokenizer and max_length"
-    return sorted((finding for finding in findings if settings.wants(finding.check)), key=_order), missing
+    return in_order([finding for finding in findings if settings.wants(finding.check)]), missing
 
 
 def _missing_extras(settings: Settings) -> dict[str, str]:
@@ -76,6 +76,11 @@ def _missing_extras(settings: Settings) -> dict[str, str]:
     if settings.wants("profanity") and find_spec("profanex") is None:
         return {"profanity": str(MissingExtraError("profanex", "privacy"))}
     return {}
+
+
+def in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings in the order of the rows, of each row the worst first."""
+    return sorted(findings, key=_order)
 
 
 def _order(finding: Finding) -> tuple[int, int, int, int]:

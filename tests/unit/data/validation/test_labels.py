@@ -33,7 +33,7 @@ def test_each_split_is_judged_by_itself_and_only_by_fields_that_it_has() -> None
     rows = records("train", bug=50, praise=50) + records("test", bug=99, praise=1)
     found = find_imbalance(rows, ("label", "priority"))
     assert [(f.check, f.split, f.number, f.place) for f in found] == [
-        ("label-balance", "test", 0, "test.jsonl as a whole")
+        ("label-balance", "test", 0, "test rows of test.jsonl")
     ]
 
 
