@@ -8,12 +8,13 @@ pandas makes NaN of a missing text and floats of whole numbers with a gap.
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.errors import ConfigurationError, MissingExtraError, ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ def local_spark(n_cores: int = 2) -> Iterator["SparkSession"]:
     Raises:
         MissingExtraError: pyspark is not installed.
         ConfigurationError: There is no Java.
+        ServiceError: Spark does not start; the message has Java's own.
     """
     try:
         from pyspark.sql import SparkSession
@@ -57,12 +59,29 @@ def local_spark(n_cores: int = 2) -> Iterator["SparkSession"]:
         builder = builder.config(name, value)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        session = builder.getOrCreate()
-        session.sparkContext.setLogLevel("ERROR")
+        session = _start(builder)
         try:
             yield session
         finally:
             session.stop()
+
+
+def _start(builder: Any) -> "SparkSession":
+    """Start Java with its messages in a file: it greets with a page of warnings that mean nothing here."""
+    with tempfile.TemporaryFile() as messages:
+        shown = os.dup(2)
+        os.dup2(messages.fileno(), 2)
+        try:
+            session: SparkSession = builder.getOrCreate()
+            session.sparkContext.setLogLevel("ERROR")
+        except Exception as error:
+            messages.seek(0)
+            said = messages.read().decode("utf-8", "replace").strip()[-1000:]
+            raise ServiceError(f"Spark does not start ({error}); Java said: {said or 'nothing'}") from error
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+    return session
 
 
 def has_java() -> bool:

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -6,7 +7,7 @@ import pytest
 
 from course_utils.data.scale import spark as module
 from course_utils.data.scale.spark import local_spark, map_rows_spark, rows_of
-from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.errors import ConfigurationError, MissingExtraError, ServiceError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,6 +25,20 @@ def test_without_java_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "has_java", lambda: False)
     with pytest.raises(ConfigurationError, match="Java"), local_spark():
         pass
+
+
+def test_what_java_says_is_in_the_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A Java that complains and leaves, as one that is too old does."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'this Java is too old' >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ServiceError, match="this Java is too old"), local_spark():
+        pass
+    assert "too old" not in capfd.readouterr().err
 
 
 def test_missing_values_are_none_and_whole_numbers_stay_whole() -> None:
