@@ -6,7 +6,6 @@ depends on where its rows lie has more than one right answer.
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_WORDINGS = 2
 """Rows of the training split that may share a query, worded differently; elsewhere one."""
+MAX_WORDING_SIMILARITY = 0.7
 MAX_RESULT_ROWS = 300
 EMPTY_SHARE = 0.02
 """At most this share of a split's questions about one database may have an answer without rows."""
@@ -72,7 +72,8 @@ class Judge:
     n_empty: int = 0
     home: dict[str, str] = field(default_factory=dict)
     """The split that a query belongs to."""
-    wordings: Counter[str] = field(default_factory=Counter)
+    wordings: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    """The words of each question about a query."""
     questions: set[str] = field(default_factory=set)
     answers: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -87,10 +88,11 @@ class Judge:
         query, text = question.query, question.question.lower().strip("?. ")
         if self.home.get(query, self.split) != self.split or text in self.questions or query in self.refused:
             return False
-        if self.wordings[query] >= (MAX_WORDINGS if self.split == "train" else 1):
+        words, earlier = frozenset(text.split()) - {"please"}, self.wordings.get(query, [])
+        if len(earlier) >= (MAX_WORDINGS if self.split == "train" else 1) or any(_alike(words, old) for old in earlier):
             return False
         result = run_query(self.database, query)
-        if not self.wordings[query] and not self._is_good(query, result):
+        if not earlier and not self._is_good(query, result):
             self.refused.add(query)
             return False
         answer = repr(result.rows)
@@ -99,7 +101,7 @@ class Judge:
         self.n_empty += not result.rows
         self.answers.add(answer)
         self.home[query] = self.split
-        self.wordings[query] += 1
+        self.wordings[query] = [*earlier, words]
         self.questions.add(text)
         return True
 
@@ -107,7 +109,7 @@ class Judge:
         """Few empty answers, and outside of training no answer twice."""
         if not result.rows:
             is_left = self.n_empty + 1 <= EMPTY_SHARE * self.n_rows
-            return is_left and not self.wordings[query] and " OVER (" not in query
+            return is_left and query not in self.wordings and " OVER (" not in query
         return self.split == "train" or answer not in self.answers
 
     def _is_good(self, query: str, result: QueryResult) -> bool:
@@ -121,6 +123,11 @@ class Judge:
         if self.reserved.get(canonical(query), self.split) != self.split:
             return False
         return not result.rows or is_telling(self.database, query, result)
+
+
+def _alike(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether two wordings differ in so few words that the second teaches nothing (Jaccard similarity)."""
+    return len(words & others) > MAX_WORDING_SIMILARITY * len(words | others)
 
 
 def is_telling(database: Path, query: str, result: QueryResult) -> bool:

@@ -19,11 +19,17 @@ LINKING = (
         "chain_count",
         "SELECT {up2}.{up2.l}, COUNT(*) FROM {t} JOIN {up} ON {up.on} JOIN {up2} ON {up2.on} GROUP BY {up2}.{up2.l}",
         (
-            "How many {many} does each {up2.one} have through its {up.many}? Show the {up2.l} and the count.",
-            "For each {up2.one}, show the {up2.l} and the number of {many} of all its {up.many}.",
-            "Count the {many} per {up2.one} of their {up.one} and show the {up2.l}.",
-            "Show the {up2.l} of every {up2.one} and how many {many} its {up.many} have in total.",
-            "Give the {up2.l} of each {up2.one} with the number of {many} that belong to its {up.many}.",
+            (
+                "How many {many} does each {up2.one} have through its {up.many}? Leave out those with none and show "
+                "{up2.l} and count."
+            ),
+            "For each {up2.one} whose {up.many} have {many}, show the {up2.l} and the number of these {many}.",
+            "Count the {many} per {up2.one} of their {up.one}, where there are any, and show the {up2.l}.",
+            (
+                "Show the {up2.l} of every {up2.one} and how many {many} its {up.many} have in total, unless they have "
+                "none."
+            ),
+            "Give the {up2.l} of each {up2.one} with the number of {many} that belong to its {up.many}, if any do.",
         ),
         1.2,
     ),
@@ -145,22 +151,25 @@ LINKING = (
         "SELECT {far2}.{far2.l}, COUNT(DISTINCT {t}.{key}) FROM {t} JOIN {kid} ON {kid.on} JOIN {far} "
         "ON {far.on} JOIN {far2} ON {far2.on} GROUP BY {far2}.{far2.l}",
         (
-            "How many different {many} have {kid.a_one} for {far.a_one} of each {far2.one}? Show the {far2.l}.",
+            (
+                "How many different {many} have {kid.a_one} for {far.a_one} of each {far2.one}? Show the {far2.l}, "
+                "and leave out those with none."
+            ),
             (
                 "For each {far2.one}, show the {far2.l} and the number of different {many} with {kid.a_one} for one "
-                "of its {far.many}."
+                "of its {far.many}, if there are any."
             ),
             (
                 "Count the distinct {many} that {kid.many} link to the {far.many} of each {far2.one}, and show the "
-                "{far2.l}."
+                "{far2.l}, where there are any."
             ),
             (
                 "Show the {far2.l} of every {far2.one} and how many different {many} are linked to its {far.many} "
-                "by {kid.a_one}."
+                "by {kid.a_one}, unless none are."
             ),
             (
                 "Give each {far2.one} with the number of different {many} that its {far.many} have through their "
-                "{kid.many}."
+                "{kid.many}, if they have any."
             ),
         ),
         1.5,
