@@ -4,19 +4,27 @@ A mutation takes the tree of a right query, which it may change, and gives the b
 nothing to break. Whether the result really is wrong is for ``preferences.py`` to prove.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from course_utils.data.generate.mistakes import (
+    missing_condition,
+    missing_group,
+    missing_negation,
+    write_sql,
+    wrong_aggregate,
+    wrong_case,
+    wrong_comparison,
+    wrong_connective,
+    wrong_set_operation,
+    wrong_value,
+)
 from course_utils.sql import Schema
 
 if TYPE_CHECKING:
     from sqlglot import exp
-
-_NEGATED = re.compile(r"NOT ((?:\w+\.)?\w+) (IN|LIKE|BETWEEN) ")
-_NOT_NULL = re.compile(r"NOT ((?:\w+\.)?\w+) IS NULL")
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,6 @@ class Mutation:
     reason: str
     change: Callable[["exp.Expr", Schema, Random], str | None]
     error: str = ""
-
-
-def write_sql(tree: "exp.Expr") -> str:
-    """The query as people write it: ``a NOT IN``, ``IS NOT NULL`` and ``!=``."""
-    text = _NOT_NULL.sub(r"\1 IS NOT NULL", tree.sql("sqlite"))
-    return _NEGATED.sub(r"\1 NOT \2 ", text).replace("<>", "!=")
 
 
 def _wrong_column(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
@@ -54,76 +56,6 @@ def _only_table(tree: "exp.Expr") -> str:
 
     names = {table.name for table in tree.find_all(exp.Table)}
     return names.pop() if len(names) == 1 else ""
-
-
-def _missing_condition(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    if both := list(tree.find_all(exp.And)):
-        node = rng.choice(both)
-        node.replace(rng.choice((node.this, node.expression)).copy())
-        return write_sql(tree)
-    return _without(tree, rng, "where", "having")
-
-
-def _without(tree: "exp.Expr", rng: Random, *parts: str) -> str | None:
-    """Drop one of the parts of one of the SELECTs."""
-    from sqlglot import exp
-
-    found = [(select, part) for select in tree.find_all(exp.Select) for part in parts if select.args.get(part)]
-    if not found:
-        return None
-    select, part = rng.choice(found)
-    select.set(part, None)
-    return write_sql(tree)
-
-
-def _swap(tree: "exp.Expr", rng: Random, pairs: dict[type, type]) -> str | None:
-    """Replace one node by one of the other class with the same parts."""
-    found = [node for node in tree.walk() if type(node) in pairs and not _joins(node)]
-    if not found:
-        return None
-    node: Any = rng.choice(found)
-    other = pairs[type(node)](**{name: _copied(part) for name, part in node.args.items()})
-    if node is tree:
-        return write_sql(other)
-    node.replace(other)
-    return write_sql(tree)
-
-
-def _copied(part: Any) -> Any:
-    return part.copy() if hasattr(part, "copy") else part
-
-
-def _joins(node: "exp.Expr") -> bool:
-    """Whether the condition compares two columns, as joins and correlations do."""
-    from sqlglot import exp
-
-    return isinstance(node.args.get("this"), exp.Column) and isinstance(node.args.get("expression"), exp.Column)
-
-
-def _wrong_comparison(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    return _swap(tree, rng, {exp.GT: exp.LT, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.LTE: exp.GTE, exp.EQ: exp.NEQ})
-
-
-def _wrong_connective(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    return _swap(tree, rng, {exp.And: exp.Or, exp.Or: exp.And})
-
-
-def _wrong_aggregate(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    return _swap(tree, rng, {exp.Avg: exp.Sum, exp.Sum: exp.Avg, exp.Max: exp.Min, exp.Min: exp.Max})
-
-
-def _wrong_set_operation(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    return _swap(tree, rng, {exp.Union: exp.Intersect, exp.Intersect: exp.Union, exp.Except: exp.Union})
 
 
 def _missing_distinct(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
@@ -239,56 +171,6 @@ def _syntax_error(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return text.replace(old, new, 1)
 
 
-def _literals(tree: "exp.Expr") -> list["exp.Expr"]:
-    """Texts that are compared with a column, and not a date's format."""
-    from sqlglot import exp
-
-    found = [node for node in tree.find_all(exp.Literal) if node.is_string and any(c.isalpha() for c in node.name)]
-    return [node for node in found if isinstance(node.parent, exp.EQ | exp.NEQ | exp.In)]
-
-
-def _wrong_case(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    literals = _literals(tree)
-    if not literals:
-        return None
-    literal = rng.choice(literals)
-    literal.set("this", literal.name.upper() if literal.name.islower() else literal.name.lower())
-    return write_sql(tree)
-
-
-def _wrong_value(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    """A number that is ten times too large, as when a digit slips in."""
-    from sqlglot import exp
-
-    numbers = [
-        node
-        for node in tree.find_all(exp.Literal)
-        if not node.is_string and isinstance(node.parent, exp.Predicate) and node.name.strip("0.")
-    ]
-    if not numbers:
-        return None
-    number = rng.choice(numbers)
-    number.set("this", f"{number.name}0" if "." not in number.name else number.name.replace(".", ""))
-    return write_sql(tree)
-
-
-def _missing_group(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    return _without(tree, rng, "group")
-
-
-def _missing_negation(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
-    negations = list(tree.find_all(exp.Not))
-    if not negations:
-        return None
-    negation = rng.choice(negations)
-    if negation is negation.root():
-        return None
-    negation.replace(negation.this.copy())
-    return write_sql(tree)
-
-
 def _swapped_columns(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     from sqlglot import exp
 
@@ -302,14 +184,14 @@ MUTATIONS = (
     Mutation("wrong-column", _wrong_column),
     Mutation("invented-column", _invented_column, error="no such column"),
     Mutation("swapped-columns", _swapped_columns),
-    Mutation("missing-condition", _missing_condition),
-    Mutation("wrong-comparison", _wrong_comparison),
-    Mutation("wrong-connective", _wrong_connective),
-    Mutation("missing-negation", _missing_negation),
-    Mutation("wrong-literal-case", _wrong_case),
-    Mutation("wrong-value", _wrong_value),
-    Mutation("wrong-aggregate", _wrong_aggregate),
-    Mutation("missing-group", _missing_group),
+    Mutation("missing-condition", missing_condition),
+    Mutation("wrong-comparison", wrong_comparison),
+    Mutation("wrong-connective", wrong_connective),
+    Mutation("missing-negation", missing_negation),
+    Mutation("wrong-literal-case", wrong_case),
+    Mutation("wrong-value", wrong_value),
+    Mutation("wrong-aggregate", wrong_aggregate),
+    Mutation("missing-group", missing_group),
     Mutation("missing-distinct", _missing_distinct),
     Mutation("wrong-join-key", _wrong_join_key),
     Mutation("missing-join", _missing_join, error="no such column"),
@@ -317,6 +199,6 @@ MUTATIONS = (
     Mutation("wrong-direction", _wrong_direction),
     Mutation("missing-order", _missing_order),
     Mutation("wrong-limit", _wrong_limit),
-    Mutation("wrong-set-operation", _wrong_set_operation),
+    Mutation("wrong-set-operation", wrong_set_operation),
     Mutation("syntax-error", _syntax_error, error="syntax error"),
 )

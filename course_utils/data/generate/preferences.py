@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from course_utils.data.generate.mutations import MUTATIONS, Mutation, write_sql
+from course_utils.data.generate.mistakes import write_sql
+from course_utils.data.generate.mutations import MUTATIONS, Mutation
 from course_utils.data.hardness import parse
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import Schema, read_schema, run_query, same_answer

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from course_utils.artifacts import PROJECT, read_jsonl
-from course_utils.data.generate.mutations import MUTATIONS, write_sql
+from course_utils.data.generate.mistakes import write_sql
+from course_utils.data.generate.mutations import MUTATIONS
 from course_utils.data.generate.preferences import make_preferences, reject
 from course_utils.data.hardness import parse
 from course_utils.errors import DataError
