@@ -15,6 +15,7 @@ _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)
 _FIRST_COLUMN = re.compile(r"^(SELECT (?:DISTINCT )?(?:\w+\.)?)(\w+)(?=,| FROM )", re.IGNORECASE)
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
 _ONE_VALUE = re.compile(r"^(SELECT (?:DISTINCT )?[\w., ]+ FROM [^()]+? WHERE [\w.]+ = )'(?:[^']|'')*'$", re.IGNORECASE)
+_SET_OPERATION = re.compile(r"\b(?:UNION|EXCEPT|INTERSECT)\b", re.IGNORECASE)
 _TYPOS = (("SELECT", "SELCT"), ("FROM", "FORM"), ("WHERE", "WEHRE"), (")", ""), ("(", "(("))
 _MARKERS = (
     "<|im_start|>user\n{}<|im_end|>",
@@ -171,7 +172,7 @@ def paste_document(row: Row, random: Random, _: Surroundings) -> Row:
 def miss_value(row: Row, _: Random, __: Surroundings) -> Row | None:
     """The query looks for a value that no row has."""
     query, n = _ONE_VALUE.subn(r"\g<1>'(none of these)'", row["query"])
-    if not n:
+    if not n or _SET_OPERATION.search(query):  # the other half of it still has rows
         return None
     return {name: value for name, value in {**row, "query": query}.items() if name != "empty"}
 
