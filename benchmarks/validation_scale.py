@@ -45,7 +45,7 @@ NEAR_SHARE = 0.05
 LINES = {
     "seconds": "whole validation",
     "cpu_seconds": "the same in processor seconds",
-    "near_seconds": "near-duplicates alone",
+    "near_cpu_seconds": "near-duplicates alone, in processor seconds",
 }
 """What the plot shows. Where other work shares the cores, the processor's seconds say what is the validation's own."""
 _TIMEOUT_S = 3 * 3600
@@ -207,15 +207,15 @@ def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
         seconds, cpu_seconds, peak_gib = time.perf_counter() - began, sum(os.times()[:4]) - used, peak[-1]
         counts = report.counts
         del report
-    began = time.perf_counter()
+    began = time.process_time()  # one process and no waiting
     signatures = [
         row_signature(row, split, number, f"{split}.jsonl:{number}")
         for split, of_split in rows.items()
         for number, row in enumerate(of_split, 1)
     ]
-    signed = time.perf_counter()
+    signed = time.process_time()
     pairs = near_pairs(signatures)
-    paired = time.perf_counter()
+    paired = time.process_time()
     n_findings = len(find_duplicates(signatures, pairs)) + len(find_leaks(signatures, pairs))
     return {
         "n_rows": n_rows,
@@ -224,8 +224,8 @@ def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
         "peak_gib": round(peak_gib, 2),
-        "signature_seconds": round(signed - began, 2),
-        "near_seconds": round(paired - signed, 2),
+        "signature_cpu_seconds": round(signed - began, 2),
+        "near_cpu_seconds": round(paired - signed, 2),
         "n_near_pairs": len(pairs),
         "n_cross_row_findings": n_findings,
         "counts": counts,
@@ -233,7 +233,7 @@ def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
 
 
 def plot(result: dict[str, Any]) -> "Axes":
-    """Seconds over rows, both logarithmic, with the fitted power; a dashed line is the target."""
+    """Seconds over rows, both logarithmic, with the fitted power, and the target."""
     from matplotlib import pyplot
 
     axes: Axes = pyplot.subplots(figsize=(7, 3.8), layout="constrained")[1]
@@ -245,7 +245,8 @@ def plot(result: dict[str, Any]) -> "Axes":
         note = f"{run['seconds']:.0f} s, {run['peak_gib']:.1f} GiB"
         axes.annotate(note, (run["n_rows"], run["seconds"]), xytext=(-6, 8), textcoords="offset points", ha="right")
     axes.plot(100_000, 60, "v", color="0.4", label="target: 100,000 rows under 60 s")
-    axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(3_000, 2_000_000))
+    axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(2_000, 2_000_000))
+    axes.margins(y=0.15)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
     return axes

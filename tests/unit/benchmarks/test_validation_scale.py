@@ -35,10 +35,10 @@ def test_memory_that_was_freed_counts() -> None:
 
 def test_the_plot_names_the_target() -> None:
     runs = [
-        {"n_rows": n, "seconds": n / 1e3, "cpu_seconds": n / 1e3, "near_seconds": n / 1e4, "peak_gib": 1.0}
+        {"n_rows": n, "seconds": n / 1e3, "cpu_seconds": n / 1e3, "near_cpu_seconds": n / 1e4, "peak_gib": 1.0}
         for n in (10_000, 100_000)
     ]
-    axes = plot({"runs": runs, "exponents": {"seconds": 1.0, "cpu_seconds": 1.0, "near_seconds": 1.0}})
+    axes = plot({"runs": runs, "exponents": {"seconds": 1.0, "cpu_seconds": 1.0, "near_cpu_seconds": 1.0}})
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert any("under 60 s" in label for label in labels)
     assert any("rows^1.00" in label for label in labels)
