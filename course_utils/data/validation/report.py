@@ -71,11 +71,6 @@ class ValidationReport:
         rows = ((record, errors.get((record.split, record.number))) for record in self.records)
         return [Rejected(record, tuple(found)) for record, found in rows if found]
 
-    @property
-    def faults(self) -> list[Rejected]:
-        """The rejected rows, as the notebook called them."""
-        return self.rejected
-
     @cached_property
     def accepted(self) -> list[Record]:
         """Rows without an error, in the order of the files."""
