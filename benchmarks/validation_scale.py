@@ -236,7 +236,7 @@ def plot(result: dict[str, Any]) -> "Axes":
     """Seconds over rows, both logarithmic, with the fitted power, and the target."""
     from matplotlib import pyplot
 
-    axes: Axes = pyplot.subplots(figsize=(7, 3.8), layout="constrained")[1]
+    axes: Axes = pyplot.subplots(figsize=(7, 4.6), layout="constrained")[1]
     rows = [run["n_rows"] for run in result["runs"]]
     for name, label in LINES.items():
         power = f"{label}: rows^{result['exponents'][name]:.2f}"
@@ -248,7 +248,7 @@ def plot(result: dict[str, Any]) -> "Axes":
     axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(2_000, 2_000_000))
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return axes
 
 
