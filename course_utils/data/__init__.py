@@ -1,31 +1,59 @@
 """The data room: build the course's own dataset, check any dataset, prepare what training and evaluation read."""
 
-from course_utils.data.formats.spider import read_dataset
+from course_utils.data.bases import BASES, compare_bases, measure_base
+from course_utils.data.formats import (
+    FORMATS,
+    detect_format,
+    iter_rows,
+    read_dataset,
+    read_rows,
+    write_rows,
+    write_spider,
+)
 from course_utils.data.hardness import hardness
-from course_utils.data.plots import plot_lengths, plot_rows
+from course_utils.data.planted import DEFECTS, plant
+from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared, prepare_dataset
-from course_utils.data.tokens.view import LengthReport, TokenView, measure_lengths, token_view
-from course_utils.data.validation.finding import CHECKS, Finding
-from course_utils.data.validation.report import Rejected, ValidationReport
-from course_utils.data.validation.validate import GATE, check_dataset, validate_dataset, validate_rows
+from course_utils.data.privacy.anonymise import anonymise_rows, recheck
+from course_utils.data.privacy.keys import PseudonymKey
+from course_utils.data.query_parts import plot_query_parts
+from course_utils.data.tokens import measure_lengths, render_templates, template_mistakes, token_view
+from course_utils.data.validation.finding import Finding
+from course_utils.data.validation.repair import repair_dataset
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.validate import check_dataset, validate_dataset, validate_rows
 
 __all__ = [
-    "CHECKS",
-    "GATE",
+    "BASES",
+    "DEFECTS",
+    "FORMATS",
     "Finding",
-    "LengthReport",
     "Prepared",
-    "Rejected",
-    "TokenView",
+    "PseudonymKey",
     "ValidationReport",
+    "anonymise_rows",
     "check_dataset",
+    "compare_bases",
+    "detect_format",
     "hardness",
+    "iter_rows",
+    "measure_base",
     "measure_lengths",
+    "plant",
+    "plot_difficulty",
     "plot_lengths",
+    "plot_query_parts",
     "plot_rows",
     "prepare_dataset",
     "read_dataset",
+    "read_rows",
+    "recheck",
+    "render_templates",
+    "repair_dataset",
+    "template_mistakes",
     "token_view",
     "validate_dataset",
     "validate_rows",
+    "write_rows",
+    "write_spider",
 ]
