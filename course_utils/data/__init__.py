@@ -11,7 +11,7 @@ from course_utils.data.formats import (
     write_spider,
 )
 from course_utils.data.hardness import hardness
-from course_utils.data.planted import DEFECTS, plant
+from course_utils.data.planted import DEFECTS, plant, plant_preface
 from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
@@ -40,6 +40,7 @@ __all__ = [
     "measure_base",
     "measure_lengths",
     "plant",
+    "plant_preface",
     "plot_difficulty",
     "plot_lengths",
     "plot_query_parts",

@@ -50,6 +50,10 @@ DEFECTS: dict[str, Defect] = {
 }
 
 
+PREFACE = "Sure, here is the query:\n"
+"""What answers begin with that were copied from a chat with an assistant."""
+
+
 @dataclass(frozen=True)
 class Planted:
     """One planted defect, and where it is now."""
@@ -112,6 +116,28 @@ def plant(
         for _ in range(n_each):
             _plant_one(kind, pool, entries, around, random)
     return {split: [entry.row for entry in group] for split, group in entries.items()}, _planted(entries)
+
+
+def plant_preface(rows: Sequence[Row], share: float, seed: int = 0) -> list[Row]:
+    """Put one and the same preface before the queries of some rows, as if they came from one chat.
+
+    ``plant`` scatters its defects; this is one source that is wrong in one way, which a model learns.
+
+    Args:
+        rows: Good rows; not changed.
+        share: Of the rows to spoil, 0 to 1.
+        seed: Chooses the rows.
+
+    Returns:
+        All rows in their order, those chosen with ``PREFACE`` before the query.
+
+    Raises:
+        ConfigurationError: The share is not from 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"share is {share}; give a part of the rows, from 0 to 1")
+    chosen = set(Random(seed).sample(range(len(rows)), round(share * len(rows))))
+    return [{**row, "query": PREFACE + row["query"]} if i in chosen else row for i, row in enumerate(rows)]
 
 
 def _is_usable(row: Row) -> bool:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.planted import DEFECTS, Planted, count_found, false_alarms, plant
+from course_utils.data.planted import DEFECTS, PREFACE, Planted, count_found, false_alarms, plant, plant_preface
 from course_utils.data.validation.finding import CHECKS, Finding
 from course_utils.errors import ConfigurationError, DataError
 
@@ -85,3 +85,20 @@ def test_counting_what_was_found() -> None:
         finding("syntax", 6, "note"),
     ]
     assert [alarm.number for alarm in false_alarms([*planted, copy], findings + others)] == [5]
+
+
+def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> None:
+    rows = ROWS["train"]
+    before = repr(rows)
+    spoiled = plant_preface(rows, 0.55, seed=2)
+    assert repr(rows) == before
+    changed = [(old, new) for old, new in zip(rows, spoiled, strict=True) if old != new]
+    assert len(changed) == 220
+    assert all(new == {**old, "query": PREFACE + old["query"]} for old, new in changed)
+    assert plant_preface(rows, 0.55, seed=2) == spoiled != plant_preface(rows, 0.55, seed=3)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01])
+def test_a_share_of_more_than_all_rows_is_refused(share: float) -> None:
+    with pytest.raises(ConfigurationError, match="from 0 to 1"):
+        plant_preface(ROWS["train"], share)
