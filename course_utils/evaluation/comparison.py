@@ -1,5 +1,6 @@
 """Is one model better than another on the same rows? Paired tests and intervals of the difference."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -100,11 +101,12 @@ def mcnemar_p_value(n_gained: int, n_lost: int) -> float:
 
 
 def bootstrap_difference(
-    first: list[bool], second: list[bool], *, seed: int = 0, confidence: float = CONFIDENCE
+    first: Sequence[float], second: Sequence[float], *, seed: int = 0, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """Ends of the paired bootstrap interval of ``mean(second) - mean(first)``, by percentiles.
 
-    Rows are drawn with replacement, and both models' verdicts on a row stay together.
+    Rows are drawn with replacement, and both models' verdicts on a row stay together. A row's verdict is true or
+    false, or the share of several runs that are right on it, where the models were trained with several seeds.
 
     Source: Efron (1979), Annals of Statistics 7, 1-26.
     """

@@ -1,0 +1,198 @@
+"""Do spoiled rows hurt, and does validation mend it? Models trained on dirty and on cleaned rows, at equal steps.
+
+Two ways to spoil the same rows: ``scattered`` defects of several kinds, and ``one source`` that is wrong in one and
+the same way, as answers copied from a chat with an assistant are. Each is trained on as it is and as ``validate_rows``
+leaves it, which is fewer rows, read more often. The seed chooses the rows to spoil, the adapter's start and the order.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.artifacts import Course, open_course, peak_memory_gib
+from course_utils.data import Prepared, plant, plant_preface, prepare_dataset, validate_rows
+from course_utils.evaluation import Scores, compare, predict, score_predictions
+from course_utils.evaluation.comparison import bootstrap_difference
+from course_utils.models import load_model, load_tokenizer
+from course_utils.setup import probe_machine
+from course_utils.tasks import text_to_sql
+from course_utils.training import tokenize_rows, train_sft
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+logger = logging.getLogger(__name__)
+Row = dict[str, Any]
+SEEDS = (0, 1, 2)
+N_ROWS = 700
+N_STEPS = 120
+SCATTERED = {"template in answer": 0.35, "truncated SQL": 0.2, "wrong column": 0.1}
+"""Share of the rows to spoil by kind of defect."""
+PREFACE_SHARE, TRUNCATED_SHARE = 0.55, 0.1
+UNSPOILED = "unspoiled"
+PAIRS = {kind: (f"{kind}, dirty", f"{kind}, cleaned") for kind in ("scattered", "one source")}
+
+
+def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """Train and score a model for each arm and seed, all on the smoke profile's test rows.
+
+    Args:
+        seeds: Seeds of spoiling and training.
+
+    Returns:
+        The machine; rows and accuracy of each run; what cleaning gains, by seed and over all seeds.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        course = open_course("smoke", artifacts=folder)
+        prepared = prepare_dataset(course, course.folder("data"))
+        runs: list[dict[str, Any]] = []
+        scores: dict[str, list[Scores]] = {}
+        for seed in seeds:
+            for arm, (rows, counts) in make_arms(prepared, course.folder("data"), seed).items():
+                run, scored = _run(course, prepared, rows, seed, arm)
+                runs.append({"arm": arm, "seed": seed, **counts, **run})
+                scores.setdefault(arm, []).append(scored)
+                logger.info("%s", runs[-1])
+    return {
+        "benchmark": "dirty_data",
+        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "n_steps": N_STEPS,
+        "spoiled_shares": {
+            "scattered": SCATTERED,
+            "one source": {"preface": PREFACE_SHARE, "truncated SQL": TRUNCATED_SHARE},
+        },
+        "n_test": len(prepared.test),
+        "runs": runs,
+        "gains": {
+            kind: compare_arms(scores[dirty], scores[cleaned], seeds) for kind, (dirty, cleaned) in PAIRS.items()
+        },
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+    }
+
+
+def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list[Row], dict[str, int]]]:
+    """The rows of each arm, with how many of them are spoiled.
+
+    Args:
+        prepared: The clean dataset; its first training rows are taken.
+        data: Folder of the data stage, for the databases that queries are tried on.
+        seed: Chooses the rows to spoil.
+    """
+    clean = prepared.train[:N_ROWS]
+    databases = {db_id: data / "databases" / db_id / f"{db_id}.sqlite" for db_id in prepared.schemas}
+    truncated = _spoil(clean, {"truncated SQL": TRUNCATED_SHARE}, seed)
+    dirty = {
+        "scattered": _spoil(clean, SCATTERED, seed),
+        "one source": plant_preface(truncated, PREFACE_SHARE, seed),
+    }
+    arms = {UNSPOILED: clean}
+    for kind, rows in dirty.items():
+        arms[f"{kind}, dirty"] = rows
+        arms[f"{kind}, cleaned"] = validate_rows({"train": rows}, databases).splits["train"]
+    right = {row["id"]: row for row in clean}
+    return {
+        arm: (rows, {"n_rows": len(rows), "n_spoiled": sum(row != right[row["id"]] for row in rows)})
+        for arm, rows in arms.items()
+    }
+
+
+def _spoil(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> list[Row]:
+    """Plant kind after kind; one may meet a row that another has spoiled already."""
+    part = {"train": list(rows)}
+    for kind, share in shares.items():
+        part, _ = plant(part, [kind], n_each=round(share * len(rows)), seed=seed)
+    return part["train"]
+
+
+def _run(course: Course, prepared: Prepared, rows: list[Row], seed: int, arm: str) -> tuple[dict[str, Any], Scores]:
+    profile = replace(course.profile, max_steps=N_STEPS, n_evaluations=1, seed=seed)
+    tokenizer, task = load_tokenizer(course.model), text_to_sql(prepared.schemas)
+    train, validation = (
+        tokenize_rows(tokenizer, part, task, profile.max_length) for part in (rows, prepared.validation)
+    )
+    trained = train_sft(profile, course.model, train, validation, course.root / f"{arm}_{seed}")
+    answers = predict(load_model(course.model, adapter=trained.adapter), tokenizer, prepared.test, task, profile)
+    scores = score_predictions(answers, course.folder("data"), name=arm)
+    run = {
+        "accuracy": round(scores.accuracy.value, 4),
+        "interval": [round(scores.accuracy.low, 4), round(scores.accuracy.high, 4)],
+        "validity": round(scores.validity.value, 4),
+        "problems": scores.problems(),
+        "train_seconds": round(trained.seconds, 1),
+        "predict_seconds": round(sum(answer["seconds"] for answer in answers), 1),
+    }
+    return run, scores
+
+
+def compare_arms(dirty: Sequence[Scores], cleaned: Sequence[Scores], seeds: Sequence[int]) -> dict[str, Any]:
+    """What cleaning gains, in accuracy from -1 to 1: for each seed, and over all seeds.
+
+    The seeds answer the same questions. ``pooled`` therefore draws questions, each with its verdicts of all seeds;
+    ``pooled_verdicts`` draws single verdicts as if they were independent, which makes too narrow an interval.
+    """
+    by_seed = [compare(*pair).whole for pair in zip(dirty, cleaned, strict=True)]
+    verdicts = [[[outcome.verdict.correct for outcome in run.outcomes] for run in runs] for runs in (dirty, cleaned)]
+    means = [[sum(question) / len(question) for question in zip(*arm, strict=True)] for arm in verdicts]
+    single = compare(_concatenate(dirty), _concatenate(cleaned)).whole
+    return {
+        "by_seed": [
+            {
+                "seed": seed,
+                **_gain(found.difference, found.low, found.high),
+                "n_gained": found.n_gained,
+                "n_lost": found.n_lost,
+                "p_value": found.p_value,
+            }
+            for seed, found in zip(seeds, by_seed, strict=True)
+        ],
+        "pooled": _gain(single.difference, *bootstrap_difference(*means)),
+        "pooled_verdicts": _gain(single.difference, single.low, single.high),
+    }
+
+
+def _concatenate(runs: Sequence[Scores]) -> Scores:
+    return Scores(runs[0].name, tuple(outcome for run in runs for outcome in run.outcomes))
+
+
+def _gain(difference: float, low: float, high: float) -> dict[str, Any]:
+    return {"gain": round(difference, 4), "interval": [round(low, 4), round(high, 4)]}
+
+
+def plot(result: dict[str, Any]) -> "Axes":
+    """Left: accuracy of each arm and seed. Right: what cleaning gains, by seed and pooled. All with 95 % intervals."""
+    from matplotlib import pyplot
+
+    panels = pyplot.subplots(1, 2, figsize=(10, 3.6), width_ratios=(5, 3), layout="constrained")[1]
+    accuracy: Axes = panels[0]
+    arms = list(dict.fromkeys(run["arm"] for run in result["runs"]))
+    seeds = list(dict.fromkeys(run["seed"] for run in result["runs"]))
+    for run in result["runs"]:
+        number = seeds.index(run["seed"])
+        place = arms.index(run["arm"]) + 0.2 * (number - (len(seeds) - 1) / 2)
+        label = f"seed {run['seed']}" if run["arm"] == arms[0] else None
+        _draw(accuracy, place, run["accuracy"], run["interval"], f"C{number}", label)
+    accuracy.set_xticks(range(len(arms)), [arm.replace(", ", ",\n") for arm in arms])
+    accuracy.set(ylabel=f"questions answered right (%)\nof {result['n_test']}", ylim=(0, 100))
+    accuracy.legend(frameon=False, loc="lower left", ncols=len(seeds))
+    for column, gains in enumerate(result["gains"].values()):
+        points = [*gains["by_seed"], gains["pooled"]]
+        for number, point in enumerate(points):
+            color = f"C{number}" if "seed" in point else "black"
+            label = "all seeds" if column == 0 and "seed" not in point else None
+            _draw(panels[1], column + 0.2 * (number - len(points) / 2), point["gain"], point["interval"], color, label)
+    panels[1].axhline(0, color="0.5", linewidth=0.8)
+    panels[1].set_xticks(range(len(result["gains"])), list(result["gains"]))
+    panels[1].set(ylabel="cleaned minus dirty (points)", xlim=(-0.6, len(result["gains"]) - 0.4))
+    panels[1].legend(frameon=False, loc="upper left")
+    for axes in panels:
+        axes.grid(axis="y", alpha=0.3)
+    return accuracy
+
+
+def _draw(axes: "Axes", place: float, value: float, interval: Sequence[float], color: str, label: str | None) -> None:
+    ends = [[100 * (value - interval[0])], [100 * (interval[1] - value)]]
+    axes.errorbar([place], [100 * value], yerr=ends, fmt="o", capsize=3, color=color, label=label)

@@ -1,0 +1,44 @@
+from typing import Any
+
+import pytest
+
+from benchmarks.dirty_data import PAIRS, compare_arms, plot
+from course_utils.evaluation import Outcome, Scores, Verdict
+
+
+def scores_of(name: str, verdicts: str) -> Scores:
+    """Scores with one row a letter: ``r`` for right."""
+    outcomes = (
+        Outcome({"id": str(number)}, Verdict(letter == "r", True, "", "", gold_is_empty=False, truncated=False))
+        for number, letter in enumerate(verdicts)
+    )
+    return Scores(name, tuple(outcomes))
+
+
+def test_the_pooled_gain_is_that_of_all_seeds_and_its_interval_is_of_questions() -> None:
+    dirty = [scores_of("dirty", verdicts) for verdicts in ("rrr.......", "rrr.......")]
+    cleaned = [scores_of("cleaned", verdicts) for verdicts in ("rrrrrr....", "rrrrrr....")]
+    found = compare_arms(dirty, cleaned, (0, 1))
+    assert [run["gain"] for run in found["by_seed"]] == [0.3, 0.3]
+    assert [(run["n_gained"], run["n_lost"]) for run in found["by_seed"]] == [(3, 0), (3, 0)]
+    assert found["pooled"]["gain"] == 0.3
+    # Two seeds that agree on every question say no more of the questions than one of them does.
+    assert found["pooled"]["interval"] == pytest.approx(found["by_seed"][0]["interval"], abs=0.02)
+    narrow, wide = (
+        interval[1] - interval[0] for interval in (found["pooled_verdicts"]["interval"], found["pooled"]["interval"])
+    )
+    assert narrow < wide
+
+
+def test_the_plot_shows_every_run_and_every_gain() -> None:
+    gain = {"gain": 0.1, "interval": [0.05, 0.2]}
+    arms = ["unspoiled", *(arm for pair in PAIRS.values() for arm in pair)]
+    runs: list[dict[str, Any]] = [
+        {"arm": arm, "seed": seed, "accuracy": 0.5, "interval": [0.4, 0.6]} for arm in arms for seed in (0, 1)
+    ]
+    gains = {kind: {"by_seed": [{"seed": 0} | gain, {"seed": 1} | gain], "pooled": gain} for kind in PAIRS}
+    left = plot({"runs": runs, "gains": gains, "n_test": 240})
+    right = left.figure.axes[1]
+    assert len(left.containers) == len(runs)
+    assert len(right.containers) == 6
+    assert [label.get_text() for label in right.get_xticklabels()] == list(PAIRS)
