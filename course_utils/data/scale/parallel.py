@@ -1,4 +1,4 @@
-"""Map a pure function over rows on several processes, through ``datasets``."""
+"""Map a pure function over rows, a batch at a time, on several processes of this machine through ``datasets``."""
 
 import pickle
 from collections.abc import Callable, Sequence
@@ -10,18 +10,20 @@ Row = dict[str, Any]
 Result = TypeVar("Result")
 MIN_ROWS = 2_000
 """Fewer rows a process are mapped sooner than a process starts."""
-_BATCH = 1_000
+BATCH = 1_000
+"""Rows that the function gets at once."""
 
 
-def map_rows(rows: Sequence[Row], function: Callable[[Row], Result], num_proc: int = 1) -> list[Result]:
-    """``[function(row) for row in rows]``, shared among processes where that pays.
+def map_rows(rows: Sequence[Row], function: Callable[[list[Row]], Sequence[Result]], num_proc: int = 1) -> list[Result]:
+    """What a function makes of rows, in their order; the batches are shared among processes where that pays.
 
-    Rows and results travel pickled, so that Arrow's types change neither: a column of whole numbers with a gap would
+    Batches and results travel pickled, so that Arrow's types change neither: a column of whole numbers with a gap would
     come back as floats, and fields that one row lacks as None.
 
     Args:
         rows: What to map.
-        function: Pure, and one that pickles.
+        function: Pure, and one that pickles; gives one result for each row of its batch. It gets neighbours together,
+            so rows that share work are best sorted.
         num_proc: Processes, at least 1; fewer are used where each would get under ``MIN_ROWS`` rows.
 
     Raises:
@@ -29,24 +31,24 @@ def map_rows(rows: Sequence[Row], function: Callable[[Row], Result], num_proc: i
     """
     if num_proc < 1:
         raise ConfigurationError(f"num_proc={num_proc} is not above 0; choose 1 or more")
+    batches = (list(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
     n_workers = min(num_proc, len(rows) // MIN_ROWS)
     if n_workers <= 1:
-        return [function(row) for row in rows]
+        return [result for batch in batches for result in function(batch)]
     from datasets import Dataset
 
-    pickled = Dataset.from_dict({"row": [pickle.dumps(row) for row in rows]})
+    # Whole batches, because what rows share is pickled once.
+    pickled = Dataset.from_dict({"batch": [pickle.dumps(batch) for batch in batches]})
     mapped = pickled.map(
         _map_batch,
-        batched=True,
-        batch_size=_BATCH,
         num_proc=n_workers,
         fn_kwargs={"function": function},
-        remove_columns=["row"],
+        remove_columns=["batch"],
         load_from_cache_file=False,  # a function may read what its fingerprint does not see, such as a database
-        desc=f"checking rows on {n_workers} processes",
+        desc=f"checking batches of {BATCH:,} rows",
     )
-    return [pickle.loads(result) for result in mapped["result"]]
+    return [result for results in mapped["results"] for result in pickle.loads(results)]
 
 
-def _map_batch(batch: dict[str, list[bytes]], function: Callable[[Row], Any]) -> dict[str, list[bytes]]:
-    return {"result": [pickle.dumps(function(pickle.loads(row))) for row in batch["row"]]}
+def _map_batch(row: dict[str, bytes], function: Callable[[list[Row]], Sequence[Any]]) -> dict[str, bytes]:
+    return {"results": pickle.dumps(function(pickle.loads(row["batch"])))}

@@ -1,4 +1,4 @@
-"""Map a pure function over the rows of a Spark data frame, and start Spark on this machine.
+"""Map a pure function over the rows of a Spark data frame, a batch at a time, and start Spark on this machine.
 
 On a cluster the executors need this package and the databases at the paths that the driver names. Rows go through
 ``mapInPandas``, which pyspark 4.3 supports with pandas 3 under a warning; missing values are put right here, because
@@ -90,12 +90,12 @@ def has_java() -> bool:
     return shutil.which("java", path=os.path.join(home, "bin") if home else None) is not None  # noqa: PTH118
 
 
-def map_rows_spark(dataframe: "DataFrame", function: Callable[[Row], Iterable[Row]], schema: str) -> "DataFrame":
-    """The rows that a function makes of each row: none, one or several.
+def map_rows_spark(dataframe: "DataFrame", function: Callable[[list[Row]], Iterable[Row]], schema: str) -> "DataFrame":
+    """The rows that a function makes of each batch of rows: none, as many or several.
 
     Args:
         dataframe: The rows.
-        function: Pure, and one that pickles; a missing value is None.
+        function: Pure, and one that pickles; a missing value is None. What is in one batch is Spark's choice.
         schema: The new rows' columns and types in Spark's words: ``"split string, number long"``.
     """
     whole = frozenset(name for name, kind in dataframe.dtypes if kind in _WHOLE)
@@ -105,7 +105,7 @@ def map_rows_spark(dataframe: "DataFrame", function: Callable[[Row], Iterable[Ro
         import pandas as pd
 
         for batch in batches:
-            made = [result for row in rows_of(batch, whole) for result in function(row)]
+            made = list(function(rows_of(batch, whole)))
             # As objects: else pandas guesses types anew for every batch.
             yield pd.DataFrame({name: pd.Series([row[name] for row in made], dtype=object) for name in names})
 

@@ -55,7 +55,6 @@ def validate_examples(
 
     Raises:
         ModelError: A tokenizer's chat template does not fit.
-        MissingExtraError: "profanity" without its library.
     """
     began = time.perf_counter()
     settings = settings or Settings(EXAMPLE_CHECKS)

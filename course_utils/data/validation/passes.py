@@ -4,12 +4,14 @@ Rows without their fields are not run; rows that do not run are not compared wit
 not cost the sound one its place.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.contradictions import FactsByQuery, find_contradictions
+from course_utils.data.scale.parallel import map_rows
+from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.diversity import describe_diversity
 from course_utils.data.validation.duplicates import find_duplicates
 from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Problem
@@ -17,20 +19,20 @@ from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
 from course_utils.data.validation.lengths import find_too_long
 from course_utils.data.validation.near import near_pairs
-from course_utils.data.validation.parallel import chunked, map_chunks
-from course_utils.data.validation.queries import count_largest, examine_all
-from course_utils.data.validation.results import query_problems
-from course_utils.data.validation.rows import SPLITS, Row, clean_query, field_problems, find_namesakes
+from course_utils.data.validation.results import Facts, count_largest
+from course_utils.data.validation.row_checks import QUERY_CHECKS, ROW_CHECKS, Checked, RowChecks, check_rows
+from course_utils.data.validation.rows import REQUIRED, SPLITS, TYPES, Row, clean_query, find_namesakes
 from course_utils.data.validation.settings import Settings
-from course_utils.data.validation.signature import Signature, row_signature
-from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
-from course_utils.errors import MissingExtraError
+from course_utils.data.validation.signature import sign_rows
 from course_utils.sql import read_schema
 
-QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result", "contradiction")
 NEAR_CHECKS = ("near-duplicate", "leak-near")
 PAIR_CHECKS = (*NEAR_CHECKS, "exact-duplicate", "leak-exact", "leak-skeleton")
-_CHUNK = 5_000
+RUNNING_CHECKS = (*QUERY_CHECKS, *PAIR_CHECKS, "contradiction", "label-balance", "diversity")
+"""The checks that need to know which queries run."""
+_READ = (*REQUIRED, *TYPES)
+"""What the checks of a row read; other fields need not travel to another process."""
+Result = TypeVar("Result")
 
 
 def run_passes(
@@ -50,18 +52,19 @@ def run_passes(
     Raises:
         ModelError: A tokenizer's chat template does not fit.
     """
-    findings = list(_check_fields(records, databases))
-    sound = _without_errors(records, findings)
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
-    missing = _missing_extras(settings)
-    text_checks = [check for check in TEXT_CHECKS if settings.wants(check) and check not in missing]
-    findings += _check_texts(sound, usable, text_checks, settings.num_proc)
-    if settings.wants(*QUERY_CHECKS, *PAIR_CHECKS, "label-balance", "diversity"):
-        facts = examine_all(sound, usable, settings.num_proc)
-        about_queries = list(_check_queries(sound, facts, count_largest(usable)))
+    readable = [record for record in records if not record.fault]
+    checked = _check_rows(readable, databases, usable, settings)
+    findings = [*_check_fields(records, checked)]
+    sound = _without_errors(records, findings)
+    known = [(record, checked[id(record)]) for record in sound]
+    findings += [finding for record, about in known for finding in _at(record, about.texts)]
+    if settings.wants(*RUNNING_CHECKS):
+        about_queries = [finding for record, about in known for finding in _at(record, about.query)]
         running = _without_errors(sound, about_queries)
-        findings += [*about_queries, *find_contradictions(running, facts)]
-        findings += _check_together(running, usable, settings)
+        facts = {_query(record): about.facts for record, about in known if about.facts}
+        findings += [*about_queries, *_check_together(running, usable, facts, settings)]
+    missing = {}
     if settings.wants("length") and settings.tokenizers and settings.max_length:
         wanted = {id(record) for record in measured}
         trained = [record for record in sound if id(record) in wanted]
@@ -69,13 +72,6 @@ def run_passes(
     elif settings.wants("length"):
         missing["length"] = "it needs a tokenizer and max_length"
     return in_order([finding for finding in findings if settings.wants(finding.check)]), missing
-
-
-def _missing_extras(settings: Settings) -> dict[str, str]:
-    """Checks whose library is not there, and how to get it."""
-    if settings.wants("profanity") and find_spec("profanex") is None:
-        return {"profanity": str(MissingExtraError("profanex", "privacy"))}
-    return {}
 
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
@@ -98,46 +94,64 @@ def _without_errors(records: Sequence[Record], findings: Iterable[Finding]) -> l
     return [record for record in records if (record.split, record.number) not in bad]
 
 
-def _check_fields(records: Sequence[Record], databases: Mapping[str, Path | str]) -> Iterator[Finding]:
+def _query(record: Record) -> tuple[str, str]:
+    return record.fields["db_id"], clean_query(record.fields["query"])
+
+
+def _check_rows(
+    records: Sequence[Record], databases: Mapping[str, Path | str], usable: Mapping[str, Path], settings: Settings
+) -> dict[int, Checked]:
+    """What is known of each record by itself, by its ``id()``."""
+    checks = {check for check in ROW_CHECKS if settings.wants(check)}
+    largest = {}
+    if settings.wants(*RUNNING_CHECKS):
+        checks, largest = checks | set(QUERY_CHECKS), count_largest(usable)
+    found = _map_by_query(records, partial(check_rows, using=RowChecks(databases, largest, checks)), settings.num_proc)
+    return {id(record): about for record, about in zip(records, found, strict=True)}
+
+
+def _map_by_query(
+    records: Sequence[Record], function: Callable[[list[Row]], Sequence[Result]], num_proc: int
+) -> list[Result]:
+    """Results in the order of the records, with rows of one query mapped next to each other."""
+    rows = [
+        {name: record.fields.get(name) for name in _READ}
+        | {"split": record.split, "number": record.number, "place": record.place}
+        for record in records
+    ]
+    order = sorted(range(len(rows)), key=lambda i: (str(rows[i]["db_id"]), str(rows[i]["query"])))
+    results = zip(order, map_rows([rows[i] for i in order], function, num_proc), strict=True)
+    return [result for _, result in sorted(results, key=lambda item: item[0])]
+
+
+def _check_fields(records: Sequence[Record], checked: Mapping[int, Checked]) -> Iterator[Finding]:
+    """Faults of rows that cannot be read, of fields, and ids that an earlier row has."""
     sound = []
     for record in records:
-        problems = _fault(record) or field_problems(record.fields, databases)
-        database = databases.get(record.fields.get("db_id", "")) if not problems else None
-        if isinstance(database, str):
-            what, _, remedy = database.partition("; ")
-            problems = [Problem("schema", "error", what, remedy or "mend the database")]
+        problems = _fault(record) or checked[id(record)].fields
         if not problems:
             sound.append(record)
         yield from _at(record, problems)
     yield from find_namesakes(sound)
 
 
-def _fault(record: Record) -> list[Problem]:
+def _fault(record: Record) -> tuple[Problem, ...]:
     if not record.fault:
-        return []
+        return ()
     what, _, remedy = record.fault.rpartition("; ")
-    return [Problem(record.check or "schema", "error", what or remedy, remedy)]
+    return (Problem(record.check or "schema", "error", what or remedy, remedy),)
 
 
-def _check_texts(
-    records: Sequence[Record], databases: Mapping[str, Path], checks: Sequence[str], num_proc: int
+def _check_together(
+    records: Sequence[Record],
+    databases: Mapping[str, Path],
+    facts: Mapping[tuple[str, str], Facts],
+    settings: Settings,
 ) -> Iterator[Finding]:
-    found = check_texts(records, databases, checks, num_proc) if checks else {}
-    for record in records if found else ():
-        fields = record.fields
-        yield from _at(record, found.get((fields["db_id"], fields["question"], fields["query"]), ()))
-
-
-def _check_queries(records: Sequence[Record], facts: FactsByQuery, largest: Mapping[str, int]) -> Iterator[Finding]:
-    for record in records:
-        known = facts[record.fields["db_id"], clean_query(record.fields["query"])]
-        yield from _at(record, query_problems(record.fields, known, largest))
-
-
-def _check_together(records: Sequence[Record], databases: Mapping[str, Path], settings: Settings) -> Iterator[Finding]:
     """What only the rows of all splits together can tell."""
+    yield from find_contradictions(records, facts)
     if settings.wants(*PAIR_CHECKS):
-        signatures = _sign(records, settings.num_proc)
+        signatures = _map_by_query(records, sign_rows, settings.num_proc)
         pairs = near_pairs(signatures) if settings.wants(*NEAR_CHECKS) else []
         yield from find_duplicates(signatures, pairs)
         yield from find_leaks(signatures, pairs)
@@ -145,20 +159,6 @@ def _check_together(records: Sequence[Record], databases: Mapping[str, Path], se
         yield from find_imbalance(records)
     if settings.wants("diversity"):
         yield from describe_diversity(records, {name: read_schema(path) for name, path in databases.items()})
-
-
-def _sign(records: Sequence[Record], num_proc: int) -> list[Signature]:
-    rows = ((_compared(record.fields), record.split, record.number, record.place) for record in records)
-    return [signature for part in map_chunks(_sign_chunk, list(chunked(rows, _CHUNK)), num_proc) for signature in part]
-
-
-def _compared(fields: Row) -> Row:
-    """The fields that a signature is made of; others need not travel to another process."""
-    return {name: fields.get(name) for name in ("db_id", "question", "query", "answerable")}
-
-
-def _sign_chunk(rows: list[tuple[Row, str, int, str]]) -> list[Signature]:
-    return [row_signature(*row) for row in rows]
 
 
 def _render(databases: Mapping[str, Path]) -> dict[str, str]:

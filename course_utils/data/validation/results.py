@@ -14,7 +14,7 @@ from course_utils.data.validation.syntax import (
     read_syntax,
     syntax_problems,
 )
-from course_utils.errors import QueryError
+from course_utils.errors import CourseError, QueryError
 from course_utils.sql import QueryResult, quote, read_schema, run_queries, run_query
 
 MAX_SENSIBLE_ROWS = 1_000
@@ -51,15 +51,6 @@ def examine_queries(database: Path, queries: Sequence[str]) -> dict[str, Facts]:
     return {query: _facts(query, result) for query, result in zip(queries, results, strict=True)}
 
 
-def examine_query(database: Path, query: str) -> Facts:
-    """``examine_queries`` for one query.
-
-    Raises:
-        QueryError: The database cannot be opened.
-    """
-    return examine_queries(database, [query])[query]
-
-
 def _facts(query: str, result: QueryResult | QueryError) -> Facts:
     reading = read_syntax(query)
     if isinstance(result, QueryError):
@@ -84,7 +75,7 @@ def query_problems(row: Row, facts: Facts, largest: Mapping[str, int]) -> list[P
 
     Args:
         row: Its db_id, query and marks; ``answerable: false`` excuses a constant, ``empty: true`` an empty result.
-        facts: From ``examine_query``.
+        facts: From ``examine_queries``.
         largest: Rows of the largest table by ``db_id``; without an entry, no result is too large for its database.
     """
     problems = syntax_problems(facts.reading, facts.error)
@@ -133,3 +124,14 @@ def largest_table(database: Path) -> int:
     tables = read_schema(database).tables
     counts = [run_query(database, f"SELECT COUNT(*) FROM {quote(table.name)}").rows[0][0] for table in tables]
     return max((int(str(count)) for count in counts), default=0)
+
+
+def count_largest(databases: Mapping[str, Path]) -> dict[str, int]:
+    """Rows of each database's largest table; one that cannot be read is left out, as its queries have errors."""
+    counts = {}
+    for db_id, database in databases.items():
+        try:
+            counts[db_id] = largest_table(database)
+        except CourseError:
+            continue
+    return counts

@@ -1,7 +1,7 @@
 """What the checks across rows need to know of a row; made row by row, so that it can be made in parallel."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,11 @@ def row_signature(row: Mapping[str, Any], split: str, number: int, place: str) -
     return Signature(
         split, number, place, db_id, normalise_question(question), canonical(query), skeleton(query), answerable
     )
+
+
+def sign_rows(rows: Iterable[Mapping[str, Any]]) -> list[Signature]:
+    """``row_signature`` of rows that have ``split``, ``number`` and ``place``, in their order."""
+    return [row_signature(row, row["split"], row["number"], row["place"]) for row in rows]
 
 
 def normalise_question(question: str) -> str:

@@ -50,8 +50,9 @@ def test_missing_values_are_none_and_whole_numbers_stay_whole() -> None:
     assert type(rows_of(batch, whole=["n"])[0]["n"]) is int
 
 
-def twice(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"text": f"{row['text']} {row['n']!r} {row['yes']!r}", "n": row["n"]}] * (row["number"] % 3)
+def repeat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    made = [({"text": f"{row['text']} {row['n']!r} {row['yes']!r}", "n": row["n"]}, row["number"]) for row in rows]
+    return [row for row, number in made for _ in range(number % 3)]
 
 
 @pytest.mark.slow
@@ -61,6 +62,6 @@ def test_a_function_makes_any_number_of_rows(spark: "SparkSession") -> None:
         for i in range(50)
     ]
     dataframe = spark.createDataFrame(rows, "number bigint, text string, n int, yes boolean")
-    mapped = map_rows_spark(dataframe, twice, "text string, n int").collect()
-    expected = [made for row in rows for made in twice(row)]
+    mapped = map_rows_spark(dataframe, repeat, "text string, n int").collect()
+    expected = repeat(rows)
     assert sorted(map(repr, (row.asDict() for row in mapped))) == sorted(map(repr, expected))

@@ -1,15 +1,14 @@
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from course_utils.data.scale.row_checks import ROW_CHECKS
-from course_utils.data.scale.spark_checks import validate_spark
-from course_utils.data.scale.spark_pairs import near_pairs_spark, signatures_spark
 from course_utils.data.validation.near import SMALL_BUCKET, near_pairs
-from course_utils.data.validation.signature import row_signature
+from course_utils.data.validation.row_checks import ROW_CHECKS
+from course_utils.data.validation.signature import sign_rows
+from course_utils.data.validation.spark_checks import validate_spark
+from course_utils.data.validation.spark_pairs import near_pairs_spark, signatures_spark
 from course_utils.data.validation.validate import validate_rows
 from course_utils.errors import ConfigurationError
 
@@ -35,8 +34,7 @@ def dataframe(spark: "SparkSession", placed: list[Row]) -> "DataFrame":
 
 @pytest.mark.parametrize("threshold", [0.8, 0.6])
 def test_pairs_are_those_of_one_machine(dataframe: "DataFrame", placed: list[Row], threshold: float) -> None:
-    signatures = [row_signature(row, row["split"], row["number"], row["place"]) for row in placed]
-    expected = near_pairs(signatures, threshold)
+    expected = near_pairs(sign_rows(placed), threshold)
     per_row = Counter(pair.earlier.number for pair in expected)
     assert max(per_row.values()) > SMALL_BUCKET  # the rows that are all alike are a large bucket
     assert near_pairs_spark(signatures_spark(dataframe), threshold) == expected
@@ -45,9 +43,8 @@ def test_pairs_are_those_of_one_machine(dataframe: "DataFrame", placed: list[Row
 def test_findings_are_those_of_one_machine(
     dataframe: "DataFrame", splits: dict[str, list[Row]], databases: dict[str, Path]
 ) -> None:
-    row_checks = [check for check in ROW_CHECKS if check != "profanity" or find_spec("profanex")]
     expected = [f for f in validate_rows(splits, databases).findings if f.check not in NOT_ON_SPARK]
-    found = validate_spark(dataframe, databases, row_checks)
+    found = validate_spark(dataframe, databases)
     assert {finding.check for finding in expected} >= {
         "schema",
         "syntax",
@@ -58,6 +55,13 @@ def test_findings_are_those_of_one_machine(
         "leak-skeleton",
     }
     assert sorted(found, key=repr) == sorted(expected, key=repr)
+
+
+def test_checks_that_are_not_wanted_still_keep_broken_rows_from_being_compared(
+    dataframe: "DataFrame", databases: dict[str, Path]
+) -> None:
+    everything, chosen = validate_spark(dataframe, databases), validate_spark(dataframe, databases, ["encoding"])
+    assert [finding for finding in everything if finding.check not in ROW_CHECKS] == chosen
 
 
 def test_what_is_no_similarity_is_refused(dataframe: "DataFrame") -> None:

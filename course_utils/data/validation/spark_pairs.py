@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from course_utils.data.scale.spark import Row, map_rows_spark, rows_of
 from course_utils.data.validation.minhash import band_keys, choose_bands, jaccard
 from course_utils.data.validation.near import N_LEADERS, SMALL_BUCKET, THRESHOLD, NearPair, block_of
-from course_utils.data.validation.signature import SPLIT_ORDER, Signature, row_signature
+from course_utils.data.validation.signature import SPLIT_ORDER, Signature, sign_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,11 +31,11 @@ def signatures_spark(dataframe: "DataFrame") -> "DataFrame":
         dataframe: Rows with ``split``, ``number``, ``place``, ``db_id``, ``question`` and ``query``, and ``answerable``
             if there are such rows.
     """
-    return map_rows_spark(dataframe, _signature_row, SIGNATURE)
+    return map_rows_spark(dataframe, _signature_rows, SIGNATURE)
 
 
-def _signature_row(row: Row) -> list[Row]:
-    return [asdict(row_signature(row, row["split"], row["number"], row["place"]))]
+def _signature_rows(rows: list[Row]) -> list[Row]:
+    return [asdict(signature) for signature in sign_rows(rows)]
 
 
 def signature_of(row: Row) -> Signature:

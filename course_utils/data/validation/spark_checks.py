@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data.scale.row_checks import ROW_CHECKS, RowChecks, finding_of, row_findings
 from course_utils.data.scale.spark import map_rows_spark
-from course_utils.data.scale.spark_pairs import near_pairs_spark, signature_of, signatures_spark
 from course_utils.data.validation.duplicates import find_duplicates
 from course_utils.data.validation.finding import Finding
 from course_utils.data.validation.leakage import leaking_rows, skeleton_notes
 from course_utils.data.validation.near import THRESHOLD
-from course_utils.data.validation.queries import count_largest
+from course_utils.data.validation.results import count_largest
+from course_utils.data.validation.row_checks import QUERY_CHECKS, ROW_CHECKS, RowChecks, finding_of, row_findings
 from course_utils.data.validation.signature import Signature
-from course_utils.data.validation.texts import TEXT_CHECKS, text_problems
+from course_utils.data.validation.spark_pairs import near_pairs_spark, signature_of, signatures_spark
+from course_utils.data.validation.texts import TEXT_CHECKS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -48,10 +48,9 @@ def validate_spark(
 
     Raises:
         ConfigurationError: The threshold is no similarity.
-        MissingExtraError: "profanity" without its library.
     """
-    text_problems("", "", checks)  # raises here rather than in an executor
-    using = RowChecks(databases, count_largest(databases), frozenset(checks))
+    # Queries are run whatever is wanted: rows that do not run are not compared.
+    using = RowChecks(databases, count_largest(databases), frozenset((*checks, *QUERY_CHECKS)))
     check = partial(row_findings, using=using)
     rows = dataframe.persist()
     by_row = map_rows_spark(rows, check, FINDING).persist()
@@ -59,7 +58,8 @@ def validate_spark(
         # As on one machine: a text that should not be there is no reason not to look for its likes.
         bad = by_row.where("severity = 'error'").where(~by_row["check"].isin(*TEXT_CHECKS)).select("split", "number")
         sound = rows.join(bad, ["split", "number"], "left_anti")
-        findings = [finding_of(row.asDict()) for row in by_row.toLocalIterator()]
+        wanted = by_row.where(by_row["check"].isin(*checks))
+        findings = [finding_of(row.asDict()) for row in wanted.toLocalIterator()]
         return [*findings, *compare_rows_spark(sound, threshold)]
     finally:
         by_row.unpersist()

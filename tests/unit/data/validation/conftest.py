@@ -1,15 +1,9 @@
 import random
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-from course_utils.data.scale.spark import has_java, local_spark
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 Row = dict[str, Any]
 CITIES = ("Lyon", "Turin", "Bergen", "Porto", "Ghent", "Graz", "Basel", "Leeds")
@@ -84,11 +78,3 @@ def placed(splits: dict[str, list[Row]]) -> list[Row]:
         for number, row in enumerate(of_split, 1)
     ]
     return random.Random(6).sample(rows, len(rows))
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator["SparkSession"]:
-    if not has_java():
-        pytest.skip("there is no Java, which Spark needs; install one, such as Debian's openjdk-17-jre-headless")
-    with local_spark(n_cores=2) as session:
-        yield session
