@@ -33,7 +33,6 @@ N_STEPS = 120
 SCATTERED = {"template in answer": 0.35, "truncated SQL": 0.2, "wrong column": 0.1}
 """Share of the rows to spoil by kind of defect."""
 PREFACE_SHARE, TRUNCATED_SHARE = 0.55, 0.1
-UNSPOILED = "unspoiled"
 PAIRS = {kind: (f"{kind}, dirty", f"{kind}, cleaned") for kind in ("scattered", "one source")}
 
 
@@ -89,23 +88,25 @@ def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list
         "scattered": _spoil(clean, SCATTERED, seed),
         "one source": plant_preface(truncated, PREFACE_SHARE, seed),
     }
-    arms = {UNSPOILED: clean}
+    arms = {}
     for kind, rows in dirty.items():
         arms[f"{kind}, dirty"] = rows
         arms[f"{kind}, cleaned"] = validate_rows({"train": rows}, databases).splits["train"]
-    right = {row["id"]: row for row in clean}
+    queries = {row["id"]: row["query"] for row in clean}
     return {
-        arm: (rows, {"n_rows": len(rows), "n_spoiled": sum(row != right[row["id"]] for row in rows)})
+        arm: (rows, {"n_rows": len(rows), "n_spoiled": sum(row["query"] != queries[row["id"]] for row in rows)})
         for arm, rows in arms.items()
     }
 
 
 def _spoil(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> list[Row]:
-    """Plant kind after kind; one may meet a row that another has spoiled already."""
-    part = {"train": list(rows)}
+    """Plant each kind in rows that no other has spoiled."""
+    spoiled: dict[str, Row] = {}
     for kind, share in shares.items():
-        part, _ = plant(part, [kind], n_each=round(share * len(rows)), seed=seed)
-    return part["train"]
+        left = [row for row in rows if row["id"] not in spoiled]
+        part, planted = plant({"train": left}, [kind], n_each=round(share * len(rows)), seed=seed)
+        spoiled |= {left[defect.number - 1]["id"]: part["train"][defect.number - 1] for defect in planted}
+    return [spoiled.get(row["id"], row) for row in rows]
 
 
 def _run(course: Course, prepared: Prepared, rows: list[Row], seed: int, arm: str) -> tuple[dict[str, Any], Scores]:

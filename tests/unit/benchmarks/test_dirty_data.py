@@ -1,8 +1,11 @@
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.dirty_data import PAIRS, compare_arms, plot
+from benchmarks.dirty_data import PAIRS, compare_arms, make_arms, plot
+from course_utils.data import Prepared
 from course_utils.evaluation import Outcome, Scores, Verdict
 
 
@@ -13,6 +16,26 @@ def scores_of(name: str, verdicts: str) -> Scores:
         for number, letter in enumerate(verdicts)
     )
     return Scores(name, tuple(outcomes))
+
+
+def test_each_kind_has_rows_of_its_own_and_cleaning_leaves_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "databases" / "shop").mkdir(parents=True)
+    with sqlite3.connect(tmp_path / "databases" / "shop" / "shop.sqlite") as database:
+        database.execute("CREATE TABLE item (size INTEGER, name TEXT)")
+        database.executemany("INSERT INTO item VALUES (?, ?)", [(n, f"thing {n}") for n in range(50)])
+    rows = [
+        {"id": str(n), "db_id": "shop", "question": f"Which items are {n} in size?", "query": query}
+        for n in range(40)
+        for query in [f"SELECT name FROM item WHERE size = {n}"]
+    ]
+    schemas = {"shop": "table item: size integer, name text"}
+    arms = make_arms(Prepared(rows, [], [], schemas, n_read=40), tmp_path, seed=0)
+    assert arms["scattered, dirty"][1] == {"n_rows": 40, "n_spoiled": 26}
+    assert 22 <= arms["one source, dirty"][1]["n_spoiled"] <= 26
+    for kind in PAIRS:
+        cleaned, counts = arms[f"{kind}, cleaned"]
+        assert counts == {"n_rows": 40 - arms[f"{kind}, dirty"][1]["n_spoiled"], "n_spoiled": 0}
+        assert [row["id"] for row in cleaned] == sorted((row["id"] for row in cleaned), key=int)
 
 
 def test_the_pooled_gain_is_that_of_all_seeds_and_its_interval_is_of_questions() -> None:
@@ -32,7 +55,7 @@ def test_the_pooled_gain_is_that_of_all_seeds_and_its_interval_is_of_questions()
 
 def test_the_plot_shows_every_run_and_every_gain() -> None:
     gain = {"gain": 0.1, "interval": [0.05, 0.2]}
-    arms = ["unspoiled", *(arm for pair in PAIRS.values() for arm in pair)]
+    arms = [arm for pair in PAIRS.values() for arm in pair]
     runs: list[dict[str, Any]] = [
         {"arm": arm, "seed": seed, "accuracy": 0.5, "interval": [0.4, 0.6]} for arm in arms for seed in (0, 1)
     ]
