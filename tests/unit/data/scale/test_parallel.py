@@ -20,12 +20,8 @@ def judge(rows: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     return [(str(row.get("n")), row) for row in rows]
 
 
-def process(rows: list[dict[str, Any]]) -> list[int]:
-    return [os.getpid() for _ in rows]
-
-
-def size(rows: list[dict[str, Any]]) -> list[int]:
-    return [len(rows) for _ in rows]
+def judge_here(rows: list[dict[str, Any]]) -> list[tuple[int, int, tuple[str, dict[str, Any]]]]:
+    return [(os.getpid(), len(rows), judged) for judged in judge(rows)]
 
 
 def refuse(rows: list[dict[str, Any]]) -> list[None]:
@@ -34,21 +30,15 @@ def refuse(rows: list[dict[str, Any]]) -> list[None]:
 
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_results_are_those_of_a_loop_types_and_order_included(num_proc: int) -> None:
-    assert map_rows(ROWS, judge, num_proc) == judge(ROWS)
-
-
-@pytest.mark.parametrize("num_proc", [1, 2])
-def test_no_batch_is_larger_than_it_may_be(num_proc: int) -> None:
-    assert max(map_rows(ROWS, size, num_proc)) == BATCH
-
-
-def test_several_processes_share_the_rows() -> None:
-    assert len(set(map_rows(ROWS, process, 2)) - {os.getpid()}) == 2
+    processes, sizes, results = zip(*map_rows(ROWS, judge_here, num_proc), strict=True)
+    assert list(results) == judge(ROWS)
+    assert max(sizes) == BATCH
+    assert len(set(processes) - {os.getpid()}) == (2 if num_proc == 2 else 0)
 
 
 def test_few_rows_need_no_process() -> None:
-    assert set(map_rows(ROWS[:100], process, 2)) == {os.getpid()}
-    assert map_rows([], process, 2) == []
+    assert {process for process, _, _ in map_rows(ROWS[:100], judge_here, 2)} == {os.getpid()}
+    assert map_rows([], judge, 2) == []
 
 
 @pytest.mark.parametrize("num_proc", [1, 2])
@@ -57,14 +47,26 @@ def test_an_error_reaches_the_caller(num_proc: int) -> None:
         map_rows(ROWS, refuse, num_proc)
 
 
-def test_a_script_from_standard_input_is_served_too() -> None:
-    """Another process could not import it again."""
+def die(rows: list[dict[str, Any]]) -> list[int]:
+    if os.getpid() != int(os.environ["COURSE_TEST_CALLER"]):
+        os._exit(1)
+    return [row.get("n") or 0 for row in rows]
+
+
+def test_a_killed_process_costs_no_row(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("COURSE_TEST_CALLER", str(os.getpid()))
+    assert map_rows(ROWS, die, 2) == die(ROWS)
+    assert "on this one alone" in caplog.text
+
+
+def test_a_script_that_other_processes_cannot_import_is_served_by_its_own() -> None:
     code = """
-from course_utils.data.scale import parallel
-print(sum(parallel.map_rows([{"n": 1}] * (2 * parallel.MIN_ROWS), lambda rows: [row["n"] for row in rows], 2)))
+from course_utils.data.scale.parallel import MIN_ROWS, map_rows
+print(sum(map_rows([{"n": 1}] * (2 * MIN_ROWS), lambda rows: [row["n"] for row in rows], 2)))
 """
     done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.strip() == "4000"
+    assert "checking on this one alone" in done.stderr
 
 
 def test_no_process_is_refused() -> None:
