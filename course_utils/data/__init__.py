@@ -21,7 +21,7 @@ from course_utils.data.tokens import measure_lengths, render_templates, template
 from course_utils.data.validation.finding import Finding
 from course_utils.data.validation.repair import repair_dataset
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.validate import check_dataset, validate_dataset, validate_rows
+from course_utils.data.validation.validate import validate_dataset, validate_rows
 
 __all__ = [
     "BASES",
@@ -32,7 +32,6 @@ __all__ = [
     "PseudonymKey",
     "ValidationReport",
     "anonymise_rows",
-    "check_dataset",
     "compare_bases",
     "detect_format",
     "hardness",

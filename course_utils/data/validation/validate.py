@@ -86,15 +86,6 @@ def _all_or(checks: Iterable[str] | None) -> tuple[str, ...]:
     return CHECKS if checks is None else tuple(checks)
 
 
-def check_dataset(folder: Path, build_in: Path) -> ValidationReport:
-    """``validate_dataset`` with the checks of ``GATE`` alone: what ``prepare_dataset`` insists on.
-
-    Raises:
-        DataError: The folder or one of its files is missing.
-    """
-    return validate_dataset(folder, build_in, checks=GATE)
-
-
 def validate_rows(
     rows_by_split: RowsBySplit,
     databases: Mapping[str, Path],
