@@ -12,6 +12,8 @@ from course_utils.data.privacy.kinds import Kind
 from course_utils.data.privacy.pattern import Pattern, anything
 
 _I = re.IGNORECASE
+_AT, _DOT = re.compile(r"\s?[\[({]\s?at\s?[\])}]\s?"), re.compile(r"\s?(?:[\[({]\s?(?:dot|punkt)\s?[\])}]|\.)\s?")
+_RESERVED = re.compile(r"[@.](?:example\.(?:com|net|org)|example|test|invalid|localhost)$")
 
 
 def is_outside_address(text: str) -> bool:
@@ -23,6 +25,16 @@ def is_outside_address(text: str) -> bool:
     return not (
         address.is_loopback or address.is_unspecified or address.is_multicast or text.startswith(("0.", "255."))
     )
+
+
+def is_outside_mailbox(text: str) -> bool:
+    """An e-mail address that may be somebody's: not in a domain that RFC 2606 keeps for examples and tests.
+
+    Args:
+        text: The address, as it is or with ``[at]`` and ``[dot]``.
+    """
+    plain = _DOT.sub(".", _AT.sub("@", text.lower()))
+    return not _RESERVED.search(plain)
 
 
 def _is_password(text: str) -> bool:
@@ -75,8 +87,8 @@ _NIR = r"(?<![\w.-])(?P<it>[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d
 _TABLE: tuple[tuple[Kind, float, str, Callable[[str], bool], int], ...] = (
     ("secret", 0.8, _ANNOUNCED_SECRET, _is_password, _I),
     ("url_credentials", 1.0, r"\b[a-z][a-z0-9+.-]{0,15}://(?P<it>[^\s/:@'\"]+:[^\s/@'\"]+)@[\w.-]+", anything, _I),
-    ("email", 1.0, _EMAIL, anything, _I),
-    ("email", 0.9, _HIDDEN_EMAIL, anything, _I),
+    ("email", 1.0, _EMAIL, is_outside_mailbox, _I),
+    ("email", 0.9, _HIDDEN_EMAIL, is_outside_mailbox, _I),
     ("iban", 1.0, _IBAN, checksums.is_iban, _I),
     ("card", 1.0, r"(?<![\w.,-])(?P<it>\d(?:[ -]?\d){11,18})(?![\w-]|[.,]\d)", checksums.is_card, 0),
     (

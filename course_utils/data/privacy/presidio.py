@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.data.privacy.checksums import is_ssn
 from course_utils.data.privacy.kinds import Kind, PersonalData, without_overlaps
-from course_utils.data.privacy.number_patterns import is_outside_address
+from course_utils.data.privacy.number_patterns import is_outside_address, is_outside_mailbox
 from course_utils.data.privacy.patterns import find_by_patterns
 from course_utils.errors import MissingExtraError
 
@@ -80,6 +80,8 @@ def _is_real(piece: PersonalData, text: str) -> bool:
         return False
     if piece.kind == "ssn":
         return is_ssn(piece.text)
+    if piece.kind == "email":
+        return is_outside_mailbox(piece.text)
     return piece.kind != "card" or not _GOES_ON.match(text, piece.end)
 
 

@@ -8,13 +8,13 @@ a leak.
 _RANDOM = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3hJ5"
 
 POSITIVE: tuple[tuple[str, str, str], ...] = (
-    ("email", "anna.schmidt@example.com", "Show the orders of anna.schmidt@example.com"),
+    ("email", "anna.schmidt@posteo.de", "Show the orders of anna.schmidt@posteo.de"),
     ("email", "o'neil+news@mail.example.co.uk", "Which invoices went to o'neil+news@mail.example.co.uk?"),
-    ("email", "J_DOE99@EXAMPLE.ORG", "is J_DOE99@EXAMPLE.ORG subscribed"),
+    ("email", "J_DOE99@YAHOO.COM", "is J_DOE99@YAHOO.COM subscribed"),
     ("email", "k.müller@bücher.de", "Hat k.müller@bücher.de bezahlt?"),
     ("email", "a@b.io", "SELECT id FROM user WHERE mail = 'a@b.io'"),
-    ("email", "<jane@example.net>"[1:-1], "Reply-To: <jane@example.net>, thanks."),
-    ("email", "tom.reed [at] example [dot] com", "write to tom.reed [at] example [dot] com"),
+    ("email", "<jane@fastmail.net>"[1:-1], "Reply-To: <jane@fastmail.net>, thanks."),
+    ("email", "tom.reed [at] gmail [dot] com", "write to tom.reed [at] gmail [dot] com"),
     ("phone", "+49 30 901820", "How often did +49 30 901820 call?"),
     ("phone", "+1 212-555-0198", "orders placed from +1 212-555-0198 last week"),
     ("phone", "(415) 555-2671", "Who has the number (415) 555-2671?"),
@@ -85,6 +85,11 @@ POSITIVE: tuple[tuple[str, str, str], ...] = (
 )
 
 NEGATIVE: tuple[str, ...] = (
+    "Show the orders of anna.schmidt@example.com",
+    "is J_DOE99@MAIL.EXAMPLE.ORG subscribed",
+    "Reply-To: <jane@example.net>, thanks.",
+    "write to tom.reed [at] example [dot] com",
+    "which invoices went to billing@shop.example, root@localhost.test or no-reply@mail.invalid?",
     "How many customers were born after 1990-01-01?",
     "List patients whose date of birth is before 1980-05-12.",
     "Show flights between 2019-03-01 and 2019-04-30.",
