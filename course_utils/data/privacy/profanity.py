@@ -29,7 +29,7 @@ from course_utils.data.validation.encoding import LOOK_ALIKES
 from course_utils.data.validation.finding import Finding, Problem
 
 if TYPE_CHECKING:
-    from profanex import Filter  # type: ignore[import-not-found, unused-ignore]
+    from profanex import Filter
 
 MISSING = frozenset("fuk phuck dickheads goddamn jackass shithead shitheads arseholes".split())
 """Words that the library's list lacks."""
