@@ -1,5 +1,6 @@
 """The ``course`` command: how it reads paths, refuses, scores and starts fast."""
 
+import gzip
 import json
 import sqlite3
 import subprocess
@@ -151,6 +152,34 @@ def test_validate_fails_on_what_it_is_told_to(course, dataset):
     assert course(*options, "--fail-on", "warning").exit_code == 1
     assert course(*options, "--fail-on", "nothing").exit_code == 2
     assert course("validate", dataset, "--check", "spelling").exit_code == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--fix", "clean")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        ('{"db_id": "shop"}\n'.encode("utf-16"), "UTF-16"),
+        (gzip.compress(b'{"db_id": "shop"}\n'), "gzip"),
+        (b"PK\x03\x04" + bytes(60), "zip"),
+        (None, "no training file"),
+    ],
+)
+def test_validate_refuses_a_file_as_a_whole_in_one_sentence(
+    course, dataset, tmp_path, monkeypatch, content, message, options
+):
+    monkeypatch.chdir(tmp_path)
+    (dataset / "train.jsonl").unlink()
+    if content is not None:
+        (dataset / "train.jsonl").write_bytes(content)
+    result = course("validate", dataset, "--profile", "", *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert str(dataset / "train.jsonl" if content is not None else dataset) in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "clean").exists()
 
 
 def test_validate_writes_a_cleaned_copy_once(course, dataset, tmp_path):
