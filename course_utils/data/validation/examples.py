@@ -5,9 +5,11 @@ What does not need a database holds for every task: texts, duplicates, leaks, co
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from course_utils.data.formats.record import Record
+from course_utils.data.scale.parallel import map_rows
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.duplicates import find_duplicates
 from course_utils.data.validation.finding import Finding, Problem
@@ -21,7 +23,7 @@ from course_utils.data.validation.results import Facts
 from course_utils.data.validation.rows import RowsBySplit, clean_query
 from course_utils.data.validation.settings import Settings
 from course_utils.data.validation.signature import row_signature
-from course_utils.data.validation.texts import TEXT_CHECKS, text_problems
+from course_utils.data.validation.texts import TEXT_CHECKS, check_texts
 from course_utils.prompts import encode_example
 from course_utils.tasks import Task
 
@@ -71,9 +73,9 @@ def validate_examples(
         if isinstance(fields, dict)
     ]
     findings += [*_compare(pairs), *find_imbalance(records, labels)]
-    for pair in pairs:
-        for problem in text_problems(pair.fields["question"], pair.fields["query"], settings.checks):
-            findings.append(problem.at(pair.split, pair.number, pair.place))
+    about_texts = map_rows([p.fields for p in pairs], partial(check_texts, checks=settings.checks), settings.num_proc)
+    for pair, problems in zip(pairs, about_texts, strict=True):
+        findings += [problem.at(pair.split, pair.number, pair.place) for problem in problems]
     findings += _too_long(records, {(pair.split, pair.number) for pair in pairs}, task, settings)
     wanted = [finding for finding in findings if finding.check in EXAMPLE_CHECKS and settings.wants(finding.check)]
     return ValidationReport(records, in_order(wanted), {}, time.perf_counter() - began)

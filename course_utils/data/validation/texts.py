@@ -1,11 +1,12 @@
 """Every check that reads a row's own texts and nothing else, as one pure function that any engine can map."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from course_utils.data.privacy.detect import personal_data_problems
 from course_utils.data.privacy.profanity import profanity_problems
 from course_utils.data.validation.encoding import encoding_problems
 from course_utils.data.validation.finding import Problem
+from course_utils.data.validation.rows import Row
 from course_utils.data.validation.template import template_problems
 
 TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
@@ -32,3 +33,8 @@ def text_problems(
     if "profanity" in checks:
         problems += profanity_problems(question, query)
     return problems
+
+
+def check_texts(rows: Iterable[Row], checks: Collection[str] = TEXT_CHECKS) -> list[list[Problem]]:
+    """``text_problems`` of rows that have no database, in their order."""
+    return [text_problems(row["question"], row["query"], checks) for row in rows]
