@@ -1,9 +1,11 @@
 """Notebooks as files: read them, and put the outputs of a clean run into them. ``hygiene`` checks the result."""
 
+import base64
 import copy
 import hashlib
 import json
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+MAX_COLOURS = 64
+"""Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
 
 
@@ -85,7 +89,7 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
 
     Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing;
     pandas' styled tables get the cell's name instead of a random one, and lose the text form that is
-    only an address in memory.
+    only an address in memory; figures get a palette, so that they stay small.
     """
     kept: list[NotebookNode] = []
     for output in copy.deepcopy(outputs):
@@ -96,6 +100,8 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
             data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
             if BARE_OBJECT.search(data.get("text/plain", "")):
                 del data["text/plain"]
+        if "image/png" in data:
+            data["image/png"] = with_palette(data["image/png"])
         if output.output_type == "execute_result":
             output.execution_count = count
         if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
@@ -103,3 +109,13 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
         else:
             kept.append(output)
     return kept
+
+
+def with_palette(png: str) -> str:
+    """A PNG image in Base64, reduced to ``MAX_COLOURS``."""
+    from PIL import Image
+
+    image = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+    reduced = BytesIO()
+    image.quantize(MAX_COLOURS, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
+    return base64.b64encode(reduced.getvalue()).decode()

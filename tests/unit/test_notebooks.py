@@ -1,16 +1,33 @@
 """What of a run's outputs reaches the committed notebooks, and in which form."""
 
+import base64
 import copy
 import json
+from io import BytesIO
 
 import nbformat
 import pytest
 from nbformat import v4
+from PIL import Image, ImageChops, ImageStat
 
 from course_utils.errors import ArtifactError
-from course_utils.notebooks import WIDGET_MIME, clean_outputs, code_sha256, read_notebook, write_outputs
+from course_utils.notebooks import (
+    WIDGET_MIME,
+    clean_outputs,
+    code_sha256,
+    read_notebook,
+    with_palette,
+    write_outputs,
+)
 
-FIGURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Axes: >"}
+
+def square() -> str:
+    file = BytesIO()
+    Image.new("RGB", (4, 4), "white").save(file, "PNG")
+    return with_palette(base64.b64encode(file.getvalue()).decode())
+
+
+FIGURE = {"image/png": square(), "text/plain": "<Axes: >"}
 
 
 @pytest.fixture
@@ -120,3 +137,20 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
     for name in ("broken.ipynb", "missing.ipynb"):
         with pytest.raises(ArtifactError, match=f"{name}: not a readable notebook"):
             read_notebook(tmp_path / name)
+
+
+def test_figures_get_a_palette_and_stay_the_same_picture() -> None:
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 3, 2])
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    pyplot.close(figure)
+    before = base64.b64encode(file.getvalue()).decode()
+    after = with_palette(before)
+    old, new = (Image.open(BytesIO(base64.b64decode(png))).convert("RGB") for png in (before, after))
+    assert len(after) < len(before) / 2
+    assert old.size == new.size
+    assert ImageStat.Stat(ImageChops.difference(old, new)).mean == pytest.approx([0, 0, 0], abs=1)
+    assert with_palette(before) == after
