@@ -31,7 +31,7 @@ class Profile:
 
     # Data
     sample: str = ""
-    """A part of the dataset that it names itself, ``samples/<sample>.json``; where it has none, the fields below choose."""
+    """A part that the dataset names itself, ``samples/<sample>.json``; where it names none, the fields below choose."""
     difficulties: tuple[str, ...] | None = None
     """Difficulties to keep, as rows name them; None keeps every row."""
     max_train_rows: int | None = None
@@ -52,7 +52,7 @@ class Profile:
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
-    """Read a schema once for the rows of a batch, all about one database: several times faster on a CPU, same losses."""
+    """Read a schema once for the rows of a batch, all about one database: faster on a CPU, with the same losses."""
     gradient_accumulation: int = 4
     """Forward passes per optimizer step."""
     warmup_steps: int = 10

@@ -1,6 +1,7 @@
 """The data room: build the course's own dataset, check any dataset, prepare what training and evaluation read."""
 
 from course_utils.data.bases import BASES, compare_bases, measure_base
+from course_utils.data.finding import Finding
 from course_utils.data.formats import (
     FORMATS,
     detect_format,
@@ -18,7 +19,6 @@ from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.keys import PseudonymKey
 from course_utils.data.query_parts import plot_query_parts
 from course_utils.data.tokens import measure_lengths, render_templates, template_mistakes, token_view
-from course_utils.data.validation.finding import Finding
 from course_utils.data.validation.repair import repair_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows

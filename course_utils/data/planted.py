@@ -6,8 +6,8 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from course_utils.data import spoil
+from course_utils.data.finding import Finding
 from course_utils.data.spoil import Row, Spoil, Surroundings
-from course_utils.data.validation.finding import Finding
 from course_utils.errors import ConfigurationError, DataError
 
 Where = Literal["row", "split", "test"]

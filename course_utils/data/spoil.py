@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from course_utils.data.validation.encoding import LOOK_ALIKES
+from course_utils.data.look_alikes import LOOK_ALIKES
 
 Row = dict[str, Any]
 Spoil = Callable[[Row, Random, "Surroundings"], Row | None]

@@ -1,6 +1,7 @@
 """Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
 
 from course_utils.evaluation.comparison import Comparison, PairedDifference, compare
+from course_utils.evaluation.confusion import plot_confusion
 from course_utils.evaluation.execution import Verdict, has_top_level_order, judge, same_rows
 from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
@@ -9,6 +10,7 @@ from course_utils.evaluation.results import headline_results
 from course_utils.evaluation.scores import Outcome, Scores, score_file, score_predictions
 from course_utils.evaluation.tables import Table, accuracy_table, error_table, wrong_answers
 from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
+from course_utils.evaluation.triage import TriageScores, score_triage, triage_table
 
 __all__ = [
     "Comparison",
@@ -17,6 +19,7 @@ __all__ = [
     "Proportion",
     "Scores",
     "Table",
+    "TriageScores",
     "Verdict",
     "accuracy_table",
     "bert_score_f1",
@@ -27,12 +30,15 @@ __all__ = [
     "judge",
     "plot_accuracy",
     "plot_by_difficulty",
+    "plot_confusion",
     "predict",
     "read_predictions",
     "same_rows",
     "score_file",
     "score_predictions",
+    "score_triage",
     "text_metrics",
+    "triage_table",
     "wilson_interval",
     "wrong_answers",
 ]

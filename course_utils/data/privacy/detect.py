@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.privacy.kinds import IN_WORDS, SEVERITY, PersonalData
 from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.data.validation.finding import Finding, Problem
 
 Row = Mapping[str, Any]
 Engine = Literal["patterns", "presidio"]

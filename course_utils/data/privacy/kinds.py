@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from course_utils.data.validation.finding import Severity
+from course_utils.data.finding import Severity
 
 Kind = Literal[
     "email",

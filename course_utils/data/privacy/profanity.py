@@ -25,8 +25,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from course_utils.data.validation.encoding import LOOK_ALIKES
-from course_utils.data.validation.finding import Finding, Problem
+from course_utils.data.finding import Finding, Problem
+from course_utils.data.look_alikes import LOOK_ALIKES
 
 if TYPE_CHECKING:
     from profanex import Filter

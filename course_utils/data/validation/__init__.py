@@ -1,7 +1,7 @@
 """Check a dataset: what is wrong, where, how bad it is and what to do."""
 
+from course_utils.data.finding import CHECKS, SEVERITIES, Finding, Severity
 from course_utils.data.validation.examples import EXAMPLE_CHECKS, validate_examples
-from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Severity
 from course_utils.data.validation.repair import Repair, repair_dataset
 from course_utils.data.validation.report import Rejected, ValidationReport
 from course_utils.data.validation.row_checks import ROW_CHECKS, RowChecks, check_rows

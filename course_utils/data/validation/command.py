@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from course_utils.artifacts import open_course
-from course_utils.data.validation.finding import CHECKS, SEVERITIES, Severity
+from course_utils.data.finding import CHECKS, SEVERITIES, Severity
 from course_utils.data.validation.repair import Repair, repair_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.settings import Settings

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from course_utils.data.finding import Finding, Problem, quoted
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.finding import Finding, Problem, quoted
 from course_utils.data.validation.results import Facts
 from course_utils.data.validation.rows import clean_query
 from course_utils.data.validation.signature import normalise_question

@@ -8,8 +8,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.formats.record import Record, shown
-from course_utils.data.validation.finding import Finding, Problem
 from course_utils.data.validation.skeleton import skeleton
 from course_utils.data.validation.syntax import pattern
 from course_utils.sql import Schema

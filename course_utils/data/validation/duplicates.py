@@ -5,7 +5,7 @@ A row twice weighs double in training, and in a test it makes the result look su
 
 from collections.abc import Sequence
 
-from course_utils.data.validation.finding import Finding
+from course_utils.data.finding import Finding
 from course_utils.data.validation.near import THRESHOLD, NearPair, near_pairs
 from course_utils.data.validation.signature import Signature
 

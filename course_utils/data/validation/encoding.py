@@ -5,7 +5,8 @@ A tokenizer gives each of them other tokens than the letters that people see, so
 
 import re
 
-from course_utils.data.validation.finding import Problem, quoted
+from course_utils.data.finding import Problem, quoted
+from course_utils.data.look_alikes import LOOK_ALIKES
 
 INVISIBLE = {
     "\u00ad": "soft hyphen",
@@ -20,13 +21,6 @@ INVISIBLE = {
     "\ufeff": "byte order mark",
 }
 """Zero-width joiners are not among them: some scripts and emoji need them."""
-LOOK_ALIKES = dict(
-    zip(
-        "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # Cyrillic and Greek
-        "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo",  # Latin
-        strict=True,
-    )
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
 _WORD = re.compile(r"[^\W\d_]+")

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.formats.record import Record
 from course_utils.data.scale.parallel import map_rows
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.duplicates import find_duplicates
-from course_utils.data.validation.finding import Finding, Problem
 from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
 from course_utils.data.validation.lengths import length_problem

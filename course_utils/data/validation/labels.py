@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from course_utils.data.finding import Finding, Problem, Severity
 from course_utils.data.formats.record import Record, shown
-from course_utils.data.validation.finding import Finding, Problem, Severity
 
 FIELDS = ("db_id", "difficulty", "source")
 RARE_SHARE = 0.01

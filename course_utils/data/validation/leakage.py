@@ -7,7 +7,7 @@ since people ask the same kinds of questions: it is counted and no fault. That t
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from course_utils.data.validation.finding import Finding, Severity
+from course_utils.data.finding import Finding, Severity
 from course_utils.data.validation.near import THRESHOLD, NearPair, near_pairs
 from course_utils.data.validation.signature import Signature, order_of
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.finding import Finding, Problem
 from course_utils.prompts import encode_example, to_messages
 
 if TYPE_CHECKING:

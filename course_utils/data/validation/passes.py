@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from course_utils.data.finding import CHECKS, SEVERITIES, Finding, Problem
 from course_utils.data.formats.record import Record
 from course_utils.data.scale.parallel import map_rows
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.diversity import describe_diversity
 from course_utils.data.validation.duplicates import find_duplicates
-from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Problem
 from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
 from course_utils.data.validation.lengths import find_too_long

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from course_utils.data.finding import CHECKS, SEVERITIES, Finding, Severity
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.finding import CHECKS, SEVERITIES, Finding, Severity
 from course_utils.data.validation.rows import SPLITS, Row, complete_row
 from course_utils.errors import DataError
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING
 
-from course_utils.data.validation.finding import SEVERITIES, Finding, Severity
+from course_utils.data.finding import SEVERITIES, Finding, Severity
 
 if TYPE_CHECKING:
     from course_utils.data.validation.report import ValidationReport

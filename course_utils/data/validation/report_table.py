@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from course_utils.data.validation.finding import SEVERITIES, Severity
+from course_utils.data.finding import SEVERITIES, Severity
 from course_utils.data.validation.report import ValidationReport
 
 if TYPE_CHECKING:

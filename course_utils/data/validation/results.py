@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.data.validation.finding import Problem
+from course_utils.data.finding import Problem
 from course_utils.data.validation.rows import Row, clean_query
 from course_utils.data.validation.syntax import (
     Reading,

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.privacy.detect import database_values
-from course_utils.data.validation.finding import Finding, Problem
 from course_utils.data.validation.results import Facts, examine_queries, query_problems
 from course_utils.data.validation.rows import Row, clean_query, field_problems
 from course_utils.data.validation.texts import TEXT_CHECKS, text_problems

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from course_utils.data.finding import Finding, Problem
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
-from course_utils.data.validation.finding import Finding, Problem
 from course_utils.errors import QueryError
 
 Row = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from course_utils.data.validation.finding import CHECKS
+from course_utils.data.finding import CHECKS
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:

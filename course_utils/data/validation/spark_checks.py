@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_utils.data.finding import Finding
 from course_utils.data.scale.spark import map_rows_spark
 from course_utils.data.validation.duplicates import find_duplicates
-from course_utils.data.validation.finding import Finding
 from course_utils.data.validation.leakage import leaking_rows, skeleton_notes
 from course_utils.data.validation.near import THRESHOLD
 from course_utils.data.validation.results import count_largest

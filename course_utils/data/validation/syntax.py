@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from course_utils.data.finding import Problem, quoted
 from course_utils.data.hardness import parse
-from course_utils.data.validation.finding import Problem, quoted
 from course_utils.errors import QueryError
 
 if TYPE_CHECKING:

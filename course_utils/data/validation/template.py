@@ -6,7 +6,7 @@ to write fences and greetings where a query should stand.
 
 import re
 
-from course_utils.data.validation.finding import Problem, quoted
+from course_utils.data.finding import Problem, quoted
 
 MARKERS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|start_header_id|end_header_id|eot_id|user|assistant"

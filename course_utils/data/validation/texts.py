@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable
 
+from course_utils.data.finding import Problem
 from course_utils.data.privacy.detect import personal_data_problems
 from course_utils.data.privacy.profanity import profanity_problems
 from course_utils.data.validation.encoding import encoding_problems
-from course_utils.data.validation.finding import Problem
 from course_utils.data.validation.rows import Row
 from course_utils.data.validation.template import template_problems
 

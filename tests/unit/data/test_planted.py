@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from course_utils.data.finding import CHECKS, Finding
 from course_utils.data.planted import DEFECTS, PREFACE, Planted, count_found, false_alarms, plant, plant_preface
-from course_utils.data.validation.finding import CHECKS, Finding
 from course_utils.errors import ConfigurationError, DataError
 
 

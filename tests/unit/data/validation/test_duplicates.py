@@ -1,7 +1,7 @@
 import random
 
+from course_utils.data.finding import CHECKS
 from course_utils.data.validation.duplicates import find_duplicates
-from course_utils.data.validation.finding import CHECKS
 from course_utils.data.validation.signature import Signature, row_signature
 
 Q = "How many shops are there in the city of Lyon?"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.data.validation.encoding import LOOK_ALIKES, encoding_problems, strip_invisible, undo_mojibake
+from course_utils.data.look_alikes import LOOK_ALIKES
+from course_utils.data.validation.encoding import encoding_problems, strip_invisible, undo_mojibake
 
 HONEST = (
     "Which cafés in Zürich opened before 1990?",

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from course_utils.data.validation.finding import CHECKS, Finding
+from course_utils.data.finding import CHECKS, Finding
 from course_utils.data.validation.leakage import find_leaks, shared_skeletons
 from course_utils.data.validation.signature import Signature, row_signature
 

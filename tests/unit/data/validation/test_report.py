@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.data.finding import CHECKS, Finding, Severity
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.finding import CHECKS, Finding, Severity
 from course_utils.data.validation.report import MAX_LISTED, ValidationReport
 from course_utils.data.validation.report_html import MAX_BYTES
 from course_utils.data.validation.report_table import render_table
