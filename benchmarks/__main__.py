@@ -6,19 +6,25 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import smoke_seeds, validation_quality, validation_scale
+from benchmarks import base_models, dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
 from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
+    "dirty_data": dirty_data.measure,
+    "ticket_triage": ticket_triage.measure,
     "validation_quality": validation_quality.measure,
     "validation_scale": validation_scale.measure,
+    "base_models": lambda: base_models.measure({"data/tiny_base": "data/tiny_base"}),
 }
 PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
+    "dirty_data": dirty_data.plot,
+    "ticket_triage": ticket_triage.plot,
     "validation_quality": validation_quality.plot,
     "validation_scale": validation_scale.plot,
+    "base_models": base_models.plot,
 }
 
 

@@ -1,0 +1,26 @@
+import json
+
+from benchmarks.ticket_triage import MEASURES, answer_majority, fit_classical, plot
+
+PARCEL = {"text": "Where is my parcel?", "label": "shipping", "priority": "normal"}
+CRASH = {"text": "The app crashes at start", "label": "bug", "priority": "high"}
+
+
+def test_the_majority_is_of_the_training_rows() -> None:
+    answered = answer_majority([PARCEL, PARCEL, CRASH], [CRASH])
+    assert [json.loads(row["predicted"]) for row in answered] == [{"label": "shipping", "priority": "normal"}]
+
+
+def test_the_classical_baseline_tells_plain_tickets_apart() -> None:
+    answered, tried = fit_classical(
+        {"train": [PARCEL, CRASH] * 5, "validation": [PARCEL, CRASH], "test": [CRASH, PARCEL]}
+    )
+    assert [json.loads(row["predicted"])["label"] for row in answered] == ["bug", "shipping"]
+    assert all(found["validation_accuracy"] == 1 for found in tried)
+
+
+def test_the_plot_shows_every_model_on_every_measure() -> None:
+    shares = {name: {"value": 0.5, "interval": [0.4, 0.6]} for name in MEASURES}
+    axes = plot({"test": {"majority class": shares, "tuned": shares}, "n_rows": {"test": 160}})
+    assert axes.get_legend_handles_labels()[1] == ["majority class", "tuned"]
+    assert all(len(container.lines[0].get_xdata()) == len(MEASURES) for container in axes.containers)
