@@ -1,0 +1,31 @@
+"""Another task trains, answers and is scored through the very calls that text-to-SQL takes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from course_utils.artifacts import PROJECT, read_jsonl
+from course_utils.evaluation import predict
+from course_utils.models import load_model, load_tokenizer
+from course_utils.profiles import get_profile
+from course_utils.tasks import ticket_triage
+from course_utils.training import tokenize_rows, train_sft
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+PROFILE = replace(get_profile("smoke"), max_steps=6, n_evaluations=2, warmup_steps=1, max_new_tokens=32)
+
+
+def test_tickets_are_learned_answered_and_scored_by_the_same_calls(tmp_path: Path) -> None:
+    task = ticket_triage()
+    tickets = read_jsonl(PROJECT / "data" / "tickets" / "train.jsonl")[:16]
+    tokenizer = load_tokenizer(TINY_BASE)
+    rows = tokenize_rows(tokenizer, tickets, task, PROFILE.max_length)
+    assert not rows.too_long
+    result = train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+    losses = [record["eval_loss"] for record in result.history if "eval_loss" in record]
+    assert losses[-1] < losses[0]
+    answered = predict(load_model(TINY_BASE, adapter=result.adapter), tokenizer, tickets, task, PROFILE)
+    assert [(row["id"], row["label"]) for row in answered] == [(row["id"], row["label"]) for row in tickets]
+    found = task.score(answered)
+    assert (found.task, found.n) == ("ticket_triage", 16)
+    # Six steps teach no ticket; a model that had learned them would reply the targets.
+    assert found.value < task.score([row | {"predicted": task.to_target(row)} for row in tickets]).value == 1
