@@ -10,7 +10,7 @@ from course_utils.profiles import Profile
 from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
-from course_utils.training.shared_prompts import collate_shared, share_prompts
+from course_utils.training.shared_prompts import collate_shared, hide_token_count, share_prompts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -52,6 +52,7 @@ def train_sft(
         train_dataset=_dataset(profile, train),
         eval_dataset=_dataset(profile, validation),
         data_collator=collate_shared if profile.share_prompts else None,
+        callbacks=[hide_token_count()] if profile.share_prompts else None,
         processing_class=tokenizer,
     )
     began = time.perf_counter()
