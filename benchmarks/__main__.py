@@ -1,4 +1,7 @@
-"""``python -m benchmarks [NAME ...]``: run the benchmarks and write ``benchmarks/results/<name>.json``."""
+"""``python -m benchmarks [NAME ...]``: run the benchmarks and write ``benchmarks/results/<name>.json``.
+
+``python -m benchmarks.base_models`` is a command of its own, for it takes the models to compare.
+"""
 
 import logging
 from pathlib import Path
@@ -6,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import base_models, dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
+from benchmarks import dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
 from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
@@ -16,7 +19,6 @@ BENCHMARKS = {
     "ticket_triage": ticket_triage.measure,
     "validation_quality": validation_quality.measure,
     "validation_scale": validation_scale.measure,
-    "base_models": lambda: base_models.measure({"data/tiny_base": "data/tiny_base"}),
 }
 PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
@@ -24,7 +26,6 @@ PLOTS = {
     "ticket_triage": ticket_triage.plot,
     "validation_quality": validation_quality.plot,
     "validation_scale": validation_scale.plot,
-    "base_models": base_models.plot,
 }
 
 
