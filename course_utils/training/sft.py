@@ -11,6 +11,7 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.shared_prompts import collate_shared, hide_token_count, share_prompts
+from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -93,7 +94,7 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         "completion_only_loss": True,
         "packing": False,  # mixes rows where there is no FlashAttention
         "save_strategy": "no",
-        "report_to": "none",
+        "report_to": chosen_trackers(),
         "lr_scheduler_type": "linear",
         "logging_first_step": True,
         "use_cpu": device == "cpu",

@@ -40,10 +40,10 @@ USED_AS = {
     "pytest-timeout": ("pyproject.toml", "timeout = "),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
-    "tensorboard": ("course_utils/training/sft.py", "report_to"),
+    "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("course_utils/setup/install.py", '"uv", "pip", "install"'),
-    "wandb": ("course_utils/training/sft.py", "report_to"),
+    "wandb": ("course_utils/training/tracking.py", '"wandb"'),
 }
 
 
