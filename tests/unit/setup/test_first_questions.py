@@ -49,6 +49,6 @@ def test_databases_are_built_from_sql_and_no_more_than_asked_for(tmp_path: Path)
 def test_a_dataset_without_databases_or_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no databases; add databases or database/"):
         count_questions(tmp_path, tmp_path / "built")
-    add_database(tmp_path, "empty", "")
+    add_database(tmp_path, "empty", "CREATE TABLE t (x); DROP TABLE t;")
     with pytest.raises(DataError, match="has no tables"):
         count_questions(tmp_path, tmp_path / "built")
