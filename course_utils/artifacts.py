@@ -21,6 +21,9 @@ from course_utils.errors import ArtifactError, ConfigurationError
 from course_utils.profiles import Profile, get_profile
 
 PROJECT = Path(__file__).resolve().parent.parent
+Row = dict[str, Any]
+"""One row of a dataset or of a stage's results: what one line of a JSON-lines file holds."""
+SPLITS = ("train", "validation", "test")
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
 RECORDED_PACKAGES = (
     "torch",
@@ -258,12 +261,12 @@ def peak_memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path) -> list[Row]:
     """Rows of a JSON-lines file that the course itself wrote."""
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
     """Write one JSON object per line, making the folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")

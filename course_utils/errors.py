@@ -1,5 +1,9 @@
 """What can go wrong. Every message says what, where and what to do next."""
 
+from typing import Literal
+
+QueryErrorKind = Literal["syntax", "no such table", "no such column", "not allowed", "timeout", "too large", "other"]
+
 
 class CourseError(Exception):
     """Base class of every error that the course raises on purpose."""
@@ -18,7 +22,14 @@ class FormatError(DataError):
 
 
 class QueryError(CourseError):
-    """SQL that does not parse, does not execute, writes, or runs longer than it may."""
+    """SQL that does not parse, does not execute, writes, or runs longer than it may.
+
+    ``kind`` is for programs, the message for people; the query itself is not part of either.
+    """
+
+    def __init__(self, message: str, kind: QueryErrorKind = "other") -> None:
+        super().__init__(message)
+        self.kind: QueryErrorKind = kind
 
 
 class ModelError(CourseError):

@@ -8,7 +8,7 @@ from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.evaluation.results import headline_results
 from course_utils.evaluation.scores import Outcome, Scores, score_file, score_predictions
-from course_utils.evaluation.tables import Table, accuracy_table, error_table, wrong_answers
+from course_utils.evaluation.tables import accuracy_table, error_table, wrong_answers
 from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
 from course_utils.evaluation.triage import TriageScores, score_triage, triage_table
 
@@ -18,7 +18,6 @@ __all__ = [
     "PairedDifference",
     "Proportion",
     "Scores",
-    "Table",
     "TriageScores",
     "Verdict",
     "accuracy_table",

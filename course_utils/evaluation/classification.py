@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.evaluation.confusion import ConfusionMatrix, Estimate, confusion_matrix
 from course_utils.evaluation.intervals import Proportion, wilson_interval
-from course_utils.evaluation.tables import Table
+from course_utils.tables import Table
 from course_utils.tasks import ClassScore, class_scores
 
 if TYPE_CHECKING:

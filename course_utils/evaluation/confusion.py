@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.errors import DataError
 from course_utils.evaluation.intervals import CONFIDENCE
-from course_utils.evaluation.tables import Table
+from course_utils.tables import Table
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,36 +1,12 @@
 """Tables that notebooks show: accuracy with intervals, paired differences, wrong answers."""
 
-from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
+
+from course_utils.tables import Table
 
 if TYPE_CHECKING:
     from course_utils.evaluation.comparison import Comparison
     from course_utils.evaluation.scores import Scores
-
-LEFT = ' style="text-align:left;vertical-align:top"'
-NUMBER = ' style="text-align:right;vertical-align:top;white-space:nowrap"'
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a caption, shown as HTML by a notebook; every cell is escaped."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...] = field(repr=False)
-    text_columns: frozenset[str] = field(default=frozenset(), repr=False)
-    """Columns of words, aligned left; the others hold numbers."""
-
-    def _repr_html_(self) -> str:
-        styles = [LEFT if name in self.text_columns else NUMBER for name in self.columns]
-        head = "".join(f"<th{style}>{escape(name)}</th>" for name, style in zip(self.columns, styles, strict=True))
-        body = "\n".join(
-            "<tr>" + "".join(f"<td{s}>{escape(cell)}</td>" for cell, s in zip(row, styles, strict=True)) + "</tr>"
-            for row in self.rows
-        )
-        caption = f'<caption style="text-align:left">{escape(self.caption)}</caption>'
-        return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
 def accuracy_table(*scores: "Scores") -> Table:

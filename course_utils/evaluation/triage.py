@@ -7,7 +7,7 @@ from typing import Any
 from course_utils.evaluation.classification import ClassificationScores, score_classes
 from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.ordinal import OrdinalScores, score_order
-from course_utils.evaluation.tables import Table
+from course_utils.tables import Table
 from course_utils.tasks import LABELS, PRIORITIES, Row, parse_triage, ticket_triage
 
 

@@ -12,8 +12,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
-FIRST_FLOOR = ("errors", "profiles", "artifacts")
-SECOND_FLOOR = ("prompts", "sql", "models", "tasks")
+FIRST_FLOOR = ("errors", "tables", "figures", "finding", "profiles", "artifacts")
+SECOND_FLOOR = ("prompts", "sql", "models", "tasks", "processes")
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning")
 HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft")
 RENAMED = ("evaluation_" + "strategy", "max_seq_" + "length", "warmup_" + "ratio")

@@ -5,7 +5,8 @@ import pytest
 from course_utils.evaluation.execution import Verdict
 from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.scores import Outcome, Scores
-from course_utils.evaluation.tables import Table, accuracy_table, error_table, wrong_answers
+from course_utils.evaluation.tables import accuracy_table, error_table, wrong_answers
+from course_utils.tables import Table
 
 
 class Cells(HTMLParser):

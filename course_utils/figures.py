@@ -1,0 +1,64 @@
+"""The one look of the course's figures: colours, sizes and fonts. What is drawn is each stage's own business."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
+"""Okabe and Ito's colours, which colour-blind readers tell apart (jfly.uni-koeln.de/color)."""
+
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",  # not transparent: a dark theme would swallow the black text
+    "font.size": 11,
+    "grid.alpha": 0.3,
+    "hatch.linewidth": 0.6,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+}
+
+
+def course_style(plot: Callable[P, R]) -> Callable[P, R]:
+    """Draw a plotting function's figure in the course's look, and leave the learner's own settings alone."""
+
+    @wraps(plot)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
+        from cycler import cycler
+        from matplotlib import pyplot
+
+        with pyplot.rc_context({**STYLE, "axes.prop_cycle": cycler(color=PALETTE)}):
+            return plot(*args, **kwargs)
+
+    return styled
+
+
+def new_axes(title: str, *, width: float = 7.0, height: float = 3.6) -> "Axes":
+    """Axes of a new figure under a title that says what is to be seen in it.
+
+    Args:
+        title: The finding, in a sentence; long ones are wrapped.
+        width: In inches; 7 stays readable at the width of a phone.
+        height: In inches.
+    """
+    from textwrap import fill
+
+    from matplotlib import pyplot
+
+    axes: Axes = pyplot.subplots(figsize=(width, height))[1]
+    axes.set_title(fill(title, round(width * 10)))
+    return axes

@@ -1,0 +1,73 @@
+"""One finding: what was looked at, how bad it is, why, and what to do. Every check of the course speaks in it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from course_utils.tables import Table
+
+Severity = Literal["error", "warning", "note"]
+"""error: must be mended; warning: look at it; note: good to know."""
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""Worst first."""
+
+MAX_LENGTH = 1_000
+"""Characters of a reason or a fix."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check says of a text, a row, a split or a machine."""
+
+    check: str
+    severity: Severity
+    reason: str  # what is wrong, with the evidence
+    fix: str = ""  # what to do
+    place: str = ""  # "data/train.jsonl:17", for people
+    split: str = ""
+    number: int = 0  # row number in its split, from 1; 0 speaks of the whole split, or of no row
+
+    def __post_init__(self) -> None:
+        # The evidence may come from a file: no control character of it may steer the terminal that shows it.
+        object.__setattr__(self, "reason", printable(self.reason))
+        object.__setattr__(self, "fix", printable(self.fix))
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, [self.place, "; ".join(filter(None, [self.reason, self.fix]))]))
+
+    def at(self, split: str, number: int, place: str) -> "Finding":
+        """The same finding, said of one row."""
+        return replace(self, split=split, number=number, place=place)
+
+
+class Findings(list[Finding]):
+    """Findings that show themselves as a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return findings_table(self)._repr_html_() if self else "<p>Nothing found.</p>"
+
+
+def findings_table(findings: Iterable[Finding], caption: str = "") -> Table:
+    """One line a finding: its check, severity, place, reason and fix; the place only where one has it."""
+    rows = [(each.check, each.severity, each.place, each.reason, each.fix) for each in findings]
+    columns = ("check", "severity", "place", "reason", "what to do")
+    keep = [i for i, name in enumerate(columns) if name != "place" or any(row[i] for row in rows)]
+    shown = tuple(columns[i] for i in keep)
+    return Table(caption, shown, tuple(tuple(row[i] for i in keep) for row in rows), frozenset(shown))
+
+
+def printable(text: str) -> str:
+    """A text of bounded length without control characters, which could steer the terminal that shows it."""
+    shown = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} ..."
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """A text as evidence: one line, in quotes, with its middle left out if it is long."""
+    line = " ".join(text.split())
+    if len(line) > limit:
+        line = f"{line[: limit * 2 // 3]} ... {line[-(limit // 4) :]}"
+    return f'"{line}"'

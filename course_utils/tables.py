@@ -1,0 +1,61 @@
+"""The one way to render a table of results: HTML in a notebook, lines in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+_LEFT = ' style="text-align:left;vertical-align:top"'
+_RIGHT = ' style="text-align:right;vertical-align:top;white-space:nowrap"'
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a caption; every cell is escaped."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = field(repr=False)
+    text_columns: frozenset[str] = field(default=frozenset(), repr=False)
+    """Columns of words, aligned left; the others hold numbers."""
+
+    def _repr_html_(self) -> str:
+        styles = [_LEFT if name in self.text_columns else _RIGHT for name in self.columns]
+        head = "".join(
+            f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(self.columns, styles, strict=True)
+        )
+        body = "\n".join(
+            "<tr>" + "".join(f"<td{s}>{escape(cell)}</td>" for cell, s in zip(row, styles, strict=True)) + "</tr>"
+            for row in self.rows
+        )
+        caption = f'<caption style="text-align:left">{escape(self.caption)}</caption>' if self.caption else ""
+        return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+    def __rich__(self) -> "RichTable":
+        """The same for ``rich.console.Console.print``."""
+        from rich.markup import escape as plain
+        from rich.table import Table as RichTable
+
+        table = RichTable(title=plain(self.caption) or None, title_justify="left")
+        for name in self.columns:
+            table.add_column(plain(name), justify="left" if name in self.text_columns else "right", overflow="fold")
+        for row in self.rows:
+            table.add_row(*map(plain, row))
+        return table
+
+
+def value_table(values: Mapping[str, Any], caption: str = "") -> Table:
+    """Two columns: what, and its value; numbers with thousands separators, text as it is."""
+    rows = tuple(
+        (name, f"{value:,}" if isinstance(value, int | float) else str(value)) for name, value in values.items()
+    )
+    has_text = any(isinstance(value, str) for value in values.values())
+    return Table(caption, ("what", "value"), rows, frozenset({"what", "value"} if has_text else {"what"}))
+
+
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Table:
+    """A table of words: every column aligned left."""
+    return Table(caption, tuple(columns), tuple(map(tuple, rows)), frozenset(columns))
