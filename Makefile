@@ -18,7 +18,7 @@ BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab check notebooks serve bench lock clean install install-dev
+.PHONY: help course test lab check notebooks serve bench data tiny-base lock clean install install-dev
 
 help: ## show these commands
 	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
@@ -28,6 +28,7 @@ help: ## show these commands
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
 	@echo "make serve      start the model server and the gateway as plain processes"
 	@echo "make bench      measure, and write benchmarks/results"
+	@echo "make data       write data/ again from tools/dataset; make tiny-base pretrains data/tiny_base"
 	@echo "make lock       resolve requirements/*.txt again from pyproject.toml"
 	@echo "make clean      delete artifacts and caches; .venv stays"
 
@@ -53,10 +54,17 @@ check: install-dev
 	$(BIN)/pytest -q tests/notebooks/test_hygiene.py
 
 notebooks: install
-	@$(BIN)/course run --write-outputs
+	@$(BIN)/course run --from setup
+	@$(BIN)/python -m tools.notebooks.outputs
 
 serve: install
 	@$(BIN)/course serve
+
+data: install-dev
+	$(BIN)/python -m tools.dataset.build
+
+tiny-base: install-dev
+	$(BIN)/python -m tools.tiny_base --output data/tiny_base
 
 bench: install-dev
 	$(BIN)/python -m benchmarks
@@ -83,4 +91,4 @@ lock-parts:
 
 clean: ## everything a run makes
 	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .ipynb_checkpoints notebooks/.ipynb_checkpoints
-	find course_utils tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find course_utils tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -34,28 +34,22 @@ def run(
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
     only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
-    write: Annotated[
-        bool, typer.Option("--write-outputs", help="Start afresh; afterwards, put the outputs into the notebooks.")
-    ] = False,
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
     from rich.console import Console
 
     from course_utils.artifacts import PROJECT, STAGES, notebook_of
     from course_utils.kernel import NotebookError
-    from course_utils.notebooks import write_outputs
     from course_utils.progress import render_failure, show_progress
     from course_utils.report import render_report, write_report
-    from course_utils.runner import check_reproducible, check_settings, plan_stages, run_stages
+    from course_utils.runner import check_settings, plan_stages, run_stages
 
     console = Console()
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
     settings = read_settings(profile, data, model, artifacts)
     with refusals():
         course = check_settings(settings, folder)
-        if write:
-            check_reproducible(settings, first or only)
-        stages = STAGES if write else plan_stages(course, first, only)
+        stages = plan_stages(course, first, only)
         if stages != STAGES:
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
         resume = " ".join(filter(None, ["make course", settings.make_options]))
@@ -72,10 +66,6 @@ def run(
             raise typer.Exit(130) from None
         if state.is_finished:
             console.print(render_report(write_report(course, state), course.root / "report.json"))
-        for stage in STAGES if write else ():
-            name = Path(notebook_of(stage)).name
-            n_left_out = write_outputs(course.root / "notebooks" / name, folder / name, settings.profile)
-            console.print(f"Outputs written into {name}" + (f", but {n_left_out} on stderr" if n_left_out else ""))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Executes one notebook in a fresh kernel. Which notebooks, and in which order, is ``runner``'s business."""
+"""Reads one notebook and executes it in a fresh kernel. Which notebooks, in which order, is ``runner``'s business."""
 
 import os
 import sys
@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import PROJECT
-from course_utils.errors import CourseError
-from course_utils.notebooks import is_executable, read_notebook
+from course_utils.errors import ArtifactError, CourseError
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -38,6 +37,25 @@ class NotebookError(CourseError):
         self.name = name
         self.message = message
         self.traceback = traceback
+
+
+def read_notebook(path: Path) -> "NotebookNode":
+    """Read a notebook, in the current version of the format.
+
+    Raises:
+        ArtifactError: The file is missing or not a notebook.
+    """
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call,no-any-return]
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: not a readable notebook ({error}); restore it from the repository") from error
+
+
+def is_executable(cell: "NotebookNode") -> bool:
+    """Whether running the notebook executes this cell: code that is not blank."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
 
 
 def execute_notebook(

@@ -100,17 +100,6 @@ def check_settings(settings: Settings, notebooks: Path) -> Course:
     return course
 
 
-def check_reproducible(settings: Settings, chosen: str) -> None:
-    """Make sure that outputs to be committed come from a whole run with the notebooks' own parameters.
-
-    Raises:
-        ConfigurationError: A stage was chosen, or profile, data or model are not the default.
-    """
-    default = Settings(artifacts=settings.artifacts)
-    if chosen or settings != default:
-        raise ConfigurationError("outputs are written from a whole run with the default PROFILE, DATA and MODEL only")
-
-
 def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, ...]:
     """The stages to run: all, or what is left of a run that stopped midway with the same settings.
 

@@ -5,7 +5,7 @@ import pytest
 from nbformat import v4
 
 from course_utils.artifacts import STAGES, notebook_of
-from course_utils.notebooks import KERNELSPEC
+from tools.notebooks.outputs import KERNELSPEC
 
 PARAMETERS = 'PROFILE = "smoke"\nDATA = "data"\nMODEL = ""\nARTIFACTS = "artifacts"'
 BEGIN = """\

@@ -3,7 +3,7 @@
 import pytest
 
 from course_utils.artifacts import PROJECT, STAGES, notebook_of
-from course_utils.hygiene import check_notebook, check_outputs, repository_url
+from tools.notebooks.hygiene import check_notebook, check_outputs, repository_url
 
 NOTEBOOKS = [notebook_of(stage) for stage in STAGES]
 

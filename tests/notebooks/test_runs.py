@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from course_utils.artifacts import PROJECT
 from course_utils.cli import app
-from course_utils.kernel import NotebookError, execute_notebook
-from course_utils.notebooks import read_notebook
+from course_utils.errors import ArtifactError
+from course_utils.kernel import NotebookError, execute_notebook, read_notebook
+from tools.notebooks.outputs import write_run
 
 START_WITHIN_S = 120
 
@@ -91,10 +92,12 @@ def test_the_kernel_is_this_python_whatever_kernels_jupyter_finds(plant, tmp_pat
 @pytest.mark.slow
 def test_outputs_are_written_from_a_clean_run_only(notebooks, plant, tmp_path):
     plant("data", 'import sys\nsys.stderr.write("noise")\nprint("rows")\nfrom tqdm.auto import tqdm\nlist(tqdm([1]))')
-    arguments = ["run", "--write-outputs", "--notebooks", notebooks, "--artifacts", tmp_path / "artifacts"]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    artifacts = str(tmp_path / "artifacts")
+    with pytest.raises(ArtifactError, match="no finished run of the default"):
+        write_run(artifacts, notebooks)
+    result = CliRunner().invoke(app, ["run", "--notebooks", str(notebooks), "--artifacts", artifacts])
     assert result.exit_code == 0, result.output
-    assert "02_data.ipynb, but 1 on stderr" in result.stdout
+    assert "Outputs written into 02_data.ipynb, but 1 on stderr" in write_run(artifacts, notebooks)
     written = read_notebook(notebooks / "02_data.ipynb")
     assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3, 4]
     shown = outputs_of(notebooks / "02_data.ipynb", "work")

@@ -61,11 +61,10 @@ def test_paths_inside_the_project_name_no_machine(monkeypatch):
         (["--data", "no-such-folder"], "there is no folder"),
         (["--model", "./no-such-model"], "there is no such model folder"),
         (["--from", "deploy"], "there is no stage 'deploy'"),
-        (["--write-outputs", "--from", "data"], "default PROFILE, DATA and MODEL only"),
     ],
 )
 def test_what_cannot_work_ends_in_one_sentence(course, tmp_path, arguments, message):
-    model = [] if "--model" in arguments or "--write-outputs" in arguments else ["--model", str(tmp_path)]
+    model = [] if "--model" in arguments else ["--model", str(tmp_path)]
     result = course("run", "--artifacts", tmp_path / "artifacts", *model, *arguments)
     assert result.exit_code == 2
     assert message in result.stderr

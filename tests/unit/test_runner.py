@@ -225,10 +225,3 @@ def test_missing_notebooks_are_named(settings, notebooks):
 def test_the_resume_command_repeats_what_was_chosen():
     assert Settings().make_options == ""
     assert Settings("laptop", data="my/data").make_options == "PROFILE=laptop DATA=my/data"
-
-
-def test_outputs_to_commit_come_from_a_whole_default_run():
-    runner.check_reproducible(Settings(artifacts="elsewhere"), "")
-    for settings, chosen in ((Settings("laptop"), ""), (Settings(data="other"), ""), (Settings(), "training")):
-        with pytest.raises(ConfigurationError, match="default PROFILE, DATA and MODEL"):
-            runner.check_reproducible(settings, chosen)

@@ -1,0 +1,150 @@
+"""What of a run's outputs reaches the committed notebooks, and in which form."""
+
+import base64
+import copy
+import json
+from io import BytesIO
+
+import nbformat
+import pytest
+from nbformat import v4
+from PIL import Image, ImageChops, ImageStat
+
+from course_utils.errors import ArtifactError
+from course_utils.kernel import read_notebook
+from tools.notebooks.outputs import WIDGET_MIME, clean_outputs, code_sha256, with_palette, write_outputs
+
+
+def square() -> str:
+    file = BytesIO()
+    Image.new("RGB", (4, 4), "white").save(file, "PNG")
+    return with_palette(base64.b64encode(file.getvalue()).decode())
+
+
+FIGURE = {"image/png": square(), "text/plain": "<Axes: >"}
+
+
+@pytest.fixture
+def source(tmp_path):
+    cells = [
+        v4.new_markdown_cell("# Title", id="title"),
+        v4.new_code_cell('PROFILE = "smoke"', id="parameters", metadata={"tags": ["parameters"]}),
+        v4.new_code_cell("print(1)", id="talk", metadata={"collapsed": True}),
+        v4.new_code_cell("figure", id="figure"),
+    ]
+    path = tmp_path / "source.ipynb"
+    nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "venv", "display_name": ""}}), path)
+    return path
+
+
+@pytest.fixture
+def executed(source, tmp_path):
+    notebook = copy.deepcopy(read_notebook(source))
+    injected = v4.new_code_cell('PROFILE = "smoke"', metadata={"tags": ["injected-parameters"]})
+    notebook.cells.insert(2, injected)
+    for count, cell in enumerate(notebook.cells[1:], start=1):
+        cell.execution_count = count
+        cell.metadata.papermill = {"duration": 0.5, "start_time": "2026-11-22T10:00:00"}
+    notebook.cells[3].outputs = [
+        v4.new_output("stream", name="stdout", text="one\n"),
+        v4.new_output("stream", name="stderr", text="a warning\n"),
+        v4.new_output("stream", name="stdout", text="two\n"),
+        v4.new_output("display_data", {WIDGET_MIME: {"model_id": "1"}, "text/plain": "FloatProgress()"}),
+    ]
+    notebook.cells[4].outputs = [v4.new_output("execute_result", FIGURE, execution_count=4)]
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {}}
+    notebook.metadata.papermill = {"input_path": "/home/someone/source.ipynb"}
+    path = tmp_path / "executed.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_only_lasting_outputs_are_written(source, executed):
+    assert write_outputs(executed, source, "smoke") == 1
+    written = read_notebook(source)
+    assert [cell.id for cell in written.cells] == ["title", "parameters", "talk", "figure"]
+    assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3]
+    assert [dict(output) for output in written.cells[2].outputs] == [
+        {"output_type": "stream", "name": "stdout", "text": "one\ntwo\n"}
+    ]
+    assert written.cells[3].outputs[0].execution_count == 3
+    assert written.cells[3].outputs[0].data == FIGURE
+
+
+def test_styled_tables_do_not_change_from_run_to_run():
+    def styled(name):
+        html = f'<style>#T_{name}_row0_col1 {{}}</style><table id="T_{name}"><td>T_12</td></table>'
+        text = "<pandas.io.formats.style.Styler at 0x7fdf55e24850>"
+        return v4.new_output("execute_result", {"text/html": html, "text/plain": text}, execution_count=1)
+
+    once, again = (clean_outputs([styled(name)], 1, "show-sizes") for name in ("0a1b2", "ffe01"))
+    assert once == again
+    assert once[0].data == {
+        "text/html": '<style>#T_show-sizes_row0_col1 {}</style><table id="T_show-sizes"><td>T_12</td></table>'
+    }
+
+
+def test_metadata_is_what_the_course_wants_and_nothing_else(source, executed):
+    write_outputs(executed, source, "smoke")
+    written = read_notebook(source)
+    assert set(written.metadata) == {"kernelspec", "language_info", "course"}
+    assert written.metadata.course == {"profile": "smoke", "code_sha256": code_sha256(written)}
+    assert [cell.metadata for cell in written.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
+
+
+def test_writing_twice_changes_nothing(source, executed):
+    write_outputs(executed, source, "smoke")
+    first = source.read_bytes()
+    write_outputs(executed, source, "smoke")
+    assert source.read_bytes() == first
+    assert first.endswith(b"}\n")
+    assert list(json.loads(first)) == ["cells", "metadata", "nbformat", "nbformat_minor"]
+
+
+def test_outputs_of_other_code_are_refused(source, executed):
+    notebook = read_notebook(source)
+    notebook.cells[2].source = "print(2)"
+    nbformat.write(notebook, source)
+    with pytest.raises(ArtifactError, match="'talk' is not what was executed"):
+        write_outputs(executed, source, "smoke")
+
+
+def test_outputs_of_an_unfinished_run_are_refused(source, executed):
+    notebook = read_notebook(executed)
+    notebook.cells[4].execution_count = None
+    nbformat.write(notebook, executed)
+    with pytest.raises(ArtifactError, match="'figure' is not what was executed"):
+        write_outputs(executed, source, "smoke")
+
+
+def test_the_hash_depends_on_code_and_its_order_only(source):
+    notebook = read_notebook(source)
+    before = code_sha256(notebook)
+    notebook.cells[0].source = "# Another title"
+    assert code_sha256(notebook) == before
+    notebook.cells[2:] = notebook.cells[:1:-1]
+    assert code_sha256(notebook) != before
+
+
+def test_a_file_that_is_no_notebook_is_named(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{")
+    for name in ("broken.ipynb", "missing.ipynb"):
+        with pytest.raises(ArtifactError, match=f"{name}: not a readable notebook"):
+            read_notebook(tmp_path / name)
+
+
+def test_figures_get_a_palette_and_stay_the_same_picture() -> None:
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 3, 2])
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    pyplot.close(figure)
+    before = base64.b64encode(file.getvalue()).decode()
+    after = with_palette(before)
+    old, new = (Image.open(BytesIO(base64.b64decode(png))).convert("RGB") for png in (before, after))
+    assert len(after) < len(before) / 2
+    assert old.size == new.size
+    assert ImageStat.Stat(ImageChops.difference(old, new)).mean == pytest.approx([0, 0, 0], abs=1)
+    assert with_palette(before) == after

@@ -1,0 +1,145 @@
+"""Put the outputs of a clean run into the committed notebooks. ``hygiene`` checks the result."""
+
+import base64
+import copy
+import hashlib
+import json
+import re
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.artifacts import PROJECT, STAGES, notebook_of, open_course
+from course_utils.errors import ArtifactError, CourseError
+from course_utils.kernel import is_executable, read_notebook
+from course_utils.runner import load_state
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+MAX_COLOURS = 64
+"""Of a figure that is committed: a plot needs no more, and its file is a third as large."""
+_STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
+
+
+def code_sha256(notebook: "NotebookNode") -> str:
+    """Hash of the sources of the code cells, in order: what the outputs depend on."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
+    """Put the outputs of an executed copy into the notebook, whose text and code stay as they are.
+
+    Left out: error streams, widgets, and whatever papermill added. Execution counts become 1..n.
+
+    Returns:
+        How many outputs were left out because they were error streams.
+
+    Raises:
+        ArtifactError: The notebook's code is not the code that was executed.
+    """
+    import nbformat
+
+    target, source = read_notebook(notebook), read_notebook(executed)
+    ran = {cell.id: cell for cell in source.cells if cell.cell_type == "code"}
+    n_left_out = count = 0
+    for cell in target.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if not is_executable(cell):
+            continue
+        if cell.id not in ran or ran[cell.id].source != cell.source or ran[cell.id].execution_count is None:
+            raise ArtifactError(f"{notebook}: cell {cell.id!r} is not what was executed; run `make notebooks` again")
+        count += 1
+        cell.execution_count = count
+        cell.outputs = clean_outputs(ran[cell.id].outputs, count, cell.id)
+        n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
+    target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {
+            "kernelspec": KERNELSPEC,
+            "language_info": {"name": "python"},
+            "course": {"code_sha256": code_sha256(target), "profile": profile},
+        }
+    )
+    notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
+    return n_left_out
+
+
+def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "list[NotebookNode]":
+    """The outputs that stay the same from run to run, as far as the format decides that.
+
+    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing;
+    pandas' styled tables get the cell's name instead of a random one, and lose the text form that is
+    only an address in memory; figures get a palette, so that they stay small.
+    """
+    kept: list[NotebookNode] = []
+    for output in copy.deepcopy(outputs):
+        data = output.get("data", {})
+        if output.get("name") == "stderr" or WIDGET_MIME in data:
+            continue
+        if "text/html" in data:
+            data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
+            if BARE_OBJECT.search(data.get("text/plain", "")):
+                del data["text/plain"]
+        if "image/png" in data:
+            data["image/png"] = with_palette(data["image/png"])
+        if output.output_type == "execute_result":
+            output.execution_count = count
+        if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+def with_palette(png: str) -> str:
+    """A PNG image in Base64, reduced to ``MAX_COLOURS``."""
+    from PIL import Image
+
+    image = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+    reduced = BytesIO()
+    image.quantize(MAX_COLOURS, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
+    return base64.b64encode(reduced.getvalue()).decode()
+
+
+def write_run(artifacts: str, notebooks: Path) -> list[str]:
+    """Put the outputs of the last run into the notebooks.
+
+    Args:
+        artifacts: Where the run left its executed copies, as ``course run --artifacts`` takes it.
+        notebooks: The folder of the committed notebooks.
+
+    Returns:
+        A line for each notebook, for people.
+
+    Raises:
+        ArtifactError: There is no finished run with the default profile, data and model, or a notebook's code has
+            changed since.
+    """
+    course = open_course("smoke", artifacts=artifacts)
+    if not load_state(course).is_finished:
+        raise ArtifactError(f"{course.root}: no finished run of the default PROFILE, DATA and MODEL; run the course")
+    lines = []
+    for name in (Path(notebook_of(stage)).name for stage in STAGES):
+        n_left_out = write_outputs(course.root / "notebooks" / name, notebooks / name, course.profile.name)
+        lines.append(f"Outputs written into {name}" + (f", but {n_left_out} on stderr" if n_left_out else ""))
+    return lines
+
+
+def main() -> int:
+    """``python -m tools.notebooks.outputs [ARTIFACTS [NOTEBOOKS]]``."""
+    artifacts, notebooks = [*sys.argv[1:], *("artifacts", str(PROJECT / "notebooks"))[len(sys.argv) - 1 :]]
+    try:
+        sys.stdout.write("\n".join(write_run(artifacts, Path(notebooks))) + "\n")
+    except CourseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
