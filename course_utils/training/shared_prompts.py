@@ -14,13 +14,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from course_utils.figures import course_style, new_axes
 from course_utils.prompts import EncodedExample
 
 if TYPE_CHECKING:
     import torch
     from datasets import Dataset
+    from matplotlib.axes import Axes
     from transformers import TrainerCallback
 
 IGNORED = -100
@@ -108,3 +110,14 @@ def hide_token_count() -> "TrainerCallback":
             metrics.pop("eval_num_tokens", None)
 
     return HideTokenCount()
+
+
+@course_style
+def plot_mask(batch: dict[str, Any]) -> "Axes":
+    """Who sees whom in one batch of ``share_prompts``; black means "sees"."""
+    mask = collate_shared([batch])["attention_mask"][0, 0]  # (length, length), True where a token is seen
+    axes = new_axes("Rows see the schema and themselves", width=4.0, height=4.2)
+    axes.imshow(~mask, cmap="gray", interpolation="none")
+    axes.grid(visible=False)
+    axes.set(xlabel="token that is seen", ylabel="token that sees")
+    return axes

@@ -94,10 +94,12 @@ def test_outputs_are_written_from_a_clean_run_only(notebooks, plant, tmp_path):
     plant("data", 'import sys\nsys.stderr.write("noise")\nprint("rows")\nfrom tqdm.auto import tqdm\nlist(tqdm([1]))')
     artifacts = str(tmp_path / "artifacts")
     with pytest.raises(ArtifactError, match="no finished run of the default"):
-        write_run(artifacts, notebooks)
+        write_run(artifacts, notebooks, tmp_path / "minutes.json")
     result = CliRunner().invoke(app, ["run", "--notebooks", str(notebooks), "--artifacts", artifacts])
     assert result.exit_code == 0, result.output
-    assert "Outputs written into 02_data.ipynb, but 1 on stderr" in write_run(artifacts, notebooks)
+    assert "Outputs written into 02_data.ipynb, but 1 on stderr" in write_run(
+        artifacts, notebooks, tmp_path / "minutes.json"
+    )
     written = read_notebook(notebooks / "02_data.ipynb")
     assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3, 4]
     shown = outputs_of(notebooks / "02_data.ipynb", "work")

@@ -1,4 +1,4 @@
-"""What every notebook of the course has in common, as checks that name the notebook, the cell and the remedy."""
+"""What every notebook's cells and outputs have in common, as checks that name the notebook, the cell and the remedy."""
 
 import ast
 import re
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import PROJECT, STAGES, notebook_of
+from course_utils.artifacts import PROJECT
 from course_utils.kernel import is_executable, read_notebook
+from tools.notebooks.anatomy import check_sections, check_steps, check_title
 from tools.notebooks.outputs import BARE_OBJECT, KERNELSPEC, WIDGET_MIME, code_sha256
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MAX_CODE_LINES = 15
 MAX_OPENING_LINES = 20
 """The cell that imports and opens the course may be longer: one name a line."""
 MAX_KILOBYTES = 200
-CLOSING_SECTIONS = ("Exercises and quiz", "Exercises", "Quiz", "Check", "What you learned")
+_SHOWN_WELL = {"text/html", "text/markdown", "image/png", WIDGET_MIME}
 _ID = re.compile(r"(?![0-9a-f]{8}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 _ABSOLUTE_PATH = re.compile(
     r"(?:(?<![\w.~:/-])|file://)/(?:home|Users|work|root|tmp|private|var|opt|mnt|usr|srv|data|content)/"
@@ -50,8 +51,9 @@ def check_notebook(path: Path, repository: str) -> list[str]:
     notebook = read_notebook(path)
     checks = (
         _check_format(notebook),
-        _check_story(notebook, path.name, repository),
-        _check_sections(notebook),
+        check_title(notebook, path.name, repository),
+        check_sections(notebook),
+        check_steps(notebook),
         _check_special_cells(notebook, repository),
         _check_code(notebook),
     )
@@ -91,38 +93,6 @@ def _check_format(notebook: "NotebookNode") -> Iterator[str]:
     for cell in notebook.cells:
         for tag in set(cell.metadata.get("tags", [])) - TAGS:
             yield f"cell {cell.id!r}: the tag {tag!r} is not one of {', '.join(sorted(TAGS))}"
-
-
-def _check_story(notebook: "NotebookNode", name: str, repository: str) -> Iterator[str]:
-    titles = [cell for cell in notebook.cells for line in headings(cell) if line.startswith("# ")]
-    if len(titles) != 1 or titles[0] is not notebook.cells[0]:
-        yield f"must have exactly one H1, in its first cell; found {len(titles)}"
-    badge = (
-        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-        f"(https://colab.research.google.com/github/{repository.removeprefix('https://github.com/')}"
-        f"/blob/main/notebooks/{name})"
-    )
-    if badge not in notebook.cells[0].source:
-        yield f"the first cell must hold the line {badge}"
-    names = [Path(notebook_of(stage)).name for stage in STAGES]
-    following = names[names.index(name) + 1 :][:1] if name in names else []
-    if following and f"({following[0]})" not in notebook.cells[-1].source:
-        yield f"the last cell must link to the next notebook, ({following[0]})"
-
-
-def _check_sections(notebook: "NotebookNode") -> Iterator[str]:
-    sections = [line[3:].strip() for cell in notebook.cells for line in headings(cell) if line.startswith("## ")]
-    numbered = [match for section in sections if (match := re.match(r"(\d+)\. (.+)", section))]
-    if [int(match[1]) for match in numbered] != list(range(1, len(numbered) + 1)) or not numbered:
-        yield f"the ## sections must be numbered 1, 2, 3 ...; found {', '.join(match[1] for match in numbered)}"
-    if sum("break it" in match[2].lower() for match in numbered) != 1:
-        yield "must have exactly one numbered section called Break it"
-    for section in sections:
-        if not re.match(r"\d+\. ", section) and section not in CLOSING_SECTIONS:
-            yield f"the section {section!r} has no number"
-    for section in ("Check", "What you learned"):
-        if sections.count(section) != 1:
-            yield f"must have exactly one section ## {section}"
 
 
 def _check_special_cells(notebook: "NotebookNode", repository: str) -> Iterator[str]:
@@ -177,22 +147,19 @@ def _check_cell_outputs(cell: "NotebookNode") -> Iterator[str]:
             yield f"{where} ends in {output.ename}"
         if output.get("name") == "stderr":
             yield f"{where} writes to stderr"
-        if WIDGET_MIME in output.get("data", {}):
+        data = output.get("data", {})
+        if WIDGET_MIME in data:
             yield f"{where} holds the view of a widget"
+        if output.output_type == "execute_result" and not _SHOWN_WELL & data.keys():
+            yield f"{where} shows a raw {data.get('text/plain', '')[:40]!r}; end on a table, a figure or Markdown"
+        if "image/png" in data and not cell.metadata.get("alt"):
+            yield f"{where} shows a figure without metadata.alt; say in a sentence what is to be seen"
         for text in output_texts(output):
             if found := _ABSOLUTE_PATH.search(text):
                 yield f"{where} shows an absolute path: {text[found.start() : found.start() + 60]!r}"
             if found := BARE_OBJECT.search(text):
                 shown = text[max(0, found.start() - 60) : found.end()]
                 yield f"{where} shows an object without a readable form: {shown!r}"
-
-
-def headings(cell: "NotebookNode") -> list[str]:
-    """The headings of a markdown cell; a ``#`` inside a code block is none."""
-    if cell.cell_type != "markdown":
-        return []
-    text = re.sub(r"^(```|~~~).*?^\1", "", cell.source, flags=re.MULTILINE | re.DOTALL)
-    return [line for line in text.splitlines() if re.match(r"#{1,6} ", line)]
 
 
 def ends_on_print(source: str) -> bool:

@@ -14,6 +14,7 @@ from course_utils.artifacts import PROJECT, STAGES, notebook_of, open_course
 from course_utils.errors import ArtifactError, CourseError
 from course_utils.kernel import is_executable, read_notebook
 from course_utils.runner import load_state
+from tools.notebooks.minutes import FILE, minutes_table, record_minutes, replace_table
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -49,7 +50,7 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     ran = {cell.id: cell for cell in source.cells if cell.cell_type == "code"}
     n_left_out = count = 0
     for cell in target.cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = {name: cell.metadata[name] for name in ("tags", "alt") if cell.metadata.get(name)}
         if not is_executable(cell):
             continue
         if cell.id not in ran or ran[cell.id].source != cell.source or ran[cell.id].execution_count is None:
@@ -57,6 +58,9 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
         count += 1
         cell.execution_count = count
         cell.outputs = clean_outputs(ran[cell.id].outputs, count, cell.id)
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}) and "alt" in cell.metadata:
+                output.metadata = {"image/png": {"alt": cell.metadata["alt"]}}  # nbconvert's HTML shows it
         n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
     target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {
@@ -106,12 +110,22 @@ def with_palette(png: str) -> str:
     return base64.b64encode(reduced.getvalue()).decode()
 
 
-def write_run(artifacts: str, notebooks: Path) -> list[str]:
-    """Put the outputs of the last run into the notebooks.
+def write_minutes(notebook: Path, table: str) -> None:
+    """Put the measured times into a notebook's first cell."""
+    import nbformat
+
+    target = read_notebook(notebook)
+    target.cells[0].source = replace_table(target.cells[0].source, table)
+    notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
+
+
+def write_run(artifacts: str, notebooks: Path, minutes: Path = FILE) -> list[str]:
+    """Put the outputs of the last run into the notebooks, and its times into their first cells.
 
     Args:
         artifacts: Where the run left its executed copies, as ``course run --artifacts`` takes it.
         notebooks: The folder of the committed notebooks.
+        minutes: The file of measured times.
 
     Returns:
         A line for each notebook, for people.
@@ -123,9 +137,11 @@ def write_run(artifacts: str, notebooks: Path) -> list[str]:
     course = open_course("smoke", artifacts=artifacts)
     if not load_state(course).is_finished:
         raise ArtifactError(f"{course.root}: no finished run of the default PROFILE, DATA and MODEL; run the course")
-    lines = []
-    for name in (Path(notebook_of(stage)).name for stage in STAGES):
+    lines, measured = [], record_minutes(course, minutes)
+    for stage in STAGES:
+        name = Path(notebook_of(stage)).name
         n_left_out = write_outputs(course.root / "notebooks" / name, notebooks / name, course.profile.name)
+        write_minutes(notebooks / name, minutes_table(stage, measured))
         lines.append(f"Outputs written into {name}" + (f", but {n_left_out} on stderr" if n_left_out else ""))
     return lines
 

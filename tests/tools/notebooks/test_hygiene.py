@@ -4,7 +4,9 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from tools.notebooks import anatomy
 from tools.notebooks.hygiene import PARAMETERS, SETUP_CELL, check_notebook, check_outputs
+from tools.notebooks.minutes import minutes_table
 from tools.notebooks.outputs import KERNELSPEC, code_sha256
 
 REPOSITORY = "https://github.com/someone/some-course"
@@ -23,20 +25,32 @@ def text(identity, source):
     return v4.new_markdown_cell(source, id=identity)
 
 
+GOALS = "you will be able to\n\n- look,\n- break,\n- mend.\n\n**You need** nothing."
+MINUTES = {"smoke": {"machine": "2 cores", "stages": {"data": {"minutes": 1.5, "memory_gib": 1.2}}}}
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch):
+    monkeypatch.setattr(anatomy, "read_minutes", lambda: MINUTES)
+
+
 @pytest.fixture
 def notebook():
     parameters = "\n".join(f'{name} = "{value}"' for name, value in PARAMETERS.items())
-    result = v4.new_output("execute_result", {"text/plain": "https://example.org/home/page"}, execution_count=4)
+    data = {"text/plain": "https://example.org/home/page", "text/html": "<p>2</p>"}
+    result = v4.new_output("execute_result", data, execution_count=4)
     cells = [
-        text("title", f"# 2. Data\n\n{BADGE}\n\n```\n# not a heading\n```"),
+        text("title", f"# 2. Data\n\n{BADGE}\n\n{GOALS}\n\n{minutes_table('data', MINUTES)}\n\n```\n# no heading\n```"),
         code("setup", SETUP_CELL.format(repository=REPOSITORY), "setup"),
         code("parameters", parameters, "parameters"),
-        text("look-heading", "## 1. Look at the rows"),
+        text("look-heading", "## 1. Look at the rows\n\n**Predict first.** How many?"),
         code("look-rows", "1 + 1", outputs=[result]),
         text("break-heading", "## 2. Break it"),
         code("break-rows", 'rows = "n:\\n"\nrows', "slow"),
+        text("mend", "**Diagnose it.** Why?\n\n**Fix it.** So."),
+        text("hand-over", "## 3. Hand over"),
         text("check-heading", "## Check"),
-        code("check", "assert True", "check"),
+        code("check", "assert True\n'complete'", "check"),
         text("learned", "## What you learned\n\nNext: [training](03_training.ipynb)."),
     ]
     made = v4.new_notebook(cells=cells, metadata={"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
@@ -73,6 +87,10 @@ def append_source(identity, source):
     return lambda notebook: cell(notebook, identity).update(source=cell(notebook, identity).source + source)
 
 
+def replace_source(notebook, old, new):
+    notebook.cells[0].update(source=notebook.cells[0].source.replace(old, new))
+
+
 def set_tags(identity, *tags):
     return lambda notebook: cell(notebook, identity).metadata.update(tags=list(tags))
 
@@ -94,6 +112,15 @@ TEXT_VIOLATIONS = {
     "unknown tag": (set_tags("look-rows", "hide-input"), "'hide-input' is not one of"),
     "gap in the sections": (set_source("break-heading", "## 3. Break it"), "numbered 1, 2, 3"),
     "section without a number": (set_source("look-heading", "## Look"), "'Look' has no number"),
+    "no goals": (lambda notebook: replace_source(notebook, "you will be able to", "we shall"), "you will be able to"),
+    "two goals": (lambda notebook: replace_source(notebook, "- mend.", ""), "list 3 to 7 goals"),
+    "nothing needed": (lambda notebook: replace_source(notebook, "**You need**", "Take"), "**You need**"),
+    "other times": (lambda notebook: replace_source(notebook, "| 1.5 |", "| 0.1 |"), "must hold the measured times"),
+    "nothing to predict": (set_source("look-heading", "## 1. Look"), "has no **Predict first.**"),
+    "nothing to diagnose": (set_source("mend", "**Fix it.**"), "has no **Diagnose it.**"),
+    "nothing fixed": (set_source("mend", "**Diagnose it.**"), "has no **Fix it.**"),
+    "no hand-over": (set_source("hand-over", "## 3. Results"), "must be called Hand over"),
+    "no verdict": (set_source("check", "assert True"), "must end on a verdict"),
     "nothing breaks": (set_source("break-heading", "## 2. Train"), "Break it"),
     "no check section": (set_source("check-heading", "Now check."), "exactly one section ## Check"),
     "no check cell": (set_tags("check"), "code cell tagged check"),
@@ -144,6 +171,11 @@ OUTPUT_VIOLATIONS = {
     "windows folder": (show("text/plain", r"'C:\\Users\\ada'"), "absolute path"),
     "file address": (write("stdout", "file:///work/main"), "absolute path"),
     "bare object": (show("text/plain", "<Figure object at 0x7f00aa11bb>"), "without a readable form"),
+    "raw result": (
+        lambda notebook: cell(notebook, "look-rows").outputs[0].data.pop("text/html"),
+        "shows a raw",
+    ),
+    "figure without words": (show("image/png", "A"), "without metadata.alt"),
     "gap in the counts": (lambda notebook: cell(notebook, "check").update(execution_count=9), "not 1..5"),
     "changed code": (set_source("look-rows", "1 + 2"), "its code has changed"),
     "other profile": (lambda notebook: notebook.metadata.course.update(profile="laptop"), "not of a smoke run"),
