@@ -24,6 +24,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
 """One row of a dataset or of a stage's results: what one line of a JSON-lines file holds."""
 SPLITS = ("train", "validation", "test")
+DIFFICULTIES = ("easy", "medium", "hard", "extra")
+"""Spider's levels, easiest first."""
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
 RECORDED_PACKAGES = (
     "torch",

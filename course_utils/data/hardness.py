@@ -9,12 +9,13 @@ nested, only the outermost is counted, as there. Window functions (``OVER``) are
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from course_utils.artifacts import DIFFICULTIES
 from course_utils.errors import QueryError
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-LEVELS = ("easy", "medium", "hard", "extra")
+LEVELS = DIFFICULTIES
 
 
 def hardness(query: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_utils.artifacts import DIFFICULTIES
 from course_utils.errors import DataError, QueryError
 from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import Proportion, wilson_interval
@@ -13,7 +14,6 @@ from course_utils.evaluation.predictions import read_predictions
 from course_utils.sql import find_database
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
-DIFFICULTIES = ("easy", "medium", "hard", "extra")
 
 
 @dataclass(frozen=True)

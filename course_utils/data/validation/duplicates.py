@@ -54,6 +54,6 @@ def _near(pairs: Sequence[NearPair]) -> list[Finding]:
 
 def _finding(row: Signature, check: str, reason: str) -> Finding:
     if check == "exact-duplicate":
-        return Finding(check, "error", row.split, row.number, row.place, reason, "remove one of the two")
+        return Finding(check, "error", reason, "remove one of the two", row.place, row.split, row.number)
     fix = "remove one of the two, or ask in words that differ more"
-    return Finding(check, "warning", row.split, row.number, row.place, reason, fix)
+    return Finding(check, "warning", reason, fix, row.place, row.split, row.number)

@@ -62,7 +62,7 @@ def skeleton_notes(counts: Mapping[str, Counter[str]]) -> list[Finding]:
                 f"that train has too, most often {shown}"
             )
             fix = "normal for one kind of questions; report results on other skeletons apart"
-            found.append(Finding("leak-skeleton", "note", split, 0, split, reason, fix))
+            found.append(Finding("leak-skeleton", "note", reason, fix, split, split))
     return found
 
 
@@ -114,4 +114,4 @@ def _same_query(rows: Sequence[Signature]) -> list[Finding]:
 
 
 def _finding(row: Signature, check: str, reason: str, severity: Severity = "error") -> Finding:
-    return Finding(check, severity, row.split, row.number, row.place, reason, _FIX)
+    return Finding(check, severity, reason, _FIX, row.place, row.split, row.number)

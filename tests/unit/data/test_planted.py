@@ -73,7 +73,7 @@ def test_counting_what_was_found() -> None:
     copy = Planted("exact duplicate", "exact-duplicate", "train", 9, "", ("train", 8))
 
     def finding(check: str, number: int, severity: Any = "error") -> Finding:
-        return Finding(check, severity, "train", number, "", "", "")
+        return Finding(check, severity, "", split="train", number=number)
 
     findings = [finding("encoding", 2), finding("syntax", 3), finding("exact-duplicate", 9, "note")]
     assert count_found([*planted, copy], findings) == {"mojibake": (1, 2), "exact duplicate": (0, 1)}

@@ -18,7 +18,7 @@ def record(number: int, split: str = "train") -> Record:
 
 
 def finding(number: int, severity: Severity = "error", check: str = "syntax", reason: str = "bad") -> Finding:
-    return Finding(check, severity, "train", number, f"train.jsonl:{number}", reason, "mend it")
+    return Finding(check, severity, reason, "mend it", f"train.jsonl:{number}", "train", number)
 
 
 @pytest.fixture
