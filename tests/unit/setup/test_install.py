@@ -1,7 +1,6 @@
 """The installer: what it says when it cannot go on, and that it does only what is missing."""
 
 import ast
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -109,28 +108,39 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch
     assert not folder.exists()
 
 
-def test_an_interrupted_step_is_done_afresh_and_a_finished_one_not(tmp_path):
-    calls = []
-
-    def stop(afresh):
-        raise KeyboardInterrupt
-
-    path = tmp_path / "state.json"
-    with pytest.raises(KeyboardInterrupt):
-        install.Progress(path).run("packages", "done", stop)
-    install.Progress(path).run("packages", "done", calls.append)
-    install.Progress(path).run("packages", "done", calls.append)
-    assert calls == [True, False]
-    assert json.loads(path.read_text()) == {"packages": "done"}
+@pytest.fixture
+def installed(tmp_path):
+    """An environment whose stamp says that the dev set is there."""
+    folder = tmp_path / ".venv"
+    folder.mkdir()
+    (folder / "course-install.txt").write_text(install.fingerprint("cpu", "dev"))
+    return folder
 
 
 @pytest.fixture
-def installed(tmp_path):
-    """An environment whose state file says that the dev set is there."""
-    folder = tmp_path / ".venv"
-    folder.mkdir()
-    (folder / "course-install.json").write_text(json.dumps({"dev": install.fingerprint("cpu", "dev"), "torch": "cpu"}))
-    return folder
+def steps(monkeypatch):
+    """Commands that would have run."""
+    commands = []
+    monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
+    monkeypatch.setattr(install, "torch_version", lambda python: "2.13.0")
+    monkeypatch.setattr(install, "make_environment", lambda folder, needed_gib: Path("python"))
+    return commands
+
+
+def test_an_interrupted_installation_is_mended_and_a_changed_lock_needs_no_mending(installed, steps, monkeypatch):
+    stamp, arguments = installed / "course-install.txt", ["--torch", "cpu", "--venv", str(installed), "--set", "dev"]
+    stamp.write_text("an older lock's")
+    assert install.main(arguments) == 0
+    assert steps
+    assert not any("--reinstall" in command for command in steps)
+    stamp.write_text("an older lock's")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(install, "install_into", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert install.main(arguments) == 1
+    assert not stamp.exists()
+    assert install.main(arguments) == 0
+    assert any("--reinstall" in command for command in steps)
+    assert stamp.read_text() == install.fingerprint("cpu", "dev")
 
 
 @pytest.mark.parametrize("wanted", [["course"], ["dev"], ["auto", "dev"]])
@@ -164,32 +174,38 @@ def test_a_changed_lock_or_torch_build_installs_again(tmp_path, monkeypatch):
         ("2.12.0", "cuda", True),
     ],
 )
-def test_torch_is_installed_only_where_it_is_missing_or_the_wrong_build(monkeypatch, here, flavour, installs):
-    commands = []
-    monkeypatch.setattr(install, "torch_requirement", lambda: "torch==2.13.0")
-    monkeypatch.setattr(install, "installed_version", lambda python, package: here)
-    monkeypatch.setattr(install, "cpu_index_answers", lambda: False)
-    monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
-    install.install_torch(Path("python"), flavour, afresh=False)
-    assert bool(commands) == installs
-    assert all("torch==2.13.0" in command and ("--force-reinstall" in command) == bool(here) for command in commands)
+def test_torch_is_installed_only_where_it_is_missing_or_the_wrong_build(steps, monkeypatch, here, flavour, installs):
+    monkeypatch.setattr(install, "torch_version", lambda python: here)
+    monkeypatch.setattr(install, "torch_index_answers", lambda: False)
+    install.install_torch(Path("python"), flavour)
+    assert bool(steps) == installs
+    assert all("torch==2.13.0" in command and "pip" in command and "uv" not in command for command in steps)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere pip's own builds are CPU builds")
-@pytest.mark.parametrize("answers", [True, False])
-def test_the_cpu_index_is_used_where_it_answers(monkeypatch, answers):
-    commands = []
-    monkeypatch.setattr(install, "installed_version", lambda python, package: "")
-    monkeypatch.setattr(install, "cpu_index_answers", lambda: answers)
-    monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
-    install.install_torch(Path("python"), "cpu", afresh=False)
-    assert (install.CPU_INDEX in commands[0]) == answers
+@pytest.mark.parametrize(
+    ("flavour", "driver", "backend"), [("cpu", False, "cpu"), ("cuda", True, "auto"), ("cuda", False, None)]
+)
+def test_uv_chooses_the_build_where_pytorchs_index_answers(steps, monkeypatch, flavour, driver, backend):
+    monkeypatch.setattr(install, "torch_version", lambda python: "")
+    monkeypatch.setattr(install, "torch_index_answers", lambda: True)
+    monkeypatch.setattr(install, "has_nvidia_gpu", lambda: driver)
+    install.install_torch(Path("python"), flavour)
+    (command,) = steps
+    assert ("--torch-backend" in command) == ("uv" in command) == (backend is not None)
+    assert backend is None or command[command.index("--torch-backend") + 1] == backend
+
+
+def test_half_a_torch_is_no_torch(tmp_path, monkeypatch):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("from torch.missing import part")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert install.torch_version(Path(sys.executable)) == ""
 
 
 def test_a_missing_venv_module_names_the_debian_package(tmp_path, monkeypatch):
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(install.InstallError, match=r"apt install python3\.\d+-venv"):
-        install.make_environment(tmp_path / ".venv")
+        install.make_environment(tmp_path / ".venv", 0)
 
 
 def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
@@ -198,5 +214,5 @@ def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(tmp_path / "removed")
-    install.make_environment(tmp_path / ".venv")
+    install.make_environment(tmp_path / ".venv", 0)
     assert "--clear" in steps[0]
