@@ -1,12 +1,11 @@
-"""Should I fine-tune at all? A few rules of thumb as one function, so that they can be read and tested."""
+"""Should I fine-tune at all? Rules of thumb that can be read and tested, and first questions to put to a base model."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-from course_utils.errors import ConfigurationError
-from course_utils.setup.tables import definition_table
+from course_utils.errors import ConfigurationError, DataError
+from course_utils.sql import FOLDERS, find_database, list_databases, quote, read_schema, run_query
 
-Goal = Literal["behaviour", "knowledge"]
 FEW_SHOT_BELOW = 100
 """Below this many examples, show some of them in the prompt instead."""
 WATCH_OVERFITTING_BELOW = 1_000
@@ -22,9 +21,6 @@ class Approach:
 
     choice: str
     reason: str
-
-    def _repr_html_(self) -> str:
-        return definition_table({"do": self.choice, "because": self.reason})
 
 
 def choose_approach(
@@ -65,3 +61,44 @@ def _by_examples(n_examples: int) -> Approach:
     if n_examples <= MORE_THAN_SFT_ABOVE:
         return Approach("lora", f"{n_examples:,} examples are in the range where LoRA does best")
     return Approach("lora_and_more", f"with {n_examples:,}, preference tuning (DPO) or full fine-tuning may pay too")
+
+
+@dataclass(frozen=True)
+class CountQuestion:
+    """A question about one database, its schema as the prompt shows it, and the right answer."""
+
+    db_id: str
+    database: Path
+    schema: str
+    question: str
+    query: str
+    answer: int
+
+
+def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
+    """Ask for the number of rows of the first table of each of the first databases.
+
+    Needs only the databases, so it works on any dataset, before anything is prepared.
+
+    Args:
+        dataset: A folder in Spider's layout.
+        build_in: Where databases that come as SQL are built.
+        n_databases: How many to ask about at most.
+
+    Raises:
+        DataError: The dataset has no databases, or one of them is broken.
+    """
+    db_ids = sorted(list_databases(dataset))[:n_databases]
+    if not db_ids:
+        raise DataError(f"{dataset}: no databases; add {' or '.join(FOLDERS[:2])}/<db_id>/<db_id>.sqlite, or fix DATA")
+    return [_count_question(db_id, find_database(dataset, db_id, build_in)) for db_id in db_ids]
+
+
+def _count_question(db_id: str, database: Path) -> CountQuestion:
+    schema = read_schema(database)
+    if not schema.tables:
+        raise DataError(f"{database}: the database has no tables; fill it or remove it")
+    table = schema.tables[0].name
+    query = f"SELECT COUNT(*) FROM {quote(table)}"
+    ((answer,),) = run_query(database, query).rows
+    return CountQuestion(db_id, database, schema.render(), f"How many rows are in {table}?", query, int(str(answer)))

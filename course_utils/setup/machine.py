@@ -9,12 +9,11 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from course_utils.artifacts import PROJECT
+from course_utils.artifacts import PROJECT, package_versions
 from course_utils.models import hub_is_reachable
-from course_utils.setup.tables import definition_table
+from course_utils.tables import value_table
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Linux's names of the instruction sets that matter to matrix arithmetic."""
@@ -60,19 +59,18 @@ class Machine:
 
     def _repr_html_(self) -> str:
         reachable = {True: "yes", False: "no", None: "not asked"}[self.hub_reachable]
-        return definition_table(
-            {
-                "system": f"{self.os}, Python {self.python}",
-                "processor": f"{self.cpu}, {self.n_cores} cores",
-                "vector instructions": ", ".join(self.cpu_features) or "none known",
-                "memory": f"{self.memory_gib:.1f} GiB",
-                "free disk": f"{self.disk_free_gib:.0f} GiB",
-                "GPU": "; ".join(map(str, self.gpus)) or "none",
-                "PyTorch": self.torch or "not installed",
-                "Unsloth": self.unsloth or "not installed",
-                "Hugging Face Hub reachable": reachable,
-            }
-        )
+        shown = {
+            "system": f"{self.os}, Python {self.python}",
+            "processor": f"{self.cpu}, {self.n_cores} cores",
+            "vector instructions": ", ".join(self.cpu_features) or "none known",
+            "memory": f"{self.memory_gib:.1f} GiB",
+            "free disk": f"{self.disk_free_gib:.0f} GiB",
+            "GPU": "; ".join(map(str, self.gpus)) or "none",
+            "PyTorch": self.torch or "not installed",
+            "Unsloth": self.unsloth or "not installed",
+            "Hugging Face Hub reachable": reachable,
+        }
+        return value_table(shown)._repr_html_()
 
 
 def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine:
@@ -84,6 +82,7 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
     """
     import psutil
 
+    versions = package_versions(("torch", "unsloth"))
     machine = Machine(
         os=_os_name(),
         python=platform.python_version(),
@@ -93,20 +92,13 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
         disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
         cpu_features=_cpu_features(),
         gpus=_nvidia_gpus(),
-        torch=_installed("torch"),
-        unsloth=_installed("unsloth"),
+        torch=versions.get("torch"),
+        unsloth=versions.get("unsloth"),
         hub_reachable=hub_is_reachable(timeout_s) if check_hub else None,
     )
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return replace(machine, gpus=(Gpu(f"{machine.cpu} GPU", machine.memory_gib),))
     return machine
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _output_of(*command: str) -> str:

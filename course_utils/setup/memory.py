@@ -4,13 +4,17 @@ An estimate for planning, in gigabytes of 10**9 bytes, as texts on the subject c
 gigabyte or so for a 7B model. What a run really took is in its manifest, in GiB of 2**30 bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from course_utils.errors import ConfigurationError
+from course_utils.figures import course_style, new_axes
 from course_utils.models.shapes import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import Profile
-from course_utils.setup.tables import html_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Method = Literal["full", "lora", "qlora_8bit", "qlora_4bit"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -49,11 +53,6 @@ class MemoryEstimate:
     def total_gib(self) -> float:
         """Sum of the parts in GiB, 2**30 bytes, as GPUs and operating systems count."""
         return self.total_gb * 1e9 / 2**30
-
-    def _repr_html_(self) -> str:
-        rows = [[part, f"{getattr(self, part):.2f} GB"] for part in PARTS]
-        rows.append(["total", f"{self.total_gb:.1f} GB = {self.total_gib:.1f} GiB"])
-        return html_table((self.method, "memory"), rows)
 
 
 def estimate_memory(
@@ -181,3 +180,32 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     if profile.backend == "fsdp":
         return replace(estimate, weights=estimate.weights / profile.n_gpus)
     return estimate
+
+
+@course_style
+def plot_memory(estimates: Sequence[MemoryEstimate], limits_gb: Sequence[float] = (8, 16, 24)) -> "Axes":
+    """Draw what each method's memory is made of, one bar a method.
+
+    Args:
+        estimates: One per method.
+        limits_gb: Sizes of graphics memory to mark with dashed lines, in GB.
+    """
+    totals = {estimate.method: estimate.total_gb for estimate in estimates}
+    most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
+    title = f"Training takes {totals[most]:.1f} GB by {most} and {totals[least]:.1f} GB by {least}"
+    axes = new_axes(title, height=2 + 0.5 * len(estimates))
+    behind = {"facecolor": "white", "linewidth": 0, "pad": 1}
+    left = [0.0] * len(estimates)
+    for part, hatch in zip(PARTS, ("", "///", "..", "\\\\\\", "xx", "oo"), strict=True):
+        widths = [getattr(estimate, part) for estimate in estimates]
+        axes.barh(list(totals), widths, left=left, label=part, hatch=hatch, edgecolor="white", linewidth=0.5)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    for place, total in enumerate(left):
+        axes.text(total, place, f" {total:.1f} ", va="center", bbox=behind)
+    for limit in limits_gb:
+        axes.axvline(limit, color="black", linestyle="--", linewidth=1)
+        axes.text(limit, -0.6, f"{limit:g} GB", ha="center", bbox=behind)
+    axes.set(xlim=(0, max([*left, *limits_gb]) * 1.1), ylim=(len(estimates) - 0.4, -0.8))
+    axes.set_xlabel("memory for training (GB)")
+    axes.legend(ncols=3, loc="lower right", frameon=True)
+    return axes

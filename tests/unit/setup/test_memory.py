@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -15,6 +16,7 @@ from course_utils.setup.memory import (
     activation_bytes,
     estimate_memory,
     estimate_profile,
+    plot_memory,
     scale_shape,
 )
 
@@ -45,8 +47,6 @@ def test_parts_are_positive_and_add_up(method: str) -> None:
     assert all(getattr(estimate, part) >= 0 for part in PARTS)
     assert estimate.total_gb == pytest.approx(sum(getattr(estimate, part) for part in PARTS))
     assert estimate.total_gib == pytest.approx(estimate.total_gb / 1.073741824)
-    html = estimate._repr_html_()
-    assert all(part in html for part in PARTS)
 
 
 def test_each_method_takes_less_than_the_one_before() -> None:
@@ -140,3 +140,19 @@ def test_the_tiny_base_is_read_from_its_folder() -> None:
     assert estimate is not None
     assert shape is not None
     assert estimate.weights == pytest.approx(shape.n_parameters * 4 / 1e9)
+
+
+def test_bars_add_up_to_the_totals_and_are_named() -> None:
+    estimates = [estimate_memory(7e9, method) for method in METHODS]
+    axes = plot_memory(estimates)
+    try:
+        widths = [bar.get_width() for bar in axes.patches]
+        assert len(widths) == len(PARTS) * len(METHODS)
+        for place, estimate in enumerate(estimates):
+            assert sum(widths[place :: len(METHODS)]) == pytest.approx(estimate.total_gb)
+        assert [label.get_text() for label in axes.get_yticklabels()] == list(METHODS)
+        assert "GB" in axes.get_xlabel()
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(PARTS)
+        assert axes.get_xlim()[1] > max(estimate.total_gb for estimate in estimates)
+    finally:
+        plt.close(axes.figure)
