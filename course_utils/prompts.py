@@ -5,6 +5,7 @@ exactly as it was taught. The template is the tokenizer's own; no special token 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ _FENCE = re.compile(
     r"```(?:[ \t]*(?:sqlite3?|sql|postgresql|mysql)\b)?(?P<block>.+?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
 )
 INSTRUCTION = "Write one SQLite query that answers the question."
+TEMPLATE_OPTIONS = {"enable_thinking": False}
+"""What every chat template is rendered with, in training and by every server. Templates that know no thinking ignore
+it; hybrid models such as Qwen3 then answer at once, instead of in a chain of thought that training never shows."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: list[Message])
         ModelError: The tokenizer has no chat template or one without a system role, or it doubles its
             beginning-of-text token.
     """
-    ids = _apply_template(tokenizer, messages, add_generation_prompt=True)
+    ids = encode_text(tokenizer, render_chat(tokenizer, messages, add_generation_prompt=True))
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise ModelError(f"{tokenizer.name_or_path}: the prompt begins with two {tokenizer.bos_token!r} tokens")
@@ -67,7 +71,7 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     """
     prompt = encode_prompt(tokenizer, messages)
     reply = {"role": "assistant", "content": completion.strip()}
-    whole = _apply_template(tokenizer, [*messages, reply], add_generation_prompt=False)
+    whole = encode_text(tokenizer, render_chat(tokenizer, [*messages, reply], add_generation_prompt=False))
     if whole[: len(prompt)] != prompt:
         raise ModelError(f"{tokenizer.name_or_path}: the chat template changes the prompt once a reply follows it")
     if tokenizer.eos_token_id not in whole[len(prompt) :]:
@@ -77,26 +81,35 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     return EncodedExample(whole[:end], mask, messages[0]["content"])
 
 
-def _apply_template(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], *, add_generation_prompt: bool
-) -> list[int]:
+def render_chat(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *, add_generation_prompt: bool
+) -> str:
+    """A chat as text, as the tokenizer's own template writes it: the one place that applies a template.
+
+    Args:
+        tokenizer: With a chat template.
+        messages: The chat.
+        add_generation_prompt: End with the marker after which the model replies.
+
+    Raises:
+        ModelError: There is no chat template, or it refuses the messages.
+    """
     from jinja2 import TemplateError
 
     if not tokenizer.chat_template:
         raise ModelError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; choose an instruct model")
-    # Templates that know no enable_thinking ignore it; hybrid models such as Qwen3 then answer at once
-    # instead of spending the reply on a chain of thought that training never shows.
     try:
-        ids = tokenizer.apply_chat_template(
-            messages,
-            tokenize=True,
-            add_generation_prompt=add_generation_prompt,
-            return_dict=False,
-            enable_thinking=False,
+        text = tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt, **TEMPLATE_OPTIONS
         )
     except TemplateError as error:
         raise ModelError(f"{tokenizer.name_or_path}: its chat template refuses the messages: {error}") from error
-    return list(ids)
+    return str(text)
+
+
+def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Token ids of a text that already has all the control tokens it needs."""
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def read_query(reply: str) -> str:
