@@ -42,7 +42,7 @@ course: install
 	@$(BIN)/course run $(OPTIONS) $(if $(FROM),--from "$(FROM)")
 
 test: install-dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 lab: install
 	$(BIN)/jupyter lab notebooks

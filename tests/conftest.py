@@ -1,7 +1,25 @@
-"""What every test runs under: no Hub, no display, one thread."""
+"""What every test runs under: no Hub, no display, and one thread for each of several workers."""
 
 import os
+
+import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many workers as cores: two threads each would wait for each other at every barrier.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with one at the end."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    """How long a test may take, by its marks."""
+    timeout = item.get_closest_marker("timeout")
+    if timeout:
+        return float(timeout.args[0]) / 60
+    return 1.0 if item.get_closest_marker("slow") else 0.0

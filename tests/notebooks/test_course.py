@@ -60,30 +60,32 @@ def test_the_smoke_course_learns_and_serves_what_it_learned(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def foreign_artifacts(tmp_path_factory):
-    """Results of the course on a small dataset laid out as Spider's own release."""
+    """Results on a small dataset laid out as Spider's own release: each notebook by itself, from another folder."""
     artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
-    assert_is_report(run_course(artifacts, "--data", FOREIGN_DATA))
+    parameters = {"PROFILE": "smoke", "DATA": str(FOREIGN_DATA), "MODEL": "", "ARTIFACTS": str(artifacts)}
+    for stage in STAGES:
+        execute_notebook(PROJECT / notebook_of(stage), artifacts / "executed.ipynb", parameters, cwd=PROJECT)
     return artifacts
 
 
-def test_foreign_data_run_through_the_course_unchanged(foreign_artifacts):
+@pytest.mark.xdist_group("foreign")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_notebook_runs_alone_on_foreign_data(foreign_artifacts, stage):
+    folder = foreign_artifacts / "smoke" / stage
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert (manifest["stage"], manifest["profile"]) == (stage, "smoke")
+    assert manifest["results"]["peak_memory_gib"] > 0
+    assert all((folder / name).is_file() for name in manifest["outputs"])
+
+
+@pytest.mark.xdist_group("foreign")
+def test_foreign_rows_keep_their_databases(foreign_artifacts):
     rows = (foreign_artifacts / "smoke" / "data" / "test.jsonl").read_text("utf-8").splitlines()
     foreign = {row["db_id"] for row in json.loads((FOREIGN_DATA / "dev.json").read_text("utf-8"))}
     assert {json.loads(row)["db_id"] for row in rows} <= foreign
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_notebook_runs_alone_on_what_those_before_it_left(foreign_artifacts, tmp_path, stage):
-    for earlier in STAGES[: STAGES.index(stage)]:
-        shutil.copytree(foreign_artifacts / "smoke" / earlier, tmp_path / "smoke" / earlier)
-    parameters = {"PROFILE": "smoke", "DATA": str(FOREIGN_DATA), "MODEL": "", "ARTIFACTS": str(tmp_path)}
-    execute_notebook(PROJECT / notebook_of(stage), tmp_path / "executed.ipynb", parameters, cwd=PROJECT)
-    manifest = json.loads((tmp_path / "smoke" / stage / "manifest.json").read_text("utf-8"))
-    assert (manifest["stage"], manifest["profile"]) == (stage, "smoke")
-    assert manifest["results"]["peak_memory_gib"] > 0
-    assert all((tmp_path / "smoke" / stage / name).is_file() for name in manifest["outputs"])
-
-
+@pytest.mark.xdist_group("foreign")
 def test_results_of_another_profile_are_refused(foreign_artifacts, tmp_path):
     shutil.copytree(foreign_artifacts / "smoke", tmp_path / "laptop")
     parameters = {"PROFILE": "laptop", "DATA": str(FOREIGN_DATA), "MODEL": "data/tiny_base", "ARTIFACTS": str(tmp_path)}
