@@ -13,16 +13,17 @@ R = TypeVar("R")
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 """Okabe and Ito's colours, which colour-blind readers tell apart (jfly.uni-koeln.de/color)."""
 
+_LETTERS_PER_INCH = 9
+"""Of the title's bold 12 points."""
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
     "figure.facecolor": "white",  # not transparent: a dark theme would swallow the black text
     "font.size": 11,
     "grid.alpha": 0.3,
@@ -59,6 +60,8 @@ def new_axes(title: str, *, width: float = 7.0, height: float = 3.6) -> "Axes":
 
     from matplotlib import pyplot
 
-    axes: Axes = pyplot.subplots(figsize=(width, height))[1]
-    axes.set_title(fill(title, round(width * 10)))
+    axes: Axes
+    figure, axes = pyplot.subplots(figsize=(width, height))
+    # Over the whole figure, not the axes: long labels on the left would leave the title little room.
+    figure.suptitle(fill(title, round(width * _LETTERS_PER_INCH)), x=0.01, ha="left")
     return axes
