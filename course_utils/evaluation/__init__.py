@@ -2,7 +2,7 @@
 
 from course_utils.evaluation.comparison import Comparison, PairedDifference, compare
 from course_utils.evaluation.confusion import plot_confusion
-from course_utils.evaluation.execution import Verdict, has_top_level_order, judge, same_rows
+from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.predictions import predict, read_predictions
@@ -24,7 +24,6 @@ __all__ = [
     "bert_score_f1",
     "compare",
     "error_table",
-    "has_top_level_order",
     "headline_results",
     "judge",
     "plot_accuracy",
@@ -32,7 +31,6 @@ __all__ = [
     "plot_confusion",
     "predict",
     "read_predictions",
-    "same_rows",
     "score_file",
     "score_predictions",
     "score_triage",

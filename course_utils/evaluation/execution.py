@@ -1,27 +1,28 @@
-"""Execution match: run the gold and the predicted query and compare what comes back.
+"""Execution match: run the gold and the predicted query, and say whether and how what comes back differs.
 
-It judges the answer, not the text: two queries that return the same are equally right. It does
-not see a query that is right by luck on this one database.
+It judges the answer, not the text: two queries that return the same are equally right. Which answers are the same is
+``course_utils.sql``'s rule; here a difference gets the name that tables count it under.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 
-from course_utils.errors import QueryError
-from course_utils.evaluation.problems import (
-    SWAPPED_COLUMNS,
-    WRONG_COLUMN_COUNT,
-    WRONG_ORDER,
-    WRONG_ROW_COUNT,
-    WRONG_ROWS,
-    classify_failure,
-)
-from course_utils.sql import QueryResult, run_query
-from course_utils.sql.compare import Row, has_top_level_order, same_rows
+from course_utils.errors import QueryError, QueryErrorKind
+from course_utils.sql import MAX_COMPARED_ROWS, QueryResult, find_difference, run_query
 
-__all__ = ["MAX_ROWS", "Verdict", "has_top_level_order", "judge", "same_rows"]
-MAX_ROWS = 100_000
+FAILURES: dict[QueryErrorKind, str] = {
+    "syntax": "syntax error",
+    "no such table": "no such table",
+    "no such column": "no such column",
+    "not allowed": "not read-only",
+    "timeout": "too slow",
+    "too large": "too large",
+    "other": "other error",
+}
+"""What tables call a query that fails."""
+EMPTY_REPLY = "empty reply"
+SWAPPED_COLUMNS = "columns in another order"
 MAX_COLUMNS_TO_PERMUTE = 5
 MAX_ROWS_TO_PERMUTE = 1_000
 
@@ -43,11 +44,8 @@ class Verdict:
     """A result had more rows than were compared."""
 
 
-def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_ROWS) -> Verdict:
-    """Execute the gold ``query`` and ``predicted`` and compare their rows as ``same_rows`` does.
-
-    Rows are compared in order only where the gold has a top-level ORDER BY. Where both results have
-    more than ``max_rows`` rows, the first ``max_rows`` are compared, in the order they came.
+def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_COMPARED_ROWS) -> Verdict:
+    """Execute the gold ``query`` and ``predicted`` and compare their answers as ``sql.find_difference`` does.
 
     Raises:
         QueryError: The gold query does not execute; a prediction that does not is a verdict.
@@ -57,26 +55,26 @@ def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_ROW
     try:
         found = run_query(database, predicted, max_rows=max_rows)
     except QueryError as error:
-        message = str(error).removesuffix(f": {predicted}")
-        return Verdict(False, False, classify_failure(message), message, is_empty, gold.truncated)
-    ordered = has_top_level_order(query) or (gold.truncated and found.truncated)
-    problem, detail = _difference(gold, found, ordered=ordered)
+        problem = FAILURES[error.kind] if predicted.strip() else EMPTY_REPLY
+        return Verdict(False, False, problem, str(error), is_empty, gold.truncated)
+    problem, detail = _describe(gold, found, query)
     return Verdict(not problem, True, problem, detail, is_empty, gold.truncated or found.truncated)
 
 
-def _difference(gold: QueryResult, found: QueryResult, *, ordered: bool) -> tuple[str, str]:
+def _describe(gold: QueryResult, found: QueryResult, query: str) -> tuple[str, str]:
     """Class and description of how two results differ; two empty strings if they do not."""
-    if len(found.columns) != len(gold.columns):
-        return WRONG_COLUMN_COUNT, f"{_counted(len(found.columns), 'column')} instead of {len(gold.columns)}"
-    if gold.truncated != found.truncated or len(gold.rows) != len(found.rows):
-        return WRONG_ROW_COUNT, f"{_count(found)} instead of {_count(gold)}"
-    if same_rows(gold.rows, found.rows, ordered=ordered):
+    difference = find_difference(gold, found, query)
+    if difference is None:
         return "", ""
-    if ordered and same_rows(gold.rows, found.rows, ordered=False):
-        return WRONG_ORDER, "the right rows, not in the order asked for"
-    if _are_columns_swapped(gold.rows, found.rows, ordered=ordered):
+    if difference == "wrong rows" and _are_columns_swapped(gold, found, query):
         return SWAPPED_COLUMNS, "the right columns, not in the order asked for"
-    return WRONG_ROWS, f"{_count(found)} as expected, with other values"
+    details = {
+        "wrong number of columns": f"{_counted(len(found.columns), 'column')} instead of {len(gold.columns)}",
+        "wrong number of rows": f"{_count(found)} instead of {_count(gold)}",
+        "wrong rows": f"{_count(found)} as expected, with other values",
+        "rows in another order": "the right rows, not in the order asked for",
+    }
+    return difference, details[difference]
 
 
 def _count(result: QueryResult) -> str:
@@ -88,11 +86,10 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _are_columns_swapped(gold: list[Row], found: list[Row], *, ordered: bool) -> bool:
-    width = len(gold[0]) if gold else 0
-    if not 1 < width <= MAX_COLUMNS_TO_PERMUTE or len(gold) > MAX_ROWS_TO_PERMUTE:
+def _are_columns_swapped(gold: QueryResult, found: QueryResult, query: str) -> bool:
+    width = len(gold.columns)
+    if not 1 < width <= MAX_COLUMNS_TO_PERMUTE or len(gold.rows) > MAX_ROWS_TO_PERMUTE:
         return False
-    orders = [order for order in permutations(range(width)) if order != tuple(range(width))]
-    return any(
-        same_rows(gold, [tuple(row[column] for column in order) for row in found], ordered=ordered) for order in orders
-    )
+    orders = (order for order in permutations(range(width)) if order != tuple(range(width)))
+    swapped = (replace(found, rows=[tuple(row[at] for at in order) for row in found.rows]) for order in orders)
+    return any(find_difference(gold, result, query) is None for result in swapped)

@@ -1,17 +1,19 @@
-"""The one safe way to read, build and query SQLite databases."""
+"""The one safe way to read, build and query SQLite databases, and the one rule for what is the same answer."""
 
-from course_utils.sql.compare import has_top_level_order, same_answer, same_rows
+from course_utils.sql.compare import MAX_COMPARED_ROWS, find_difference, has_top_level_order, same_answer, same_rows
 from course_utils.sql.databases import FOLDERS, find_database, list_databases
 from course_utils.sql.run import QueryResult, run_queries, run_query
-from course_utils.sql.schema import Column, Schema, Table, quote, read_schema
+from course_utils.sql.schema import Column, Schema, TableSchema, quote, read_schema
 
 __all__ = [
     "FOLDERS",
+    "MAX_COMPARED_ROWS",
     "Column",
     "QueryResult",
     "Schema",
-    "Table",
+    "TableSchema",
     "find_database",
+    "find_difference",
     "has_top_level_order",
     "list_databases",
     "quote",

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from course_utils.errors import DataError
+from course_utils.sql.run import FORBIDDEN_FUNCTIONS, STEPS_BETWEEN_CHECKS
 
 BASE_SECONDS = 3.0
 SCRIPT_BYTES_PER_SECOND = 1_000_000
@@ -18,9 +19,8 @@ MAX_SCRIPT_BYTES = 512 * 2**20
 MAX_VALUE_BYTES = 4_000_000
 """Longest text or blob. One instruction of SQLite cannot be interrupted, so none may build gigabytes."""
 _PAGE_BYTES = 4096
-_STEPS_BETWEEN_CHECKS = 1_000
 _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
-_FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "printf", "format"}
+_FORBIDDEN_FUNCTIONS = FORBIDDEN_FUNCTIONS | {"printf", "format"}
 
 
 def execute_scripts(database: Path, scripts: list[Path]) -> None:
@@ -69,7 +69,7 @@ def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> No
         if (found := text.find(statement, behind)) >= 0:
             begin, behind = found, found + len(statement)
 
-    connection.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS_BETWEEN_CHECKS)
+    connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
     connection.set_trace_callback(follow)
     try:
         text = script.read_text("utf-8-sig")

@@ -1,50 +1,73 @@
-"""When two queries give the same answer: the same bag of rows, in order only where an order was asked for.
+"""When two queries give the same answer: the one rule, for evaluation, validation, feedback and the makers of data.
 
-It compares what comes back and not the texts. Evaluation scores with it, and the data room proves with it that a
-wrong query is wrong.
+It compares what comes back and not the texts, so it does not see a query that is right by luck on this one database.
 """
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal, TypeGuard
 
-from course_utils.sql.run import run_query
+from course_utils.sql.run import QueryResult, run_query
 
-Row = tuple[object, ...]
+MAX_COMPARED_ROWS = 100_000
+"""Rows of a result that ``same_answer`` and the evaluation fetch; beyond, only these are compared, in their order."""
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-9
 
+Difference = Literal["wrong number of columns", "wrong number of rows", "wrong rows", "rows in another order"]
 
-def same_answer(database: Path, query: str, other: str) -> bool:
-    """Whether two queries return the same rows, in the same order if ``query`` has a top-level ORDER BY.
 
-    The number of columns counts too, so that two empty results of different widths differ.
+def same_answer(database: Path, gold: str, other: str) -> bool:
+    """Whether two queries give the same answer, as ``find_difference`` says.
 
     Raises:
         QueryError: One of the queries does not execute.
     """
-    gold, found = run_query(database, query), run_query(database, other)
-    if len(gold.columns) != len(found.columns) or gold.truncated != found.truncated:
-        return False
-    return same_rows(gold.rows, found.rows, ordered=has_top_level_order(query))
+    wanted, found = (run_query(database, query, max_rows=MAX_COMPARED_ROWS) for query in (gold, other))
+    return find_difference(wanted, found, gold) is None
+
+
+def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Difference | None:
+    """How ``found`` differs from the answer to the gold ``query``; None if it is the same answer.
+
+    Same are results of as many columns with the same rows (see ``same_rows``): in the same order if the gold query
+    has a top-level ORDER BY, in any order if not. Of results longer than what was fetched, the fetched rows are
+    compared in the order they came, for another order of the whole would give other rows.
+    """
+    if len(gold.columns) != len(found.columns):
+        return "wrong number of columns"
+    if gold.truncated != found.truncated or len(gold.rows) != len(found.rows):
+        return "wrong number of rows"
+    if same_rows(gold.rows, found.rows, ordered=True):
+        return None
+    if not same_rows(gold.rows, found.rows):
+        return "wrong rows"
+    return "rows in another order" if gold.truncated or has_top_level_order(query) else None
 
 
 def has_top_level_order(query: str) -> bool:
     """Whether the outermost query asks for an order; one inside a subquery does not count.
 
-    A query that sqlglot cannot parse counts as having none.
+    A query that sqlglot cannot parse, or that is nested too deeply for it, counts as having none.
     """
     import sqlglot
     from sqlglot.errors import SqlglotError
 
     try:
-        expression = sqlglot.parse_one(query, read="sqlite")
-    except SqlglotError:
+        statements = sqlglot.parse(query, dialect="sqlite")
+    except (SqlglotError, RecursionError):
         return False
-    return expression.args.get("order") is not None
+    # A comment or a semicolon behind the query's own semicolon is a statement to sqlglot, empty or not.
+    first = next(filter(None, statements), None)
+    return first is not None and first.args.get("order") is not None
 
 
-def same_rows(gold: list[Row], found: list[Row], *, ordered: bool = False) -> bool:
+def same_rows(
+    gold: Sequence[tuple[object, ...]], found: Sequence[tuple[object, ...]], *, ordered: bool = False
+) -> bool:
     """Whether two results hold the same rows.
 
     - As bags: each row as often in one as in the other, in any order unless ``ordered``. With
@@ -62,31 +85,46 @@ def same_rows(gold: list[Row], found: list[Row], *, ordered: bool = False) -> bo
         return False
     if not ordered:
         gold_bag, found_bag = Counter(gold), Counter(found)
-        gold = sorted((gold_bag - found_bag).elements(), key=_sort_key)
-        found = sorted((found_bag - gold_bag).elements(), key=_sort_key)
-    return all(_same_row(left, right) for left, right in zip(gold, found, strict=True))
+        gold, found = _aligned([*(gold_bag - found_bag).elements()], [*(found_bag - gold_bag).elements()])
+    return all(map(_same_row, gold, found))
 
 
-def _same_row(left: Row, right: Row) -> bool:
+def _aligned(*results: list[tuple[object, ...]]) -> list[list[tuple[object, ...]]]:
+    """Both results sorted so that rows a hair apart lie at the same place.
+
+    Sorting by the numbers alone would let a hair's breadth in one column decide over the next column. So numbers
+    that are the same up to the tolerance share a rank, and the exact numbers decide only between rows of like ranks.
+    """
+    width = max((len(row) for rows in results for row in rows), default=0)
+    ranks = [_ranks([row[at] for rows in results for row in rows if at < len(row)]) for at in range(width)]
+
+    def key(row: tuple[object, ...]) -> tuple[object, ...]:
+        return (*(ranks[at][value] for at, value in enumerate(row)), *(value for value in row if _is_number(value)))
+
+    return [sorted(rows, key=key) for rows in results]
+
+
+def _ranks(values: list[object]) -> dict[object, int]:
+    """A rank for each value of one column; numbers next to each other share it if they are the same."""
+    others = {value for value in values if not _is_number(value)}
+    ranks: dict[object, int] = {value: -rank for rank, value in enumerate(others, 1)}
+    numbers = sorted({value for value in values if _is_number(value)})
+    rank = 0
+    for before, number in pairwise([*numbers[:1], *numbers]):
+        rank += not _same_value(before, number)
+        ranks[number] = rank
+    return ranks
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float)
+
+
+def _same_row(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
     return len(left) == len(right) and all(map(_same_value, left, right))
 
 
 def _same_value(left: object, right: object) -> bool:
-    if isinstance(left, float | int) and isinstance(right, float | int) and float in (type(left), type(right)):
+    if _is_number(left) and _is_number(right) and float in (type(left), type(right)):
         return math.isclose(left, right, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
     return left == right
-
-
-def _sort_key(row: Row) -> list[tuple[int, object]]:
-    """Everything else before numbers, and numbers coarsely, so that rows a hair apart sort alike."""
-    others = [_rank(value) for value in row if not isinstance(value, float | int)]
-    places = str([index for index, value in enumerate(row) if isinstance(value, float | int)])
-    numbers = [(4, float(f"{round(value, 8):.6g}")) for value in row if isinstance(value, float | int)]
-    return [*others, (3, places), *numbers]
-
-
-def _rank(value: object) -> tuple[int, object]:
-    """Values of one rank can be compared with each other."""
-    if value is None:
-        return 0, 0
-    return (1, value) if isinstance(value, str) else (2, value)

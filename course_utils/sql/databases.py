@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from course_utils.errors import DataError
 from course_utils.sql.build import execute_scripts
-from course_utils.sql.soundness import require_sound
+from course_utils.sql.integrity import require_intact
 
 FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_databases")
 """Names that the course, Spider and BIRD give the folder of databases."""
@@ -42,7 +42,7 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
         build_in: Where to build, as ``<build_in>/<db_id>/<db_id>.sqlite``; the dataset is never written to.
 
     Raises:
-        DataError: ``db_id`` is not a plain name, there is no such database, its file is not a sound SQLite
+        DataError: ``db_id`` is not a plain name, there is no such database, its file is not an intact SQLite
             database, or its SQL fails.
     """
     if not is_plain_name(db_id):
@@ -53,12 +53,12 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
     ready = ready_database(source, db_id)
     if ready is None:
         return build_database(source, build_in / db_id / f"{db_id}.sqlite")
-    require_sound(ready)
+    require_intact(ready)
     return ready
 
 
 def ready_database(source: Path, db_id: str) -> Path | None:
-    """The SQLite file in a database's folder, sound or not; none if there is no entry of that name."""
+    """The SQLite file in a database's folder, intact or not; none if there is no entry of that name."""
     candidates = (source / f"{db_id}{ending}" for ending in (".sqlite", ".db"))
     return next((path for path in candidates if os.path.lexists(path)), None)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.errors import QueryError
+from course_utils.errors import QueryError, QueryErrorKind
 
 TIMEOUT_S = 5.0
 MAX_ROWS = 10_000
@@ -24,8 +24,21 @@ READ_ACTIONS = {
     sqlite3.SQLITE_RECURSIVE,
 }
 FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
-_STEPS_BETWEEN_CHECKS = 1_000
+STEPS_BETWEEN_CHECKS = 1_000
+"""SQLite's own steps between two looks at the clock."""
 _LONG_WIDTH = re.compile(r"%[^%a-zA-Z]*(\*|\d{4})")
+_KIND_BY_CODE: dict[int, QueryErrorKind] = {
+    sqlite3.SQLITE_AUTH: "not allowed",
+    sqlite3.SQLITE_INTERRUPT: "timeout",
+    sqlite3.SQLITE_TOOBIG: "too large",
+}
+_KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
+    (r"no such table: .*", "no such table"),
+    (r"no such column: .*", "no such column"),
+    (r"not authorized.*|access to .* is prohibited", "not allowed"),
+    (r"near .*: syntax error|incomplete input|unrecognized token: .*", "syntax"),
+)
+"""SQLite has one code for all that is wrong with a query's text, so its words must tell the kinds apart."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +66,12 @@ def run_query(database: Path, query: str, *, timeout_s: float = TIMEOUT_S, max_r
 
     Raises:
         QueryError: The query is empty, does not parse or execute, is not read-only, takes too long or
-            returns too much.
+            returns too much; its ``kind`` says which.
     """
-    connection = _connect(database)
-    try:
-        return _run(connection, query, timeout_s, max_rows)
-    finally:
-        connection.close()
+    (result,) = run_queries(database, [query], timeout_s=timeout_s, max_rows=max_rows)
+    if isinstance(result, QueryError):
+        raise result
+    return result
 
 
 def run_queries(
@@ -78,8 +90,14 @@ def run_queries(
     Raises:
         QueryError: The database cannot be opened.
     """
-    connection = _connect(database)
+    if not database.is_file():
+        raise QueryError(f"{database}: there is no such database")
     try:
+        connection = open_read_only(database)
+    except sqlite3.Error as error:
+        raise QueryError(f"{database}: cannot be opened ({error})") from error
+    try:
+        _restrict(connection)
         for query in queries:
             try:
                 yield _run(connection, query, timeout_s, max_rows)
@@ -89,22 +107,52 @@ def run_queries(
         connection.close()
 
 
+def open_read_only(database: Path, busy_s: float = 1.0) -> sqlite3.Connection:
+    """Open a database so that nothing can write to it.
+
+    Args:
+        database: A SQLite file; one that is not there is not created.
+        busy_s: How long to wait for another program's lock, in seconds.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=busy_s)
+
+
+def _restrict(connection: sqlite3.Connection) -> None:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    for name in ("printf", "format"):
+        connection.create_function(name, -1, _format, deterministic=True)
+    connection.set_authorizer(_authorize)
+
+
 def _run(connection: sqlite3.Connection, query: str, timeout_s: float, max_rows: int) -> QueryResult:
     if not query.strip():
-        raise QueryError("the query is empty")
+        raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
-    connection.set_progress_handler(lambda: int(time.perf_counter() - began > timeout_s), _STEPS_BETWEEN_CHECKS)
+    connection.set_progress_handler(lambda: int(time.perf_counter() - began > timeout_s), STEPS_BETWEEN_CHECKS)
     try:
         with closing(connection.execute(query)) as cursor:
             if cursor.description is None:
-                raise QueryError(f"the query returns no rows, so it is not a SELECT: {query}")
+                raise QueryError("the query returns no rows, so it is not a SELECT", "syntax")
             rows = _fetch(cursor, max_rows + 1)
             columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         if time.perf_counter() - began > timeout_s:
-            raise QueryError(f"the query ran longer than {timeout_s:g} s: {query}") from error
-        raise QueryError(f"{error}: {query}") from error
+            raise QueryError(f"the query ran longer than {timeout_s:g} s", "timeout") from error
+        raise QueryError(str(error), _kind_of(error)) from error
     return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
+
+
+def _kind_of(error: Exception) -> QueryErrorKind:
+    if not hasattr(error, "sqlite_errorcode"):  # Python refused the text: two statements, a null or half a character
+        return "syntax"
+    if kind := _KIND_BY_CODE.get(error.sqlite_errorcode & 0xFF):
+        return kind
+    matches = (kind for words, kind in _KIND_BY_MESSAGE if re.fullmatch(words, str(error), re.DOTALL))
+    return next(matches, "other")
 
 
 def _fetch(cursor: sqlite3.Cursor, n_rows: int) -> list[tuple[object, ...]]:
@@ -113,25 +161,9 @@ def _fetch(cursor: sqlite3.Cursor, n_rows: int) -> list[tuple[object, ...]]:
     for row in islice(cursor, n_rows):
         n_bytes += sum(len(value) for value in row if isinstance(value, str | bytes))
         if n_bytes > MAX_RESULT_BYTES:
-            raise QueryError(f"the query returns more than {MAX_RESULT_BYTES // 10**6} MB; select less")
+            raise QueryError(f"the query returns more than {MAX_RESULT_BYTES // 10**6} MB; select less", "too large")
         rows.append(row)
     return rows
-
-
-def _connect(database: Path) -> sqlite3.Connection:
-    if not database.is_file():
-        raise QueryError(f"{database}: there is no such database")
-    uri = f"{database.resolve().as_uri()}?mode=ro"
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=1.0)
-    except sqlite3.Error as error:
-        raise QueryError(f"{database}: cannot be opened ({error})") from error
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
-    for name in ("printf", "format"):
-        connection.create_function(name, -1, _format, deterministic=True)
-    connection.set_authorizer(_authorize)
-    return connection
 
 
 def _format(template: object, *values: object) -> Any:

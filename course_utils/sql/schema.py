@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import DataError
+from course_utils.sql.run import open_read_only
 
 RESERVED = frozenset(
     """add all alter and as autoincrement between case cast check collate commit constraint create cross
@@ -27,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableSchema:
     """A table and its columns, in the order of the schema."""
 
     name: str
@@ -39,7 +40,7 @@ class Schema:
     """A database's tables."""
 
     db_id: str
-    tables: tuple[Table, ...]
+    tables: tuple[TableSchema, ...]
 
     def render(self) -> str:
         """The schema as the prompt shows it, one table a line.
@@ -71,7 +72,7 @@ def read_schema(database: Path) -> Schema:
     """
     if not database.is_file():
         raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
-    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    connection = open_read_only(database)
     try:
         names = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
@@ -84,11 +85,11 @@ def read_schema(database: Path) -> Schema:
     return Schema(database.stem, tables)
 
 
-def _read_table(connection: sqlite3.Connection, name: str) -> Table:
+def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
     keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
     references = {source: (table, target or "") for source, table, target in keys.fetchall()}
     rows = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (name,)).fetchall()
-    return Table(
+    return TableSchema(
         name,
         tuple(Column(column, type_, bool(key), references.get(column)) for column, type_, key in rows),
     )

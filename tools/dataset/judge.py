@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.data.hardness import parse
 from course_utils.errors import QueryError
-from course_utils.sql import QueryResult, has_top_level_order, quote, run_query, same_rows
+from course_utils.sql import QueryResult, find_difference, quote, run_query, same_rows
 from tools.dataset.questions import Question
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class Judge:
             return False
         if result.rows and all(cell in (None, 0) for row in result.rows for cell in row):
             return False
-        reflected = run_query(self.mirrored, query)
-        if not same_rows(result.rows, reflected.rows, ordered=has_top_level_order(query)):
+        if find_difference(result, run_query(self.mirrored, query), query):
             return False
         if self.reserved.get(canonical(query), self.split) != self.split:
             return False

@@ -11,7 +11,7 @@ from course_utils.data.formats.spider import write_array
 from course_utils.data.formats.target import writing
 from course_utils.sql import Schema, read_schema
 from course_utils.sql.databases import build_database, is_plain_name, ready_database
-from course_utils.sql.soundness import require_sound
+from course_utils.sql.integrity import require_intact
 
 FILES = {"train": "train_spider.json", "validation": "dev.json", "test": "test.json"}
 _TYPES = {"int": "number", "real": "number", "num": "number", "dec": "number", "floa": "number", "doub": "number"}
@@ -53,7 +53,7 @@ def _copy_database(source: Path, folder: Path, db_id: str) -> Path:
     ready = ready_database(source, db_id) if source.is_dir() else source
     if ready is None:
         return build_database(source, target)
-    require_sound(ready)
+    require_intact(ready)
     with writing(target) as unfinished:
         shutil.copyfile(ready, unfinished)
     return target

@@ -1,12 +1,26 @@
+"""The one rule for what is the same answer."""
+
 import sqlite3
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import same_answer, same_rows
+from course_utils.sql import QueryResult, find_difference, has_top_level_order, same_answer, same_rows
 
 NAMES = "SELECT name FROM item"
+
+values = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, width=32),
+    st.text(max_size=3),
+    st.binary(max_size=2),
+)
+results = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[values] * width), max_size=8))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +58,100 @@ def test_a_query_that_fails_is_no_answer(shop: Path) -> None:
         same_answer(shop, NAMES, "SELECT nam FROM item")
 
 
-def test_evaluation_and_the_data_room_share_one_rule() -> None:
-    from course_utils import evaluation
+def cut(rows: list[tuple[object, ...]], *, truncated: bool = True) -> QueryResult:
+    return QueryResult(("name",), rows, 0.0, truncated)
 
-    assert evaluation.same_rows is same_rows
+
+def test_results_longer_than_what_was_fetched_compare_their_first_rows_in_order() -> None:
+    rows = [("pen",), ("ink",)]
+    assert find_difference(cut(rows), cut(rows), NAMES) is None
+    assert find_difference(cut(rows), cut(rows[::-1]), NAMES) == "rows in another order"
+    assert find_difference(cut(rows), cut(rows, truncated=False), NAMES) == "wrong number of rows"
+
+
+def test_more_rows_than_a_query_usually_returns_are_compared_in_any_order(shop: Path) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n"
+    assert same_answer(shop, numbers, f"{numbers} ORDER BY i DESC")
+    assert not same_answer(shop, numbers, f"{numbers} WHERE i > 1 UNION ALL SELECT 0")
+
+
+@settings(deadline=None)
+@given(results, st.randoms())
+def test_row_order_never_matters_without_order_by(rows: list[tuple[object, ...]], random: Random) -> None:
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert same_rows(rows, shuffled)
+    assert same_rows(rows, shuffled, ordered=True) == (rows == shuffled)
+
+
+@settings(deadline=None)
+@given(results, st.randoms())
+def test_tiny_float_errors_never_matter(rows: list[tuple[object, ...]], random: Random) -> None:
+    def nudge(value: object) -> object:
+        return value * (1 + 1e-14) if isinstance(value, float) else value
+
+    nudged = [tuple(map(nudge, row)) for row in rows]
+    assert same_rows(rows, nudged, ordered=True)
+    random.shuffle(nudged)
+    assert same_rows(rows, nudged)
+
+
+@settings(deadline=None)
+@given(results.filter(bool))
+def test_a_row_more_or_less_always_matters(rows: list[tuple[object, ...]]) -> None:
+    assert not same_rows(rows, rows[1:])
+    assert not same_rows(rows, [*rows, rows[0]])
+
+
+@pytest.mark.parametrize(
+    ("gold", "found", "same"),
+    [
+        ([(0.1 + 0.2,)], [(0.3,)], True),
+        ([(2,)], [(2.0,)], True),
+        ([(2**53 + 1,)], [(2**53,)], False),
+        ([(1_000_000_001,)], [(1_000_000_002,)], False),
+        ([(0.3,)], [(0.3001,)], False),
+        ([("2",)], [(2,)], False),
+        ([(None,)], [(0,)], False),
+        ([(None,)], [("",)], False),
+        ([(None,)], [(None,)], True),
+        ([("a",)], [("A",)], False),
+        ([(b"a",)], [("a",)], False),
+        ([(1,), (1,), (2,)], [(1,), (2,), (2,)], False),
+        ([(0.0, 5), (1e-17, 3)], [(0.0, 3), (0.0, 5)], True),
+        ([(0.1 + 0.2, "b"), (0.3, "a")], [(0.3, "b"), (0.3, "a")], True),
+        ([(None, 1), (1, None)], [(1, None), (None, 1)], True),
+        ([(float("inf"),)], [(float("inf"),)], True),
+        # A hair's breadth in one column must not decide over the next, nor a rounding's edge over the pairs.
+        ([(0.1 + 0.2, 3), (0.3, 5)], [(0.3, 3), (0.3, 5)], True),
+        ([(0.1 + 0.2, 5551234567), (0.3, 5551234568)], [(0.3, 5551234567), (0.3, 5551234568)], True),
+        ([(1.0000005,), (1.0000005000001,)], [(1.0000004999999,), (1.0000005,)], True),
+        ([(1700000000.0,), (1700000001.0,), (1700000002.0,)], [(1700000000.0,), (1700000000.5,), (1.0,)], False),
+        ([], [], True),
+    ],
+)
+def test_what_counts_as_the_same(gold: list[tuple[object, ...]], found: list[tuple[object, ...]], same: bool) -> None:
+    assert same_rows(gold, found) is same
+    assert same_rows(found, gold) is same
+
+
+@pytest.mark.parametrize(
+    ("query", "ordered"),
+    [
+        ("SELECT name FROM item ORDER BY price", True),
+        ("SELECT name FROM item ORDER BY price LIMIT 1;", True),
+        ("SELECT name FROM item ORDER BY price; -- cheapest first", True),
+        ("-- cheapest first\nSELECT name FROM item ORDER BY price;;", True),
+        ("SELECT name FROM item UNION SELECT 'x' ORDER BY 1", True),
+        ("WITH cheap AS (SELECT * FROM item) SELECT name FROM cheap ORDER BY price", True),
+        ("SELECT name FROM (SELECT * FROM item ORDER BY price)", False),
+        ("SELECT name FROM item WHERE id = (SELECT id FROM item ORDER BY price LIMIT 1)", False),
+        ("SELECT row_number() OVER (ORDER BY price) FROM item", False),
+        ("SELECT 'order by' FROM item", False),
+        ("SELECT FROM WHERE (", False),
+        ("-- nothing", False),
+        (f"SELECT {'(' * 60}1{')' * 60} ORDER BY 1", False),  # more than sqlglot can read
+    ],
+)
+def test_only_a_top_level_order_counts(query: str, ordered: bool) -> None:
+    assert has_top_level_order(query) is ordered

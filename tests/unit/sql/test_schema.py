@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.errors import DataError
-from course_utils.sql import Column, Schema, Table, quote, read_schema
+from course_utils.sql import Column, Schema, TableSchema, quote, read_schema
 from course_utils.sql.schema import RESERVED
 
 
@@ -53,7 +53,7 @@ def test_a_schema_is_shown_one_table_a_line(tmp_path: Path) -> None:
 def test_names_that_are_no_plain_words_are_shown_in_quotes() -> None:
     columns = (Column("group", "TEXT"), Column("first name", "TEXT"), Column("2nd", "INT"), Column('a"b', "INT"))
     shown = Schema(
-        "x", (Table("order", columns), Table("t", (Column("o", "INT", references=("order", "id")),)))
+        "x", (TableSchema("order", columns), TableSchema("t", (Column("o", "INT", references=("order", "id")),)))
     ).render()
     assert shown == 'table "order": "group" text, "first name" text, "2nd" int, "a""b" int\ntable t: o int -> "order"'
 

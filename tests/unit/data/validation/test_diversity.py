@@ -4,7 +4,7 @@ import pytest
 
 from course_utils.data.formats.record import Record
 from course_utils.data.validation.diversity import describe_diversity, distinct_n
-from course_utils.sql import Column, Schema, Table
+from course_utils.sql import Column, Schema, TableSchema
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,10 @@ def test_distinct_n_is_the_share_counted_by_hand(texts: list[str], n: int, expec
 
 
 def test_notes_count_shapes_and_name_what_is_never_asked() -> None:
-    shop = Table(
+    shop = TableSchema(
         "shop", (Column("shop_id", "INTEGER", True), Column("name", "TEXT"), Column("opening year", "INTEGER"))
     )
-    visit = Table("visit", (Column("shop_id", "INTEGER", references=("shop", "shop_id")), Column("day", "TEXT")))
+    visit = TableSchema("visit", (Column("shop_id", "INTEGER", references=("shop", "shop_id")), Column("day", "TEXT")))
     queries = [
         "SELECT name FROM shop",
         "SELECT Name FROM shop WHERE name = 'a'",

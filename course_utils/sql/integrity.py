@@ -7,20 +7,19 @@ from functools import lru_cache
 from pathlib import Path
 
 from course_utils.errors import DataError
+from course_utils.sql.run import STEPS_BETWEEN_CHECKS, open_read_only
 
 HEADER = b"SQLite format 3\x00"
 CHECK_SECONDS = 2.0
-"""A database too large to be checked in this time is taken as sound; its queries fail by themselves."""
+"""A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _BUSY_SECONDS = 0.5
 _ARCHIVES = {b"PK": "a zip archive", b"\x1f\x8b": "a gzip archive", b"BZ": "a bzip2 archive", b"7z": "a 7z archive"}
 _ARCHIVES |= {b"\xfd7": "an xz archive", b"\x28\xb5": "a zstd archive"}
-
-
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
 
 
-def require_sound(database: Path) -> None:
-    """Stop at a file that is no sound SQLite database. Archives are named, never unpacked.
+def require_intact(database: Path) -> None:
+    """Stop at a file that is no intact SQLite database. Archives are named, never unpacked.
 
     Raises:
         DataError: The file is missing, not readable, not SQLite, cut off, corrupt or locked by another program.
@@ -29,22 +28,22 @@ def require_sound(database: Path) -> None:
         status = database.stat()
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{database}: not a file; put the SQLite file there")
-        fault = _fault_of(database, status.st_mtime_ns, status.st_size)
+        damage = _damage_of(database, status.st_mtime_ns, status.st_size)
     except FileNotFoundError as error:
         gone = "a link to a file that is gone; restore its target"
         reason = gone if database.is_symlink() else "there is no such database; put the .sqlite file there"
         raise DataError(f"{database}: {reason}") from error
     except OSError as error:
         raise DataError(f"{database}: not readable ({error.strerror or error}); change the permissions") from error
-    if not fault:
+    if not damage:
         return
-    if fault.startswith("locked"):
-        _fault_of.cache_clear()  # the other program may be done the next time
-    raise DataError(f"{database}: {fault}")
+    if damage.startswith("locked"):
+        _damage_of.cache_clear()  # the other program may be done the next time
+    raise DataError(f"{database}: {damage}")
 
 
 @lru_cache(maxsize=4096)
-def _fault_of(database: Path, changed_ns: int, n_bytes: int) -> str:
+def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
     """What is wrong with a file, empty if nothing is; remembered until it changes, as every row asks."""
     with database.open("rb") as file:
         head = file.read(100)
@@ -58,16 +57,15 @@ def _fault_of(database: Path, changed_ns: int, n_bytes: int) -> str:
     n_pages = int.from_bytes(head[28:32], "big")
     if head[24:28] == head[92:96] and n_bytes < n_pages * page_bytes:
         return f"corrupt: cut off at {n_bytes:,} of {n_pages * page_bytes:,} bytes; copy the file again"
-    return _fault_of_pages(database)
+    return _damage_of_pages(database)
 
 
-def _fault_of_pages(database: Path) -> str:
+def _damage_of_pages(database: Path) -> str:
     end = time.monotonic() + CHECK_SECONDS
     connection = None
     try:
-        uri = f"{database.resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
-        connection.set_progress_handler(lambda: int(time.monotonic() > end), 1_000)
+        connection = open_read_only(database, _BUSY_SECONDS)
+        connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
         connection.text_factory = lambda raw: raw.decode("utf-8")
         connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
         connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
@@ -85,8 +83,6 @@ def _fault_of_pages(database: Path) -> str:
         if connection:
             connection.close()
     # Data that break a constraint, such as NULL where NOT NULL is declared, can be read all the same.
-    return (
-        ""
-        if answer == "ok" or answer.startswith(_HARMLESS)
-        else f"corrupt ({answer.splitlines()[-1]}); replace the file"
-    )
+    if answer == "ok" or answer.startswith(_HARMLESS):
+        return ""
+    return f"corrupt ({answer.splitlines()[-1]}); replace the file"
