@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data import Prepared, plant, plant_preface, prepare_dataset, validate_rows
-from course_utils.evaluation import Scores, compare, predict, score_predictions
-from course_utils.evaluation.comparison import bootstrap_difference
+from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
@@ -122,7 +121,7 @@ def _run(course: Course, prepared: Prepared, rows: list[Row], seed: int, arm: st
         "accuracy": round(scores.accuracy.value, 4),
         "interval": [round(scores.accuracy.low, 4), round(scores.accuracy.high, 4)],
         "validity": round(scores.validity.value, 4),
-        "problems": scores.problems(),
+        "problems": scores.failures(),
         "train_seconds": round(trained.seconds, 1),
         "predict_seconds": round(sum(answer["seconds"] for answer in answers), 1),
     }

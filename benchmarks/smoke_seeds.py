@@ -87,7 +87,7 @@ def _summary(scores: Scores) -> dict[str, Any]:
             }
             for name, share in scores.accuracy_by_group().items()
         },
-        "problems": scores.problems(),
+        "problems": scores.failures(),
     }
 
 

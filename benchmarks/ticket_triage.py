@@ -14,10 +14,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import PROJECT, peak_memory_gib, read_jsonl
-from course_utils.evaluation import Proportion, TriageScores, predict, score_triage
-from course_utils.evaluation.comparison import bootstrap_difference
-from course_utils.evaluation.confusion import Estimate
+from benchmarks.triage_scores import Estimate, TriageScores, score_triage
+from course_utils.artifacts import PROJECT, Row, peak_memory_gib, read_jsonl
+from course_utils.evaluation import Proportion, bootstrap_difference, predict
+from course_utils.figures import course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile, get_profile
 from course_utils.setup import probe_machine
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
-Row = dict[str, Any]
 TICKETS = PROJECT / "data" / "tickets"
 MODEL = PROJECT / "data" / "tiny_base"
 PROFILE = replace(get_profile("smoke"), max_new_tokens=40, n_evaluations=1)
@@ -162,12 +161,13 @@ def _difference(tuned: TriageScores, other: TriageScores) -> dict[str, Any]:
     return {"difference": round(tuned.both.value - other.both.value, 4), "interval": [round(low, 4), round(high, 4)]}
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Each model's scores on the test split, with 95 % intervals."""
-    from matplotlib import pyplot
-
-    axes: Axes = pyplot.subplots(figsize=(8.5, 3.6), layout="constrained")[1]
     models = list(result["test"])
+    best = max(models, key=lambda name: float(result["test"][name][MEASURES[0]]["value"]))
+    share = result["test"][best][MEASURES[0]]["value"]
+    axes = new_axes(f"{best} gets label and priority right most often: {share:.0%} of tickets", width=8.5)
     for number, name in enumerate(models):
         shares = [result["test"][name][measure] for measure in MEASURES]
         values = [100 * share["value"] for share in shares]
@@ -176,11 +176,10 @@ def plot(result: dict[str, Any]) -> "Axes":
             [abs(100 * share["interval"][end] - value) for share, value in zip(shares, values, strict=True)]
             for end in (0, 1)
         ]
-        axes.errorbar(places, values, yerr=ends, fmt="o", capsize=3, label=name)
+        axes.errorbar(places, values, yerr=ends, fmt="osD^v"[number % 5], capsize=3, label=name)
     axes.set_xticks(
         range(len(MEASURES)), [measure.replace(", ", ",\n").replace(" and ", " and\n") for measure in MEASURES]
     )
     axes.set(ylabel=f"% ({result['n_rows']['test']} test tickets)", ylim=(-3, 103))
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(models))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.5), ncols=len(models))
     return axes

@@ -1,14 +1,12 @@
-"""Is one model better than another on the same rows? Paired tests and intervals of the difference."""
+"""Is one model better than another on the same rows? Paired differences, and the numbers that the report shows."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from course_utils.errors import DataError
-from course_utils.evaluation.intervals import CONFIDENCE
-from course_utils.evaluation.scores import Scores
-
-N_RESAMPLES = 9_999
+from course_utils.evaluation.intervals import bootstrap_difference, mcnemar_p_value
+from course_utils.evaluation.scores import UNSEEN, Scores
+from course_utils.tables import Table
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,29 @@ class Comparison:
         """Everything as plain JSON values."""
         return {group.group: {**asdict(group), "difference": group.difference} for group in self.groups}
 
-    def _repr_html_(self) -> str:
-        from course_utils.evaluation.tables import comparison_table
+    def table(self) -> Table:
+        """The paired differences of every group, with bootstrap intervals and McNemar's p-value."""
+        rows = tuple(
+            (
+                group.group,
+                str(group.n),
+                f"{group.difference:+.1%} [{group.low:+.1%}, {group.high:+.1%}]",
+                str(group.n_gained),
+                str(group.n_lost),
+                f"{group.p_value:.2g}",
+            )
+            for group in self.groups
+        )
+        return Table(
+            f"{self.second_name} minus {self.first_name} on the same rows, "
+            "with the 95 % paired bootstrap interval in brackets",
+            ("group", "rows", "difference", "gained", "lost", "McNemar p"),
+            rows,
+            frozenset({"group"}),
+        )
 
-        return comparison_table(self)._repr_html_()
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 def compare(first: Scores, second: Scores, *, seed: int = 0) -> Comparison:
@@ -85,45 +102,18 @@ def _difference(group: str, first: list[bool], second: list[bool], seed: int) ->
     )
 
 
-def mcnemar_p_value(n_gained: int, n_lost: int) -> float:
-    """Two-sided p-value of McNemar's exact test.
+def headline_results(base: Scores, tuned: Scores, comparison: Comparison) -> dict[str, float]:
+    """Accuracy with its interval and validity of both models, and what the paired test says.
 
-    Rows on which both models are right, or both wrong, say nothing about which is better. If neither
-    were better, each of the others would be a fair coin's toss: the p-value is binomial. 0 to 1.
-
-    Source: McNemar (1947), Psychometrika 12, 153-157.
+    The ``..._unseen`` numbers are left out where every test row is about a database from training.
     """
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    if n_gained + n_lost == 0:
-        return 1.0
-    return min(1.0, float(mcnemar([[0, n_lost], [n_gained, 0]], exact=True).pvalue))
-
-
-def bootstrap_difference(
-    first: Sequence[float], second: Sequence[float], *, seed: int = 0, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Ends of the paired bootstrap interval of ``mean(second) - mean(first)``, by percentiles.
-
-    Rows are drawn with replacement, and both models' verdicts on a row stay together. A row's verdict is true or
-    false, or the share of several runs that are right on it, where the models were trained with several seeds.
-
-    Source: Efron (1979), Annals of Statistics 7, 1-26.
-    """
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    differences = np.array(second, dtype=float) - np.array(first, dtype=float)  # (n_rows,)
-    if len(differences) < 2 or np.all(differences == differences[0]):
-        return float(differences.mean()), float(differences.mean())
-    result = bootstrap(
-        (np.array(first, dtype=float), np.array(second, dtype=float)),
-        lambda before, after, axis: after.mean(axis=axis) - before.mean(axis=axis),
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        n_resamples=N_RESAMPLES,
-        confidence_level=confidence,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    results: dict[str, float] = {"n_test": tuned.n, "n_test_unseen": len(tuned.groups().get(UNSEEN, ()))}
+    for name, scores in (("base", base), ("tuned", tuned)):
+        groups = {"": scores.accuracy, "_unseen": scores.accuracy_by_group().get(UNSEEN)}
+        for suffix, share in groups.items():
+            if share:
+                results[f"{name}_execution_accuracy{suffix}"] = share.value
+                results[f"{name}_execution_accuracy{suffix}_low"] = share.low
+                results[f"{name}_execution_accuracy{suffix}_high"] = share.high
+        results[f"{name}_validity"] = scores.validity.value
+    return results | {"mcnemar_p": comparison.whole.p_value}

@@ -34,7 +34,7 @@ class Verdict:
     correct: bool
     valid: bool
     """It parses and executes."""
-    problem: str
+    failure: str
     """Class of what went wrong, such as ``"no such column"``; empty when correct."""
     detail: str
     """The database's error, or how the rows differ; empty when correct."""
@@ -55,10 +55,10 @@ def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_COM
     try:
         found = run_query(database, predicted, max_rows=max_rows)
     except QueryError as error:
-        problem = FAILURES[error.kind] if predicted.strip() else EMPTY_REPLY
-        return Verdict(False, False, problem, str(error), is_empty, gold.truncated)
-    problem, detail = _describe(gold, found, query)
-    return Verdict(not problem, True, problem, detail, is_empty, gold.truncated or found.truncated)
+        failure = FAILURES[error.kind] if predicted.strip() else EMPTY_REPLY
+        return Verdict(False, False, failure, str(error), is_empty, gold.truncated)
+    failure, detail = _describe(gold, found, query)
+    return Verdict(not failure, True, failure, detail, is_empty, gold.truncated or found.truncated)
 
 
 def _describe(gold: QueryResult, found: QueryResult, query: str) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """Ask a model every test question, and read predictions that anybody wrote."""
 
 import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from course_utils.artifacts import Row
 from course_utils.errors import DataError
-from course_utils.models import generate_tokens
+from course_utils.models import generate_replies
 from course_utils.profiles import Profile
 from course_utils.prompts import encode_prompt
 from course_utils.tasks import Task
@@ -14,7 +14,6 @@ from course_utils.tasks import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Row = dict[str, Any]
 REQUIRED = ("id", "db_id", "query", "predicted")
 
 
@@ -38,37 +37,16 @@ def predict(
         progress: Label of a progress bar; none if empty.
 
     Returns:
-        The rows with three more fields. ``predicted``: what counts of the reply. ``seconds``: the
-        time of its batch divided by the batch's rows, so that the column's sum is the time that
-        generation took; it measures throughput, and a question asked alone waits longer.
-        ``stopped``: the model ended the reply itself, before ``max_new_tokens``.
+        The rows with three more fields. ``predicted``: what counts of the reply. ``seconds`` and ``stopped``: as
+        ``models.Reply`` explains them.
     """
-    from tqdm.auto import tqdm
-
     prompts = [encode_prompt(tokenizer, task.to_messages(row)) for row in rows]
-    order = sorted(range(len(rows)), key=lambda index: len(prompts[index]))
-    answers: dict[int, Row] = {}
-    with tqdm(total=len(rows), desc=progress, unit="reply", disable=not progress, leave=False) as bar:
-        for start in range(0, len(order), profile.generation_batch_size):
-            indices = order[start : start + profile.generation_batch_size]
-            batch = _answer(model, tokenizer, [prompts[index] for index in indices], profile.max_new_tokens)
-            answers.update(zip(indices, batch, strict=True))
-            bar.update(len(indices))
+    sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
+    replies = generate_replies(model, tokenizer, prompts, **sizes, progress=progress)
     return [
-        {**row, **answers[index], "predicted": task.read_reply(answers[index]["predicted"])}
-        for index, row in enumerate(rows)
+        {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
+        for row, reply in zip(rows, replies, strict=True)
     ]
-
-
-def _answer(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[int]], max_new_tokens: int
-) -> list[Row]:
-    began = time.perf_counter()
-    replies = generate_tokens(model, tokenizer, prompts, max_new_tokens)
-    seconds = round((time.perf_counter() - began) / len(prompts), 4)
-    texts = tokenizer.batch_decode(replies, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    stopped = [len(tokens) < max_new_tokens or tokens[-1] == tokenizer.eos_token_id for tokens in replies]
-    return [{"predicted": text, "seconds": seconds, "stopped": end} for text, end in zip(texts, stopped, strict=True)]
 
 
 def read_predictions(path: Path) -> list[Row]:
@@ -90,10 +68,10 @@ def read_predictions(path: Path) -> list[Row]:
     if not lines:
         raise DataError(f"{path}: the file is empty; write one prediction per line")
     rows = [(number, *_parse(line)) for number, line in lines]
-    problems = [f"{path}:{number}: {problem}" for number, _, problem in rows if problem]
-    problems += _repeated_ids(path, [(number, row["id"]) for number, row, problem in rows if not problem])
-    if problems:
-        raise DataError("\n".join(problems))
+    wrong = [f"{path}:{number}: {reason}" for number, _, reason in rows if reason]
+    wrong += _repeated_ids(path, [(number, row["id"]) for number, row, reason in rows if not reason])
+    if wrong:
+        raise DataError("\n".join(wrong))
     return [{**row, "place": f"{path}:{number}"} for number, row, _ in rows]
 
 

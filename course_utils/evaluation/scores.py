@@ -1,4 +1,4 @@
-"""Score predictions: validity and execution accuracy with intervals, whole and by group."""
+"""Score predictions: validity and execution accuracy with intervals, whole and by group, as numbers and as tables."""
 
 import tempfile
 from collections import Counter
@@ -12,6 +12,7 @@ from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.sql import find_database
+from course_utils.tables import Table
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
 
@@ -76,9 +77,9 @@ class Scores:
         """Execution accuracy of each group."""
         return {name: _share([self.outcomes[i] for i in indices]) for name, indices in self.groups().items()}
 
-    def problems(self) -> dict[str, int]:
+    def failures(self) -> dict[str, int]:
         """How many predictions failed in each way, most frequent first."""
-        failed = Counter(outcome.verdict.problem for outcome in self.outcomes if not outcome.verdict.correct)
+        failed = Counter(outcome.verdict.failure for outcome in self.outcomes if not outcome.verdict.correct)
         return dict(failed.most_common())
 
     def summary(self) -> dict[str, Any]:
@@ -98,12 +99,10 @@ class Scores:
             "n_truncated": sum(outcome.verdict.truncated for outcome in self.outcomes),
             "by_seen": {key: groups[name] for key, name in (("seen", SEEN), ("unseen", UNSEEN)) if name in groups},
             "by_difficulty": {name: groups[name] for name in self.difficulties()},
-            "errors": self.problems(),
+            "errors": self.failures(),
         }
 
     def _repr_html_(self) -> str:
-        from course_utils.evaluation.tables import accuracy_table
-
         return accuracy_table(self)._repr_html_()
 
 
@@ -120,6 +119,58 @@ def _as_dict(share: Proportion) -> dict[str, float]:
     }
 
 
+def accuracy_table(*scores: Scores) -> Table:
+    """Validity and execution accuracy of one or more models, by group, with 95 % intervals."""
+    rows = [("validity, all rows", scores[0].n, [model.validity for model in scores])]
+    by_group = [model.accuracy_by_group() for model in scores]
+    for name, share in by_group[0].items():
+        rows.append((f"accuracy, {name}", share.n, [groups[name] for groups in by_group]))
+    return Table(
+        "Share of rows, with the 95 % Wilson interval in brackets",
+        ("measure", "rows", *(model.name for model in scores)),
+        tuple((name, str(n), *map(str, shares)) for name, n, shares in rows),
+        frozenset({"measure"}),
+    )
+
+
+def error_table(*scores: Scores) -> Table:
+    """How many predictions of each model failed in each way, the last model's most frequent way first."""
+    counts = [model.failures() for model in scores]
+    names = dict.fromkeys(name for found in reversed(counts) for name in found)
+    rows = [("right", *(str(model.accuracy.n_true) for model in scores))]
+    rows += [(name, *(str(found.get(name, 0)) for found in counts)) for name in names]
+    return Table(
+        f"What became of {scores[0].n} predictions",
+        ("outcome", *(model.name for model in scores)),
+        tuple(rows),
+        frozenset({"outcome"}),
+    )
+
+
+def wrong_answers(scores: Scores, n_rows: int = 10) -> Table:
+    """Wrong answers side by side with the gold, ``n_rows`` at most, the kinds of failure taking turns."""
+    wrong = [outcome for outcome in scores.outcomes if not outcome.verdict.correct]
+    turns: dict[str, int] = {}
+    keyed = []
+    for position, outcome in enumerate(wrong):
+        turn = turns[outcome.verdict.failure] = turns.get(outcome.verdict.failure, 0) + 1
+        keyed.append((turn, position, outcome))
+    chosen = [outcome for _, _, outcome in sorted(keyed, key=lambda item: item[:2])[:n_rows]]
+    columns = ("database", "question", "gold", "predicted", "what happened", "detail")
+    rows = tuple(
+        (
+            str(outcome.row["db_id"]),
+            str(outcome.row.get("question", "")),
+            str(outcome.row["query"]),
+            str(outcome.row["predicted"]) or "(nothing)",
+            outcome.verdict.failure,
+            outcome.verdict.detail,
+        )
+        for outcome in chosen
+    )
+    return Table(f"{len(chosen)} of {len(wrong)} wrong answers of {scores.name}", columns, rows, frozenset(columns))
+
+
 def score_predictions(rows: list[dict[str, Any]], dataset: Path, *, name: str = "model") -> Scores:
     """Execute gold and predicted query of every row and compare the results.
 
@@ -133,24 +184,24 @@ def score_predictions(rows: list[dict[str, Any]], dataset: Path, *, name: str = 
     """
     if not rows:
         raise DataError(f"{name}: no predictions to score; give at least one row")
-    problems: list[str] = []
+    wrong: list[str] = []
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder:
-        databases = _find_databases(rows, dataset, Path(folder), problems)
+        databases = _find_databases(rows, dataset, Path(folder), wrong)
         for row in rows:
             if row["db_id"] not in databases:
                 continue
             try:
                 outcomes.append(Outcome(row, judge(databases[row["db_id"]], row["query"], row["predicted"])))
             except QueryError as error:
-                problems.append(f'{_place(row)}: the gold "query" fails: {error}; correct it or leave the row out')
-    if problems:
-        raise DataError("\n".join(problems))
+                wrong.append(f'{_place(row)}: the gold "query" fails: {error}; correct it or leave the row out')
+    if wrong:
+        raise DataError("\n".join(wrong))
     return Scores(name, tuple(outcomes))
 
 
-def _find_databases(rows: list[dict[str, Any]], dataset: Path, folder: Path, problems: list[str]) -> dict[str, Path]:
-    """The SQLite file of each ``db_id`` that has one; adds a problem for each that has none."""
+def _find_databases(rows: list[dict[str, Any]], dataset: Path, folder: Path, wrong: list[str]) -> dict[str, Path]:
+    """The SQLite file of each ``db_id`` that has one; adds to ``wrong`` each that has none."""
     if not dataset.is_dir():
         raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
     found: dict[str, Path] = {}
@@ -158,7 +209,7 @@ def _find_databases(rows: list[dict[str, Any]], dataset: Path, folder: Path, pro
         try:
             found[row["db_id"]] = find_database(dataset, row["db_id"], folder)
         except DataError as error:
-            problems.append(f"{_place(row)}: {error}")
+            wrong.append(f"{_place(row)}: {error}")
     return found
 
 

@@ -4,11 +4,9 @@ A query in other words loses points though it is right; one with a wrong sign ke
 """
 
 from pathlib import Path
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.errors import DataError, ModelError
-
-Row = dict[str, Any]
 
 
 def text_metrics(rows: list[Row], *, embedding_model: str | Path = "") -> dict[str, float]:

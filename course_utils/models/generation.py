@@ -1,6 +1,7 @@
-"""Greedy replies in batches."""
+"""Greedy replies in batches, and how long they took."""
 
-from collections.abc import Iterable
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,19 @@ GREEDY = {
 """The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What a model wrote to one prompt."""
+
+    text: str
+    """Without special tokens."""
+    seconds: float
+    """The time of its batch divided by the batch's prompts, so that the sum over all replies is the time that
+    generation took. It measures throughput; a prompt asked alone waits longer."""
+    stopped: bool
+    """The model ended the reply itself, before ``max_new_tokens``."""
+
+
 def generate(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
@@ -25,8 +39,21 @@ def generate(
     *,
     max_new_tokens: int,
     batch_size: int,
-    progress: str = "",
 ) -> list[str]:
+    """The texts of ``generate_replies``."""
+    replies = generate_replies(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    return [reply.text for reply in replies]
+
+
+def generate_replies(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    progress: str = "",
+) -> list[Reply]:
     """Greedy replies to prompts given as token ids, in their order.
 
     Prompts of like length share a batch, padded on the left.
@@ -38,25 +65,23 @@ def generate(
         max_new_tokens: Tokens of a reply at most.
         batch_size: Prompts in one batch.
         progress: Label of a progress bar; none if empty.
-
-    Returns:
-        Replies without special tokens.
     """
     from tqdm.auto import tqdm
 
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    replies = [""] * len(prompts)
-    with tqdm(total=len(prompts), desc=progress, unit="reply", disable=not progress) as bar:
+    replies: dict[int, Reply] = {}
+    with tqdm(total=len(prompts), desc=progress, unit="reply", disable=not progress, leave=False) as bar:
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
+            began = time.perf_counter()
             tokens = generate_tokens(model, tokenizer, [prompts[index] for index in indices], max_new_tokens)
-            texts: Iterable[str] = tokenizer.batch_decode(
-                tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-            for index, text in zip(indices, texts, strict=True):
-                replies[index] = text
+            seconds = round((time.perf_counter() - began) / len(indices), 4)
+            texts = tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            for index, ids, text in zip(indices, tokens, texts, strict=True):
+                stopped = len(ids) < max_new_tokens or ids[-1] == tokenizer.eos_token_id
+                replies[index] = Reply(text, seconds, stopped)
             bar.update(len(indices))
-    return replies
+    return [replies[index] for index in range(len(prompts))]
 
 
 def generate_tokens(

@@ -1,22 +1,20 @@
 """Sort support tickets: from a message to a label and a priority, as one JSON object.
 
-Reading a reply is tolerant of what stands around the object; scoring is strict about its values.
+Reading a reply is tolerant of what stands around the object, and takes its values as they are.
 """
 
 import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from typing import Any
 
-from course_utils.errors import DataError
 from course_utils.prompts import Message
-from course_utils.tasks.class_metrics import class_scores, macro_f1
-from course_utils.tasks.task import Row, Task, TaskScores, require_predictions
+from course_utils.tasks.task import Task
 
-NAME = "ticket_triage"
 LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_request", "hardware", "outage")
 """What a ticket is about; ``data/tickets/README.md`` defines each."""
 PRIORITIES = ("low", "normal", "high", "urgent")
@@ -39,10 +37,10 @@ def ticket_triage(labels: Sequence[str] = LABELS, priorities: Sequence[str] = PR
         priorities: The closed set of priorities, least urgent first.
     """
     closed = {"label": tuple(labels), "priority": tuple(priorities)}
-    return Task(NAME, partial(_to_messages, closed=closed), _to_target, read_reply, partial(_score, closed=closed))
+    return Task("ticket_triage", partial(_to_messages, closed=closed), _to_target, read_reply)
 
 
-def _to_messages(row: Row, closed: dict[str, tuple[str, ...]]) -> list[Message]:
+def _to_messages(row: Mapping[str, Any], closed: dict[str, tuple[str, ...]]) -> list[Message]:
     instruction = (
         'Sort the support ticket. Reply with JSON: {"label": ..., "priority": ...}.\n'
         f"label: one of {', '.join(closed['label'])}\n"
@@ -51,7 +49,7 @@ def _to_messages(row: Row, closed: dict[str, tuple[str, ...]]) -> list[Message]:
     return [{"role": "system", "content": instruction}, {"role": "user", "content": row["text"].strip()}]
 
 
-def _to_target(row: Row) -> str:
+def _to_target(row: Mapping[str, Any]) -> str:
     return json.dumps({field: row[field] for field in FIELDS})
 
 
@@ -92,40 +90,3 @@ def read_reply(reply: str) -> str:
     """The object in a reply as canonical JSON; the stripped reply itself where there is none to read."""
     found = parse_triage(reply)
     return reply.strip() if found is None else json.dumps(found)
-
-
-def _score(rows: Sequence[Row], closed: dict[str, tuple[str, ...]]) -> TaskScores:
-    """Shares of right labels, right priorities, both, and replies that could be read; unreadable ones are wrong.
-
-    Raises:
-        DataError: There are no rows, or some lack a prediction or have a gold value outside the closed sets.
-    """
-    require_predictions(NAME, rows)
-    _require_known_values(rows, closed)
-    found = [parse_triage(row["predicted"]) for row in rows]
-    right = {
-        field: [reply is not None and reply[field] == row[field] for row, reply in zip(rows, found, strict=True)]
-        for field in FIELDS
-    }
-    both = tuple(map(all, zip(right["label"], right["priority"], strict=True)))
-    labels = [reply["label"] if reply else None for reply in found]
-    scores = class_scores([row["label"] for row in rows], labels, closed["label"])
-    metrics = {
-        "accuracy": sum(both) / len(rows),
-        "label_accuracy": sum(right["label"]) / len(rows),
-        "label_macro_f1": macro_f1(scores),
-        "priority_accuracy": sum(right["priority"]) / len(rows),
-        "valid_json": sum(reply is not None for reply in found) / len(rows),
-    }
-    return TaskScores(NAME, "accuracy", metrics, both)
-
-
-def _require_known_values(rows: Sequence[Row], closed: dict[str, tuple[str, ...]]) -> None:
-    problems = [
-        f"{row.get('id', number)}: {field} {row.get(field)!r} is none of {', '.join(values)}"
-        for number, row in enumerate(rows, 1)
-        for field, values in closed.items()
-        if row.get(field) not in values
-    ]
-    if problems:
-        raise DataError("\n".join([*problems, "correct these rows, or give the task their labels"]))

@@ -33,11 +33,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_another_way_to_say_it_is_right(shop: Path, gold: str, predicted: str) -> None:
     verdict = judge(shop, gold, predicted)
-    assert (verdict.correct, verdict.valid, verdict.problem) == (True, True, "")
+    assert (verdict.correct, verdict.valid, verdict.failure) == (True, True, "")
 
 
 @pytest.mark.parametrize(
-    ("gold", "predicted", "valid", "problem"),
+    ("gold", "predicted", "valid", "failure"),
     [
         (NAMES, "SELECT DISTINCT name FROM item", True, "wrong number of rows"),
         (NAMES, "SELECT name, id FROM item", True, "wrong number of columns"),
@@ -57,9 +57,9 @@ def test_another_way_to_say_it_is_right(shop: Path, gold: str, predicted: str) -
         (NAMES, "", False, "empty reply"),
     ],
 )
-def test_what_went_wrong_is_named(shop: Path, gold: str, predicted: str, valid: bool, problem: str) -> None:
+def test_what_went_wrong_is_named(shop: Path, gold: str, predicted: str, valid: bool, failure: str) -> None:
     verdict = judge(shop, gold, predicted)
-    assert (verdict.correct, verdict.valid, verdict.problem) == (False, valid, problem)
+    assert (verdict.correct, verdict.valid, verdict.failure) == (False, valid, failure)
     assert verdict.detail
     assert predicted == "" or predicted not in verdict.detail
 
@@ -77,7 +77,7 @@ def test_truncated_results_compare_their_first_rows_in_order(shop: Path) -> None
     other = judge(shop, NAMES, "SELECT name FROM item ORDER BY id DESC", max_rows=2)
     shorter = judge(shop, NAMES, "SELECT name FROM item LIMIT 2", max_rows=2)
     assert [(v.correct, v.truncated) for v in (same, other, shorter)] == [(True, True), (False, True), (False, True)]
-    assert shorter.problem == "wrong number of rows"
+    assert shorter.failure == "wrong number of rows"
 
 
 @pytest.mark.parametrize(

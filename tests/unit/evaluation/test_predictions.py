@@ -110,14 +110,3 @@ def test_predict_answers_every_row_in_order_whatever_the_batches(tiny_model: tup
     )
     assert len({row["seconds"] for row in together}) == 1
     assert all(row["seconds"] > 0 for row in alone)
-
-
-def test_predict_says_which_replies_the_model_ended(
-    tiny_model: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What a model returns is decided here, because no random model can be told when to stop.
-    replies = [[13, 1], [13, 13, 13], [13, 13, 1], []]
-    monkeypatch.setattr("course_utils.evaluation.predictions.generate_tokens", lambda *_: replies)
-    rows = [{"id": str(n), "db_id": "shop", "question": "how many ?", "query": "SELECT 1"} for n in range(4)]
-    found = predict(*tiny_model, rows, text_to_sql(SCHEMAS), replace(get_profile("smoke"), max_new_tokens=3))
-    assert [row["stopped"] for row in found] == [True, False, True, True]

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation.scores import score_file, score_predictions
+from course_utils.evaluation import (
+    Outcome,
+    Scores,
+    Verdict,
+    accuracy_table,
+    error_table,
+    score_file,
+    score_predictions,
+    wrong_answers,
+)
 
 SCHEMA = "CREATE TABLE item (id integer, name text);"
 ROWS = "INSERT INTO item VALUES (1, 'pen'), (2, 'ink');"
@@ -112,3 +121,42 @@ def test_fields_of_other_programs_do_no_harm(tmp_path: Path, dataset: Path) -> N
     assert {name: group["n"] for name, group in scores["by_difficulty"].items()} == {"2": 1}
     assert scores["by_seen"] == {}
     assert "stop_rate" not in scores
+
+
+def known(name: str, failures: list[str]) -> Scores:
+    outcomes = []
+    for number, failure in enumerate(failures):
+        row = {"id": str(number), "db_id": "shop", "question": f"question {number}", "query": "SELECT 1 < 2"}
+        row |= {"predicted": "", "seen": number % 2 == 0, "difficulty": "easy" if number < 2 else "hard"}
+        verdict = Verdict(not failure, failure != "syntax error", failure, failure and "detail", False, False)
+        outcomes.append(Outcome(row, verdict))
+    return Scores(name, tuple(outcomes))
+
+
+BASE = known("base", ["syntax error"] * 4)
+TUNED = known("tuned", ["", "wrong rows", "wrong rows", "syntax error"])
+
+
+def test_the_accuracy_table_has_a_row_for_each_group() -> None:
+    table = accuracy_table(BASE, TUNED)
+    assert table.columns == ("measure", "rows", "base", "tuned")
+    assert table.rows[0] == ("validity, all rows", "4", "0.0% [0.0%, 49.0%]", "75.0% [30.1%, 95.4%]")
+    assert [row[:2] for row in table.rows[1:]] == [
+        ("accuracy, all rows", "4"),
+        ("accuracy, seen databases", "2"),
+        ("accuracy, unseen databases", "2"),
+        ("accuracy, easy", "2"),
+        ("accuracy, hard", "2"),
+    ]
+
+
+def test_the_error_table_adds_up() -> None:
+    rows = error_table(BASE, TUNED).rows
+    assert rows == (("right", "0", "1"), ("wrong rows", "0", "2"), ("syntax error", "4", "1"))
+
+
+def test_wrong_answers_take_turns_between_kinds() -> None:
+    table = wrong_answers(TUNED, n_rows=2)
+    assert [row[4] for row in table.rows] == ["wrong rows", "syntax error"]
+    assert table.rows[0][3] == "(nothing)"
+    assert table.caption == "2 of 3 wrong answers of tuned"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from course_utils.models import generate, generate_tokens, load_model, load_tokenizer
+from course_utils.models import generate, generate_replies, generate_tokens, load_model, load_tokenizer
 from course_utils.prompts import encode_prompt, to_messages
 
 SCHEMAS = (
@@ -92,3 +92,19 @@ def test_replies_hold_no_special_token_and_no_padding(
 
 def test_no_prompts_give_no_replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     assert generate(model, tokenizer, [], max_new_tokens=4, batch_size=4) == []
+
+
+def test_replies_say_which_the_model_ended_and_share_the_time_of_their_batch(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What a model returns is decided here, because no model can be told when to stop.
+    end = tokenizer.eos_token_id
+    monkeypatch.setattr(
+        "course_utils.models.generation.generate_tokens", lambda *_: [[13, end], [13, 13, 13], [13, 13, end], []]
+    )
+    replies = generate_replies(model, tokenizer, [prompts[0]] * 4, max_new_tokens=3, batch_size=4)
+    assert [reply.stopped for reply in replies] == [True, False, True, True]
+    assert len({reply.seconds for reply in replies}) == 1

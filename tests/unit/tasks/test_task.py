@@ -4,30 +4,21 @@ import sys
 
 import pytest
 
-from course_utils.errors import DataError
-from course_utils.tasks import Task, TaskScores, ticket_triage
-from course_utils.tasks.task import require_predictions
+from course_utils.tasks import Task, text_to_sql, ticket_triage
 
 
-def test_scores_know_their_rows_and_headline() -> None:
-    scores = TaskScores("guess", "accuracy", {"accuracy": 2 / 3, "valid": 1.0}, (True, False, True))
-    assert (scores.n, scores.value) == (3, 2 / 3)
-
-
-def test_a_task_survives_pickling() -> None:
-    task: Task = pickle.loads(pickle.dumps(ticket_triage()))
-    row = {"id": "1", "text": "hi", "label": "bug", "priority": "low"}
-    assert task.to_messages(row) == ticket_triage().to_messages(row)
-    assert task.score([{**row, "predicted": task.to_target(row)}]).value == 1.0
-
-
-def test_rows_that_cannot_be_scored_are_all_listed() -> None:
-    rows = [{"id": "a", "predicted": ""}, {"id": "b"}, {"id": "c", "predicted": None}]
-    require_predictions("guess", rows[:1])
-    with pytest.raises(DataError, match="b, c"):
-        require_predictions("guess", rows)
-    with pytest.raises(DataError, match="no rows"):
-        require_predictions("guess", [])
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        (text_to_sql({"shop": "table item: name text"}), {"db_id": "shop", "question": "?", "query": "SELECT 1"}),
+        (ticket_triage(), {"text": "hi", "label": "bug", "priority": "low"}),
+    ],
+)
+def test_a_task_survives_pickling_and_reads_its_own_target(task: Task, row: dict[str, str]) -> None:
+    copy: Task = pickle.loads(pickle.dumps(task))
+    assert copy.name == task.name
+    assert copy.to_messages(row) == task.to_messages(row)
+    assert copy.read_reply(task.to_target(row)) == task.to_target(row)
 
 
 def test_tasks_load_without_torch() -> None:

@@ -93,6 +93,6 @@ def test_the_guidelines_define_every_label_and_priority() -> None:
 
 def test_every_ticket_reads_back_from_its_target(tickets: list[dict[str, str]]) -> None:
     task = ticket_triage()
-    scores = task.score([{**row, "predicted": task.read_reply(task.to_target(row))} for row in tickets])
-    assert scores.value == 1.0
+    fields = ("label", "priority")
+    assert all(parse_triage(task.to_target(row)) == {field: row[field] for field in fields} for row in tickets)
     assert all(parse_triage(task.to_messages(row)[1]["content"]) is None for row in tickets)

@@ -1,4 +1,4 @@
-"""Another task trains, answers and is scored through the very calls that text-to-SQL takes."""
+"""Another task trains and answers through the very calls that text-to-SQL takes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ TINY_BASE = PROJECT / "data" / "tiny_base"
 PROFILE = replace(get_profile("smoke"), max_steps=6, n_evaluations=2, warmup_steps=1, max_new_tokens=32)
 
 
-def test_tickets_are_learned_answered_and_scored_by_the_same_calls(tmp_path: Path) -> None:
+def test_tickets_are_learned_and_answered_by_the_same_calls(tmp_path: Path) -> None:
     task = ticket_triage()
     tickets = read_jsonl(PROJECT / "data" / "tickets" / "train.jsonl")[:16]
     tokenizer = load_tokenizer(TINY_BASE)
@@ -25,7 +25,6 @@ def test_tickets_are_learned_answered_and_scored_by_the_same_calls(tmp_path: Pat
     assert losses[-1] < losses[0]
     answered = predict(load_model(TINY_BASE, adapter=result.adapter), tokenizer, tickets, task, PROFILE)
     assert [(row["id"], row["label"]) for row in answered] == [(row["id"], row["label"]) for row in tickets]
-    found = task.score(answered)
-    assert (found.task, found.n) == ("ticket_triage", 16)
+    targets = [task.to_target(row) for row in tickets]
     # Six steps teach no ticket; a model that had learned them would reply the targets.
-    assert found.value < task.score([row | {"predicted": task.to_target(row)} for row in tickets]).value == 1
+    assert [row["predicted"] for row in answered] != targets == [task.read_reply(target) for target in targets]
