@@ -1,6 +1,6 @@
 """The data room: build the course's own dataset, check any dataset, prepare what training and evaluation read."""
 
-from course_utils.data.bases import BASES, compare_bases, measure_base
+from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.finding import Finding
 from course_utils.data.formats import (
     FORMATS,
@@ -24,7 +24,6 @@ from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
 
 __all__ = [
-    "BASES",
     "DEFECTS",
     "FORMATS",
     "Finding",

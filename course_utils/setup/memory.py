@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from course_utils.errors import ConfigurationError
 from course_utils.figures import course_style, new_axes
-from course_utils.models.shapes import LLAMA_2_7B, ModelShape, find_shape
+from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import Profile
 
 if TYPE_CHECKING:

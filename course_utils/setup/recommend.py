@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from course_utils.models.shapes import find_shape
+from course_utils.models.catalogue import find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
 from course_utils.setup.machine import Gpu, Machine
 from course_utils.setup.memory import estimate_profile

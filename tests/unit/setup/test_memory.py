@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError
-from course_utils.models.shapes import LLAMA_2_7B, find_shape
+from course_utils.models.catalogue import LLAMA_2_7B, find_shape
 from course_utils.profiles import PROFILES, get_profile
 from course_utils.setup.memory import (
     METHODS,

@@ -1,19 +1,63 @@
-"""How well an untuned model already knows the answers, measured on rows it will not be trained on."""
+"""Which model to start from: what the cards say of the models that the course knows, and what one's own rows say."""
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ConfigurationError
+from course_utils.models.catalogue import KnownModel, known_models
 from course_utils.prompts import encode_example, to_messages
+from course_utils.tables import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Row = Mapping[str, Any]
+METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4bit": "QLoRA, 4 bit (GiB)"}
+"""The ways to fine-tune that the table has memory for, under the names of ``setup.METHODS``."""
+_FACTS = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
+
+
+def compare_bases(memory_gib: Callable[[KnownModel, str], float] | None = None) -> Table:
+    """The models of the catalogue side by side, each with a link to its card.
+
+    Args:
+        memory_gib: Memory of fine-tuning a model by one of ``METHODS``, in GiB. The data stage knows none, so pass
+            the setup stage's estimator; no such columns if left out.
+    """
+    models = known_models().values()
+    methods = METHODS if memory_gib else {}
+    rows = tuple(
+        (
+            *_facts(model),
+            *(f"{memory_gib(model, method):.1f}" for method in methods if memory_gib),
+            model.note,
+        )
+        for model in models
+    )
+    columns = (*_FACTS, *methods.values(), "note")
+    links = {_short_name(model): model.card for model in models}
+    return Table("", columns, rows, frozenset({"model", "licence", "template", "note"}), links)
+
+
+def _short_name(model: KnownModel) -> str:
+    return model.hub_id.rpartition("/")[2]
+
+
+def _facts(model: KnownModel) -> tuple[str, ...]:
+    shape = model.shape
+    return (
+        _short_name(model),
+        model.size,
+        f"{shape.n_layers} × {shape.hidden_size}",
+        f"{shape.n_heads} ({shape.n_kv_heads})",
+        f"{shape.vocab_size:,}",
+        f"{model.context:,}",
+        model.licence + (", gated" if model.gated else ""),
+        model.template,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,26 +108,25 @@ class BaseMeasurement:
     def results(self) -> dict[str, float]:
         """Counts and measures, rounded for a JSON file."""
         measures = ("perplexity", "character_perplexity", "bits_per_byte", "tokens_per_prompt", "tokens_per_query")
-        return {name: round(value, 4) for name, value in asdict(self).items()} | {
-            name: round(getattr(self, name), 4) for name in measures
-        }
+        numbers = asdict(self) | {name: getattr(self, name) for name in measures}
+        return {name: round(value, 4) for name, value in numbers.items()}
 
 
 def measure_base(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    rows: Sequence[Row],
+    rows: Sequence[Mapping[str, Any]],
     schemas: Mapping[str, str],
     *,
     batch_size: int = 8,
     progress: str = "",
 ) -> BaseMeasurement:
-    """Measure a model on rows with gold queries; nothing is generated.
+    """How well an untuned model already knows the gold queries of rows; nothing is generated.
 
     Args:
         model: In evaluation mode, as ``models.load_model`` gives it.
         tokenizer: Of the same model.
-        rows: Of the validation split, with ``db_id``, ``question`` and ``query``.
+        rows: Of the validation split, which is not trained on, with ``db_id``, ``question`` and ``query``.
         schemas: Rendered schema by ``db_id``.
         batch_size: Rows in one forward pass.
         progress: Label of a progress bar; none if empty.
@@ -104,23 +147,22 @@ def measure_base(
             batch = encoded[start : start + batch_size]
             nats += _batch_nats(model, tokenizer, batch)
             bar.update(len(batch))
-    queries = [str(row["query"]).strip() for row in rows]
+    queries = "".join(str(row["query"]).strip() for row in rows)
     return BaseMeasurement(
         n_rows=len(rows),
         n_prompt_tokens=sum(len(prompt) for prompt, _ in encoded),
         n_query_tokens=sum(len(query) for _, query in encoded),
-        n_query_characters=sum(len(query) for query in queries),
-        n_query_bytes=sum(len(query.encode()) for query in queries),
+        n_query_characters=len(queries),
+        n_query_bytes=len(queries.encode()),
         nats=nats,
         seconds=time.perf_counter() - began,
     )
 
 
-def _split(tokenizer: "PreTrainedTokenizerBase", row: Row, schema: str) -> tuple[list[int], list[int]]:
+def _split(tokenizer: "PreTrainedTokenizerBase", row: Mapping[str, Any], schema: str) -> tuple[list[int], list[int]]:
     """Token ids of the prompt and of the query, without what ends the turn."""
     example = encode_example(tokenizer, to_messages(schema, row["question"]), row["query"])
-    n_prompt = example.completion_mask.index(1)
-    end = len(example.input_ids)
+    n_prompt, end = example.completion_mask.index(1), len(example.input_ids)
     while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
         end -= 1
     return example.input_ids[:n_prompt], example.input_ids[n_prompt:end]

@@ -1,0 +1,133 @@
+"""The base models that the course knows, from ``catalogue.toml``, and the dimensions of any model folder.
+
+Memory is estimated from dimensions, and models are chosen by them, so neither needs a network.
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from course_utils.artifacts import is_local, resolve
+from course_utils.errors import ModelError
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """Dimensions of a decoder-only transformer of the Llama family (Llama, Mistral, SmolLM2, Qwen3, Gemma 3)."""
+
+    hidden_size: int
+    n_layers: int
+    intermediate_size: int  # width of the gated feed-forward layer
+    n_heads: int
+    n_kv_heads: int  # key and value heads, under grouped-query attention
+    head_size: int
+    vocab_size: int
+    tied_embeddings: bool
+    n_norms_per_layer: int = 2
+    normalises_heads: bool = False  # queries and keys, each by one weight per head dimension
+
+    @property
+    def linear_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, outputs) of the linear layers of one block: q, k, v, o, gate, up, down."""
+        hidden, wide = self.hidden_size, self.intermediate_size
+        heads, kv_heads = self.n_heads * self.head_size, self.n_kv_heads * self.head_size
+        attention = ((hidden, heads), (hidden, kv_heads), (hidden, kv_heads), (heads, hidden))
+        return (*attention, (hidden, wide), (hidden, wide), (wide, hidden))
+
+    @property
+    def n_embedding_parameters(self) -> int:
+        """Parameters of the embedding and, where it is not tied to it, of the output head."""
+        return self.vocab_size * self.hidden_size * (1 if self.tied_embeddings else 2)
+
+    @property
+    def n_parameters(self) -> int:
+        """Every parameter of the model."""
+        norms = self.n_norms_per_layer * self.hidden_size + 2 * self.head_size * self.normalises_heads
+        block = sum(inputs * outputs for inputs, outputs in self.linear_sizes) + norms
+        return self.n_embedding_parameters + self.n_layers * block + self.hidden_size
+
+    def n_adapter_parameters(self, rank: int) -> int:
+        """Parameters of a LoRA adapter on every linear layer.
+
+        A layer of size (inputs, outputs) gets A of shape (rank, inputs) and B of shape (outputs, rank)
+        (Hu et al. 2021, arXiv 2106.09685).
+        """
+        return self.n_layers * rank * sum(inputs + outputs for inputs, outputs in self.linear_sizes)
+
+
+LLAMA_2_7B = ModelShape(4096, 32, 11_008, 32, 32, 128, 32_000, tied_embeddings=False)
+"""The model that "a 7B" means in most texts; 6.74 billion parameters."""
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """What a model's card says; ``catalogue.toml`` explains the fields."""
+
+    hub_id: str
+    size: str
+    context: int
+    licence: str
+    gated: bool
+    template: str
+    shape: ModelShape
+    note: str = ""
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def card(self) -> str:
+        """Where the facts come from."""
+        return f"https://huggingface.co/{self.hub_id}"
+
+
+@lru_cache(maxsize=1)
+def known_models() -> MappingProxyType[str, KnownModel]:
+    """Every model of the catalogue by its Hub id."""
+    entries = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return MappingProxyType({hub_id: _known_model(hub_id, **facts) for hub_id, facts in entries.items()})
+
+
+def _known_model(hub_id: str, *, shape: dict[str, Any], mirrors: Sequence[str] = (), **facts: Any) -> KnownModel:
+    return KnownModel(hub_id, shape=ModelShape(**shape), mirrors=tuple(mirrors), **facts)
+
+
+def find_shape(model: str) -> ModelShape | None:
+    """The shape of a model folder, of a known Hub id or one of its mirrors; None for an unknown Hub id.
+
+    Raises:
+        ModelError: The folder holds no readable config.json of this family.
+    """
+    if is_local(model):
+        return read_shape(resolve(model))
+    return next((known.shape for known in known_models().values() if model in (known.hub_id, *known.mirrors)), None)
+
+
+def read_shape(folder: Path) -> ModelShape:
+    """Read the shape from a model folder's ``config.json``.
+
+    Raises:
+        ModelError: There is none, or it is not of a Llama-like model.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        hidden, heads = config["hidden_size"], config["num_attention_heads"]
+        return ModelShape(
+            hidden_size=hidden,
+            n_layers=config["num_hidden_layers"],
+            intermediate_size=config["intermediate_size"],
+            n_heads=heads,
+            n_kv_heads=config.get("num_key_value_heads") or heads,
+            head_size=config.get("head_dim") or hidden // heads,
+            vocab_size=config["vocab_size"],
+            tied_embeddings=config.get("tie_word_embeddings", False),
+            normalises_heads=config.get("model_type") == "qwen3",
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); point MODEL at a model saved by Transformers") from error
+    except KeyError as error:
+        raise ModelError(f"{path}: {error} is missing, so this is not a Llama-like model; choose another") from error
