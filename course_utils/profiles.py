@@ -10,6 +10,7 @@ from typing import Literal
 from course_utils.errors import ConfigurationError
 
 Backend = Literal["trl", "unsloth", "fsdp"]
+"""What trains. The course plans for several GPUs ("fsdp") but cannot train on them yet: ``load_trainable`` says so."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Profile:
     max_train_rows: int | None = None
     max_test_rows: int | None = None
     max_length: int = 1024
-    """Tokens of prompt and completion together; longer rows are cut and counted."""
+    """Tokens of prompt and completion together; longer rows are left out whole, and counted."""
 
     # Training
     lora_rank: int = 16

@@ -31,7 +31,7 @@ class EncodedExample:
 
     input_ids: list[int]
     completion_mask: list[int]
-    opening: str = ""
+    shared_prefix: str = ""
     """The first message. Rows that have it in common begin with the same tokens."""
 
 

@@ -63,6 +63,8 @@ def recommend_profile(machine: Machine) -> Recommendation:
 
 def reason_against(profile: Profile, machine: Machine) -> str | None:
     """Why a machine cannot run a profile; None if it can."""
+    if profile.backend == "fsdp":
+        return "the course cannot train on several GPUs yet"
     if profile.n_gpus:
         usable = usable_gpus(profile, machine)
         if len(usable) < profile.n_gpus:

@@ -1,8 +1,8 @@
 """The training stage: LoRA through Unsloth on a GPU, TRL and PEFT anywhere."""
 
+from course_utils.training.backends import ParameterCount, count_parameters, lora_config
 from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.history import TrainingResult, plot_losses
-from course_utils.training.lora import ParameterCount, count_parameters, lora_config
 from course_utils.training.sft import train_sft
 
 __all__ = [

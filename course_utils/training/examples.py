@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
 from course_utils.prompts import EncodedExample, encode_example
+from course_utils.tables import value_table
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ class TokenizedRows:
 
     def _repr_html_(self) -> str:
         share = self.n_supervised_tokens / max(1, self.n_tokens)
-        cells = {
-            "rows": f"{len(self.examples):,}",
-            "rows left out as too long": f"{len(self.too_long):,}",
-            "tokens read": f"{self.n_tokens:,}",
-            "tokens with a label": f"{self.n_supervised_tokens:,} ({share:.0%})",
+        values = {
+            "rows": len(self.examples),
+            "rows left out as too long": len(self.too_long),
+            "tokens read": self.n_tokens,
+            "tokens with a label": self.n_supervised_tokens,
+            "share of tokens with a label": f"{share:.0%}",
         }
-        return f"<table>{''.join(f'<tr><th>{name}</th><td>{text}</td></tr>' for name, text in cells.items())}</table>"
+        return value_table(values)._repr_html_()
 
 
 def tokenize_rows(

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.tables import value_table
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -44,9 +47,10 @@ class TrainingResult:
 
     def _repr_html_(self) -> str:
         rows = {"steps": self.n_steps, "seconds": round(self.seconds)} | self.results()
-        return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows.items())}</table>"
+        return value_table(rows)._repr_html_()
 
 
+@course_style
 def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "Axes":
     """Training loss as a line and validation loss as dots, by step, for one run or several.
 
@@ -57,14 +61,26 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
     Returns:
         The axes, with a logarithmic loss axis.
     """
-    from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    axes: Axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")[1]
-    for color, result, label in zip(("C0", "C3", "C2"), results, labels, strict=False):
-        for key, style, kind in (("loss", "-", "training"), ("eval_loss", "o", "validation")):
+    axes = new_axes(_finding(results, labels))
+    for number, (result, label) in enumerate(zip(results, labels, strict=True)):
+        looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
+        for key, look, kind in looks:
             points = [(record["step"], record[key]) for record in result.history if key in record]
-            axes.plot(*zip(*points, strict=True), style, color=color, label=f"{label} {kind}".strip(), alpha=0.8)
+            axes.plot(*zip(*points, strict=True), look, color=PALETTE[number], label=f"{label} {kind}".strip())
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", yscale="log")
-    axes.grid(alpha=0.3)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6)))
+    axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend()
     return axes
+
+
+def _finding(results: tuple[TrainingResult, ...], labels: tuple[str, ...]) -> str:
+    if len(results) > 1:
+        ends = (f"{result.final_validation_loss:.2f} ({label})" for result, label in zip(results, labels, strict=True))
+        return f"Validation loss at the end: {', '.join(ends)}"
+    first = next(record["eval_loss"] for record in results[0].history if "eval_loss" in record)
+    last = results[0].final_validation_loss
+    return f"Validation loss {'falls' if last < first else 'does not fall'}: first {first:.2f}, last {last:.2f}"

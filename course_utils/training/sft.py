@@ -1,23 +1,26 @@
 """Supervised fine-tuning: one call from rows to an adapter, on any backend."""
 
 import math
+import os
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.errors import ConfigurationError, MissingExtraError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
 from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.shared_prompts import collate_shared, hide_token_count, share_prompts
-from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTConfig
 
-
+TRACK_VARIABLE = "COURSE_TRACK"
+TRACKERS = ("tensorboard", "wandb")
 # Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
 _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
 # ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
@@ -41,7 +44,7 @@ def train_sft(
         output: Folder of the adapter, made if missing.
 
     Raises:
-        ConfigurationError: The machine does not have what the profile needs.
+        ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
         ModelError: The base model is missing or incomplete.
     """
     trainable, tokenizer = load_trainable(profile, model)
@@ -120,3 +123,22 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         data_seed=profile.seed,
         dataloader_pin_memory=device == "cuda",
     )
+
+
+def chosen_trackers() -> list[str]:
+    """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
+
+    Nothing leaves the machine unless you ask: TensorBoard writes files, Weights & Biases sends them to its service,
+    with the key that its own ``WANDB_API_KEY`` holds.
+
+    Raises:
+        ConfigurationError: One of them is unknown.
+        MissingExtraError: One of them is not installed.
+    """
+    wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
+    if unknown := sorted(set(wanted) - set(TRACKERS)):
+        raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
+    for name in wanted:
+        if find_spec(name) is None:
+            raise MissingExtraError(name, "track")
+    return wanted or ["none"]

@@ -1,13 +1,13 @@
 """Read a prompt once for all the rows that share it.
 
-Questions about one database repeat its schema, which is most of their tokens. Here rows with the same opening lie
+Questions about one database repeat its schema, which is most of their tokens. Here rows with the same prefix lie
 behind one copy of it::
 
     schema | question 1, query 1 | question 2, query 2 | ...
 
-An attention mask lets each row see the opening and itself, and position ids count as if each row stood alone, so the
-losses are those of separate rows, to rounding. Any model of Transformers takes such a mask with SDPA attention;
-backends with attention kernels of their own (Unsloth, FlashAttention) do not.
+An attention mask lets each row see the shared prefix and itself, and position ids count as if each row stood alone,
+so the losses are those of separate rows, to rounding. Any model of Transformers takes such a mask with SDPA
+attention; backends with attention kernels of their own (Unsloth, FlashAttention) do not.
 """
 
 from collections import defaultdict
@@ -31,31 +31,31 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class SharedBatch:
-    """Rows behind one opening, as lists of one length: the number of tokens read."""
+    """Rows behind one shared prefix, as lists of one length: the number of tokens read."""
 
     input_ids: list[int]
     labels: list[int]
     position_ids: list[int]
     row_ids: list[int]
-    """0 for the opening, then 1, 2, ... for the rows."""
+    """0 for the shared prefix, then 1, 2, ... for the rows."""
 
 
 def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) -> "Dataset":
-    """Batches of about ``size`` rows with the same opening, as a dataset with one batch a row.
+    """Batches of about ``size`` rows with the same prefix, as a dataset with one batch a row.
 
     Args:
         examples: Encoded rows.
-        size: Rows of a batch at most; the batches of one opening differ by one row at most.
+        size: Rows of a batch at most; the batches of one prefix differ by one row at most.
         seed: Which rows come together.
     """
     from datasets import Dataset
 
-    by_opening: dict[str, list[EncodedExample]] = defaultdict(list)
+    by_prefix: dict[str, list[EncodedExample]] = defaultdict(list)
     for example in examples:
-        by_opening[example.opening].append(example)
+        by_prefix[example.shared_prefix].append(example)
     rng = Random(seed)
     batches = []
-    for rows in by_opening.values():
+    for rows in by_prefix.values():
         rng.shuffle(rows)
         n_batches = -(-len(rows) // size)
         batches += [join_rows(rows[start::n_batches]) for start in range(n_batches)]

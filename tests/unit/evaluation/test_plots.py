@@ -21,7 +21,7 @@ BASE, TUNED = known("base", [False] * 4), known("tuned", [True, False, False, Fa
 )
 def test_plots_draw_each_accuracy_with_its_interval(plot: object, groups: int, title: str) -> None:
     axes = plot(BASE, TUNED)  # type: ignore[operator]
-    assert axes.get_title(loc="left").replace("\n", " ") == title
+    assert axes.figure.get_suptitle().replace("\n", " ") == title
     bars = [bar for container in axes.containers if hasattr(container, "patches") for bar in container.patches]
     assert len(bars) == 2 * groups
     assert len(axes.get_yticklabels()) == groups

@@ -23,7 +23,7 @@ MACHINES = {
     "a GPU with 8 GB": (replace(LAPTOP, gpus=(Gpu("RTX 4060", 8.0, (8, 9)),)), "gpu_8gb"),
     "Colab": (replace(LAPTOP, gpus=(T4,)), "gpu_16gb"),
     "a workstation": (replace(LAPTOP, gpus=(RTX_4090,)), "gpu_24gb"),
-    "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "multi_gpu"),
+    "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "gpu_24gb"),
     "two small GPUs": (replace(LAPTOP, gpus=(T4, T4)), "gpu_16gb"),
     "a large GPU without a network": (replace(LAPTOP, gpus=(RTX_4090,), hub_reachable=False), "smoke"),
     "a large GPU and a full disk": (replace(LAPTOP, gpus=(RTX_4090,), disk_free_gib=10), "gpu_8gb"),

@@ -1,10 +1,19 @@
-"""The Unsloth path, as far as a machine without a GPU can check it: by reading Unsloth's source."""
+"""The adapter: where it sits, how large it is, that it starts at the base model; and which backends there are.
+
+A machine without a GPU can check the Unsloth path only by reading Unsloth's source.
+"""
 
 import ast
 import importlib.util
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from course_utils.errors import ConfigurationError
+from course_utils.profiles import get_profile
+from course_utils.training.backends import count_parameters, load_trainable, lora_config
 
 UNSLOTH = importlib.util.find_spec("unsloth")
 
@@ -24,3 +33,38 @@ def test_unsloth_takes_the_arguments_that_we_give() -> None:
     assert parameters.index("model_name") == 0
     assert parameters.index("max_seq_length") == 1
     assert "load_in_4bit" in parameters
+
+
+CONFIG = LlamaConfig(
+    vocab_size=64,
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    tie_word_embeddings=False,
+)
+
+
+def test_size_follows_the_formula_and_the_head_stays_frozen() -> None:
+    from peft import get_peft_model
+
+    profile = get_profile("smoke")
+    count = count_parameters(get_peft_model(LlamaForCausalLM(CONFIG), lora_config(profile)))
+    shapes = [(32, 32), (32, 16), (32, 16), (32, 32), (32, 48), (32, 48), (48, 32)]
+    assert count.trainable == 2 * sum(profile.lora_rank * (a + b) for a, b in shapes)
+    assert 0 < count.share < 1
+
+
+def test_training_starts_at_the_base_model() -> None:
+    from peft import get_peft_model
+
+    model, ids = LlamaForCausalLM(CONFIG).eval(), torch.arange(10)[None]
+    before = model(ids).logits.detach().clone()
+    after = get_peft_model(model, lora_config(get_profile("smoke"))).eval()(ids).logits
+    torch.testing.assert_close(before, after)
+
+
+def test_several_gpus_are_refused_with_what_is_missing() -> None:
+    with pytest.raises(ConfigurationError, match=r"several GPUs yet.*accelerate launch.*use gpu_24gb"):
+        load_trainable(get_profile("multi_gpu"), "Qwen/none")

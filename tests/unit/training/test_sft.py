@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from course_utils.artifacts import PROJECT
-from course_utils.errors import ConfigurationError, ModelError
+from course_utils.errors import ConfigurationError, MissingExtraError, ModelError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
 from course_utils.training.backends import load_trainable
+from course_utils.training.sft import chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -56,9 +57,12 @@ def test_the_same_seed_gives_the_same_adapter(result: TrainingResult, tmp_path: 
     assert again.final_validation_loss == pytest.approx(result.final_validation_loss, rel=1e-4)
 
 
-def test_the_plot_has_both_curves(result: TrainingResult) -> None:
-    labels = plot_losses(result, labels=("run",)).get_legend_handles_labels()[1]
-    assert labels == ["run training", "run validation"]
+def test_the_plot_has_both_curves_and_says_what_they_show(result: TrainingResult) -> None:
+    axes = plot_losses(result, labels=("run",))
+    assert axes.get_legend_handles_labels()[1] == ["run training", "run validation"]
+    assert axes.figure.get_suptitle().startswith("Validation loss falls: first ")
+    both = plot_losses(result, result, labels=("slow", "fast")).figure.get_suptitle().replace("\n", " ")
+    assert both.endswith(f"{result.final_validation_loss:.2f} (fast)")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -70,3 +74,24 @@ def test_a_gpu_profile_without_a_gpu_says_what_to_use() -> None:
 def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model folder"):
         load_trainable(PROFILE, tmp_path / "nowhere")
+
+
+def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COURSE_TRACK", raising=False)
+    assert chosen_trackers() == ["none"]
+
+
+def test_named_trackers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_TRACK", "wandb, tensorboard")
+    monkeypatch.setattr("course_utils.training.sft.find_spec", lambda name: name)
+    assert chosen_trackers() == ["wandb", "tensorboard"]
+
+
+def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_TRACK", "mlflow")
+    with pytest.raises(ConfigurationError, match=r"COURSE_TRACK names mlflow; choose from tensorboard, wandb"):
+        chosen_trackers()
+    monkeypatch.setenv("COURSE_TRACK", "wandb")
+    monkeypatch.setattr("course_utils.training.sft.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"course-utils\[track\]"):
+        chosen_trackers()

@@ -65,10 +65,10 @@ tokens = st.lists(st.integers(0, 3), min_size=2, max_size=6)
 def test_each_row_can_be_read_back(pairs: list[tuple[list[int], list[int]]]) -> None:
     rows = [EncodedExample(prompt + reply, [0] * len(prompt) + [1] * len(reply)) for prompt, reply in pairs]
     batch = join_rows(rows)
-    opening = [token for token, row in zip(batch.input_ids, batch.row_ids, strict=True) if row == 0]
+    shared = [token for token, row in zip(batch.input_ids, batch.row_ids, strict=True) if row == 0]
     for number, row in enumerate(rows, 1):
         places = [place for place, owner in enumerate(batch.row_ids) if owner == number]
-        assert opening + [batch.input_ids[place] for place in places] == row.input_ids
-        assert [batch.position_ids[place] for place in places] == list(range(len(opening), len(row.input_ids)))
-        assert [int(batch.labels[place] != IGNORED) for place in places] == row.completion_mask[len(opening) :]
+        assert shared + [batch.input_ids[place] for place in places] == row.input_ids
+        assert [batch.position_ids[place] for place in places] == list(range(len(shared), len(row.input_ids)))
+        assert [int(batch.labels[place] != IGNORED) for place in places] == row.completion_mask[len(shared) :]
         assert batch.labels[places[0]] == IGNORED, "the row before would be taught to begin this one"
