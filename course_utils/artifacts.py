@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -268,15 +269,35 @@ def read_jsonl(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
-def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
-    """Write one JSON object per line, making the folder if needed."""
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to, which takes the place of ``path`` at the end, or goes if something fails.
+
+    Raises:
+        OSError: The folder cannot be written to, or a folder is where a file is to be.
+    """
+    unfinished = path.with_name(f".{os.getpid()}.unfinished.{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    try:
+        yield unfinished
+        if unfinished.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        unfinished.replace(path)
+    finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
+    """Write one JSON object per line, making the folder if needed; the file is replaced whole or stays as it was."""
+    with writing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return path
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write indented JSON, making the folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    """Write indented JSON, making the folder if needed; the file is replaced whole or stays as it was."""
+    with writing(path) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path

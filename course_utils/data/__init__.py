@@ -2,15 +2,7 @@
 
 from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.finding import Finding
-from course_utils.data.formats import (
-    FORMATS,
-    detect_format,
-    iter_rows,
-    read_dataset,
-    read_rows,
-    write_rows,
-    write_spider,
-)
+from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
 from course_utils.data.planted import DEFECTS, plant, plant_preface
 from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
@@ -25,16 +17,13 @@ from course_utils.data.validation.validate import validate_dataset, validate_row
 
 __all__ = [
     "DEFECTS",
-    "FORMATS",
     "Finding",
     "Prepared",
     "PseudonymKey",
     "ValidationReport",
     "anonymise_rows",
     "compare_bases",
-    "detect_format",
     "hardness",
-    "iter_rows",
     "measure_base",
     "measure_lengths",
     "plant",
@@ -54,5 +43,4 @@ __all__ = [
     "validate_dataset",
     "validate_rows",
     "write_rows",
-    "write_spider",
 ]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal
 
 from course_utils.artifacts import Course, write_json, write_jsonl
-from course_utils.data.formats.spider import shown
+from course_utils.data.formats import shown
 from course_utils.data.hardness import LEVELS
 from course_utils.data.samples import take_sample
 from course_utils.data.validation.report import Rejected

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.data.formats.spider import normalise
+from course_utils.data.formats import normalise
 from tools.dataset.judge import canonical
 from tools.dataset.written import UNANSWERABLE
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from course_utils.data.formats.spider import normalise, shown
+from course_utils.data.formats import normalise, shown
 from course_utils.data.hardness import hardness
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query

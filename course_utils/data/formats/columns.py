@@ -1,83 +1,199 @@
-"""Rows as columns and back, for CSV and for Arrow, without loss.
+"""Rows in columns: CSV, Parquet, and Hugging Face ``datasets`` in a folder or on the Hub.
 
-Columns keep their fields' names. A column that cannot hold its values as they are says how it does at the
-end of its name, so that one file is enough, whoever copies it:
-
-- ``difficulty:optional``: an empty cell means that the row has no such field;
-- ``difficulty:nullable``: an empty cell means None (CSV alone; Arrow has nulls);
-- ``tags:json``: cells are JSON, an empty one means that the row has no such field;
-- ``x:json:plain``: a field whose own name ends like that.
+A column cannot tell a field that is None from one that is missing: neither comes back. CSV has text alone: ``true``,
+``false``, lists and objects are written as JSON and read back as such, an empty cell is a missing field. ``pandas``
+reads no CSV here, because it names no line and passes over rows that are too short.
 """
 
+import csv
+import io
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from course_utils.data.formats.json_values import decode_line
-from course_utils.data.formats.record import Misfit, Row
+from course_utils.artifacts import Row
+from course_utils.data.formats.json_files import check_row, decode
+from course_utils.data.formats.record import Record, RowError, file_error, without_none
+from course_utils.data.formats.text_files import open_file, read_text
 
-ENDINGS = ("optional", "nullable", "json", "plain")
-Columns = dict[str, list[Any]]
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
-
-def to_columns(rows: Sequence[Row], is_plain: Callable[[list[Any]], bool], empty: str | None) -> Columns:
-    """Columns by name, all as long as ``rows``.
-
-    Args:
-        rows: With values that ``check_row`` accepts.
-        is_plain: Whether a column holds these values as they are.
-        empty: The empty cell, which is None or empty text.
-    """
-    names = dict.fromkeys(name for row in rows for name in row)
-    return dict(_column(name, rows, is_plain, empty) for name in names)
-
-
-def _column(
-    name: str, rows: Sequence[Row], is_plain: Callable[[list[Any]], bool], empty: str | None
-) -> tuple[str, list[Any]]:
-    present = [row[name] for row in rows if name in row]
-    is_whole = len(present) == len(rows)
-    filled = [value for value in present if value is not None]
-    if is_whole and is_plain(present):
-        ending = "plain" if name.rpartition(":")[2] in ENDINGS else ""
-    elif len(filled) == len(present) and is_plain(present) and empty not in present:
-        ending = "optional"
-    elif is_whole and empty == "" and is_plain(filled) and "" not in filled:
-        ending = "nullable"
-    else:
-        cells = [json.dumps(row[name], ensure_ascii=False) if name in row else empty for row in rows]
-        return f"{name}:json", cells
-    missing = None if ending == "nullable" else empty
-    cells = [row.get(name, missing) for row in rows]
-    if ending == "nullable":
-        cells = [empty if cell is None else cell for cell in cells]
-    return f"{name}:{ending}" if ending else name, cells
+HUB = "hf://"
+"""Begins the name of a dataset on the Hub: ``hf://owner/name``, with ``@revision`` to keep to one version."""
+BATCH_ROWS = 1_000
+MAX_CELL_CHARACTERS = 16 * 2**20
+_NO_NAME = re.compile(r"^\s*$|^[-\d.\s]+$|[\n?]|^\s*select\s|.{61}", re.IGNORECASE | re.DOTALL)
+"""What no column is called: nothing, a number, a question, a query, a sentence."""
 
 
-def to_row(names: Sequence[str], cells: Sequence[Any], empty: str | None) -> Row:
-    """The row of one line of columns.
+def read_csv(path: Path) -> Iterator[Record]:
+    """Rows of a CSV file (RFC 4180, UTF-8), each with the line on which it begins.
 
     Raises:
-        Misfit: A cell of a JSON column is no JSON.
+        FormatError: The file as a whole cannot be read: no text, no header, or delimiters other than commas.
     """
-    row = {}
-    for column, cell in zip(names, cells, strict=True):
-        name, _, ending = column.rpartition(":")
-        if ending not in ENDINGS or not name:
-            row[column] = cell
-        elif ending == "plain":
-            row[name] = cell
-        elif ending == "nullable":
-            row[name] = None if cell == empty else cell
-        elif cell != empty:
-            row[name] = cell if ending == "optional" else _decode(column, cell)
-    return row
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    header: list[str] = []
+    number, is_over = 0, False
+    while not is_over:
+        line, cells, fault = reader.line_num + 1, list[str](), ""
+        try:
+            cells = next(reader, [])
+        except csv.Error as error:
+            fault = _why_broken(error)
+        is_over = reader.line_num < line  # the end, as no line was read
+        if not header and (cells or fault):
+            if reason := fault or _why_no_header(cells):
+                raise file_error(path, reason, line)
+            header = cells
+        elif cells or fault:  # else a blank line
+            number += 1
+            if not fault and len(cells) != len(header):
+                fault = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
+            # A column without a name is the index that pandas writes.
+            row = {n: _from_cell(cell) for n, cell in zip(header, cells, strict=False) if n and cell}
+            yield Record(path, line, {} if fault else row, fault, number=number, check="schema" if fault else "")
 
 
-def _decode(column: str, cell: Any) -> Any:
-    if not isinstance(cell, str):
-        raise Misfit(f'column "{column}" is not text; write JSON')
+def _why_broken(error: csv.Error) -> str:
+    if "unexpected end" in str(error) or "field larger" in str(error):
+        return "a quote is opened and never closed, so that the rest is one cell; close it"
+    if "new-line" in str(error):
+        return "lines end in CR alone; save the file with LF line ends"
+    return f"not CSV ({error}); double the quotes inside quoted cells"
+
+
+def _why_no_header(names: list[str]) -> str:
+    for delimiter, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(names) == 1 and delimiter in names[0]:
+            return f"cells are separated by {word}; save the file with commas"
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return f"the header has {', '.join(map(repr, twice))} more than once; rename the columns"
+    if wrong := [name for i, name in enumerate(names) if _NO_NAME.search(name) and (name or i)]:
+        return f"the first line is no header ({wrong[0][:60]!r} is no name); write one, such as id,db_id"
+    return ""
+
+
+def _from_cell(cell: str) -> Any:
+    if cell not in ("true", "false") and cell[:1] not in ("[", "{"):
+        return cell
     try:
-        return decode_line(cell)
-    except Misfit as error:
-        raise Misfit(f'column "{column}": {error}') from error
+        value, end, refusal = decode(cell)
+    except RowError:
+        return cell
+    return value if end == len(cell) and not refusal else cell
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows under a header; what is no text as JSON."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows([_to_cell(row.get(name)) for name in names] for row in rows)
+
+
+def _to_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def read_parquet(path: Path) -> Iterator[Record]:
+    """Rows of a Parquet file, batch by batch; the line is the row's number.
+
+    Raises:
+        FormatError: It is no Parquet file or is cut off.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
+
+    with open_file(path) as file:
+        try:
+            # Page checksums are written by few, so a broken page is found only as it is read.
+            yield from _to_records(path, pq.ParquetFile(file).iter_batches(BATCH_ROWS))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise file_error(path, f"not a readable Parquet file ({_short(error)}); write the file anew") from error
+
+
+def write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows to a Parquet file.
+
+    Raises:
+        RowError: A column's values are of more than one type.
+    """
+    import pyarrow.parquet as pq
+
+    pq.write_table(_to_table(rows), path)
+
+
+def _to_table(rows: Sequence[Row]) -> "pa.Table":
+    import pyarrow as pa
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    try:
+        # The first row alone would say which columns there are.
+        return pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+    except (pa.ArrowException, OverflowError) as error:
+        raise RowError(f"a column is not of one type ({_short(error)}); choose .jsonl") from error
+
+
+def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split: str = "") -> Iterator[Record]:
+    for number, cells in enumerate((cells for table in tables for cells in table.to_pylist()), 1):
+        # pandas keeps the index of a frame in such columns.
+        row = without_none({name: cell for name, cell in cells.items() if not name.startswith("__index_level_")})
+        try:
+            check_row(row)
+        except RowError as error:
+            yield Record(path, number, {}, str(error), split, number, "schema")
+        else:
+            yield Record(path, number, row, split=split, number=number)
+
+
+def is_saved(folder: Path | str) -> bool:
+    """Whether ``save_to_disk`` wrote a folder."""
+    names = ("dataset_dict.json", "state.json")
+    return any(os.path.isfile(f"{folder}/{name}") for name in names)  # noqa: PTH113 - never raises
+
+
+def read_datasets(name: Path | str) -> Iterator[Record]:
+    """Rows, with their split, of a folder that ``save_to_disk`` wrote or of a dataset on the Hub.
+
+    Raises:
+        FormatError: There is no such dataset, or it is not reachable or not readable.
+    """
+    import datasets
+
+    hub_name, _, revision = str(name).removeprefix(HUB).partition("@")
+    is_on_hub = str(name).startswith(HUB)
+    path = Path(hub_name if is_on_hub else name)
+    try:
+        dataset = (
+            datasets.load_dataset(hub_name, revision=revision or None) if is_on_hub else datasets.load_from_disk(path)
+        )
+    except Exception as error:  # network, Hub, parsers, broken folders: each has its own errors
+        fix = "check the name, the network and, if it is private, HF_TOKEN"
+        raise file_error(path, f"not readable as a dataset ({_short(error)}); {fix}") from error
+    parts = dataset if isinstance(dataset, datasets.DatasetDict) else {"": dataset}
+    for split, part in parts.items():
+        yield from _to_records(path, part.with_format("arrow").iter(BATCH_ROWS), str(split))
+
+
+def write_datasets(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows to a folder by ``save_to_disk``.
+
+    Raises:
+        RowError: A column's values are of more than one type.
+    """
+    from datasets import Dataset
+
+    Dataset(_to_table(rows)).save_to_disk(str(path))
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")

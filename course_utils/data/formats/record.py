@@ -5,12 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import PROJECT
+from course_utils.artifacts import PROJECT, Row
 from course_utils.errors import FormatError
-
-Row = dict[str, Any]
-MAX_LISTED = 20
-"""Bad rows that one error lists; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +16,10 @@ class Record:
     path: Path
     line: int
     fields: Row = field(default_factory=dict)
-    fault: str = ""
-    """``what is wrong; what to do``"""
+    fault: str = ""  # ``what is wrong; what to do``
     split: str = ""
-    number: int = 0
-    """Which row of its split it is: the line, or in a JSON array the position."""
-    check: str = ""
-    """What kind of fault: ``encoding`` (the bytes are not clean UTF-8 text) or ``schema`` (anything else)."""
+    number: int = 0  # which row of its split it is: the line, or in other files than JSON lines the position
+    check: str = ""  # the fault's kind: ``encoding`` (the bytes are not clean UTF-8 text) or ``schema`` (all else)
 
     @property
     def place(self) -> str:
@@ -40,8 +33,13 @@ class Record:
         return str(self.fields.get("db_id")), normalise(str(self.fields.get("question")))
 
 
-class Misfit(ValueError):  # noqa: N818 - a reason on its way to a Record's fault or a FormatError, never seen outside
-    """Why a value does not fit: ``what is wrong; what to do``."""
+class RowError(ValueError):
+    """Why a row does not fit, ``what is wrong; what to do``: becomes a record's fault or a line of a FormatError."""
+
+
+def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
+    """The error for a whole file, or for one of its lines."""
+    return FormatError(f"{shown(path)}{f':{line}' if line else ''}: {reason}")
 
 
 @lru_cache(maxsize=256)  # every row of a file asks
@@ -55,22 +53,8 @@ def normalise(question: str) -> str:
     return " ".join(question.casefold().split()).strip(" ?.!")
 
 
-def misfit(path: Path, reason: str, line: int = 0) -> FormatError:
-    """The error for a whole file, or for one of its lines."""
-    return FormatError(f"{shown(path)}{f':{line}' if line else ''}: {reason}")
-
-
-def refuse_rows(path: Path, faults: list[str]) -> None:
-    """Stop if rows that should be written do not fit.
-
-    Args:
-        path: The file that should be written.
-        faults: ``row 3: what is wrong; what to do``, one for each bad row.
-
-    Raises:
-        FormatError: There are some; lists the first ``MAX_LISTED``.
-    """
-    if not faults:
-        return
-    more = [f"... and {len(faults) - MAX_LISTED} more"] if len(faults) > MAX_LISTED else []
-    raise misfit(path, "\n".join([f"{len(faults)} rows do not fit:", *faults[:MAX_LISTED], *more]))
+def without_none(value: Any) -> Any:
+    """A value whose objects have no fields that are None: columns cannot tell such a field from a missing one."""
+    if isinstance(value, dict):
+        return {name: without_none(inner) for name, inner in value.items() if inner is not None}
+    return [without_none(inner) for inner in value] if isinstance(value, list) else value

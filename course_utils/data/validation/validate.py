@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.data.finding import CHECKS
+from course_utils.data.formats import read_dataset
 from course_utils.data.formats.record import Record
-from course_utils.data.formats.spider import read_dataset
 from course_utils.data.samples import take_sample
 from course_utils.data.validation.passes import run_passes
 from course_utils.data.validation.report import ValidationReport

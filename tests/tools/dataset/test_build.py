@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from course_utils.artifacts import PROJECT, read_jsonl
-from course_utils.data.formats.spider import normalise
+from course_utils.data.formats import normalise
 from course_utils.data.hardness import LEVELS, hardness, parse
 from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema, run_query

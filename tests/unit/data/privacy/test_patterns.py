@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.formats.spider import read_dataset
+from course_utils.data.formats import read_dataset
 from course_utils.data.privacy import checksums
 from course_utils.data.privacy.detect import find_personal_data, personal_data_problems
 from course_utils.data.privacy.kinds import KINDS, STRONG

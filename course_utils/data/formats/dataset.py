@@ -1,25 +1,22 @@
-"""Datasets as folders, whichever release they come from: find their files, read their rows, write them.
+"""Find and read the files of a dataset's folder, whichever release it comes from.
 
 Known layouts: the course's own (``train.jsonl``, ``validation.jsonl``, ``test.jsonl``), Spider's release
 (``train_spider.json``, ``train_others.json``, ``dev.json``, ``test.json``) and BIRD's (``train/train.json``,
-``dev.json``, with "SQL" for "query"). Rows are read as they are; ``validation`` judges them.
+``dev*/dev.json``). Rows are read as they are; ``validation`` judges them.
 """
 
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from course_utils.data.formats.json_files import read_json, write_json
-from course_utils.data.formats.record import Misfit, Record, Row, normalise, shown
+from course_utils.data.formats.files import read_rows
+from course_utils.data.formats.record import Record, shown
 from course_utils.errors import DataError
-
-__all__ = ["Record", "normalise", "read_array", "read_dataset", "shown", "write_array"]
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
 VALIDATION_FILES = (("validation.jsonl",), ("validation.json",))
-DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev/dev.json",))
+DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev*/dev.json",))
 TEST_FILES = (("test.jsonl",), ("test.json",))
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
@@ -53,69 +50,34 @@ def read_dataset(folder: Path) -> list[Record]:
     return [*(training if held_back else _hold_back(training)), *held_back, *_read_split("test", test)]
 
 
-def _find(folder: Path, names: tuple[tuple[str, ...], ...]) -> list[Path]:
-    """The files of the first layout that the folder has."""
-    for layout in names:
-        if found := [folder / name for name in layout if os.path.lexists(folder / name)]:
-            return found
+def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:
+    """The files of the first layout that the folder has; a link to nowhere is one, which reading will name."""
+    for names in layouts:
+        found = [
+            path for name in names for path in (folder / name, *sorted(folder.glob(name))) if os.path.lexists(path)
+        ]
+        if found:
+            return list(dict.fromkeys(found))
     return []
 
 
 def _read_split(split: str, paths: list[Path]) -> list[Record]:
     records: list[Record] = []
     for path in paths:
-        before = len(records)
-        for record in read_array(path):
-            number = record.line if path.suffix == ".jsonl" else before + record.number
+        for record in read_rows(path):
+            number = record.line if path.suffix == ".jsonl" else len(records) + 1
             records.append(replace(record, split=split, number=number))
     return records
-
-
-def read_array(path: Path) -> Iterator[Record]:
-    """Rows of one of Spider's or BIRD's files, with the names of the fields that the course uses.
-
-    Raises:
-        FormatError: The file as a whole cannot be read.
-    """
-    for record in read_json(path):
-        yield record if record.fault else replace(record, fields=to_course_names(record.fields))
-
-
-def write_array(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows to a JSON array, as Spider's files are.
-
-    Raises:
-        FormatError: Rows do not fit or there are none; lists them.
-    """
-    write_json(path, rows, _as_it_comes_back)
-
-
-def _as_it_comes_back(row: Row) -> Row:
-    if to_course_names(row) != row:
-        raise Misfit("SQL, question_id and evidence are BIRD's and read otherwise; give rows as read_dataset does")
-    return row
-
-
-def to_course_names(row: Row) -> Row:
-    """A row with BIRD's "SQL" as "query" and "question_id" as "id", and its evidence told with the question."""
-    fields = dict(row)
-    if "SQL" in fields and "query" not in fields:
-        fields["query"] = fields.pop("SQL")
-    if "question_id" in fields and "id" not in fields:
-        fields["id"] = str(fields.pop("question_id"))
-    evidence = fields.get("evidence")
-    if isinstance(evidence, str) and evidence.strip():
-        addition = f" Evidence: {evidence.strip()}"
-        question = str(fields.get("question", ""))
-        # A row that was read and written before tells it already.
-        fields["question"] = question if question.endswith(addition) else question + addition
-    return fields
 
 
 def _hold_back(training: list[Record]) -> list[Record]:
     """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows."""
     wanted = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)))
-    queries = sorted({str(record.fields.get("query")) for record in training if not record.fault})
+    readable = [(str(record.fields.get("query")), record) for record in training if not record.fault]
+    keys_by_query: dict[str, set[tuple[str, str]]] = {}
+    for query, record in readable:
+        keys_by_query.setdefault(query, set()).add(record.key)
+    queries = sorted(keys_by_query)
     Random(0).shuffle(queries)
     chosen: set[str] = set()
     asked: set[tuple[str, str]] = set()
@@ -123,7 +85,7 @@ def _hold_back(training: list[Record]) -> list[Record]:
         if len(asked) >= wanted:
             break
         chosen.add(query)
-        asked |= {record.key for record in training if str(record.fields.get("query")) == query}
+        asked |= keys_by_query[query]
 
     def is_held(record: Record) -> bool:
         return not record.fault and (str(record.fields.get("query")) in chosen or record.key in asked)

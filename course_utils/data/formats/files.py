@@ -1,0 +1,129 @@
+"""The one way to read and to write rows: the ending of a file says how it holds them, their fields what they mean."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from course_utils.artifacts import Row, write_json, write_jsonl, writing
+from course_utils.data.formats import columns
+from course_utils.data.formats.json_files import check_row, read_json
+from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields, to_row
+from course_utils.data.formats.record import Record, RowError, file_error, without_none
+from course_utils.errors import ConfigurationError, FormatError
+
+MAX_LISTED = 20
+"""Bad rows that one error lists; it counts the others."""
+_READERS = {
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json),
+    ".csv": columns.read_csv,
+    ".parquet": columns.read_parquet,
+}
+_WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
+    **dict.fromkeys((".jsonl", ".ndjson"), write_jsonl),
+    ".json": write_json,
+    ".csv": columns.write_csv,
+    ".parquet": columns.write_parquet,
+    "": columns.write_datasets,
+}
+_ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv, .parquet, or a folder that datasets saved"
+
+
+def read_rows(path: Path | str) -> list[Record]:
+    """Every row of a file, in whichever layout it is.
+
+    Args:
+        path: A file of JSON, CSV or Parquet, a folder that ``datasets`` saved, or ``hf://owner/name@revision``.
+
+    Returns:
+        Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
+
+    Raises:
+        FormatError: The file as a whole cannot be read.
+    """
+    return list(_iter_rows(path))
+
+
+def _iter_rows(path: Path | str) -> Iterator[Record]:
+    ending = Path(path).suffix.lower()
+    if str(path).startswith(columns.HUB) or columns.is_saved(path):
+        records = columns.read_datasets(path)
+    elif ending in _READERS:
+        records = _READERS[ending](Path(path))
+    else:
+        raise file_error(Path(path), _ENDINGS)
+    for record in records:
+        try:
+            yield record if record.fault else replace(record, fields=to_row(record.fields))
+        except RowError as error:
+            yield replace(record, fields={}, fault=str(error), check="schema")
+
+
+def write_rows(
+    rows: Iterable[Row],
+    path: Path,
+    layout: str = "rows",
+    *,
+    to_messages: Callable[[Row], list[Message]] = lambda row: [{"role": "user", "content": row["question"]}],
+    to_target: Callable[[Row], str] = lambda row: row["query"],
+) -> Path:
+    """Write rows so that ``read_rows`` gives them back, which is tried; the file is written whole or not at all.
+
+    Args:
+        rows: Text, numbers, true, false, None, lists and objects of them. A None comes back as a missing field.
+        path: Ends in .jsonl, .json, .csv or .parquet, or in nothing for a folder of ``datasets``.
+        layout: ``rows`` as they are, or a conversation: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
+        to_messages: What a row asks, for conversations; a task's function fits.
+        to_target: What the answer is, likewise.
+
+    Raises:
+        FormatError: Rows do not fit or there are none, lists them; or the file cannot be written.
+        ConfigurationError: There is no such layout.
+    """
+    if layout != "rows" and layout not in LAYOUTS:
+        raise ConfigurationError(f"{layout!r} is no layout; choose one of rows, {', '.join(LAYOUTS)}")
+    if path.suffix.lower() not in _WRITERS:
+        raise file_error(path, _ENDINGS)
+    if path.is_dir() and not columns.is_saved(path):
+        raise file_error(path, "a folder is in the way; choose another name")
+    rows, shown, faults = list(rows), [], []
+    if not rows:
+        raise file_error(path, "there are no rows to write; give at least one")
+    for number, row in enumerate(rows, 1):
+        try:
+            check_row(row)
+            shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], to_messages, to_target))
+        except KeyError as error:
+            faults.append(f"row {number}: {error} is missing; give to_messages and to_target, which say what to show")
+        except RowError as error:
+            faults.append(f"row {number}: {error}")
+    _refuse(path, faults)
+    try:
+        with writing(path) as unfinished:
+            _WRITERS[path.suffix.lower()](unfinished, shown)
+            _refuse(path, _differences(rows, read_rows(unfinished)))
+    except OSError as error:
+        raise file_error(path, f"cannot be written ({error.strerror or error}); choose another folder") from error
+    except RowError as error:
+        raise file_error(path, str(error)) from error
+    except FormatError as error:  # what does not read back names the unfinished file
+        raise FormatError(str(error).replace(unfinished.name, path.name)) from error
+    return path
+
+
+def _differences(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
+    """What would not come back as it is, row by row."""
+    if len(records) != len(rows):
+        return [f"{len(records)} of {len(rows)} rows would come back; choose .jsonl"]
+    found = []
+    for number, (row, record) in enumerate(zip(rows, records, strict=True), 1):
+        given, read = without_none(row), without_none(record.fields)
+        if changed := sorted(name for name in given.keys() | read.keys() if given.get(name) != read.get(name)):
+            why = record.fault or f"{', '.join(changed)} would come back changed; choose .jsonl or another layout"
+            found.append(f"row {number}: {why}")
+    return found
+
+
+def _refuse(path: Path, faults: Sequence[str]) -> None:
+    if faults:
+        more = [f"... and {len(faults) - MAX_LISTED} more"] if len(faults) > MAX_LISTED else []
+        raise file_error(path, "\n".join([f"{len(faults)} rows do not fit:", *faults[:MAX_LISTED], *more]))

@@ -1,0 +1,183 @@
+"""What rows look like in the files of others: conversations in four layouts, and BIRD's names of fields.
+
+A row of the course becomes a conversation of its prompt and its query, and its other fields go to ``metadata``::
+
+    {"messages": [..., {"role": "user", "content": question}, {"role": "assistant", "content": query}],
+     "metadata": {"id": ..., "db_id": ...}}
+
+Reading gives the row back, with whatever others edited in the messages. A conversation from elsewhere, whose metadata
+has no ``db_id``, becomes ``{"messages": [the prompt], "target": "the answer", ...}`` with its further fields as they
+are. Where the answer is more than plain text (a tool call, parts), ``messages`` keeps all and there is no ``target``.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from course_utils.artifacts import Row
+from course_utils.data.formats.record import RowError
+
+Message = dict[str, Any]
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+SPEAKERS = {
+    "human": "user",
+    "gpt": "assistant",
+    "observation": "tool",
+    **{role: role for role in ROLES},
+    "chatgpt": "assistant",
+    "model": "assistant",
+    "function_call": "assistant",  # the call is the text that the model has to write
+}
+"""ShareGPT's names for the roles; the first of each is what we write."""
+
+
+class Layout(NamedTuple):
+    """How a format writes the messages of a conversation, the last of which is the answer."""
+
+    names: tuple[str, ...]  # the format's own fields
+    to_messages: Callable[[Row], Any]  # they may be none at all
+    to_fields: Callable[[list[Message]], Row]  # raises RowError where the format cannot hold them
+
+
+def to_row(fields: Row) -> Row:
+    """The row that the fields of a file mean, whatever the layout.
+
+    Raises:
+        RowError: They are a conversation that is broken.
+    """
+    if "question" not in fields and "target" not in fields:
+        for layout in LAYOUTS.values():
+            if all(name in fields or name == "input" for name in layout.names):
+                return _from_conversation(fields, layout)
+    return _from_bird(fields) if "SQL" in fields or "evidence" in fields else fields
+
+
+def to_fields(
+    row: Row, layout: Layout, to_messages: Callable[[Row], list[Message]], to_target: Callable[[Row], str]
+) -> Row:
+    """What a file of a layout shows of a row, which may be a conversation already.
+
+    Raises:
+        RowError: The layout cannot hold the row.
+    """
+    if "messages" in row:
+        answer = [{"role": "assistant", "content": row["target"]}] if "target" in row else []
+        messages = _checked([*row["messages"], *answer])
+        extra = _without(row, "messages", "target")
+    else:
+        messages = [*map(dict, to_messages(row)), {"role": "assistant", "content": to_target(row)}]
+        extra = {"metadata": _without(row, "question", "query")}
+    return {**layout.to_fields(messages), **extra}
+
+
+def _without(fields: Row, *names: str) -> Row:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def _from_conversation(fields: Row, layout: Layout) -> Row:
+    messages = _checked(layout.to_messages(fields))
+    *prompt, answer = messages
+    if answer["role"] != "assistant":
+        raise RowError("the last message is not the assistant's; end the row with the answer")
+    extra = _without(fields, *layout.names)
+    if answer.keys() != {"role", "content"} or not isinstance(answer["content"], str):
+        return {"messages": messages, **extra}
+    metadata = extra.get("metadata")
+    asked = [message for message in prompt if message["role"] != "system"]
+    if isinstance(metadata, dict) and "db_id" in metadata and [message["role"] for message in asked] == ["user"]:
+        more = _without(extra, "metadata") | metadata
+        return {**more, "question": asked[0].get("content"), "query": answer["content"]}
+    return {"messages": prompt, "target": answer["content"], **extra}
+
+
+def _from_bird(fields: Row) -> Row:
+    """A row with BIRD's "SQL" as "query" and "question_id" as "id", and its evidence told with the question."""
+    row = dict(fields)
+    if "SQL" in row and "query" not in row:
+        row["query"] = row.pop("SQL")
+    if "question_id" in row and "id" not in row:
+        row["id"] = str(row.pop("question_id"))
+    evidence = row.get("evidence")
+    if isinstance(evidence, str) and evidence.strip():
+        addition, question = f" Evidence: {evidence.strip()}", str(row.get("question", ""))
+        # A row that was read and written before tells it already.
+        row["question"] = question if question.endswith(addition) else question + addition
+    return row
+
+
+def _checked(messages: Any) -> list[Message]:
+    """The messages as they came.
+
+    Raises:
+        RowError: They are no list, there are none, or one has no known role or no content.
+    """
+    if not isinstance(messages, list) or not messages:
+        raise RowError('the messages are no list or empty; write [{"role": ..., "content": ...}, ...]')
+    for number, message in enumerate(messages, 1):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise RowError(f'message {number} has no "role"; write {{"role": ..., "content": ...}}')
+        if message["role"] not in ROLES:
+            raise RowError(f"message {number}: the role {message['role']!r} is unknown; use {', '.join(ROLES)}")
+        content = message.get("content")
+        if not isinstance(content, str | list) and not (content is None and message.keys() - {"role", "content"}):
+            raise RowError(f'message {number}: "content" is missing or not text; write text')
+    return messages
+
+
+def _from_sharegpt(fields: Row) -> Any:
+    turns = fields["conversations"]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) and "from" in turn for turn in turns):
+        raise RowError('the conversations are no list of turns; write [{"from": ..., "value": ...}, ...]')
+    return [
+        {"role": SPEAKERS.get(str(turn["from"]), turn["from"]), "content": turn.get("value")}
+        | _without(turn, "from", "value")
+        for turn in turns
+    ]
+
+
+def _to_sharegpt(messages: list[Message]) -> Row:
+    speakers = {role: name for name, role in reversed(SPEAKERS.items())}
+    return {
+        "conversations": [
+            {"from": speakers[message["role"]], "value": message.get("content")} | _without(message, "role", "content")
+            for message in messages
+        ]
+    }
+
+
+def _from_alpaca(fields: Row) -> Any:
+    if fields.get("system") or fields.get("history"):
+        raise RowError('"system" and "history" are no fields of Alpaca; use the openai layout for such conversations')
+    instruction, text = fields["instruction"], fields.get("input")
+    asked = [("system", instruction), ("user", text)] if text else [("user", instruction)]
+    return [{"role": role, "content": content} for role, content in (*asked, ("assistant", fields["output"]))]
+
+
+def _to_alpaca(messages: list[Message]) -> Row:
+    # No template joins instruction and input: that is the tokenizer's business.
+    texts = {message["role"]: message.get("content") for message in messages}
+    if [*texts] not in (["user", "assistant"], ["system", "user", "assistant"]):
+        raise RowError("alpaca holds messages of system, user, assistant; choose the openai layout")
+    system, user, output = texts.get("system"), texts["user"], texts["assistant"]
+    return {"instruction": system or user, "input": user if system else "", "output": output}
+
+
+def _from_completion(fields: Row) -> Any:
+    prompt, completion = fields["prompt"], fields["completion"]
+    if isinstance(prompt, str) and isinstance(completion, str):
+        return [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
+    if not isinstance(prompt, list) or not isinstance(completion, list):
+        raise RowError('"prompt" and "completion" are not both text or both lists of messages; write one of these')
+    return [*prompt, *completion]
+
+
+def _to_completion(messages: list[Message]) -> Row:
+    return {"prompt": messages[:-1], "completion": messages[-1:]}
+
+
+LAYOUTS = {
+    "openai": Layout(("messages",), lambda fields: fields["messages"], lambda messages: {"messages": messages}),
+    "sharegpt": Layout(("conversations",), _from_sharegpt, _to_sharegpt),
+    "alpaca": Layout(("instruction", "input", "output"), _from_alpaca, _to_alpaca),
+    "prompt-completion": Layout(("prompt", "completion"), _from_completion, _to_completion),
+}
+"""By name; prompt and completion are TRL's, of messages, and read as two texts as well."""
