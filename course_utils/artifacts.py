@@ -96,8 +96,8 @@ class Course:
         path = self.folder(stage) / "manifest.json"
         for name, found, wanted in (
             ("profile", manifest.profile, self.profile.name),
-            ("dataset", manifest.data, _portable(str(self.data))),
-            ("model", manifest.model, _portable(self.model)),
+            ("dataset", manifest.data, portable(str(self.data))),
+            ("model", manifest.model, portable(self.model)),
         ):
             if found != wanted:
                 raise ArtifactError(f"{path}: made with {name} {found!r}, but this is {wanted!r}; {remedy}")
@@ -190,8 +190,8 @@ class StageRun:
         manifest = Manifest(
             stage=self.stage,
             profile=self.course.profile.name,
-            data=_portable(str(self.course.data)),
-            model=_portable(self.course.model),
+            data=portable(str(self.course.data)),
+            model=portable(self.course.model),
             seconds=round(time.perf_counter() - self.began, 1),
             packages=package_versions(),
             inputs=self.inputs,
@@ -224,7 +224,7 @@ def resolve(path: str | Path) -> Path:
     return (PROJECT / Path(path).expanduser()).resolve()
 
 
-def _portable(location: str) -> str:
+def portable(location: str) -> str:
     """A path as manifests record it: relative to the project where it lies in it; a Hub id stays."""
     path = Path(location)
     return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else location

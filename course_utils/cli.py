@@ -1,6 +1,7 @@
 """The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from course_utils.runner import Settings
+    from course_utils.runner import RunSettings
 
 app = typer.Typer(
     help="Fine-tune a small language model: run the course, or a part of it.",
@@ -54,7 +55,7 @@ def run(
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
         resume = " ".join(filter(None, ["make course", settings.make_options]))
         try:
-            with show_progress(console) as listener:
+            with show_progress(console) as listener, stopped_by_sigterm():
                 state = run_stages(settings, course, stages, listener, folder)
         except NotebookError as error:
             Console(stderr=True).print(render_failure(error))
@@ -65,7 +66,10 @@ def run(
             console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
             raise typer.Exit(130) from None
         if state.is_finished:
-            console.print(render_report(write_report(course, state), course.root / "report.json"))
+            report = write_report(course, state)
+            console.print(render_report(report))
+            path = course.root / "report.json"
+            console.print(f"All {len(report['results'])} results: {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -73,14 +77,13 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
     """Say what is wrong with this machine or installation, and how to mend it."""
     from rich.console import Console
 
-    from course_utils.artifacts import open_course
-    from course_utils.doctor import examine, render_findings
+    from course_utils.doctor import examine
+    from course_utils.finding import findings_table
 
-    settings = read_settings(profile, data, model, artifacts)
     with refusals():
-        findings = examine(open_course(settings.profile, settings.data, settings.model, settings.artifacts))
-    Console().print(render_findings(findings))
-    if any(finding.verdict == "wrong" for finding in findings):
+        findings = examine(read_settings(profile, data, model, artifacts).open())
+    Console().print(findings_table(findings))
+    if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 
@@ -148,23 +151,21 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the tuned model over HTTP until Ctrl-C."""
-    from course_utils.artifacts import open_course
     from course_utils.deployment import serve_stack
 
-    settings = read_settings(profile, data, model, artifacts)
     with refusals():
-        course = open_course(settings.profile, settings.data, settings.model, settings.artifacts)
+        course = read_settings(profile, data, model, artifacts).open()
         serve_stack(
             course, host, port, when_ready=lambda stack: typer.echo(f"Serving at {stack.url}; Ctrl-C stops it.")
         )
 
 
-def read_settings(profile: str, data: str, model: str, artifacts: str) -> "Settings":
+def read_settings(profile: str, data: str, model: str, artifacts: str) -> "RunSettings":
     """What the command line says, as the notebooks take it; relative paths start at the current folder."""
-    from course_utils.runner import Settings
+    from course_utils.runner import RunSettings
 
-    default = Settings()
-    return Settings(
+    default = RunSettings()
+    return RunSettings(
         profile=profile or default.profile,
         data=portable_path(data) if data else default.data,
         model=portable_model(model),
@@ -174,10 +175,9 @@ def read_settings(profile: str, data: str, model: str, artifacts: str) -> "Setti
 
 def portable_path(path: str) -> str:
     """A path relative to the project where it lies inside, so that outputs name no machine; else an absolute one."""
-    from course_utils.artifacts import PROJECT
+    from course_utils.artifacts import portable
 
-    absolute = Path(path).expanduser().resolve()
-    return (absolute.relative_to(PROJECT) if absolute.is_relative_to(PROJECT) else absolute).as_posix()
+    return portable(str(Path(path).expanduser().resolve()))
 
 
 def portable_model(model: str) -> str:
@@ -186,6 +186,16 @@ def portable_model(model: str) -> str:
         return model
     path = portable_path(model)
     return path if Path(path).is_absolute() else f"./{path}"
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, for a run begun in the background: there the shell has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from course_utils.kernel import Position, execute_notebook
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """What the notebooks' ``parameters`` cell takes; the defaults are the notebooks' own."""
 
     profile: str = "smoke"
@@ -29,10 +29,18 @@ class Settings:
         """The values by the names that the notebooks give them."""
         return {name.upper(): value for name, value in asdict(self).items()}
 
+    def open(self) -> Course:
+        """The course that these values mean.
+
+        Raises:
+            ConfigurationError: The profile is unknown.
+        """
+        return open_course(self.profile, self.data, self.model, self.artifacts)
+
     @property
     def make_options(self) -> str:
         """Those that differ from the defaults, as ``make course`` takes them: ``PROFILE=laptop``."""
-        default = Settings().parameters
+        default = RunSettings().parameters
         return " ".join(f"{name}={value}" for name, value in self.parameters.items() if value != default[name])
 
 
@@ -72,7 +80,7 @@ class Listener(Protocol):
         """A notebook ran to its end."""
 
 
-def check_settings(settings: Settings, notebooks: Path) -> Course:
+def check_settings(settings: RunSettings, notebooks: Path) -> Course:
     """Make sure, before anything runs, that the run can start.
 
     Raises:
@@ -81,7 +89,7 @@ def check_settings(settings: Settings, notebooks: Path) -> Course:
         ModelError: The base model's folder is missing.
         ArtifactError: Nothing can be written where the artifacts go.
     """
-    course = open_course(settings.profile, settings.data, settings.model, settings.artifacts)
+    course = settings.open()
     missing = [name for stage in STAGES if not (notebooks / (name := Path(notebook_of(stage)).name)).is_file()]
     if missing:
         raise ConfigurationError(f"{notebooks}: {', '.join(missing)} missing; run from a clone of the repository")
@@ -125,7 +133,7 @@ def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, .
 
 
 def run_stages(
-    settings: Settings,
+    settings: RunSettings,
     course: Course,
     stages: Sequence[str],
     listener: Listener,
@@ -149,7 +157,7 @@ def run_stages(
 
 
 def _run_stages(
-    settings: Settings, course: Course, stages: Sequence[str], listener: Listener, notebooks: Path
+    settings: RunSettings, course: Course, stages: Sequence[str], listener: Listener, notebooks: Path
 ) -> RunState:
     state = load_state(course)
     for stage in stages:

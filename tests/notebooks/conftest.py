@@ -27,14 +27,23 @@ def write_notebook(folder, stage, work="1 + 1"):
     return path
 
 
+@pytest.fixture(scope="session")
+def make_notebooks():
+    """Write six notebooks into a new folder; ``work`` gives the notebook of a stage something to do."""
+
+    def make(folder, **work):
+        folder.mkdir(exist_ok=True)
+        for stage in STAGES:
+            write_notebook(folder, stage, work.get(stage, "1 + 1"))
+        return folder
+
+    return make
+
+
 @pytest.fixture
-def notebooks(tmp_path):
-    """A folder of six notebooks; call ``write_notebook`` to replace one."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for stage in STAGES:
-        write_notebook(folder, stage)
-    return folder
+def notebooks(make_notebooks, tmp_path):
+    """A folder of six notebooks; call ``plant`` to replace one."""
+    return make_notebooks(tmp_path / "notebooks")
 
 
 @pytest.fixture

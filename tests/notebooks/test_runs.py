@@ -3,14 +3,18 @@
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
+import psutil
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from course_utils.artifacts import PROJECT
 from course_utils.cli import app
@@ -21,11 +25,9 @@ from tools.notebooks.outputs import write_run
 START_WITHIN_S = 120
 
 
-@pytest.fixture
-def course(notebooks, tmp_path):
-    """The ``course run`` command on these notebooks."""
-    places = ["--notebooks", notebooks, "--artifacts", tmp_path / "artifacts", "--data", notebooks, "--model", tmp_path]
-    return lambda *options: CliRunner().invoke(app, ["run", *map(str, [*places, *options])])
+def course_run(notebooks, artifacts, *options):
+    """What ``course run`` does with these notebooks."""
+    return CliRunner().invoke(app, ["run", "--notebooks", str(notebooks), "--artifacts", str(artifacts), *options])
 
 
 def outputs_of(executed, identity):
@@ -33,31 +35,69 @@ def outputs_of(executed, identity):
     return [dict(output) for output in cell.outputs]
 
 
-@pytest.mark.slow
-def test_a_run_stops_at_a_failing_cell_and_resumes_at_its_notebook(course, plant, tmp_path):
-    plant("training", "rate = '2e-4'\nrate * 0.5")
-    stopped = course()
-    assert stopped.exit_code == 1
-    assert "notebooks/03_training.ipynb, cell 3 of 4 (work)" in stopped.stderr
-    assert "rate = '2e-4'" in stopped.stderr
-    assert "TypeError: can't multiply sequence by non-int" in stopped.stderr
-    assert "make course" in stopped.stdout
-    assert "04_evaluation" not in stopped.output
-    plant("training", "1 + 1")
-    resumed = course()
+@dataclass
+class History:
+    """A run that stopped, and the one that went on from there."""
+
+    notebooks: Path
+    artifacts: Path
+    stopped: Result
+    resumed: Result
+
+
+NOISE = 'import sys\nsys.stderr.write("noise")\nprint("rows")\nfrom tqdm.auto import tqdm\nlist(tqdm([1]))'
+
+
+@pytest.fixture(scope="module")
+def history(make_notebooks, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("history")
+    notebooks = make_notebooks(folder / "notebooks", data=NOISE, training="rate = '2e-4'\nrate * 0.5")
+    stopped = course_run(notebooks, folder / "artifacts")
+    with pytest.raises(ArtifactError, match="no finished run of the default"):
+        write_run(str(folder / "artifacts"), notebooks, folder / "minutes.json")
+    resumed = course_run(make_notebooks(notebooks, data=NOISE), folder / "artifacts")
     assert resumed.exit_code == 0, resumed.output
-    assert "Starts at notebooks/03_training.ipynb" in resumed.stdout
-    assert "02_data" not in resumed.stdout
-    assert "peak memory gib" in resumed.stdout
-    report = json.loads((tmp_path / "artifacts/smoke/report.json").read_text())
+    return History(notebooks, folder / "artifacts", stopped, resumed)
+
+
+@pytest.mark.slow
+def test_a_run_stops_at_a_failing_cell(history):
+    assert history.stopped.exit_code == 1
+    assert "notebooks/03_training.ipynb, cell 3 of 4 (work)" in history.stopped.stderr
+    assert "rate = '2e-4'" in history.stopped.stderr
+    assert "TypeError: can't multiply sequence by non-int" in history.stopped.stderr
+    assert "make course" in history.stopped.stdout
+    assert "04_evaluation" not in history.stopped.output
+
+
+@pytest.mark.slow
+def test_a_run_that_stopped_resumes_at_its_notebook(history):
+    assert "Starts at notebooks/03_training.ipynb" in history.resumed.stdout
+    assert "02_data" not in history.resumed.stdout
+    assert "peak memory gib" in history.resumed.stdout
+    path = history.artifacts / "smoke" / "report.json"
+    assert str(path) in history.resumed.stdout
+    report = json.loads(path.read_text())
     assert report["seconds"]["total"] == pytest.approx(sum(report["seconds"].values()) / 2, abs=0.1)
     assert all(seconds > 0 for seconds in report["seconds"].values())
 
 
 @pytest.mark.slow
-def test_an_error_raised_on_purpose_is_shown_as_its_sentence(course, plant):
+def test_outputs_are_written_without_their_noise(history, tmp_path):
+    notebooks = shutil.copytree(history.notebooks, tmp_path / "notebooks")
+    lines = write_run(str(history.artifacts), notebooks, tmp_path / "minutes.json")
+    assert "Outputs written into 02_data.ipynb, but 1 on stderr" in lines
+    written = read_notebook(notebooks / "02_data.ipynb")
+    assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3, 4]
+    shown = outputs_of(notebooks / "02_data.ipynb", "work")
+    assert [output["output_type"] for output in shown] == ["stream", "execute_result"]
+    assert written.metadata.course.profile == "smoke"
+
+
+@pytest.mark.slow
+def test_an_error_raised_on_purpose_is_shown_as_its_sentence(notebooks, plant, tmp_path):
     plant("setup", 'from course_utils.errors import DataError\nraise DataError("data/train.jsonl:17: no query")')
-    stopped = course("--only", "setup")
+    stopped = course_run(notebooks, tmp_path, "--only", "setup")
     assert stopped.exit_code == 1
     assert "DataError: data/train.jsonl:17: no query" in stopped.stderr
     assert "Traceback" not in stopped.stderr
@@ -89,39 +129,28 @@ def test_the_kernel_is_this_python_whatever_kernels_jupyter_finds(plant, tmp_pat
     ]
 
 
-@pytest.mark.slow
-def test_outputs_are_written_from_a_clean_run_only(notebooks, plant, tmp_path):
-    plant("data", 'import sys\nsys.stderr.write("noise")\nprint("rows")\nfrom tqdm.auto import tqdm\nlist(tqdm([1]))')
-    artifacts = str(tmp_path / "artifacts")
-    with pytest.raises(ArtifactError, match="no finished run of the default"):
-        write_run(artifacts, notebooks, tmp_path / "minutes.json")
-    result = CliRunner().invoke(app, ["run", "--notebooks", str(notebooks), "--artifacts", artifacts])
-    assert result.exit_code == 0, result.output
-    assert "Outputs written into 02_data.ipynb, but 1 on stderr" in write_run(
-        artifacts, notebooks, tmp_path / "minutes.json"
-    )
-    written = read_notebook(notebooks / "02_data.ipynb")
-    assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3, 4]
-    shown = outputs_of(notebooks / "02_data.ipynb", "work")
-    assert [output["output_type"] for output in shown] == ["stream", "execute_result"]
-    assert written.metadata.course.profile == "smoke"
+# The command, started as a shell starts it: Ctrl-C works in the foreground and is ignored in the background.
+STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from course_utils.cli import app; app()"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_run_that_can_be_resumed(notebooks, plant, tmp_path):
+@pytest.mark.parametrize(("handler", "sent"), [("default_int_handler", signal.SIGINT), ("SIG_IGN", signal.SIGTERM)])
+def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant, tmp_path, handler, sent):
     begun = tmp_path / "begun"
-    plant("setup", f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)")
-    command = [sys.executable, "-m", "course_utils.cli", "run", "--notebooks", notebooks, "--data", notebooks]
-    command += ["--model", tmp_path, "--artifacts", tmp_path / "artifacts"]
+    work = f"pathlib.Path({str(begun)!r}).write_text(str(os.getpid()))"
+    plant("setup", f"import os, pathlib, time\n{work}\ntime.sleep(600)")
+    command = [sys.executable, "-c", STARTED.format(handler=handler), "run", "--notebooks", notebooks]
+    command += ["--artifacts", tmp_path / "artifacts"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         deadline = time.monotonic() + START_WITHIN_S
-        while not begun.exists() and time.monotonic() < deadline:
+        while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         output, _ = process.communicate(timeout=START_WITHIN_S)
     assert process.returncode == 130
     assert "Stopped; `make course" in output
+    assert not psutil.pid_exists(int(begun.read_text()))
     state = json.loads((tmp_path / "artifacts/smoke/run.json").read_text())
     assert state["stages"]["setup"]["status"] == "stopped"

@@ -9,7 +9,7 @@ from course_utils import runner
 from course_utils.artifacts import STAGES
 from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
 from course_utils.kernel import NotebookError, Position
-from course_utils.runner import Settings, check_settings, load_state, plan_stages, run_stages
+from course_utils.runner import RunSettings, check_settings, load_state, plan_stages, run_stages
 
 
 class Silence:
@@ -33,7 +33,7 @@ def settings(tmp_path):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "model").mkdir()
     places = {name: str(tmp_path / folder) for name, folder in (("data", "dataset"), ("model", "model"))}
-    return Settings("smoke", artifacts=str(tmp_path / "results"), **places)
+    return RunSettings("smoke", artifacts=str(tmp_path / "results"), **places)
 
 
 @pytest.fixture
@@ -223,5 +223,5 @@ def test_missing_notebooks_are_named(settings, notebooks):
 
 
 def test_the_resume_command_repeats_what_was_chosen():
-    assert Settings().make_options == ""
-    assert Settings("laptop", data="my/data").make_options == "PROFILE=laptop DATA=my/data"
+    assert RunSettings().make_options == ""
+    assert RunSettings("laptop", data="my/data").make_options == "PROFILE=laptop DATA=my/data"
