@@ -8,7 +8,7 @@ from course_utils.data.planted import DEFECTS, plant, plant_preface
 from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
-from course_utils.data.privacy.keys import PseudonymKey
+from course_utils.data.privacy.pseudonyms import PseudonymKey
 from course_utils.data.query_parts import plot_query_parts
 from course_utils.data.tokens import measure_lengths, render_templates, template_mistakes, token_view
 from course_utils.data.validation.repair import repair_dataset

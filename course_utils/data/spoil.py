@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from course_utils.data.look_alikes import LOOK_ALIKES
+from course_utils.data.encoding import CONFUSABLES
 
 Row = dict[str, Any]
 Spoil = Callable[[Row, Random, "Surroundings"], Row | None]
@@ -130,7 +130,7 @@ def add_control(row: Row, random: Random, _: Surroundings) -> Row:
 
 def replace_letter(row: Row, random: Random, _: Surroundings) -> Row | None:
     """A Cyrillic letter that looks like a Latin one."""
-    latin = {latin: other for other, latin in LOOK_ALIKES.items() if "\u0400" <= other <= "\u04ff"}
+    latin = {latin: other for other, latin in CONFUSABLES.items() if "\u0400" <= other <= "\u04ff"}
     text = row["question"]
     places = [found.start() + 1 for found in re.finditer(r"[A-Za-z]{4,}", text) if text[found.start() + 1] in latin]
     if not places:

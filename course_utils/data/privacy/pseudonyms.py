@@ -1,196 +1,223 @@
-"""Make a pseudonym of a value: the same kind and form, derived from a secret key, and nobody's.
+"""Make a pseudonym of a value: of the same type and form, derived from a secret key, and nobody's.
 
 Words of names are replaced one by one, so that ``LIKE '%Berg%'`` still finds "Anders Berg". Numbers come from ranges
 that are kept for tests or were never issued, where there are such ranges.
 """
 
+import hmac
 import ipaddress
-import random
+import os
 import re
-import string
-from collections.abc import Callable
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
 
-from course_utils.data.privacy import checksums
-from course_utils.data.privacy.context_patterns import STREET
-from course_utils.data.privacy.dates import days_of, shift_date
-from course_utils.data.privacy.keys import PseudonymKey
-from course_utils.data.privacy.kinds import Kind
-from course_utils.data.privacy.phones import country_of
+from course_utils.data.privacy.numbers import ISSUERS, compact, country_of, issuer_of
+from course_utils.data.privacy.patterns import STREET
+from course_utils.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from faker import Faker
+
+VARIABLE = "COURSE_PSEUDONYM_KEY"
+MIN_CHARACTERS = 16
 LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
+BY_WORDS = frozenset({"name", "address"})
 WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")
 """A word of a name: O'Neil and Jean-Luc are one, the s of "Berg's" is none."""
-BY_WORDS: frozenset[Kind] = frozenset({"name", "address"})
+_SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})  # written with spaces and hyphens, or none
 _KEPT = re.compile(
     rf"(?:van|von|de|der|den|la|le|du|des|da|di|del|al|bin|dr|prof|mr|mrs|ms|jr|sr|rue|via|calle|bis|ter|{STREET}|.)",
     re.IGNORECASE,
 )
-_STREET_END = re.compile(r"(?:straße|strasse|weg|platz|gasse|allee|damm|ufer|straat|laan)$", re.IGNORECASE)
-# The networks' own test numbers begin so; other numbers of these ranges are not given out.
-_TEST_CARD = {
-    "4": "400000",
-    "5": "555555",
-    "2": "222300",
-    "34": "378282",
-    "37": "378282",
-    "30": "305693",
-    "36": "305693",
-}
-_TEST_CARD |= {
-    "38": "305693",
-    "39": "305693",
-    "35": "353011",
-    "60": "601111",
-    "64": "601111",
-    "65": "601111",
-    "62": "620000",
-}
+_STREET_END = re.compile(r"(?:strasse|str|weg|platz|gasse|allee|damm|ufer|straat|laan)$")
+_ACCENT = re.compile("[\u0300-\u036f]")
 
 
-def make_pseudonym(key: PseudonymKey, kind: Kind, value: str, attempt: int = 0) -> str:
-    """A pseudonym in its compact form; for the kinds ``BY_WORDS`` that of one word.
+@dataclass(frozen=True, repr=False)
+class PseudonymKey:
+    """A secret of at least ``MIN_CHARACTERS``; there is no default.
 
-    Args:
-        key: The secret.
-        kind: What the value is.
-        value: The value in its canonical form (``canonical``).
-        attempt: Counts up when the pseudonym is taken.
+    Who has it can test a guess ("is this Anna Schmidt?"), so keep it as safe as the mapping.
+
+    Raises:
+        ConfigurationError: The secret is too short.
     """
-    chances = key.chances(kind if kind not in BY_WORDS else "word", value, str(attempt))
-    if kind == "birth_date":
-        return shift_date(value, days_of(key))
-    makers: dict[Kind, Callable[[random.Random, str], str]] = {
-        "name": _word,
-        "address": _word,
-        "email": _email,
-        "card": _card,
-        "iban": _iban,
-        "phone": _phone,
-        "ip": _ip,
-        "mac": lambda chances, value: "02" + "".join(chances.choices("0123456789ABCDEF", k=len(value) - 2)),
-        "ssn": lambda chances, value: f"9{_digits(chances, 2)}0{_digits(chances, 5)}",
-        "national_id": _same_form,
-        "url_credentials": lambda chances, value: f"user{_digits(chances, 4)}:{_digits(chances, 8)}",
-        "secret": lambda chances, value: f"removed-{chances.randbytes(6).hex()}",
-    }
-    return makers[kind](chances, value)
+
+    secret: str
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < MIN_CHARACTERS:
+            raise ConfigurationError(
+                f"the pseudonym key has fewer than {MIN_CHARACTERS} characters; set {VARIABLE} to a random one: "
+                'python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+
+    def __repr__(self) -> str:
+        return "PseudonymKey(secret='***')"
+
+    @classmethod
+    def from_environment(cls) -> "PseudonymKey":
+        """The key in ``COURSE_PSEUDONYM_KEY``.
+
+        Raises:
+            ConfigurationError: It is not set, or too short.
+        """
+        return cls(os.environ.get(VARIABLE, ""))
+
+    def faker(self, *parts: str) -> "Faker":
+        """A source of invented data that depends on the key and the parts alone (HMAC-SHA256)."""
+        digest = hmac.digest(self.secret.encode("utf-8"), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
+        fake = _faker(LOCALES[digest[0] % len(LOCALES)])
+        fake.seed_instance(digest)
+        return fake
 
 
-def canonical(kind: Kind, text: str) -> str:
+@cache
+def _faker(locale: str) -> "Faker":
+    from faker import Faker
+
+    return Faker(locale)
+
+
+@dataclass(repr=False)
+class PseudonymMapping:
+    """Real values and their pseudonyms; whoever has it can undo the anonymisation, so keep it apart from the data."""
+
+    originals: dict[tuple[str, str], str] = field(default_factory=dict)  # (type, text as found) to its pseudonym
+    pseudonyms: dict[tuple[str, str], str] = field(default_factory=dict)  # by canonical value; those of names by word
+    _taken: set[str] = field(default_factory=set)  # pseudonyms, and words of real names: no new pseudonym may be one
+
+    def __repr__(self) -> str:
+        return f"PseudonymMapping({len(self.originals)} values)"
+
+    def add_original(self, type_: str, text: str) -> None:
+        """Make a value known, before the first pseudonym is made."""
+        self.originals.setdefault((type_, text), "")
+        if type_ in BY_WORDS:
+            self._taken |= {fold(word) for word in WORD.findall(text)}
+
+    def replace(self, key: PseudonymKey, type_: str, text: str) -> str:
+        """The pseudonym of a value, written as the value is."""
+        if type_ in BY_WORDS:
+            replaced = WORD.sub(lambda found: self._replace_word(key, found[0]), text)
+        elif type_ in _SPACED:
+            replaced = _spaced_like(text, self._pseudonym(key, type_, canonical(type_, text)))
+        else:
+            replaced = self._pseudonym(key, type_, canonical(type_, text))
+        if (type_, text) in self.originals:
+            self.originals[type_, text] = replaced
+        return replaced
+
+    def _replace_word(self, key: PseudonymKey, word: str) -> str:
+        if _KEPT.fullmatch(word):  # titles, particles, initials and kinds of streets
+            return word
+        pseudonym = self._pseudonym(key, "name", fold(word))
+        return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
+
+    def _pseudonym(self, key: PseudonymKey, type_: str, value: str) -> str:
+        attempt = 0
+        while (type_, value) not in self.pseudonyms:
+            pseudonym = _invent(key.faker(type_, value, str(attempt)), type_, value)
+            # Two people may live in houses of one number, or be born on one day.
+            if (value[0].isdigit() and type_ in ("name", "birth_date")) or fold(pseudonym) not in self._taken:
+                self._taken.add(fold(pseudonym))
+                self.pseudonyms[type_, value] = pseudonym
+            attempt += 1
+        return self.pseudonyms[type_, value]
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: in small letters and without accents, which people leave out."""
+    return _ACCENT.sub("", unicodedata.normalize("NFD", text)).casefold()
+
+
+def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal."""
-    if kind == "ip":
-        return str(ipaddress.ip_address(text))
-    if kind == "phone":
-        digits = checksums.compact(text)
-        return f"+{digits.removeprefix('00')}" if text.startswith(("+", "00")) else digits
-    if kind in ("card", "iban", "mac", "ssn", "national_id"):
-        return checksums.compact(text)
-    if kind in ("secret", "url_credentials", "birth_date"):
-        return text
-    return " ".join(text.lower().split())
+    if type_ == "phone" and text.startswith(("+", "00")):
+        return "+" + compact(text).removeprefix("00")
+    if type_ in _SPACED:
+        return compact(text)
+    return str(ipaddress.ip_address(text)) if type_ == "ip" else text.lower() if type_ == "email" else text
 
 
-def write_like(kind: Kind, pseudonym: str, text: str) -> str:
+def _spaced_like(text: str, pseudonym: str) -> str:
     """A compact pseudonym with the spaces, signs and case of the text that it replaces."""
-    if kind in ("card", "iban", "mac", "ssn", "national_id", "phone"):
-        digits = iter(pseudonym.lstrip("+"))
-        skip = 2 if kind == "phone" and text.startswith("00") else 0
-        filled = "".join(next(digits, "") if place >= skip and c.isalnum() else c for place, c in enumerate(text))
-        return filled.lower() if text.islower() else filled
-    return in_case_of(pseudonym, text) if kind == "email" or kind in BY_WORDS else pseudonym
+    characters = iter(pseudonym.lstrip("+"))
+    kept = 2 if pseudonym.startswith("+") and text.startswith("00") else 0
+    spaced = "".join(next(characters, "") if c.isalnum() and place >= kept else c for place, c in enumerate(text))
+    return spaced.lower() if text.islower() else spaced
 
 
-def in_case_of(pseudonym: str, text: str) -> str:
-    """The pseudonym in small letters or capitals where the text is."""
-    return pseudonym.lower() if text.islower() else pseudonym.upper() if text.isupper() else pseudonym
+def _invent(fake: "Faker", type_: str, value: str) -> str:
+    match type_:
+        case "name":
+            return _name_word(fake, value)
+        case "birth_date":
+            return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
+        case "email":
+            return f"{_surname(fake)}.{_surname(fake)}.{fake.numerify('####')}@example.org".lower()
+        case "card":
+            return _card(fake, value)
+        case "iban":
+            return _iban(fake, value)
+        case "phone":
+            return _phone(fake, value)
+        case "ip" if ":" in value:
+            return str(ipaddress.ip_address("2001:db8::") + fake.random.getrandbits(64))  # RFC 3849
+        case "ip":
+            return str(ipaddress.ip_address("198.18.0.0") + fake.random.getrandbits(17))  # RFC 2544
+        case "mac":
+            return fake.hexify("02^^^^^^^^^^", upper=True)
+        case "ssn":
+            return fake.numerify("9##0#####")
+        case "national_id":
+            return _same_form(fake, value)
+        case "url_credentials":
+            return fake.numerify("user####:########")
+        case _:
+            return fake.hexify("removed-^^^^^^^^^^^^")
 
 
-def is_kept(word: str) -> bool:
-    """Whether a word of a name or an address stays: a particle, a title, an initial, the kind of street."""
-    return bool(_KEPT.fullmatch(word))
+def _name_word(fake: "Faker", word: str) -> str:
+    if word[0].isdigit():  # of a house
+        return _same_form(fake, word)
+    end = _STREET_END.search(word)
+    return _surname(fake) + (end[0] if end else "")
 
 
-def _word(chances: random.Random, word: str) -> str:
-    if word[0].isdigit():
-        return str(chances.randint(1, 10 ** len(re.match(r"\d+", word)[0]) - 1))  # type: ignore[index]
-    if end := _STREET_END.search(word):
-        return _pick(chances, _last_names()) + end[0].lower()
-    return _pick(chances, _first_names() if word in _lower_first_names() else _last_names())
+def _surname(fake: "Faker") -> str:
+    while not re.fullmatch(r"[A-Z][a-z]{2,}", name := fake.last_name()):
+        pass
+    return name
 
 
-def _email(chances: random.Random, value: str) -> str:
-    name = f"{_pick(chances, _first_names())}.{_pick(chances, _last_names())}.{_digits(chances, 4)}"
-    return f"{name.lower()}@example.org"
+def _card(fake: "Faker", value: str) -> str:
+    from stdnum import luhn
+
+    start = ISSUERS[issuer_of(value) or "Visa"][1]
+    digits = start + fake.numerify("#" * (len(value) - len(start) - 1))
+    return digits + luhn.calc_check_digit(digits)
 
 
-def _card(chances: random.Random, value: str) -> str:
-    start = _TEST_CARD.get(value[:1]) or _TEST_CARD.get(value[:2], "400000")
-    digits = start + _digits(chances, len(value) - len(start) - 1)
-    return digits + checksums.luhn_digit(digits)
-
-
-def _iban(chances: random.Random, value: str) -> str:
+def _iban(fake: "Faker", value: str) -> str:
     """The same country and form; a bank code of zeros or X, which no bank has."""
-    account = "".join("0" if character.isdigit() else "X" for character in value[4:8]) + _same_form(chances, value[8:])
-    return value[:2] + checksums.iban_check_digits(value[:2], account) + account
+    from stdnum import iban
+
+    account = "".join("0" if c.isdigit() else "X" for c in value[4:8]) + _same_form(fake, value[8:])
+    return value[:2] + iban.calc_check_digits(f"{value[:2]}00{account}") + account
 
 
-def _phone(chances: random.Random, value: str) -> str:
+def _phone(fake: "Faker", value: str) -> str:
     """The same country and length; a US number gets the exchange 555."""
     country = country_of(value)
-    for _ in range(100):
-        if country in ("US", "CA"):
-            area = value[:-7]
-            number = f"{area}555{_digits(chances, 4)}"
-        else:
-            kept = min(6, len(value) - 5) if value.startswith("+") else min(4, len(value) - 5)
-            number = value[:kept] + _digits(chances, len(value) - kept)
-        if country_of(number) == country:
-            break
-    return number
+    n_kept = min(6 if value.startswith("+") else 4, len(value) - 5)
+    form = f"{value[:-7]}555####" if country in ("US", "CA") else value[:n_kept] + "#" * (len(value) - n_kept)
+    numbers = (fake.numerify(form) for _ in range(100))
+    return next((number for number in numbers if country_of(number) == country), fake.numerify(form))
 
 
-def _ip(chances: random.Random, value: str) -> str:
-    if ipaddress.ip_address(value).version == 4:
-        return f"198.{chances.randint(18, 19)}.{chances.randint(0, 255)}.{chances.randint(1, 254)}"  # RFC 2544
-    return str(ipaddress.ip_address("2001:db8::") + chances.getrandbits(64))  # RFC 3849
-
-
-def _digits(chances: random.Random, n: int) -> str:
-    return "".join(chances.choices(string.digits, k=n))
-
-
-def _same_form(chances: random.Random, value: str) -> str:
-    return "".join(chances.choice(string.digits if c.isdigit() else string.ascii_uppercase) for c in value)
-
-
-def _pick(chances: random.Random, names: tuple[str, ...]) -> str:
-    return names[chances.randrange(len(names))]
-
-
-@cache
-def _first_names() -> tuple[str, ...]:
-    return _names("first_names")
-
-
-@cache
-def _last_names() -> tuple[str, ...]:
-    return _names("last_names")
-
-
-@cache
-def _lower_first_names() -> frozenset[str]:
-    return frozenset(name.lower() for name in _first_names())
-
-
-def _names(what: str) -> tuple[str, ...]:
-    """Faker's names of all locales, plain words only, in a fixed order."""
-    from importlib import import_module
-
-    names = {
-        str(name)
-        for locale in LOCALES
-        for name in getattr(import_module(f"faker.providers.person.{locale}").Provider, what)
-    }
-    return tuple(sorted(name for name in names if re.fullmatch(r"[A-Z][a-z]{2,}", name)))
+def _same_form(fake: "Faker", value: str) -> str:
+    return fake.bothify(re.sub("[A-Za-z]", "?", re.sub(r"\d", "#", value)), letters="ABCDEFGHJKLMNPRSTUVWXYZ")

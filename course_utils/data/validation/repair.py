@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.artifacts import write_json, write_jsonl
+from course_utils.data.encoding import strip_invisible
 from course_utils.data.formats import read_dataset
 from course_utils.data.formats.record import Record, shown
-from course_utils.data.validation.encoding import strip_invisible
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import Row, clean_query, clean_question, row_id
 from course_utils.data.validation.settings import Settings

@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyspark", "sqlglot", "presidio_analyzer", "faker", "profanex")
-ROOMS = ("course_utils.data.scale", "course_utils.data.privacy", "course_utils.data.validation")
+ROOMS = ("course_utils.data.scale", "course_utils.data.validation")
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,94 +1,80 @@
 import sqlite3
-import stat
+import unicodedata
 from contextlib import closing
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.data.privacy import checksums
-from course_utils.data.privacy.anonymise import anonymise_rows, map_literals, recheck
-from course_utils.data.privacy.databases import anonymise_database
-from course_utils.data.privacy.dates import shift_date
-from course_utils.data.privacy.keys import PseudonymKey
-from course_utils.data.privacy.mapping import PseudonymMapping, load_mapping, save_mapping
-from course_utils.data.privacy.phones import country_of
+from course_utils.artifacts import Row
+from course_utils.data.privacy import numbers
+from course_utils.data.privacy.anonymise import anonymise_rows, map_values, recheck
+from course_utils.data.privacy.pseudonyms import PseudonymKey, PseudonymMapping
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
 
 KEY = PseudonymKey("correct horse battery staple")
-SCHEMA = """
-CREATE TABLE pilot (id INTEGER PRIMARY KEY, name TEXT UNIQUE, phone INTEGER, mail TEXT, born TEXT);
-INSERT INTO pilot VALUES (1, 'Anders Berg', 4155552671, 'a.berg@corp.com', '1980-02-03'),
- (2, 'May Olsen', 4155552672, 'may@corp.com', '1990-12-01'), (3, 'Sean O''Neil', 4155552673, 'sean@corp.com', NULL);
-CREATE TABLE flight (id INTEGER PRIMARY KEY, pilot TEXT, day TEXT);
-INSERT INTO flight VALUES (1, 'Anders Berg', '2024-05-01'), (2, 'Anders Berg', '2024-05-09'),
- (3, 'May Olsen', '2024-06-01');
-"""
-COLUMNS: dict[str, Any] = {
-    "pilot.name": "name",
-    "flight.pilot": "name",
-    "pilot.phone": "phone",
-    "pilot.mail": "email",
-    "pilot.born": "date",
-    "flight.day": "date",
-}
-ROWS = [
-    {"db_id": "air", "question": question, "query": query}
-    for question, query in (
-        ("Who has the mail a.berg@corp.com?", "SELECT id FROM pilot WHERE mail = 'a.berg@corp.com'"),
-        ("id of anders  berg", 'SELECT id FROM pilot WHERE name = "Anders Berg"'),
-        ("How many flights may Berg have?", "SELECT COUNT(*) FROM flight WHERE pilot LIKE '%Berg%'"),
-        ("What is Sean O'Neil's id?", "SELECT id FROM pilot WHERE name = 'Sean O''Neil'"),
-        ("Whose phone is 4155552672?", "SELECT id FROM pilot WHERE phone = 4155552672"),
-        ("Pilots born on 1990-12-01", "SELECT id FROM pilot WHERE born = '1990-12-01'"),
-        ("born before 3 March 1985", "SELECT id FROM pilot WHERE born < '1985-03-03'"),
-        (
-            "flights by pilot with mail",
-            "SELECT f.id FROM flight f JOIN pilot p ON p.name = f.pilot WHERE p.mail LIKE '%@%'",
-        ),
-        ("MAY OLSEN flights", "SELECT id FROM flight WHERE UPPER(pilot) = 'MAY OLSEN'"),
-        ("days between flights", "SELECT julianday(MAX(day)) - julianday(MIN(day)) FROM flight"),
-    )
-]
+NAMES = ("Anders Berg", "May Olsen", "Sean O'Neil", "José Muñoz", "Grant")
+PAIRS = (
+    ("Who has the mail a.berg@corp.com?", "SELECT id FROM pilot WHERE mail = 'a.berg@corp.com'"),
+    ("id of anders  berg", 'SELECT id FROM pilot WHERE name = "Anders Berg"'),
+    ("How many flights may Berg have?", "SELECT COUNT(*) FROM flight WHERE pilot LIKE '%Berg%'"),
+    ("What is Sean O'Neil's id?", "SELECT id FROM pilot WHERE name IN (\"x\", 'Sean O''Neil')"),
+    ("Whose phone is (415) 555-2672?", "SELECT id FROM pilot WHERE phone = 4155552672"),
+    ("MAY OLSEN flights", "SELECT id FROM flight WHERE UPPER(pilot) = 'MAY OLSEN'"),
+    ("Flights of Olsen, May", "SELECT id FROM flight WHERE pilot = 'May Olsen'"),
+    (unicodedata.normalize("NFD", "id of Jo\u00adsé Muñoz"), "SELECT id FROM pilot WHERE name = 'José Muñoz'"),
+    ("What is the total Grant?", 'SELECT SUM("Grant") FROM pilot'),
+    ("How many use gmail?", "SELECT COUNT(*) FROM pilot WHERE mail LIKE '%@gmail.com'"),
+)
+ROWS: list[Row] = [{"db_id": "air", "question": question, "query": query} for question, query in PAIRS]
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / "air.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(SCHEMA)
-    return path
+def build(database: Path, rows: list[list[str | int]]) -> Path:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute('CREATE TABLE pilot (id, name, phone, mail, "Grant")')
+        connection.execute("CREATE TABLE flight (id, pilot)")
+        connection.executemany("INSERT INTO pilot VALUES (?, ?, ?, ?, 5)", rows)
+        connection.executemany("INSERT INTO flight VALUES (?, ?)", [(row[0], row[1]) for row in rows])
+        connection.commit()
+    return database
 
 
-def test_queries_give_the_same_answers_on_the_anonymised_database(database: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.sqlite"
-    mapping = anonymise_database(database, copy, COLUMNS, key=KEY)
-    result = anonymise_rows(ROWS, key=KEY, dates=True, mapping=mapping)
-    for before, after in zip(ROWS, result.rows, strict=True):
-        wanted = run_query(database, before["query"]).rows
-        assert wanted
-        assert run_query(copy, after["query"]).rows == wanted, after["query"]
+def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_path: Path) -> None:
+    pilots: list[list[str | int]] = [
+        [1, "Anders Berg", 4155552671, "a.berg@corp.com"],
+        [2, "May Olsen", 4155552672, "x@gmail.com"],
+        [3, "Sean O'Neil", 4155552673, "y@gmail.com"],
+        [4, "José Muñoz", 4155552674, ""],
+    ]
+    result = anonymise_rows(ROWS, key=KEY, names=NAMES)
     recheck(result.rows, result.mapping)
-    assert [row["question"].split()[3] for row in result.rows[2:3]] == ["may"]  # the verb, not the pilot
-    content = copy.read_bytes().lower()
-    for word in (b"anders", b"olsen", b"neil", b"corp.com", b"1980-02-03"):
-        assert word not in content  # not even in free pages
+    renamed = [
+        [n, result.mapping.replace(KEY, "name", str(name)), int(result.mapping.replace(KEY, "phone", str(phone))),
+         result.mapping.replace(KEY, "email", str(mail)) if "corp" in str(mail) else mail]
+        for n, name, phone, mail in pilots
+    ]  # fmt: skip
+    before, after = build(tmp_path / "before.sqlite", pilots), build(tmp_path / "after.sqlite", renamed)
+    for old, new in zip(ROWS, result.rows, strict=True):
+        assert run_query(before, old["query"]).rows == run_query(after, new["query"]).rows != [], new["query"]
+    assert result.rows[2]["question"].split()[3] == "may"  # the verb, not the pilot
+    assert [row["query"] for row in result.rows[8:]] == [query for _, query in PAIRS[8:]]  # no person, nobody's mailbox
 
 
-def test_recheck_finds_each_value_that_was_left(database: Path, tmp_path: Path) -> None:
-    mapping = anonymise_database(database, tmp_path / "copy.sqlite", COLUMNS, key=KEY)
-    result = anonymise_rows(ROWS, key=KEY, dates=True, mapping=mapping)
-    for left in ("ANDERS BERG", "a.berg@corp.com", "(415) 555-2671", "new.person@corp.com", "sean o'neil"):
-        spoilt = [*result.rows, {"db_id": "air", "question": f"about {left} only", "query": "SELECT 1"}]
-        with pytest.raises(DataError, match=f"row {len(spoilt)}") as error:
-            recheck(spoilt, result.mapping)
+@pytest.mark.parametrize(
+    "left",
+    ["ANDERS BERG", "a.berg@corp.com", "(415) 555-2672", "new.person@corp.com", "sean o'neil", "Jose\u0301 Munoz"],
+)
+def test_recheck_finds_each_value_that_was_left(left: str) -> None:
+    result = anonymise_rows(ROWS, key=KEY, names=NAMES)
+    for field in ("question", "note"):
+        row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | {field: f"about {left} only"}
+        with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
+            recheck([*result.rows, row], result.mapping)
         assert left not in str(error.value)
-    with pytest.raises(DataError):
-        recheck([{**result.rows[0], "note": "formerly Anders Berg"}], result.mapping)
+    with pytest.raises(DataError, match="query"):
+        recheck([{"question": "?", "query": f'SELECT "{left}"'}], result.mapping)
 
 
 def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_another() -> None:
@@ -98,61 +84,45 @@ def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_
     assert len({row["question"] for row in [*first.rows, *second.rows]}) == 1
     other = anonymise_rows(rows, key=PseudonymKey("another horse battery"), names=["Eva Lind"])
     assert other.rows[0]["question"] != first.rows[0]["question"]
+    assert "corp" not in repr(first)
 
 
-def pseudonym(kind: Any, text: str) -> str:
-    return PseudonymMapping().replace(KEY, kind, text)
+def pseudonym(type_: str, text: str) -> str:
+    return PseudonymMapping().replace(KEY, type_, text)
 
 
-def test_pseudonyms_keep_the_form() -> None:
-    assert pseudonym("email", "A@b.de").endswith("@example.org")
-    for number in ("+49 30 901820", "(415) 555-2671", "+33 6 12 34 56 78", "020 7946 0958"):
-        assert country_of(pseudonym("phone", number)) == country_of(number)
+def test_pseudonyms_keep_the_form_and_are_nobodys() -> None:
+    for number in ("+49 30 901820", "(415) 555-2671", "0033 6 12 34 56 78", "020 7946 0958"):
+        assert numbers.country_of(pseudonym("phone", number)) == numbers.country_of(number)
         assert [c for c in pseudonym("phone", number) if not c.isdigit()] == [c for c in number if not c.isdigit()]
-    card = pseudonym("card", "4012 8888 8888 1881")
-    assert checksums.is_card(card)
-    assert card.startswith("4000 00")
-    assert checksums.is_iban(pseudonym("iban", "DE89 3704 0044 0532 0130 00"))
-    assert pseudonym("iban", "DE89 3704 0044 0532 0130 00")[:2] == "DE"
-    assert not checksums.is_ssn(pseudonym("ssn", "536-22-1234"))
+    assert pseudonym("phone", "0033 6 12 34 56 78")[2:] == pseudonym("phone", "+33 6 12 34 56 78")[1:]
+    assert numbers.is_card(pseudonym("card", "4012 8888 8888 1881"))
+    assert pseudonym("card", "4012 8888 8888 1881").startswith("4000 00")
+    assert numbers.issuer_of(pseudonym("card", "378282246310005")) == "American Express"
+    assert numbers.is_iban(pseudonym("iban", "DE89 3704 0044 0532 0130 00"))
+    assert pseudonym("iban", "GB29 NWBK 6016 1331 9268 19")[5:9] == "XXXX"
+    assert not numbers.is_ssn(pseudonym("ssn", "536-22-1234"))
+    assert not numbers.is_mailbox(pseudonym("email", "A@b.de"))
     assert pseudonym("ip", "8.8.8.8").startswith("198.1")
+    assert pseudonym("address", "221B Baker Street").endswith(" Street")
 
 
-@settings(max_examples=50)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8} [A-Z][a-z]{3,8}", fullmatch=True), unique_by=str.lower, max_size=30))
 def test_different_names_stay_different_and_none_is_a_real_one(names: list[str]) -> None:
     rows = [{"question": f"Is {name} here?", "query": f"SELECT '{name}'"} for name in names]
     result = anonymise_rows(rows, key=KEY, names=names)
-    assert len({row["query"] for row in result.rows}) == len(names)
-    assert not {word for name in names for word in name.split()} & {
-        word for row in result.rows for word in row["query"].split("'")[1].split()
-    }
+    changed = {row["query"].split("'")[1] for row in result.rows}
+    assert len(changed) == len(names)
+    assert not {word for name in names for word in name.split()} & {word for name in changed for word in name.split()}
     recheck(result.rows, result.mapping)
 
 
-@given(st.dates(min_value=date(1900, 1, 1)), st.integers(-700, 700))
-def test_dates_move_by_the_days_and_back(day: Any, days: int) -> None:
-    if 1903 < day.year < 9000:
-        for form in ("%Y-%m-%d", "%d %B %Y", "%d.%m.%Y"):
-            assert shift_date(shift_date(day.strftime(form), days), -days) == day.strftime(form)
-
-
+@settings(max_examples=30)
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=10), max_size=3))
-def test_a_query_with_unchanged_literals_is_unchanged(texts: list[str]) -> None:
+def test_a_query_with_unchanged_values_is_unchanged(texts: list[str]) -> None:
     query = "SELECT " + ", ".join("'" + text.replace("'", "''") + "'" for text in ["x", *texts])
-    assert map_literals(query, lambda text: text) == query
-
-
-def test_the_mapping_is_private_and_apart(tmp_path: Path) -> None:
-    result = anonymise_rows([{"question": "mail x@corp.com", "query": "SELECT 1"}], key=KEY)
-    path = save_mapping(result.mapping, tmp_path / "vault" / "mapping.json")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_mapping(path).originals == result.mapping.originals
-    assert "corp" not in repr(result)
-    (tmp_path / "set" / "databases").mkdir(parents=True)
-    for wrong in ("artifacts/smoke/m.json", "set/m.json", "set/deep/m.json", "vault/mapping.json"):
-        with pytest.raises(DataError):
-            save_mapping(result.mapping, tmp_path / wrong)
+    assert map_values(query, lambda text: text) == query
 
 
 def test_the_key_has_no_default_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +132,3 @@ def test_the_key_has_no_default_and_is_not_shown(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COURSE_PSEUDONYM_KEY", "correct horse battery staple")
     assert PseudonymKey.from_environment() == KEY
     assert "horse" not in repr(KEY)
-
-
-def test_a_failed_anonymisation_leaves_no_file(database: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no column"):
-        anonymise_database(database, tmp_path / "copy.sqlite", {"pilot.nothing": "name"}, key=KEY)
-    assert not (tmp_path / "copy.sqlite").exists()

@@ -1,8 +1,62 @@
-from course_utils.data.validation.texts import text_problems
+import pytest
+
+from course_utils.data.validation.texts import text_findings
+
+QUERY = "SELECT name FROM shop"
 
 
-def test_one_row_can_have_several_problems_and_checks_can_be_chosen() -> None:
-    question = "[INST] Wer wohnt in ZÃ¼rich? Write to maria.keller81@gmail.com [/INST]"
-    checks = ("encoding", "template", "personal-data")
-    assert {p.check for p in text_problems(question, "SELECT 1", checks)} == set(checks)
-    assert {p.check for p in text_problems(question, "SELECT 1", ["template"])} == {"template"}
+def template_errors(question: str, query: str) -> set[tuple[str, str]]:
+    return {(finding.check, finding.severity) for finding in text_findings(question, query, ["template"])}
+
+
+def test_one_row_can_have_several_findings_and_checks_can_be_chosen() -> None:
+    question = "[INST] Wer wohnt in ZÃ¼rich? Write to maria.keller81@gmail.com, damn bullshit [/INST]"
+    checks = ("encoding", "template", "personal-data", "profanity")
+    assert {found.check for found in text_findings(question, QUERY, checks)} == set(checks)
+    assert {found.check for found in text_findings(question, QUERY, ["template"])} == {"template"}
+    assert text_findings("contact Anders Berg", QUERY, ["personal-data"], {"anders berg"}) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "<|im_start|>user\nHow many?<|im_end|>",
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHow many?<|eot_id|>",
+        "<s>[INST] How many? [/INST]",
+        "<start_of_turn>user\nHow many?<end_of_turn>",
+        "<|user|>\nHow many?<|end|>",
+        "### Instruction:\nHow many?\n\n### Response:",
+        "Below is an instruction. ### Instruction: How many?",
+        "USER: How many?\nASSISTANT:",
+        "<think>\n</think>How many?",
+    ],
+)
+def test_markers_of_other_models_are_found(question: str) -> None:
+    assert template_errors(question, QUERY) == {("template", "error")}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "```sql\nSELECT name FROM shop\n```",
+        "Sure, here is the query:\nSELECT name FROM shop",
+        "Here's the SQL: SELECT name FROM shop",
+        "SQLQuery: SELECT name FROM shop",
+        "SELECT name FROM shop<|im_end|>",
+    ],
+)
+def test_fences_prose_and_markers_around_a_query_are_found(query: str) -> None:
+    assert template_errors("How many?", query) == {("template", "error")}
+
+
+@pytest.mark.parametrize(
+    ("question", "query"),
+    [
+        ("Which user has the most assistants? Answer: a name", "SELECT name FROM user"),
+        ("What is the system's # of instructions?", "SELECT COUNT(*) FROM instruction"),
+        ("Which products cost < 5 or > 9 [in euros]?", "WITH a AS (SELECT 1) SELECT * FROM a -- sure"),
+        ("Show the human resources: all of them", "SELECT a || '|' || b FROM code WHERE a <> '[x]'"),
+    ],
+)
+def test_ordinary_words_and_signs_are_no_template(question: str, query: str) -> None:
+    assert template_errors(question, query) == set()

@@ -1,0 +1,100 @@
+"""Characters that are not what they seem: text decoded with the wrong encoding, invisible characters, confusables.
+
+A tokenizer gives each of them other tokens than the letters that people see, so a model learns them as other words.
+"""
+
+import re
+from collections.abc import Iterator
+
+from course_utils.finding import Finding, quoted
+
+INVISIBLE = {
+    "\u00ad": "soft hyphen",
+    "\u200b": "zero-width space",
+    "\u200e": "left-to-right mark",
+    "\u200f": "right-to-left mark",
+    "\u202a": "left-to-right embedding",
+    "\u202c": "end of embedding",
+    "\u202d": "left-to-right override",
+    "\u202e": "right-to-left override",
+    "\u2060": "word joiner",
+    "\ufeff": "byte order mark",
+}
+"""Zero-width joiners are not among them: some scripts and emoji need them."""
+CONFUSABLES = dict(
+    zip(
+        "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # Cyrillic and Greek
+        "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo",  # Latin
+        strict=True,
+    )
+)
+"""The Latin letter that each Cyrillic or Greek one looks like: they hide words from filters and values from queries."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[A-Za-z]")
+
+
+def encoding_findings(text: str, name: str) -> list[Finding]:
+    """Signs of a wrong encoding and characters that deceive the eye.
+
+    Args:
+        text: A question or a query.
+        name: The field's name.
+    """
+    if text.isascii() and not _CONTROL.search(text):
+        return []
+    repaired = undo_mojibake(text)
+    return [*_broken(text, repaired, name), *_deceptive(repaired, name)]
+
+
+def _broken(text: str, repaired: str, name: str) -> Iterator[Finding]:
+    if repaired != text:
+        reason = f'"{name}" was read with the wrong encoding: {quoted(_other_words(text, repaired))}'
+        fix = f"write {quoted(_other_words(repaired, text))}, and read files as UTF-8"
+        yield Finding("encoding", "error", reason, fix)
+    elif controls := sorted({f"U+{ord(found):04X}" for found in _CONTROL.findall(text)}):
+        reason = f'"{name}" has control characters ({", ".join(controls)}): {quoted(_CONTROL.sub("?", text))}'
+        yield Finding("encoding", "error", reason, "remove them")
+    if "\ufffd" in text:
+        reason = f'"{name}" has the replacement character U+FFFD, where a letter was lost: {quoted(text)}'
+        fix = "take the text from its source again, decoded as it was encoded"
+        yield Finding("encoding", "error", reason, fix)
+
+
+def _deceptive(text: str, name: str) -> Iterator[Finding]:
+    if hidden := sorted({INVISIBLE[character] for character in text if character in INVISIBLE}):
+        reason = f'"{name}" has invisible characters ({", ".join(hidden)})'
+        yield Finding("encoding", "warning", reason, "remove them")
+    words = [
+        word for word in _WORD.findall(text) if _LATIN.search(word) and any(letter in CONFUSABLES for letter in word)
+    ]
+    if words:
+        shown = ", ".join(f"{quoted(word)} has {', '.join(_confusables(word))}" for word in words[:3])
+        reason = f'"{name}" mixes alphabets within a word: {shown}'
+        yield Finding("encoding", "warning", reason, "type the word again in one alphabet")
+
+
+def undo_mojibake(text: str) -> str:
+    """UTF-8 that was decoded as Windows-1252 or Latin-1, decoded rightly: ``cafÃ©`` becomes ``café``.
+
+    ftfy knows which sequences nobody writes, so accents beside quotation marks („weiß“) stay. Only its repair of
+    encodings is used, none of its changes to quotes, widths and ligatures.
+    """
+    import ftfy
+
+    return ftfy.fix_encoding(text)
+
+
+def strip_invisible(text: str) -> str:
+    """The text without the characters of ``INVISIBLE``, which changes nothing that people can see."""
+    return "".join(character for character in text if character not in INVISIBLE)
+
+
+def _other_words(text: str, other: str) -> str:
+    """The words of a text that the other has not."""
+    known = set(other.split())
+    return " ".join(word for word in text.split() if word not in known) or text
+
+
+def _confusables(word: str) -> list[str]:
+    return [f"U+{ord(letter):04X} for {CONFUSABLES[letter]}" for letter in dict.fromkeys(word) if letter in CONFUSABLES]
