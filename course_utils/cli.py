@@ -153,11 +153,9 @@ def serve(
     """Serve the tuned model over HTTP until Ctrl-C."""
     from course_utils.deployment import serve_stack
 
-    with refusals():
+    with refusals(), stopped_by_sigterm():
         course = read_settings(profile, data, model, artifacts).open()
-        serve_stack(
-            course, host, port, when_ready=lambda stack: typer.echo(f"Serving at {stack.url}; Ctrl-C stops it.")
-        )
+        serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
 
 
 def read_settings(profile: str, data: str, model: str, artifacts: str) -> "RunSettings":

@@ -9,10 +9,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from course_utils.artifacts import PROJECT, Course, package_versions
-from course_utils.deployment.processes import choose_port
 from course_utils.errors import CourseError
 from course_utils.finding import Finding, Severity
 from course_utils.models import load_tokenizer
+from course_utils.processes import choose_port
 from course_utils.setup import probe_machine, recommend_profile
 from course_utils.setup.install import PYTHONS
 from course_utils.setup.recommend import reason_against

@@ -1,15 +1,14 @@
-"""From a folder of Transformers to one GGUF file, by llama.cpp's own converter, and a look inside it."""
+"""From an adapter to one file: merge it into its base model, convert the sum to GGUF, and look inside."""
 
-import html
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from course_utils.errors import MissingExtraError, ModelError
+from course_utils.models import load_model, load_tokenizer
+from course_utils.tables import text_table
 
 Kind = Literal["f32", "f16", "bf16", "q8_0"]
 _FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
@@ -33,18 +32,40 @@ class GgufDescription:
     chat_template: str
 
     def _repr_html_(self) -> str:
-        rows = {
+        values = {
             "architecture": self.architecture,
             "weights": f"{self.n_parameters:,} numbers in {self.n_tensors} tensors, {self.kind}",
             "size": f"{self.mib:.1f} MiB",
             "context": f"{self.context_length} tokens",
             "tokenizer": self.tokenizer,
-            "end token": html.escape(self.end_token),
-            "chat template": f"<pre>{html.escape(self.chat_template)}</pre>",
+            "end token": self.end_token,
+            "chat template": self.chat_template,
         }
-        return (
-            "<table>" + "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in rows.items()) + "</table>"
-        )
+        return text_table(("what", "value"), list(values.items()), "What the file says about itself")._repr_html_()
+
+
+def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
+    """Save ``base`` with the adapter added to its weights, and the tokenizer beside it.
+
+    Each adapted matrix becomes W + (alpha / r) B A (LoRA, arXiv 2106.09685, section 4). The sum is
+    computed and stored in 16- or 32-bit floating point, never in 4 bits: the update is small, and
+    rounding to 4 bits would change it.
+
+    Args:
+        base: Folder or Hub id of the model that the adapter was trained on.
+        adapter: Folder that PEFT wrote.
+        output: Folder to write; any application that reads Transformers models can load it.
+
+    Raises:
+        ModelError: A folder is missing, or holds no model or no adapter.
+    """
+    tokenizer = load_tokenizer(base)
+    model = load_model(base, adapter=adapter)
+    merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
+    output.mkdir(parents=True, exist_ok=True)
+    merged.save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    return output
 
 
 def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
@@ -68,12 +89,14 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: the folder holds no config.json; merge a model into it first")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _quiet_converter(), torch.inference_mode():
+    for name in _CONVERTER_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with torch.inference_mode():
         parameters = conversion.ModelBase.load_hparams(folder, False)
         architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
         try:
             converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
-            _write(converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), output))
+            converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), output).write()
         except NotImplementedError as error:
             raise ModelError(
                 f"{folder}: llama.cpp's converter does not know this model ({str(error).strip()}); "
@@ -109,29 +132,6 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
         and (byte_level["type"], byte_level.get("add_prefix_space")) == ("ByteLevel", False)
         and byte_level.get("use_regex", True) is True
     )
-
-
-def _write(model: Any) -> None:
-    """What ``model.write()`` does, without its progress bar."""
-    model.prepare_tensors()
-    model.prepare_metadata(vocab_only=False)
-    model.gguf_writer.write_header_to_file(path=model.fname_out)
-    model.gguf_writer.write_kv_data_to_file()
-    model.gguf_writer.write_tensors_to_file(progress=False)
-    model.gguf_writer.close()
-
-
-@contextmanager
-def _quiet_converter() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in _CONVERTER_LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def describe_gguf(path: Path) -> GgufDescription:

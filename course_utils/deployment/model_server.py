@@ -11,18 +11,19 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.deployment.processes import choose_port, stop_with_parent
 from course_utils.errors import CourseError, MissingExtraError, ModelError
+from course_utils.processes import LOOPBACK, choose_port
 
 MODEL_NAME = "course"
 CONTEXT = 2048
 N_PARALLEL = 4
+"""Requests answered at the same time; each holds its context in memory."""
 _PROMPT_CACHE_MIB = 256
 _ERRORS_AND_WARNINGS = 2
 _TINY_BYTES = 64 * 2**20
 
 
-def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int, n_threads: int) -> None:
+def serve_gguf(model: Path, host: str, port: int, context: int) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
@@ -30,8 +31,6 @@ def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int,
         host: Address to listen on.
         port: Port to listen on.
         context: Tokens of prompt and reply together, per request.
-        n_parallel: Requests answered at the same time; each holds ``context`` tokens of memory.
-        n_threads: Processor threads; 0 leaves it to ``choose_threads``.
 
     Raises:
         ModelError: The file is missing or llama.cpp cannot load it.
@@ -50,8 +49,8 @@ def serve_gguf(model: Path, host: str, port: int, context: int, n_parallel: int,
     parameters.model.path = str(model)
     parameters.model_alias = {MODEL_NAME}
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
-    parameters.n_parallel, parameters.n_ctx = n_parallel, context * n_parallel
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads or choose_threads(model)
+    parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = choose_threads(model)
     parameters.default_template_kwargs = {"enable_thinking": "false"}  # as prompts.py asks in training
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.endpoint_metrics, parameters.ui = True, False
@@ -77,17 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.deployment.model_server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per request")
-    parser.add_argument("--parallel", type=int, default=N_PARALLEL, help="requests at the same time")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads, 0 to go by the model's size")
-    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
-    if options.stop_with_parent:
-        stop_with_parent()
     try:
-        serve_gguf(options.model, options.host, options.port, options.context, options.parallel, options.threads)
+        serve_gguf(options.model, options.host, options.port, options.context)
     except CourseError as error:
         sys.exit(str(error))
 

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ServiceError
-from course_utils.models import generate, load_model, load_tokenizer
-from course_utils.prompts import Message, encode_prompt
+from course_utils.prompts import Message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,25 +48,6 @@ class Parity:
 
     def _repr_html_(self) -> str:
         return f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter ({self.share:.1%})"
-
-
-def answer_in_transformers(
-    folder: Path, conversations: Sequence[list[Message]], *, max_new_tokens: int, batch_size: int = 16
-) -> list[str]:
-    """Greedy replies of a model folder, in order: what a served copy of it should say.
-
-    Args:
-        folder: The merged model.
-        conversations: As ``prompts.to_messages`` makes them.
-        max_new_tokens: Tokens of a reply at most.
-        batch_size: Prompts in one batch.
-
-    Raises:
-        ModelError: The folder holds no model.
-    """
-    model, tokenizer = load_model(folder), load_tokenizer(folder)
-    prompts = [encode_prompt(tokenizer, messages) for messages in conversations]
-    return generate(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
 
 
 def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:

@@ -1,15 +1,15 @@
 """Decide what a query that a model wrote may do: it is parsed, refused unless it only reads, then run."""
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from course_utils.errors import QueryError
 from course_utils.sql import QueryResult, run_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
     try:
         result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows)
     except QueryError as error:
-        seconds, message = time.perf_counter() - began, str(error).removesuffix(f": {query}")
-        return CheckedQuery(query, _classify(message, parsed=n_statements == 1), seconds, message)
+        outcome = _outcome_of(error, parsed=n_statements == 1)
+        return CheckedQuery(query, outcome, time.perf_counter() - began, str(error).removesuffix(f": {query}"))
     return CheckedQuery(query, "executed", result.seconds, result=result)
 
 
@@ -72,18 +72,10 @@ def _look_at(query: str) -> tuple[int, bool]:
     return len(statements), reads and not statements[0].find(*writes)
 
 
-def _classify(message: str, *, parsed: bool) -> Outcome:
+def _outcome_of(error: QueryError, *, parsed: bool) -> Outcome:
+    message = str(error)
     if "ran longer than" in message:
         return "timeout"
     if "not authorized" in message or "prohibited" in message:
         return "refused"
     return "failed" if parsed else "not_parsed"
-
-
-def to_json_value(value: object) -> object:
-    """A cell as JSON can hold it: bytes in hexadecimal, an infinite number as null."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -10,10 +10,10 @@ from course_utils.monitoring.drift import (
     unknown_word_share,
     watch_drift,
 )
-from course_utils.monitoring.feedback import collect_retraining_rows, rate_answers, send_feedback
-from course_utils.monitoring.metrics import histogram_quantile, scrape
 from course_utils.monitoring.plots import plot_cost, plot_drift, plot_latency, plot_outcomes
-from course_utils.monitoring.service import gateway
+from course_utils.monitoring.prometheus import histogram_quantile, scrape
+from course_utils.monitoring.ratings import collect_retraining_rows, rate_answers, send_feedback
+from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
 from course_utils.monitoring.windows import read_windows
 
@@ -26,7 +26,6 @@ __all__ = [
     "detection_rate",
     "error_rate",
     "false_alarm_rate",
-    "gateway",
     "histogram_quantile",
     "latency_quantile_ms",
     "machine_cost_usd",
@@ -35,11 +34,13 @@ __all__ = [
     "plot_latency",
     "plot_outcomes",
     "rate_answers",
+    "read_readiness",
     "read_windows",
     "read_words",
     "scrape",
     "send_feedback",
     "send_traffic",
+    "start_service",
     "unknown_word_share",
     "watch_drift",
 ]

@@ -20,9 +20,8 @@ def machine_cost_usd(seconds_per_question: float, usd_per_hour: float, utilisati
         utilisation: Share of the paid time in which there are questions to answer, in (0, 1].
 
     Raises:
-        ValueError: A number is negative, or utilisation is outside (0, 1].
+        ValueError: ``utilisation`` is outside (0, 1].
     """
-    _check_not_negative(seconds_per_question=seconds_per_question, usd_per_hour=usd_per_hour)
     if not 0 < utilisation <= 1:
         raise ValueError(f"utilisation={utilisation} must be above 0 and at most 1")
     return QUESTIONS * seconds_per_question * usd_per_hour / SECONDS_PER_HOUR / utilisation
@@ -38,16 +37,7 @@ def api_cost_usd(
         completion_tokens: Of one answer, on average.
         usd_per_million_prompt: Price of a million tokens read.
         usd_per_million_completion: Price of a million tokens written.
-
-    Raises:
-        ValueError: A number is negative.
     """
-    _check_not_negative(
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        usd_per_million_prompt=usd_per_million_prompt,
-        usd_per_million_completion=usd_per_million_completion,
-    )
     one = prompt_tokens * usd_per_million_prompt + completion_tokens * usd_per_million_completion
     return QUESTIONS * one / TOKENS_PER_PRICE
 
@@ -56,15 +46,5 @@ def break_even_per_hour(usd_per_hour: float, api_usd_per_1000: float) -> float:
     """Questions an hour above which the machine is cheaper than the API; infinite if the API is free.
 
     The machine must also be fast enough for them: compare with ``3600 / seconds_per_question``.
-
-    Raises:
-        ValueError: A number is negative.
     """
-    _check_not_negative(usd_per_hour=usd_per_hour, api_usd_per_1000=api_usd_per_1000)
     return QUESTIONS * usd_per_hour / api_usd_per_1000 if api_usd_per_1000 else float("inf")
-
-
-def _check_not_negative(**values: float) -> None:
-    wrong = [f"{name}={value}" for name, value in values.items() if value < 0]
-    if wrong:
-        raise ValueError(f"must not be negative: {', '.join(wrong)}")

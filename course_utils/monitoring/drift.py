@@ -51,13 +51,6 @@ class DriftResult:
         """Whether to raise the alarm."""
         return self.p_value < self.alpha
 
-    def _repr_html_(self) -> str:
-        verdict = "<b>drift</b>" if self.drifted else "no drift"
-        return (
-            f"{self.signal}: {verdict} (Kolmogorov-Smirnov distance {self.statistic:.2f}, p = {self.p_value:.2g}, "
-            f"alarm below {self.alpha:g}; {self.n_live} live against {self.n_reference} reference questions)"
-        )
-
 
 def detect_drift(
     signal: str, reference: Sequence[float], live: Sequence[float], *, alpha: float = ALPHA

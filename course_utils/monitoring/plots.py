@@ -1,84 +1,100 @@
-"""One call per figure: each takes a result and returns a Matplotlib ``Axes``."""
+"""One call per figure: each takes a result and returns a Matplotlib ``Axes`` whose title states what is to be seen."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from course_utils.monitoring.traffic import TrafficRecord, latency_quantile_ms
+from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.monitoring.traffic import FAILURES, Outcome, TrafficRecord, latency_quantile_ms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {
-    "answered": "#0072B2",
-    "invalid SQL": "#E69F00",
-    "client error": "#CC79A7",
-    "server error": "#D55E00",
-    "timeout": "#000000",
-    "unreachable": "#999999",
+_GREY = "#444444"
+_BLUE, _ORANGE, _, _VERMILION, _SKY, _PURPLE, _, _BLACK = PALETTE
+_LOOKS: dict[Outcome, tuple[str, str, str]] = {
+    "answered": (_BLUE, "o", ""),
+    "invalid SQL": (_ORANGE, "^", "//"),
+    "client error": (_PURPLE, "D", "xx"),
+    "server error": (_VERMILION, "s", "\\\\"),
+    "timeout": (_BLACK, "x", "--"),
+    "unreachable": (_SKY, "+", "++"),
 }
-"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+"""Colour, marker and hatch of each outcome, so that a print in grey tells them apart too."""
 
 
+@course_style
 def plot_latency(records: Sequence[TrafficRecord]) -> "Axes":
     """Latency of every request over time, median and 95th percentile as lines, dotted where a phase begins."""
-    axes = _axes()
+    quantiles = {q: latency_quantile_ms(records, q) for q in (0.5, 0.95)}
+    axes = new_axes(
+        f"Half of the requests took up to {quantiles[0.5]:.0f} ms, one in twenty more than {quantiles[0.95]:.0f} ms"
+    )
     start = min(record.time for record in records)
     for outcome in _outcomes(records):
+        colour, marker, _ = _LOOKS[outcome]
         chosen = [record for record in records if record.outcome == outcome]
         times, latencies = [r.time - start for r in chosen], [r.latency_ms for r in chosen]
-        axes.scatter(times, latencies, s=14, color=COLOURS[outcome], label=outcome)
-    for q, style in ((0.5, "-"), (0.95, "--")):
-        value = latency_quantile_ms(records, q)
-        axes.axhline(value, color="#444444", linestyle=style, linewidth=1, label=f"p{100 * q:.0f} = {value:.0f} ms")
+        axes.scatter(times, latencies, s=18, color=colour, marker=marker, label=outcome)
+    for (q, value), style in zip(quantiles.items(), ("-", "--"), strict=True):
+        axes.axhline(value, color=_GREY, linestyle=style, linewidth=1, label=f"p{100 * q:.0f} = {value:.0f} ms")
     for last, first in pairwise(records):
         if last.phase != first.phase:
-            axes.axvline(first.time - start, color="#444444", linestyle=":", linewidth=1, label=f"{first.phase} begins")
-    axes.set(xlabel="seconds since the first request", ylabel="latency (ms)", title="Latency of each request")
+            axes.axvline(first.time - start, color=_GREY, linestyle=":", linewidth=1, label=f"{first.phase} begins")
+    axes.set(xlabel="time since the first request (s)", ylabel="latency (ms)")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 
+@course_style
 def plot_outcomes(records: Sequence[TrafficRecord], *, n_bins: int = 12) -> "Axes":
     """Requests by outcome over time, stacked, in ``n_bins`` equal spans."""
-    axes = _axes()
+    failures = Counter(record.outcome for record in records if record.outcome in FAILURES)
+    kinds = ", ".join(f"{n} {outcome}" for outcome, n in failures.items())
+    axes = new_axes(f"{failures.total()} of {len(records)} requests failed{f': {kinds}' if kinds else ''}")
     start = min(record.time for record in records)
     outcomes = _outcomes(records)
+    colours, _, hatches = zip(*(_LOOKS[outcome] for outcome in outcomes), strict=True)
     times = [[record.time - start for record in records if record.outcome == outcome] for outcome in outcomes]
-    axes.hist(times, bins=n_bins, stacked=True, color=[COLOURS[outcome] for outcome in outcomes], label=outcomes)
-    axes.set(xlabel="seconds since the first request", ylabel="requests", title="What requests met")
-    axes.legend(fontsize="small")
+    axes.hist(times, bins=n_bins, stacked=True, color=colours, hatch=hatches, edgecolor="white", label=outcomes)
+    axes.set(xlabel="time since the first request (s)", ylabel="requests")
+    axes.legend()
     return axes
 
 
+@course_style
 def plot_drift(signal: str, windows: Mapping[str, Sequence[float]]) -> "Axes":
-    """Cumulative distribution of a signal in each window; drift is the gap between two curves."""
-    axes = _axes()
-    for (name, values), colour in zip(windows.items(), ("#444444", "#0072B2", "#D55E00", "#E69F00"), strict=False):
-        axes.ecdf(values, label=f"{name} (n = {len(values)})", color=colour)
-    axes.set(xlabel=signal, ylabel="share of questions at or below", title=f"Distribution of {signal}")
-    axes.legend(fontsize="small", loc="lower right")
+    """Cumulative distribution of a signal in each window; drift is the gap to the first one's curve."""
+    from scipy.stats import ks_2samp
+
+    first, *others = windows
+    gaps = {name: float(ks_2samp(windows[first], windows[name]).statistic) for name in others}
+    furthest = max(gaps, key=lambda name: gaps[name])
+    axes = new_axes(f"{signal.capitalize()}: {furthest} is furthest from {first}, by {gaps[furthest]:.2f}")
+    looks = zip((_GREY, _BLUE, _VERMILION, _ORANGE), ("-", "--", "-.", ":"), strict=True)
+    for (name, values), (colour, style) in zip(windows.items(), looks, strict=False):
+        axes.ecdf(values, label=f"{name} (n = {len(values)})", color=colour, linestyle=style, linewidth=2)
+    axes.set(xlabel=signal, ylabel="share of questions at or below")
+    axes.legend(loc="lower right")
     return axes
 
 
+@course_style
 def plot_cost(machine_usd: Mapping[float, float], api_usd: float) -> "Axes":
     """Price of 1,000 questions on the machine, by questions an hour, against the API's flat price."""
-    axes = _axes()
-    axes.loglog(list(machine_usd), list(machine_usd.values()), marker="o", color="#0072B2", label="own machine")
-    axes.axhline(api_usd, color="#D55E00", linestyle="--", label="API by the token")
-    axes.set(xlabel="questions an hour", ylabel="USD per 1,000 questions", title="The price depends on the load")
-    axes.legend(fontsize="small")
+    load, usd = max(machine_usd.items())
+    break_even = load * usd / api_usd if api_usd else float("inf")  # a machine's price falls as its load grows
+    title = f"The own machine is cheaper above {break_even:,.0f} questions an hour"
+    axes = new_axes(title if break_even < load else "The API is cheaper at every load that the machine can take")
+    axes.loglog(list(machine_usd), list(machine_usd.values()), marker="o", color=_BLUE, label="own machine")
+    axes.axhline(api_usd, color=_VERMILION, linestyle="--", label="API by the token")
+    axes.set(xlabel="load (questions an hour)", ylabel="price (USD per 1,000 questions)")
+    axes.legend()
     return axes
 
 
-def _axes() -> "Axes":
-    import matplotlib.pyplot as plt
-
-    axes: Axes = plt.subplots(figsize=(7, 3), dpi=80, layout="constrained")[1]
-    return axes
-
-
-def _outcomes(records: Sequence[TrafficRecord]) -> list[str]:
+def _outcomes(records: Sequence[TrafficRecord]) -> list[Outcome]:
     present = {record.outcome for record in records}
-    return [outcome for outcome in COLOURS if outcome in present]
+    return [outcome for outcome in _LOOKS if outcome in present]

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from course_utils.artifacts import Row
 from course_utils.errors import DataError
 
 if TYPE_CHECKING:
     import httpx
 
-Row = dict[str, Any]
 Outcome = Literal["answered", "invalid SQL", "client error", "server error", "timeout", "unreachable"]
 """``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check."""
 FAILURES: tuple[Outcome, ...] = ("client error", "server error", "timeout", "unreachable")
@@ -38,8 +38,6 @@ class TrafficRecord:
     """From sending to the last byte of the reply, as the user feels it."""
     predicted: str = ""
     """The query of the reply."""
-    n_rows: int = 0
-    """Rows in the reply."""
     answer_id: str = ""
     """The gateway's name for its answer, which feedback refers to."""
 
@@ -53,7 +51,6 @@ def send_traffic(
     seed: int,
     phase: str = "",
     timeout_s: float = REQUEST_TIMEOUT_S,
-    progress: str = "",
 ) -> list[TrafficRecord]:
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
 
@@ -68,7 +65,6 @@ def send_traffic(
         seed: Of the order.
         phase: Written to every record.
         timeout_s: Seconds to wait for a reply.
-        progress: Label of a progress bar; none if empty.
 
     Returns:
         One record per request, in the order of sending.
@@ -77,7 +73,6 @@ def send_traffic(
         DataError: There are no questions.
     """
     import httpx
-    from tqdm.auto import tqdm
 
     rows = _draw(questions, n_requests, Random(seed))
     limits = httpx.Limits(max_connections=concurrency)
@@ -85,8 +80,7 @@ def send_traffic(
         httpx.Client(base_url=url, timeout=timeout_s, limits=limits, trust_env=False) as client,
         ThreadPoolExecutor(concurrency) as pool,
     ):
-        replies = pool.map(lambda row: _ask(client, row, phase), rows)
-        records = list(tqdm(replies, total=n_requests, desc=progress, unit="request", disable=not progress))
+        records = list(pool.map(lambda row: _ask(client, row, phase), rows))
     return sorted(records, key=lambda record: record.time)
 
 
@@ -107,10 +101,8 @@ def _ask(client: "httpx.Client", row: Row, phase: str) -> TrafficRecord:
     body: Row = {}
     try:
         reply = client.post("/v1/sql", json={"question": row["question"], "database": row["db_id"]})
-        outcome = _judge_status(reply.status_code)
-        if outcome == "answered":
-            body = reply.json()
-            outcome = _judge_answer(body)
+        body = reply.json() if reply.status_code < 400 else {}
+        outcome = _judge(reply.status_code, body)
     except httpx.TimeoutException:
         outcome = "timeout"
     except httpx.TransportError:
@@ -127,20 +119,14 @@ def _ask(client: "httpx.Client", row: Row, phase: str) -> TrafficRecord:
         outcome=outcome,
         latency_ms=1000 * (time.perf_counter() - began),
         predicted=body.get("query") or "",
-        n_rows=len(body.get("rows") or ()),
         answer_id=str(body.get("id", "")),
     )
 
 
-def _judge_status(status: int) -> Outcome:
-    if status >= 500:
-        return "server error"
-    return "client error" if status >= 400 else "answered"
-
-
-def _judge_answer(body: Row) -> Outcome:
-    checks = body.get("checks", {})
-    return "answered" if all(checks.values()) else "invalid SQL"
+def _judge(status: int, body: Row) -> Outcome:
+    if status >= 400:
+        return "server error" if status >= 500 else "client error"
+    return "answered" if all(body.get("checks", {}).values()) else "invalid SQL"
 
 
 def error_rate(records: Sequence[TrafficRecord]) -> float:

@@ -1,12 +1,10 @@
 """Traffic to watch: a reference window, live traffic like it, and live traffic that is not."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from course_utils.artifacts import Course, read_jsonl
+from course_utils.artifacts import Course, Row, read_jsonl
 from course_utils.monitoring.drift import MIN_WINDOW
 
-Row = dict[str, Any]
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
 MIN_ROWS = 16
 

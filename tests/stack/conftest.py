@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from course_utils.artifacts import PROJECT, Course, open_course
-from course_utils.deployment import Stack, convert_to_gguf, running_stack
+from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
+from course_utils.processes import Server
 
 BASE = PROJECT / "data" / "tiny_base"
 SINGERS = ["Ana", "Ben", "Cleo"]
@@ -40,15 +41,21 @@ def feedback_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(gguf: Path, databases: Path, feedback_file: Path) -> Iterator[Stack]:
+def model_server(gguf: Path) -> Iterator[Server]:
+    with start_model_server(gguf) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(model_server: Server, databases: Path, feedback_file: Path) -> Iterator[Server]:
     settings = {"COURSE_FEEDBACK_FILE": str(feedback_file), "COURSE_MAX_TOKENS": "24"}
-    with running_stack(gguf, databases, settings=settings) as running:
-        yield running
+    with start_gateway(model_server.url, databases, settings=settings) as server:
+        yield server
 
 
 @pytest.fixture
-def client(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.url, timeout=60, trust_env=False) as connection:
+def client(gateway: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as connection:
         yield connection
 
 

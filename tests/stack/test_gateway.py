@@ -8,7 +8,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from course_utils.deployment import Stack, running_gateway
+from course_utils.deployment import start_gateway
+from course_utils.processes import Server
 from course_utils.prompts import to_messages
 from course_utils.sql import read_schema, run_query
 
@@ -38,8 +39,8 @@ def test_is_ready(client: httpx.Client) -> None:
     assert (ready.status_code, ready.json()["n_databases"]) == (200, 1)
 
 
-def test_chat_is_what_the_model_server_says(client: httpx.Client, stack: Stack) -> None:
-    direct = httpx.post(f"{stack.model_url}/v1/chat/completions", json=CHAT, timeout=60).json()
+def test_chat_is_what_the_model_server_says(client: httpx.Client, model_server: Server) -> None:
+    direct = httpx.post(f"{model_server.url}/v1/chat/completions", json=CHAT, timeout=60).json()
     through = client.post("/v1/chat/completions", json=CHAT).json()
     assert through["choices"] == direct["choices"]
     assert through["usage"]["completion_tokens"] > 0
@@ -69,11 +70,11 @@ def test_tokens_are_counted(client: httpx.Client, stream: bool) -> None:
     assert metric(client, "course_tokens_total", direction="completion") == before + 5
 
 
-def test_sql_asks_as_in_training(client: httpx.Client, stack: Stack, databases: Path) -> None:
+def test_sql_asks_as_in_training(client: httpx.Client, model_server: Server, databases: Path) -> None:
     """The answer's query is the model's greedy reply to the course's own prompt."""
     schema = read_schema(databases / "music" / "music.sqlite").render()
     body = {"messages": to_messages(schema, SQL["question"]), "temperature": 0, "max_tokens": 24}
-    reply = httpx.post(f"{stack.model_url}/v1/chat/completions", json=body, timeout=60).json()
+    reply = httpx.post(f"{model_server.url}/v1/chat/completions", json=body, timeout=60).json()
     answer = client.post("/v1/sql", json=SQL).json()
     assert answer["query"] in reply["choices"][0]["message"]["content"]
     assert answer["checks"].keys() == {"parses", "read_only", "executed"}
@@ -152,13 +153,12 @@ def test_feedback_is_kept(client: httpx.Client, feedback_file: Path) -> None:
     assert kept["time"].endswith("+00:00")
 
 
-def test_a_key_is_asked_for(stack: Stack, databases: Path) -> None:
-    settings = {
-        "COURSE_MODEL_URL": f"{stack.model_url}/v1",
-        "COURSE_DATABASES": str(databases),
-        "COURSE_API_KEY": "open-sesame",
-    }
-    with running_gateway(settings) as gateway, httpx.Client(base_url=gateway.url, timeout=60) as guarded:
+def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
+    key = {"COURSE_API_KEY": "open-sesame"}
+    with (
+        start_gateway(f"{model_server.url}/v1", databases, settings=key) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as guarded,
+    ):
         statuses = {
             header: guarded.post("/v1/sql", json=SQL, headers={"Authorization": header} if header else {}).status_code
             for header in ("", "Bearer wrong", "open-sesame", "Bearer open-sesame")

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from course_utils.deployment import running_gateway
+from course_utils.deployment import start_gateway
 from course_utils.sql import run_query
 
 SQL = {"question": "How many singers are there?", "database": "music"}
@@ -63,16 +63,15 @@ def model() -> Iterator[ThreadingHTTPServer]:
 
 @contextmanager
 def gateway_before(model_url: str, databases: Path, **settings: str) -> Iterator[httpx.Client]:
-    where = {"COURSE_MODEL_URL": model_url, "COURSE_DATABASES": str(databases)}
     with (
-        running_gateway(where | settings) as gateway,
+        start_gateway(model_url, databases, settings=settings) as gateway,
         httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
     ):
         yield client
 
 
 @pytest.fixture(scope="module")
-def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Client]:
+def client(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Client]:
     limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.3", "COURSE_MAX_ROWS": "2"}
     with gateway_before(f"http://127.0.0.1:{model.server_port}", databases, **limits) as client:
         yield client
@@ -94,7 +93,7 @@ def gateway(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Clien
     ],
 )
 def test_bad_sql_is_reported_and_not_executed(
-    gateway: httpx.Client,
+    client: httpx.Client,
     model: ThreadingHTTPServer,
     databases: Path,
     written: str,
@@ -102,7 +101,7 @@ def test_bad_sql_is_reported_and_not_executed(
     says: str,
 ) -> None:
     model.plan = ("says", written)
-    response = gateway.post("/v1/sql", json=SQL)
+    response = client.post("/v1/sql", json=SQL)
     answer = response.json()
     assert response.status_code == 200
     assert tuple(answer["checks"][name] for name in ("parses", "read_only", "executed")) == checks
@@ -111,9 +110,9 @@ def test_bad_sql_is_reported_and_not_executed(
     assert run_query(databases / "music" / "music.sqlite", "SELECT count(*) FROM singer").rows == [(3,)]
 
 
-def test_rows_come_back(gateway: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_rows_come_back(client: httpx.Client, model: ThreadingHTTPServer) -> None:
     model.plan = ("says", "```sql\nSELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name;\n```")
-    answer = gateway.post("/v1/sql", json=SQL).json()
+    answer = client.post("/v1/sql", json=SQL).json()
     assert answer["query"] == "SELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name"
     assert answer["columns"] == ["name", "big", "raw"]
     assert answer["rows"] == [["Ana", None, "ff"], ["Ben", None, "ff"]]
@@ -133,16 +132,16 @@ def test_rows_come_back(gateway: httpx.Client, model: ThreadingHTTPServer) -> No
     ],
 )
 def test_failures_of_the_model_server(
-    gateway: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
+    client: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
 ) -> None:
     model.plan = plan
-    response = gateway.post("/v1/sql", json=SQL)
+    response = client.post("/v1/sql", json=SQL)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
-def test_a_stream_that_breaks_off_says_so(gateway: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: ThreadingHTTPServer) -> None:
     model.plan = ("breaks off", None)
-    lines = [line for line in gateway.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
+    lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
     assert "SEL" in lines[0]
     assert json.loads(lines[-2].removeprefix("data: "))["error"]["code"] == "model_server_failed"
     assert lines[-1] == "data: [DONE]"

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
+"""Refusals and failures as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
 
 import logging
 
@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +38,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        if first["type"] == "json_invalid":
+        if error.errors()[0]["type"] == "json_invalid":
             return error_response(400, "the body is not valid JSON", code="invalid_json")
-        problems = [(".".join(str(part) for part in e["loc"][1:]), e["msg"]) for e in error.errors()]
-        message = "; ".join(f"{where or 'body'}: {what}" for where, what in problems)
-        return error_response(422, message, code="invalid_field", param=problems[0][0] or None)
+        wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in error.errors()]
+        message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
+        return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
@@ -52,3 +52,30 @@ def add_error_handlers(app: FastAPI) -> None:
     async def _(request: Request, error: Exception) -> JSONResponse:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return error_response(500, "the gateway failed; its log says why", code="internal_error")
+
+
+class LimitBody:
+    """Middleware that answers 413 to a body above the limit, announced or not."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app, self.max_bytes = app, max_bytes
+        self.message = f"the body is larger than {max_bytes} bytes"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on, or refuse it."""
+        announced = dict(scope.get("headers", [])).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self.max_bytes:
+            response = error_response(413, self.message, code="http_413")
+            await response(scope, receive, send)
+            return
+        n_bytes = 0
+
+        async def receive_and_count() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > self.max_bytes:
+                raise HTTPException(413, self.message)
+            return message
+
+        await self.app(scope, receive_and_count, send)

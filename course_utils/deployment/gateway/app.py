@@ -1,26 +1,29 @@
-"""The routes of the gateway."""
+"""The routes of the gateway: who may call them, and whether the gateway is ready for them."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 
 from course_utils import __version__
-from course_utils.deployment.gateway.api_errors import ApiError, add_error_handlers
+from course_utils.deployment.gateway.api_errors import ApiError, LimitBody, add_error_handlers
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, FeedbackStore, FeedbackStored
-from course_utils.deployment.gateway.health import Readiness, check_readiness
-from course_utils.deployment.gateway.metrics import GatewayMetrics
-from course_utils.deployment.gateway.middleware import LimitBody, MeasureRequests
+from course_utils.deployment.gateway.feedback import Feedback, FeedbackStore
+from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.settings import Settings
-from course_utils.deployment.gateway.sql_answers import SqlAnswer, SqlRequest, answer_question
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.sql_answers import SqlAnswer, SqlRequest, answer_question, served_databases
+from course_utils.errors import QueryError
+from course_utils.sql import run_query
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI app with one connection pool to the model server."""
     metrics, client = GatewayMetrics(), ModelClient(settings.model_url, settings.model_timeout_s)
 
@@ -38,10 +41,11 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _work_routes(settings: Settings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
+def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
     """What applications call; guarded by the key if there is one."""
     store = FeedbackStore(settings.feedback_file)
-    router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(settings))])
+    key = settings.api_key.get_secret_value()
+    router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
 
     @router.post("/chat/completions")
     async def chat_completions(request: ChatRequest) -> Response:
@@ -52,13 +56,33 @@ def _work_routes(settings: Settings, client: ModelClient, metrics: GatewayMetric
         return await answer_question(request, client, settings, metrics)
 
     @router.post("/feedback", status_code=201)
-    async def feedback(request: Feedback) -> FeedbackStored:
+    async def feedback(request: Feedback) -> dict[str, Any]:
         return await store.add(request)
 
     return router
 
 
-def _operation_routes(settings: Settings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
+def _require_key(key: str) -> Callable[[str], Awaitable[None]]:
+    expected = f"Bearer {key}".encode()
+
+    async def check(authorization: Annotated[str, Header()] = "") -> None:
+        # compare_digest takes the same time wherever the first difference is
+        if not secrets.compare_digest(authorization.encode(), expected):
+            raise ApiError(401, "send the key as 'Authorization: Bearer ...'", code="invalid_api_key")
+
+    return check
+
+
+class Readiness(BaseModel):
+    """Whether a question asked now would be answered: each part and what is wrong with it, empty if nothing is."""
+
+    ready: bool
+    model_server: str
+    databases: str
+    n_databases: int
+
+
+def _operation_routes(settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
     """What orchestrators and Prometheus call; open, so keep them inside your network."""
     router = APIRouter()
 
@@ -68,9 +92,12 @@ def _operation_routes(settings: Settings, client: ModelClient, metrics: GatewayM
 
     @router.get("/health/ready")
     async def ready(response: Response) -> Readiness:
-        readiness = await check_readiness(client, settings.databases)
-        response.status_code = 200 if readiness.ready else 503
-        return readiness
+        model_server, (n_databases, databases) = await asyncio.gather(
+            client.is_ready(), asyncio.to_thread(_check_databases, settings.databases)
+        )
+        is_ready = not (model_server or databases)
+        response.status_code = 200 if is_ready else 503
+        return Readiness(ready=is_ready, model_server=model_server, databases=databases, n_databases=n_databases)
 
     @router.get("/metrics")
     async def show_metrics() -> Response:
@@ -79,12 +106,15 @@ def _operation_routes(settings: Settings, client: ModelClient, metrics: GatewayM
     return router
 
 
-def _require_key(settings: Settings) -> Callable[[str], Awaitable[None]]:
-    expected = f"Bearer {settings.api_key!s}".encode()
-
-    async def check(authorization: Annotated[str, Header()] = "") -> None:
-        # compare_digest takes the same time wherever the first difference is
-        if settings.api_key and not secrets.compare_digest(authorization.encode(), expected):
-            raise ApiError(401, "send the key as 'Authorization: Bearer ...'", code="invalid_api_key")
-
-    return check
+def _check_databases(folder: Path) -> tuple[int, str]:
+    """How many databases there are, and what is wrong with them."""
+    served = served_databases(folder)
+    broken = []
+    for db_id, path in served.items():
+        try:
+            run_query(path, "SELECT count(*) FROM sqlite_master")
+        except QueryError:
+            broken.append(db_id)
+    if broken:
+        return len(served), f"cannot read {', '.join(broken)}"
+    return len(served), "" if served else "there is none"

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient, read_events
-from course_utils.deployment.gateway.settings import Settings
+from course_utils.deployment.gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ChatRequest(BaseModel):
     user: str | None = None
 
 
-def to_body(request: ChatRequest, settings: Settings) -> dict[str, Any]:
+def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     """What the model server is asked.
 
     Raises:
@@ -66,7 +66,9 @@ def to_body(request: ChatRequest, settings: Settings) -> dict[str, Any]:
     return body
 
 
-async def chat(request: ChatRequest, client: ModelClient, settings: Settings, metrics: GatewayMetrics) -> Response:
+async def chat(
+    request: ChatRequest, client: ModelClient, settings: GatewaySettings, metrics: GatewayMetrics
+) -> Response:
     """Answer a chat request.
 
     Raises:

@@ -5,7 +5,7 @@ import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -29,13 +29,6 @@ class Feedback(BaseModel):
     comment: Text | None = None
 
 
-class FeedbackStored(BaseModel):
-    """What the caller is told."""
-
-    id: str
-    stored: bool = True
-
-
 class FeedbackStore:
     """A JSON-lines file that many requests add to."""
 
@@ -43,7 +36,7 @@ class FeedbackStore:
         self.file = file
         self._lock = threading.Lock()
 
-    async def add(self, feedback: Feedback) -> FeedbackStored:
+    async def add(self, feedback: Feedback) -> dict[str, Any]:
         """Add one line.
 
         Raises:
@@ -53,7 +46,7 @@ class FeedbackStore:
             raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
         await asyncio.to_thread(self._append, self.file, json.dumps(row, ensure_ascii=False) + "\n")
-        return FeedbackStored(id=feedback.id)
+        return {"id": feedback.id, "stored": True}
 
     def _append(self, file: Path, line: str) -> None:
         with self._lock:

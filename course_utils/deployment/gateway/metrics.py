@@ -1,10 +1,14 @@
 """What the gateway counts, in Prometheus's terms."""
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from course_utils.deployment.query_checks import OUTCOMES
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-OUTCOMES = ("executed", "not_parsed", "refused", "failed", "timeout")
-"""What becomes of a query that the model wrote."""
+_DIRECTIONS = ("prompt", "completion")
 
 
 class GatewayMetrics:
@@ -16,12 +20,8 @@ class GatewayMetrics:
         self.requests = Counter(
             "course_requests", "Requests answered", ["route", "method", "status"], registry=self.registry
         )
-        self.seconds = Histogram(
-            "course_request_seconds",
-            "From a request's arrival to the last byte of its response",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self.seconds = self._histogram(
+            "course_request_seconds", "From a request's arrival to the last byte of its response", "route"
         )
         self.in_flight = Gauge(
             "course_requests_in_flight", "Requests to /v1 that are being answered", registry=self.registry
@@ -29,31 +29,57 @@ class GatewayMetrics:
         self.tokens = Counter(
             "course_tokens", "Tokens read (prompt) and written (completion)", ["direction"], registry=self.registry
         )
-        self.first_token_seconds = Histogram(
-            "course_first_token_seconds",
-            "From a streamed request's arrival to its first piece of text",
-            buckets=_SECONDS,
-            registry=self.registry,
+        self.first_token_seconds = self._histogram(
+            "course_first_token_seconds", "From a streamed request's arrival to its first piece of text"
         )
         self.queries = Counter(
-            "course_queries",
-            "Queries the model wrote, by what became of them",
-            ["outcome"],
-            registry=self.registry,
+            "course_queries", "Queries the model wrote, by what became of them", ["outcome"], registry=self.registry
         )
-        self.sql_seconds = Histogram(
-            "course_sql_seconds",
-            "Where the time of /v1/sql goes: the model or the database",
-            ["part"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self.sql_seconds = self._histogram(
+            "course_sql_seconds", "Where the time of /v1/sql goes: the model or the database", "part"
         )
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
-        for direction in ("prompt", "completion"):
+        for direction in _DIRECTIONS:
             self.tokens.labels(direction)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
 
     def count_tokens(self, usage: dict[str, int] | None) -> None:
         """Add what a model server reports as ``usage``; some report nothing."""
-        for direction in ("prompt", "completion"):
+        for direction in _DIRECTIONS:
             self.tokens.labels(direction).inc((usage or {}).get(f"{direction}_tokens") or 0)
+
+
+class MeasureRequests:
+    """Middleware that counts requests and times them to the last byte, streams included."""
+
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        tracked = self.metrics.in_flight if scope["path"].startswith("/v1/") else None
+        if tracked:
+            tracked.inc()
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            if tracked:
+                tracked.dec()
+            # The route's pattern, never the path a caller chose: each label value costs memory for ever.
+            route = getattr(scope.get("route"), "path", "unknown")
+            self.metrics.requests.labels(route, scope["method"], str(status)).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)

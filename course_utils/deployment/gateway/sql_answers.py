@@ -1,9 +1,10 @@
 """``/v1/sql``: a question in, a query and its rows out."""
 
 import asyncio
+import math
 import time
 import uuid
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.settings import Settings
-from course_utils.deployment.query_checks import CheckedQuery, check_and_run, to_json_value
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import read_query, to_messages
 from course_utils.sql import read_schema
@@ -28,13 +29,6 @@ class SqlRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     question: Text
     database: Text
-
-
-class Seconds(BaseModel):
-    """Where the time went."""
-
-    model: float
-    database: float
 
 
 class SqlAnswer(BaseModel):
@@ -53,20 +47,20 @@ class SqlAnswer(BaseModel):
     truncated: bool
     checks: dict[str, bool]
     error: str | None
-    seconds: Seconds
+    seconds: dict[str, float]
+    """Of the model and of the database."""
     usage: dict[str, int]
 
 
 async def answer_question(
-    request: SqlRequest, client: ModelClient, settings: Settings, metrics: GatewayMetrics
+    request: SqlRequest, client: ModelClient, settings: GatewaySettings, metrics: GatewayMetrics
 ) -> SqlAnswer:
     """Ask the model for a query, check it and run it.
 
     Raises:
         ApiError: 404 for an unknown database, else as the model server answers or fails to.
     """
-    database = find_served_database(settings.databases, request.database)
-    schema = await asyncio.to_thread(_render_schema, database)
+    database, schema = await asyncio.to_thread(_find_database, settings.databases, request.database)
     began = time.perf_counter()
     reply = await client.complete(
         {
@@ -87,29 +81,31 @@ async def answer_question(
     return _to_answer(request, reply, checked, model_seconds)
 
 
-def find_served_database(folder: Path, db_id: str) -> Path:
-    """The file of a database; ``db_id`` is compared with what is there, never joined to a path.
-
-    Raises:
-        ApiError: 404; names the databases there are.
-    """
-    served = list_served_databases(folder)
-    if db_id not in served:
-        message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
-        raise ApiError(404, message, code="unknown_database", param="database")
-    return served[db_id]
-
-
-def list_served_databases(folder: Path) -> dict[str, Path]:
+def served_databases(folder: Path) -> dict[str, Path]:
     """Every database of the folder by its ``db_id``."""
     return {path.stem: path for path in sorted(folder.glob("*/*.sqlite")) if path.stem == path.parent.name}
 
 
-def _render_schema(database: Path) -> str:
+def _find_database(folder: Path, db_id: str) -> tuple[Path, str]:
+    """The file of a database and its schema as the prompt shows it.
+
+    Raises:
+        ApiError: 404 if there is none, naming those there are; 500 if it cannot be read.
+    """
+    served = served_databases(folder)
+    if db_id not in served:  # compared with what is there, never joined to a path
+        message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
+        raise ApiError(404, message, code="unknown_database", param="database")
     try:
-        return read_schema(database).render()
-    except DataError as error:
-        raise ApiError(500, f"the database {database.stem!r} cannot be read", code="database_failed") from error
+        return served[db_id], _render_schema(served[db_id], served[db_id].stat().st_mtime_ns)
+    except (DataError, OSError) as error:
+        raise ApiError(500, f"the database {db_id!r} cannot be read", code="database_failed") from error
+
+
+@lru_cache(maxsize=1024)
+def _render_schema(database: Path, changed_ns: int) -> str:
+    """Remembered until the file changes, for every question asks for it."""
+    return read_schema(database).render()
 
 
 def _query_of(reply: dict[str, Any]) -> str:
@@ -128,10 +124,19 @@ def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery
         question=request.question,
         query=checked.query,
         columns=list(result.columns) if result else [],
-        rows=[[to_json_value(value) for value in row] for row in result.rows] if result else [],
+        rows=[[_to_json(value) for value in row] for row in result.rows] if result else [],
         truncated=result.truncated if result else False,
         checks=checked.checks,
         error=checked.error or None,
-        seconds=Seconds(model=round(model_seconds, 4), database=round(checked.seconds, 4)),
+        seconds={"model": round(model_seconds, 4), "database": round(checked.seconds, 4)},
         usage={name: usage[name] for name in ("prompt_tokens", "completion_tokens") if name in usage},
     )
+
+
+def _to_json(value: object) -> object:
+    """A value as JSON can hold it: bytes in hexadecimal, an infinite number as null."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

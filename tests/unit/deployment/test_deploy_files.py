@@ -2,13 +2,13 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 
 import pytest
 import yaml
 
 from course_utils.artifacts import PROJECT
-from course_utils.deployment.gateway.settings import PREFIX, Settings
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.processes import SETTINGS_PREFIX
 
 DEPLOY = PROJECT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -22,7 +22,7 @@ def test_compose_fits_its_schema() -> None:
 
 def test_gateway_gets_settings_that_exist_and_no_default_key() -> None:
     environment = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["gateway"]["environment"]
-    assert environment.keys() <= {PREFIX + field.name.upper() for field in fields(Settings)}
+    assert environment.keys() <= {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
     assert environment["COURSE_API_KEY"].startswith("${COURSE_API_KEY:?")
 
 

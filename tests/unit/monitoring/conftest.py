@@ -1,12 +1,9 @@
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from course_utils.monitoring.service import Gateway, start_server
-
-LITTLE_GATEWAY = [sys.executable, str(Path(__file__).with_name("little_gateway.py"))]
+from course_utils.processes import LOOPBACK, Server, choose_port
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +20,13 @@ def fresh_gateway(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield server.url, tmp_path
 
 
-def start(folder: Path) -> Gateway:
-    command = [*LITTLE_GATEWAY, "--url-file", str(folder / "url")]
-    settings = {"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl")}
-    return start_server(command, url_file=folder / "url", log=folder / "log", settings=settings, timeout_s=30)
+def start(folder: Path) -> Server:
+    port = choose_port(LOOPBACK)
+    return Server(
+        "little gateway",
+        "little_gateway",
+        [str(port)],
+        url=f"http://{LOOPBACK}:{port}",
+        health="/health/ready",
+        settings={"PYTHONPATH": str(Path(__file__).parent), "COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl")},
+    )

@@ -1,13 +1,8 @@
-"""A little real gateway for tests: the routes of the real one, with faults on request.
+"""``python little_gateway.py PORT``: the routes of the real gateway, for tests; the question says what happens to it."""
 
-``python little_gateway.py --url-file F [--fault F] [--stop-with-parent]``; the question says what happens to it.
-"""
-
-import argparse
 import json
 import os
 import sys
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,24 +46,5 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url-file", type=Path, required=True)
-    parser.add_argument("--fault", choices=["ends", "hangs"], default=None)
-    parser.add_argument("--stop-with-parent", action="store_true")
-    options = parser.parse_args()
-    if options.stop_with_parent:
-        threading.Thread(target=lambda: os._exit(len(sys.stdin.read())), daemon=True).start()
-    sys.stdout.write("reading the model\n")
-    sys.stdout.flush()
-    if options.fault == "ends":
-        sys.exit("the model file is broken")
-    if options.fault == "hangs":
-        time.sleep(60)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    options.url_file.write_text(f"http://127.0.0.1:{server.server_port}")
-    server.serve_forever()
-
-
 if __name__ == "__main__":
-    main()
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -33,8 +33,3 @@ def test_a_free_api_is_never_beaten() -> None:
 def test_utilisation_is_a_share(utilisation: float) -> None:
     with pytest.raises(ValueError, match="utilisation"):
         machine_cost_usd(1.0, 1.0, utilisation)
-
-
-def test_negative_numbers_are_named() -> None:
-    with pytest.raises(ValueError, match=r"prompt_tokens=-1.*usd_per_million_completion=-2"):
-        api_cost_usd(-1, 0, 0, -2)

@@ -37,7 +37,6 @@ def test_p_value_of_fully_separated_windows_is_exact() -> None:
 def test_equal_windows_do_not_drift() -> None:
     result = detect_drift("x", [0.0, 1.0] * 10, [0.0, 1.0] * 10)
     assert (result.statistic, result.p_value, result.drifted) == (0.0, 1.0, False)
-    assert "no drift" in result._repr_html_()
 
 
 @pytest.mark.parametrize("distribution", ["continuous", "many ties"])

@@ -3,7 +3,8 @@
 import pytest
 
 from course_utils.monitoring.drift import MIN_WINDOW
-from course_utils.monitoring.windows import GREETING, MIN_ROWS, Row, choose_windows
+from course_utils.artifacts import Row
+from course_utils.monitoring.windows import GREETING, MIN_ROWS, choose_windows
 
 
 def rows(split: str, n: int, *, seen: bool = True) -> list[Row]:

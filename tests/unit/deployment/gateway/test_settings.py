@@ -1,55 +1,65 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from course_utils.deployment.gateway.settings import Settings
+from course_utils.deployment.gateway.settings import read_settings
 from course_utils.errors import ConfigurationError
 
 
-def environment(folder: Path, **variables: str) -> dict[str, str]:
-    return {"COURSE_MODEL_URL": "http://127.0.0.1:8081", "COURSE_DATABASES": str(folder), **variables}
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The two variables that must be there, and nothing else of the gateway's."""
+    for name in [name for name in os.environ if name.startswith("COURSE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COURSE_MODEL_URL", "http://127.0.0.1:8081")
+    monkeypatch.setenv("COURSE_DATABASES", str(tmp_path))
+    return monkeypatch
 
 
-def test_reads_every_setting(tmp_path: Path) -> None:
-    given = environment(
-        tmp_path,
-        COURSE_API_KEY="key",
-        COURSE_PORT="9000",
-        COURSE_MODEL_TIMEOUT_S="1.5",
-        COURSE_FEEDBACK_FILE=str(tmp_path / "feedback.jsonl"),
-    )
-    settings = Settings.from_environment(given)
-    assert (settings.port, settings.model_timeout_s) == (9000, 1.5)
-    assert settings.databases == tmp_path
-    assert settings.feedback_file == tmp_path / "feedback.jsonl"
-    assert settings.api_key == "key"
+def test_reads_every_setting(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {"API_KEY": "key", "PORT": "9000", "MODEL_TIMEOUT_S": "1.5", "FEEDBACK_FILE": "~/feedback.jsonl"}
+    for name, value in given.items():
+        environment.setenv(f"COURSE_{name}", value)
+    environment.setenv("COURSE_MODEL_NAME", "")
+    settings = read_settings()
+    assert (settings.port, settings.model_timeout_s, settings.model_name) == (9000, 1.5, "course")
+    assert (settings.databases, settings.feedback_file) == (tmp_path, Path("~/feedback.jsonl").expanduser())
+    assert settings.api_key.get_secret_value() == "key"
 
 
-def test_has_no_default_secret(tmp_path: Path) -> None:
-    assert not Settings.from_environment(environment(tmp_path)).api_key
+def test_has_no_default_secret() -> None:
+    assert not read_settings().api_key.get_secret_value()
 
 
-def test_repr_masks_the_key(tmp_path: Path) -> None:
-    settings = Settings.from_environment(environment(tmp_path, COURSE_API_KEY="sesame-open"))
-    assert "sesame" not in repr(settings)
-    assert "'***'" in repr(settings)
+def test_repr_masks_the_key(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("COURSE_API_KEY", "sesame-open")
+    assert "sesame" not in repr(read_settings())
+    assert "**" in repr(read_settings())
 
 
 @pytest.mark.parametrize(
     "url", ["http://model:8081", "http://model:8081/", "http://model:8081/v1", "http://model:8081/v1/"]
 )
-def test_model_url_may_end_as_openai_clients_write_it(tmp_path: Path, url: str) -> None:
-    assert Settings.from_environment(environment(tmp_path, COURSE_MODEL_URL=url)).model_url == "http://model:8081"
+def test_model_url_may_end_as_openai_clients_write_it(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("COURSE_MODEL_URL", url)
+    assert read_settings().model_url == "http://model:8081"
 
 
-def test_reports_every_mistake_at_once() -> None:
+def test_reports_every_wrong_variable_at_once_and_no_secret(environment: pytest.MonkeyPatch) -> None:
     given = {
         "COURSE_MODEL_URL": "model:8081",
         "COURSE_PORT": "none",
         "COURSE_MODEL_TIMEOUT_S": "-1",
+        "COURSE_QUERY_TIMEOUT_S": "inf",
         "COURSE_MAX_ROWS": "0",
     }
+    for name, value in given.items():
+        environment.setenv(name, value)
+    environment.setenv("COURSE_API_KEY", "sesame-open")
+    environment.delenv("COURSE_DATABASES")
     with pytest.raises(ConfigurationError) as raised:
-        Settings.from_environment(given)
-    for name in (*given, "COURSE_DATABASES is not set"):
-        assert name in str(raised.value)
+        read_settings()
+    for part in (*(f"{name} is {value!r}" for name, value in given.items()), "COURSE_DATABASES is not set"):
+        assert part in str(raised.value)
+    assert "sesame" not in str(raised.value)

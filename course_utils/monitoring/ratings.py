@@ -1,16 +1,15 @@
 """Rate answers as a user who knows the right one would, send the ratings, and keep what went wrong."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from course_utils.errors import CourseError, ServiceError
+from course_utils.artifacts import Row
+from course_utils.errors import QueryError, ServiceError
 from course_utils.monitoring.traffic import TrafficRecord
-from course_utils.sql import find_database, run_query
+from course_utils.sql import find_database, same_answer
 
-Row = dict[str, Any]
 Rating = Literal["up", "down"]
 
 
@@ -25,7 +24,7 @@ class RatedAnswer:
 
 
 def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[RatedAnswer]:
-    """Compare each answer with the right one by executing both.
+    """Compare each answer with the right one by executing both; one that does not execute is wrong.
 
     Args:
         records: Those without a reply are skipped, for their users saw nothing to rate.
@@ -38,20 +37,12 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
         if record.outcome not in ("answered", "invalid SQL") or record.id not in gold:
             continue
         database = find_database(dataset, record.db_id, dataset)
-        right = has_same_rows(database, record.predicted, gold[record.id])
-        rated.append(RatedAnswer(record, "up" if right else "down", gold[record.id]))
+        try:
+            is_right = same_answer(database, gold[record.id], record.predicted)
+        except QueryError:
+            is_right = False
+        rated.append(RatedAnswer(record, "up" if is_right else "down", gold[record.id]))
     return rated
-
-
-def has_same_rows(database: Path, predicted: str, gold: str) -> bool:
-    """Whether two queries return the same rows; their order counts where the gold query orders."""
-    try:
-        found, wanted = run_query(database, predicted).rows, run_query(database, gold).rows
-    except CourseError:
-        return False
-    if "order by" in gold.lower():
-        return found == wanted
-    return Counter(found) == Counter(wanted)
 
 
 def send_feedback(url: str, answers: Iterable[RatedAnswer]) -> int:

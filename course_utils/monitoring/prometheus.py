@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from course_utils.errors import ServiceError
+
 Labels = frozenset[tuple[str, str]]
 Bucket = tuple[float, float]
 """Upper bound, inclusive, and how many observations are at or below it."""
@@ -71,8 +73,6 @@ def scrape(url: str) -> Scrape:
         ServiceError: The server does not answer or its page is not in Prometheus' format.
     """
     import httpx
-
-    from course_utils.errors import ServiceError
 
     try:
         reply = httpx.get(f"{url}/metrics", timeout=10.0, trust_env=False).raise_for_status()

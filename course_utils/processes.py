@@ -1,0 +1,221 @@
+"""The one way to run a server as a child process: choose its port, wait until it answers, and always stop it.
+
+A child ends with its parent, even with a killed one. ``python -m course_utils.processes MODULE ...`` runs a module
+that knows nothing of this and ends it when standard input closes: a pipe whose other end only the parent holds.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import ServiceError
+
+if TYPE_CHECKING:
+    import psutil
+
+LOOPBACK = "127.0.0.1"
+SETTINGS_PREFIX = "COURSE_"
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 10.0
+_POLL_S = 0.05
+_ANSWER_TIMEOUT_S = 5.0
+_LOG_LINES = 15
+
+
+class Server:
+    """A child process that answers HTTP requests at ``url``.
+
+    It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process.
+
+    Args:
+        name: What messages call it.
+        module: Its main module.
+        arguments: Of its command line.
+        url: Where it will answer.
+        health: Path that answers 200 once it is ready for work.
+        settings: Its ``COURSE_*`` variables. Those of this process do not count: a key that guards a real
+            service would lock this process out.
+        log: File for what it prints; None keeps it only while the server runs.
+        stop_timeout_s: Seconds that it has to end by itself.
+
+    Raises:
+        ServiceError: It ends, or is not ready in time; the message closes with the last lines of its log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str] = (),
+        *,
+        url: str,
+        health: str,
+        settings: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        stop_timeout_s: float = _STOP_TIMEOUT_S,
+    ) -> None:
+        self.name, self.url = name, url
+        self._command = [sys.executable, "-m", "course_utils.processes", module, *arguments]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_PREFIX)}
+        self._environment = {**inherited, **(settings or {})}
+        self._health, self._stop_timeout_s = health, stop_timeout_s
+        self._own_folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+        self._log = log or Path(self._own_folder.name) / "log"
+        self._start()
+
+    def _start(self) -> None:
+        """Start the process and wait until it is ready; a dead server is started again by calling this again."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=PROJECT,
+                env=self._environment,
+                stdin=subprocess.PIPE,  # closes when this process dies, however it dies
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its children in order
+            )
+        atexit.register(self.stop)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.check()
+            if _answers(self.url + self._health):
+                return
+            time.sleep(_POLL_S)
+        raise self._failure(f"is not ready after {_START_TIMEOUT_S:g} s")
+
+    def check(self) -> None:
+        """Make sure that the process still runs.
+
+        Raises:
+            ServiceError: It has ended; the message closes with the last lines of its log.
+        """
+        if self.process.poll() is not None:
+            raise self._failure(f"ended with exit code {self.process.returncode}")
+
+    def _failure(self, what: str) -> ServiceError:
+        return ServiceError(f"{self.url}: the {self.name} {what}; its log closes with:\n{self.read_log()}")
+
+    def read_log(self) -> str:
+        """The last lines of what the process has written; empty where they were not kept."""
+        try:
+            lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return ""
+        return "\n".join(lines[-_LOG_LINES:])
+
+    def find_process(self, module: str) -> "psutil.Process":
+        """The descendant that runs a Python module, to see what happens when it fails.
+
+        Raises:
+            ServiceError: There is none.
+        """
+        import psutil
+
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        found = [child for child in children if any(part.endswith(module) for part in child.cmdline())]
+        if not found:
+            raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
+        return found[0]
+
+    def stop(self) -> None:
+        """Ask the process to end, insist, and end what it leaves behind; safe to call twice."""
+        atexit.unregister(self.stop)
+        if self.process.stdin is None or self.process.stdin.closed:
+            return
+        _signal(self.process, signal.SIGTERM)
+        try:
+            self.process.wait(self._stop_timeout_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            _signal(self.process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            self.process.wait()
+            self.process.stdin.close()
+            self._own_folder.cleanup()
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal to a process and, where there are such, to its group, which outlives it."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, number)
+        elif process.poll() is None:
+            process.send_signal(number)
+    except (ProcessLookupError, PermissionError):  # macOS forbids to signal what has just ended
+        return
+
+
+def _answers(url: str) -> bool:
+    """Whether a GET is answered with status 200; never through a proxy."""
+    from http.client import HTTPException
+    from urllib.request import ProxyHandler, build_opener
+
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as reply:
+            return bool(reply.status == 200)
+    except (OSError, HTTPException):
+        return False
+
+
+def choose_port(host: str, port: int = 0) -> int:
+    """A port that a server can take: ``port`` itself, or any free one if it is 0.
+
+    Raises:
+        ServiceError: The port is in use, or the host is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if sys.platform != "win32":  # there it would let two servers share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServiceError(
+                f"{host}:{port}: cannot listen there ({error.strerror}); "
+                "stop the program that uses the port, or choose another (0 takes any free one)"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    """Run the module that the command line names, and end it with SIGTERM when standard input closes."""
+    from runpy import run_module
+
+    def end_with_parent() -> None:
+        os.read(0, 1)  # nobody writes: it returns when the parent is gone
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.argv = sys.argv[1:]
+    run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The servers answer as the model that they serve, refuse to start where they cannot, and always stop."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from course_utils.artifacts import PROJECT, Course
+from course_utils.deployment import answer_over_http, serve_stack, start_model_server
+from course_utils.errors import ServiceError
+from course_utils.models import generate, load_model, load_tokenizer
+from course_utils.monitoring import read_readiness, start_service
+from course_utils.processes import Server
+from course_utils.prompts import encode_prompt, to_messages
+
+BASE = PROJECT / "data" / "tiny_base"
+
+
+def is_silent(url: str) -> bool:
+    """Whether nobody listens there, within a moment."""
+    host, port = url.removeprefix("http://").split(":")
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))):
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def test_server_applies_the_tokenizers_template_and_answers_like_transformers(model_server: Server) -> None:
+    questions = ["How many singers are there?", "List every name.", "Which city has 12 shops?"]
+    conversations = [to_messages("table singer: name text, age integer", question) for question in questions]
+    tokenizer = load_tokenizer(BASE)
+    wanted = tokenizer.apply_chat_template(conversations[0], tokenize=False, add_generation_prompt=True)
+    prompt = httpx.post(f"{model_server.url}/apply-template", json={"messages": conversations[0]}).json()["prompt"]
+    assert prompt == wanted
+    prompts = [encode_prompt(tokenizer, messages) for messages in conversations]
+    reference = generate(load_model(BASE), tokenizer, prompts, max_new_tokens=16, batch_size=3)
+    assert answer_over_http(model_server.url, conversations, max_new_tokens=16) == reference
+
+
+def test_server_splits_text_like_the_tokenizer(model_server: Server) -> None:
+    text = "SELECT name, 'Zoë 日本' FROM t1 WHERE age >= 1234.5  AND\n\tcity <> 'x'"
+    ids = httpx.post(f"{model_server.url}/tokenize", json={"content": text}).json()["tokens"]
+    assert ids == load_tokenizer(BASE)(text)["input_ids"]
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF but nothing else")
+    with pytest.raises(ServiceError, match="cannot serve this file"):
+        start_model_server(tmp_path / "model.gguf")
+
+
+def test_a_port_in_use(model_server: Server, make_course: Callable[..., Course]) -> None:
+    port = int(model_server.url.rsplit(":", 1)[1])
+    with pytest.raises(ServiceError, match=rf":{port}: cannot listen there"):
+        serve_stack(make_course(), port=port)
+
+
+def test_the_service_answers_and_stops(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    with start_service(make_course(), tmp_path) as service:
+        assert read_readiness(service.url)["ready"]
+        assert httpx.post(f"{service.url}/v1/feedback", json={"id": "x", "rating": "up"}).status_code == 201
+        servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]
+    assert service.process.returncode == 0
+    assert not any(server.is_running() for server in servers)
+    assert "Traceback" not in (tmp_path / "gateway.log").read_text("utf-8")
+    assert '"rating": "up"' in (tmp_path / "feedback.jsonl").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+def test_nothing_outlives_a_killed_service(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    with start_service(make_course(), tmp_path) as service:
+        servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]
+        os.kill(service.process.pid, signal.SIGKILL)
+        service.process.wait()
+        assert is_silent(service.url)
+        for server in servers:
+            server.wait(10)
+
+
+def test_the_service_names_the_notebook_that_is_missing(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"(?s)exit code 2.*notebooks/05_deployment\.ipynb") as raised:
+        start_service(make_course(until="evaluation"), tmp_path)
+    assert "Traceback" not in str(raised.value)
