@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-_LEFT = ' style="text-align:left;vertical-align:top"'
+_LEFT = ' style="text-align:left;vertical-align:top;white-space:pre-wrap"'
 _RIGHT = ' style="text-align:right;vertical-align:top;white-space:nowrap"'
 
 
@@ -54,12 +54,16 @@ class Table:
 
 
 def value_table(values: Mapping[str, Any], caption: str = "") -> Table:
-    """Two columns: what, and its value; numbers with thousands separators, text as it is."""
-    rows = tuple(
-        (name, f"{value:,}" if isinstance(value, int | float) else str(value)) for name, value in values.items()
-    )
-    has_text = any(isinstance(value, str) for value in values.values())
+    """Two columns: what, and its value; numbers with thousands separators, truth as yes or no, text as it is."""
+    rows = tuple((name, _show(value)) for name, value in values.items())
+    has_text = any(isinstance(value, str | bool) for value in values.values())
     return Table(caption, ("what", "value"), rows, frozenset({"what", "value"} if has_text else {"what"}))
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Table:

@@ -5,6 +5,7 @@ on the loopback interface by default and knows no keys: the gateway stands befor
 """
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from course_utils.errors import CourseError, MissingExtraError, ModelError
 from course_utils.processes import LOOPBACK, choose_port
+from course_utils.prompts import TEMPLATE_OPTIONS
 
 MODEL_NAME = "course"
 CONTEXT = 2048
@@ -51,7 +53,7 @@ def serve_gguf(model: Path, host: str, port: int, context: int) -> None:
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = choose_threads(model)
-    parameters.default_template_kwargs = {"enable_thinking": "false"}  # as prompts.py asks in training
+    parameters.default_template_kwargs = {name: json.dumps(value) for name, value in TEMPLATE_OPTIONS.items()}
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.endpoint_metrics, parameters.ui = True, False
     parameters.verbosity = _ERRORS_AND_WARNINGS

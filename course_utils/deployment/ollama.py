@@ -6,11 +6,10 @@ Ollama. Here it is worked out from what the tokenizer's template does, and check
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from course_utils.errors import ModelError
-from course_utils.prompts import Message
+from course_utils.prompts import Message, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -68,7 +67,7 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
 
     def render(*roles: str, reply: bool = False) -> str:
         messages = [{"role": role, "content": _MARKS[role]} for role in roles]
-        return _apply_template(tokenizer, messages, add_generation_prompt=reply)
+        return render_chat(tokenizer, messages, add_generation_prompt=reply)
 
     def after_last(role: str, text: str) -> str:
         return text.rpartition(_MARKS[role])[2]
@@ -95,21 +94,10 @@ def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]
     conversations = [messages, messages[1:], messages[:2], messages[1:2]]
-    assert all(a["role"] != b["role"] for a, b in pairwise(messages))  # some templates insist
     for conversation in conversations:
-        wanted = _apply_template(tokenizer, conversation, add_generation_prompt=True)
+        wanted = render_chat(tokenizer, conversation, add_generation_prompt=True)
         if markers.render(conversation) != wanted:
             raise ModelError(
                 f"{tokenizer.name_or_path}: its chat template does more than mark turns, which cannot be carried "
                 f"over to Ollama automatically; for {conversation!r} it writes {wanted!r}"
             )
-
-
-def _apply_template(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], *, add_generation_prompt: bool
-) -> str:
-    """As ``prompts.py`` asks, as text."""
-    text = tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
-    )
-    return str(text)

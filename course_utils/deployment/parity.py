@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ServiceError
-from course_utils.prompts import Message
+from course_utils.prompts import TEMPLATE_OPTIONS, Message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,14 @@ class Parity:
         """``n_equal / n``, between 0 and 1; higher is better."""
         return self.n_equal / self.n if self.n else 0.0
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of ``share`` (Wilson): a few questions cannot show that all replies are equal."""
+        from statsmodels.stats.proportion import proportion_confint
+
+        low, high = proportion_confint(self.n_equal, self.n, method="wilson") if self.n else (0.0, 1.0)
+        return float(low), float(high)
+
     def differences(self) -> "pd.DataFrame":
         """The replies that differ, side by side."""
         import pandas as pd
@@ -47,7 +55,9 @@ class Parity:
         return pd.DataFrame(rows, columns=["question", "first", "second"])
 
     def _repr_html_(self) -> str:
-        return f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter ({self.share:.1%})"
+        low, high = self.interval
+        equal = f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter"
+        return f"{equal} ({self.share:.1%}, 95 % interval {low:.1%} to {high:.1%})"
 
 
 def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:
@@ -62,7 +72,7 @@ def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_ne
 
         def ask(messages: list[Message]) -> str:
             body: dict[str, Any] = {"model": MODEL_NAME, "messages": messages, "temperature": 0}
-            body |= {"max_tokens": max_new_tokens, "chat_template_kwargs": {"enable_thinking": False}}
+            body |= {"max_tokens": max_new_tokens, "chat_template_kwargs": TEMPLATE_OPTIONS}
             try:
                 response = client.post("/v1/chat/completions", json=body).raise_for_status()
             except httpx.HTTPError as error:

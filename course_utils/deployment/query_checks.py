@@ -54,7 +54,7 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
         result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows)
     except QueryError as error:
         outcome = _outcome_of(error, parsed=n_statements == 1)
-        return CheckedQuery(query, outcome, time.perf_counter() - began, str(error).removesuffix(f": {query}"))
+        return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))
     return CheckedQuery(query, "executed", result.seconds, result=result)
 
 
@@ -73,9 +73,8 @@ def _look_at(query: str) -> tuple[int, bool]:
 
 
 def _outcome_of(error: QueryError, *, parsed: bool) -> Outcome:
-    message = str(error)
-    if "ran longer than" in message:
+    if error.kind == "timeout":
         return "timeout"
-    if "not authorized" in message or "prohibited" in message:
+    if error.kind == "not allowed":
         return "refused"
     return "failed" if parsed else "not_parsed"

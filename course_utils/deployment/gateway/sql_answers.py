@@ -17,7 +17,7 @@ from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
-from course_utils.prompts import read_query, to_messages
+from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
 from course_utils.sql import read_schema
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -68,7 +68,7 @@ async def answer_question(
             "messages": to_messages(schema, request.question),
             "temperature": 0,
             "max_tokens": settings.max_tokens,
-            "chat_template_kwargs": {"enable_thinking": False},  # as prompts.py asks in training
+            "chat_template_kwargs": TEMPLATE_OPTIONS,
         }
     )
     model_seconds = time.perf_counter() - began

@@ -1,3 +1,5 @@
+import pytest
+
 from course_utils.deployment import Parity
 
 
@@ -8,6 +10,7 @@ def test_counts_equal_replies_but_for_outer_space() -> None:
     assert (parity.n, parity.n_equal, parity.share) == (4, 2, 0.5)
     assert parity.differences()["question"].tolist() == [2, 3]
     assert "2 of 4" in parity._repr_html_()
+    assert parity.interval == pytest.approx((0.150, 0.850), abs=5e-4)  # the closed form by hand
 
 
 def test_nothing_compared_is_no_parity() -> None:

@@ -1,4 +1,4 @@
-"""``python little_gateway.py PORT``: the routes of the real gateway, for tests; the question says what happens to it."""
+"""``python little_gateway.py PORT``: the routes of the real gateway, for tests; the question says what happens."""
 
 import json
 import os

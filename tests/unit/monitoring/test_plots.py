@@ -39,16 +39,16 @@ def test_outcomes_stack_up_to_all_requests() -> None:
 
 
 def test_titles_state_what_is_to_be_seen() -> None:
-    assert plot_latency(records()).get_title(loc="left").startswith("Half of the requests took up to 55 ms")
-    assert plot_outcomes(records()).get_title(loc="left") == "3 of 10 requests failed: 3 server error"
-    assert "own machine is cheaper above 40 " in plot_cost({10.0: 5.0, 100.0: 0.5}, 1.25).get_title(loc="left")
-    assert plot_cost({10.0: 5.0}, 1.25).get_title(loc="left").startswith("The API is cheaper")
+    assert plot_latency(records()).figure.get_suptitle().startswith("Half of the requests took up to 55 ms")
+    assert plot_outcomes(records()).figure.get_suptitle() == "3 of 10 requests failed: 3 server error"
+    assert "own machine is cheaper above 40 " in plot_cost({10.0: 5.0, 100.0: 0.5}, 1.25).figure.get_suptitle()
+    assert plot_cost({10.0: 5.0}, 1.25).figure.get_suptitle().startswith("The API is cheaper")
 
 
 def test_drift_curves_end_at_one_and_the_title_names_the_largest_gap() -> None:
     axes = plot_drift("words", {"reference": [1.0, 2.0], "calm": [1.0, 2.0], "live": [2.0, 3.0]})
     assert [line.get_ydata()[-1] for line in axes.get_lines()] == [1.0, 1.0, 1.0]
-    assert axes.get_title(loc="left") == "Words: live is furthest from reference, by 0.50"
+    assert axes.figure.get_suptitle() == "Words: live is furthest from reference, by 0.50"
 
 
 def test_cost_shows_both_prices() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from course_utils.monitoring.drift import MIN_WINDOW
 from course_utils.artifacts import Row
+from course_utils.monitoring.drift import MIN_WINDOW
 from course_utils.monitoring.windows import GREETING, MIN_ROWS, choose_windows
 
 
