@@ -27,18 +27,14 @@ FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_
 STEPS_BETWEEN_CHECKS = 1_000
 """SQLite's own steps between two looks at the clock."""
 _LONG_WIDTH = re.compile(r"%[^%a-zA-Z]*(\*|\d{4})")
-_KIND_BY_CODE: dict[int, QueryErrorKind] = {
-    sqlite3.SQLITE_AUTH: "not allowed",
-    sqlite3.SQLITE_INTERRUPT: "timeout",
-    sqlite3.SQLITE_TOOBIG: "too large",
-}
 _KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
     (r"no such table: .*", "no such table"),
     (r"no such column: .*", "no such column"),
     (r"not authorized.*|access to .* is prohibited", "not allowed"),
     (r"near .*: syntax error|incomplete input|unrecognized token: .*", "syntax"),
+    (r"string or blob too big", "too large"),
 )
-"""SQLite has one code for all that is wrong with a query's text, so its words must tell the kinds apart."""
+"""SQLite has one code for nearly all that is wrong with a query, so its words must tell the kinds apart."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +145,6 @@ def _run(connection: sqlite3.Connection, query: str, timeout_s: float, max_rows:
 def _kind_of(error: Exception) -> QueryErrorKind:
     if not hasattr(error, "sqlite_errorcode"):  # Python refused the text: two statements, a null or half a character
         return "syntax"
-    if kind := _KIND_BY_CODE.get(error.sqlite_errorcode & 0xFF):
-        return kind
     matches = (kind for words, kind in _KIND_BY_MESSAGE if re.fullmatch(words, str(error), re.DOTALL))
     return next(matches, "other")
 

@@ -1,6 +1,7 @@
 """The one rule for what is the same answer."""
 
 import sqlite3
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
@@ -155,3 +156,19 @@ def test_what_counts_as_the_same(gold: list[tuple[object, ...]], found: list[tup
 )
 def test_only_a_top_level_order_counts(query: str, ordered: bool) -> None:
     assert has_top_level_order(query) is ordered
+
+
+noisy = st.sampled_from([0.3, 0.1 + 0.2, 0.3 - 1e-15, 1.0000005, 1.0000005 + 1e-15, 5551234567, 5551234568, "a", None])
+noisy_results = st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[noisy] * width), max_size=4))
+
+
+@settings(deadline=None)
+@given(noisy_results, noisy_results, st.randoms())
+def test_rows_pair_wherever_some_order_pairs_them(
+    gold: list[tuple[object, ...]], other: list[tuple[object, ...]], random: Random
+) -> None:
+    swap = {0.3: 0.1 + 0.2, 0.1 + 0.2: 0.3 - 1e-15, 1.0000005: 1.0000005 + 1e-15}
+    nudged = [tuple(swap.get(value, value) for value in row) for row in gold]  # type: ignore[call-overload]
+    for found in (other, random.sample(nudged, len(nudged))):
+        wanted = any(same_rows(gold, list(order), ordered=True) for order in permutations(found))
+        assert same_rows(gold, found) is wanted
