@@ -4,13 +4,14 @@ from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.finding import Finding
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
+from course_utils.data.lengths import measure_lengths, plot_lengths
 from course_utils.data.planted import DEFECTS, plant, plant_preface
-from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
+from course_utils.data.plots import plot_difficulty, plot_rows
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import PseudonymKey
 from course_utils.data.query_parts import plot_query_parts
-from course_utils.data.tokens import measure_lengths, render_templates, template_mistakes, token_view
+from course_utils.data.tokens import render_templates, template_mistakes, token_view
 from course_utils.data.validation.repair import repair_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.data.hardness import LEVELS
 from course_utils.data.prepare import Prepared
-from course_utils.data.tokens.view import LengthReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,23 +59,5 @@ def plot_difficulty(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes"
     axes.invert_yaxis()
     axes.set_xlabel("rows (%)")
     axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
-    figure.tight_layout()
-    return axes
-
-
-def plot_lengths(report: LengthReport) -> "Axes":
-    """Histogram of tokens per row; a line marks the limit if it is near."""
-    import matplotlib.pyplot as plt
-
-    axes: Axes
-    figure, axes = plt.subplots(figsize=(7, 3))
-    longest = max(max(lengths) for lengths in report.lengths.values())
-    bins = range(0, longest + 10, max(5, longest // 40))
-    axes.hist(list(report.lengths.values()), bins=list(bins), stacked=True, label=list(report.lengths))
-    if report.max_length < 2.5 * longest:
-        axes.axvline(report.max_length, color="black", linestyle="--", label=f"limit {report.max_length}")
-    axes.set_xlabel("tokens of prompt and completion")
-    axes.set_ylabel("rows")
-    axes.legend(fontsize="small")
     figure.tight_layout()
     return axes

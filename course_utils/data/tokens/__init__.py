@@ -9,18 +9,16 @@ from course_utils.data.tokens.templates import (
     read_template,
     render_templates,
 )
-from course_utils.data.tokens.view import LengthReport, TokenView, measure_lengths, token_view
+from course_utils.data.tokens.view import TokenView, token_view
 
 __all__ = [
     "FAMILIES",
     "MISTAKES",
-    "LengthReport",
     "Mistake",
     "MistakeList",
     "TemplateTable",
     "TokenView",
     "family_of",
-    "measure_lengths",
     "read_template",
     "render_templates",
     "template_mistakes",

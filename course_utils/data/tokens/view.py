@@ -1,18 +1,16 @@
-"""Show and measure rows as the model meets them: as tokens."""
+"""Show rows as the model meets them: as tokens."""
 
 import html
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from course_utils.data.tokens.pieces import token_bytes, visible
-from course_utils.prompts import EncodedExample, encode_example, to_messages
+from course_utils.prompts import EncodedExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Row = dict[str, Any]
 Kind = Literal["prompt", "special", "completion"]
 COLOURS: dict[Kind, str] = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
 """Light backgrounds under dark letters, set together: readable in a light and in a dark theme."""
@@ -96,54 +94,3 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
 
 def _kind(is_special: bool, mask: int) -> Kind:
     return "special" if is_special else "completion" if mask else "prompt"
-
-
-@dataclass(frozen=True)
-class LengthReport:
-    """Tokens of every row by split, prompt and completion together, against the profile's limit."""
-
-    lengths: dict[str, list[int]] = field(repr=False)
-    max_length: int
-
-    @property
-    def n_cut(self) -> int:
-        """Rows that training would cut; what is cut is the end, the very part with labels."""
-        return sum(length > self.max_length for lengths in self.lengths.values() for length in lengths)
-
-    def _repr_html_(self) -> str:
-        head = "<tr><th></th><th>rows</th><th>median</th><th>95 %</th><th>longest</th><th>cut</th></tr>"
-        lines = "".join(self._line(split, sorted(lengths)) for split, lengths in self.lengths.items())
-        note = f"Tokens a row; the profile keeps {self.max_length}."
-        return f"<table><thead>{head}</thead><tbody>{lines}</tbody></table><p>{note}</p>"
-
-    def _line(self, split: str, ranked: list[int]) -> str:
-        numbers: Iterable[object] = (0, "", "", "", 0)
-        if ranked:
-            n_cut = sum(length > self.max_length for length in ranked)
-            numbers = (len(ranked), ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.95)], ranked[-1], n_cut)
-        return f"<tr><th>{html.escape(split)}</th>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
-
-
-def measure_lengths(
-    tokenizer: "PreTrainedTokenizerBase", splits: dict[str, list[Row]], schemas: dict[str, str], max_length: int
-) -> LengthReport:
-    """Count the tokens of every row as training would see it.
-
-    Args:
-        tokenizer: The base model's.
-        splits: Rows by split, as ``Prepared.splits`` has them.
-        schemas: Rendered schema by ``db_id``.
-        max_length: The profile's limit in tokens.
-
-    Raises:
-        ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
-    """
-    lengths = {
-        split: [len(_encode(tokenizer, row, schemas[row["db_id"]]).input_ids) for row in rows]
-        for split, rows in splits.items()
-    }
-    return LengthReport(lengths, max_length)
-
-
-def _encode(tokenizer: "PreTrainedTokenizerBase", row: Row, schema: str) -> EncodedExample:
-    return encode_example(tokenizer, to_messages(schema, row["question"]), row["query"])

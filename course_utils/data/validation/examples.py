@@ -10,12 +10,12 @@ from pathlib import Path
 
 from course_utils.data.finding import Finding, Problem
 from course_utils.data.formats.record import Record
+from course_utils.data.lengths import too_long
 from course_utils.data.scale.parallel import map_rows
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.duplicates import find_duplicates
 from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
-from course_utils.data.validation.lengths import length_problem
 from course_utils.data.validation.near import near_pairs
 from course_utils.data.validation.passes import in_order
 from course_utils.data.validation.report import ValidationReport
@@ -114,6 +114,5 @@ def _too_long(
                 encoded = encode_example(tokenizer, task.to_messages(record.fields), task.to_target(record.fields))
                 n_all = len(encoded.input_ids)
                 if n_all > settings.max_length:
-                    n_prompt = n_all - sum(encoded.completion_mask)
-                    problem = length_problem(Path(tokenizer.name_or_path).name, n_prompt, n_all, settings.max_length)
+                    problem = too_long(Path(tokenizer.name_or_path).name, n_all, settings.max_length)
                     yield problem.at(record.split, record.number, record.place)

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from course_utils.data.finding import CHECKS, SEVERITIES, Finding, Problem
 from course_utils.data.formats.record import Record
+from course_utils.data.lengths import find_too_long
 from course_utils.data.scale.parallel import map_rows
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.diversity import describe_diversity
 from course_utils.data.validation.duplicates import find_duplicates
 from course_utils.data.validation.labels import find_imbalance
 from course_utils.data.validation.leakage import find_leaks
-from course_utils.data.validation.lengths import find_too_long
 from course_utils.data.validation.near import near_pairs
 from course_utils.data.validation.results import Facts, count_largest
 from course_utils.data.validation.row_checks import QUERY_CHECKS, ROW_CHECKS, Checked, RowChecks, check_rows

@@ -4,9 +4,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.data.plots import plot_difficulty, plot_lengths, plot_rows
+from course_utils.data.plots import plot_difficulty, plot_rows
 from course_utils.data.prepare import Prepared
-from course_utils.data.tokens.view import LengthReport
 
 mpl.use("Agg")
 
@@ -32,13 +31,6 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
     axes = plot_rows(prepared)
     assert sum(patch.get_width() for patch in axes.patches) == 11
     assert [label.get_text() for label in axes.get_yticklabels()] == ["shop", "zoo (unseen)"]
-
-
-@pytest.mark.parametrize(("limit", "n_lines"), [(100, 1), (5000, 0)])
-def test_the_histogram_counts_every_row_and_marks_a_near_limit(limit: int, n_lines: int) -> None:
-    axes = plot_lengths(LengthReport({"train": [60, 70, 70], "test": [80]}, limit))
-    assert max(sum(bar.get_height() for bar in group) for group in axes.containers) == 3
-    assert len(axes.lines) == n_lines
 
 
 def test_difficulties_are_shares_of_each_split() -> None:

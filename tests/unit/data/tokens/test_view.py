@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from course_utils.data.tokens.view import LengthReport, measure_lengths, token_view
+from course_utils.data.tokens.view import token_view
 from course_utils.models import load_tokenizer
 from course_utils.prompts import encode_example, to_messages
 
@@ -80,19 +80,3 @@ def test_a_long_prompt_is_folded_and_the_page_stays_small(tokenizer: object) -> 
     assert len(shown) + n_left_out == len(view.pieces)
     assert shown[:20] == encoded.input_ids[:20]
     assert shown[-20:] == encoded.input_ids[-20:]
-
-
-def test_lengths_are_those_of_the_encoded_rows(tokenizer: object) -> None:
-    row = {"db_id": "shop", "question": "List the names.", "query": "SELECT name FROM shop"}
-    longer = {**row, "question": "List the names. " * 20}
-    report = measure_lengths(tokenizer, {"train": [row, longer], "test": [row], "none": []}, {"shop": SCHEMA}, 100)
-    expected = len(encode_example(tokenizer, to_messages(SCHEMA, row["question"]), row["query"]).input_ids)
-    assert report.lengths["test"] == [expected] == report.lengths["train"][:1]
-    assert report.n_cut == 1
-    page = report._repr_html_()
-    assert "<td>1</td></tr>" in page
-    assert "<th>none</th><td>0</td>" in page
-
-
-def test_a_row_as_long_as_the_limit_is_not_cut() -> None:
-    assert LengthReport({"train": [99, 100, 101]}, 100).n_cut == 1
