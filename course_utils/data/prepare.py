@@ -8,15 +8,15 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from course_utils.artifacts import Course, write_json, write_jsonl
+from course_utils.artifacts import SPLITS, Course, Row, write_json, write_jsonl
 from course_utils.data.formats import shown
 from course_utils.data.hardness import LEVELS
 from course_utils.data.samples import take_sample
 from course_utils.data.validation.report import Rejected
-from course_utils.data.validation.rows import SPLITS, Row
 from course_utils.data.validation.validate import GATE, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import find_database, read_schema
+from course_utils.tables import Table
 
 _SEED = 0
 """Fixed, and not the profile's: training with three seeds must see the same rows."""
@@ -53,11 +53,11 @@ class Prepared:
     def _repr_html_(self) -> str:
         lines = []
         for split, rows in self.splits.items():
-            n_databases, n_unseen = len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
-            lines.append(f"<tr><th>{split}</th><td>{len(rows)}</td><td>{n_databases}</td><td>{n_unseen}</td></tr>")
-        head = "<tr><th></th><th>rows</th><th>databases</th><th>rows about unseen databases</th></tr>"
-        note = f"{self.n_read} rows read, {len(self.rejected)} rejected."
-        return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table><p>{note}</p>"
+            counts = len(rows), len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
+            lines.append((split, *(f"{count:,}" for count in counts)))
+        caption = f"{self.n_read:,} rows read, {len(self.rejected):,} rejected"
+        columns = ("split", "rows", "databases", "rows about unseen databases")
+        return Table(caption, columns, tuple(lines), frozenset({"split"}))._repr_html_()
 
 
 def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "reject"] = "raise") -> Prepared:
@@ -86,7 +86,10 @@ def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "re
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
     prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read, rejected=report.rejected)
-    _write(prepared, folder)
+    for split, rows in prepared.splits.items():
+        write_jsonl(folder / f"{split}.jsonl", rows)
+    write_json(folder / "schemas.json", schemas)
+    write_jsonl(folder / "rejected.jsonl", [row.to_row() for row in prepared.rejected])
     _LOG.info("prepared %s", prepared.results)
     return prepared
 
@@ -125,11 +128,10 @@ def _balanced_sample(rows: list[Row], limit: int | None) -> list[Row]:
     """Half about seen and half about unseen databases, as far as there are enough of each."""
     if limit is None or len(rows) <= limit:
         return rows
-    unseen = [row for row in rows if not row["seen"]]
-    n_unseen = max(min(len(unseen), limit // 2), limit - (len(rows) - len(unseen)))
-    chosen = {id(row) for row in _sample(unseen, n_unseen)}
-    chosen |= {id(row) for row in _sample([row for row in rows if row["seen"]], limit - n_unseen)}
-    return [row for row in rows if id(row) in chosen]
+    seen, unseen = [row for row in rows if row["seen"]], [row for row in rows if not row["seen"]]
+    n_unseen = max(min(len(unseen), limit // 2), limit - len(seen))
+    chosen = {row["id"] for row in (*_sample(unseen, n_unseen), *_sample(seen, limit - n_unseen))}
+    return [row for row in rows if row["id"] in chosen]
 
 
 def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]]) -> dict[str, str]:
@@ -156,10 +158,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _write(prepared: Prepared, folder: Path) -> None:
-    for split, rows in prepared.splits.items():
-        write_jsonl(folder / f"{split}.jsonl", rows)
-    write_json(folder / "schemas.json", prepared.schemas)
-    write_jsonl(folder / "rejected.jsonl", [row.to_row() for row in prepared.rejected])

@@ -6,11 +6,9 @@ A small model needs rows that fit it. Naming them keeps that choice in one place
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.errors import DataError
-
-Row = dict[str, Any]
 
 
 def take_sample(dataset: Path, name: str, splits: Mapping[str, list[Row]]) -> dict[str, list[Row]] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
-from course_utils.data.formats.json_files import check_row, decode
+from course_utils.data.formats.json_files import decode_all, why_no_row
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
 from course_utils.data.formats.text_files import open_file, read_text
 
@@ -45,7 +45,7 @@ def read_csv(path: Path) -> Iterator[Record]:
         try:
             cells = next(reader, [])
         except csv.Error as error:
-            fault = _why_broken(error)
+            fault = f"not CSV ({error}); close every quote, and double the quotes inside quoted cells"
         is_over = reader.line_num < line  # the end, as no line was read
         if not header and (cells or fault):
             if reason := fault or _why_no_header(cells):
@@ -57,21 +57,13 @@ def read_csv(path: Path) -> Iterator[Record]:
                 fault = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
             # A column without a name is the index that pandas writes.
             row = {n: _from_cell(cell) for n, cell in zip(header, cells, strict=False) if n and cell}
+            fault = fault or why_no_row(row)
             yield Record(path, line, {} if fault else row, fault, number=number, check="schema" if fault else "")
 
 
-def _why_broken(error: csv.Error) -> str:
-    if "unexpected end" in str(error) or "field larger" in str(error):
-        return "a quote is opened and never closed, so that the rest is one cell; close it"
-    if "new-line" in str(error):
-        return "lines end in CR alone; save the file with LF line ends"
-    return f"not CSV ({error}); double the quotes inside quoted cells"
-
-
 def _why_no_header(names: list[str]) -> str:
-    for delimiter, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(names) == 1 and delimiter in names[0]:
-            return f"cells are separated by {word}; save the file with commas"
+    if len(names) == 1 and re.search(r"[;\t|]", names[0]):
+        return "no comma, but other delimiters; save the file with commas"
     if twice := sorted({name for name in names if names.count(name) > 1}):
         return f"the header has {', '.join(map(repr, twice))} more than once; rename the columns"
     if wrong := [name for i, name in enumerate(names) if _NO_NAME.search(name) and (name or i)]:
@@ -83,10 +75,9 @@ def _from_cell(cell: str) -> Any:
     if cell not in ("true", "false") and cell[:1] not in ("[", "{"):
         return cell
     try:
-        value, end, refusal = decode(cell)
+        return decode_all(cell)
     except RowError:
         return cell
-    return value if end == len(cell) and not refusal else cell
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
@@ -138,19 +129,20 @@ def _to_table(rows: Sequence[Row]) -> "pa.Table":
     names = dict.fromkeys(name for row in rows for name in row)
     try:
         # The first row alone would say which columns there are.
-        return pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+        table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
     except (pa.ArrowException, OverflowError) as error:
         raise RowError(f"a column is not of one type ({_short(error)}); choose .jsonl") from error
+    if "struct<>" in str(table.schema):
+        raise RowError("a column has objects without fields; choose .jsonl")
+    return table
 
 
 def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split: str = "") -> Iterator[Record]:
     for number, cells in enumerate((cells for table in tables for cells in table.to_pylist()), 1):
         # pandas keeps the index of a frame in such columns.
         row = without_none({name: cell for name, cell in cells.items() if not name.startswith("__index_level_")})
-        try:
-            check_row(row)
-        except RowError as error:
-            yield Record(path, number, {}, str(error), split, number, "schema")
+        if reason := why_no_row(row):
+            yield Record(path, number, {}, reason, split, number, "schema")
         else:
             yield Record(path, number, row, split=split, number=number)
 
@@ -169,19 +161,16 @@ def read_datasets(name: Path | str) -> Iterator[Record]:
     """
     import datasets
 
-    hub_name, _, revision = str(name).removeprefix(HUB).partition("@")
     is_on_hub = str(name).startswith(HUB)
-    path = Path(hub_name if is_on_hub else name)
+    path, _, revision = str(name).removeprefix(HUB).partition("@") if is_on_hub else (str(name), "", "")
     try:
-        dataset = (
-            datasets.load_dataset(hub_name, revision=revision or None) if is_on_hub else datasets.load_from_disk(path)
-        )
+        dataset = datasets.load_dataset(path, revision=revision or None) if is_on_hub else datasets.load_from_disk(path)
     except Exception as error:  # network, Hub, parsers, broken folders: each has its own errors
         fix = "check the name, the network and, if it is private, HF_TOKEN"
-        raise file_error(path, f"not readable as a dataset ({_short(error)}); {fix}") from error
+        raise file_error(Path(path), f"not readable as a dataset ({_short(error)}); {fix}") from error
     parts = dataset if isinstance(dataset, datasets.DatasetDict) else {"": dataset}
     for split, part in parts.items():
-        yield from _to_records(path, part.with_format("arrow").iter(BATCH_ROWS), str(split))
+        yield from _to_records(Path(path), part.with_format("arrow").iter(BATCH_ROWS), str(split))
 
 
 def write_datasets(path: Path, rows: Sequence[Row]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
-from course_utils.data.formats.json_files import check_row, read_json
+from course_utils.data.formats.json_files import read_json, why_no_row
 from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields, to_row
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
 from course_utils.errors import ConfigurationError, FormatError
@@ -53,7 +53,8 @@ def _iter_rows(path: Path | str) -> Iterator[Record]:
         raise file_error(Path(path), _ENDINGS)
     for record in records:
         try:
-            yield record if record.fault else replace(record, fields=to_row(record.fields))
+            row = to_row(record.fields)
+            yield record if row is record.fields else replace(record, fields=row)
         except RowError as error:
             yield replace(record, fields={}, fault=str(error), check="schema")
 
@@ -90,7 +91,8 @@ def write_rows(
         raise file_error(path, "there are no rows to write; give at least one")
     for number, row in enumerate(rows, 1):
         try:
-            check_row(row)
+            if reason := why_no_row(row):
+                raise RowError(reason)
             shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], to_messages, to_target))
         except KeyError as error:
             faults.append(f"row {number}: {error} is missing; give to_messages and to_target, which say what to show")

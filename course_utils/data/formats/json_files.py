@@ -34,16 +34,10 @@ def _read_lines(path: Path) -> Iterator[Record]:
         if fault:
             yield Record(path, number, fault=fault, number=number, check="encoding")
         elif content:
-            value = None
             try:
-                value, end, reason = decode(content)
-                if content[end:].strip():
-                    reason = (
-                        f"not JSON alone (more follows at column {end + 1}); write one row per line, no comma between"
-                    )
+                yield _record(path, number, number, decode_all(content))
             except RowError as error:
-                reason = str(error)
-            yield _record(path, number, number, value, reason)
+                yield _fault(path, number, number, str(error))
 
 
 def _read_array(path: Path) -> Iterator[Record]:
@@ -51,27 +45,27 @@ def _read_array(path: Path) -> Iterator[Record]:
     text = read_text(path)
     at = _skip_spaces(text, 0)
     begin = _skip_spaces(text, at + 1)
-    number, line, counted = 0, 1, 0
     is_more = text[begin : begin + 1] != "]"
     at = at if is_more else begin
+    number, line, counted = 0, 1, 0
     while is_more:
         number += 1
         line, counted = line + text.count("\n", counted, begin), begin
         try:
-            value, end, refusal = decode(text, begin)
+            value, end = _decode(text, begin)
         except RowError as error:
             cause = error.__cause__
             line = cause.lineno if isinstance(cause, json.JSONDecodeError) else line
-            yield _record(path, line, number, None, f"{error}, the rest was not read")
+            yield _fault(path, line, number, f"{error}, the rest was not read")
             return
-        yield _record(path, line, number, value, refusal)
+        yield _record(path, line, number, value)
         at = _skip_spaces(text, end)
         begin, is_more = _skip_spaces(text, at + 1), text[at : at + 1] == ","
     line += text.count("\n", counted, at)
     if text[at : at + 1] != "]":
-        yield _record(path, line, number + 1, None, "a comma or ] is missing; mend it, the rest was not read")
+        yield _fault(path, line, number + 1, "a comma or ] is missing; mend it, the rest was not read")
     elif text[at + 1 :].strip():
-        yield _record(path, line, number + 1, None, "more text behind the array's ]; remove it")
+        yield _fault(path, line, number + 1, "more text behind the array's ]; remove it")
 
 
 def _skip_spaces(text: str, position: int) -> int:
@@ -80,73 +74,76 @@ def _skip_spaces(text: str, position: int) -> int:
     return found.end()
 
 
-def _record(path: Path, line: int, number: int, value: Any, fault: str) -> Record:
-    if not fault and not isinstance(value, dict):
-        fault = "not a JSON object; every row needs db_id, question, query"
-    if fault:
-        return Record(path, line, fault=fault, number=number, check="schema")
-    return Record(path, line, value, number=number)
+def _record(path: Path, line: int, number: int, value: Any) -> Record:
+    reason = why_no_row(value)
+    return _fault(path, line, number, reason) if reason else Record(path, line, value, number=number)
 
 
-def decode(text: str, begin: int = 0) -> tuple[Any, int, str]:
-    """One JSON value that begins at a position.
+def _fault(path: Path, line: int, number: int, reason: str) -> Record:
+    return Record(path, line, fault=reason, number=number, check="schema")
 
-    Returns:
-        The value, the position behind it, and what the standard or ``MAX_DEPTH`` has against it; empty if nothing.
+
+def decode_all(text: str) -> Any:
+    """The one JSON value that a text is, as far as Python reads it; see ``why_no_row``.
 
     Raises:
-        RowError: There is none, so that nobody knows where it ends.
+        RowError: It is none, or more follows.
     """
-    twice: list[str] = []
+    value, end = _decode(text)
+    if text[end:].strip():
+        raise RowError(f"not JSON alone (more follows at column {end + 1}); write one row per line, no comma between")
+    return value
 
-    def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(fields := dict(pairs)) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.extend(name for name in names if names.count(name) > 1)
-        return fields
 
+def _decode(text: str, begin: int = 0) -> tuple[Any, int]:
     try:
-        value, end = json.JSONDecoder(object_pairs_hook=to_object).raw_decode(text, begin)
+        return _DECODER.raw_decode(text, begin)
     except json.JSONDecodeError as error:
         raise RowError(f"not JSON ({error.msg} at column {error.colno}); write the row whole, on one line") from error
     except RecursionError as error:
         raise RowError(_TOO_DEEP) from error
+    except RowError:
+        raise
     except ValueError as error:  # Python's own limit, since more digits take quadratic time
         raise RowError("a number of more than 4,300 digits; write it as text") from error
-    if twice:
-        return value, end, f'the key "{twice[0]}" comes twice in one object; keep one of them'
-    return value, end, why_refused(value)
 
 
-def why_refused(value: Any) -> str:
-    """Why a value is none that every reader of JSON takes (NaN, half a surrogate pair, bytes); empty if it is one."""
+def _to_object(pairs: list[tuple[str, Any]]) -> Row:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RowError(f'the key "{twice}" comes twice in one object; keep one of them')
+    return fields
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_to_object)
+
+
+def why_no_row(value: Any) -> str:
+    """Why a value is no object that every reader of JSON takes, as one with NaN or bytes; empty if it is one."""
+    if not isinstance(value, dict):
+        return "not an object; every row is one, with fields such as db_id, question, query"
+    if not _why_no_json(value):
+        return ""
+    found = ((name, _why_no_json({name: inner})) for name, inner in value.items())
+    return next((f'"{name}": {reason}' for name, reason in found if reason), _TOO_DEEP)
+
+
+def _why_no_json(value: Any) -> str:
     try:
-        if _depth(value) > MAX_DEPTH:
-            return _TOO_DEEP
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+        return _TOO_DEEP if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH else ""
     except RecursionError:
         return _TOO_DEEP
     except UnicodeEncodeError:
         return "half of a surrogate pair, which is no character; correct the \\u escape"
     except (TypeError, ValueError) as error:
         return f"no JSON ({error}); write text, finite numbers, true, false, null, lists and objects"
-    return ""
 
 
 def _depth(value: Any) -> int:
     if not isinstance(value, dict | list):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
-
-
-def check_row(row: Row) -> None:
-    """Refuse what no file could give back.
-
-    Raises:
-        RowError: The row is no dict, or a field is no JSON.
-    """
-    if not isinstance(row, dict):
-        raise RowError("not a dict with fields; give each row as a dict")
-    for name, value in row.items():
-        if reason := why_refused(value):
-            raise RowError(f'"{name}": {reason}')

@@ -18,16 +18,9 @@ from course_utils.data.formats.record import RowError
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-SPEAKERS = {
-    "human": "user",
-    "gpt": "assistant",
-    "observation": "tool",
-    **{role: role for role in ROLES},
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "function_call": "assistant",  # the call is the text that the model has to write
-}
-"""ShareGPT's names for the roles; the first of each is what we write."""
+SPEAKERS = {"human": "user", "gpt": "assistant", "observation": "tool", **{role: role for role in ROLES}}
+"""ShareGPT's names for the roles; the first of a role is what we write."""
+SPEAKERS |= dict.fromkeys(("chatgpt", "model", "function_call"), "assistant")
 
 
 class Layout(NamedTuple):
@@ -113,12 +106,11 @@ def _checked(messages: Any) -> list[Message]:
     if not isinstance(messages, list) or not messages:
         raise RowError('the messages are no list or empty; write [{"role": ..., "content": ...}, ...]')
     for number, message in enumerate(messages, 1):
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise RowError(f'message {number} has no "role"; write {{"role": ..., "content": ...}}')
-        if message["role"] not in ROLES:
-            raise RowError(f"message {number}: the role {message['role']!r} is unknown; use {', '.join(ROLES)}")
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
+            raise RowError(f'message {number} has no known "role"; use {", ".join(ROLES)}')
         content = message.get("content")
-        if not isinstance(content, str | list) and not (content is None and message.keys() - {"role", "content"}):
+        # Beside a tool call there need not be any.
+        if not isinstance(content, str | list) and (content is not None or message.keys() <= {"role", "content"}):
             raise RowError(f'message {number}: "content" is missing or not text; write text')
     return messages
 

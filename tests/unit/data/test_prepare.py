@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import Course, open_course, read_jsonl
+from course_utils.artifacts import Course, Row, open_course, read_jsonl
 from course_utils.data.prepare import prepare_dataset, select_rows
-from course_utils.data.validation.rows import Row
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.profiles import PROFILES
 from course_utils.sql import read_schema

@@ -226,7 +226,7 @@ def test_the_hub_is_asked_for_the_name_and_the_revision(monkeypatch: pytest.Monk
         ({"x": "\ud800"}, "half of a surrogate pair"),
         ({"x": b"bytes"}, "Object of type bytes is not JSON serializable); write text"),
         ({"x": {1: 2}}, "x would come back changed"),
-        ("text", "not a dict with fields"),
+        ("text", "not an object; every row is one"),
         ({"x": json.loads("[" * 200 + "]" * 200)}, "nested deeper"),
         ({"SQL": "SELECT 1"}, "SQL, query would come back changed"),
     ],
@@ -257,6 +257,7 @@ def test_rows_that_would_not_come_back_are_all_named_and_nothing_is_written(
         ("a.csv", "rows", {"a": "", "b": "x"}, "a would come back changed"),
         ("a.csv", "rows", {"How many?": "x"}, "a.csv:1: the first line is no header"),
         ("a.parquet", "rows", {"x": [1, "a"]}, "a column is not of one type"),
+        ("a.parquet", "rows", {"x": {}}, "a column has objects without fields"),
         ("saved", "rows", {"x": [1, "a"]}, "a column is not of one type"),
     ],
 )
