@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import DIFFICULTIES
+from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.errors import DataError, QueryError
 from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import Proportion, wilson_interval
@@ -21,7 +21,7 @@ ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
 class Outcome:
     """A prediction and the verdict on it."""
 
-    row: dict[str, Any]
+    row: Row
     verdict: Verdict
 
     @property
@@ -171,7 +171,7 @@ def wrong_answers(scores: Scores, n_rows: int = 10) -> Table:
     return Table(f"{len(chosen)} of {len(wrong)} wrong answers of {scores.name}", columns, rows, frozenset(columns))
 
 
-def score_predictions(rows: list[dict[str, Any]], dataset: Path, *, name: str = "model") -> Scores:
+def score_predictions(rows: list[Row], dataset: Path, *, name: str = "model") -> Scores:
     """Execute gold and predicted query of every row and compare the results.
 
     Args:
@@ -184,24 +184,24 @@ def score_predictions(rows: list[dict[str, Any]], dataset: Path, *, name: str = 
     """
     if not rows:
         raise DataError(f"{name}: no predictions to score; give at least one row")
-    wrong: list[str] = []
+    errors: list[str] = []
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder:
-        databases = _find_databases(rows, dataset, Path(folder), wrong)
+        databases = _find_databases(rows, dataset, Path(folder), errors)
         for row in rows:
             if row["db_id"] not in databases:
                 continue
             try:
                 outcomes.append(Outcome(row, judge(databases[row["db_id"]], row["query"], row["predicted"])))
             except QueryError as error:
-                wrong.append(f'{_place(row)}: the gold "query" fails: {error}; correct it or leave the row out')
-    if wrong:
-        raise DataError("\n".join(wrong))
+                errors.append(f'{_place(row)}: the gold "query" fails: {error}; correct it or leave the row out')
+    if errors:
+        raise DataError("\n".join(errors))
     return Scores(name, tuple(outcomes))
 
 
-def _find_databases(rows: list[dict[str, Any]], dataset: Path, folder: Path, wrong: list[str]) -> dict[str, Path]:
-    """The SQLite file of each ``db_id`` that has one; adds to ``wrong`` each that has none."""
+def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[str]) -> dict[str, Path]:
+    """The SQLite file of each ``db_id`` that has one; adds to ``errors`` each that has none."""
     if not dataset.is_dir():
         raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
     found: dict[str, Path] = {}
@@ -209,11 +209,11 @@ def _find_databases(rows: list[dict[str, Any]], dataset: Path, folder: Path, wro
         try:
             found[row["db_id"]] = find_database(dataset, row["db_id"], folder)
         except DataError as error:
-            wrong.append(f"{_place(row)}: {error}")
+            errors.append(f"{_place(row)}: {error}")
     return found
 
 
-def _place(row: dict[str, Any]) -> str:
+def _place(row: Row) -> str:
     return str(row.get("place") or f"row {row['id']!r}")
 
 

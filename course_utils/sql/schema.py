@@ -72,7 +72,7 @@ def read_schema(database: Path) -> Schema:
     """
     if not database.is_file():
         raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
-    connection = open_read_only(database)
+    connection = open_read_only(database, busy_s=5.0)
     try:
         names = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
