@@ -2,46 +2,15 @@
 
 import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models import load_model, load_tokenizer
-from course_utils.tables import text_table
 
 Kind = Literal["f32", "f16", "bf16", "q8_0"]
 _FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
 _CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
-
-
-@dataclass(frozen=True)
-class GgufDescription:
-    """What a GGUF file says about itself."""
-
-    architecture: str
-    kind: str
-    """Number format of the weight matrices."""
-    n_tensors: int
-    n_parameters: int
-    mib: float
-    context_length: int
-    tokenizer: str
-    """Vocabulary type and pre-tokenizer, as llama.cpp names them."""
-    end_token: str
-    chat_template: str
-
-    def _repr_html_(self) -> str:
-        values = {
-            "architecture": self.architecture,
-            "weights": f"{self.n_parameters:,} numbers in {self.n_tensors} tensors, {self.kind}",
-            "size": f"{self.mib:.1f} MiB",
-            "context": f"{self.context_length} tokens",
-            "tokenizer": self.tokenizer,
-            "end token": self.end_token,
-            "chat template": self.chat_template,
-        }
-        return text_table(("what", "value"), list(values.items()), "What the file says about itself")._repr_html_()
 
 
 def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
@@ -134,8 +103,8 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     )
 
 
-def describe_gguf(path: Path) -> GgufDescription:
-    """Read the metadata of a GGUF file.
+def describe_gguf(path: Path) -> dict[str, str]:
+    """What a GGUF file says about itself, for people; ``chat template`` is the text as it stands there.
 
     Raises:
         MissingExtraError: The ``gguf`` package is not installed.
@@ -154,16 +123,15 @@ def describe_gguf(path: Path) -> GgufDescription:
         field = reader.get_field(name)
         return default if field is None else field.contents()
 
-    architecture = str(read("general.architecture"))
-    end = int(read("tokenizer.ggml.eos_token_id", 0))
-    return GgufDescription(
-        architecture=architecture,
-        kind=gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1],
-        n_tensors=len(reader.tensors),
-        n_parameters=int(sum(tensor.n_elements for tensor in reader.tensors)),
-        mib=path.stat().st_size / 2**20,
-        context_length=int(read(f"{architecture}.context_length", 0)),
-        tokenizer=f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
-        end_token=str(read("tokenizer.ggml.tokens", [""])[end]),
-        chat_template=str(read("tokenizer.chat_template")),
-    )
+    architecture = read("general.architecture")
+    kind = gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1]
+    n_parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
+    return {
+        "architecture": str(architecture),
+        "weights": f"{n_parameters:,} numbers in {len(reader.tensors)} tensors, {kind}",
+        "size": f"{path.stat().st_size / 2**20:.1f} MiB",
+        "context": f"{read(f'{architecture}.context_length', 0)} tokens",
+        "tokenizer": f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
+        "end token": str(read("tokenizer.ggml.tokens", [""])[int(read("tokenizer.ggml.eos_token_id", 0))]),
+        "chat template": str(read("tokenizer.chat_template")),
+    }

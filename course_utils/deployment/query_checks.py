@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from course_utils.errors import QueryError
+from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql import QueryResult, run_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+_OUTCOME_BY_KIND: dict[QueryErrorKind, Outcome] = {"timeout": "timeout", "not allowed": "refused"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
     try:
         result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows)
     except QueryError as error:
-        outcome = _outcome_of(error, parsed=n_statements == 1)
+        failure: Outcome = "failed" if n_statements == 1 else "not_parsed"
+        outcome = _OUTCOME_BY_KIND.get(error.kind, failure)
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))
     return CheckedQuery(query, "executed", result.seconds, result=result)
 
@@ -70,11 +72,3 @@ def _look_at(query: str) -> tuple[int, bool]:
     writes = (expressions.DML, expressions.DDL, expressions.Command, expressions.Drop, expressions.Alter)
     reads = bool(statements) and isinstance(statements[0], expressions.Query)
     return len(statements), reads and not statements[0].find(*writes)
-
-
-def _outcome_of(error: QueryError, *, parsed: bool) -> Outcome:
-    if error.kind == "timeout":
-        return "timeout"
-    if error.kind == "not allowed":
-        return "refused"
-    return "failed" if parsed else "not_parsed"

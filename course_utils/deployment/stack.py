@@ -4,7 +4,6 @@
 Ctrl-C.
 """
 
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,8 +14,6 @@ from course_utils.artifacts import Course
 from course_utils.errors import MissingExtraError
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
-
-logger = logging.getLogger(__name__)
 
 CONTEXT = 2048
 _PACKAGES = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn", "xllamacpp")
@@ -100,15 +97,14 @@ def serve_stack(
             start_model_server(gguf, context=context_length(course.profile)) as model_server,
             start_gateway(model_server.url, databases, host=host, port=port, settings=settings) as gateway,
         ):
-            logger.info("serving on %s; stop with Ctrl-C", gateway.url)
             if when_ready is not None:
                 when_ready(gateway.url)
             while True:
                 time.sleep(_POLL_S)
                 model_server.check()
                 gateway.check()
-    except KeyboardInterrupt:
-        logger.info("stopped")
+    except KeyboardInterrupt:  # how it is meant to end
+        return
 
 
 def context_length(profile: Profile) -> int:

@@ -21,11 +21,19 @@ def list_databases(dataset: Path) -> dict[str, Path]:
     Raises:
         DataError: A folder is not readable.
     """
+    return {name: path for folder in FOLDERS for name, path in databases_in(dataset / folder).items()}
+
+
+def databases_in(folder: Path) -> dict[str, Path]:
+    """The folders in a folder of databases by ``db_id``; none if there is no such folder.
+
+    Raises:
+        DataError: The folder is not readable.
+    """
     try:
-        folders = [dataset / name for name in FOLDERS if (dataset / name).is_dir()]
-        return {path.name: path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir()}
+        return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
     except OSError as error:
-        raise DataError(f"{dataset}: its databases are not readable ({error}); change the permissions") from error
+        raise DataError(f"{folder}: its databases are not readable ({error}); change the permissions") from error
 
 
 def is_plain_name(db_id: object) -> TypeGuard[str]:

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from course_utils import __version__
 from course_utils.deployment.gateway.api_errors import ApiError, LimitBody, add_error_handlers
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, FeedbackStore
+from course_utils.deployment.gateway.feedback import Feedback, store_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.sql_answers import SqlAnswer, SqlRequest, answer_question, served_databases
-from course_utils.errors import QueryError
+from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
 
@@ -43,7 +43,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
 def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
     """What applications call; guarded by the key if there is one."""
-    store = FeedbackStore(settings.feedback_file)
     key = settings.api_key.get_secret_value()
     router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
 
@@ -56,8 +55,8 @@ def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: Gatewa
         return await answer_question(request, client, settings, metrics)
 
     @router.post("/feedback", status_code=201)
-    async def feedback(request: Feedback) -> dict[str, Any]:
-        return await store.add(request)
+    def feedback(request: Feedback) -> dict[str, Any]:  # no coroutine, so it writes in a thread of its own
+        return store_feedback(settings.feedback_file, request)
 
     return router
 
@@ -108,7 +107,10 @@ def _operation_routes(settings: GatewaySettings, client: ModelClient, metrics: G
 
 def _check_databases(folder: Path) -> tuple[int, str]:
     """How many databases there are, and what is wrong with them."""
-    served = served_databases(folder)
+    try:
+        served = served_databases(folder)
+    except DataError as error:
+        return 0, str(error)
     broken = []
     for db_id, path in served.items():
         try:

@@ -1,6 +1,5 @@
 """``/v1/feedback``: keep what people say about answers; tomorrow's training rows start here."""
 
-import asyncio
 import json
 import threading
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from course_utils.deployment.gateway.api_errors import ApiError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
+_LOCK = threading.Lock()
 
 
 class Feedback(BaseModel):
@@ -29,27 +29,17 @@ class Feedback(BaseModel):
     comment: Text | None = None
 
 
-class FeedbackStore:
-    """A JSON-lines file that many requests add to."""
+def store_feedback(file: Path | None, feedback: Feedback) -> dict[str, Any]:
+    """Add one line to a JSON-lines file; many threads may do so at once.
 
-    def __init__(self, file: Path | None) -> None:
-        self.file = file
-        self._lock = threading.Lock()
-
-    async def add(self, feedback: Feedback) -> dict[str, Any]:
-        """Add one line.
-
-        Raises:
-            ApiError: 404 if feedback is switched off.
-        """
-        if self.file is None:
-            raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
-        row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
-        await asyncio.to_thread(self._append, self.file, json.dumps(row, ensure_ascii=False) + "\n")
-        return {"id": feedback.id, "stored": True}
-
-    def _append(self, file: Path, line: str) -> None:
-        with self._lock:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a", encoding="utf-8") as stream:
-                stream.write(line)
+    Raises:
+        ApiError: 404 if there is no file, for feedback is switched off.
+    """
+    if file is None:
+        raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
+    row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
+    with _LOCK:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return {"id": feedback.id, "stored": True}

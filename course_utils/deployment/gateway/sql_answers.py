@@ -18,7 +18,7 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
-from course_utils.sql import read_schema
+from course_utils.sql import databases_in, read_schema, ready_database
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
@@ -82,8 +82,13 @@ async def answer_question(
 
 
 def served_databases(folder: Path) -> dict[str, Path]:
-    """Every database of the folder by its ``db_id``."""
-    return {path.stem: path for path in sorted(folder.glob("*/*.sqlite")) if path.stem == path.parent.name}
+    """The file of every database of a folder by its ``db_id``.
+
+    Raises:
+        DataError: The folder is not readable.
+    """
+    found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(folder).items()}
+    return {db_id: file for db_id, file in found.items() if file}
 
 
 def _find_database(folder: Path, db_id: str) -> tuple[Path, str]:
@@ -92,11 +97,11 @@ def _find_database(folder: Path, db_id: str) -> tuple[Path, str]:
     Raises:
         ApiError: 404 if there is none, naming those there are; 500 if it cannot be read.
     """
-    served = served_databases(folder)
-    if db_id not in served:  # compared with what is there, never joined to a path
-        message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
-        raise ApiError(404, message, code="unknown_database", param="database")
     try:
+        served = served_databases(folder)
+        if db_id not in served:  # compared with what is there, never joined to a path
+            message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
+            raise ApiError(404, message, code="unknown_database", param="database")
         return served[db_id], _render_schema(served[db_id], served[db_id].stat().st_mtime_ns)
     except (DataError, OSError) as error:
         raise ApiError(500, f"the database {db_id!r} cannot be read", code="database_failed") from error

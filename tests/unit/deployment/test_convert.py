@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,11 @@ def test_weights_survive(base: Path, tmp_path: Path, kind: Any, tolerance: float
 
 def test_describes_itself(base: Path, gguf_f16: Path) -> None:
     description = describe_gguf(gguf_f16)
-    assert (description.architecture, description.kind) == ("llama", "F16")
-    assert description.end_token == load_tokenizer(base).eos_token
-    assert description.mib == pytest.approx(gguf_f16.stat().st_size / 2**20)
-    assert "&lt;|im_start|&gt;" in description._repr_html_()
+    tokenizer = load_tokenizer(base)
+    assert (description["architecture"], description["tokenizer"]) == ("llama", "gpt2, smollm")
+    assert (description["end token"], description["chat template"]) == (tokenizer.eos_token, tokenizer.chat_template)
+    assert re.fullmatch(r"[\d,]+ numbers in \d+ tensors, F16", description["weights"])
+    assert description["size"] == f"{gguf_f16.stat().st_size / 2**20:.1f} MiB"
 
 
 def changed_tokenizer(base: Path, folder: Path, **changes: Any) -> Path:
