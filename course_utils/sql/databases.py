@@ -12,6 +12,8 @@ from course_utils.sql.integrity import require_intact
 
 FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_databases")
 """Names that the course, Spider and BIRD give the folder of databases."""
+BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
+"""Where BIRD's archives unpack theirs."""
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")
 
 
@@ -21,7 +23,8 @@ def list_databases(dataset: Path) -> dict[str, Path]:
     Raises:
         DataError: A folder is not readable.
     """
-    return {name: path for folder in FOLDERS for name, path in databases_in(dataset / folder).items()}
+    folders = (folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern)))
+    return {name: path for folder in folders for name, path in databases_in(folder).items()}
 
 
 def databases_in(folder: Path) -> dict[str, Path]:

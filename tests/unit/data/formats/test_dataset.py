@@ -7,6 +7,7 @@ import pytest
 
 from course_utils.data.formats import normalise, read_dataset
 from course_utils.errors import DataError
+from course_utils.sql import list_databases
 
 
 def test_spiders_release_is_recognised(foreign: Path) -> None:
@@ -45,15 +46,18 @@ def test_train_others_joins_train_and_a_test_file_makes_dev_the_validation(forei
     assert len({(record.split, record.number) for record in records}) == len(records)
 
 
-def test_bird_names_its_fields_otherwise(tmp_path: Path) -> None:
+def test_birds_archives_are_read_as_they_unpack(tmp_path: Path) -> None:
     row = {"question_id": 7, "db_id": "x", "question": "How many?", "evidence": "many means rows", "SQL": "SELECT 1"}
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "train.json").write_text(json.dumps([row, {**row, "question_id": 8, "SQL": "SELECT 2"}]))
-    (tmp_path / "dev.json").write_text(json.dumps([row]))
+    for part, rows in {"train/train": [row, {**row, "SQL": "SELECT 2"}], "dev_20240627/dev": [row]}.items():
+        path = tmp_path / f"{part}.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(rows))
+        (tmp_path / f"{part}_databases" / path.stem).mkdir(parents=True)
     fields = next(record.fields for record in read_dataset(tmp_path) if record.split == "test")
     assert fields["id"] == "7"
     assert fields["query"] == "SELECT 1"
     assert fields["question"] == "How many? Evidence: many means rows"
+    assert set(list_databases(tmp_path)) == {"train", "dev"}
 
 
 @pytest.mark.parametrize(
