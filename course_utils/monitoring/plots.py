@@ -60,7 +60,7 @@ def plot_outcomes(records: Sequence[TrafficRecord], *, n_bins: int = 12) -> "Axe
     times = [[record.time - start for record in records if record.outcome == outcome] for outcome in outcomes]
     axes.hist(times, bins=n_bins, stacked=True, color=colours, hatch=hatches, edgecolor="white", label=outcomes)
     axes.set(xlabel="time since the first request (s)", ylabel="requests")
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 

@@ -1,0 +1,40 @@
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from course_utils.deployment.gateway import sql_answers
+from course_utils.deployment.gateway.sql_answers import served_databases
+
+
+def execute(database: Path, sql: str) -> None:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(sql)
+
+
+def test_a_schema_is_read_again_only_when_its_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, n_reads = tmp_path / "music" / "music.sqlite", 0
+
+    def read_and_count(path: Path) -> object:
+        nonlocal n_reads
+        n_reads += 1
+        return read_schema(path)
+
+    read_schema = sql_answers.read_schema
+    monkeypatch.setattr(sql_answers, "read_schema", read_and_count)
+    execute(database, "CREATE TABLE singer (name text)")
+    shown = [sql_answers._find_database(tmp_path, "music")[1] for _ in range(3)]
+    assert (n_reads, set(shown)) == (1, {"table singer: name text"})
+    execute(database, "ALTER TABLE singer ADD COLUMN age integer")
+    os.utime(database, ns=(0, database.stat().st_mtime_ns + 1))
+    assert sql_answers._find_database(tmp_path, "music")[1] == "table singer: name text, age integer"
+
+
+def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) -> None:
+    for name in ("music/music.sqlite", "art/art.db", "art/notes.sqlite", "empty/readme.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert served_databases(tmp_path) == {"art": tmp_path / "art/art.db", "music": tmp_path / "music/music.sqlite"}
