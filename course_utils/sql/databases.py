@@ -23,7 +23,10 @@ def list_databases(dataset: Path) -> dict[str, Path]:
     Raises:
         DataError: A folder is not readable.
     """
-    folders = (folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern)))
+    try:
+        folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
+    except OSError as error:
+        raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error
     return {name: path for folder in folders for name, path in databases_in(folder).items()}
 
 

@@ -3,14 +3,11 @@
 What a row says must be found by line and reason; the reason ends with what to do.
 """
 
-import bz2
 import gzip
 import io
 import json
 import os
-import sqlite3
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,24 +23,14 @@ ROW = {"db_id": "shop", "question": "Où?", "query": "SELECT 1"}
 LINE = json.dumps(ROW, ensure_ascii=False)
 GOOD = LINE.encode() + b"\n"
 CSV = "db_id,question,query\nshop,Où?,SELECT 1\n".encode()
-SQL = "CREATE TABLE shop (name TEXT);\n"
 
 
-def parquet() -> bytes:
+def parquet(**columns: list[Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = io.BytesIO()
-    pq.write_table(pa.table({"question": ["x" * 1000] * 100}), file)
-    return file.getvalue()
-
-
-def parquet_of_bytes() -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    file = io.BytesIO()
-    pq.write_table(pa.table({"image": [b"x"], "question": ["x"]}), file)
+    pq.write_table(pa.table(columns or {"question": ["x" * 1000] * 100}), file)
     return file.getvalue()
 
 
@@ -52,34 +39,21 @@ def broken_pages() -> bytes:
     return whole[:20] + bytes(255 - byte for byte in whole[20:60]) + whole[60:]
 
 
-def zipped(content: bytes = GOOD) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("rows.jsonl", content)
-    return file.getvalue()
-
-
-def sqlite_bytes() -> bytes:
-    connection = sqlite3.connect(":memory:")
-    connection.executescript("CREATE TABLE shop (name TEXT, more TEXT); CREATE INDEX i ON shop (name);")
-    connection.executemany("INSERT INTO shop VALUES (?, ?)", [(f"{i:09}", "x" * 200) for i in range(2_000)])
-    connection.commit()
-    return connection.serialize()
+def deep(n_levels: int) -> bytes:
+    return b'{"a": ' + b"[" * n_levels + b"]" * n_levels + b"}\n"
 
 
 @contextmanager
 def within_five_seconds(folder: Path) -> Iterator[None]:
-    """What runs inside takes less than 5 s and changes nothing in ``folder`` and the working folder."""
+    """What runs inside takes less than 5 s and changes nothing in ``folder``."""
     before, began = snapshot(folder), time.perf_counter()
     yield
     assert time.perf_counter() - began < 5
     assert snapshot(folder) == before
 
 
-def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    paths = [*folder.rglob("*"), *Path.cwd().iterdir()]
-    states = ((path, os.lstat(path)) for path in paths)
-    return {str(path): (state.st_size if path.is_file() else 0, state.st_mode) for path, state in states}
+def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (os.lstat(path).st_size, os.lstat(path).st_mode) for path in folder.rglob("*")}
 
 
 # A file that cannot be read as a whole: name, content, and what the error says.
@@ -91,15 +65,12 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("NUL in an array", "rows.json", b'[{"a":\n"\0"}]', ":2: a NUL byte at byte 2; remove it"),
     ("empty lines", "rows.jsonl", b"", "the file is empty; add rows or remove it"),
     ("empty array file", "rows.json", b" ", "the file is empty; add rows or remove it"),
-    ("empty csv", "rows.csv", b"", "the file is empty; add rows or remove it"),
     ("empty parquet", "rows.parquet", b"", "not a readable Parquet file"),
     ("only blank lines", "rows.jsonl", b"\n \r\n\t\n", "the file is empty; add rows or remove it"),
-    ("only a mark", "rows.jsonl", b"\xef\xbb\xbf\n", "the file is empty; add rows or remove it"),
     ("gzip as json", "rows.json", gzip.compress(GOOD), "an archive; unpack it first"),
-    ("bzip2 as csv", "rows.csv", bz2.compress(CSV), "an archive; unpack it first"),
-    ("zip bomb as jsonl", "rows.jsonl", lambda: zipped(bytes(5_000_000)), "an archive; unpack it first"),
+    ("zip as jsonl", "rows.jsonl", b"PK\x03\x04" + bytes(99), "an archive; unpack it first"),
     ("parquet as jsonl", "rows.jsonl", parquet, "a Parquet file; name it .parquet"),
-    ("sqlite as json", "rows.json", sqlite_bytes, "a SQLite database; give the file with the rows"),
+    ("sqlite as json", "rows.json", b"SQLite format 3\0" + bytes(99), "a SQLite database; give the file with the rows"),
     ("binary as jsonl", "rows.jsonl", bytes(range(32)) * 9 + bytes(300), "binary data"),
     ("jsonl as parquet", "rows.parquet", GOOD, "not a readable Parquet file (ArrowInvalid: Parquet magic bytes not"),
     ("truncated parquet", "rows.parquet", lambda: parquet()[:-20], "not a readable Parquet file"),
@@ -109,7 +80,6 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("csv with an unnamed column", "rows.csv", b"id,\n0,a\n", ":1: the first line is no header"),
     ("csv with a name twice", "rows.csv", b"id,query,id\n1,2,3\n", ":1: the header has 'id' more than once"),
     ("csv with semicolons", "rows.csv", CSV.replace(b",", b";"), ":1: no comma, but other delimiters"),
-    ("csv with tabs", "rows.csv", CSV.replace(b",", b"\t"), ":1: no comma, but other delimiters"),
     (
         "csv with an open quote in the header",
         "rows.csv",
@@ -117,7 +87,7 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
         ":1: not CSV (unexpected end of data); close every quote",
     ),
     ("csv in latin-1", "rows.csv", CSV + "shop,où,x\n".encode("latin-1"), ":3: not UTF-8 (0xf9 at byte 7)"),
-    ("unknown ending", "rows.xlsx", zipped, "its ending is unknown; choose .jsonl"),
+    ("unknown ending", "rows.xlsx", b"PK", "its ending is unknown; choose .jsonl"),
 ]
 
 
@@ -134,20 +104,13 @@ def test_a_file_that_cannot_be_read_gives_one_error(
     assert "\n" not in str(caught.value)
 
 
-def deep(n_levels: int) -> bytes:
-    return b'{"a": ' + b"[" * n_levels + b"]" * n_levels + b"}\n"
-
-
 # Bad rows among good ones: name, content, the bad line, the reason, and how many rows are good.
 ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("truncated line", "rows.jsonl", GOOD + GOOD[:30], 2, "not JSON (Expecting value at column 30)", 1),
-    ("truncated string", "rows.jsonl", GOOD + b'{"a": "b\n' + GOOD, 2, "not JSON (", 2),
     ("trailing comma", "rows.jsonl", GOOD + b'{"a": 1,}\n', 2, "not JSON (", 1),
     ("comma behind the row", "rows.jsonl", GOOD + b'{"a": 1},\n' + GOOD, 2, "more follows at column 9", 2),
     ("two objects on a line", "rows.jsonl", b'{"a": 1}{"a": 2}\n' + GOOD, 1, "write one row per line", 1),
-    ("single quotes", "rows.jsonl", b"{'a': 1}\n" + GOOD, 1, "not JSON (", 1),
     ("a key twice", "rows.jsonl", GOOD + b'{"id": 1, "id": 2}\n', 2, 'the key "id" comes twice in one object', 1),
-    ("a key twice inside", "rows.jsonl", GOOD + b'{"a": {"b": 1, "b": 2}}\n', 2, 'the key "b" comes twice', 1),
     ("NaN", "rows.jsonl", GOOD + b'{"a": NaN}\n', 2, '"a": no JSON (Out of range float values', 1),
     ("a number beyond floats", "rows.jsonl", GOOD + b'{"a": 1e999}\n', 2, '"a": no JSON (Out of range float values', 1),
     ("a huge integer", "rows.jsonl", GOOD + b'{"a": ' + b"9" * 100_000 + b"}\n", 2, "more than 4,300 digits", 1),
@@ -160,10 +123,8 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("lone CR", "rows.jsonl", GOOD.replace(b"\n", b"\r") * 3, 1, "write one row per line", 0),
     ("an array in lines", "rows.jsonl", b'[{"a": 1}]\n' + GOOD, 1, "not an object; every row", 1),
     ("bare values", "rows.jsonl", GOOD + b"5\n", 2, "not an object; every row", 1),
-    ("no JSON at all", "rows.jsonl", GOOD + b"SELECT 1\n", 2, "not JSON (", 1),
     ("a truncated array", "rows.json", b"[" + GOOD + b"," + GOOD[:20], 2, "the rest was not read", 1),
     ("an array without end", "rows.json", b"[" + GOOD, 2, "a comma or ] is missing", 1),
-    ("a comma too many in an array", "rows.json", b"[" + GOOD + b",]", 2, "not JSON (Expecting value", 1),
     ("text behind an array", "rows.json", b"[" + GOOD + b"]\n[]", 2, "more text behind the array's ]", 1),
     (
         "a key twice in an array",
@@ -176,14 +137,12 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("NaN in an array", "rows.json", b"[" + GOOD + b', {"a": NaN},\n' + GOOD + b"]", 2, "Out of range", 2),
     ("a huge integer in an array", "rows.json", b'[{"a": ' + b"9" * 9999 + b"}," + GOOD + b"]", 1, "not read", 0),
     ("nested in an array", "rows.json", b"[" + GOOD + b"," + deep(90) + b"," + GOOD + b"]", 2, "nested deeper", 2),
-    ("an array nested without end", "rows.json", b"[" * 200_000, 1, "nested deeper", 0),
     ("spaces without end", "rows.json", lambda: b"[" + b" " * 50_000_000, 1, "not JSON (", 0),
     ("too few cells", "rows.csv", CSV + b"shop,How?\n", 3, "2 cells where the header has 3; quote", 1),
     ("too many cells", "rows.csv", CSV + b"shop,How, why?,SELECT 1\n", 3, "4 cells where the header has 3; quote", 1),
     ("an open quote", "rows.csv", CSV + b'shop,"How?,SELECT 1\nshop,b,c\n', 3, "close every quote", 1),
     ("text behind a quote", "rows.csv", CSV + b'shop,"How"?,SELECT 1\n' + CSV[21:], 3, "double the quotes", 2),
-    ("parquet of images", "rows.parquet", parquet_of_bytes, 1, '"image": no JSON (Object of type', 0),
-    ("number for a message", "rows.jsonl", b'{"messages": [{"role": "user", "content": 5}]}\n', 1, "not text", 0),
+    ("parquet of images", "rows.parquet", lambda: parquet(image=[b"x"]), 1, '"image": no JSON (Object of type', 0),
     ("number for messages", "rows.jsonl", b'{"messages": 5}\n', 1, "the messages are no list or empty", 0),
     ("no role", "rows.jsonl", b'{"messages": [{"content": "a"}]}\n', 1, 'message 1 has no known "role"', 0),
     (
@@ -194,7 +153,6 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
         'message 1 has no known "role"',
         0,
     ),
-    ("number in alpaca", "rows.json", b'[{"instruction": "a", "output": 5}]', 1, "not text", 0),
     ("number in sharegpt", "rows.json", b'[{"conversations": [{"from": "gpt", "value": 5}]}]', 1, "not text", 0),
     ("turns without speaker", "rows.json", b'[{"conversations": [{"value": 5}]}]', 1, "no list of turns", 0),
     ("number in completions", "rows.json", b'[{"prompt": "a", "completion": 5}]', 1, "not both text", 0),
@@ -253,11 +211,6 @@ def test_what_is_merely_unusual_is_read(tmp_path: Path, name: str, content: byte
     assert [(record.fault, record.fields) for record in read_rows(tmp_path / name)] == [("", ROW)]
 
 
-def test_a_pair_of_surrogates_is_one_character(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_bytes(b'{"a": "\\ud83d\\ude00"}')
-    assert read_rows(tmp_path / "rows.jsonl")[0].fields == {"a": "😀"}
-
-
 PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a missing file": (lambda path: None, "cannot be opened (No such file or directory); check the path"),
     "a dangling link": (lambda path: path.symlink_to("gone"), "cannot be opened (No such file or directory)"),
@@ -311,22 +264,11 @@ def test_a_dataset_without_permission_is_named(make_dataset: Callable[..., Path]
         find_database(folder, "shop", tmp_path / "built")
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (gzip.compress(GOOD), "an archive; unpack it first"),
-        (b"", "the file is empty"),
-        (LINE.encode("utf-16"), "UTF-16"),
-    ],
-)
-def test_a_dataset_with_a_file_that_is_none_names_it(
-    make_dataset: Callable[..., Path], content: bytes, reason: str
-) -> None:
+def test_a_dataset_with_a_file_that_is_none_names_it(make_dataset: Callable[..., Path]) -> None:
     folder = make_dataset()
-    (folder / "validation.jsonl").write_bytes(content)
-    with pytest.raises(FormatError, match=reason) as caught:
+    (folder / "validation.jsonl").write_bytes(gzip.compress(GOOD))
+    with pytest.raises(FormatError, match=r"validation\.jsonl: an archive; unpack it first"):
         read_dataset(folder)
-    assert str(caught.value).startswith(f"{folder / 'validation.jsonl'}: ")
 
 
 def test_a_dangling_training_file_is_not_passed_over(make_dataset: Callable[..., Path]) -> None:
@@ -340,8 +282,6 @@ def test_a_dangling_training_file_is_not_passed_over(make_dataset: Callable[...,
 BROKEN_FOLDERS: dict[str, dict[str, Any]] = {
     "no data": {"state.json": {"_data_files": [{"filename": "gone.arrow"}]}, "dataset_info.json": {}},
     "no JSON": {"state.json": "{", "dataset_info.json": "{"},
-    "other JSON": {"state.json": [], "dataset_info.json": []},
-    "missing splits": {"dataset_dict.json": {"splits": ["train"]}},
     "no splits": {"dataset_dict.json": {}},
 }
 
