@@ -1,9 +1,8 @@
 """The one way to load a model and its tokenizer, and to generate with them."""
 
 from course_utils.models.generation import Reply, generate, generate_replies, generate_tokens
-from course_utils.models.hardware import Choice, choose_device, choose_dtype
 from course_utils.models.hub import hub_is_reachable, locate_model
-from course_utils.models.load import load_model, load_tokenizer
+from course_utils.models.load import Choice, choose_device, choose_dtype, load_model, load_tokenizer
 
 __all__ = [
     "Choice",

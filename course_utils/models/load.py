@@ -1,19 +1,55 @@
-"""Load a model, its tokenizer and an adapter for this machine."""
+"""Load a model, its tokenizer and an adapter for this machine: on its device, in the number format that suits it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.models.hardware import choose_device, choose_dtype
 from course_utils.models.hub import explain_failure, locate_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A decision about the machine and the reason for it."""
+
+    value: str
+    reason: str
+
+
+def choose_device() -> Choice:
+    """The device to run on: ``cuda``, ``mps`` or ``cpu``."""
+    import torch
+
+    if torch.cuda.is_available():
+        return Choice("cuda", f"{torch.cuda.get_device_name()} is available")
+    if torch.backends.mps.is_available():
+        return Choice("mps", "Apple's GPU is available")
+    return Choice("cpu", "no GPU is available")
+
+
+def choose_dtype(device: str) -> Choice:
+    """The number format to compute in: ``bfloat16``, ``float16`` or ``float32``.
+
+    Not bfloat16 on a CPU even where it is fast (AMX): without AVX-512 it is tens of times slower, and
+    one format everywhere keeps the course's numbers comparable.
+    """
+    import torch
+
+    if device == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Choice("bfloat16", "this GPU computes in bfloat16, which keeps float32's range")
+        return Choice("float16", "this GPU is older than bfloat16")
+    if device == "mps":
+        return Choice("float32", "training in float16 needs loss scaling, which Apple's GPUs do without in float32")
+    return Choice("float32", "most CPUs compute 16-bit numbers slower than float32, some tens of times slower")
 
 
 def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":

@@ -72,10 +72,9 @@ def wrong_versions(text):
 
 @functools.cache
 def imported_modules():
-    """First names of all modules that package, tests, benchmarks and notebooks import."""
-    sources = [
-        path.read_text() for part in ("course_utils", "tests", "benchmarks") for path in (ROOT / part).rglob("*.py")
-    ]
+    """First names of all modules that package, tools, tests, benchmarks and notebooks import."""
+    parts = ("course_utils", "tools", "tests", "benchmarks")
+    sources = [path.read_text() for part in parts for path in (ROOT / part).rglob("*.py")]
     for notebook in NOTEBOOKS:
         cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
         sources += [re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", "".join(cell["source"])) for cell in cells]
