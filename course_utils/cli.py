@@ -51,7 +51,7 @@ def run(
     with refusals():
         course = check_settings(settings, folder)
         stages = plan_stages(course, first, only)
-        if stages != STAGES:
+        if stages[0] != STAGES[0]:
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
         resume = " ".join(filter(None, ["make course", settings.make_options]))
         try:
