@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
-from course_utils.data.formats.json_files import decode_all, why_no_row
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
-from course_utils.data.formats.text_files import open_file, read_text
+from course_utils.data.formats.text_files import decode_all, open_file, read_text, why_no_row
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]

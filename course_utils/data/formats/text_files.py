@@ -1,11 +1,17 @@
-"""Open a file that a stranger made: one clear error for what is no text file, one fault for a line that is no text."""
+"""Text files that a stranger made, and rows in those of JSON: an error for a file, a fault for each bad line or row.
 
+JSON is read as strictly as the standard has it, since other readers of the same rows are strict.
+"""
+
+import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from course_utils.data.formats.record import file_error
+from course_utils.artifacts import Row
+from course_utils.data.formats.record import Record, RowError, file_error
 
 BOM = b"\xef\xbb\xbf"
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
@@ -14,6 +20,9 @@ _KINDS = {
     b"PAR1": "a Parquet file; name it .parquet",
     b"SQLite format 3\x00": "a SQLite database; give the file with the rows",
 }
+MAX_DEPTH = 64
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten the row"
+_SPACES = re.compile(r"[ \t\r\n]*")
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -79,3 +88,137 @@ def _refuse_other_kinds(path: Path, file: BinaryIO) -> None:
             raise file_error(path, reason)
     if head.count(0) > len(head) // 10:
         raise file_error(path, "binary data or UTF-16, not UTF-8 text; save the rows as UTF-8")
+
+
+def read_json(path: Path) -> Iterator[Record]:
+    """Rows of a file of one object per line, or of an array of objects, which a ``.json`` file may hold.
+
+    Raises:
+        FormatError: The file as a whole cannot be read. A row that cannot be read comes with a ``fault`` instead.
+    """
+    if path.suffix.lower() == ".json":
+        with open_file(path) as file:
+            if file.read(4096).removeprefix(BOM).lstrip().startswith(b"["):
+                return _read_array(path)
+    return _read_lines(path)
+
+
+def _read_lines(path: Path) -> Iterator[Record]:
+    for number, text, fault in read_lines(path):
+        content = text.strip(" \t\r\n")
+        if fault:
+            yield Record(path, number, fault=fault, number=number, check="encoding")
+        elif content:
+            try:
+                yield _record(path, number, number, decode_all(content))
+            except RowError as error:
+                yield _fault(path, number, number, str(error))
+
+
+def _read_array(path: Path) -> Iterator[Record]:
+    """Rows of a JSON array with the lines on which they begin; nothing can be read behind broken JSON."""
+    text = read_text(path)
+    at = _skip_spaces(text, 0)
+    begin = _skip_spaces(text, at + 1)
+    is_more = text[begin : begin + 1] != "]"
+    at = at if is_more else begin
+    number, line, counted = 0, 1, 0
+    while is_more:
+        number += 1
+        line, counted = line + text.count("\n", counted, begin), begin
+        try:
+            value, end = _decode(text, begin)
+        except RowError as error:
+            cause = error.__cause__
+            line = cause.lineno if isinstance(cause, json.JSONDecodeError) else line
+            yield _fault(path, line, number, f"{error}, the rest was not read")
+            return
+        yield _record(path, line, number, value)
+        at = _skip_spaces(text, end)
+        begin, is_more = _skip_spaces(text, at + 1), text[at : at + 1] == ","
+    line += text.count("\n", counted, at)
+    if text[at : at + 1] != "]":
+        yield _fault(path, line, number + 1, "a comma or ] is missing; mend it, the rest was not read")
+    elif text[at + 1 :].strip():
+        yield _fault(path, line, number + 1, "more text behind the array's ]; remove it")
+
+
+def _skip_spaces(text: str, position: int) -> int:
+    found = _SPACES.match(text, position)
+    assert found  # the pattern matches nothing as well
+    return found.end()
+
+
+def _record(path: Path, line: int, number: int, value: Any) -> Record:
+    reason = why_no_row(value)
+    return _fault(path, line, number, reason) if reason else Record(path, line, value, number=number)
+
+
+def _fault(path: Path, line: int, number: int, reason: str) -> Record:
+    return Record(path, line, fault=reason, number=number, check="schema")
+
+
+def decode_all(text: str) -> Any:
+    """The one JSON value that a text is, as far as Python reads it; see ``why_no_row``.
+
+    Raises:
+        RowError: It is none, or more follows.
+    """
+    value, end = _decode(text)
+    if text[end:].strip():
+        raise RowError(f"not JSON alone (more follows at column {end + 1}); write one row per line, no comma between")
+    return value
+
+
+def _decode(text: str, begin: int = 0) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, begin)
+    except json.JSONDecodeError as error:
+        raise RowError(f"not JSON ({error.msg} at column {error.colno}); write the row whole, on one line") from error
+    except RecursionError as error:
+        raise RowError(_TOO_DEEP) from error
+    except RowError:
+        raise
+    except ValueError as error:  # Python's own limit, since more digits take quadratic time
+        raise RowError("a number of more than 4,300 digits; write it as text") from error
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> Row:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RowError(f'the key "{twice}" comes twice in one object; keep one of them')
+    return fields
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_to_object)
+
+
+def why_no_row(value: Any) -> str:
+    """Why a value is no object that every reader of JSON takes, as one with NaN or bytes; empty if it is one."""
+    if not isinstance(value, dict):
+        return "not an object; every row is one, with fields such as db_id, question, query"
+    if not _why_no_json(value):
+        return ""
+    found = ((name, _why_no_json({name: inner})) for name, inner in value.items())
+    return next((f'"{name}": {reason}' for name, reason in found if reason), _TOO_DEEP)
+
+
+def _why_no_json(value: Any) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+        return _TOO_DEEP if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH else ""
+    except RecursionError:
+        return _TOO_DEEP
+    except UnicodeEncodeError:
+        return "half of a surrogate pair, which is no character; correct the \\u escape"
+    except (TypeError, ValueError) as error:
+        return f"no JSON ({error}); write text, finite numbers, true, false, null, lists and objects"
+
+
+def _depth(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

@@ -1,17 +1,20 @@
-"""Find and read the files of a dataset's folder, whichever release it comes from.
+"""Read rows, whatever holds them: the ending of a file says how, the fields say what they mean, a folder is a dataset.
 
-Known layouts: the course's own (``train.jsonl``, ``validation.jsonl``, ``test.jsonl``), Spider's release
+Known layouts of folders: the course's own (``train.jsonl``, ``validation.jsonl``, ``test.jsonl``), Spider's release
 (``train_spider.json``, ``train_others.json``, ``dev.json``, ``test.json``) and BIRD's (``train/train.json``,
 ``dev*/dev.json``). Rows are read as they are; ``validation`` judges them.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from course_utils.data.formats.files import read_rows
-from course_utils.data.formats.record import Record, shown
+from course_utils.data.formats import columns
+from course_utils.data.formats.layouts import to_row
+from course_utils.data.formats.record import Record, RowError, file_error, shown
+from course_utils.data.formats.text_files import read_json
 from course_utils.errors import DataError
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
@@ -20,6 +23,43 @@ DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev*/dev.json",))
 TEST_FILES = (("test.jsonl",), ("test.json",))
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
+_READERS = {
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json),
+    ".csv": columns.read_csv,
+    ".parquet": columns.read_parquet,
+}
+ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv, .parquet, or a folder that datasets saved"
+
+
+def read_rows(path: Path | str) -> list[Record]:
+    """Every row of a file, in whichever layout it is.
+
+    Args:
+        path: A file of JSON, CSV or Parquet, a folder that ``datasets`` saved, or ``hf://owner/name@revision``.
+
+    Returns:
+        Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
+
+    Raises:
+        FormatError: The file as a whole cannot be read.
+    """
+    return list(_iter_rows(path))
+
+
+def _iter_rows(path: Path | str) -> Iterator[Record]:
+    ending = Path(path).suffix.lower()
+    if str(path).startswith(columns.HUB) or columns.is_saved(path):
+        records = columns.read_datasets(path)
+    elif ending in _READERS:
+        records = _READERS[ending](Path(path))
+    else:
+        raise file_error(Path(path), ENDINGS)
+    for record in records:
+        try:
+            row = to_row(record.fields)
+            yield record if row is record.fields else replace(record, fields=row)
+        except RowError as error:
+            yield replace(record, fields={}, fault=str(error), check="schema")
 
 
 def read_dataset(folder: Path) -> list[Record]:
@@ -53,11 +93,9 @@ def read_dataset(folder: Path) -> list[Record]:
 def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:
     """The files of the first layout that the folder has; a link to nowhere is one, which reading will name."""
     for names in layouts:
-        found = [
-            path for name in names for path in (folder / name, *sorted(folder.glob(name))) if os.path.lexists(path)
-        ]
-        if found:
-            return list(dict.fromkeys(found))
+        candidates = [path for name in names for path in (folder / name, *sorted(folder.glob(name)))]
+        if found := [path for path in dict.fromkeys(candidates) if os.path.lexists(path)]:
+            return found
     return []
 
 
@@ -73,10 +111,10 @@ def _read_split(split: str, paths: list[Path]) -> list[Record]:
 def _hold_back(training: list[Record]) -> list[Record]:
     """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows."""
     wanted = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)))
-    readable = [(str(record.fields.get("query")), record) for record in training if not record.fault]
     keys_by_query: dict[str, set[tuple[str, str]]] = {}
-    for query, record in readable:
-        keys_by_query.setdefault(query, set()).add(record.key)
+    for record in training:
+        if not record.fault:
+            keys_by_query.setdefault(str(record.fields.get("query")), set()).add(record.key)
     queries = sorted(keys_by_query)
     Random(0).shuffle(queries)
     chosen: set[str] = set()

@@ -1,23 +1,18 @@
-"""The one way to read and to write rows: the ending of a file says how it holds them, their fields what they mean."""
+"""Write rows so that reading gives them back."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
-from course_utils.data.formats.json_files import read_json, why_no_row
-from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields, to_row
+from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields
+from course_utils.data.formats.reading import ENDINGS, read_rows
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
+from course_utils.data.formats.text_files import why_no_row
 from course_utils.errors import ConfigurationError, FormatError
 
 MAX_LISTED = 20
 """Bad rows that one error lists; it counts the others."""
-_READERS = {
-    **dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json),
-    ".csv": columns.read_csv,
-    ".parquet": columns.read_parquet,
-}
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
     **dict.fromkeys((".jsonl", ".ndjson"), write_jsonl),
     ".json": write_json,
@@ -25,38 +20,6 @@ _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
     ".parquet": columns.write_parquet,
     "": columns.write_datasets,
 }
-_ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv, .parquet, or a folder that datasets saved"
-
-
-def read_rows(path: Path | str) -> list[Record]:
-    """Every row of a file, in whichever layout it is.
-
-    Args:
-        path: A file of JSON, CSV or Parquet, a folder that ``datasets`` saved, or ``hf://owner/name@revision``.
-
-    Returns:
-        Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
-
-    Raises:
-        FormatError: The file as a whole cannot be read.
-    """
-    return list(_iter_rows(path))
-
-
-def _iter_rows(path: Path | str) -> Iterator[Record]:
-    ending = Path(path).suffix.lower()
-    if str(path).startswith(columns.HUB) or columns.is_saved(path):
-        records = columns.read_datasets(path)
-    elif ending in _READERS:
-        records = _READERS[ending](Path(path))
-    else:
-        raise file_error(Path(path), _ENDINGS)
-    for record in records:
-        try:
-            row = to_row(record.fields)
-            yield record if row is record.fields else replace(record, fields=row)
-        except RowError as error:
-            yield replace(record, fields={}, fault=str(error), check="schema")
 
 
 def write_rows(
@@ -83,7 +46,7 @@ def write_rows(
     if layout != "rows" and layout not in LAYOUTS:
         raise ConfigurationError(f"{layout!r} is no layout; choose one of rows, {', '.join(LAYOUTS)}")
     if path.suffix.lower() not in _WRITERS:
-        raise file_error(path, _ENDINGS)
+        raise file_error(path, ENDINGS)
     if path.is_dir() and not columns.is_saved(path):
         raise file_error(path, "a folder is in the way; choose another name")
     rows, shown, faults = list(rows), [], []
