@@ -6,6 +6,7 @@ JSON is read as strictly as the standard has it, since other readers of the same
 import json
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -177,8 +178,6 @@ def _decode(text: str, begin: int = 0) -> tuple[Any, int]:
         raise RowError(f"not JSON ({error.msg} at column {error.colno}); write the row whole, on one line") from error
     except RecursionError as error:
         raise RowError(_TOO_DEEP) from error
-    except RowError:
-        raise
     except ValueError as error:  # Python's own limit, since more digits take quadratic time
         raise RowError("a number of more than 4,300 digits; write it as text") from error
 
@@ -186,12 +185,16 @@ def _decode(text: str, begin: int = 0) -> tuple[Any, int]:
 def _to_object(pairs: list[tuple[str, Any]]) -> Row:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RowError(f'the key "{twice}" comes twice in one object; keep one of them')
+        # Marked and not raised, so that the rows behind this one can be read.
+        fields |= {name: _TWICE for name, n in Counter(name for name, _ in pairs).items() if n > 1}
     return fields
 
 
+def _refuse_value(value: Any) -> None:
+    raise TypeError("a key that comes twice" if value is _TWICE else f"a value of type {type(value).__name__}")
+
+
+_TWICE = object()
 _DECODER = json.JSONDecoder(object_pairs_hook=_to_object)
 
 
@@ -207,7 +210,7 @@ def why_no_row(value: Any) -> str:
 
 def _why_no_json(value: Any) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_refuse_value)
         text.encode()
         return _TOO_DEEP if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH else ""
     except RecursionError:
@@ -215,7 +218,7 @@ def _why_no_json(value: Any) -> str:
     except UnicodeEncodeError:
         return "half of a surrogate pair, which is no character; correct the \\u escape"
     except (TypeError, ValueError) as error:
-        return f"no JSON ({error}); write text, finite numbers, true, false, null, lists and objects"
+        return f"no JSON ({error}); write text, finite numbers, true, false, null, lists, objects"
 
 
 def _depth(value: Any) -> int:

@@ -224,7 +224,7 @@ def test_the_hub_is_asked_for_the_name_and_the_revision(monkeypatch: pytest.Monk
         ({"x": float("nan")}, '"x": no JSON (Out of range float values are not JSON compliant'),
         ({"x": [float("inf")]}, '"x": no JSON (Out of range'),
         ({"x": "\ud800"}, "half of a surrogate pair"),
-        ({"x": b"bytes"}, "Object of type bytes is not JSON serializable); write text"),
+        ({"x": b"bytes"}, "no JSON (a value of type bytes); write text"),
         ({"x": {1: 2}}, "x would come back changed"),
         ("text", "not an object; every row is one"),
         ({"x": json.loads("[" * 200 + "]" * 200)}, "nested deeper"),
