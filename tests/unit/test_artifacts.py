@@ -21,6 +21,7 @@ from course_utils.artifacts import (
     read_jsonl,
     resolve,
     sha256,
+    write_json,
     write_jsonl,
 )
 from course_utils.errors import ArtifactError, ConfigurationError
@@ -235,3 +236,13 @@ def test_peak_memory_is_in_gib() -> None:
 
     now = psutil.Process().memory_info().rss / 2**30
     assert now * 0.9 <= peak_memory_gib() < psutil.virtual_memory().total / 2**30
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "new" / "rows.jsonl", [{"a": "é"}])
+    with pytest.raises(TypeError):
+        write_jsonl(path, [{"a": 1}, {"a": path}])
+    assert read_jsonl(path) == [{"a": "é"}]
+    with pytest.raises(TypeError):
+        write_json(path.with_name("one.json"), path)
+    assert [found.name for found in path.parent.iterdir()] == ["rows.jsonl"]
