@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
-from course_utils.data.formats.text_files import decode_all, open_file, read_text, why_no_row
+from course_utils.data.formats.text_files import bad_record, decode_all, open_file, read_text, to_record
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
@@ -56,8 +56,7 @@ def read_csv(path: Path) -> Iterator[Record]:
                 fault = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
             # A column without a name is the index that pandas writes.
             row = {n: _from_cell(cell) for n, cell in zip(header, cells, strict=False) if n and cell}
-            fault = fault or why_no_row(row)
-            yield Record(path, line, {} if fault else row, fault, number=number, check="schema" if fault else "")
+            yield bad_record(path, line, number, fault) if fault else to_record(path, line, number, row)
 
 
 def _why_no_header(names: list[str]) -> str:
@@ -140,10 +139,7 @@ def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split
     for number, cells in enumerate((cells for table in tables for cells in table.to_pylist()), 1):
         # pandas keeps the index of a frame in such columns.
         row = without_none({name: cell for name, cell in cells.items() if not name.startswith("__index_level_")})
-        if reason := why_no_row(row):
-            yield Record(path, number, {}, reason, split, number, "schema")
-        else:
-            yield Record(path, number, row, split=split, number=number)
+        yield to_record(path, number, number, row, split)
 
 
 def is_saved(folder: Path | str) -> bool:

@@ -111,9 +111,9 @@ def _read_lines(path: Path) -> Iterator[Record]:
             yield Record(path, number, fault=fault, number=number, check="encoding")
         elif content:
             try:
-                yield _record(path, number, number, decode_all(content))
+                yield to_record(path, number, number, decode_all(content))
             except RowError as error:
-                yield _fault(path, number, number, str(error))
+                yield bad_record(path, number, number, str(error))
 
 
 def _read_array(path: Path) -> Iterator[Record]:
@@ -132,16 +132,16 @@ def _read_array(path: Path) -> Iterator[Record]:
         except RowError as error:
             cause = error.__cause__
             line = cause.lineno if isinstance(cause, json.JSONDecodeError) else line
-            yield _fault(path, line, number, f"{error}, the rest was not read")
+            yield bad_record(path, line, number, f"{error}, the rest was not read")
             return
-        yield _record(path, line, number, value)
+        yield to_record(path, line, number, value)
         at = _skip_spaces(text, end)
         begin, is_more = _skip_spaces(text, at + 1), text[at : at + 1] == ","
     line += text.count("\n", counted, at)
     if text[at : at + 1] != "]":
-        yield _fault(path, line, number + 1, "a comma or ] is missing; mend it, the rest was not read")
+        yield bad_record(path, line, number + 1, "a comma or ] is missing; mend it, the rest was not read")
     elif text[at + 1 :].strip():
-        yield _fault(path, line, number + 1, "more text behind the array's ]; remove it")
+        yield bad_record(path, line, number + 1, "more text behind the array's ]; remove it")
 
 
 def _skip_spaces(text: str, position: int) -> int:
@@ -150,13 +150,16 @@ def _skip_spaces(text: str, position: int) -> int:
     return found.end()
 
 
-def _record(path: Path, line: int, number: int, value: Any) -> Record:
-    reason = why_no_row(value)
-    return _fault(path, line, number, reason) if reason else Record(path, line, value, number=number)
+def to_record(path: Path, line: int, number: int, value: Any, split: str = "") -> Record:
+    """A value as a row, or as a fault if it is none."""
+    if reason := why_no_row(value):
+        return bad_record(path, line, number, reason, split)
+    return Record(path, line, value, split=split, number=number)
 
 
-def _fault(path: Path, line: int, number: int, reason: str) -> Record:
-    return Record(path, line, fault=reason, number=number, check="schema")
+def bad_record(path: Path, line: int, number: int, reason: str, split: str = "") -> Record:
+    """A row that is not what its file should hold."""
+    return Record(path, line, fault=reason, split=split, number=number, check="schema")
 
 
 def decode_all(text: str) -> Any:
