@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_utils.errors import ServiceError
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
-
-if TYPE_CHECKING:
-    import pandas as pd
+from course_utils.tables import Table, text_table
 
 _TIMEOUT_S = 120.0
 _N_AT_A_TIME = 4
@@ -46,13 +44,11 @@ class Parity:
         low, high = proportion_confint(self.n_equal, self.n, method="wilson") if self.n else (0.0, 1.0)
         return float(low), float(high)
 
-    def differences(self) -> "pd.DataFrame":
-        """The replies that differ, side by side."""
-        import pandas as pd
-
+    def differences(self, first: str, second: str, limit: int = 3) -> Table:
+        """The first replies that differ, side by side under the names of the engines."""
         pairs = enumerate(zip(self.first, self.second, strict=True))
-        rows = [{"question": index, "first": a, "second": b} for index, (a, b) in pairs if a.strip() != b.strip()]
-        return pd.DataFrame(rows, columns=["question", "first", "second"])
+        rows = [(str(index), a, b) for index, (a, b) in pairs if a.strip() != b.strip()]
+        return text_table(("question", first, second), rows[:limit], f"{len(rows)} of {self.n} replies differ")
 
     def _repr_html_(self) -> str:
         low, high = self.interval
