@@ -12,12 +12,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_utils.deployment.stack import CONTEXT, MODEL_NAME
 from course_utils.errors import CourseError, MissingExtraError, ModelError
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prompts import TEMPLATE_OPTIONS
 
-MODEL_NAME = "course"
-CONTEXT = 2048
 N_PARALLEL = 4
 """Requests answered at the same time; each holds its context in memory."""
 _PROMPT_CACHE_MIB = 256

@@ -8,6 +8,7 @@ Ollama. Here it is worked out from what the tokenizer's template does, and check
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from course_utils.deployment.stack import CONTEXT
 from course_utils.errors import ModelError
 from course_utils.prompts import Message, render_chat
 
@@ -34,7 +35,7 @@ class TurnMarkers:
         return f"{self.start}{''.join(turns)}{self.reply}"
 
 
-def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = 2048) -> str:
+def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = CONTEXT) -> str:
     """The text of an Ollama Modelfile that asks the model as it was trained.
 
     Args:

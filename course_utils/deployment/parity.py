@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ServiceError
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
 from course_utils.tables import Table, text_table
 
 _TIMEOUT_S = 120.0
 _N_AT_A_TIME = 4
-MODEL_NAME = "course"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ from course_utils.errors import MissingExtraError
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
 
+MODEL_NAME = "course"
+"""What requests call the model, whichever it is."""
 CONTEXT = 2048
+"""Tokens of prompt and reply together, unless a profile needs more."""
 _PACKAGES = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn", "xllamacpp")
 _POLL_S = 0.5
 

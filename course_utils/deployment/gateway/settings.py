@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, DirectoryPath, PositiveFlo
 from pydantic import ValidationError as WrongValues
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ConfigurationError
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX
 
@@ -38,7 +39,7 @@ class GatewaySettings(BaseSettings):
     """Folder with ``<db_id>/<db_id>.sqlite``."""
     api_key: SecretStr = SecretStr("")
     """What callers of ``/v1`` must send as a bearer token; empty lets everyone in."""
-    model_name: str = "course"
+    model_name: str = MODEL_NAME
     """What the model server calls the model."""
     host: str = LOOPBACK
     port: PositiveInt = 8000
