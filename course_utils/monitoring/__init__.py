@@ -6,6 +6,7 @@ from course_utils.monitoring.drift import (
     detect_drift,
     detection_rate,
     false_alarm_rate,
+    read_windows,
     read_words,
     unknown_word_share,
     watch_drift,
@@ -15,7 +16,6 @@ from course_utils.monitoring.prometheus import histogram_quantile, scrape
 from course_utils.monitoring.ratings import collect_retraining_rows, rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
-from course_utils.monitoring.windows import read_windows
 
 __all__ = [
     "api_cost_usd",
