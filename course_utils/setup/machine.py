@@ -157,23 +157,15 @@ def _memory_limit() -> float:
 
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
-    """What ``nvidia-smi`` lists, less what ``CUDA_VISIBLE_DEVICES`` hides."""
+    """What ``nvidia-smi`` lists with a name, MiB and a compute capability, less what ``CUDA_VISIBLE_DEVICES`` hides."""
     listing = _output_of("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
-    gpus = parse_nvidia_smi(listing)
+    pattern = r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*$"
+    gpus = tuple(
+        Gpu(found["name"].strip(), round(int(found["mib"]) / 1024, 1), (int(found["major"]), int(found["minor"])))
+        for found in re.finditer(pattern, listing, re.MULTILINE)
+    )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None or "GPU-" in visible:
         return gpus
     chosen = [int(index) for index in visible.split(",") if index.strip().isdigit()]
     return tuple(gpus[index] for index in chosen if index < len(gpus))
-
-
-def parse_nvidia_smi(listing: str) -> tuple[Gpu, ...]:
-    """Read ``nvidia-smi --query-gpu=name,memory.total,compute_cap --format=csv,noheader,nounits``.
-
-    Lines that do not hold a name, MiB and a compute capability are left out.
-    """
-    pattern = re.compile(r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*$", re.MULTILINE)
-    return tuple(
-        Gpu(found["name"].strip(), round(int(found["mib"]) / 1024, 1), (int(found["major"]), int(found["minor"])))
-        for found in pattern.finditer(listing)
-    )

@@ -40,10 +40,10 @@ USED_AS = {
     "pytest-timeout": ("pyproject.toml", "timeout = "),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
-    "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
+    "tensorboard": ("course_utils/training/sft.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("course_utils/setup/install.py", '"uv", "pip", "install"'),
-    "wandb": ("course_utils/training/tracking.py", '"wandb"'),
+    "wandb": ("course_utils/training/sft.py", '"wandb"'),
 }
 
 
@@ -174,19 +174,3 @@ def test_images_install_through_the_locks():
     installs = r"\b(?:pip3?|uv|conda|mamba) +(?:pip +)?install\b"
     for route in ("Dockerfile", ".devcontainer/devcontainer.json", ".ci/run"):
         assert not re.search(installs, (ROOT / route).read_text()), f"{route} installs packages past the lock"
-
-
-SETUP_CELL = """\
-import sys
-
-if "google.colab" in sys.modules:
-    !git clone --quiet --depth 1 https://github.com/small-model-course/small-model-course /content/course
-    !{sys.executable} /content/course/course_utils/setup/install.py --colab
-    sys.path.insert(0, "/content/course")"""
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_colab_installs_through_the_same_script(notebook):
-    cells = json.loads(notebook.read_text())["cells"]
-    setup = [cell for cell in cells if "setup" in cell["metadata"].get("tags", [])]
-    assert ["".join(cell["source"]) for cell in setup] == [SETUP_CELL]

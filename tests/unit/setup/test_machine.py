@@ -10,7 +10,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.setup import machine as probing
-from course_utils.setup.machine import Gpu, Machine, parse_nvidia_smi, probe_machine
+from course_utils.setup.machine import Gpu, Machine, probe_machine
 
 
 def test_the_probe_agrees_with_the_operating_system() -> None:
@@ -75,8 +75,10 @@ GPUS = (
 
 
 @pytest.mark.parametrize(("listing", "gpus"), [(LISTING, GPUS), ("", ()), ("No devices were found", ())])
-def test_nvidia_smi_is_read(listing: str, gpus: tuple[Gpu, ...]) -> None:
-    assert parse_nvidia_smi(listing) == gpus
+def test_nvidia_smi_is_read(listing: str, gpus: tuple[Gpu, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(probing, "_output_of", lambda *command: listing if command[0] == "nvidia-smi" else "")
+    assert probe_machine().gpus == gpus
 
 
 @pytest.mark.parametrize(
