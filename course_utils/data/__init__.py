@@ -11,7 +11,7 @@ from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import PseudonymKey
 from course_utils.data.query_parts import plot_query_parts
-from course_utils.data.tokens import render_templates, template_mistakes, token_view
+from course_utils.data.tokens import render_templates, template_findings, token_view
 from course_utils.data.validation.repair import repair_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
@@ -39,7 +39,7 @@ __all__ = [
     "recheck",
     "render_templates",
     "repair_dataset",
-    "template_mistakes",
+    "template_findings",
     "token_view",
     "validate_dataset",
     "validate_rows",

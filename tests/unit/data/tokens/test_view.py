@@ -1,18 +1,15 @@
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from course_utils.data.tokens.view import token_view
-from course_utils.models import load_tokenizer
+from course_utils.data.tokens.view import token_bytes, token_view, visible
 from course_utils.prompts import encode_example, to_messages
 
 SCHEMA = "table shop: shop_id integer, name text"
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> object:
-    return load_tokenizer("data/tiny_base")
 
 
 class Tokens(HTMLParser):
@@ -38,14 +35,14 @@ class Tokens(HTMLParser):
             self.found.append((int(self.open[-1]["title"]), data, underlined))
 
 
-def test_the_view_shows_every_token_once_with_its_id_and_underlines_the_labels(tokenizer: object) -> None:
+def test_the_view_shows_every_token_once_with_its_id_and_underlines_the_labels(tokenizer: Any) -> None:
     encoded = encode_example(tokenizer, to_messages(SCHEMA, "List the <b>names</b>."), "SELECT name FROM shop")
     view = token_view(tokenizer, encoded)
-    assert b"".join(piece.raw for piece in view.pieces).decode() == tokenizer.decode(encoded.input_ids)
-    labelled = b"".join(piece.raw for piece in view.pieces if piece.has_label).decode()
+    assert b"".join(token.raw for token in view.tokens).decode() == tokenizer.decode(encoded.input_ids)
+    labelled = b"".join(token.raw for token in view.tokens if token.has_label).decode()
     assert labelled == f"SELECT name FROM shop{tokenizer.eos_token}"
     assert view.n_labels == sum(encoded.completion_mask)
-    assert view.pieces[-1].kind == "special"
+    assert view.tokens[-1].kind == "special"
     page = view._repr_html_()
     assert "<b>" not in page
     shown = Tokens(page).found
@@ -53,14 +50,14 @@ def test_the_view_shows_every_token_once_with_its_id_and_underlines_the_labels(t
     assert [underlined for _, _, underlined in shown] == [bool(mask) for mask in encoded.completion_mask]
 
 
-def test_spaces_and_line_breaks_are_seen(tokenizer: object) -> None:
+def test_spaces_and_line_breaks_are_seen(tokenizer: Any) -> None:
     encoded = encode_example(tokenizer, to_messages(SCHEMA, "List\tnames."), "SELECT name\nFROM shop")
     texts = "".join(text for _, text, _ in Tokens(token_view(tokenizer, encoded)._repr_html_()).found)
     assert "SELECT·name↵FROM·shop" in texts
     assert "List⇥names." in texts
 
 
-def test_letters_have_a_colour_wherever_the_background_has_one(tokenizer: object) -> None:
+def test_letters_have_a_colour_wherever_the_background_has_one(tokenizer: Any) -> None:
     """JupyterLab's dark theme writes white letters unless told otherwise."""
     encoded = encode_example(tokenizer, to_messages(SCHEMA, "List names."), "SELECT name FROM shop")
     styles = re.findall(r'style="([^"]*background[^"]*)"', token_view(tokenizer, encoded)._repr_html_())
@@ -68,15 +65,56 @@ def test_letters_have_a_colour_wherever_the_background_has_one(tokenizer: object
     assert all("color:#111" in style for style in styles)
 
 
-def test_a_long_prompt_is_folded_and_the_page_stays_small(tokenizer: object) -> None:
+def test_a_long_prompt_is_folded_and_the_page_stays_small(tokenizer: Any) -> None:
     query = "SELECT " + ", ".join(f"column_{i} \N{GRINNING FACE}" for i in range(200))
     encoded = encode_example(tokenizer, to_messages(SCHEMA * 200, "List \N{GRINNING FACE}" * 300), query)
     view = token_view(tokenizer, encoded)
     page = view._repr_html_()
-    assert len(view.pieces) > 3000
+    assert len(view.tokens) > 3000
     assert len(page.encode()) < 30_000
     shown = [token for token, _, _ in Tokens(page).found]
     n_left_out = sum(int(n) for n in re.findall(r"(\d+) more tokens", page))
-    assert len(shown) + n_left_out == len(view.pieces)
+    assert len(shown) + n_left_out == len(view.tokens)
     assert shown[:20] == encoded.input_ids[:20]
     assert shown[-20:] == encoded.input_ids[-20:]
+
+
+@given(text=st.text(max_size=40))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_bytes_of_all_tokens_are_the_text(tokenizer: Any, text: str) -> None:
+    ids = tokenizer(text, add_special_tokens=False).input_ids
+    assert b"".join(token_bytes(tokenizer, ids)).decode() == tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+
+
+def test_an_emoji_over_four_tokens_is_shown_as_its_bytes(tokenizer: Any) -> None:
+    ids = tokenizer("\N{GRINNING FACE}", add_special_tokens=False).input_ids
+    assert [visible(raw) for raw in token_bytes(tokenizer, ids)] == ["⟨F0⟩", "⟨9F⟩", "⟨98⟩", "⟨80⟩"]
+
+
+def test_a_vocabulary_of_the_sentencepiece_kind_keeps_spaces_and_spells_bytes() -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"▁SELECT": 0, "▁é": 1, "<0xF0>": 2, "<0x9F>": 3, "<unk>": 4}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    assert token_bytes(tokenizer, [0, 1, 2, 3]) == [b" SELECT", " é".encode(), b"\xf0", b"\x9f"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b" name", "·name"),
+        (b"\n\t", "↵⇥"),
+        ("\u200b".encode(), "⟨U+200B⟩"),
+        (b"\xc3", "⟨C3⟩"),
+        (b" \xf0\x9f\x98", "·⟨F0 9F 98⟩"),
+        (b"\x80\n", "⟨80⟩↵"),
+        ("é".encode(), "é"),
+        ("\ufffd".encode(), "\ufffd"),
+    ],
+)
+def test_what_cannot_be_seen_gets_a_sign(raw: bytes, shown: str) -> None:
+    assert visible(raw) == shown
