@@ -2,8 +2,6 @@
 
 import os
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,6 +20,9 @@ def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     Args:
         timeout_s: The answer is no after this many seconds, even where looking up the name hangs.
     """
+    import urllib.error
+    import urllib.request
+
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     answers: list[bool] = []
 

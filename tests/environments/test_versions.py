@@ -38,6 +38,7 @@ USED_AS = {
     "pre-commit": ("tests/environments/test_files.py", "pre-commit"),
     "protobuf": ("course_utils/deployment/convert.py", "import conversion"),  # the converter imports both
     "pytest-timeout": ("pyproject.toml", "timeout = "),
+    "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
     "tensorboard": ("course_utils/training/sft.py", '"tensorboard"'),

@@ -61,6 +61,7 @@ def history(make_notebooks, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("history")
 def test_a_run_stops_at_a_failing_cell(history):
     assert history.stopped.exit_code == 1
     assert "notebooks/03_training.ipynb, cell 3 of 4 (work)" in history.stopped.stderr
@@ -71,6 +72,7 @@ def test_a_run_stops_at_a_failing_cell(history):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("history")
 def test_a_run_that_stopped_resumes_at_its_notebook(history):
     assert "Starts at notebooks/03_training.ipynb" in history.resumed.stdout
     assert "02_data" not in history.resumed.stdout
@@ -83,6 +85,7 @@ def test_a_run_that_stopped_resumes_at_its_notebook(history):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("history")
 def test_outputs_are_written_without_their_noise(history, tmp_path):
     notebooks = shutil.copytree(history.notebooks, tmp_path / "notebooks")
     lines = write_run(str(history.artifacts), notebooks, tmp_path / "minutes.json")

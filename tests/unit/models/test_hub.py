@@ -84,7 +84,7 @@ def test_a_model_that_is_not_cached_is_refused_without_waiting(
     began = time.perf_counter()
     with pytest.raises(ModelError, match=r"cannot be had from the Hub or its cache .*PROFILE=smoke"):
         load_tokenizer(MODEL)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20, "the libraries by themselves try for half a minute"
 
 
 def test_a_cached_model_is_found_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
