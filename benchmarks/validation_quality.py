@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import resolve
 from course_utils.data.planted import DEFECTS, count_found, false_alarms, plant
+from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
 from course_utils.models import load_tokenizer
@@ -40,14 +41,14 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
         Found and planted defects by kind; false alarms in the clean rows and in the untouched ones of spoiled datasets.
     """
     folder = resolve(data)
-    options = {"tokenizers": (load_tokenizer(resolve("data/tiny_base")),), "max_length": MAX_LENGTH}
+    options = ValidationOptions(tokenizers=(load_tokenizer(resolve("data/tiny_base")),), max_length=MAX_LENGTH)
     with tempfile.TemporaryDirectory() as build_in:
-        clean = validate_dataset(folder, Path(build_in), **options)  # type: ignore[arg-type]
+        clean = validate_dataset(folder, Path(build_in), options)
         databases = {name: find_database(folder, name, Path(build_in)) for name in list_databases(folder)}
         runs = []
         for seed in seeds:
             rows, planted = plant(clean.splits, n_each=N_EACH, seed=seed)
-            report = validate_rows(rows, databases, **options)  # type: ignore[arg-type]
+            report = validate_rows(rows, databases, options)
             runs.append((count_found(planted, report.findings), _share(report, false_alarms(planted, report.findings))))
             logger.info("seed %d: %s", seed, {kind: f"{found}/{n}" for kind, (found, n) in runs[-1][0].items()})
     kinds = {kind: [sum(run[0][kind][i] for run in runs) for i in (0, 1)] for kind in DEFECTS}

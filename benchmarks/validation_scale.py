@@ -1,6 +1,6 @@
 """How long does validation take, and how much memory, for ten thousand to a million rows?
 
-Every size runs in a process of its own, whose memory is watched together with its workers'. The rows are made here:
+Every size runs in a process of its own, whose memory is watched. The rows are made here:
 half as many queries as rows, as in Spider, asked as often as people ask (a few again and again, most once or twice),
 and one question in twenty is nearly another one.
 """
@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.validation.duplicates import find_duplicates
-from course_utils.data.validation.leakage import find_leaks
-from course_utils.data.validation.near import near_pairs
-from course_utils.data.validation.signature import row_signature
+from course_utils.data.formats import Record
+from course_utils.data.validation.duplicates import find_repeats
+from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.validate import validate_rows
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
@@ -40,12 +39,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 Row = dict[str, Any]
 SIZES = (10_000, 100_000, 1_000_000)
-NUM_PROC = 2
 NEAR_SHARE = 0.05
 LINES = {
     "seconds": "whole validation",
     "cpu_seconds": "the same in processor seconds",
-    "near_cpu_seconds": "near-duplicates alone, in processor seconds",
+    "repeat_cpu_seconds": "duplicates and leaks alone, in processor seconds",
 }
 """What the plot shows. Where other work shares the cores, the processor's seconds say what is the validation's own."""
 _TIMEOUT_S = 3 * 3600
@@ -74,26 +72,24 @@ _WORDS = (
 _REASONS = ("For the {} {} {} {} {} {}: ", "Our {} {} asks for its {} {} {} {}. ", "We plan a {} {} {} with {} {} {}; ")
 
 
-def measure(sizes: tuple[int, ...] = SIZES, num_proc: int = NUM_PROC) -> dict[str, Any]:
+def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     """Time and peak memory of the whole validation for each size, and how the time grows.
 
     Args:
         sizes: Numbers of rows.
-        num_proc: Processes that the validation uses.
 
     Returns:
         The machine, one entry a size, and the exponent of a power of the rows fitted to the seconds: 1 is linear.
     """
     runs = []
     for n_rows in sizes:
-        command = [sys.executable, "-m", "benchmarks.validation_scale", str(n_rows), str(num_proc)]
+        command = [sys.executable, "-m", "benchmarks.validation_scale", str(n_rows)]
         reply = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S)
         runs.append(json.loads(reply.stdout.splitlines()[-1]))
         logger.info("%s", runs[-1])
     return {
         "benchmark": "validation_scale",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
-        "num_proc": num_proc,
         "runs": runs,
         "exponents": {name: fit_exponent(runs, name) for name in LINES},
     }
@@ -196,27 +192,25 @@ def watched_memory() -> Iterator[list[float]]:
         thread.join()
 
 
-def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
+def run_size(n_rows: int) -> dict[str, Any]:
     """Make rows of one size, validate them, and then time duplicates and leaks alone."""
     rows = make_rows(n_rows)
     with tempfile.TemporaryDirectory() as folder, watched_memory() as peak:
         databases = make_databases(Path(folder))
         tokenizer, max_length = load_tokenizer(PROJECT / "data" / "tiny_base"), get_profile("smoke").max_length
         began, used = time.perf_counter(), sum(os.times()[:4])
-        report = validate_rows(rows, databases, tokenizers=[tokenizer], max_length=max_length, num_proc=num_proc)
+        report = validate_rows(rows, databases, ValidationOptions(tokenizers=[tokenizer], max_length=max_length))
         seconds, cpu_seconds, peak_gib = time.perf_counter() - began, sum(os.times()[:4]) - used, peak[-1]
         counts = report.counts
         del report
-    began = time.process_time()  # one process and no waiting
-    signatures = [
-        row_signature(row, split, number, f"{split}.jsonl:{number}")
+    records = [
+        Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
         for split, of_split in rows.items()
         for number, row in enumerate(of_split, 1)
     ]
-    signed = time.process_time()
-    pairs = near_pairs(signatures)
-    paired = time.process_time()
-    n_findings = len(find_duplicates(signatures, pairs)) + len(find_leaks(signatures, pairs))
+    began = time.process_time()  # one process and no waiting
+    repeats = find_repeats(records)
+    repeat_seconds = time.process_time() - began
     return {
         "n_rows": n_rows,
         "load_average": round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else None,
@@ -224,10 +218,8 @@ def run_size(n_rows: int, num_proc: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
         "peak_gib": round(peak_gib, 2),
-        "signature_cpu_seconds": round(signed - began, 2),
-        "near_cpu_seconds": round(paired - signed, 2),
-        "n_near_pairs": len(pairs),
-        "n_cross_row_findings": n_findings,
+        "repeat_cpu_seconds": round(repeat_seconds, 2),
+        "n_repeats": len(repeats),
         "counts": counts,
     }
 
@@ -244,7 +236,7 @@ def plot(result: dict[str, Any]) -> "Axes":
     for run in result["runs"]:
         note = f"{run['seconds']:.0f} s, {run['peak_gib']:.1f} GiB"
         axes.annotate(note, (run["n_rows"], run["seconds"]), xytext=(-6, 8), textcoords="offset points", ha="right")
-    axes.plot(100_000, 60, "v", color="0.4", label="target: 100,000 rows under 60 s")
+    axes.plot(100_000, 40, "v", color="0.4", label="target: 100,000 rows under 40 s")
     axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(2_000, 2_000_000))
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)
@@ -253,4 +245,4 @@ def plot(result: dict[str, Any]) -> "Axes":
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(run_size(int(sys.argv[1]), int(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(run_size(int(sys.argv[1]))) + "\n")

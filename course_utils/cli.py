@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -117,27 +118,35 @@ def validate(
         str, typer.Option(help="Count tokens with this profile's model, against its max_length; '' does not.")
     ] = "smoke",
     fail_on: Annotated[
-        str, typer.Option(help="Exit with status 1 at such findings: error, warning or note.")
+        Literal["error", "warning", "note"], typer.Option(help="Exit with status 1 at such findings and worse.")
     ] = "error",
     only: Annotated[list[str] | None, typer.Option("--check", help="Run this check alone; may be repeated.")] = None,
-    num_proc: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="Check single rows in this process or on Spark.")
+    ] = "local",
+    num_proc: Annotated[int, typer.Option(help="Cores of this machine that Spark uses.")] = 2,
+    pii: Annotated[
+        Literal["patterns", "presidio"], typer.Option(help="Look for personal data with our patterns or Presidio.")
+    ] = "patterns",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from rich.console import Console
 
-    from course_utils.data.validation.command import check_severity, choose_settings, run_validation
-    from course_utils.data.validation.report_table import render_table
+    from course_utils.data.validation.options import CHECKS, ValidationOptions, with_profile
+    from course_utils.data.validation.repair import repair_dataset
+    from course_utils.data.validation.validate import validate_dataset
 
-    with refusals():
-        severity = check_severity(fail_on)
-        settings = choose_settings(only, profile, num_proc)
-        report, repair = run_validation(folder, Path(fix) if fix else None, settings)
+    with refusals(), TemporaryDirectory() as build_in:
+        options = ValidationOptions(only or CHECKS, engine=engine, num_proc=num_proc, pii=pii)
+        options = with_profile(options, profile) if profile else options
+        repair = repair_dataset(folder, Path(fix), options) if fix else None
+        report = validate_dataset(folder, Path(build_in), options)
     if as_json:
         typer.echo(json.dumps(report.to_json() | ({"fixed": repair.to_json()} if repair else {}), indent=2))
     else:
-        Console().print(render_table(report), soft_wrap=True)
+        Console().print(report, soft_wrap=True)
         typer.echo(str(repair or ""), nl=repair is not None)
-    if report.at_least(severity):
+    if report.at_least(fail_on):
         raise typer.Exit(1)
 
 

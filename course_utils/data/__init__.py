@@ -1,7 +1,6 @@
 """The data room: build the course's own dataset, check any dataset, prepare what training and evaluation read."""
 
 from course_utils.data.bases import compare_bases, measure_base
-from course_utils.data.finding import Finding
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
 from course_utils.data.lengths import measure_lengths, plot_lengths
@@ -12,15 +11,18 @@ from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import PseudonymKey
 from course_utils.data.query_parts import plot_query_parts
 from course_utils.data.tokens import render_templates, template_findings, token_view
+from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.repair import repair_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
+from course_utils.finding import Finding
 
 __all__ = [
     "DEFECTS",
     "Finding",
     "Prepared",
     "PseudonymKey",
+    "ValidationOptions",
     "ValidationReport",
     "anonymise_rows",
     "compare_bases",

@@ -9,13 +9,10 @@ nested, only the outermost is counted, as there. Window functions (``OVER``) are
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from course_utils.artifacts import DIFFICULTIES
 from course_utils.errors import QueryError
 
 if TYPE_CHECKING:
     from sqlglot import exp
-
-LEVELS = DIFFICULTIES
 
 
 def hardness(query: str) -> str:
@@ -49,7 +46,7 @@ def count_parts(query: str) -> tuple[int, int, int]:
     while isinstance(tree, exp.SetOperation):
         tree, n_nested = tree.this, n_nested + 1
     if not isinstance(tree, exp.Select):
-        raise QueryError(f"not a SELECT: {query}")
+        raise QueryError("not a SELECT", "syntax")
     joins = tree.args.get("joins") or []
     places = [tree.args.get("where"), tree.args.get("having"), *(join.args.get("on") for join in joins)]
     conditions = [node for place in places if place for node in _outermost(place)]
@@ -100,4 +97,4 @@ def parse(query: str) -> "exp.Expr":
     try:
         return sqlglot.parse_one(query, dialect="sqlite")
     except sqlglot.errors.SqlglotError as error:
-        raise QueryError(f"does not parse ({str(error).splitlines()[0]}): {query}") from error
+        raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error

@@ -6,9 +6,9 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from course_utils.data import spoil
-from course_utils.data.finding import Finding
 from course_utils.data.spoil import Row, Spoil, Surroundings
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.finding import Finding
 
 Where = Literal["row", "split", "test"]
 """Where a defect goes: into a row itself, into a copy in the same split, or into a copy among the test rows."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_utils.data.hardness import LEVELS
+from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ def plot_rows(prepared: Prepared) -> "Axes":
     rows = [row for rows in prepared.splits.values() for row in rows]
     seen = {row["db_id"]: row["seen"] for row in rows}
     names = sorted(seen, key=lambda db_id: (not seen[db_id], db_id))
-    others = sorted({row["difficulty"] for row in rows} - set(LEVELS))
+    others = sorted({row["difficulty"] for row in rows} - set(DIFFICULTIES))
     axes: Axes
     figure, axes = plt.subplots(figsize=(8, 0.3 * len(names) + 1.2))
     left = [0] * len(names)
-    kinds = [(split, level) for split in prepared.splits for level in (*LEVELS, *others)]
+    kinds = [(split, level) for split in prepared.splits for level in (*DIFFICULTIES, *others)]
     counts = Counter(
         (split, row["difficulty"], row["db_id"]) for split, rows in prepared.splits.items() for row in rows
     )
@@ -52,7 +52,7 @@ def plot_difficulty(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes"
     found = {row["difficulty"] for rows in splits.values() for row in rows}
     names = [f"{split} ({len(rows):,})" for split, rows in splits.items()]
     left = [0.0] * len(splits)
-    for level in [*(level for level in LEVELS if level in found), *sorted(found - set(LEVELS))]:
+    for level in [*(level for level in DIFFICULTIES if level in found), *sorted(found - set(DIFFICULTIES))]:
         widths = [100 * sum(row["difficulty"] == level for row in rows) / max(1, len(rows)) for rows in splits.values()]
         axes.barh(names, widths, left=left, label=level)
         left = [a + b for a, b in zip(left, widths, strict=True)]

@@ -8,12 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from course_utils.artifacts import SPLITS, Course, Row, write_json, write_jsonl
+from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, write_json, write_jsonl
 from course_utils.data.formats import shown
-from course_utils.data.hardness import LEVELS
 from course_utils.data.samples import take_sample
+from course_utils.data.validation.options import GATE, ValidationOptions
 from course_utils.data.validation.report import Rejected
-from course_utils.data.validation.validate import GATE, validate_dataset
+from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import find_database, read_schema
 from course_utils.tables import Table
@@ -74,12 +74,12 @@ def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "re
     """
     if on_error not in ("raise", "reject"):
         raise ConfigurationError(f'on_error={on_error!r} is unknown; choose "raise" or "reject"')
-    report = validate_dataset(course.data, folder / "databases", checks=GATE)
+    report = validate_dataset(course.data, folder / "databases", ValidationOptions(GATE))
     if on_error == "raise":
         report.raise_if_bad()
     splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:
-        kept = course.profile.difficulties or LEVELS
+        kept = course.profile.difficulties or DIFFICULTIES
         raise DataError(
             f"{shown(course.data)}: profile {course.profile.name!r} keeps the difficulties {', '.join(kept)}, "
             f"which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
@@ -104,9 +104,9 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
         DataError: The dataset's sample names rows that are not there or not good.
     """
     profile = course.profile
-    keep = set(profile.difficulties or LEVELS)
+    keep = set(profile.difficulties or DIFFICULTIES)
     left = take_sample(course.data, profile.sample, splits) or {
-        split: [row for row in rows if row["difficulty"] in keep or row["difficulty"] not in LEVELS]
+        split: [row for row in rows if row["difficulty"] in keep or row["difficulty"] not in DIFFICULTIES]
         for split, rows in splits.items()
     }
     train = _sample(left["train"], profile.max_train_rows)

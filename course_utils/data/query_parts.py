@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_utils.data.validation.skeleton import skeleton
+from course_utils.data.validation.query_forms import skeleton
+from course_utils.figures import course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ PARTS = {
     "window": r"OVER",
 }
 """Regular expressions over ``skeleton``, which has neither names nor values left to mistake for SQL."""
+_HATCHES = ("", "///", "...", "xxx")
 
 
 def parts_of(query: str) -> set[str]:
@@ -35,25 +37,28 @@ def parts_of(query: str) -> set[str]:
     return {name for name, pattern in PARTS.items() if re.search(rf"(?<![A-Z])(?:{pattern})(?![A-Z])", text)}
 
 
+@course_style
 def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
     """The share of each split's queries that use each part, as bars in percent.
 
     Args:
         splits: Rows with ``query`` by split.
     """
-    import matplotlib.pyplot as plt
-
-    axes: Axes
-    figure, axes = plt.subplots(figsize=(8, 4.6))
-    height = 0.8 / len(splits)
-    for index, (split, rows) in enumerate(splits.items()):
-        used = [parts_of(row["query"]) for row in rows]
-        shares = [100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS]
-        axes.barh([place + index * height for place in range(len(PARTS))], shares, height, label=split)
+    shares = {split: _shares(rows) for split, rows in splits.items()}
+    rarest = min(PARTS, key=lambda part: max((of_split[part] for of_split in shares.values()), default=0))
+    highest = max((of_split[rarest] for of_split in shares.values()), default=0)
+    axes = new_axes(f"Rarest part: {rarest}, in at most {highest:.1f} % of a split's queries", height=5.5)
+    height = 0.8 / max(1, len(splits))
+    for index, (split, of_split) in enumerate(shares.items()):
+        places = [place + index * height for place in range(len(PARTS))]
+        axes.barh(places, [*of_split.values()], height, label=split, hatch=_HATCHES[index % len(_HATCHES)])
     axes.set_yticks([place + 0.4 - height / 2 for place in range(len(PARTS))], list(PARTS))
     axes.invert_yaxis()
     axes.set_xlabel("queries that use it (%)")
-    axes.grid(axis="x", alpha=0.3)
-    axes.legend(fontsize="small")
-    figure.tight_layout()
+    axes.legend()
     return axes
+
+
+def _shares(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    used = [parts_of(row["query"]) for row in rows]
+    return {part: 100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS}

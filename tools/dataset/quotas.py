@@ -8,7 +8,8 @@ from random import Random
 from string import Formatter
 from typing import TypeVar
 
-from course_utils.data.hardness import LEVELS, hardness
+from course_utils.artifacts import DIFFICULTIES
+from course_utils.data.hardness import hardness
 from tools.dataset.shapes import Shape
 
 K = TypeVar("K")
@@ -50,8 +51,8 @@ def quotas(shapes: Iterable[Shape], n: int, rng: Random, favour_plain: float = 1
     Shares of a difficulty that no shape has go to the others. ``favour_plain`` multiplies the plain shapes' weights.
     """
     shapes = list(shapes)
-    by_level = {name: [shape for shape in shapes if level(shape) == name] for name in LEVELS}
-    shares = apportion({name: LEVEL_SHARES[name] for name in LEVELS if by_level[name]}, n, rng)
+    by_level = {name: [shape for shape in shapes if level(shape) == name] for name in DIFFICULTIES}
+    shares = apportion({name: LEVEL_SHARES[name] for name in DIFFICULTIES if by_level[name]}, n, rng)
     found: Counter[Shape] = Counter()
     for name, n_level in shares.items():
         weights = {s: s.weight * (favour_plain if s.name in PLAIN else 1.0) for s in by_level[name]}

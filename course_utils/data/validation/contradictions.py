@@ -1,51 +1,67 @@
 """Rows that ask the same of the same database and answer differently: at most one of them can be right."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from course_utils.data.finding import Finding, Problem, quoted
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.results import Facts
+from course_utils.data.validation.near import normalise_question
 from course_utils.data.validation.rows import clean_query
-from course_utils.data.validation.signature import normalise_question
+from course_utils.errors import QueryError
+from course_utils.finding import Finding, quoted
+from course_utils.sql import same_answer
 
-FactsByQuery = Mapping[tuple[str, str], Facts]
-"""Facts by ``(db_id, clean query)``."""
+MAX_ANSWERS = 8
+"""A query is compared with so many different answers to its question; what is none of them counts as one more."""
 
 
-def find_contradictions(records: Iterable[Record], facts: FactsByQuery) -> list[Finding]:
-    """Rows with the same question and database whose queries give different results.
+def find_contradictions(records: Iterable[Record], databases: Mapping[str, Path]) -> list[Finding]:
+    """Rows with the same question and database whose queries give different answers (``same_answer``).
 
     Where most rows of a question agree, only the others are named; where none is the most, all are.
 
     Args:
         records: Rows that run.
-        facts: What their queries gave.
+        databases: The SQLite file by ``db_id``.
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         groups[record.fields["db_id"], normalise_question(record.fields["question"])].append(record)
-    return [finding for group in groups.values() if len(group) > 1 for finding in _judge(group, facts)]
+    several = ((databases[db_id], group) for (db_id, _), group in groups.items() if len(group) > 1)
+    return [finding for database, group in several for finding in _judge(_by_answer(database, group))]
 
 
-def _judge(group: list[Record], facts: FactsByQuery) -> list[Finding]:
-    known = [facts[record.fields["db_id"], clean_query(record.fields["query"])] for record in group]
-    in_order = all(fact.sequence for fact in known)
-    results = [fact.sequence if in_order else fact.digest for fact in known]
-    ranked = Counter(results).most_common()
-    if len(ranked) == 1:
-        return []
-    trusted = ranked[0][0] if ranked[0][1] > ranked[1][1] else None
-    findings = []
-    for record, result in zip(group, results, strict=True):
-        if result != trusted:
-            wanted = trusted or next(other for other in results if other != result)
-            against = group[results.index(wanted)]
-            findings.append(_problem(against).at(record.split, record.number, record.place))
-    return findings
+def _by_answer(database: Path, group: list[Record]) -> list[list[Record]]:
+    """The rows of one question, those of one answer together."""
+    by_query: dict[str, list[Record]] = defaultdict(list)
+    for record in group:
+        by_query[clean_query(record.fields["query"])].append(record)
+    answers: dict[str, list[Record]] = {}
+    for query, rows in by_query.items():
+        known = next((other for other in [*answers][:MAX_ANSWERS] if _agree(database, query, other)), query)
+        answers.setdefault(known, []).extend(rows)
+    return [*answers.values()]
 
 
-def _problem(against: Record) -> Problem:
-    query = quoted(clean_query(against.fields["query"]))
-    reason = f"{against.place} asks the same, and its query {query} gives another result"
-    return Problem("contradiction", "error", reason, "keep the right one, or make the questions say how they differ")
+def _agree(database: Path, query: str, other: str) -> bool:
+    """Whether nothing speaks against the two; where only one of them asks for an order, any order will do."""
+    try:
+        return same_answer(database, query, other) or same_answer(database, other, query)
+    except QueryError:  # they ran before, so the machine is busy, and nothing is proved
+        return True
+
+
+def _judge(answers: list[list[Record]]) -> Iterator[Finding]:
+    if len(answers) == 1:
+        return
+    ranked = sorted(answers, key=len, reverse=True)
+    trusted = ranked[0] if len(ranked[0]) > len(ranked[1]) else None
+    for rows in answers:
+        if rows is not trusted:
+            against = (trusted or next(other for other in answers if other is not rows))[0]
+            query = quoted(clean_query(against.fields["query"]))
+            reason = f"{against.place} asks the same, and its query {query} gives another result"
+            finding = Finding(
+                "contradiction", "error", reason, "keep the right one, or make the questions say how they differ"
+            )
+            yield from (finding.at(record.split, record.number, record.place) for record in rows)

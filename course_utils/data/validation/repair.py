@@ -9,18 +9,18 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import write_json, write_jsonl
+from course_utils.artifacts import Row, write_json, write_jsonl
 from course_utils.data.encoding import strip_invisible
-from course_utils.data.formats import read_dataset
-from course_utils.data.formats.record import Record, shown
+from course_utils.data.formats import Record, read_dataset, shown
+from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import Row, clean_query, clean_question, row_id
-from course_utils.data.validation.settings import Settings
+from course_utils.data.validation.rows import clean_query, clean_question, row_id
 from course_utils.data.validation.validate import validate_records
 from course_utils.errors import DataError
 from course_utils.sql import FOLDERS, list_databases
@@ -33,7 +33,7 @@ LINK_ABOVE_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Repair:
-    """What ``repair_dataset`` wrote; ``n_read == n_accepted + n_rejected``."""
+    """What ``repair_dataset`` wrote; all rows that were read are accepted or rejected."""
 
     folder: Path
     report: ValidationReport = field(repr=False)
@@ -41,40 +41,31 @@ class Repair:
     n_fixed: int
     """Rows that a safe fix changed, whether they were accepted or not."""
 
-    @property
-    def n_read(self) -> int:
-        """Rows read."""
-        return self.report.n_read
-
-    @property
-    def n_accepted(self) -> int:
-        """Rows in the cleaned copy."""
-        return len(self.report.accepted)
-
-    @property
-    def n_rejected(self) -> int:
-        """Rows in ``rejected.jsonl``."""
-        return len(self.report.rejected)
-
     def to_json(self) -> dict[str, Any]:
         """The counts, for ``json.dumps``."""
-        counts = {name: getattr(self, name) for name in ("n_read", "n_accepted", "n_rejected", "n_fixed")}
-        return {"folder": shown(self.folder), **counts}
+        return {
+            "folder": shown(self.folder),
+            "n_read": self.report.n_read,
+            "n_accepted": len(self.report.accepted),
+            "n_rejected": len(self.report.rejected),
+            "n_fixed": self.n_fixed,
+        }
 
     def __str__(self) -> str:
         return (
-            f"{self.n_read:,} rows read, {self.n_accepted:,} accepted ({self.n_fixed:,} rows had spaces or invisible "
-            f"characters removed), {self.n_rejected:,} rejected, see {shown(self.folder / REJECTED)}"
+            f"{self.report.n_read:,} rows read, {len(self.report.accepted):,} accepted ({self.n_fixed:,} rows had "
+            f"spaces or invisible characters removed), {len(self.report.rejected):,} rejected, "
+            f"see {shown(self.folder / REJECTED)}"
         )
 
 
-def repair_dataset(folder: Path, out: Path, settings: Settings | None = None) -> Repair:
+def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
     """Write the rows without errors, and the databases, to a new folder in the course's layout.
 
     Args:
         folder: A dataset; it is only read.
         out: A folder that does not exist or is empty, outside ``folder``.
-        settings: What to check; everything by default.
+        options: What to check; everything by default.
 
     Raises:
         DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
@@ -82,11 +73,14 @@ def repair_dataset(folder: Path, out: Path, settings: Settings | None = None) ->
     """
     _refuse(folder, out)
     records = read_dataset(folder)
-    fixed = [fix_record(record) for record in records]
+    fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
     with tempfile.TemporaryDirectory() as build_in:
-        report = validate_records(fixed, folder, Path(build_in), settings or Settings())
-    _write(report, folder, out)
-    return Repair(out, report, sum(new is not old for new, old in zip(fixed, records, strict=True)))
+        report = validate_records(fixed, folder, Path(build_in), options or ValidationOptions())
+    _write_rows(report, out)
+    _copy_samples(report, folder / "samples", out / "samples")
+    for db_id, source in list_databases(folder).items():
+        _copy_folder(source, out / FOLDERS[0] / db_id)
+    return Repair(out, report, sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True)))
 
 
 def _refuse(folder: Path, out: Path) -> None:
@@ -97,27 +91,18 @@ def _refuse(folder: Path, out: Path) -> None:
         raise DataError(f"{shown(out)}: there is something already; choose a new folder, or empty this one")
 
 
-def fix_record(record: Record) -> Record:
-    """The record with its safe fixes; the same object if there is nothing to fix."""
-    if record.fault:
-        return record
-    fields = fix_fields(record.fields)
-    return record if fields == record.fields else replace(record, fields=fields)
-
-
 def fix_fields(fields: Row) -> Row:
     """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question."""
-    fixed = dict(fields)
-    if isinstance(question := fields.get("question"), str):
-        fixed["question"] = clean_question(strip_invisible(question))
-    if isinstance(query := fields.get("query"), str):
-        fixed["query"] = clean_query(query)
-    if isinstance(db_id := fields.get("db_id"), str):
-        fixed["db_id"] = db_id.strip()
-    return fixed
+    fixes = {
+        "question": lambda text: clean_question(strip_invisible(text)),
+        "query": clean_query,
+        "db_id": str.strip,
+    }
+    fixed = {name: fix(fields[name]) for name, fix in fixes.items() if isinstance(fields.get(name), str)}
+    return {**fields, **fixed}
 
 
-def _write(report: ValidationReport, folder: Path, out: Path) -> None:
+def _write_rows(report: ValidationReport, out: Path) -> None:
     rows: dict[str, list[Row]] = defaultdict(list)
     for record in report.accepted:
         rows[record.split].append(record.fields)
@@ -125,23 +110,6 @@ def _write(report: ValidationReport, folder: Path, out: Path) -> None:
     for split, kept in rows.items():  # a file without rows would be refused as empty
         write_jsonl(out / f"{split}.jsonl", kept)
     write_jsonl(out / REJECTED, ({**row.to_row(), **_raw(row.record)} for row in report.rejected))
-    _write_samples(report, folder / "samples", out / "samples")
-    for db_id, source in list_databases(folder).items():
-        _copy_folder(source, out / FOLDERS[0] / db_id)
-
-
-def _write_samples(report: ValidationReport, source: Path, target: Path) -> None:
-    """The dataset's samples without the rejected rows."""
-    kept = {(record.split, row_id(record)) for record in report.accepted}
-    for path in sorted(source.glob("*.json")):
-        try:
-            named = json.loads(path.read_text("utf-8"))
-            chosen = {split: [name for name in ids if (split, name) in kept] for split, ids in named.items()}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise DataError(
-                f"{shown(path)}: not an object of lists of ids ({error}); write the sample again"
-            ) from error
-        write_json(target / path.name, chosen)
 
 
 def _raw(record: Record) -> Row:
@@ -153,19 +121,26 @@ def _raw(record: Record) -> Row:
     return {"raw": line[:MAX_RAW_BYTES].decode("utf-8", "backslashreplace").strip()}
 
 
+def _copy_samples(report: ValidationReport, source: Path, target: Path) -> None:
+    """The dataset's samples without the rejected rows."""
+    kept = {(record.split, row_id(record)) for record in report.accepted}
+    for path in sorted(source.glob("*.json")):
+        try:
+            named = json.loads(path.read_text("utf-8"))
+            chosen = {split: [name for name in ids if (split, name) in kept] for split, ids in named.items()}
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            reason = f"{shown(path)}: not an object of lists of ids ({error}); write the sample again"
+            raise DataError(reason) from error
+        write_json(target / path.name, chosen)
+
+
 def _copy_folder(source: Path, target: Path) -> None:
     """Regular files alone: a link in a stranger's dataset may point anywhere."""
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.is_symlink():
-            _copy_file(path, target / path.name)
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    if source.stat().st_size > LINK_ABOVE_BYTES:
-        try:
-            os.link(source, target)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, target)
-    else:
-        shutil.copyfile(source, target)
+            if path.stat().st_size > LINK_ABOVE_BYTES:
+                with suppress(OSError):  # another file system, or one without links
+                    os.link(path, target / path.name)
+                    continue
+            shutil.copyfile(path, target / path.name)

@@ -1,20 +1,30 @@
-"""What validation found: for people as HTML in a notebook, for machines as JSON."""
+"""What validation found: for people in a notebook and a terminal, for machines as JSON."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-from course_utils.data.finding import CHECKS, SEVERITIES, Finding, Severity
+from course_utils.artifacts import SPLITS, Row
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.rows import SPLITS, Row, complete_row
+from course_utils.data.validation.options import CHECKS
+from course_utils.data.validation.rows import complete_row
 from course_utils.errors import DataError
+from course_utils.finding import SEVERITIES, Finding, Severity, findings_table
+from course_utils.tables import Table
 
-MAX_LISTED = 20
+if TYPE_CHECKING:
+    from rich.console import Group
+
+MAX_REASONS = 20
 """Reasons that ``raise_if_bad`` lists."""
 MAX_PLACES = 5
-"""Rows that it names for each."""
+"""Rows that it names for each, and findings of each check that a report shows at most."""
+MAX_HTML_BYTES = 40_000
+_MAX_HTML_REASON = 260
+_STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 @dataclass(frozen=True)
@@ -92,10 +102,6 @@ class ValidationReport:
         by_check = {check: {level: found[check, level] for level in SEVERITIES} for check in CHECKS}
         return {check: levels for check, levels in by_check.items() if any(levels.values())}
 
-    def of_check(self, check: str) -> list[Finding]:
-        """Findings of one check, in the order of the rows."""
-        return [finding for finding in self.findings if finding.check == check]
-
     def at_least(self, severity: Severity) -> list[Finding]:
         """Findings of this severity and worse."""
         wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
@@ -105,16 +111,16 @@ class ValidationReport:
         """Stop at rows with errors.
 
         Raises:
-            DataError: There are some; lists the first ``MAX_LISTED`` reasons, each with its first ``MAX_PLACES`` rows.
+            DataError: There are some; lists the first ``MAX_REASONS`` reasons, each with its first ``MAX_PLACES`` rows.
         """
-        if self.rejected:
-            by_reason: dict[str, list[Rejected]] = defaultdict(list)
-            for row in self.rejected:
-                by_reason[row.reason].append(row)
-            lines = [_line(rows) for rows in by_reason.values()]
-            n_more = sum(len(rows) for rows in list(by_reason.values())[MAX_LISTED:])
-            more = [f"... and {n_more} more"] if n_more else []
-            raise DataError("\n".join([f"{len(self.rejected)} bad rows:", *lines[:MAX_LISTED], *more]))
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for row in self.rejected:
+            by_reason[row.reason].append(row.record.place)
+        lines = [f"{_some(places)}: {reason}" for reason, places in by_reason.items()]
+        n_more = sum(len(places) for places in list(by_reason.values())[MAX_REASONS:])
+        more = [f"... and {n_more} more"] if n_more else []
+        if lines:
+            raise DataError("\n".join([f"{len(self.rejected)} bad rows:", *lines[:MAX_REASONS], *more]))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the rows themselves, for ``json.dumps``."""
@@ -128,14 +134,54 @@ class ValidationReport:
             "findings": [asdict(finding) for finding in self.findings],
         }
 
+    def table(self) -> Table:
+        """How many findings each check has, by severity."""
+        read = ", ".join(f"{n:,} {split}" for split, n in self.n_read_by_split.items())
+        n_bad = len(self.rejected)
+        verdict = f"{n_bad:,} of them must not be used" if n_bad else "none of them has an error"
+        lines = ((check, *(f"{n:,}" if n else "" for n in levels.values())) for check, levels in self.counts.items())
+        columns = ("check", *(f"{level}s" for level in SEVERITIES))
+        return Table(f"{self.n_read:,} rows read ({read}); {verdict}.", columns, tuple(lines), frozenset({"check"}))
+
     def _repr_html_(self) -> str:
-        from course_utils.data.validation.report_html import render_html
+        """The table, and the first findings of each check, folded: the fewer, the longer they are."""
+        for n_shown in range(MAX_PLACES, 0, -1):
+            page = self._page(n_shown)
+            if len(page.encode("utf-8", "replace")) <= MAX_HTML_BYTES:
+                break
+        return page
 
-        return render_html(self)
+    def _page(self, n_shown: int) -> str:
+        parts = [self.table()._repr_html_()]
+        for check, found in self._by_check():
+            more = f"<p>... and {len(found) - n_shown:,} more</p>" if len(found) > n_shown else ""
+            short = [replace(each, reason=each.reason[:_MAX_HTML_REASON]) for each in found[:n_shown]]
+            table = findings_table(short)._repr_html_()
+            parts.append(f"<details><summary>{check} ({len(found):,})</summary>{table}{more}</details>")
+        parts += [f"<p>Not checked: {escape(check)}, {escape(why)}.</p>" for check, why in self.skipped.items()]
+        return f"<div>{''.join(parts)}</div>"
+
+    def __rich__(self) -> "Group":
+        """The same for a terminal, unfolded."""
+        from rich.console import Group
+        from rich.text import Text
+
+        lines = []
+        for check, found in self._by_check():
+            lines += [Text(f"{check}: {each}", style=_STYLES[each.severity]) for each in found[:MAX_PLACES]]
+            if len(found) > MAX_PLACES:
+                lines.append(Text(f"{check}: ... and {len(found) - MAX_PLACES:,} more"))
+        lines += [Text(f"{check}: not checked, {why}") for check, why in self.skipped.items()]
+        return Group(self.table().__rich__(), *lines)
+
+    def _by_check(self) -> Iterator[tuple[str, list[Finding]]]:
+        """The findings of each check, errors first."""
+        ranked = sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+        for check in self.counts:
+            yield check, [finding for finding in ranked if finding.check == check]
 
 
-def _line(rows: list[Rejected]) -> str:
-    """Rows that are bad for one reason, such as a broken database, in one line."""
-    places = ", ".join(row.record.place for row in rows[:MAX_PLACES])
-    others = f" and {len(rows) - MAX_PLACES:,} rows more" if len(rows) > MAX_PLACES else ""
-    return f"{places}{others}: {rows[0].reason}"
+def _some(places: Sequence[str]) -> str:
+    """The places of rows that are bad for one reason, such as a broken database."""
+    others = f" and {len(places) - MAX_PLACES:,} rows more" if len(places) > MAX_PLACES else ""
+    return ", ".join(places[:MAX_PLACES]) + others

@@ -1,20 +1,15 @@
 """The fields of a row: whether they are there and of the right type, and the row with its defaults filled in."""
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from course_utils.data.finding import Finding, Problem
+from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
 from course_utils.errors import QueryError
+from course_utils.finding import Finding
 
-Row = dict[str, Any]
-RowsBySplit = Mapping[str, Sequence[Row]]
-Place = Callable[[str, int], str]
-"""Where a row stands, for people, from its split and its position in the list of that split, from 1."""
-
-SPLITS = ("train", "validation", "test")
 REQUIRED = ("db_id", "question", "query")
 TYPES: dict[str, tuple[type, ...]] = {
     "id": (str, int),
@@ -28,51 +23,56 @@ _MAX_NAME = 80
 _NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
-def field_problems(fields: Row, databases: Container[str]) -> list[Problem]:
+def field_findings(fields: Row, databases: Mapping[str, Path | str]) -> list[Finding]:
     """What is wrong with the fields of one row.
 
     Args:
         fields: The row as its file holds it.
-        databases: Names of the databases there are.
+        databases: The SQLite file by ``db_id``, or why there is none.
     """
-    problems = [problem for name in REQUIRED if (problem := _required(fields, name))]
-    for name, types in TYPES.items():
-        value = fields.get(name)
-        if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
-            wanted = " or ".join(_NAMES[type_] for type_ in types)
-            problems.append(
-                _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
-            )
+    found = [*_required(fields), *_optional(fields)]
     db_id = fields.get("db_id")
-    if isinstance(db_id, str) and db_id.strip() and db_id not in databases:
+    if not isinstance(db_id, str) or not db_id.strip():
+        return found
+    if db_id not in databases:
         name = db_id if len(db_id) <= _MAX_NAME else f"{db_id[:_MAX_NAME]} ..."
         add = f"add databases/{name}/{name}.sqlite (or schema.sql) or correct db_id"
-        problems.append(_error(f'there is no database "{name}"', add))
-    return problems
+        found.append(_error(f'there is no database "{name}"', add))
+    elif not found and isinstance(reason := databases[db_id], str):
+        what, _, remedy = reason.partition("; ")
+        found.append(_error(what, remedy or "mend the database"))
+    return found
 
 
-def _required(fields: Row, name: str) -> Problem | None:
-    value = fields.get(name)
-    if isinstance(value, str) and value.strip():
-        return None
-    wrong = "missing" if value is None else "empty" if isinstance(value, str) else "not text"
-    return _error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}")
+def _required(fields: Row) -> Iterator[Finding]:
+    for name in REQUIRED:
+        value = fields.get(name)
+        if not isinstance(value, str) or not value.strip():
+            wrong = "missing" if value is None else "empty" if isinstance(value, str) else "not text"
+            yield _error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}")
 
 
-def _error(reason: str, fix: str) -> Problem:
-    return Problem("schema", "error", reason, fix)
+def _optional(fields: Row) -> Iterator[Finding]:
+    for name, types in TYPES.items():
+        value = fields.get(name)
+        if value is not None and type(value) not in types:  # isinstance would take true for a whole number
+            wanted = " or ".join(_NAMES[kind] for kind in types)
+            yield _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
 
 
-def find_namesakes(records: Iterable[Record]) -> list[Finding]:
+def _error(reason: str, fix: str) -> Finding:
+    return Finding("schema", "error", reason, fix)
+
+
+def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:
     """Rows whose id an earlier row of their split has."""
-    first: dict[str, dict[str, Record]] = defaultdict(dict)
+    first: dict[tuple[str, str], Record] = {}
     found = []
     for record in records:
-        name = row_id(record)
-        namesake = first[record.split].setdefault(name, record)
-        if namesake is not record:
-            problem = _error(f'"id" {name} is also the id of {namesake.place}', "ids must differ; rename one")
-            found.append(problem.at(record.split, record.number, record.place))
+        earlier = first.setdefault((record.split, row_id(record)), record)
+        if earlier is not record:
+            error = _error(f'"id" {row_id(record)} is also the id of {earlier.place}', "ids must differ; rename one")
+            found.append(error.at(record.split, record.number, record.place))
     return found
 
 
@@ -85,14 +85,15 @@ def complete_row(record: Record) -> Row:
     """The row with defaults: an id from its place, Spider's difficulty, its file as source."""
     fields = record.fields
     query = clean_query(fields["query"])
+    marks: dict[str, Any] = {name: fields[name] for name in ("answerable", "empty") if fields.get(name) is not None}
     return {
         "id": row_id(record),
         "db_id": fields["db_id"],
         "question": clean_question(fields["question"]),
         "query": query,
-        "difficulty": str(fields.get("difficulty") or _hardness(query)),
+        "difficulty": str(fields.get("difficulty") or _difficulty(query)),
         "source": str(fields.get("source") or record.path.name),
-        **{name: fields[name] for name in ("answerable", "empty") if fields.get(name) is not None},
+        **marks,
     }
 
 
@@ -106,7 +107,7 @@ def clean_query(query: str) -> str:
     return query.strip().rstrip("; \t\r\n")
 
 
-def _hardness(query: str) -> str:
+def _difficulty(query: str) -> str:
     try:
         return hardness(query)
     except (QueryError, RecursionError):  # SQLite runs it, so only the level stays unknown

@@ -5,11 +5,9 @@ text come out doubled, and a model learns to write fences and greetings where a 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
-from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
-from course_utils.data.finding import Problem
 from course_utils.data.privacy.detect import Detector, personal_data_findings
 from course_utils.data.privacy.profanity import profanity_findings
 from course_utils.finding import Finding, quoted
@@ -78,16 +76,3 @@ def _template_findings(question: str, query: str) -> Iterator[Finding]:
         yield Finding("template", "error", f'"query" begins with prose: {quoted(query)}', "keep the SQL alone")
     if FENCE.search(question):
         yield Finding("template", "warning", '"question" has a code fence', "ask in plain words")
-
-
-def text_problems(
-    question: str, query: str, checks: Collection[str] = TEXT_CHECKS, allowed: Collection[str] = frozenset()
-) -> list[Problem]:
-    """``text_findings`` for callers that still take problems."""
-    findings = text_findings(question, query, checks, allowed)
-    return [Problem(each.check, each.severity, each.reason, each.fix) for each in findings]
-
-
-def check_texts(rows: Iterable[Row], checks: Collection[str] = TEXT_CHECKS) -> list[list[Problem]]:
-    """``text_problems`` of rows that have no database, in their order."""
-    return [text_problems(row["question"], row["query"], checks) for row in rows]

@@ -1,121 +1,83 @@
-"""Validate a dataset in files, or rows in memory, and get a report."""
+"""Validate a dataset in files, or rows in memory, and get a report: read, check, report.
+
+Each check can rely on what those before it made sure of: rows without their fields are not run, and rows that do not
+run are not compared with others, so that a broken copy does not cost the right one its place.
+"""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from course_utils.data.finding import CHECKS
-from course_utils.data.formats import read_dataset
-from course_utils.data.formats.record import Record
+from course_utils.artifacts import SPLITS, Row
+from course_utils.data.formats import Record, read_dataset
+from course_utils.data.lengths import find_too_long
 from course_utils.data.samples import take_sample
-from course_utils.data.validation.passes import run_passes
+from course_utils.data.validation.contradictions import find_contradictions
+from course_utils.data.validation.distribution import describe_diversity, find_imbalance
+from course_utils.data.validation.duplicates import find_repeats
+from course_utils.data.validation.options import CHECKS, ValidationOptions
+from course_utils.data.validation.queries import QUERY_CHECKS, count_largest
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import SPLITS, Row, RowsBySplit, row_id
-from course_utils.data.validation.settings import Settings
+from course_utils.data.validation.rows import find_duplicate_ids, row_id
+from course_utils.data.validation.single_rows import ROW_CHECKS, RowChecker
+from course_utils.data.validation.texts import TEXT_CHECKS
 from course_utils.errors import DataError
+from course_utils.finding import SEVERITIES, Finding
 from course_utils.sql import find_database, list_databases, read_schema
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+REPEAT_CHECKS = ("exact-duplicate", "near-duplicate", "leak-exact", "leak-near", "leak-skeleton")
+RUNNING_CHECKS = (*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "label-balance", "diversity")
+"""The checks that need to know which queries run."""
+BATCH = 5_000
+"""Rows that are checked at once."""
 
-GATE = ("schema", "syntax", "execution", "leak-exact")
-"""What no row may fail that a model is trained or tested on; quick enough to run before every training."""
 
-
-def validate_dataset(
-    folder: Path,
-    build_in: Path,
-    *,
-    tokenizers: Sequence["PreTrainedTokenizerBase"] = (),
-    max_length: int | None = None,
-    sample: str = "",
-    num_proc: int = 1,
-    checks: Iterable[str] | None = None,
-) -> ValidationReport:
+def validate_dataset(folder: Path, build_in: Path, options: ValidationOptions | None = None) -> ValidationReport:
     """Read a dataset and check every row of it.
 
     Args:
         folder: A dataset in one of the layouts that ``read_dataset`` knows; it is not written to.
         build_in: Where databases are built that exist as SQL files only.
-        tokenizers: Count each row's length with these; without one, or without ``max_length``, no length is checked.
-        max_length: A profile's limit in tokens.
-        sample: A profile's ``sample``; where the dataset has it, lengths are counted of its rows alone.
-        num_proc: Processes to use.
-        checks: Names from ``CHECKS``; all by default. ``GATE`` is what ``prepare_dataset`` insists on.
+        options: What to check; everything by default, but no length.
 
     Raises:
         DataError: The folder or one of its files is missing, or its sample names rows that are not there. Bad rows do
             not raise; they are in the report.
-        ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
         ModelError: A tokenizer's chat template does not fit.
+        MissingExtraError: The engine or the detector of personal data needs a package that is not installed.
     """
-    settings = Settings(_all_or(checks), tokenizers, max_length, sample, num_proc)
-    return validate_records(read_dataset(folder), folder, build_in, settings)
+    return validate_records(read_dataset(folder), folder, build_in, options or ValidationOptions())
 
 
-def validate_records(records: Sequence[Record], folder: Path, build_in: Path, settings: Settings) -> ValidationReport:
-    """Check rows that were read from a dataset.
-
-    Args:
-        records: As ``read_dataset`` returns them.
-        folder: Where their databases are.
-        build_in: As for ``validate_dataset``.
-        settings: What to check.
-
-    Raises:
-        DataError: The dataset's sample names rows that are not there.
-        ModelError: A tokenizer's chat template does not fit.
-    """
-    known = list_databases(folder)
-    names = {str(record.fields.get("db_id")) for record in records} & known.keys()
+def validate_records(
+    records: Sequence[Record], folder: Path, build_in: Path, options: ValidationOptions
+) -> ValidationReport:
+    """Check the rows that ``read_dataset`` read from a folder, as ``validate_dataset`` does."""
+    names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
     databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
-    return _validate(records, databases, settings, _in_sample(records, folder, settings.sample))
-
-
-def _in_sample(records: Sequence[Record], folder: Path, name: str) -> Sequence[Record]:
-    """The records that the dataset's sample names; all where it has no such sample."""
-    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    for record in records:
-        splits[record.split].append({"id": row_id(record), "record": record})
-    chosen = take_sample(folder, name, splits) or splits
-    return [row["record"] for rows in chosen.values() for row in rows]
-
-
-def _all_or(checks: Iterable[str] | None) -> tuple[str, ...]:
-    return CHECKS if checks is None else tuple(checks)
+    return _validate(records, databases, options, _in_sample(records, folder, options.sample))
 
 
 def validate_rows(
-    rows_by_split: RowsBySplit,
-    databases: Mapping[str, Path],
-    *,
-    tokenizers: Sequence["PreTrainedTokenizerBase"] = (),
-    max_length: int | None = None,
-    num_proc: int = 1,
-    checks: Iterable[str] | None = None,
+    rows_by_split: Mapping[str, Sequence[Row]], databases: Mapping[str, Path], options: ValidationOptions | None = None
 ) -> ValidationReport:
     """Check rows that are in memory; row 17 of ``train`` is named ``train.jsonl:17``.
 
     Args:
         rows_by_split: Rows with db_id, question and query; they are not changed.
         databases: The SQLite file of each db_id.
-        tokenizers: As for ``validate_dataset``, and so are the others.
-        max_length: A profile's limit in tokens.
-        num_proc: Processes to use.
-        checks: Names from ``CHECKS``; all by default.
+        options: As for ``validate_dataset``.
 
     Raises:
-        ConfigurationError: A check is unknown, or ``num_proc`` is not above 0.
         ModelError: A tokenizer's chat template does not fit.
+        MissingExtraError: The engine or the detector of personal data needs a package that is not installed.
     """
-    settings = Settings(_all_or(checks), tokenizers, max_length, num_proc=num_proc)
     records = [
         Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
         for split, rows in rows_by_split.items()
         for number, row in enumerate(rows, 1)
     ]
-    return _validate(records, databases, settings, records)
+    return _validate(records, databases, options or ValidationOptions(), records)
 
 
 def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
@@ -128,12 +90,81 @@ def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
     return database
 
 
+def _in_sample(records: Sequence[Record], folder: Path, name: str) -> Sequence[Record]:
+    """The records that the dataset's sample names; all where it has no such sample."""
+    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for record in records:
+        splits[record.split].append({"id": row_id(record), "record": record})
+    chosen = take_sample(folder, name, splits) or splits
+    return [row["record"] for rows in chosen.values() for row in rows]
+
+
 def _validate(
     records: Sequence[Record],
     databases: Mapping[str, Path | str],
-    settings: Settings,
+    options: ValidationOptions,
     measured: Sequence[Record],
 ) -> ValidationReport:
     began = time.perf_counter()
-    findings, skipped = run_passes(records, databases, settings, measured)
-    return ValidationReport(records, findings, skipped, time.perf_counter() - began)
+    usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
+    findings = _check_rows(records, databases, usable, options)
+    readable = [record for record in records if not record.fault]
+    findings += find_duplicate_ids(_without(readable, findings, "schema"))
+    # A text that should not be there is no reason not to look for its likes.
+    running = _without(readable, findings, *(check for check in CHECKS if check not in TEXT_CHECKS))
+    findings += _compare(running, usable, options)
+    skipped = {}
+    if options.wants("length") and options.tokenizers and options.max_length:
+        schemas = {name: read_schema(path).render() for name, path in usable.items()}
+        whole = _without([record for record in measured if not record.fault], findings, "schema")
+        findings += find_too_long(whole, schemas, options.tokenizers, options.max_length)
+    elif options.wants("length"):
+        skipped["length"] = "it needs a tokenizer and max_length"
+    wanted = sorted((finding for finding in findings if options.wants(finding.check)), key=_order)
+    return ValidationReport(records, wanted, skipped, time.perf_counter() - began)
+
+
+def _check_rows(
+    records: Sequence[Record],
+    databases: Mapping[str, Path | str],
+    usable: Mapping[str, Path],
+    options: ValidationOptions,
+) -> list[Finding]:
+    """What is wrong with each row by itself."""
+    checks = {check for check in ROW_CHECKS if options.wants(check)}
+    largest = {}
+    if options.wants(*RUNNING_CHECKS):
+        checks, largest = checks | set(QUERY_CHECKS), count_largest(usable)
+    check = RowChecker(databases, largest, frozenset(checks), options.pii)
+    # Rows of one query next to each other, so that it is run once.
+    ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
+    batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
+    if options.engine == "spark":
+        from course_utils.data.validation.spark import map_batches
+
+        return map_batches(batches, check, options.num_proc)
+    return [finding for batch in batches for finding in check(batch)]
+
+
+def _compare(records: Sequence[Record], databases: Mapping[str, Path], options: ValidationOptions) -> Iterator[Finding]:
+    """What only the rows of all splits together can tell."""
+    if options.wants("contradiction"):
+        yield from find_contradictions(records, databases)
+    if options.wants(*REPEAT_CHECKS):
+        yield from find_repeats(records)
+    if options.wants("label-balance"):
+        yield from find_imbalance(records)
+    if options.wants("diversity"):
+        yield from describe_diversity(records, {name: read_schema(path) for name, path in databases.items()})
+
+
+def _without(records: Sequence[Record], findings: Iterable[Finding], *checks: str) -> list[Record]:
+    """The records that have no error of these checks."""
+    bad = {(found.split, found.number) for found in findings if found.severity == "error" and found.check in checks}
+    return [record for record in records if (record.split, record.number) not in bad]
+
+
+def _order(finding: Finding) -> tuple[int, int, int, int]:
+    """By the rows; of each row the worst first."""
+    split = SPLITS.index(finding.split) if finding.split in SPLITS else len(SPLITS)
+    return split, finding.number, SEVERITIES.index(finding.severity), CHECKS.index(finding.check)

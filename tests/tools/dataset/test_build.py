@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import PROJECT, read_jsonl
+from course_utils.artifacts import DIFFICULTIES, PROJECT, read_jsonl
 from course_utils.data.formats import normalise
-from course_utils.data.hardness import LEVELS, hardness, parse
+from course_utils.data.hardness import hardness, parse
 from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema, run_query
 from tools.dataset.build import Sizes, build_dataset, main
@@ -67,7 +67,7 @@ def test_people_wrote_questions_for_validation_and_test_only(rows: dict[str, lis
 
 def test_difficulties_shapes_and_databases_are_balanced(grammar: dict[str, list[Row]]) -> None:
     for part in grammar.values():
-        shares = {name: sum(row["difficulty"] == name for row in part) / len(part) for name in LEVELS}
+        shares = {name: sum(row["difficulty"] == name for row in part) / len(part) for name in DIFFICULTIES}
         assert 0.25 <= shares["easy"] <= 0.32
         assert 0.30 <= shares["medium"] <= 0.36
         assert 0.17 <= shares["hard"] <= 0.23

@@ -1,10 +1,11 @@
 import threading
+from pathlib import Path
 
 import pytest
 
 from benchmarks.validation_scale import NEAR_SHARE, fit_exponent, make_rows, plot, watched_memory
-from course_utils.data.validation.near import near_pairs
-from course_utils.data.validation.signature import row_signature
+from course_utils.data.formats import Record
+from course_utils.data.validation.duplicates import find_repeats
 
 
 @pytest.mark.parametrize("power", [0.5, 1, 2])
@@ -16,11 +17,13 @@ def test_the_exponent_is_the_power_of_the_rows(power: float) -> None:
 def test_rows_have_the_planted_share_of_near_duplicates() -> None:
     splits = make_rows(4000)
     assert {split: len(rows) for split, rows in splits.items()} == {"train": 3200, "validation": 400, "test": 400}
-    signatures = [
-        row_signature(row, split, number, "") for split, rows in splits.items() for number, row in enumerate(rows, 1)
+    records = [
+        Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
+        for split, rows in splits.items()
+        for number, row in enumerate(rows, 1)
     ]
-    n_alike = len({pair.later for pair in near_pairs(signatures)})
-    assert n_alike / len(signatures) == pytest.approx(NEAR_SHARE, abs=0.01)
+    n_alike = sum(finding.check == "near-duplicate" for finding in find_repeats(records))
+    assert n_alike / len(records) == pytest.approx(NEAR_SHARE, abs=0.01)
 
 
 def test_memory_that_was_freed_counts() -> None:
@@ -35,10 +38,10 @@ def test_memory_that_was_freed_counts() -> None:
 
 def test_the_plot_names_the_target() -> None:
     runs = [
-        {"n_rows": n, "seconds": n / 1e3, "cpu_seconds": n / 1e3, "near_cpu_seconds": n / 1e4, "peak_gib": 1.0}
+        {"n_rows": n, "seconds": n / 1e3, "cpu_seconds": n / 1e3, "repeat_cpu_seconds": n / 1e4, "peak_gib": 1.0}
         for n in (10_000, 100_000)
     ]
-    axes = plot({"runs": runs, "exponents": {"seconds": 1.0, "cpu_seconds": 1.0, "near_cpu_seconds": 1.0}})
+    axes = plot({"runs": runs, "exponents": {"seconds": 1.0, "cpu_seconds": 1.0, "repeat_cpu_seconds": 1.0}})
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert any("under 60 s" in label for label in labels)
+    assert any("under 40 s" in label for label in labels)
     assert any("rows^1.00" in label for label in labels)

@@ -1,17 +1,13 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from course_utils.artifacts import PROJECT, Course, open_course
-from course_utils.data.scale.spark import has_java, local_spark
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 SCHEMA = """
 CREATE TABLE shop (shop_id INTEGER PRIMARY KEY, name TEXT, city TEXT);
@@ -63,11 +59,3 @@ def foreign_release(foreign: Path, tmp_path: Path) -> Path:
         connection.close()
         schema.unlink()
     return copy
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator["SparkSession"]:
-    if not has_java():
-        pytest.skip("there is no Java, which Spark needs; install one, such as Debian's openjdk-17-jre-headless")
-    with local_spark(n_cores=2) as session:
-        yield session

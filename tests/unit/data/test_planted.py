@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.finding import CHECKS, Finding
 from course_utils.data.planted import DEFECTS, PREFACE, Planted, count_found, false_alarms, plant, plant_preface
+from course_utils.data.validation.options import CHECKS
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.finding import Finding
 
 
 def make_rows(split: str, n: int) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ CITIES = ("Lyon", "Turin", "Bergen", "Porto", "Ghent", "Graz", "Basel", "Leeds")
 
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two databases of one table with 40 rows each, called as the database."""
     paths = {}
     for name in ("shop", "bank"):
         paths[name] = tmp_path_factory.mktemp("databases") / f"{name}.sqlite"
@@ -25,37 +26,23 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def splits() -> dict[str, list[Row]]:
-    """Rows of three splits, with every fault that the checks of rows, duplicates and leaks know."""
+    """Rows of three splits, with everything that the checks of rows, duplicates and leaks find."""
     rng = random.Random(5)
     rows: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
-    for i in range(900):
-        db_id, city, limit = rng.choice(("shop", "bank")), rng.choice(CITIES), rng.randrange(60)
-        question = f"Which {db_id}s in {city} have sales over {limit}?"
-        query = f"SELECT name FROM {db_id} WHERE city = '{city}' AND sales > {limit}"
-        change = rng.choice(("", "", "", " please", " thanks", "typo", "words"))
-        question = question.replace("sales", "slaes") if change == "typo" else question + change.replace("typo", "")
-        if change == "words":
-            question = f"Name {city}'s {db_id}s above {limit}"
-        rows[rng.choice(("train", "train", "validation", "test"))].append(
-            {"id": str(i), "db_id": db_id, "question": question, "query": query}
+    for i in range(300):
+        db_id, city, limit = rng.choice(("shop", "bank")), rng.choice(CITIES), rng.randrange(20)
+        questions = (
+            f"Which {db_id}s in {city} have sales over {limit}?",
+            f"Which {db_id}s in {city} have slaes over {limit}?",
+            f"Which {db_id}s in {city} have sales over {limit}, please?",
+            f"Name {city}'s {db_id}s above {limit}",
         )
-    alike = [
-        {
-            "db_id": "shop",
-            "question": f"How many of all the shops are there in the city, asked {i}?",
-            "query": "SELECT COUNT(*) FROM shop",
-        }
-        for i in range(80)
-    ]
-    rows["train"] += alike[:60]
-    rows["test"] += alike[60:]
+        query = f"SELECT name FROM {db_id} WHERE city = '{city}' AND sales > {limit}"
+        row = {"id": str(i), "db_id": db_id, "question": rng.choice(questions), "query": query}
+        rows[rng.choice(("train", "train", "validation", "test"))].append(row)
     nothing = {"db_id": "bank", "query": "SELECT 'unanswerable'", "answerable": False}
-    for split, question in (
-        ("train", "What is the weather?"),
-        ("test", "Who is king?"),
-        ("test", "What is the weather"),
-    ):
-        rows[split].append({**nothing, "question": question})
+    rows["train"].append({**nothing, "question": "What is the weather?"})
+    rows["test"] += [{**nothing, "question": question} for question in ("Who is king?", "What is the weather")]
     rows["validation"] += [
         {"db_id": "shop", "question": "Who wrote to jane.roe@posteo.de?", "query": "SELECT name FROM shop LIMIT 1"},
         {"db_id": "shop", "question": "What?", "query": "SELEC name FROM shop"},
@@ -67,14 +54,3 @@ def splits() -> dict[str, list[Row]]:
         {"db_id": "shop", "question": "Pairs?", "query": "SELECT a.name FROM shop a, shop b, shop c"},
     ]
     return rows
-
-
-@pytest.fixture(scope="session")
-def placed(splits: dict[str, list[Row]]) -> list[Row]:
-    """The rows with their splits, numbers and places, in no order."""
-    rows = [
-        {**row, "split": split, "number": number, "place": f"{split}.jsonl:{number}"}
-        for split, of_split in splits.items()
-        for number, row in enumerate(of_split, 1)
-    ]
-    return random.Random(6).sample(rows, len(rows))

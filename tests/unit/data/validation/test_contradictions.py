@@ -1,8 +1,17 @@
 from pathlib import Path
 
-from course_utils.data.formats.record import Record
+import pytest
+
+from course_utils.data.formats import Record
+from course_utils.data.validation import contradictions
 from course_utils.data.validation.contradictions import find_contradictions
-from course_utils.data.validation.results import Facts
+
+COUNT, MANY = "SELECT COUNT(*) FROM shop", "SELECT 40"
+NAMES, RISING, FALLING = (
+    "SELECT name FROM shop",
+    "SELECT name FROM shop ORDER BY id",
+    "SELECT name FROM shop ORDER BY id DESC",
+)
 
 
 def record(number: int, question: str, query: str, split: str = "train", db_id: str = "shop") -> Record:
@@ -10,35 +19,55 @@ def record(number: int, question: str, query: str, split: str = "train", db_id: 
     return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
 
 
-def numbers(records: list[Record], **digests: str) -> list[tuple[str, int]]:
-    facts = {(db, query): Facts(digest=digest) for query, digest in digests.items() for db in ("shop", "zoo")}
-    return [(finding.split, finding.number) for finding in find_contradictions(records, facts)]
+def named(databases: dict[str, Path], *queries: str) -> list[int]:
+    records = [record(number, "What is it?", query) for number, query in enumerate(queries, 1)]
+    return sorted(finding.number for finding in find_contradictions(records, databases))
 
 
-def test_two_answers_to_one_question_are_both_suspect() -> None:
-    records = [record(1, "How many?", "a"), record(2, "how MANY", "b", "test"), record(3, "Who?", "b")]
-    assert numbers(records, a="1", b="2") == [("train", 1), ("test", 2)]
+def test_two_answers_to_one_question_are_both_suspect(databases: dict[str, Path]) -> None:
+    records = [record(1, "How many?", COUNT), record(2, "how MANY", NAMES, "test"), record(3, "Who?", NAMES)]
+    found = find_contradictions(records, databases)
+    assert [(finding.split, finding.number, finding.severity) for finding in found] == [
+        ("train", 1, "error"),
+        ("test", 2, "error"),
+    ]
 
 
-def test_different_queries_with_one_result_do_not_contradict() -> None:
-    assert numbers([record(1, "How many?", "a"), record(2, "How many?", "b")], a="1", b="1") == []
+def test_another_query_or_another_database_does_not_contradict(databases: dict[str, Path]) -> None:
+    assert named(databases, COUNT, MANY, "SELECT 40.0") == []
+    other = record(2, "How many?", "SELECT name FROM bank", db_id="bank")
+    assert find_contradictions([record(1, "How many?", COUNT), other], databases) == []
 
 
-def test_the_same_question_about_another_database_does_not_contradict() -> None:
-    assert numbers([record(1, "How many?", "a"), record(2, "How many?", "b", db_id="zoo")], a="1", b="2") == []
+def test_where_most_agree_only_the_others_are_named_with_the_place_of_one_that_is_trusted(
+    databases: dict[str, Path],
+) -> None:
+    records = [record(number, "How many?", query) for number, query in enumerate((NAMES, COUNT, MANY), 1)]
+    (finding,) = find_contradictions(records, databases)
+    assert finding.number == 1
+    assert "train.jsonl:2 asks the same" in finding.reason
 
 
-def test_where_most_agree_only_the_others_are_named_with_the_place_of_one_that_is_trusted() -> None:
-    records = [record(1, "How many?", "b"), record(2, "How many?", "a"), record(3, "How many?", "c")]
-    facts = {("shop", query): Facts(digest=digest) for query, digest in {"a": "1", "b": "2", "c": "1"}.items()}
-    findings = find_contradictions(records, facts)
-    assert [finding.number for finding in findings] == [1]
-    assert "train.jsonl:2 asks the same" in findings[0].reason
-    assert findings[0].severity == "error"
+@pytest.mark.parametrize(
+    ("first", "second", "contradict"),
+    [
+        (RISING, FALLING, True),
+        (RISING, NAMES, False),
+        ("SELECT 100000000001", "SELECT 100000000002", True),
+        ("SELECT 0.1 + 0.2", "SELECT 0.3", False),
+        ("SELECT name FROM shop WHERE id < 0", "SELECT name, id FROM shop WHERE id < 0", True),
+    ],
+)
+def test_the_answers_are_compared_as_the_evaluation_compares_them(
+    databases: dict[str, Path], first: str, second: str, contradict: bool
+) -> None:
+    assert bool(named(databases, first, second)) == bool(named(databases, second, first)) == contradict
 
 
-def test_orders_contradict_where_both_queries_ask_for_one() -> None:
-    records = [record(1, "Sort them.", "a"), record(2, "Sort them.", "b")]
-    rising, falling, plain = Facts(digest="1", sequence="2"), Facts(digest="1", sequence="3"), Facts(digest="1")
-    assert len(find_contradictions(records, {("shop", "a"): rising, ("shop", "b"): falling})) == 2
-    assert find_contradictions(records, {("shop", "a"): rising, ("shop", "b"): plain}) == []
+def test_many_answers_cost_few_runs_and_each_is_named(
+    databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+    monkeypatch.setattr(contradictions, "same_answer", lambda *queries: bool(runs.append(queries)))
+    assert named(databases, *(f"SELECT {i}" for i in range(50))) == list(range(1, 51))
+    assert len(runs) <= 50 * 2 * contradictions.MAX_ANSWERS

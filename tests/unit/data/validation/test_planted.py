@@ -7,8 +7,8 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.data.planted import DEFECTS, count_found, false_alarms, plant
+from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.settings import Settings
 from course_utils.data.validation.validate import validate_dataset, validate_rows
 from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases
@@ -18,8 +18,8 @@ N_EACH = 10
 
 
 @pytest.fixture(scope="module")
-def options() -> Settings:
-    return Settings(tokenizers=(load_tokenizer(PROJECT / "data" / "tiny_base"),), max_length=2048)
+def options() -> ValidationOptions:
+    return ValidationOptions(tokenizers=(load_tokenizer(PROJECT / "data" / "tiny_base"),), max_length=2048)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def clean(options: Settings, databases: Mapping[str, Path]) -> ValidationReport:
+def clean(options: ValidationOptions, databases: Mapping[str, Path]) -> ValidationReport:
     build_in = next(iter(databases.values())).parents[1]
-    return validate_dataset(DATA, build_in, tokenizers=options.tokenizers, max_length=options.max_length)
+    return validate_dataset(DATA, build_in, options)
 
 
 def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport) -> None:
@@ -40,10 +40,12 @@ def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport
     assert len(alarms) <= 0.01 * clean.n_read, list(alarms.values())[:20]
 
 
-def test_planted_defects_are_found(clean: ValidationReport, options: Settings, databases: Mapping[str, Path]) -> None:
+def test_planted_defects_are_found(
+    clean: ValidationReport, options: ValidationOptions, databases: Mapping[str, Path]
+) -> None:
     kinds = [kind for kind, defect in DEFECTS.items() if defect.check not in clean.skipped]
     rows, planted = plant(clean.splits, kinds, N_EACH)
-    report = validate_rows(rows, databases, tokenizers=options.tokenizers, max_length=options.max_length)
+    report = validate_rows(rows, databases, options)
     counts = count_found(planted, report.findings)
     assert len(planted) >= 200
     assert len(counts) >= 12

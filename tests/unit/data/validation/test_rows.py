@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats.record import Record
-from course_utils.data.validation.rows import Row, clean_query, complete_row, field_problems, find_namesakes
+from course_utils.artifacts import Row
+from course_utils.data.formats import Record
+from course_utils.data.validation.rows import clean_query, complete_row, field_findings, find_duplicate_ids
 
+DATABASES: dict[str, Path | str] = {"shop": Path("shop.sqlite")}
 GOOD = {"db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM shop"}
 
 
@@ -23,8 +25,8 @@ def record(number: int = 1, split: str = "train", **fields: object) -> Record:
         {"difficulty": None},
     ],
 )
-def test_a_good_row_has_no_problem(fields: Row) -> None:
-    assert field_problems({**GOOD, **fields}, {"shop"}) == []
+def test_a_good_row_has_no_finding(fields: Row) -> None:
+    assert field_findings({**GOOD, **fields}, DATABASES) == []
 
 
 @pytest.mark.parametrize(
@@ -42,17 +44,17 @@ def test_a_good_row_has_no_problem(fields: Row) -> None:
     ],
 )
 def test_a_bad_field_is_an_error_with_the_evidence(fields: Row, reason: str) -> None:
-    problems = field_problems({**GOOD, **fields}, {"shop"})
-    assert [(problem.check, problem.severity, problem.reason) for problem in problems] == [("schema", "error", reason)]
+    findings = field_findings({**GOOD, **fields}, DATABASES)
+    assert [(finding.check, finding.severity, finding.reason) for finding in findings] == [("schema", "error", reason)]
 
 
 def test_every_bad_field_is_named() -> None:
-    assert len(field_problems({"question": 5, "answerable": "no"}, ())) == 4
+    assert len(field_findings({"question": 5, "answerable": "no"}, {})) == 4
 
 
-def test_namesakes_are_found_within_a_split_only() -> None:
+def test_duplicate_ids_are_found_within_a_split_only() -> None:
     records = [record(1, id=7), record(2, id="7"), record(1, "test", id=7), record(3), record(4, id="train-3")]
-    assert [(f.split, f.number) for f in find_namesakes(records)] == [("train", 2), ("train", 4)]
+    assert [(f.split, f.number) for f in find_duplicate_ids(records)] == [("train", 2), ("train", 4)]
 
 
 def test_a_row_is_completed_and_keeps_its_marks() -> None:

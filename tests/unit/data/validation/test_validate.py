@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.validation.validate import GATE, validate_dataset
+from course_utils.data.validation.options import GATE, ValidationOptions
+from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 
 
 def faults_of(folder: Path, tmp_path: Path) -> list[str]:
-    return [str(row) for row in validate_dataset(folder, tmp_path / "built", checks=GATE).rejected]
+    return [str(row) for row in validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE)).rejected]
 
 
 def without(name: str) -> dict[str, str]:
@@ -27,7 +28,7 @@ def without(name: str) -> dict[str, str]:
         ({**GOOD, "query": "  "}, '"query" is empty; every row needs'),
         ({**GOOD, "question": 5}, '"question" is not text; every row needs'),
         ('{"db_id": "shop", ', "not JSON"),
-        ('["shop"]', "not a JSON object; every row needs db_id, question, query"),
+        ('["shop"]', "not an object; every row is one"),
         ({**GOOD, "db_id": "zoo"}, 'there is no database "zoo"; add databases/zoo/zoo.sqlite (or schema.sql)'),
         ({**GOOD, "db_id": "../shop"}, 'there is no database "../shop"'),
         ({**GOOD, "query": "SELECT nmae FROM shop"}, '"query" does not run on shop (no such column: nmae'),

@@ -3,11 +3,11 @@ from collections import defaultdict
 
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.validation.skeleton import canonical, skeleton
+from course_utils.data.validation.query_forms import canonical, pattern, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -67,6 +67,21 @@ def test_what_does_not_parse_has_forms_too(query: str) -> None:
     assert isinstance(skeleton(query), str)
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT a FROM t WHERE b = 'it''s' AND c > 3.5", "SELECT a FROM t WHERE b = 'x' AND c > 1"),
+        ("SELECT \"a 1\" FROM [t 2] WHERE `b 3` = ''", "SELECT \"a 1\" FROM [t 2] WHERE `b 3` = 'x'"),
+        ("SELECT t1.a FROM t1 LIMIT 10", "SELECT t1.a FROM t1 LIMIT 1"),
+        ("SELECT a -- 'not a string\nFROM t", "SELECT a -- 'not a string\nFROM t"),
+        ("SELECT a FROM t WHERE b = x'0AF1'", "SELECT a FROM t WHERE b = x'0AF1'"),
+    ],
+)
+def test_a_pattern_hides_values_and_keeps_names(query: str, expected: str) -> None:
+    assert pattern(query) == expected
+
+
+@settings(max_examples=25)
 @given(st.text(alphabet="SELECTabc_ '\"`[](),.;*=<>-1\n", max_size=40))
 def test_any_text_has_a_canonical_form(text: str) -> None:
     assert "\n" not in canonical(text) or "'" in text or '"' in text or "`" in text or "[" in text

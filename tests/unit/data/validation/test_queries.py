@@ -1,0 +1,104 @@
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.data.validation.queries import QueryFacts, count_largest, examine_queries, query_findings
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("queries") / "shop.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE shop (id INTEGER, city TEXT, size REAL)")
+    rows = [(i, ("Lyon", "Turin")[i % 2], i / 4) for i in range(40)]
+    connection.executemany("INSERT INTO shop VALUES (?, ?, ?)", rows)
+    connection.execute("CREATE TABLE city (name TEXT)")
+    connection.executemany("INSERT INTO city VALUES (?)", [("Lyon",), ("Turin",)])
+    connection.commit()
+    connection.close()
+    return path
+
+
+def found_in(database: Path, query: str, **fields: Any) -> list[tuple[str, str]]:
+    row = {"db_id": "shop", "question": "?", "query": query, **fields}
+    facts = examine_queries(database, [query])[query]
+    return [(finding.check, finding.severity) for finding in query_findings(row, facts, {"shop": 40})]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT city FROM shop", []),
+        ("SELECT ctiy FROM shop", [("execution", "error")]),
+        ("SELECT city FROM shops", [("execution", "error")]),
+        ("SELECT MAX(a, b, c FROM shop", [("syntax", "error")]),
+        ("SELECT city FROM shop WHERE", [("syntax", "error")]),
+        ("SELECT city FROM shop; SELECT 1", [("syntax", "error")]),
+        ("DROP TABLE shop", [("execution", "error")]),
+        ("SELECT city FROM shop WHERE id < 0", [("empty-result", "warning")]),
+        ("SELECT MAX(size) FROM shop WHERE id < 0", [("empty-result", "warning")]),
+        ("SELECT id FROM shop UNION ALL SELECT id FROM shop WHERE id < 15", []),
+        ("SELECT shop.city FROM shop, city", [("enormous-result", "warning")]),
+        ("SELECT a.id FROM shop AS a, shop AS b", [("enormous-result", "warning")]),
+    ],
+)
+def test_each_trouble_has_its_check(database: Path, query: str, expected: list[tuple[str, str]]) -> None:
+    assert found_in(database, query) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1",
+        "SELECT 'Lyon'",
+        "SELECT 2 + 3 AS five",
+        "VALUES (1, 2)",
+        "SELECT DATE('now')",
+        "SELECT 'yes' FROM shop",
+        "SELECT 1 FROM shop WHERE city = 'Lyon'",
+    ],
+)
+def test_answers_that_need_no_data_are_constant(database: Path, query: str) -> None:
+    assert found_in(database, query) == [("constant-result", "warning")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT COUNT(1) FROM shop",
+        "SELECT * FROM shop",
+        "SELECT s.city, 1 FROM shop AS s",
+        "SELECT (SELECT MAX(id) FROM shop)",
+        "SELECT EXISTS (SELECT 1 FROM shop WHERE city = 'Lyon')",
+        "SELECT ROW_NUMBER() OVER () FROM shop",
+        "WITH a AS (SELECT city FROM shop) SELECT city FROM a",
+        "SELECT city FROM shop UNION SELECT 'none'",
+        "SELECT CASE WHEN COUNT(*) > 3 THEN 'many' ELSE 'few' END FROM shop",
+    ],
+)
+def test_answers_from_the_tables_are_not_constant(database: Path, query: str) -> None:
+    assert found_in(database, query) == []
+
+
+def test_marks_excuse_what_they_say_and_nothing_else(database: Path) -> None:
+    nothing = "SELECT city FROM shop WHERE id < 0"
+    assert found_in(database, nothing, empty=True) == []
+    assert found_in(database, "SELECT city FROM shop", empty=True) == [("empty-result", "warning")]
+    assert found_in(database, "SELECT 'unanswerable'", answerable=False) == []
+    assert found_in(database, "SELECT 'unanswerable", answerable=False) == [("syntax", "error")]
+    assert found_in(database, "SELECT 'unanswerable'", answerable=True) == [("constant-result", "warning")]
+
+
+def test_what_sqlite_runs_and_sqlglot_does_not_parse_is_a_note() -> None:
+    row = {"db_id": "shop", "question": "?", "query": "SELECT odd"}
+    facts = QueryFacts(unparsed="sqlglot does not parse it (Expecting a table)", n_rows=1)
+    (note,) = query_findings(row, facts, {})
+    assert (note.check, note.severity) == ("syntax", "note")
+    assert "runs, but sqlglot does not parse it" in note.reason
+
+
+def test_the_largest_table_is_counted_and_a_broken_database_left_out(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.sqlite").write_bytes(b"nothing")
+    assert count_largest({"shop": database, "broken": tmp_path / "broken.sqlite"}) == {"shop": 40}
