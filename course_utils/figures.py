@@ -42,6 +42,9 @@ def course_style(plot: Callable[P, R]) -> Callable[P, R]:
         from cycler import cycler
         from matplotlib import pyplot
 
+        # A notebook's backend switches interactive mode on when it is first needed. Inside of the context that would
+        # be taken back at its end, and no later figure would be shown.
+        pyplot.draw_if_interactive()
         with pyplot.rc_context({**STYLE, "axes.prop_cycle": cycler(color=PALETTE)}):
             return plot(*args, **kwargs)
 

@@ -1,0 +1,39 @@
+"""The course's look: every figure of a notebook is shown, and the learner's own settings stay."""
+
+import nbformat
+import pytest
+from matplotlib import pyplot
+from nbclient import NotebookClient
+
+from course_utils.figures import PALETTE, course_style, new_axes
+
+PLOT = """
+from course_utils.figures import course_style, new_axes
+
+@course_style
+def plot(title):
+    new_axes(title).plot([1, 2])
+"""
+
+
+def test_every_figure_of_a_notebook_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # as in JupyterLab, whose kernels choose their own
+    cells = [nbformat.v4.new_code_cell(source) for source in (PLOT, "plot('one')", "plot('two')")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3").execute()
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 1, 1]
+    assert all("image/png" in cell.outputs[0].data for cell in notebook.cells[1:])
+
+
+def test_a_figure_has_the_courses_look_and_leaves_settings_alone() -> None:
+    before = dict(pyplot.rcParams)
+
+    @course_style
+    def plot() -> object:
+        return new_axes("A finding").plot([1, 2])[0]
+
+    line = plot()
+    assert line.get_color() == PALETTE[0]  # type: ignore[attr-defined]
+    assert line.figure.get_suptitle() == "A finding"  # type: ignore[attr-defined]
+    assert dict(pyplot.rcParams) == before
+    pyplot.close("all")
