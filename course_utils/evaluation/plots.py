@@ -26,7 +26,7 @@ def plot_by_difficulty(*scores: Scores) -> "Axes":
     """Execution accuracy of each model by difficulty, with 95 % intervals; all rows where none is named."""
     groups, last = scores[0].difficulties() or [ALL], scores[-1]
     shares = [f"{last.accuracy_by_group()[name].value:.0%} of {name}" for name in groups]
-    return _plot_groups(scores, groups, f"{last.name} answers {', '.join(shares)} right")
+    return _plot_groups(scores, groups, f"{last.name} answers {', '.join(shares)} questions right")
 
 
 def _plot_groups(scores: tuple[Scores, ...], groups: list[str], title: str) -> "Axes":
