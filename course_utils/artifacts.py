@@ -28,17 +28,7 @@ SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard", "extra")
 """Spider's levels, easiest first."""
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
-RECORDED_PACKAGES = (
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "datasets",
-    "accelerate",
-    "tokenizers",
-    "unsloth",
-    "xllamacpp",
-)
+RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
 def notebook_of(stage: str) -> str:

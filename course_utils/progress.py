@@ -13,7 +13,6 @@ from rich.text import Text
 from course_utils import errors
 from course_utils.artifacts import STAGES, notebook_of
 from course_utils.kernel import NotebookError, Position
-from course_utils.runner import Listener
 
 N_TRACEBACK_LINES = 30
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
@@ -71,6 +70,10 @@ class Bars:
         total = self.progress.tasks[self.task].total
         self.progress.update(self.task, completed=total, cell="done")
         self.progress.stop_task(self.task)
+
+
+Listener = Lines | Bars
+"""Who is told how a run goes: that a notebook started, that a cell starts, and that a notebook ran to its end."""
 
 
 @contextmanager

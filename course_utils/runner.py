@@ -6,13 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from course_utils.artifacts import PROJECT, STAGES, Course, is_local, notebook_of, open_course, resolve, write_json
 from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
-from course_utils.kernel import Position, execute_notebook
+from course_utils.kernel import execute_notebook
+
+if TYPE_CHECKING:
+    from course_utils.progress import Listener
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,6 @@ class RunState:
     def is_finished(self) -> bool:
         """Whether all six notebooks are done."""
         return all(stage.status == "done" for stage in self.stages.values())
-
-
-class Listener(Protocol):
-    """Who wants to know how the run goes."""
-
-    def started(self, stage: str) -> None:
-        """A notebook's kernel starts."""
-
-    def cell(self, stage: str, position: Position) -> None:
-        """A code cell starts."""
-
-    def finished(self, stage: str, seconds: float) -> None:
-        """A notebook ran to its end."""
 
 
 def check_settings(settings: RunSettings, notebooks: Path) -> Course:
@@ -136,7 +126,7 @@ def run_stages(
     settings: RunSettings,
     course: Course,
     stages: Sequence[str],
-    listener: Listener,
+    listener: "Listener",
     notebooks: Path = PROJECT / "notebooks",
 ) -> RunState:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
@@ -157,7 +147,7 @@ def run_stages(
 
 
 def _run_stages(
-    settings: RunSettings, course: Course, stages: Sequence[str], listener: Listener, notebooks: Path
+    settings: RunSettings, course: Course, stages: Sequence[str], listener: "Listener", notebooks: Path
 ) -> RunState:
     state = load_state(course)
     for stage in stages:
