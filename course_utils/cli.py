@@ -43,7 +43,7 @@ def run(
     from course_utils.artifacts import PROJECT, STAGES, notebook_of
     from course_utils.kernel import NotebookError
     from course_utils.progress import render_failure, show_progress
-    from course_utils.report import render_report, write_report
+    from course_utils.run_report import render_report, write_report
     from course_utils.runner import check_settings, plan_stages, run_stages
 
     console = Console()
@@ -99,7 +99,7 @@ def evaluate(
 
     from course_utils.artifacts import resolve
     from course_utils.evaluation import score_file
-    from course_utils.report import render_scores
+    from course_utils.run_report import render_scores
 
     with refusals():
         scores = score_file(file, resolve(read_settings("", data, "", "").data))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
-from course_utils.report import format_result, render_report, render_scores, write_report
+from course_utils.run_report import format_result, render_report, render_scores, write_report
 from course_utils.runner import RunState, StageState
 from course_utils.setup import Gpu, Machine
 
