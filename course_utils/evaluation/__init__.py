@@ -1,9 +1,9 @@
 """Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
 
+from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.comparison import Comparison, PairedDifference, compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import Proportion, bootstrap_difference, wilson_interval
-from course_utils.evaluation.plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.evaluation.scores import (
     Outcome,
