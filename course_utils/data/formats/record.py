@@ -1,5 +1,6 @@
 """One row as a file holds it, and how its place is named to people."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from course_utils.artifacts import PROJECT, Row
 from course_utils.errors import FormatError
+
+_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,9 @@ def shown(path: Path) -> str:
 
 
 def normalise(question: str) -> str:
-    """A question without case, punctuation at its end and repeated spaces."""
-    return " ".join(question.casefold().split()).strip(" ?.!")
+    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``."""
+    words = unicodedata.normalize("NFKC", question).casefold().split()
+    return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 
 def without_none(value: Any) -> Any:

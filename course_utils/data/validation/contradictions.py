@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from course_utils.data.formats.record import Record
-from course_utils.data.validation.near import normalise_question
-from course_utils.data.validation.rows import clean_query
+from course_utils.data.formats.record import Record, normalise
+from course_utils.data.validation.query_forms import clean_query
 from course_utils.errors import QueryError
 from course_utils.finding import Finding, quoted
 from course_utils.sql import same_answer
@@ -26,7 +25,7 @@ def find_contradictions(records: Iterable[Record], databases: Mapping[str, Path]
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.fields["db_id"], normalise_question(record.fields["question"])].append(record)
+        groups[record.fields["db_id"], normalise(record.fields["question"])].append(record)
     several = ((databases[db_id], group) for (db_id, _), group in groups.items() if len(group) > 1)
     return [finding for database, group in several for finding in _judge(_by_answer(database, group))]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from course_utils.artifacts import SPLITS
-from course_utils.data.formats.record import Record
-from course_utils.data.validation.near import normalise_question, similar_pairs
+from course_utils.data.formats.record import Record, normalise
+from course_utils.data.validation.near import similar_pairs
 from course_utils.data.validation.query_forms import canonical, skeleton
 from course_utils.finding import Finding, Severity
 
@@ -22,7 +22,7 @@ class Compared(NamedTuple):
     """A row by what others are compared with it."""
 
     record: Record
-    question: str  # as normalise_question gives it
+    question: str  # as normalise gives it
     query: str  # as canonical gives it
 
 
@@ -59,7 +59,7 @@ def compared_rows(records: Iterable[Record]) -> list[Compared]:
         query = record.fields["query"]
         if query not in queries:
             queries[query] = canonical(query)
-        if question := normalise_question(record.fields["question"]):
+        if question := normalise(record.fields["question"]):
             rows.append(Compared(record, question, queries[query]))
     return rows
 

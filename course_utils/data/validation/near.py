@@ -5,7 +5,6 @@ rows of one query are compared, and such groups are small. Where nothing groups 
 (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3); here it would find the same pairs.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -19,13 +18,6 @@ MAX_GROUP = 200
 N_NEIGHBOURS = 25
 """In a larger group each row is compared with so many behind it, sorted by the text from its beginning and from its
 end: a small change leaves one of the two alike (the sorted-neighbourhood method, Hernandez and Stolfo 1995)."""
-_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
-
-
-def normalise_question(question: str) -> str:
-    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``."""
-    words = unicodedata.normalize("NFKC", question).casefold().split()
-    return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 
 def similar_pairs(texts: Sequence[str], splits: Sequence[str]) -> list[tuple[int, int, float]]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
 from course_utils.data.hardness import parse
-from course_utils.data.validation.query_forms import pattern
-from course_utils.data.validation.rows import clean_query
+from course_utils.data.validation.query_forms import clean_query, pattern
 from course_utils.errors import CourseError, QueryError
 from course_utils.finding import Finding, quoted
 from course_utils.sql import QueryResult, quote, read_schema, run_queries, run_query

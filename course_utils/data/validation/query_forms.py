@@ -1,4 +1,4 @@
-"""What remains of a query's text without its values, without ways of writing, and without names too.
+"""What remains of a query's text without what stands around it, values, ways of writing, and names.
 
 All read characters or sqlglot's tokens and not its tree: tokens take a fifth of the time (0.07 ms a query against
 0.33 ms), and a query that does not parse still has them.
@@ -26,6 +26,11 @@ _NAME, _VALUE = "_", "?"
 _VALUES = re.compile(
     r"""(?P<kept>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|[xX]'[^']*')|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b"""
 )
+
+
+def clean_query(query: str) -> str:
+    """A query without spaces and semicolons at its ends; inside, spaces may be data."""
+    return query.strip().rstrip("; \t\r\n")
 
 
 def pattern(query: str) -> str:

@@ -19,8 +19,9 @@ from course_utils.artifacts import Row, write_json, write_jsonl
 from course_utils.data.encoding import strip_invisible
 from course_utils.data.formats import Record, read_dataset, shown
 from course_utils.data.validation.options import ValidationOptions
+from course_utils.data.validation.query_forms import clean_query
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import clean_query, clean_question, row_id
+from course_utils.data.validation.rows import clean_question, row_id
 from course_utils.data.validation.validate import validate_records
 from course_utils.errors import DataError
 from course_utils.sql import FOLDERS, list_databases

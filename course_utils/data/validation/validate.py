@@ -18,8 +18,7 @@ from course_utils.data.validation.duplicates import find_repeats
 from course_utils.data.validation.options import CHECKS, ValidationOptions
 from course_utils.data.validation.queries import QUERY_CHECKS, count_largest
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import find_duplicate_ids, row_id
-from course_utils.data.validation.single_rows import ROW_CHECKS, RowChecker
+from course_utils.data.validation.rows import ROW_CHECKS, RowChecker, find_duplicate_ids, row_id
 from course_utils.data.validation.texts import TEXT_CHECKS
 from course_utils.errors import DataError
 from course_utils.finding import SEVERITIES, Finding

@@ -101,6 +101,19 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         read_dataset(tmp_path / "nowhere")
 
 
-def test_questions_are_the_same_whatever_case_and_punctuation() -> None:
-    assert normalise("  How MANY\tshops? ") == normalise("how many shops")
-    assert normalise("How many shops?") != normalise("How many ships?")
+@pytest.mark.parametrize(
+    ("question", "normal"),
+    [
+        ("How many  shops\tare there?", "how many shops are there"),
+        ('Which cost "3.5%" or less...', "which cost 3.5% or less"),
+        ("Who's in  CAF\u00c9 \u2018Noir\u2019 ?", "who's in caf\u00e9 noir"),
+        ("\uff33hops below -5", "shops below -5"),
+        ("...", ""),
+    ],
+)
+def test_marks_and_case_do_not_matter(question: str, normal: str) -> None:
+    assert normalise(question) == normal
+
+
+def test_values_matter() -> None:
+    assert len({normalise(f"over {value}") for value in ("5", "-5", "3.5", "35", "C#", "C++")}) == 6

@@ -1,33 +1,14 @@
 import random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.data.validation.near import MAX_GROUP, THRESHOLD, jaccard, normalise_question, similar_pairs
+from course_utils.data.validation.near import MAX_GROUP, THRESHOLD, jaccard, similar_pairs
 
 WORDS = (
     "list show find count name city year price player team store order film actor score total average highest lowest "
     "customers products which have been sold after before with more than every of the in and whose is not between"
 ).split()
-
-
-@pytest.mark.parametrize(
-    ("question", "normal"),
-    [
-        ("How many  shops\tare there?", "how many shops are there"),
-        ('Which cost "3.5%" or less...', "which cost 3.5% or less"),
-        ("Who's in  CAF\u00c9 \u2018Noir\u2019 ?", "who's in caf\u00e9 noir"),
-        ("\uff33hops below -5", "shops below -5"),
-        ("...", ""),
-    ],
-)
-def test_marks_and_case_do_not_matter(question: str, normal: str) -> None:
-    assert normalise_question(question) == normal
-
-
-def test_values_matter() -> None:
-    assert len({normalise_question(f"over {value}") for value in ("5", "-5", "3.5", "35", "C#", "C++")}) == 6
 
 
 def test_jaccard_of_runs_of_three() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.validation.query_forms import canonical, pattern, skeleton
+from course_utils.data.validation.query_forms import canonical, clean_query, pattern, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -85,3 +85,7 @@ def test_a_pattern_hides_values_and_keeps_names(query: str, expected: str) -> No
 @given(st.text(alphabet="SELECTabc_ '\"`[](),.;*=<>-1\n", max_size=40))
 def test_any_text_has_a_canonical_form(text: str) -> None:
     assert "\n" not in canonical(text) or "'" in text or '"' in text or "`" in text or "[" in text
+
+
+def test_spaces_inside_a_query_are_data() -> None:
+    assert clean_query("SELECT 'a  b' ; ; ") == "SELECT 'a  b'"
