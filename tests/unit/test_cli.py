@@ -182,6 +182,18 @@ def test_validate_refuses_a_file_as_a_whole_in_one_sentence(
     assert not (tmp_path / "clean").exists()
 
 
+def test_validate_reports_the_rows_as_they_are_and_refuses_unknown_engines(course, dataset, tmp_path):
+    (dataset / "test.jsonl").write_text(
+        json.dumps({"db_id": "shop", "question": "Wh\u200bo?", "query": "SELECT name FROM shop"}) + "\n"
+    )
+    options = ("validate", dataset, "--profile", "", "--check", "encoding", "--json")
+    report = json.loads(course(*options, "--fix", tmp_path / "clean").stdout)
+    assert report["counts"] == {"encoding": {"error": 0, "warning": 1, "note": 0}}
+    assert report["fixed"]["n_fixed"] == 1
+    for option in ("--engine", "--pii"):
+        assert course(*options, option, "ray").exit_code == 2
+
+
 def test_validate_writes_a_cleaned_copy_once(course, dataset, tmp_path):
     (dataset / "test.jsonl").open("a").write('{"db_id": "shop", "question": "How many?", "query": "SELECT 7"}\n')
     result = course("validate", dataset, "--profile", "", "--fix", tmp_path / "clean")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.validation.options import GATE, ValidationOptions
+from course_utils.data.validation.options import GATE, ValidationOptions, with_profile
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 
@@ -109,6 +109,16 @@ def test_a_database_that_is_none_costs_each_of_its_rows_one_error(
     with pytest.raises(DataError, match="4 bad rows") as error:
         report.raise_if_bad()
     assert len(str(error.value).splitlines()) == 2
+
+
+def test_lengths_are_counted_of_the_profiles_sample(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    long = {**GOOD, "question": "Who is " + "very " * 600 + "big?", "id": "long"}
+    folder = make_dataset(test=[long, {**GOOD, "id": "short"}])
+    options = with_profile(ValidationOptions(("length",)), "smoke")
+    assert [finding.number for finding in validate_dataset(folder, tmp_path / "built", options).findings] == [1]
+    (folder / "samples").mkdir()
+    (folder / "samples" / "smoke.json").write_text('{"train": [], "validation": [], "test": ["short"]}')
+    assert validate_dataset(folder, tmp_path / "built", options).findings == []
 
 
 def test_rows_get_an_id_spiders_difficulty_and_their_file_as_source(
