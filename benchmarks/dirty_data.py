@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import Course, open_course, peak_memory_gib
+from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
 from course_utils.data import Prepared, plant, plant_preface, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
 from course_utils.models import load_model, load_tokenizer
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
-Row = dict[str, Any]
 SEEDS = (0, 1, 2)
 N_ROWS = 700
 N_STEPS = 120

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from course_utils.artifacts import resolve, write_json, write_jsonl
+from course_utils.artifacts import SPLITS, Row, resolve, write_json, write_jsonl
 from course_utils.data.hardness import hardness
 from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
@@ -34,8 +33,6 @@ from tools.dataset.shapes import SHAPES, Shape
 from tools.dataset.world import World, make_world
 from tools.dataset.written import read_written
 
-Row = dict[str, Any]
-SPLITS = ("train", "validation", "test")
 MAX_TABLES_OF_SMALL = 4
 FAVOUR_PLAIN = {True: 1.6, False: 0.6}
 """The plain shapes' weights are multiplied by this in small and in large databases."""

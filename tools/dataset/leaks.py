@@ -1,13 +1,11 @@
 """Find what lies in two splits at once: a question in the same words, or a query, about the same database."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.data.formats import normalise
 from tools.dataset.judge import canonical
 from tools.dataset.written import UNANSWERABLE
-
-Row = dict[str, Any]
 
 
 def find_leaks(splits: Mapping[str, Sequence[Row]]) -> list[str]:

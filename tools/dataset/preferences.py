@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.data.hardness import parse
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import Schema, read_schema, run_query, same_answer
 from tools.dataset.mistakes import write_sql
 from tools.dataset.mutations import MUTATIONS, Mutation
-
-Row = dict[str, Any]
 
 
 def make_preferences(train: Sequence[Row], databases: Mapping[str, Path], n: int, seed: int = 0) -> list[Row]:

@@ -6,13 +6,12 @@ sample holds easy and medium questions of the plain shapes about the small datab
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.errors import DataError
 from tools.dataset.quotas import PLAIN, apportion
 from tools.dataset.shapes import SHAPES
 
-Row = dict[str, Any]
 WEIGHTS = {f"grammar:{shape.name}": shape.weight for shape in SHAPES if shape.name in PLAIN}
 
 

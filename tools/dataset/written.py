@@ -9,14 +9,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from course_utils.artifacts import Row
 from course_utils.data.formats import normalise, shown
 from course_utils.data.hardness import hardness
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
-Row = dict[str, Any]
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")
 OPTIONAL = ("answerable", "note")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import DIFFICULTIES, PROJECT, read_jsonl
+from course_utils.artifacts import DIFFICULTIES, PROJECT, SPLITS, Row, read_jsonl
 from course_utils.data.formats import normalise
 from course_utils.data.hardness import hardness, parse
 from course_utils.errors import DataError
@@ -21,8 +21,6 @@ from tools.dataset.leaks import find_leaks
 from tools.dataset.quotas import PLAIN
 
 DATA = PROJECT / "data"
-SPLITS = ("train", "validation", "test")
-Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
