@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
+from benchmarks import busy_machine, dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
 from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
+    "busy_machine": busy_machine.measure,
     "dirty_data": dirty_data.measure,
     "ticket_triage": ticket_triage.measure,
     "validation_quality": validation_quality.measure,
@@ -22,6 +23,7 @@ BENCHMARKS = {
 }
 PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
+    "busy_machine": busy_machine.plot,
     "dirty_data": dirty_data.plot,
     "ticket_triage": ticket_triage.plot,
     "validation_quality": validation_quality.plot,

@@ -8,6 +8,7 @@ from typing import Any
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ServiceError
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
+from course_utils.proportion import Proportion, wilson_interval
 from course_utils.tables import Table, text_table
 
 _TIMEOUT_S = 120.0
@@ -37,12 +38,9 @@ class Parity:
         return self.n_equal / self.n if self.n else 0.0
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of ``share`` (Wilson): a few questions cannot show that all replies are equal."""
-        from statsmodels.stats.proportion import proportion_confint
-
-        low, high = proportion_confint(self.n_equal, self.n, method="wilson") if self.n else (0.0, 1.0)
-        return float(low), float(high)
+    def interval(self) -> Proportion:
+        """``share`` with its 95 % interval: a few questions cannot show that all replies are equal."""
+        return wilson_interval(self.n_equal, self.n)
 
     def differences(self, first: str, second: str, limit: int = 3) -> Table:
         """The first replies that differ, side by side under the names of the engines."""
@@ -51,9 +49,7 @@ class Parity:
         return text_table(("question", first, second), rows[:limit], f"{len(rows)} of {self.n} replies differ")
 
     def _repr_html_(self) -> str:
-        low, high = self.interval
-        equal = f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter"
-        return f"{equal} ({self.share:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+        return f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter: {self.interval}"
 
 
 def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:

@@ -3,7 +3,7 @@
 from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.comparison import Comparison, PairedDifference, compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
-from course_utils.evaluation.intervals import Proportion, bootstrap_difference, wilson_interval
+from course_utils.evaluation.intervals import bootstrap_difference
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.evaluation.scores import (
     Outcome,
@@ -15,6 +15,7 @@ from course_utils.evaluation.scores import (
     wrong_answers,
 )
 from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
+from course_utils.proportion import Proportion, wilson_interval
 
 __all__ = [
     "Comparison",

@@ -9,8 +9,8 @@ from typing import Any
 from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.errors import DataError, QueryError
 from course_utils.evaluation.execution import Verdict, judge
-from course_utils.evaluation.intervals import Proportion, wilson_interval
 from course_utils.evaluation.predictions import read_predictions
+from course_utils.proportion import Proportion, wilson_interval
 from course_utils.sql import find_database
 from course_utils.tables import Table
 

@@ -7,8 +7,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.monitoring.plots import plot_cost, plot_drift, plot_latency, plot_outcomes
 from course_utils.monitoring.traffic import Outcome, TrafficRecord
+from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_latency, plot_outcomes
 
 
 @pytest.fixture(autouse=True)

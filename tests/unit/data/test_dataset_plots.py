@@ -4,7 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.data.plots import plot_difficulty, plot_rows
+from course_utils.data.dataset_plots import plot_difficulty, plot_rows
 from course_utils.data.prepare import Prepared
 
 mpl.use("Agg")

@@ -1,0 +1,51 @@
+"""A share of rows and how sure it is: the one interval that every stage gives its shares."""
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+from course_utils.errors import DataError
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share of rows with its confidence interval; everything lies in 0 to 1."""
+
+    n_true: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """``n_true / n``."""
+        return self.n_true / self.n
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+    def _repr_html_(self) -> str:
+        return f"{self.n_true} of {self.n} rows: {self}"
+
+
+def wilson_interval(n_true: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
+    """A share and its Wilson score interval.
+
+    With p = n_true / n and z the normal quantile of the confidence, the ends are
+    ``(p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)``. Unlike ``p ± z·sqrt(p(1-p)/n)`` it stays
+    inside 0 to 1 and keeps a width where nothing or everything is right.
+
+    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Raises:
+        DataError: There are no rows.
+    """
+    if n == 0:
+        raise DataError("no rows to score; the share of nothing has no value: give at least one row")
+    p, z = n_true / n, NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # Rounding may leave an end a hair inside the share, or outside of 0 to 1, where nothing or everything is right.
+    return Proportion(n_true, n, max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p)))
