@@ -18,7 +18,7 @@ BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab check notebooks serve bench data tiny-base lock clean install install-dev
+.PHONY: help course test coverage lab check notebooks serve bench data tiny-base lock clean install install-dev
 
 help: ## show these commands
 	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
@@ -27,6 +27,7 @@ help: ## show these commands
 	@echo "make check      lint, types, notebook hygiene"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
 	@echo "make serve      start the model server and the gateway as plain processes"
+	@echo "make coverage   run the tests and say which lines they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"
 	@echo "make data       write data/ again from tools/dataset; make tiny-base pretrains data/tiny_base"
 	@echo "make lock       resolve requirements/*.txt again from pyproject.toml"
@@ -41,8 +42,13 @@ install-dev:
 course: install
 	@$(BIN)/course run $(OPTIONS) $(if $(FROM),--from "$(FROM)")
 
+TEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 test: install-dev
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(TEST)
+
+coverage: install-dev
+	$(TEST) --cov=course_utils --cov=tools
 
 lab: install
 	$(BIN)/jupyter lab notebooks

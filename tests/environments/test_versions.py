@@ -37,6 +37,7 @@ USED_AS = {
     "mypy": ("Makefile", "/mypy"),
     "pre-commit": ("tests/environments/test_files.py", "pre-commit"),
     "protobuf": ("course_utils/deployment/convert.py", "import conversion"),  # the converter imports both
+    "pytest-cov": ("Makefile", "--cov="),
     "pytest-timeout": ("pyproject.toml", "timeout = "),
     "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "/ruff check"),
