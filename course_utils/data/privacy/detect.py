@@ -1,4 +1,4 @@
-"""Find personal data in questions and queries.
+"""Find personal data in questions and queries, by the patterns or by Presidio.
 
 People in the course's databases are invented, and a question must name them: what a database holds is allowed there.
 For a dataset about real people, allow nothing, and anonymise questions, queries and databases together.
@@ -14,16 +14,14 @@ from course_utils.finding import Finding
 from course_utils.sql import QueryResult, quote, read_schema, run_queries
 
 Detector = Literal["patterns", "presidio"]
-_MAX_VALUES = 1_000_000
-_TIMEOUT_S = 60.0
 
 
 def load_detector(detector: Detector) -> Callable[[str], list[Entity]]:
     """A function that gives the personal data in a text, without overlaps, in the order of the text.
 
     Args:
-        detector: ``patterns`` is fast and needs nothing; ``presidio`` has Presidio's recognisers as well and, with a
-            spaCy model, knows persons.
+        detector: ``patterns`` is fast and needs nothing; ``presidio`` knows more countries' identity numbers and, with
+            a spaCy model, persons.
 
     Raises:
         MissingExtraError: ``presidio`` without presidio-analyzer.
@@ -52,7 +50,8 @@ def personal_data_findings(
     """
     findings = []
     for entity in load_detector(detector)(text):
-        if not _is_allowed(entity.text, allowed):
+        lowered = entity.text.lower().replace("''", "'")
+        if lowered not in allowed and lowered.strip(" .,'\"") not in allowed:
             words, severity = ENTITY_TYPES[entity.type]
             reason = f'"{name}" has {words}: {entity.masked} at {entity.start}-{entity.end}'
             fix = "replace it with an invented value, or anonymise question, query and database together"
@@ -60,30 +59,22 @@ def personal_data_findings(
     return findings
 
 
-def _is_allowed(text: str, allowed: Collection[str]) -> bool:
-    """Whether the text is a value, as it stands or without the quotes and stops around it."""
-    lowered = text.lower().replace("''", "'")
-    return lowered in allowed or lowered.strip(" .,'\"") in allowed
-
-
 def database_values(databases: Iterable[Path]) -> frozenset[str]:
     """Every text in SQLite files in lower case, and the single words of names, for ``allowed``.
+
+    A column that cannot be read whole, because it is huge or virtual, gives none.
 
     Raises:
         DataError: A file is no SQLite database.
         QueryError: A file cannot be opened.
     """
-    values = {value.lower() for database in databases for value in _texts(database)}
+    values = set()
+    for database in databases:
+        columns = [
+            (quote(table.name), quote(each.name)) for table in read_schema(database).tables for each in table.columns
+        ]
+        queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
+        for result in run_queries(database, queries, timeout_s=60.0, max_rows=1_000_000):
+            if isinstance(result, QueryResult):
+                values |= {str(value).lower() for (value,) in result.rows}
     return frozenset(values | {word for value in values if len(value) < 60 for word in value.split() if len(word) > 1})
-
-
-def _texts(database: Path) -> Iterable[str]:
-    """The distinct texts of every column; a column that cannot be read whole gives none."""
-    queries = [
-        f"SELECT DISTINCT {quote(column.name)} FROM {quote(table.name)} WHERE typeof({quote(column.name)}) = 'text'"
-        for table in read_schema(database).tables
-        for column in table.columns
-    ]
-    for result in run_queries(database, queries, timeout_s=_TIMEOUT_S, max_rows=_MAX_VALUES):
-        if isinstance(result, QueryResult):
-            yield from (str(value) for (value,) in result.rows)

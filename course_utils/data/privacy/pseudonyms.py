@@ -14,8 +14,9 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
-from course_utils.data.privacy.numbers import ISSUERS, compact, country_of, issuer_of
-from course_utils.data.privacy.patterns import STREET
+from stdnum import iban, luhn
+
+from course_utils.data.privacy.validators import ISSUERS, compact, country_of, issuer_of
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,13 +28,19 @@ LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
 BY_WORDS = frozenset({"name", "address"})
 WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")
 """A word of a name: O'Neil and Jean-Luc are one, the s of "Berg's" is none."""
-_SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})  # written with spaces and hyphens, or none
-_KEPT = re.compile(
-    rf"(?:van|von|de|der|den|la|le|du|des|da|di|del|al|bin|dr|prof|mr|mrs|ms|jr|sr|rue|via|calle|bis|ter|{STREET}|.)",
-    re.IGNORECASE,
+_KEPT = frozenset(
+    """van von de der den la le du des da di del al bin dr prof mr mrs ms jr sr rue via calle bis ter street st avenue
+    ave road rd boulevard blvd lane ln drive court square terrace crescent close place way""".split()
 )
-_STREET_END = re.compile(r"(?:strasse|str|weg|platz|gasse|allee|damm|ufer|straat|laan)$")
+_STREET_END = re.compile(r"(?:stra(?:ß|ss)e|str|weg|platz|gasse|allee|damm|ufer|straat|laan)$")
 _ACCENT = re.compile("[\u0300-\u036f]")
+_SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})  # written with spaces and hyphens, or none
+_FORMS = {  # of Faker's: # is a digit, ^ a hexadecimal one
+    "mac": "02^^^^^^^^^^",  # administered locally
+    "ssn": "9##0#####",  # none begins with 9
+    "url_credentials": "user####:########",
+    "secret": "removed-^^^^^^^^^^^^",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,7 +119,7 @@ class PseudonymMapping:
         return replaced
 
     def _replace_word(self, key: PseudonymKey, word: str) -> str:
-        if _KEPT.fullmatch(word):  # titles, particles, initials and kinds of streets
+        if len(word) == 1 or word.lower() in _KEPT:  # initials, titles, particles and kinds of streets
             return word
         pseudonym = self._pseudonym(key, "name", fold(word))
         return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
@@ -120,7 +127,10 @@ class PseudonymMapping:
     def _pseudonym(self, key: PseudonymKey, type_: str, value: str) -> str:
         attempt = 0
         while (type_, value) not in self.pseudonyms:
-            pseudonym = _invent(key.faker(type_, value, str(attempt)), type_, value)
+            fake = key.faker(type_, value, str(attempt))
+            pseudonym = _invent(fake, type_, value)
+            if type_ == "name" and attempt > 20:  # Faker knows about 6,000 plain surnames
+                pseudonym += _surname(fake).lower()
             # Two people may live in houses of one number, or be born on one day.
             if (value[0].isdigit() and type_ in ("name", "birth_date")) or fold(pseudonym) not in self._taken:
                 self._taken.add(fold(pseudonym))
@@ -130,8 +140,18 @@ class PseudonymMapping:
 
 
 def fold(text: str) -> str:
-    """A text as it is compared: in small letters and without accents, which people leave out."""
-    return _ACCENT.sub("", unicodedata.normalize("NFD", text)).casefold()
+    """A text as it is compared, character by character: small and without accents, which people leave out."""
+    if text.isascii():
+        return text.lower()
+    return "".join(_fold_character(character) for character in text)
+
+
+@cache
+def _fold_character(character: str) -> str:
+    if character == "’":
+        return "'"
+    plain = _ACCENT.sub("", unicodedata.normalize("NFD", character)).lower()
+    return plain if len(plain) == 1 else character
 
 
 def canonical(type_: str, text: str) -> str:
@@ -152,33 +172,12 @@ def _spaced_like(text: str, pseudonym: str) -> str:
 
 
 def _invent(fake: "Faker", type_: str, value: str) -> str:
-    match type_:
-        case "name":
-            return _name_word(fake, value)
-        case "birth_date":
-            return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
-        case "email":
-            return f"{_surname(fake)}.{_surname(fake)}.{fake.numerify('####')}@example.org".lower()
-        case "card":
-            return _card(fake, value)
-        case "iban":
-            return _iban(fake, value)
-        case "phone":
-            return _phone(fake, value)
-        case "ip" if ":" in value:
-            return str(ipaddress.ip_address("2001:db8::") + fake.random.getrandbits(64))  # RFC 3849
-        case "ip":
-            return str(ipaddress.ip_address("198.18.0.0") + fake.random.getrandbits(17))  # RFC 2544
-        case "mac":
-            return fake.hexify("02^^^^^^^^^^", upper=True)
-        case "ssn":
-            return fake.numerify("9##0#####")
-        case "national_id":
-            return _same_form(fake, value)
-        case "url_credentials":
-            return fake.numerify("user####:########")
-        case _:
-            return fake.hexify("removed-^^^^^^^^^^^^")
+    if type_ in _FORMS:
+        return fake.hexify(fake.numerify(_FORMS[type_]), upper=type_ == "mac")
+    if type_ == "birth_date":
+        return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
+    makers = {"name": _name_word, "email": _email, "card": _card, "iban": _iban, "phone": _phone, "ip": _ip}
+    return makers.get(type_, _same_form)(fake, value)
 
 
 def _name_word(fake: "Faker", word: str) -> str:
@@ -188,6 +187,16 @@ def _name_word(fake: "Faker", word: str) -> str:
     return _surname(fake) + (end[0] if end else "")
 
 
+def _email(fake: "Faker", _: str) -> str:
+    return f"{_surname(fake)}.{_surname(fake)}.{fake.numerify('####')}@example.org".lower()
+
+
+def _ip(fake: "Faker", value: str) -> str:
+    """An address of the networks for measurements (RFC 2544) or documentation (RFC 3849)."""
+    start, n_bits = ("2001:db8::", 64) if ":" in value else ("198.18.0.0", 17)
+    return str(ipaddress.ip_address(start) + fake.random.getrandbits(n_bits))
+
+
 def _surname(fake: "Faker") -> str:
     while not re.fullmatch(r"[A-Z][a-z]{2,}", name := fake.last_name()):
         pass
@@ -195,8 +204,6 @@ def _surname(fake: "Faker") -> str:
 
 
 def _card(fake: "Faker", value: str) -> str:
-    from stdnum import luhn
-
     start = ISSUERS[issuer_of(value) or "Visa"][1]
     digits = start + fake.numerify("#" * (len(value) - len(start) - 1))
     return digits + luhn.calc_check_digit(digits)
@@ -204,8 +211,6 @@ def _card(fake: "Faker", value: str) -> str:
 
 def _iban(fake: "Faker", value: str) -> str:
     """The same country and form; a bank code of zeros or X, which no bank has."""
-    from stdnum import iban
-
     account = "".join("0" if c.isdigit() else "X" for c in value[4:8]) + _same_form(fake, value[8:])
     return value[:2] + iban.calc_check_digits(f"{value[:2]}00{account}") + account
 

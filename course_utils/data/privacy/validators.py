@@ -1,12 +1,14 @@
 """Tell real numbers from ones that only look so: check digits, numbering plans, reserved ranges.
 
-Check digits are python-stdnum's; it lacks the issuers of cards and the British National Insurance number.
+Check digits are python-stdnum's; it lacks the issuers of cards.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable
 from importlib import import_module
+
+from stdnum import iban, luhn
 
 # Issuer ranges and lengths (ISO/IEC 7812), with the first digits of the network's own test numbers.
 ISSUERS = {
@@ -21,7 +23,6 @@ ISSUERS = {
 }
 # Countries whose national way of writing is recognised; the international way is for all countries.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN")
-_NINO = re.compile(r"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
 # Dates, ranges of years, numbers in groups of thousands.
 _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
@@ -42,13 +43,16 @@ def compact(number: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", number).upper()
 
 
-def checked_by(module: str) -> Callable[[str], bool]:
-    """A check of python-stdnum, such as that of ``de.idnr``, loaded when the first number needs it."""
+def check_named(name: str) -> Callable[[str], bool]:
+    """A function of this module, or a module of python-stdnum that is loaded when the first number needs it.
 
-    def is_valid(number: str) -> bool:
-        return bool(import_module(f"stdnum.{module}").is_valid(compact(number)))
-
-    return is_valid
+    Args:
+        name: Such as ``is_card`` or ``stdnum.de.idnr``.
+    """
+    if not name.startswith("stdnum."):
+        check: Callable[[str], bool] = globals()[name]
+        return check
+    return lambda number: bool(import_module(name).is_valid(compact(number)))
 
 
 def issuer_of(number: str) -> str:
@@ -58,25 +62,12 @@ def issuer_of(number: str) -> str:
 
 def is_card(number: str) -> bool:
     """Whether it is a payment card number: issuer, length and check digit fit."""
-    return bool(issuer_of(number)) and checked_by("luhn")(number)
+    return bool(issuer_of(number)) and luhn.is_valid(compact(number))
 
 
 def is_iban(number: str) -> bool:
     """Whether it is an IBAN: country, length, form and check digits fit (ISO 13616)."""
-    from stdnum import iban
-
     return bool(iban.is_valid(compact(number), check_country=False))
-
-
-def is_ssn(number: str) -> bool:
-    """Whether the US could have issued it, and it is no placeholder."""
-    digits = compact(number)
-    return digits != "123456789" and len(set(digits)) > 1 and checked_by("us.ssn")(digits)
-
-
-def is_nino(number: str) -> bool:
-    """National Insurance number: two letters of the issued prefixes, six digits, A to D; it has no check digit."""
-    return bool(_NINO.fullmatch(compact(number)))
 
 
 def is_phone(number: str) -> bool:
