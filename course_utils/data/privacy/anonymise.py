@@ -8,19 +8,19 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.data.encoding import strip_invisible
 from course_utils.data.privacy.entities import STRONG, Entity, without_overlaps
 from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.data.privacy.pseudonyms import BY_WORDS, WORD, PseudonymKey, PseudonymMapping, fold
+from course_utils.data.privacy.pseudonyms import BY_WORDS, SPACED, WORD, PseudonymKey, PseudonymMapping, fold
 from course_utils.errors import DataError
 
 MAX_LISTED = 20
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w.])\d{7,}(?![\w.])")
 _COMPARED = re.compile(r"(?:[=<>]|\b(?:LIKE|GLOB|BETWEEN|IN\s*\([^()]*))\s*$", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])\d{7,}(?![\w.])")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def anonymise_rows(
     for name in names:
         mapping.add_original("name", _plain(name))
     for row in rows:
-        for text in (row["question"], *map(_inside, _values(row["query"]))):
+        for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(_plain(text)):
                 mapping.add_original(entity.type, entity.text)
     known = _Known(mapping.originals)
@@ -63,7 +63,12 @@ def anonymise_rows(
             plain = plain[: entity.start] + mapping.replace(key, entity.type, entity.text) + plain[entity.end :]
         return plain if entities else text
 
-    return Anonymised([_changed(row, change) for row in rows], mapping)
+    anonymised = []
+    for row in rows:
+        values = _folded_values(row["query"])
+        query = map_values(row["query"], partial(change, values=values))
+        anonymised.append({**row, "question": change(row["question"], values), "query": query})
+    return Anonymised(anonymised, mapping)
 
 
 def recheck(rows: Sequence[Mapping[str, Any]], mapping: PseudonymMapping) -> None:
@@ -85,45 +90,45 @@ def recheck(rows: Sequence[Mapping[str, Any]], mapping: PseudonymMapping) -> Non
                 text = _plain(value).replace("''", "'")  # as a query writes O'Neil
                 found = [*known.find(text, _folded_values(row["query"]), is_prose=name != "query")]
                 found += [e for e in find_by_patterns(text) if e.type in STRONG and _compact(e.text) not in pseudonyms]
-                left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in found]
+                entities = without_overlaps(found)
+                left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         more = [f"... and {len(left) - MAX_LISTED} more"] if len(left) > MAX_LISTED else []
         raise DataError("\n".join([f"{len(left)} pieces of personal data are left:", *left[:MAX_LISTED], *more]))
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:
-    """The query with its text values changed, and whole numbers where a number itself is personal."""
-    parts, end = [], 0
-    for found in _values(query):
+    """The query with its text values and its long whole numbers changed."""
+
+    def changed(found: re.Match[str]) -> str:
+        if _is_name(found):
+            return found[0]
+        if found[0].isdigit():
+            return change(found[0])
         quote = found[0][0]
-        inside = change(_inside(found)).replace(quote, quote * 2)
-        parts += [_NUMBER.sub(lambda number: change(number[0]), query[end : found.start()]), quote + inside + quote]
-        end = found.end()
-    return "".join([*parts, _NUMBER.sub(lambda number: change(number[0]), query[end:])])
+        return quote + change(_inside(found)).replace(quote, quote * 2) + quote
+
+    return _VALUE.sub(changed, query)
 
 
-def _changed(row: Mapping[str, Any], change: Callable[[str, frozenset[str]], str]) -> Row:
-    values = _folded_values(row["query"])
-    query = map_values(row["query"], lambda text: change(text, values))
-    return {**row, "question": change(row["question"], values), "query": query}
+def _values(query: str) -> list[str]:
+    return [_inside(found) for found in _VALUE.finditer(query) if not _is_name(found)]
 
 
-def _values(query: str) -> Iterator[re.Match[str]]:
-    """Quoted texts; in double quotes, which name columns in SQL, only those that something is compared with."""
-    for found in _QUOTED.finditer(query):
-        is_compared = _COMPARED.search(query[: found.start()]) and query[found.end() : found.end() + 1] != "."
-        if found[0][0] == "'" or is_compared:
-            yield found
+def _folded_values(query: str) -> frozenset[str]:
+    """The values of a query without the wildcards at their ends."""
+    return frozenset(fold(_plain(value)).strip("%_ ") for value in _values(query))
+
+
+def _is_name(found: re.Match[str]) -> bool:
+    """Double quotes name columns in SQL; SQLite takes for a text what something is compared with, and so do we."""
+    before, behind = found.string[: found.start()], found.string[found.end() : found.end() + 1]
+    return found[0][0] == '"' and (behind == "." or not _COMPARED.search(before))
 
 
 def _inside(found: re.Match[str]) -> str:
     quote = found[0][0]
-    return found[0][1:-1].replace(quote * 2, quote)
-
-
-def _folded_values(query: str) -> frozenset[str]:
-    """The text values of a query without the wildcards at their ends."""
-    return frozenset(fold(_plain(_inside(found)).strip("%_ ")) for found in _values(query))
+    return found[0] if quote.isdigit() else found[0][1:-1].replace(quote * 2, quote)
 
 
 def _plain(text: str) -> str:
@@ -143,7 +148,7 @@ class _Known:
         for type_, text in originals:
             words = tuple(WORD.findall(fold(text)))
             if type_ not in BY_WORDS:
-                self._others.append((_compact(text), _loosely(fold(text)), type_))
+                self._others.append((_compact(text), _pattern_of(type_, fold(text)), type_))
             elif words:
                 self._names |= {words: type_, words[-1:] + words[:-1]: type_}  # Anders Berg, and Berg, Anders
         self._parts = {word for words in self._names if len(words) > 1 for word in words if len(word) > 2}
@@ -177,9 +182,8 @@ class _Known:
                     yield Entity(type_, word.start(), end, text[word.start() : end])
 
 
-def _loosely(text: str) -> str:
-    """A pattern for a number with any spaces and hyphens; for other values the text itself."""
-    characters = [c for c in text if c.isalnum()]
-    if sum(c.isdigit() for c in characters) < 7 or "@" in text or ":" in text:
+def _pattern_of(type_: str, text: str) -> str:
+    if type_ not in SPACED:
         return re.escape(text)
-    return r"[\s()./-]{0,3}".join([r"\(?(?:\+|00)?" if text.startswith("+") else "", *map(re.escape, characters)])
+    start = r"\(?(?:\+|00)?" if text.startswith("+") else ""
+    return r"[\s()./-]{0,3}".join([start, *map(re.escape, _compact(text))])

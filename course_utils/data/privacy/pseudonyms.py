@@ -34,7 +34,8 @@ _KEPT = frozenset(
 )
 _STREET_END = re.compile(r"(?:stra(?:ß|ss)e|str|weg|platz|gasse|allee|damm|ufer|straat|laan)$")
 _ACCENT = re.compile("[\u0300-\u036f]")
-_SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})  # written with spaces and hyphens, or none
+SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})
+"""Types that are written with spaces and hyphens, or without."""
 _FORMS = {  # of Faker's: # is a digit, ^ a hexadecimal one
     "mac": "02^^^^^^^^^^",  # administered locally
     "ssn": "9##0#####",  # none begins with 9
@@ -110,7 +111,7 @@ class PseudonymMapping:
         """The pseudonym of a value, written as the value is."""
         if type_ in BY_WORDS:
             replaced = WORD.sub(lambda found: self._replace_word(key, found[0]), text)
-        elif type_ in _SPACED:
+        elif type_ in SPACED:
             replaced = _spaced_like(text, self._pseudonym(key, type_, canonical(type_, text)))
         else:
             replaced = self._pseudonym(key, type_, canonical(type_, text))
@@ -158,7 +159,7 @@ def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal."""
     if type_ == "phone" and text.startswith(("+", "00")):
         return "+" + compact(text).removeprefix("00")
-    if type_ in _SPACED:
+    if type_ in SPACED:
         return compact(text)
     return str(ipaddress.ip_address(text)) if type_ == "ip" else text.lower() if type_ == "email" else text
 

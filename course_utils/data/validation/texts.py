@@ -44,7 +44,7 @@ def text_findings(
         query: SQL, or any other answer.
         checks: Names from ``TEXT_CHECKS``; others are passed over.
         allowed: What is no personal data, in lower case: the values of the row's database.
-        pii: What looks for personal data, one of ``DETECTORS``.
+        pii: What looks for personal data, ``patterns`` or ``presidio``.
 
     Raises:
         MissingExtraError: The detector's package is not installed.

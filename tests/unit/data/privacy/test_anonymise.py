@@ -14,6 +14,8 @@ from course_utils.data.privacy.pseudonyms import PseudonymKey, PseudonymMapping
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
 
+from .labelled import POSITIVE
+
 KEY = PseudonymKey("correct horse battery staple")
 NAMES = ("Anders Berg", "May Olsen", "Sean O'Neil", "José Muñoz", "Grant")
 PAIRS = (
@@ -85,6 +87,26 @@ def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_
     other = anonymise_rows(rows, key=PseudonymKey("another horse battery"), names=["Eva Lind"])
     assert other.rows[0]["question"] != first.rows[0]["question"]
     assert "corp" not in repr(first)
+
+
+def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
+    rows = [
+        {"question": text, "query": "SELECT x FROM t WHERE v = '" + it.replace("'", "''") + "'"}
+        for _, it, text in POSITIVE
+    ]
+    result = anonymise_rows(rows, key=KEY)
+    recheck(result.rows, result.mapping)
+    for (_, it, _), row in zip(POSITIVE, result.rows, strict=True):
+        value = row["query"].split("v = ")[1][1:-1].replace("''", "'")
+        assert value != it
+        assert value in row["question"]
+
+
+def test_a_number_without_its_signs_is_no_address() -> None:
+    row = {"question": "logins of 192.168.10.77", "query": "SELECT n FROM log WHERE id = 1921681077"}
+    (changed,) = anonymise_rows([row], key=KEY).rows
+    assert changed["query"] == row["query"]
+    assert "192.168" not in changed["question"]
 
 
 def pseudonym(type_: str, text: str) -> str:
