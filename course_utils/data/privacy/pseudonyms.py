@@ -44,7 +44,7 @@ _FORMS = {  # of Faker's: # is a digit, ^ a hexadecimal one
 }
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class PseudonymKey:
     """A secret of at least ``MIN_CHARACTERS``; there is no default.
 
@@ -54,7 +54,7 @@ class PseudonymKey:
         ConfigurationError: The secret is too short.
     """
 
-    secret: str
+    secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.secret) < MIN_CHARACTERS:
@@ -62,9 +62,6 @@ class PseudonymKey:
                 f"the pseudonym key has fewer than {MIN_CHARACTERS} characters; set {VARIABLE} to a random one: "
                 'python -c "import secrets; print(secrets.token_hex(32))"'
             )
-
-    def __repr__(self) -> str:
-        return "PseudonymKey(secret='***')"
 
     @classmethod
     def from_environment(cls) -> "PseudonymKey":
@@ -90,16 +87,13 @@ def _faker(locale: str) -> "Faker":
     return Faker(locale)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False)  # a notebook or a log must not show it
 class PseudonymMapping:
     """Real values and their pseudonyms; whoever has it can undo the anonymisation, so keep it apart from the data."""
 
     originals: dict[tuple[str, str], str] = field(default_factory=dict)  # (type, text as found) to its pseudonym
     pseudonyms: dict[tuple[str, str], str] = field(default_factory=dict)  # by canonical value; those of names by word
     _taken: set[str] = field(default_factory=set)  # pseudonyms, and words of real names: no new pseudonym may be one
-
-    def __repr__(self) -> str:
-        return f"PseudonymMapping({len(self.originals)} values)"
 
     def add_original(self, type_: str, text: str) -> None:
         """Make a value known, before the first pseudonym is made."""
