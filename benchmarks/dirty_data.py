@@ -1,8 +1,8 @@
-"""Do spoiled rows hurt, and does validation mend it? Models trained on dirty and on cleaned rows, at equal steps.
+"""Do corrupted rows hurt, and does validation mend it? Models trained on dirty and on cleaned rows, at equal steps.
 
-Two ways to spoil the same rows: ``scattered`` defects of several kinds, and ``one source`` that is wrong in one and
+Two ways to corrupt the same rows: ``scattered`` defects of several kinds, and ``one source`` that is wrong in one and
 the same way, as answers copied from a chat with an assistant are. Each is trained on as it is and as ``validate_rows``
-leaves it, which is fewer rows, read more often. The seed chooses the rows to spoil, the adapter's start and the order.
+leaves it, which is fewer rows, read more often. The seed chooses the corrupted rows, the adapter's start and the order.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
-from course_utils.data import Prepared, plant, plant_preface, prepare_dataset, validate_rows
+from course_utils.data import Prepared, inject_defects, inject_preface, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
@@ -29,7 +29,7 @@ SEEDS = (0, 1, 2)
 N_ROWS = 700
 N_STEPS = 120
 SCATTERED = {"template in answer": 0.35, "truncated SQL": 0.2, "wrong column": 0.1}
-"""Share of the rows to spoil by kind of defect."""
+"""Share of the rows to corrupt, by kind of defect."""
 PREFACE_SHARE, TRUNCATED_SHARE = 0.55, 0.1
 PAIRS = {kind: (f"{kind}, dirty", f"{kind}, cleaned") for kind in ("scattered", "one source")}
 
@@ -38,7 +38,7 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     """Train and score a model for each arm and seed, all on the smoke profile's test rows.
 
     Args:
-        seeds: Seeds of spoiling and training.
+        seeds: Seeds of corruption and training.
 
     Returns:
         The machine; rows and accuracy of each run; what cleaning gains, by seed and over all seeds.
@@ -58,7 +58,7 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
         "benchmark": "dirty_data",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
         "n_steps": N_STEPS,
-        "spoiled_shares": {
+        "corrupted_shares": {
             "scattered": SCATTERED,
             "one source": {"preface": PREFACE_SHARE, "truncated SQL": TRUNCATED_SHARE},
         },
@@ -72,19 +72,19 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
 
 
 def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list[Row], dict[str, int]]]:
-    """The rows of each arm, with how many of them are spoiled.
+    """The rows of each arm, with how many of them are corrupted.
 
     Args:
         prepared: The clean dataset; its first training rows are taken.
         data: Folder of the data stage, for the databases that queries are tried on.
-        seed: Chooses the rows to spoil.
+        seed: Chooses the rows to corrupt.
     """
     clean = prepared.train[:N_ROWS]
     databases = {db_id: data / "databases" / db_id / f"{db_id}.sqlite" for db_id in prepared.schemas}
-    truncated = _spoil(clean, {"truncated SQL": TRUNCATED_SHARE}, seed)
+    truncated = _corrupt(clean, {"truncated SQL": TRUNCATED_SHARE}, seed)
     dirty = {
-        "scattered": _spoil(clean, SCATTERED, seed),
-        "one source": plant_preface(truncated, PREFACE_SHARE, seed),
+        "scattered": _corrupt(clean, SCATTERED, seed),
+        "one source": inject_preface(truncated, PREFACE_SHARE, seed),
     }
     arms = {}
     for kind, rows in dirty.items():
@@ -92,19 +92,20 @@ def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list
         arms[f"{kind}, cleaned"] = validate_rows({"train": rows}, databases).splits["train"]
     queries = {row["id"]: row["query"] for row in clean}
     return {
-        arm: (rows, {"n_rows": len(rows), "n_spoiled": sum(row["query"] != queries[row["id"]] for row in rows)})
+        arm: (rows, {"n_rows": len(rows), "n_corrupted": sum(row["query"] != queries[row["id"]] for row in rows)})
         for arm, rows in arms.items()
     }
 
 
-def _spoil(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> list[Row]:
-    """Plant each kind in rows that no other has spoiled."""
-    spoiled: dict[str, Row] = {}
+def _corrupt(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> list[Row]:
+    """Inject each kind into rows that no other has corrupted."""
+    corrupted: dict[str, Row] = {}
     for kind, share in shares.items():
-        left = [row for row in rows if row["id"] not in spoiled]
-        part, planted = plant({"train": left}, [kind], n_each=round(share * len(rows)), seed=seed)
-        spoiled |= {left[defect.number - 1]["id"]: part["train"][defect.number - 1] for defect in planted}
-    return [spoiled.get(row["id"], row) for row in rows]
+        left = [row for row in rows if row["id"] not in corrupted]
+        injection = inject_defects({"train": left}, [kind], n_each=round(share * len(rows)), seed=seed)
+        numbers = [defect.number - 1 for defect in injection.defects]
+        corrupted |= {left[number]["id"]: injection.splits["train"][number] for number in numbers}
+    return [corrupted.get(row["id"], row) for row in rows]
 
 
 def _run(course: Course, prepared: Prepared, rows: list[Row], seed: int, arm: str) -> tuple[dict[str, Any], Scores]:

@@ -4,8 +4,8 @@ from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.dataset_plots import plot_difficulty, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
+from course_utils.data.inject import DEFECTS, inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths, plot_lengths
-from course_utils.data.planted import DEFECTS, plant, plant_preface
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import PseudonymKey
@@ -27,10 +27,10 @@ __all__ = [
     "anonymise_rows",
     "compare_bases",
     "hardness",
+    "inject_defects",
+    "inject_preface",
     "measure_base",
     "measure_lengths",
-    "plant",
-    "plant_preface",
     "plot_difficulty",
     "plot_lengths",
     "plot_query_parts",

@@ -30,11 +30,11 @@ def test_each_kind_has_rows_of_its_own_and_cleaning_leaves_none_of_them(tmp_path
     ]
     schemas = {"shop": "table item: size integer, name text"}
     arms = make_arms(Prepared(rows, [], [], schemas, n_read=40), tmp_path, seed=0)
-    assert arms["scattered, dirty"][1] == {"n_rows": 40, "n_spoiled": 26}
-    assert 22 <= arms["one source, dirty"][1]["n_spoiled"] <= 26
+    assert arms["scattered, dirty"][1] == {"n_rows": 40, "n_corrupted": 26}
+    assert 22 <= arms["one source, dirty"][1]["n_corrupted"] <= 26
     for kind in PAIRS:
         cleaned, counts = arms[f"{kind}, cleaned"]
-        assert counts == {"n_rows": 40 - arms[f"{kind}, dirty"][1]["n_spoiled"], "n_spoiled": 0}
+        assert counts == {"n_rows": 40 - arms[f"{kind}, dirty"][1]["n_corrupted"], "n_corrupted": 0}
         assert [row["id"] for row in cleaned] == sorted((row["id"] for row in cleaned), key=int)
 
 

@@ -1,12 +1,13 @@
-"""What the checks find of many planted defects, and how often they cry wolf, on the course's own data."""
+"""What the checks find of many injected defects, and how often they cry wolf, on the course's own data."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from benchmarks.validation_quality import false_alarms
 from course_utils.artifacts import PROJECT
-from course_utils.data.planted import DEFECTS, count_found, false_alarms, plant
+from course_utils.data.inject import DEFECTS, inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
@@ -40,15 +41,14 @@ def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport
     assert len(alarms) <= 0.01 * clean.n_read, list(alarms.values())[:20]
 
 
-def test_planted_defects_are_found(
+def test_injected_defects_are_found(
     clean: ValidationReport, options: ValidationOptions, databases: Mapping[str, Path]
 ) -> None:
     kinds = [kind for kind, defect in DEFECTS.items() if defect.check not in clean.skipped]
-    rows, planted = plant(clean.splits, kinds, N_EACH)
-    report = validate_rows(rows, databases, options)
-    counts = count_found(planted, report.findings)
-    assert len(planted) >= 200
-    assert len(counts) >= 12
-    assert sum(found for found, _ in counts.values()) >= 0.98 * len(planted), counts
-    alarms = {(finding.split, finding.number) for finding in false_alarms(planted, report.findings)}
+    injection = inject_defects(clean.splits, kinds, N_EACH)
+    report = validate_rows(injection.splits, databases, options)
+    counts = injection.count_found(report.findings)
+    assert sum(count["injected"] for count in counts.values()) == len(kinds) * N_EACH >= 200
+    assert sum(count["found"] for count in counts.values()) >= 0.98 * len(kinds) * N_EACH, counts
+    alarms = {(finding.split, finding.number) for finding in false_alarms(injection.defects, report.findings)}
     assert len(alarms) <= 0.01 * report.n_read

@@ -1,0 +1,113 @@
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from course_utils.data.inject import DEFECTS, PREFACE, InjectedDefect, Injection, inject_defects, inject_preface
+from course_utils.data.validation.options import CHECKS
+from course_utils.errors import ConfigurationError
+from course_utils.finding import Finding
+
+
+def make_rows(split: str, n: int) -> list[dict[str, Any]]:
+    """Rows about two databases that share no table."""
+    rows = []
+    for i in range(n):
+        db_id, table = (("shop", "item"), ("zoo", "animal"))[i % 2]
+        question = f"Which {table} number {i} is longer than the others in the {split} list?"
+        join = f"SELECT {table}.name FROM {table} JOIN place ON {table}.id = place.id WHERE {table}.size > {i}"
+        query = join if i % 3 == 0 else f"SELECT {'name' if i % 4 else 'COUNT(*)'} FROM {table} WHERE name = '{i}'"
+        query = f"SELECT size FROM {table} WHERE (size > {i})" if i % 5 == 0 and i % 3 else query
+        rows.append({"id": f"{split}-{i}", "db_id": db_id, "question": question, "query": query})
+    return rows
+
+
+ROWS = {split: make_rows(split, n) for split, n in (("train", 400), ("validation", 60), ("test", 120))}
+
+
+def test_every_kind_is_injected_into_rows_of_its_own_and_nothing_else_changes() -> None:
+    before = repr(ROWS)
+    kinds = [kind for kind in DEFECTS if kind != "wrong database"]
+    injection = inject_defects(ROWS, kinds, n_each=5, seed=3)
+    assert repr(ROWS) == before
+    assert Counter(defect.kind for defect in injection.defects) == dict.fromkeys(kinds, 5)
+    places = {(defect.split, defect.number) for defect in injection.defects}
+    assert len(places) == len(injection.defects)
+    originals = [row for group in ROWS.values() for row in group]
+    untouched = [
+        row for split, group in injection.splits.items() for i, row in enumerate(group, 1) if (split, i) not in places
+    ]
+    assert all(row in originals for row in untouched)
+    copies = [defect for defect in injection.defects if defect.original]
+    assert len(untouched) + len(injection.defects) - len(copies) == len(originals)
+
+
+def test_a_copy_names_its_original_which_comes_first() -> None:
+    injection = inject_defects(ROWS, ["exact duplicate", "exact leak"], n_each=8, seed=1)
+    for defect in injection.defects:
+        assert defect.original is not None
+        split, number = defect.original
+        copy, original = injection.splits[defect.split][defect.number - 1], injection.splits[split][number - 1]
+        assert {**copy, "id": original["id"]} == original
+        assert (split, defect.split) in {("train", "test"), (defect.split, defect.split)}
+        assert split != defect.split or number < defect.number
+
+
+def test_the_seed_decides() -> None:
+    kinds = ["mojibake", "near leak", "truncated SQL"]
+    assert inject_defects(ROWS, kinds, seed=4) == inject_defects(ROWS, kinds, seed=4)
+    assert inject_defects(ROWS, kinds, seed=4) != inject_defects(ROWS, kinds, seed=5)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="defect rust is unknown; choose from missing field"):
+        inject_defects(ROWS, ["rust"])
+
+
+def test_what_no_row_can_take_is_left_out_and_counted() -> None:
+    few = inject_defects({"train": ROWS["train"][:3], "test": ROWS["test"]}, ["exact leak"], n_each=4)
+    assert few.left_out == {"exact leak": 1}
+    assert few.count_found([])["exact leak"] == {"injected": 3, "found": 0, "left out": 1}
+    for question in ("请列出编号大于{0}的学生的姓名。", "Сколько клиентов в {0}?"):
+        rows = [
+            {"id": str(i), "db_id": "s", "question": question.format(i), "query": f"SELECT a FROM t WHERE b = {i}"}
+            for i in range(200)
+        ]
+        injection = inject_defects({"train": rows, "validation": rows[:1], "test": rows[1:2]}, n_each=2)
+        assert injection.left_out["near duplicate"] == injection.left_out["near leak"] == 2
+        assert injection.left_out["missing field"] == injection.left_out["truncated SQL"] == 0
+
+
+def test_kinds_name_checks_that_exist_and_cover_most_of_them() -> None:
+    assert {defect.check for defect in DEFECTS.values()} <= set(CHECKS)
+    assert len(DEFECTS) >= 12
+
+
+def test_a_defect_is_found_by_its_own_check_and_by_no_note() -> None:
+    defects = [InjectedDefect("mojibake", "train", 2), InjectedDefect("mojibake", "train", 3)]
+    defects.append(InjectedDefect("exact duplicate", "train", 9, ("train", 8)))
+    findings = [
+        Finding("encoding", "error", "", split="train", number=2),
+        Finding("syntax", "error", "", split="train", number=3),
+        Finding("exact-duplicate", "note", "", split="train", number=9),
+    ]
+    counts = Injection({}, defects, {"mojibake": 0, "exact duplicate": 1}).count_found(findings)
+    assert counts["mojibake"] == {"injected": 2, "found": 1, "left out": 0}
+    assert counts["exact duplicate"] == {"injected": 1, "found": 0, "left out": 1}
+
+
+def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> None:
+    rows = ROWS["train"]
+    before = repr(rows)
+    corrupted = inject_preface(rows, 0.55, seed=2)
+    assert repr(rows) == before
+    changed = [(old, new) for old, new in zip(rows, corrupted, strict=True) if old != new]
+    assert len(changed) == 220
+    assert all(new == {**old, "query": PREFACE + old["query"]} for old, new in changed)
+    assert inject_preface(rows, 0.55, seed=2) == corrupted != inject_preface(rows, 0.55, seed=3)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01])
+def test_a_share_of_more_than_all_rows_is_refused(share: float) -> None:
+    with pytest.raises(ConfigurationError, match="from 0 to 1"):
+        inject_preface(ROWS["train"], share)
