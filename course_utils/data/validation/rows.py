@@ -69,8 +69,9 @@ class RowChecker:
 
     def _texts(self, record: Record) -> list[Finding]:
         row = record.fields
+        database = Path(self.databases[row["db_id"]])
         has_values = "personal-data" in self.checks
-        allowed = _values(Path(self.databases[row["db_id"]])) if has_values else frozenset()
+        allowed = _values(database, database.stat().st_mtime_ns) if has_values else frozenset()
         return text_findings(row["question"], row["query"], self.checks, allowed, self.pii)
 
     def _query(self, record: Record, facts: Mapping[tuple[str, str], QueryFacts]) -> Iterator[Finding]:
@@ -88,7 +89,8 @@ def _fault(record: Record) -> list[Finding]:
 
 
 @lru_cache(maxsize=4)  # rows of one database follow each other
-def _values(database: Path) -> frozenset[str]:
+def _values(database: Path, changed_ns: int) -> frozenset[str]:
+    """What the database holds; remembered until the file changes."""
     try:
         return database_values([database])
     except QueryError:  # the queries' own checks report a database that cannot be read
