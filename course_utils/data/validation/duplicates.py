@@ -69,10 +69,12 @@ def _order(record: Record) -> tuple[int, str, int]:
     return place, record.split, record.number
 
 
-def _same_question(rows: Iterable[Compared]) -> Iterator[Finding]:
+def _same_question(rows: Sequence[Compared]) -> Iterator[Finding]:
     """The same question about one database, or the same question and query about another."""
     first: dict[tuple[str, ...], Record] = {}
-    for record, question, query in rows:
+    times = Counter(row.question for row in rows)
+    # Most questions are asked once: not to keep them saves a quarter of the memory of a million rows.
+    for record, question, query in (row for row in rows if times[row.question] > 1):
         asked = first.setdefault((record.fields["db_id"], question), record)
         if asked.split != record.split:
             yield _leak(record, "leak-exact", f"the question is also in {asked.split} ({asked.place})")
