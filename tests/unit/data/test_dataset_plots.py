@@ -31,6 +31,7 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
     axes = plot_rows(prepared)
     assert sum(patch.get_width() for patch in axes.patches) == 11
     assert [label.get_text() for label in axes.get_yticklabels()] == ["shop", "zoo (unseen)"]
+    assert " ".join(axes.figure.get_suptitle().split()) == "11 rows about 2 databases, 1 of them unseen in training"
 
 
 def test_difficulties_are_shares_of_each_split() -> None:
@@ -38,3 +39,4 @@ def test_difficulties_are_shares_of_each_split() -> None:
     axes = plot_difficulty({"train": rows, "test": [row("zoo", False, "simple")]})
     assert [round(patch.get_width()) for patch in axes.patches] == [75, 0, 25, 0, 0, 100]
     assert axes.get_legend_handles_labels()[1] == ["easy", "hard", "simple"]
+    assert " ".join(axes.figure.get_suptitle().split()) == "The commonest level is simple: 0 to 100 % of a split"
