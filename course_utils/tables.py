@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.table import Table as RichTable
 
 _LEFT = ' style="text-align:left;vertical-align:top;white-space:pre-wrap"'
@@ -69,3 +70,13 @@ def _show(value: object) -> str:
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Table:
     """A table of words: every column aligned left."""
     return Table(caption, tuple(columns), tuple(map(tuple, rows)), frozenset(columns))
+
+
+def frame_table(frame: "DataFrame", caption: str = "") -> Table:
+    """A data frame without its index: words aligned left, numbers right, where pandas aligns all to the right."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    columns = tuple(map(str, frame.columns))
+    is_text = [not is_numeric_dtype(kind) or is_bool_dtype(kind) for kind in frame.dtypes]
+    rows = tuple(tuple(map(_show, row)) for row in frame.itertuples(index=False, name=None))
+    return Table(caption, columns, rows, frozenset(name for name, text in zip(columns, is_text, strict=True) if text))
