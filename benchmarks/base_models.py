@@ -18,6 +18,7 @@ import typer
 
 from course_utils.artifacts import PROJECT, peak_memory_gib, read_jsonl, sha256, write_json
 from course_utils.data.bases import measure_base
+from course_utils.figures import course_style
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.sql import find_database, read_schema
@@ -58,6 +59,7 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
     }
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Three bars a model, shorter is better: perplexity can rank models of two tokenizers otherwise than bits do."""
     from matplotlib import pyplot
@@ -69,13 +71,16 @@ def plot(result: dict[str, Any]) -> "Axes":
     }
     models = result["models"]
     size = (9, 1.4 + 0.4 * len(models))
-    axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")[1]
+    figure, axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True)
+    best = min(models, key=lambda name: float(models[name]["bits_per_byte"]))
+    figure.suptitle(
+        f"{best} knows the queries best: {models[best]['bits_per_byte']:.2f} bits per byte", x=0.01, ha="left"
+    )
     for panel, (measure_name, label) in zip(axes, panels.items(), strict=True):
         values = [measured[measure_name] for measured in models.values()]
-        bars = panel.barh([name.replace(" (", "\n(") for name in models], values, color="C0")
+        bars = panel.barh([name.replace(" (", "\n(") for name in models], values)
         panel.bar_label(bars, fmt=lambda value: f"{value:.3g}", padding=3)
         panel.set(xlabel=label, xlim=(0, 1.2 * max(values)))
-        panel.spines[["top", "right"]].set_visible(False)
     axes[0].invert_yaxis()
     first: Axes = axes[0]
     return first
