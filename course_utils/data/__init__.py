@@ -1,4 +1,4 @@
-"""The data room: build the course's own dataset, check any dataset, prepare what training and evaluation read."""
+"""Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
 
 from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.dataset_plots import plot_difficulty, plot_rows
