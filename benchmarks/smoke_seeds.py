@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data import Prepared, prepare_dataset
 from course_utils.evaluation import Scores, predict, score_predictions
+from course_utils.figures import course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
@@ -91,27 +92,26 @@ def _summary(scores: Scores) -> dict[str, Any]:
     }
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Execution accuracy with its interval, base and tuned with every seed, for all, seen and unseen databases."""
-    from matplotlib import pyplot
-
-    axes: Axes = pyplot.subplots(figsize=(8, 3.4), layout="constrained")[1]
     runs = {"base model": result["base"]} | {f"tuned, seed {run['seed']}": run for run in result["tuned"]}
-    for offset, (label, run) in enumerate(runs.items()):
+    base, *tuned = (100 * run["groups"][GROUPS[0]]["accuracy"] for run in runs.values())
+    title = f"Tuning raises the share of right answers from {base:.0f} % to {min(tuned):.0f} % or more"
+    axes = new_axes(title, width=8.0)
+    for number, (label, run) in enumerate(runs.items()):
         shares = [run["groups"][group] for group in GROUPS]
-        places = [place + 0.16 * offset for place in range(len(GROUPS))]
+        places = [place + 0.16 * number for place in range(len(GROUPS))]
         values = [100 * share["accuracy"] for share in shares]
         errors = [
             [abs(100 * share["interval"][end] - value) for share, value in zip(shares, values, strict=True)]
             for end in (0, 1)
         ]
-        color = "0.6" if label == "base model" else f"C{offset - 1}"
-        axes.errorbar(places, values, yerr=errors, fmt="o", capsize=4, color=color, label=label)
+        axes.errorbar(places, values, yerr=errors, fmt="osD^v"[number % 5], capsize=4, label=label)
     axes.set(ylabel="questions answered right (%)", ylim=(-3, 103))
     axes.set_xticks(
         [place + 0.24 for place in range(len(GROUPS))],
-        [f"{g} (n = {runs['base model']['groups'][g]['n']})" for g in GROUPS],
+        [f"{group}\n(n = {result['base']['groups'][group]['n']})" for group in GROUPS],
     )
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(loc="center right", bbox_to_anchor=(1.28, 0.5), frameon=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return axes

@@ -167,7 +167,7 @@ def plot(result: dict[str, Any]) -> "Axes":
     models = list(result["test"])
     best = max(models, key=lambda name: float(result["test"][name][MEASURES[0]]["value"]))
     share = result["test"][best][MEASURES[0]]["value"]
-    axes = new_axes(f"{best} gets label and priority right most often: {share:.0%} of tickets", width=8.5)
+    axes = new_axes(f"{best} gets label and priority right most often: {100 * share:.0f} % of tickets", width=8.5)
     for number, name in enumerate(models):
         shares = [result["test"][name][measure] for measure in MEASURES]
         values = [100 * share["value"] for share in shares]
@@ -181,5 +181,5 @@ def plot(result: dict[str, Any]) -> "Axes":
         range(len(MEASURES)), [measure.replace(", ", ",\n").replace(" and ", " and\n") for measure in MEASURES]
     )
     axes.set(ylabel=f"% ({result['n_rows']['test']} test tickets)", ylim=(-3, 103))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.5), ncols=len(models))
+    axes.figure.legend(loc="outside lower center", ncols=2)
     return axes
