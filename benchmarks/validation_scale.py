@@ -26,8 +26,8 @@ import psutil
 
 from course_utils.artifacts import PROJECT
 from course_utils.data.formats import Record
-from course_utils.data.validation.duplicates import find_repeats
 from course_utils.data.validation.options import ValidationOptions
+from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.validate import validate_rows
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile

@@ -124,7 +124,6 @@ def validate(
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="Check single rows in this process or on Spark.")
     ] = "local",
-    num_proc: Annotated[int, typer.Option(help="Cores of this machine that Spark uses.")] = 2,
     pii: Annotated[
         Literal["patterns", "presidio"], typer.Option(help="Look for personal data with our patterns or Presidio.")
     ] = "patterns",
@@ -137,7 +136,7 @@ def validate(
     from course_utils.data.validation.validate import validate_dataset
 
     with refusals(), TemporaryDirectory() as build_in:
-        options = ValidationOptions(only or CHECKS, engine=engine, num_proc=num_proc, pii=pii)
+        options = ValidationOptions(only or CHECKS, engine=engine, pii=pii)
         options = with_profile(options, profile) if profile else options
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)

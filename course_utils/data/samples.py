@@ -28,15 +28,25 @@ def take_sample(dataset: Path, name: str, splits: Mapping[str, list[Row]]) -> di
     path = dataset / "samples" / f"{name}.json"
     if not name or not path.is_file():
         return None
-    try:
-        named = {split: set(ids) for split, ids in json.loads(path.read_text("utf-8")).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not an object of lists of ids ({error}); write the sample again") from error
+    named = read_sample(path)
     faults = [f"{split} is missing" for split in splits if split not in named]
-    chosen = {split: [row for row in rows if row["id"] in named.get(split, ())] for split, rows in splits.items()}
+    wanted = {split: set(named.get(split, ())) for split in splits}
+    chosen = {split: [row for row in rows if row["id"] in wanted[split]] for split, rows in splits.items()}
     for split, rows in chosen.items():
-        if unknown := sorted(named.get(split, set()) - {row["id"] for row in rows}):
+        if unknown := sorted(wanted[split] - {row["id"] for row in rows}):
             faults.append(f"{split} has no good row {', '.join(unknown[:5])}" + " ..." * (len(unknown) > 5))
     if faults:
         raise DataError(f"{path}: {'; '.join(faults)}; mend the rows or delete the sample, and the profile chooses")
     return chosen
+
+
+def read_sample(path: Path) -> dict[str, list[str]]:
+    """The row ids that a sample's file names, by split.
+
+    Raises:
+        DataError: The file is not an object of lists.
+    """
+    try:
+        return {split: [*dict.fromkeys(ids)] for split, ids in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not an object of lists of ids ({error}); write the sample again") from error

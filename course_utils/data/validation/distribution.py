@@ -19,49 +19,45 @@ RARE_SHARE = 0.01
 RARE_OF_EVEN = 0.2
 """A class is rare below both: with a hundred classes, one in a hundred is just its turn."""
 DOMINANT_SHARE = 0.8
-_MAX_NAMED_CLASSES, _MAX_NAMED_COLUMNS = 5, 12
+N_NAMED = 8
 _WORD = re.compile(r"\w+")
 
 
-def find_imbalance(records: Iterable[Record], fields: Sequence[str] = LABELS) -> list[Finding]:
-    """Classes below 1 % or above 80 % of a split; a field with one class, or in few of the rows, is no label."""
-    found = []
-    for split, rows in _by_split(records).items():
-        # What training has little of is not learned, elsewhere it is just not measured.
-        rare_is: Severity = "warning" if split == "train" else "note"
-        for name in fields:
-            values = [str(row.fields[name]) for row in rows if row.fields.get(name) is not None]
-            if len(values) > len(rows) / 2:
-                found += [_of_split(finding, rows) for finding in _imbalance(name, Counter(values), rare_is)]
-    return found
-
-
-def _imbalance(name: str, counts: Counter[str], rare_is: Severity) -> Iterator[Finding]:
-    n_rows = counts.total()
-    if len(counts) < 2:
-        return
-    rare = sorted((n, label) for label, n in counts.items() if n / n_rows < min(RARE_SHARE, RARE_OF_EVEN / len(counts)))
-    if rare:
-        named = _some([f"{label} ({n})" for n, label in rare], _MAX_NAMED_CLASSES)
-        reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {named}'
-        yield Finding("label-balance", rare_is, reason, "add rows of them, or expect nothing of a model there")
-    label, n = counts.most_common(1)[0]
-    if n / n_rows > DOMINANT_SHARE:
-        reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'
-        yield Finding("label-balance", "warning", reason, "add rows of the others, and report the score of each class")
-
-
-def describe_diversity(records: Iterable[Record], schemas: Mapping[str, Schema]) -> list[Finding]:
-    """Notes on each split: distinct-1 and distinct-2, coverage of query shapes, and unused tables and columns.
+def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) -> list[Finding]:
+    """Each split's classes below 1 % or above 80 %, and notes on its words, query shapes, unused tables and columns.
 
     Args:
         records: Rows that run.
         schemas: By ``db_id``; a database without one is passed over.
     """
+    by_split: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_split[record.split].append(record)
     found = []
-    for rows in _by_split(records).values():
-        found += [_of_split(note, rows) for note in (_words(rows), _shapes(rows), *_unasked(rows, schemas))]
+    for split, rows in by_split.items():
+        about = (*imbalance(rows), _words(rows), _shapes(rows), *_unasked(rows, schemas))
+        found += [finding.at(split, 0, f"{split} rows of {shown(rows[0].path)}") for finding in about]
     return found
+
+
+def imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
+    """Rare and dominant classes of one split; a field with one class, or in few of the rows, is no label."""
+    # What training has little of is not learned, elsewhere it is just not measured.
+    rare_is: Severity = "warning" if rows[0].split == "train" else "note"
+    for name in LABELS:
+        counts = Counter(str(row.fields[name]) for row in rows if row.fields.get(name) is not None)
+        n_rows = counts.total()
+        if len(counts) < 2 or n_rows <= len(rows) / 2:
+            continue
+        limit = min(RARE_SHARE, RARE_OF_EVEN / len(counts)) * n_rows
+        if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < limit]:
+            reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {_some(rare)}'
+            yield Finding("label-balance", rare_is, reason, "add rows of them, or expect nothing of a model there")
+        label, n = counts.most_common(1)[0]
+        if n / n_rows > DOMINANT_SHARE:
+            reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'
+            fix = "add rows of the others, and report the score of each class"
+            yield Finding("label-balance", "warning", reason, fix)
 
 
 def distinct_n(texts: Iterable[str], n: int) -> float:
@@ -74,10 +70,8 @@ def distinct_n(texts: Iterable[str], n: int) -> float:
 
 
 def _words(rows: Sequence[Record]) -> Finding:
-    questions = [row.fields["question"] for row in rows]
-    words = {word for question in set(questions) for word in _WORD.findall(question.casefold())}
-    shares = [distinct_n(questions, n) for n in (1, 2)]
-    reason = f"distinct-1 of the questions is {shares[0]:.3f} and distinct-2 {shares[1]:.3f}, of {len(words):,} words"
+    one, two = (distinct_n((row.fields["question"] for row in rows), n) for n in (1, 2))
+    reason = f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f}"
     return _note(reason, "add other ways of asking where it is lower than in splits of like size")
 
 
@@ -93,39 +87,23 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
     used: dict[str, set[str]] = defaultdict(set)
     for db_id, query in {(row.fields["db_id"], row.fields["query"]) for row in rows}:
         used[db_id].update(_WORD.findall(query.casefold()))
-    unasked, n_names = [], 0
+    unused: list[str] = []
+    n_names = 0
     for db_id in sorted(used.keys() & schemas.keys()):
         for table in schemas[db_id].tables:
-            columns = [column.name for column in table.columns if not (column.is_primary_key or column.references)]
+            columns = [each.name for each in table.columns if not (each.is_primary_key or each.references)]
             n_names += 1 + len(columns)
-            if not _is_used(table.name, used[db_id]):
-                unasked.append(f"{db_id}.{table.name}")
-            unasked += [f"{db_id}.{table.name}.{name}" for name in columns if not _is_used(name, used[db_id])]
-    if unasked:
-        named = _some(unasked, _MAX_NAMED_COLUMNS)
-        reason = f"{len(unasked):,} of {n_names:,} tables and columns are in no query: {named}"
+            for name, shown_as in ((table.name, ""), *((column, f".{column}") for column in columns)):
+                if not used[db_id].issuperset(_WORD.findall(name.casefold())):
+                    unused.append(f"{db_id}.{table.name}{shown_as}")
+    if unused:
+        reason = f"{len(unused):,} of {n_names:,} tables and columns are in no query: {_some(unused)}"
         yield _note(reason, "ask about them, or a model will not learn their names")
 
 
-def _is_used(name: str, words: set[str]) -> bool:
-    return all(word in words for word in _WORD.findall(name.casefold()))
-
-
-def _some(names: Sequence[str], limit: int) -> str:
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:N_NAMED]) + (f" and {len(names) - N_NAMED:,} more" if len(names) > N_NAMED else "")
 
 
 def _note(reason: str, fix: str) -> Finding:
     return Finding("diversity", "note", reason, fix)
-
-
-def _by_split(records: Iterable[Record]) -> dict[str, list[Record]]:
-    by_split: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        by_split[record.split].append(record)
-    return by_split
-
-
-def _of_split(finding: Finding, rows: Sequence[Record]) -> Finding:
-    return finding.at(rows[0].split, 0, f"{rows[0].split} rows of {shown(rows[0].path)}")

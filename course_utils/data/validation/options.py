@@ -11,28 +11,12 @@ from course_utils.errors import ConfigurationError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CHECKS = (
-    "schema",
-    "encoding",
-    "template",
-    "syntax",
-    "execution",
-    "empty-result",
-    "constant-result",
-    "enormous-result",
-    "exact-duplicate",
-    "near-duplicate",
-    "leak-exact",
-    "leak-near",
-    "leak-skeleton",
-    "contradiction",
-    "personal-data",
-    "profanity",
-    "length",
-    "label-balance",
-    "diversity",
-)
-"""Every check's name; the list is closed."""
+TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
+QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result")
+REPEAT_CHECKS = ("exact-duplicate", "near-duplicate", "leak-exact", "leak-near", "leak-skeleton")
+SPLIT_CHECKS = ("label-balance", "diversity")
+CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "length", *SPLIT_CHECKS)
+"""Every check's name, in the order of a report; the list is closed."""
 GATE = ("schema", "syntax", "execution", "leak-exact")
 """What no row may fail that a model is trained or tested on; quick enough to run before every training."""
 ENGINES = ("local", "spark")
@@ -43,7 +27,7 @@ class ValidationOptions:
     """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what.
 
     Raises:
-        ConfigurationError: A check or the engine is unknown, or a number is not above 0.
+        ConfigurationError: A check or the engine is unknown, or ``max_length`` is not above 0.
     """
 
     checks: Sequence[str] = CHECKS
@@ -56,9 +40,6 @@ class ValidationOptions:
     """A name that a profile gives: lengths are counted of the rows alone that the dataset's sample of this name has."""
     engine: str = "local"
     """What runs the checks of single rows, one of ``ENGINES``; those that compare rows run in this process."""
-    num_proc: int = 2
-    """Cores of this machine that Spark uses. The local engine has one: a second one saved no time and took half a GiB
-    more where rows have to travel to it (100,000 rows: 30 s and 1.0 GiB with one, 37 to 60 s and 1.5 GiB with two)."""
     pii: Detector = "patterns"
     """What looks for personal data."""
 
@@ -67,9 +48,8 @@ class ValidationOptions:
             raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
         if self.engine not in ENGINES:
             raise ConfigurationError(f"engine {self.engine!r} is unknown; choose from {', '.join(ENGINES)}")
-        for name, value in (("num_proc", self.num_proc), ("max_length", self.max_length)):
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name}={value} is not above 0; choose 1 or more")
+        if self.max_length is not None and self.max_length < 1:
+            raise ConfigurationError(f"max_length={self.max_length} is not above 0; choose 1 or more")
 
     def wants(self, *checks: str) -> bool:
         """Whether any of them is to run."""

@@ -33,11 +33,6 @@ def clean_query(query: str) -> str:
     return query.strip().rstrip("; \t\r\n")
 
 
-def pattern(query: str) -> str:
-    """The query with 'x' for every string and 1 for every number."""
-    return _VALUES.sub(lambda found: found["kept"] or ("'x'" if found[0].startswith("'") else "1"), query)
-
-
 def canonical(query: str) -> str:
     """The query in one way of writing: keywords in capitals, names in small letters, one space, no comment.
 
@@ -51,10 +46,11 @@ def skeleton(query: str) -> str:
 
     ``SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'`` is ``SELECT _ FROM _ WHERE _ = ?``.
     """
-    return _skeleton(pattern(query))
+    # A dataset's queries differ mostly in their values, so without these few are read.
+    return _skeleton(_VALUES.sub(lambda found: found["kept"] or ("'x'" if found[0].startswith("'") else "1"), query))
 
 
-@lru_cache(maxsize=20_000)  # a dataset's queries have few patterns
+@lru_cache(maxsize=20_000)
 def _skeleton(query: str) -> str:
     return " ".join(_without_names(_parts(query)))
 
@@ -85,7 +81,7 @@ def _tokenizer() -> Any:
 
 def _part(token: "Token", query: str, before: str, following: str) -> tuple[str, str]:
     kind, text = token.token_type.name, token.text
-    if kind == "NUMBER":
+    if kind in ("NUMBER", "HEX_STRING"):
         return "value", text
     # Spider writes values in double quotes, which SQLite takes for values where no such column is.
     quoted = kind == "IDENTIFIER" and query[token.start : token.start + 1] == '"'
@@ -104,13 +100,11 @@ def _part(token: "Token", query: str, before: str, following: str) -> tuple[str,
 def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
     """The skeleton's words: ``table.column`` is one name, and an alias, with or without AS, is none."""
     before = ""
-    for place, (kind, text) in enumerate(parts):
-        following = parts[place + 1] if place + 1 < len(parts) else ("", "")
-        if kind == "word" and (text == "." or (text == "AS" and following[0] == "name")):
+    for (kind, text), (following, _) in zip(parts, [*parts[1:], ("", "")], strict=False):
+        if kind == "word" and (text == "." or (text == "AS" and following == "name")):
             before = text
-            continue
-        if kind == "name" and before in (".", "AS", _NAME, _VALUE, ")"):
+        elif kind == "name" and before in (".", "AS", _NAME, _VALUE, ")"):
             before = _NAME
-            continue
-        before = {"name": _NAME, "value": _VALUE}.get(kind, text)
-        yield before
+        else:
+            before = {"name": _NAME, "value": _VALUE}.get(kind, text)
+            yield before

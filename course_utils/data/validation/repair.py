@@ -4,32 +4,27 @@ Safe is what changes no meaning: spaces at the ends, repeated spaces and invisib
 behind queries. Everything else that is wrong takes the row out: into ``rejected.jsonl``, for people to decide.
 """
 
-import json
-import os
 import shutil
 import tempfile
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import Row, write_json, write_jsonl
+from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
 from course_utils.data.formats import Record, read_dataset, shown
+from course_utils.data.samples import read_sample
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
-from course_utils.data.validation.validate import validate_records
+from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import FOLDERS, list_databases
 
 REJECTED = "rejected.jsonl"
-MAX_RAW_BYTES = 100_000
-LINK_ABOVE_BYTES = 50_000_000
-"""Larger databases are linked where the system can, because BIRD's have gigabytes; smaller ones are copied."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +39,15 @@ class Repair:
 
     def to_json(self) -> dict[str, Any]:
         """The counts, for ``json.dumps``."""
-        return {
-            "folder": shown(self.folder),
-            "n_read": self.report.n_read,
-            "n_accepted": len(self.report.accepted),
-            "n_rejected": len(self.report.rejected),
-            "n_fixed": self.n_fixed,
-        }
+        n_read, n_accepted = self.report.n_read, len(self.report.accepted)
+        counts = {"n_read": n_read, "n_accepted": n_accepted, "n_rejected": n_read - n_accepted}
+        return {"folder": shown(self.folder), **counts, "n_fixed": self.n_fixed}
 
     def __str__(self) -> str:
         return (
-            f"{self.report.n_read:,} rows read, {len(self.report.accepted):,} accepted ({self.n_fixed:,} rows had "
-            f"spaces or invisible characters removed), {len(self.report.rejected):,} rejected, "
-            f"see {shown(self.folder / REJECTED)}"
-        )
+            "{n_read:,} rows read, {n_accepted:,} accepted ({n_fixed:,} rows had spaces or invisible characters "
+            "removed), {n_rejected:,} rejected, see {folder}/{file}"
+        ).format(**self.to_json(), file=REJECTED)
 
 
 def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
@@ -72,24 +62,21 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
         ModelError: A tokenizer's chat template does not fit.
     """
-    _refuse(folder, out)
-    records = read_dataset(folder)
-    fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
-    with tempfile.TemporaryDirectory() as build_in:
-        report = validate_records(fixed, folder, Path(build_in), options or ValidationOptions())
-    _write_rows(report, out)
-    _copy_samples(report, folder / "samples", out / "samples")
-    for db_id, source in list_databases(folder).items():
-        _copy_folder(source, out / FOLDERS[0] / db_id)
-    return Repair(out, report, sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True)))
-
-
-def _refuse(folder: Path, out: Path) -> None:
     source, target = folder.resolve(), out.resolve()
     if target.is_relative_to(source) or source.is_relative_to(target):
         raise DataError(f"{shown(out)}: lies in {shown(folder)} or holds it; choose a folder elsewhere")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{shown(out)}: there is something already; choose a new folder, or empty this one")
+    records = read_dataset(folder)
+    fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
+    with tempfile.TemporaryDirectory() as build_in:
+        report = validate_dataset(folder, Path(build_in), options, fixed)
+    with writing(target) as unfinished:
+        _write_rows(report, unfinished)
+        _copy_samples(report, folder / "samples", unfinished / "samples")
+        for db_id, database in list_databases(folder).items():
+            _copy_files(database, unfinished / FOLDERS[0] / db_id)
+    return Repair(out, report, sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True)))
 
 
 def fix_fields(fields: Row) -> Row:
@@ -107,7 +94,6 @@ def _write_rows(report: ValidationReport, out: Path) -> None:
     rows: dict[str, list[Row]] = defaultdict(list)
     for record in report.accepted:
         rows[record.split].append(record.fields)
-    out.mkdir(parents=True, exist_ok=True)
     for split, kept in rows.items():  # a file without rows would be refused as empty
         write_jsonl(out / f"{split}.jsonl", kept)
     write_jsonl(out / REJECTED, ({**row.to_row(), **_raw(row.record)} for row in report.rejected))
@@ -119,29 +105,20 @@ def _raw(record: Record) -> Row:
         return {}
     with record.path.open("rb") as file:
         line = next(islice(file, record.line - 1, None), b"")
-    return {"raw": line[:MAX_RAW_BYTES].decode("utf-8", "backslashreplace").strip()}
+    return {"raw": line.decode("utf-8", "backslashreplace").strip()}
 
 
 def _copy_samples(report: ValidationReport, source: Path, target: Path) -> None:
     """The dataset's samples without the rejected rows."""
     kept = {(record.split, row_id(record)) for record in report.accepted}
     for path in sorted(source.glob("*.json")):
-        try:
-            named = json.loads(path.read_text("utf-8"))
-            chosen = {split: [name for name in ids if (split, name) in kept] for split, ids in named.items()}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            reason = f"{shown(path)}: not an object of lists of ids ({error}); write the sample again"
-            raise DataError(reason) from error
-        write_json(target / path.name, chosen)
+        left = {split: [each for each in ids if (split, each) in kept] for split, ids in read_sample(path).items()}
+        write_json(target / path.name, left)
 
 
-def _copy_folder(source: Path, target: Path) -> None:
+def _copy_files(source: Path, target: Path) -> None:
     """Regular files alone: a link in a stranger's dataset may point anywhere."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
+    target.mkdir(parents=True)
+    for path in source.iterdir():
         if path.is_file() and not path.is_symlink():
-            if path.stat().st_size > LINK_ABOVE_BYTES:
-                with suppress(OSError):  # another file system, or one without links
-                    os.link(path, target / path.name)
-                    continue
             shutil.copyfile(path, target / path.name)

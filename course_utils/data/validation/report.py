@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,10 @@ from course_utils.tables import Table
 if TYPE_CHECKING:
     from rich.console import Group
 
-MAX_REASONS = 20
-"""Reasons that ``raise_if_bad`` lists."""
-MAX_PLACES = 5
-"""Rows that it names for each, and findings of each check that a report shows at most."""
-MAX_HTML_BYTES = 40_000
-_MAX_HTML_REASON = 260
+N_REASONS, N_PLACES = 20, 5
+"""Reasons that ``raise_if_bad`` lists, and rows that it names for each."""
+N_SHOWN = 3
+"""Findings of each check that a notebook and a terminal show; JSON has all."""
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
@@ -75,9 +73,8 @@ class ValidationReport:
     def rejected(self) -> list[Rejected]:
         """Rows with an error, in the order of the files."""
         errors: dict[tuple[str, int], list[Finding]] = defaultdict(list)
-        for finding in self.findings:
-            if finding.severity == "error":
-                errors[finding.split, finding.number].append(finding)
+        for finding in self.at_least("error"):
+            errors[finding.split, finding.number].append(finding)
         rows = ((record, errors.get((record.split, record.number))) for record in self.records)
         return [Rejected(record, tuple(found)) for record, found in rows if found]
 
@@ -111,16 +108,19 @@ class ValidationReport:
         """Stop at rows with errors.
 
         Raises:
-            DataError: There are some; lists the first ``MAX_REASONS`` reasons, each with its first ``MAX_PLACES`` rows.
+            DataError: There are some; lists the first ``N_REASONS`` reasons, each with its first ``N_PLACES`` rows.
         """
         by_reason: dict[str, list[str]] = defaultdict(list)
         for row in self.rejected:
             by_reason[row.reason].append(row.record.place)
-        lines = [f"{_some(places)}: {reason}" for reason, places in by_reason.items()]
-        n_more = sum(len(places) for places in list(by_reason.values())[MAX_REASONS:])
-        more = [f"... and {n_more} more"] if n_more else []
-        if lines:
-            raise DataError("\n".join([f"{len(self.rejected)} bad rows:", *lines[:MAX_REASONS], *more]))
+        lines = [f"{len(self.rejected)} bad rows:"]
+        for reason, places in list(by_reason.items())[:N_REASONS]:
+            others = f" and {len(places) - N_PLACES:,} rows more" if len(places) > N_PLACES else ""
+            lines.append(f"{', '.join(places[:N_PLACES])}{others}: {reason}")
+        if len(by_reason) > N_REASONS:
+            lines.append(f"... and {len(by_reason) - N_REASONS} more reasons")
+        if by_reason:
+            raise DataError("\n".join(lines))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the rows themselves, for ``json.dumps``."""
@@ -144,44 +144,23 @@ class ValidationReport:
         return Table(f"{self.n_read:,} rows read ({read}); {verdict}.", columns, tuple(lines), frozenset({"check"}))
 
     def _repr_html_(self) -> str:
-        """The table, and the first findings of each check, folded: the fewer, the longer they are."""
-        for n_shown in range(MAX_PLACES, 0, -1):
-            page = self._page(n_shown)
-            if len(page.encode("utf-8", "replace")) <= MAX_HTML_BYTES:
-                break
-        return page
-
-    def _page(self, n_shown: int) -> str:
-        parts = [self.table()._repr_html_()]
-        for check, found in self._by_check():
-            more = f"<p>... and {len(found) - n_shown:,} more</p>" if len(found) > n_shown else ""
-            short = [replace(each, reason=each.reason[:_MAX_HTML_REASON]) for each in found[:n_shown]]
-            table = findings_table(short)._repr_html_()
-            parts.append(f"<details><summary>{check} ({len(found):,})</summary>{table}{more}</details>")
-        parts += [f"<p>Not checked: {escape(check)}, {escape(why)}.</p>" for check, why in self.skipped.items()]
-        return f"<div>{''.join(parts)}</div>"
+        """The table, and folded below it the first findings of each check."""
+        skipped = "".join(f"<p>Not checked: {escape(check)}, {escape(why)}.</p>" for check, why in self.skipped.items())
+        shown = findings_table(self._first())._repr_html_()
+        details = f"<details><summary>The first {N_SHOWN} of each check, the worst first</summary>{shown}</details>"
+        return f"<div>{self.table()._repr_html_()}{details if self.findings else ''}{skipped}</div>"
 
     def __rich__(self) -> "Group":
-        """The same for a terminal, unfolded."""
+        """The same for a terminal, unfolded: one line a finding, which starts with its place."""
         from rich.console import Group
         from rich.text import Text
 
-        lines = []
-        for check, found in self._by_check():
-            lines += [Text(f"{check}: {each}", style=_STYLES[each.severity]) for each in found[:MAX_PLACES]]
-            if len(found) > MAX_PLACES:
-                lines.append(Text(f"{check}: ... and {len(found) - MAX_PLACES:,} more"))
-        lines += [Text(f"{check}: not checked, {why}") for check, why in self.skipped.items()]
-        return Group(self.table().__rich__(), *lines)
+        lines = [Text(f"{each.check}: {each}", style=_STYLES[each.severity]) for each in self._first()]
+        skipped = [Text(f"{check}: not checked, {why}") for check, why in self.skipped.items()]
+        return Group(self.table().__rich__(), *lines, *skipped)
 
-    def _by_check(self) -> Iterator[tuple[str, list[Finding]]]:
-        """The findings of each check, errors first."""
+    def _first(self) -> Iterator[Finding]:
+        """The first findings of each check, errors before warnings."""
         ranked = sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
         for check in self.counts:
-            yield check, [finding for finding in ranked if finding.check == check]
-
-
-def _some(places: Sequence[str]) -> str:
-    """The places of rows that are bad for one reason, such as a broken database."""
-    others = f" and {len(places) - MAX_PLACES:,} rows more" if len(places) > MAX_PLACES else ""
-    return ", ".join(places[:MAX_PLACES]) + others
+            yield from [finding for finding in ranked if finding.check == check][:N_SHOWN]

@@ -8,27 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.artifacts import Row
+from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
-from course_utils.data.privacy.detect import Detector, database_values
-from course_utils.data.validation.queries import QUERY_CHECKS, QueryFacts, examine_queries, query_findings
+from course_utils.data.privacy.detect import Detector, database_values, personal_data_findings
+from course_utils.data.privacy.profanity import profanity_findings
+from course_utils.data.validation.markers import marker_findings
+from course_utils.data.validation.options import QUERY_CHECKS, TEXT_CHECKS
+from course_utils.data.validation.queries import query_findings
 from course_utils.data.validation.query_forms import clean_query
-from course_utils.data.validation.texts import TEXT_CHECKS, text_findings
 from course_utils.errors import QueryError
 from course_utils.finding import Finding
+from course_utils.sql import run_queries
 
 ROW_CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS)
 """What can be said of a row without the others."""
 REQUIRED = ("db_id", "question", "query")
 TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("difficulty", "source"), (str,)),
+    **dict.fromkeys(("answerable", "empty"), (bool,)),
     "id": (str, int),
-    "difficulty": (str,),
-    "source": (str,),
-    "answerable": (bool,),
-    "empty": (bool,),
 }
 """Optional fields and what they may hold. Others are left alone, because releases add their own."""
-_MAX_NAME = 80
 _NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
@@ -42,42 +43,43 @@ class RowChecker:
     pii: Detector = "patterns"
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
-        """Findings about the fields, and where these are right about the texts and the query.
-
-        Args:
-            records: Each query that several of them share is run once.
-        """
-        fields = [_fault(record) or field_findings(record.fields, self.databases) for record in records]
-        readable = [record for record, found in zip(records, fields, strict=True) if not found]
-        facts = {} if set(self.checks).isdisjoint(QUERY_CHECKS) else self._examine(readable)
-        findings = []
-        for record, found in zip(records, fields, strict=True):
-            about = found or [*self._texts(record), *self._query(record, facts)]
-            findings += [finding.at(record.split, record.number, record.place) for finding in about]
-        return findings
-
-    def _examine(self, records: Sequence[Record]) -> dict[tuple[str, str], QueryFacts]:
-        """Facts by ``(db_id, clean query)``: running queries is the dearest part, and one connection serves many."""
-        queries: dict[str, dict[str, None]] = defaultdict(dict)
+        """Findings about the fields, and where these are right about the texts and the queries."""
+        found = []
+        readable = []
         for record in records:
-            queries[record.fields["db_id"]][clean_query(record.fields["query"])] = None
-        return {
-            (db_id, query): facts
-            for db_id, of_database in queries.items()
-            for query, facts in examine_queries(Path(self.databases[db_id]), [*of_database]).items()
-        }
+            about = _fault(record) or field_findings(record.fields, self.databases)
+            if not about:
+                readable.append(record)
+                about = [*self._texts(record.fields)]
+            found += [_at(record, finding) for finding in about]
+        return found if set(self.checks).isdisjoint(QUERY_CHECKS) else [*found, *self._queries(readable)]
 
-    def _texts(self, record: Record) -> list[Finding]:
-        row = record.fields
+    def _texts(self, row: Row) -> Iterator[Finding]:
         database = Path(self.databases[row["db_id"]])
         has_values = "personal-data" in self.checks
         allowed = _values(database, database.stat().st_mtime_ns) if has_values else frozenset()
-        return text_findings(row["question"], row["query"], self.checks, allowed, self.pii)
+        for name in ("question", "query"):
+            if "encoding" in self.checks:
+                yield from encoding_findings(row[name], name)
+            if "template" in self.checks:
+                yield from marker_findings(row[name], name)
+            if "personal-data" in self.checks:
+                yield from personal_data_findings(row[name], name, allowed, self.pii)
+            if "profanity" in self.checks:
+                yield from profanity_findings(row[name], name)
 
-    def _query(self, record: Record, facts: Mapping[tuple[str, str], QueryFacts]) -> Iterator[Finding]:
-        row = record.fields
-        known = facts.get((row["db_id"], clean_query(row["query"])))
-        return query_findings(row, known, self.largest) if known else iter(())
+    def _queries(self, records: Iterable[Record]) -> Iterator[Finding]:
+        """Running queries is the dearest part: one that several rows share is run once, on a connection for many."""
+        by_database: dict[str, dict[str, list[Record]]] = defaultdict(dict)
+        for record in records:
+            row = record.fields
+            by_database[row["db_id"]].setdefault(clean_query(row["query"]), []).append(record)
+        for db_id, by_query in by_database.items():
+            results = run_queries(Path(self.databases[db_id]), by_query)
+            for sharing, result in zip(by_query.values(), results, strict=True):
+                for record in sharing:
+                    for finding in query_findings(record.fields, result, self.largest):
+                        yield _at(record, finding)
 
 
 def _fault(record: Record) -> list[Finding]:
@@ -104,34 +106,35 @@ def field_findings(fields: Row, databases: Mapping[str, Path | str]) -> list[Fin
         fields: The row as its file holds it.
         databases: The SQLite file by ``db_id``, or why there is none.
     """
-    found = [*_required(fields), *_optional(fields)]
+    found = [*_types(fields)]
     db_id = fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():
         return found
     if db_id not in databases:
-        name = db_id if len(db_id) <= _MAX_NAME else f"{db_id[:_MAX_NAME]} ..."
-        add = f"add databases/{name}/{name}.sqlite (or schema.sql) or correct db_id"
-        found.append(_error(f'there is no database "{name}"', add))
+        add = f"add databases/{db_id}/{db_id}.sqlite (or schema.sql) or correct db_id"
+        found.append(_error(f'there is no database "{db_id}"', add))
     elif not found and isinstance(reason := databases[db_id], str):
         what, _, remedy = reason.partition("; ")
         found.append(_error(what, remedy or "mend the database"))
     return found
 
 
-def _required(fields: Row) -> Iterator[Finding]:
+def _types(fields: Row) -> Iterator[Finding]:
+    """Required fields that have no text, and optional ones of another type."""
     for name in REQUIRED:
         value = fields.get(name)
         if not isinstance(value, str) or not value.strip():
             wrong = "missing" if value is None else "empty" if isinstance(value, str) else "not text"
             yield _error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}")
-
-
-def _optional(fields: Row) -> Iterator[Finding]:
     for name, types in TYPES.items():
         value = fields.get(name)
         if value is not None and type(value) not in types:  # isinstance would take true for a whole number
             wanted = " or ".join(_NAMES[kind] for kind in types)
             yield _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
+
+
+def _at(record: Record, finding: Finding) -> Finding:
+    return finding.at(record.split, record.number, record.place)
 
 
 def _error(reason: str, fix: str) -> Finding:
@@ -146,7 +149,7 @@ def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:
         earlier = first.setdefault((record.split, row_id(record)), record)
         if earlier is not record:
             error = _error(f'"id" {row_id(record)} is also the id of {earlier.place}', "ids must differ; rename one")
-            found.append(error.at(record.split, record.number, record.place))
+            found.append(_at(record, error))
     return found
 
 

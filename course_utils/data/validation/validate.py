@@ -5,7 +5,7 @@ run are not compared with others, so that a broken copy does not cost the right 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from course_utils.artifacts import SPLITS, Row
@@ -13,31 +13,37 @@ from course_utils.data.formats import Record, read_dataset
 from course_utils.data.lengths import find_too_long
 from course_utils.data.samples import take_sample
 from course_utils.data.validation.contradictions import find_contradictions
-from course_utils.data.validation.distribution import describe_diversity, find_imbalance
-from course_utils.data.validation.duplicates import find_repeats
-from course_utils.data.validation.options import CHECKS, ValidationOptions
-from course_utils.data.validation.queries import QUERY_CHECKS, count_largest
+from course_utils.data.validation.distribution import describe_splits
+from course_utils.data.validation.options import (
+    CHECKS,
+    QUERY_CHECKS,
+    REPEAT_CHECKS,
+    SPLIT_CHECKS,
+    TEXT_CHECKS,
+    ValidationOptions,
+)
+from course_utils.data.validation.queries import count_largest
+from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import ROW_CHECKS, RowChecker, find_duplicate_ids, row_id
-from course_utils.data.validation.texts import TEXT_CHECKS
+from course_utils.data.validation.rows import RowChecker, find_duplicate_ids, row_id
 from course_utils.errors import DataError
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.sql import find_database, list_databases, read_schema
 
-REPEAT_CHECKS = ("exact-duplicate", "near-duplicate", "leak-exact", "leak-near", "leak-skeleton")
-RUNNING_CHECKS = (*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "label-balance", "diversity")
-"""The checks that need to know which queries run."""
 BATCH = 5_000
 """Rows that are checked at once."""
 
 
-def validate_dataset(folder: Path, build_in: Path, options: ValidationOptions | None = None) -> ValidationReport:
+def validate_dataset(
+    folder: Path, build_in: Path, options: ValidationOptions | None = None, records: Sequence[Record] | None = None
+) -> ValidationReport:
     """Read a dataset and check every row of it.
 
     Args:
         folder: A dataset in one of the layouts that ``read_dataset`` knows; it is not written to.
         build_in: Where databases are built that exist as SQL files only.
         options: What to check; everything by default, but no length.
+        records: Its rows, where they have been read and mended before.
 
     Raises:
         DataError: The folder or one of its files is missing, or its sample names rows that are not there. Bad rows do
@@ -45,13 +51,8 @@ def validate_dataset(folder: Path, build_in: Path, options: ValidationOptions | 
         ModelError: A tokenizer's chat template does not fit.
         MissingExtraError: The engine or the detector of personal data needs a package that is not installed.
     """
-    return validate_records(read_dataset(folder), folder, build_in, options or ValidationOptions())
-
-
-def validate_records(
-    records: Sequence[Record], folder: Path, build_in: Path, options: ValidationOptions
-) -> ValidationReport:
-    """Check the rows that ``read_dataset`` read from a folder, as ``validate_dataset`` does."""
+    options = options or ValidationOptions()
+    records = read_dataset(folder) if records is None else records
     names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
     databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
     return _validate(records, databases, options, _in_sample(records, folder, options.sample))
@@ -107,16 +108,21 @@ def _validate(
     began = time.perf_counter()
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
     findings = _check_rows(records, databases, usable, options)
-    readable = [record for record in records if not record.fault]
-    findings += find_duplicate_ids(_without(readable, findings, "schema"))
+    findings += find_duplicate_ids(_without(records, findings, "schema"))
     # A text that should not be there is no reason not to look for its likes.
-    running = _without(readable, findings, *(check for check in CHECKS if check not in TEXT_CHECKS))
-    findings += _compare(running, usable, options)
+    running = _without(records, findings, *(check for check in CHECKS if check not in TEXT_CHECKS))
+    schemas = {name: read_schema(path) for name, path in usable.items()}
+    if options.wants("contradiction"):
+        findings += find_contradictions(running, usable)
+    if options.wants(*REPEAT_CHECKS):
+        findings += find_repeats(running)
+    if options.wants(*SPLIT_CHECKS):
+        findings += describe_splits(running, schemas)
     skipped = {}
     if options.wants("length") and options.tokenizers and options.max_length:
-        schemas = {name: read_schema(path).render() for name, path in usable.items()}
-        whole = _without([record for record in measured if not record.fault], findings, "schema")
-        findings += find_too_long(whole, schemas, options.tokenizers, options.max_length)
+        rendered = {name: schema.render() for name, schema in schemas.items()}
+        whole = _without(measured, findings, "schema")
+        findings += find_too_long(whole, rendered, options.tokenizers, options.max_length)
     elif options.wants("length"):
         skipped["length"] = "it needs a tokenizer and max_length"
     wanted = sorted((finding for finding in findings if options.wants(finding.check)), key=_order)
@@ -130,37 +136,24 @@ def _check_rows(
     options: ValidationOptions,
 ) -> list[Finding]:
     """What is wrong with each row by itself."""
-    checks = {check for check in ROW_CHECKS if options.wants(check)}
-    largest = {}
-    if options.wants(*RUNNING_CHECKS):
-        checks, largest = checks | set(QUERY_CHECKS), count_largest(usable)
-    check = RowChecker(databases, largest, frozenset(checks), options.pii)
+    # The checks that compare rows need to know which queries run.
+    runs = options.wants(*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", *SPLIT_CHECKS)
+    checks = {check for check in TEXT_CHECKS if options.wants(check)} | set(QUERY_CHECKS if runs else ())
+    check = RowChecker(databases, count_largest(usable) if runs else {}, frozenset(checks), options.pii)
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
     if options.engine == "spark":
         from course_utils.data.validation.spark import map_batches
 
-        return map_batches(batches, check, options.num_proc)
+        return map_batches(batches, check)
     return [finding for batch in batches for finding in check(batch)]
 
 
-def _compare(records: Sequence[Record], databases: Mapping[str, Path], options: ValidationOptions) -> Iterator[Finding]:
-    """What only the rows of all splits together can tell."""
-    if options.wants("contradiction"):
-        yield from find_contradictions(records, databases)
-    if options.wants(*REPEAT_CHECKS):
-        yield from find_repeats(records)
-    if options.wants("label-balance"):
-        yield from find_imbalance(records)
-    if options.wants("diversity"):
-        yield from describe_diversity(records, {name: read_schema(path) for name, path in databases.items()})
-
-
 def _without(records: Sequence[Record], findings: Iterable[Finding], *checks: str) -> list[Record]:
-    """The records that have no error of these checks."""
+    """The records that could be read and have no error of these checks."""
     bad = {(found.split, found.number) for found in findings if found.severity == "error" and found.check in checks}
-    return [record for record in records if (record.split, record.number) not in bad]
+    return [record for record in records if not record.fault and (record.split, record.number) not in bad]
 
 
 def _order(finding: Finding) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.validation_scale import NEAR_SHARE, fit_exponent, make_rows, plot, watched_memory
 from course_utils.data.formats import Record
-from course_utils.data.validation.duplicates import find_repeats
+from course_utils.data.validation.repeats import find_repeats
 
 
 @pytest.mark.parametrize("power", [0.5, 1, 2])

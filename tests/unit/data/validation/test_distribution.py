@@ -3,19 +3,26 @@ from pathlib import Path
 import pytest
 
 from course_utils.data.formats import Record
-from course_utils.data.validation.distribution import describe_diversity, distinct_n, find_imbalance
+from course_utils.data.validation.distribution import describe_splits, distinct_n
+from course_utils.finding import Finding
 from course_utils.sql import Column, Schema, TableSchema
 
 
 def labelled(split: str, **counts: int) -> list[Record]:
     labels = [label for label, n in counts.items() for _ in range(n)]
+    row = {"db_id": "d", "question": "Which?", "query": "SELECT name FROM shop"}
     return [
-        Record(Path(f"{split}.jsonl"), i, {"label": label}, split=split, number=i) for i, label in enumerate(labels, 1)
+        Record(Path(f"{split}.jsonl"), i, {**row, "source": label}, split=split, number=i)
+        for i, label in enumerate(labels, 1)
     ]
 
 
+def imbalance(rows: list[Record]) -> list[Finding]:
+    return [finding for finding in describe_splits(rows, {}) if finding.check == "label-balance"]
+
+
 def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
-    rare, dominant = find_imbalance(labelled("train", bug=950, praise=46, spam=4), ("label",))
+    rare, dominant = imbalance(labelled("train", bug=950, praise=46, spam=4))
     assert "1 of 3 classes have under 1 % of 1,000 rows: spam (4)" in rare.reason
     assert "95% of 1,000 rows are bug" in dominant.reason
     assert {rare.severity, dominant.severity} == {"warning"}
@@ -23,7 +30,7 @@ def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
 
 def test_a_rare_class_is_a_warning_for_training_and_a_note_for_measuring() -> None:
     rows = [row for split in ("train", "test") for row in labelled(split, bug=600, praise=600, spam=2)]
-    assert [(f.split, f.severity) for f in find_imbalance(rows, ("label",))] == [("train", "warning"), ("test", "note")]
+    assert [(f.split, f.severity) for f in imbalance(rows)] == [("train", "warning"), ("test", "note")]
 
 
 def test_balanced_classes_even_shares_of_many_and_a_single_class_are_fine() -> None:
@@ -32,12 +39,12 @@ def test_balanced_classes_even_shares_of_many_and_a_single_class_are_fine() -> N
         labelled("train", **{f"shape {i}": 8 for i in range(150)}),
         labelled("train", bug=500),
     ):
-        assert find_imbalance(rows, ("label",)) == []
+        assert imbalance(rows) == []
 
 
 def test_each_split_is_judged_by_itself_and_only_by_fields_that_it_has() -> None:
     rows = labelled("train", bug=50, praise=50) + labelled("test", bug=99, praise=1)
-    found = find_imbalance(rows, ("label", "priority"))
+    found = imbalance(rows)
     assert [(f.check, f.split, f.number, f.place) for f in found] == [
         ("label-balance", "test", 0, "test rows of test.jsonl")
     ]
@@ -70,7 +77,7 @@ def test_notes_count_shapes_and_name_what_is_never_asked() -> None:
         Record(Path("train.jsonl"), i, {"db_id": "d", "question": "Which?", "query": query}, split="train", number=i)
         for i, query in enumerate(queries, 1)
     ]
-    words, shapes, unasked = describe_diversity(rows, {"d": schema})
+    words, shapes, unasked = describe_splits(rows, {"d": schema})
     assert {(note.check, note.severity, note.number) for note in (words, shapes, unasked)} == {("diversity", "note", 0)}
     assert "distinct-1 of the questions is 0.333" in words.reason
     assert "2 query shapes in 3 rows" in shapes.reason

@@ -12,7 +12,6 @@ from course_utils.errors import ConfigurationError
     [
         ({"checks": ("syntax", "speling")}, "check speling is unknown; choose from schema, encoding"),
         ({"engine": "ray"}, "engine 'ray' is unknown; choose from local, spark"),
-        ({"num_proc": 0}, "num_proc=0 is not above 0"),
         ({"max_length": -1}, "max_length=-1 is not above 0"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.validation.query_forms import canonical, clean_query, pattern, skeleton
+from course_utils.data.validation.query_forms import canonical, clean_query, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -30,6 +30,8 @@ SHAPES = {
     "SELECT COUNT(DISTINCT city) AS n FROM shop": "SELECT COUNT ( DISTINCT _ ) FROM _",
     "SELECT date, year FROM event WHERE index > 3.5e2": "SELECT _ , _ FROM _ WHERE _ > ?",
     "WITH a AS (SELECT 1) SELECT * FROM a": "WITH _ AS ( SELECT ? ) SELECT * FROM _",
+    "SELECT \"a 1\" FROM [t 2] WHERE `b 3` = 'it''s' AND t2.c = ''": "SELECT _ FROM _ WHERE _ = ? AND _ = ?",
+    "SELECT a -- 'not a string\nFROM t WHERE b = x'0AF1'": "SELECT _ FROM _ WHERE _ = ?",
     "SELECT a FROM t WHERE b IN (SELECT c FROM u)": "SELECT _ FROM _ WHERE _ IN ( SELECT _ FROM _ )",
 }
 
@@ -65,20 +67,6 @@ def test_queries_with_one_canonical_form_have_one_tree() -> None:
 def test_what_does_not_parse_has_forms_too(query: str) -> None:
     assert isinstance(canonical(query), str)
     assert isinstance(skeleton(query), str)
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("SELECT a FROM t WHERE b = 'it''s' AND c > 3.5", "SELECT a FROM t WHERE b = 'x' AND c > 1"),
-        ("SELECT \"a 1\" FROM [t 2] WHERE `b 3` = ''", "SELECT \"a 1\" FROM [t 2] WHERE `b 3` = 'x'"),
-        ("SELECT t1.a FROM t1 LIMIT 10", "SELECT t1.a FROM t1 LIMIT 1"),
-        ("SELECT a -- 'not a string\nFROM t", "SELECT a -- 'not a string\nFROM t"),
-        ("SELECT a FROM t WHERE b = x'0AF1'", "SELECT a FROM t WHERE b = x'0AF1'"),
-    ],
-)
-def test_a_pattern_hides_values_and_keeps_names(query: str, expected: str) -> None:
-    assert pattern(query) == expected
 
 
 @settings(max_examples=25)

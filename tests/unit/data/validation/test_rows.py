@@ -91,6 +91,13 @@ def test_only_the_wanted_checks_speak_and_of_their_row(databases: dict[str, Path
     assert [finding.check for finding in check(row, databases, "empty-result")] == ["empty-result"]
 
 
+def test_one_row_can_have_findings_of_every_kind_of_text(databases: dict[str, Path]) -> None:
+    question = "[INST] Wer wohnt in ZÃ¼rich? Write to maria.keller81@gmail.com, damn bullshit [/INST]"
+    checks = ("encoding", "template", "personal-data", "profanity")
+    row = {"db_id": "shop", "question": question, "query": "SELECT name FROM shop"}
+    assert {found.check for found in check(row, databases, *checks)} == set(checks)
+
+
 def test_values_of_the_rows_own_database_are_no_personal_data(tmp_path: Path) -> None:
     databases = {}
     for name, mail in (("a", "maria.keller81@gmail.com"), ("b", "other@gmail.com")):

@@ -1,20 +1,13 @@
 import pytest
 
-from course_utils.data.validation.texts import text_findings
+from course_utils.data.validation.markers import marker_findings
 
 QUERY = "SELECT name FROM shop"
 
 
 def template_errors(question: str, query: str) -> set[tuple[str, str]]:
-    return {(finding.check, finding.severity) for finding in text_findings(question, query, ["template"])}
-
-
-def test_one_row_can_have_several_findings_and_checks_can_be_chosen() -> None:
-    question = "[INST] Wer wohnt in ZÃ¼rich? Write to maria.keller81@gmail.com, damn bullshit [/INST]"
-    checks = ("encoding", "template", "personal-data", "profanity")
-    assert {found.check for found in text_findings(question, QUERY, checks)} == set(checks)
-    assert {found.check for found in text_findings(question, QUERY, ["template"])} == {"template"}
-    assert text_findings("contact Anders Berg", QUERY, ["personal-data"], {"anders berg"}) == []
+    findings = [*marker_findings(question, "question"), *marker_findings(query, "query")]
+    return {(finding.check, finding.severity) for finding in findings}
 
 
 @pytest.mark.parametrize(
