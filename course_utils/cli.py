@@ -124,9 +124,6 @@ def validate(
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="Check single rows in this process or on Spark.")
     ] = "local",
-    pii: Annotated[
-        Literal["patterns", "presidio"], typer.Option(help="Look for personal data with our patterns or Presidio.")
-    ] = "patterns",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from rich.console import Console
@@ -136,7 +133,7 @@ def validate(
     from course_utils.data.validation.validate import validate_dataset
 
     with refusals(), TemporaryDirectory() as build_in:
-        options = ValidationOptions(only or CHECKS, engine=engine, pii=pii)
+        options = ValidationOptions(only or CHECKS, engine=engine)
         options = with_profile(options, profile) if profile else options
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)

@@ -190,8 +190,7 @@ def test_validate_reports_the_rows_as_they_are_and_refuses_unknown_engines(cours
     report = json.loads(course(*options, "--fix", tmp_path / "clean").stdout)
     assert report["counts"] == {"encoding": {"error": 0, "warning": 1, "note": 0}}
     assert report["fixed"]["n_fixed"] == 1
-    for option in ("--engine", "--pii"):
-        assert course(*options, option, "ray").exit_code == 2
+    assert course(*options, "--engine", "ray").exit_code == 2
 
 
 def test_validate_writes_a_cleaned_copy_once(course, dataset, tmp_path):

@@ -1,55 +1,28 @@
-"""Find personal data in questions and queries, by the patterns or by Presidio.
+"""Find personal data in questions and queries, by the patterns.
 
 People in the course's databases are invented, and a question must name them: what a database holds is allowed there.
 For a dataset about real people, allow nothing, and anonymise questions, queries and databases together.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Literal
 
-from course_utils.data.privacy.entities import ENTITY_TYPES, Entity
+from course_utils.data.privacy.entities import ENTITY_TYPES
 from course_utils.data.privacy.patterns import find_by_patterns
 from course_utils.finding import Finding
 from course_utils.sql import QueryResult, quote, read_schema, run_queries
 
-Detector = Literal["patterns", "presidio"]
 
-
-def load_detector(detector: Detector) -> Callable[[str], list[Entity]]:
-    """A function that gives the personal data in a text, without overlaps, in the order of the text.
-
-    Args:
-        detector: ``patterns`` is fast and needs nothing; ``presidio`` knows more countries' identity numbers and, with
-            a spaCy model, persons.
-
-    Raises:
-        MissingExtraError: ``presidio`` without presidio-analyzer.
-    """
-    if detector == "patterns":
-        return find_by_patterns
-    from course_utils.data.privacy.presidio import find_by_presidio, load_engine
-
-    load_engine()
-    return find_by_presidio
-
-
-def personal_data_findings(
-    text: str, name: str, allowed: Collection[str] = frozenset(), detector: Detector = "patterns"
-) -> list[Finding]:
+def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
     """The personal data of one text, masked: the report must not be the next leak.
 
     Args:
         text: A question or a query.
         name: The field's name.
         allowed: Values that may stand there, in lower case: those of the row's database (``database_values``).
-        detector: As for ``load_detector``.
-
-    Raises:
-        MissingExtraError: ``presidio`` without presidio-analyzer.
     """
     findings = []
-    for entity in load_detector(detector)(text):
+    for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")
         if lowered not in allowed and lowered.strip(" .,'\"") not in allowed:
             words, severity = ENTITY_TYPES[entity.type]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from course_utils.artifacts import open_course
-from course_utils.data.privacy.detect import Detector
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ class ValidationOptions:
     """A name that a profile gives: lengths are counted of the rows alone that the dataset's sample of this name has."""
     engine: str = "local"
     """What runs the checks of single rows, one of ``ENGINES``; those that compare rows run in this process."""
-    pii: Detector = "patterns"
-    """What looks for personal data."""
 
     def __post_init__(self) -> None:
         if unknown := [check for check in self.checks if check not in CHECKS]:

@@ -11,7 +11,7 @@ from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
-from course_utils.data.privacy.detect import Detector, database_values, personal_data_findings
+from course_utils.data.privacy.detect import database_values, personal_data_findings
 from course_utils.data.privacy.profanity import profanity_findings
 from course_utils.data.validation.markers import marker_findings
 from course_utils.data.validation.options import QUERY_CHECKS, TEXT_CHECKS
@@ -40,7 +40,6 @@ class RowChecker:
     databases: Mapping[str, Path | str]  # the SQLite file of each db_id as the process sees it, or why there is none
     largest: Mapping[str, int]  # rows of each database's largest table
     checks: Collection[str] = ROW_CHECKS  # queries are run where one of QUERY_CHECKS is among them
-    pii: Detector = "patterns"
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
         """Findings about the fields, and where these are right about the texts and the queries."""
@@ -64,7 +63,7 @@ class RowChecker:
             if "template" in self.checks:
                 yield from marker_findings(row[name], name)
             if "personal-data" in self.checks:
-                yield from personal_data_findings(row[name], name, allowed, self.pii)
+                yield from personal_data_findings(row[name], name, allowed)
             if "profanity" in self.checks:
                 yield from profanity_findings(row[name], name)
 

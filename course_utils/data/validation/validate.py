@@ -49,7 +49,7 @@ def validate_dataset(
         DataError: The folder or one of its files is missing, or its sample names rows that are not there. Bad rows do
             not raise; they are in the report.
         ModelError: A tokenizer's chat template does not fit.
-        MissingExtraError: The engine or the detector of personal data needs a package that is not installed.
+        MissingExtraError: The engine needs a package that is not installed.
     """
     options = options or ValidationOptions()
     records = read_dataset(folder) if records is None else records
@@ -70,7 +70,7 @@ def validate_rows(
 
     Raises:
         ModelError: A tokenizer's chat template does not fit.
-        MissingExtraError: The engine or the detector of personal data needs a package that is not installed.
+        MissingExtraError: The engine needs a package that is not installed.
     """
     records = [
         Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
@@ -139,7 +139,7 @@ def _check_rows(
     # The checks that compare rows need to know which queries run.
     runs = options.wants(*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", *SPLIT_CHECKS)
     checks = {check for check in TEXT_CHECKS if options.wants(check)} | set(QUERY_CHECKS if runs else ())
-    check = RowChecker(databases, count_largest(usable) if runs else {}, frozenset(checks), options.pii)
+    check = RowChecker(databases, count_largest(usable) if runs else {}, frozenset(checks))
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
