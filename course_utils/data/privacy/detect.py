@@ -1,16 +1,32 @@
-"""Find personal data in questions and queries, by the patterns.
+"""Report personal data in questions and queries.
 
 People in the course's databases are invented, and a question must name them: what a database holds is allowed there.
 For a dataset about real people, allow nothing, and anonymise questions, queries and databases together.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
-from course_utils.data.privacy.entities import ENTITY_TYPES
 from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.finding import Finding
+from course_utils.finding import Finding, Severity
 from course_utils.sql import QueryResult, quote, read_schema, run_queries
+
+ENTITY_TYPES: dict[str, tuple[str, Severity]] = {
+    "secret": ("a key or password", "error"),
+    "url_credentials": ("a user and password in an address", "error"),
+    "email": ("an e-mail address", "error"),
+    "iban": ("a bank account (IBAN)", "error"),
+    "card": ("a payment card number", "error"),
+    "mac": ("a hardware (MAC) address", "error"),
+    "ip": ("an IP address", "error"),
+    "national_id": ("a national identity number", "error"),
+    "ssn": ("a US social security number", "error"),
+    "phone": ("a phone number", "error"),
+    "birth_date": ("somebody's date of birth", "warning"),
+    "address": ("a street address", "warning"),
+    "name": ("a person's name", "note"),
+}
+"""Each type in words, and how bad it is: a checksum or a form speaks for an error, the words around for the others."""
 
 
 def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
@@ -32,22 +48,21 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
     return findings
 
 
-def database_values(databases: Iterable[Path]) -> frozenset[str]:
-    """Every text in SQLite files in lower case, and the single words of names, for ``allowed``.
+def database_values(database: Path) -> frozenset[str]:
+    """Every text in an SQLite file in lower case, and the single words of names, for ``allowed``.
 
     A column that cannot be read whole, because it is huge or virtual, gives none.
 
     Raises:
-        DataError: A file is no SQLite database.
-        QueryError: A file cannot be opened.
+        DataError: The file is no SQLite database.
+        QueryError: It cannot be opened.
     """
+    columns = [
+        (quote(table.name), quote(each.name)) for table in read_schema(database).tables for each in table.columns
+    ]
+    queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
     values = set()
-    for database in databases:
-        columns = [
-            (quote(table.name), quote(each.name)) for table in read_schema(database).tables for each in table.columns
-        ]
-        queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
-        for result in run_queries(database, queries, timeout_s=60.0, max_rows=1_000_000):
-            if isinstance(result, QueryResult):
-                values |= {str(value).lower() for (value,) in result.rows}
+    for result in run_queries(database, queries, timeout_s=60.0, max_rows=1_000_000):
+        if isinstance(result, QueryResult):
+            values |= {str(value).lower() for (value,) in result.rows}
     return frozenset(values | {word for value in values if len(value) < 60 for word in value.split() if len(word) > 1})

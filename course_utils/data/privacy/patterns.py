@@ -7,16 +7,32 @@ is a person, as a named-entity model does. "Patients born after 1980-01-01" is a
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.data.privacy import validators
-from course_utils.data.privacy.entities import Entity, without_overlaps
 
 _IBAN = re.compile(r"(?i)\b(?=(?P<it>[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]){11,30}\b))")
 _DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A piece of personal data in a text: ``text == whole[start:end]``."""
+
+    type: str  # one of patterns.toml's
+    start: int
+    end: int
+    text: str = field(repr=False)  # a report or a log must not become the next leak
+
+    @property
+    def masked(self) -> str:
+        """The first two characters and stars, enough to find the place, too little to use."""
+        return self.text[:2] + "*" * min(max(len(self.text) - 2, 3), 10)
 
 
 class Pattern(NamedTuple):
@@ -24,9 +40,15 @@ class Pattern(NamedTuple):
 
     type: str
     regex: re.Pattern[str]
-    keywords: tuple[str, ...]
-    n_digits: int
-    check: Callable[[str], bool]
+    keywords: Sequence[str] = ()
+    digits: int = 0
+    check: str = ""
+
+    def passes(self, number: str) -> bool:
+        """Whether the check says so; a module of python-stdnum is loaded when the first number needs it."""
+        if self.check.startswith("stdnum."):
+            return bool(import_module(self.check).is_valid(validators.compact(number)))
+        return not self.check or bool(getattr(validators, self.check)(number))
 
 
 def find_by_patterns(text: str) -> list[Entity]:
@@ -38,15 +60,27 @@ def find_by_patterns(text: str) -> list[Entity]:
     return without_overlaps(_find(text))
 
 
+def without_overlaps(found: Iterable[Entity]) -> list[Entity]:
+    """Of entities that share characters the one that comes first in `found`; in the order of the text."""
+    taken: set[int] = set()
+    kept = []
+    for entity in found:
+        places = range(entity.start, entity.end)
+        if taken.isdisjoint(places):
+            taken.update(places)
+            kept.append(entity)
+    return sorted(kept, key=lambda entity: entity.start)
+
+
 def _find(text: str) -> Iterator[Entity]:
     lowered = text.lower()
     n_digits = len(_DIGIT.findall(text))
     if n_digits > 6:
         yield from _find_ibans(text)
     for pattern in _patterns():
-        if n_digits >= pattern.n_digits and (not pattern.keywords or any(map(lowered.__contains__, pattern.keywords))):
+        if n_digits >= pattern.digits and (not pattern.keywords or any(map(lowered.__contains__, pattern.keywords))):
             for match in pattern.regex.finditer(text):
-                if pattern.check(match["it"]):
+                if pattern.passes(match["it"]):
                     yield Entity(pattern.type, *match.span("it"), match["it"])
 
 
@@ -65,14 +99,7 @@ def _patterns() -> tuple[Pattern, ...]:
     for name, regex in table["fragments"].items():
         fragments[name] = _filled(regex, fragments)
     return tuple(
-        Pattern(
-            each["type"],
-            re.compile(_filled(each["regex"], fragments)),
-            tuple(each.get("keywords", ())),
-            each.get("digits", 0),
-            validators.check_named(each["check"]) if "check" in each else bool,
-        )
-        for each in table["pattern"]
+        Pattern(**each | {"regex": re.compile(_filled(each["regex"], fragments))}) for each in table["pattern"]
     )
 
 

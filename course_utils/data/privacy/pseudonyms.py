@@ -1,47 +1,34 @@
-"""Make a pseudonym of a value: of the same type and form, derived from a secret key, and nobody's.
+"""Make a pseudonym of a value: of the same type and form, and derived from a secret key.
 
-Words of names are replaced one by one, so that ``LIKE '%Berg%'`` still finds "Anders Berg". Numbers come from ranges
-that are kept for tests or were never issued, where there are such ranges.
+Words of names are replaced one by one, so that ``LIKE '%Berg%'`` still finds "Anders Berg". Numbers keep their form,
+their country or issuer, and a check digit that fits, and come from ranges that were never issued where there are some.
 """
 
 import hmac
-import ipaddress
-import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from stdnum import iban, luhn
 
-from course_utils.data.privacy.validators import ISSUERS, compact, country_of, issuer_of
+from course_utils.data.privacy.validators import compact
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from faker import Faker
 
-VARIABLE = "COURSE_PSEUDONYM_KEY"
 MIN_CHARACTERS = 16
 LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
-BY_WORDS = frozenset({"name", "address"})
+NUMBERS = frozenset({"card", "iban", "mac", "national_id", "phone", "ssn"})
+"""Types of digits and letters that are written with spaces and signs, or without."""
 WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")
 """A word of a name: O'Neil and Jean-Luc are one, the s of "Berg's" is none."""
-_KEPT = frozenset(
-    """van von de der den la le du des da di del al bin dr prof mr mrs ms jr sr rue via calle bis ter street st avenue
-    ave road rd boulevard blvd lane ln drive court square terrace crescent close place way""".split()
-)
-_STREET_END = re.compile(r"(?:stra(?:ß|ss)e|str|weg|platz|gasse|allee|damm|ufer|straat|laan)$")
+_KEPT = frozenset("van von de der den la le du des da di del al bin dr prof mr mrs ms jr sr".split())
 _ACCENT = re.compile("[\u0300-\u036f]")
-SPACED = frozenset({"card", "iban", "mac", "ssn", "national_id", "phone"})
-"""Types that are written with spaces and hyphens, or without."""
-_FORMS = {  # of Faker's: # is a digit, ^ a hexadecimal one
-    "mac": "02^^^^^^^^^^",  # administered locally
-    "ssn": "9##0#####",  # none begins with 9
-    "url_credentials": "user####:########",
-    "secret": "removed-^^^^^^^^^^^^",
-}
 
 
 @dataclass(frozen=True)
@@ -59,18 +46,9 @@ class PseudonymKey:
     def __post_init__(self) -> None:
         if len(self.secret) < MIN_CHARACTERS:
             raise ConfigurationError(
-                f"the pseudonym key has fewer than {MIN_CHARACTERS} characters; set {VARIABLE} to a random one: "
+                f"the pseudonym key has fewer than {MIN_CHARACTERS} characters; keep a random one in the environment: "
                 'python -c "import secrets; print(secrets.token_hex(32))"'
             )
-
-    @classmethod
-    def from_environment(cls) -> "PseudonymKey":
-        """The key in ``COURSE_PSEUDONYM_KEY``.
-
-        Raises:
-            ConfigurationError: It is not set, or too short.
-        """
-        return cls(os.environ.get(VARIABLE, ""))
 
     def faker(self, *parts: str) -> "Faker":
         """A source of invented data that depends on the key and the parts alone (HMAC-SHA256)."""
@@ -98,23 +76,22 @@ class PseudonymMapping:
     def add_original(self, type_: str, text: str) -> None:
         """Make a value known, before the first pseudonym is made."""
         self.originals.setdefault((type_, text), "")
-        if type_ in BY_WORDS:
+        if type_ == "name":
             self._taken |= {fold(word) for word in WORD.findall(text)}
 
     def replace(self, key: PseudonymKey, type_: str, text: str) -> str:
         """The pseudonym of a value, written as the value is."""
-        if type_ in BY_WORDS:
+        if type_ == "name":
             replaced = WORD.sub(lambda found: self._replace_word(key, found[0]), text)
-        elif type_ in SPACED:
-            replaced = _spaced_like(text, self._pseudonym(key, type_, canonical(type_, text)))
         else:
             replaced = self._pseudonym(key, type_, canonical(type_, text))
+            replaced = _spaced_like(text, replaced) if type_ in NUMBERS else replaced
         if (type_, text) in self.originals:
             self.originals[type_, text] = replaced
         return replaced
 
     def _replace_word(self, key: PseudonymKey, word: str) -> str:
-        if len(word) == 1 or word.lower() in _KEPT:  # initials, titles, particles and kinds of streets
+        if len(word) == 1 or word.lower() in _KEPT:  # initials, titles and particles
             return word
         pseudonym = self._pseudonym(key, "name", fold(word))
         return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
@@ -126,8 +103,7 @@ class PseudonymMapping:
             pseudonym = _invent(fake, type_, value)
             if type_ == "name" and attempt > 20:  # Faker knows about 6,000 plain surnames
                 pseudonym += _surname(fake).lower()
-            # Two people may live in houses of one number, or be born on one day.
-            if (value[0].isdigit() and type_ in ("name", "birth_date")) or fold(pseudonym) not in self._taken:
+            if fold(pseudonym) not in self._taken or attempt > 100:  # there are fewer birthdays than people
                 self._taken.add(fold(pseudonym))
                 self.pseudonyms[type_, value] = pseudonym
             attempt += 1
@@ -138,58 +114,42 @@ def fold(text: str) -> str:
     """A text as it is compared, character by character: small and without accents, which people leave out."""
     if text.isascii():
         return text.lower()
-    return "".join(_fold_character(character) for character in text)
+    return "".join(_fold_character(character) for character in text.replace("’", "'"))
 
 
 @cache
 def _fold_character(character: str) -> str:
-    if character == "’":
-        return "'"
     plain = _ACCENT.sub("", unicodedata.normalize("NFD", character)).lower()
     return plain if len(plain) == 1 else character
 
 
 def canonical(type_: str, text: str) -> str:
-    """The form in which two ways of writing the same value are equal."""
-    if type_ == "phone" and text.startswith(("+", "00")):
-        return "+" + compact(text).removeprefix("00")
-    if type_ in SPACED:
-        return compact(text)
-    return str(ipaddress.ip_address(text)) if type_ == "ip" else text.lower() if type_ == "email" else text
+    """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
+    if type_ in NUMBERS:
+        return compact(text).lstrip("0") if type_ == "phone" else compact(text)
+    return str(ip_address(text)) if type_ == "ip" else fold(text)
 
 
-def _spaced_like(text: str, pseudonym: str) -> str:
-    """A compact pseudonym with the spaces, signs and case of the text that it replaces."""
-    characters = iter(pseudonym.lstrip("+"))
-    kept = 2 if pseudonym.startswith("+") and text.startswith("00") else 0
-    spaced = "".join(next(characters, "") if c.isalnum() and place >= kept else c for place, c in enumerate(text))
+def _spaced_like(text: str, number: str) -> str:
+    """A number with the spaces, signs, leading zeros and case of the text that it replaces."""
+    characters = iter(compact(text)[: -len(number)] + number)
+    spaced = "".join(next(characters, "") if character.isalnum() else character for character in text)
     return spaced.lower() if text.islower() else spaced
 
 
 def _invent(fake: "Faker", type_: str, value: str) -> str:
-    if type_ in _FORMS:
-        return fake.hexify(fake.numerify(_FORMS[type_]), upper=type_ == "mac")
-    if type_ == "birth_date":
-        return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
-    makers = {"name": _name_word, "email": _email, "card": _card, "iban": _iban, "phone": _phone, "ip": _ip}
-    return makers.get(type_, _same_form)(fake, value)
-
-
-def _name_word(fake: "Faker", word: str) -> str:
-    if word[0].isdigit():  # of a house
-        return _same_form(fake, word)
-    end = _STREET_END.search(word)
-    return _surname(fake) + (end[0] if end else "")
-
-
-def _email(fake: "Faker", _: str) -> str:
-    return f"{_surname(fake)}.{_surname(fake)}.{fake.numerify('####')}@example.org".lower()
-
-
-def _ip(fake: "Faker", value: str) -> str:
-    """An address of the networks for measurements (RFC 2544) or documentation (RFC 3849)."""
-    start, n_bits = ("2001:db8::", 64) if ":" in value else ("198.18.0.0", 17)
-    return str(ipaddress.ip_address(start) + fake.random.getrandbits(n_bits))
+    match type_:
+        case "name":
+            return _surname(fake)
+        case "email":
+            return f"{_surname(fake)}.{fake.numerify('####')}@example.org".lower()
+        case "address":
+            return f"{fake.numerify('%##')} {_surname(fake)} Street"
+        case "birth_date":
+            return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
+        case "ip":
+            return fake.hexify("2001:db8::^^^^:^^^^") if ":" in value else fake.ipv4_private()
+    return _number(fake, type_, value)
 
 
 def _surname(fake: "Faker") -> str:
@@ -198,26 +158,18 @@ def _surname(fake: "Faker") -> str:
     return name
 
 
-def _card(fake: "Faker", value: str) -> str:
-    start = ISSUERS[issuer_of(value) or "Visa"][1]
-    digits = start + fake.numerify("#" * (len(value) - len(start) - 1))
-    return digits + luhn.calc_check_digit(digits)
-
-
-def _iban(fake: "Faker", value: str) -> str:
-    """The same country and form; a bank code of zeros or X, which no bank has."""
-    account = "".join("0" if c.isdigit() else "X" for c in value[4:8]) + _same_form(fake, value[8:])
-    return value[:2] + iban.calc_check_digits(f"{value[:2]}00{account}") + account
-
-
-def _phone(fake: "Faker", value: str) -> str:
-    """The same country and length; a US number gets the exchange 555."""
-    country = country_of(value)
-    n_kept = min(6 if value.startswith("+") else 4, len(value) - 5)
-    form = f"{value[:-7]}555####" if country in ("US", "CA") else value[:n_kept] + "#" * (len(value) - n_kept)
-    numbers = (fake.numerify(form) for _ in range(100))
-    return next((number for number in numbers if country_of(number) == country), fake.numerify(form))
-
-
-def _same_form(fake: "Faker", value: str) -> str:
-    return fake.bothify(re.sub("[A-Za-z]", "?", re.sub(r"\d", "#", value)), letters="ABCDEFGHJKLMNPRSTUVWXYZ")
+def _number(fake: "Faker", type_: str, value: str) -> str:
+    """The same form with other digits and letters, behind a start that is kept or that nobody's number has."""
+    starts = {
+        "card": value[:4] + "0000",  # the issuer, and zeros where a customer's number goes on
+        "iban": value[:4] + re.sub("[A-Z]", "X", re.sub(r"\d", "0", value[4:8])),  # a bank that there is not
+        "mac": "02",  # administered locally
+        "phone": value[: min(4, len(value) - 5)],  # the country or the area
+        "ssn": "900",  # none begins with 9
+    }
+    start = starts.get(type_, "")
+    form = re.sub("[A-Za-z]", "?", re.sub(r"\d", "#", value[len(start) :]))
+    number = start + fake.bothify(form, letters="ABCDEF")  # letters that hexadecimal numbers have as well
+    if type_ == "card":
+        return number[:-1] + luhn.calc_check_digit(number[:-1])
+    return number[:2] + iban.calc_check_digits(number) + number[4:] if type_ == "iban" else number

@@ -93,7 +93,7 @@ def _fault(record: Record) -> list[Finding]:
 def _values(database: Path, changed_ns: int) -> frozenset[str]:
     """What the database holds; remembered until the file changes."""
     try:
-        return database_values([database])
+        return database_values(database)
     except QueryError:  # the queries' own checks report a database that cannot be read
         return frozenset()
 

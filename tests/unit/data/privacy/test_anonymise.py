@@ -1,6 +1,7 @@
 import sqlite3
 import unicodedata
 from contextlib import closing
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from course_utils.artifacts import Row
 from course_utils.data.privacy import validators
 from course_utils.data.privacy.anonymise import anonymise_rows, map_values, recheck
+from course_utils.data.privacy.patterns import find_by_patterns
 from course_utils.data.privacy.pseudonyms import PseudonymKey, PseudonymMapping
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
@@ -50,18 +52,18 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
         [3, "Sean O'Neil", 4155552673, "y@gmail.com"],
         [4, "José Muñoz", 4155552674, ""],
     ]
-    result = anonymise_rows(ROWS, key=KEY, names=NAMES)
-    recheck(result.rows, result.mapping)
+    rows, mapping = anonymise_rows(ROWS, key=KEY, names=NAMES)
+    recheck(rows, mapping)
     renamed = [
-        [n, result.mapping.replace(KEY, "name", str(name)), int(result.mapping.replace(KEY, "phone", str(phone))),
-         result.mapping.replace(KEY, "email", str(mail)) if "corp" in str(mail) else mail]
+        [n, mapping.replace(KEY, "name", str(name)), int(mapping.replace(KEY, "phone", str(phone))),
+         mapping.replace(KEY, "email", str(mail)) if "corp" in str(mail) else mail]
         for n, name, phone, mail in pilots
     ]  # fmt: skip
     before, after = build(tmp_path / "before.sqlite", pilots), build(tmp_path / "after.sqlite", renamed)
-    for old, new in zip(ROWS, result.rows, strict=True):
+    for old, new in zip(ROWS, rows, strict=True):
         assert run_query(before, old["query"]).rows == run_query(after, new["query"]).rows != [], new["query"]
-    assert result.rows[2]["question"].split()[3] == "may"  # the verb, not the pilot
-    assert [row["query"] for row in result.rows[8:]] == [query for _, query in PAIRS[8:]]  # no person, nobody's mailbox
+    assert rows[2]["question"].split()[3] == "may"  # the verb, not the pilot
+    assert [row["query"] for row in rows[8:]] == [query for _, query in PAIRS[8:]]  # no person, nobody's mailbox
 
 
 @pytest.mark.parametrize(
@@ -69,24 +71,24 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
     ["ANDERS BERG", "a.berg@corp.com", "(415) 555-2672", "new.person@corp.com", "sean o'neil", "Jose\u0301 Munoz"],
 )
 def test_recheck_finds_each_value_that_was_left(left: str) -> None:
-    result = anonymise_rows(ROWS, key=KEY, names=NAMES)
+    rows, mapping = anonymise_rows(ROWS, key=KEY, names=NAMES)
     for field in ("question", "note"):
         row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | {field: f"about {left} only"}
         with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
-            recheck([*result.rows, row], result.mapping)
+            recheck([*rows, row], mapping)
         assert left not in str(error.value)
     with pytest.raises(DataError, match="query"):
-        recheck([{"question": "?", "query": f'SELECT "{left}"'}], result.mapping)
+        recheck([{"question": "?", "query": f'SELECT "{left}"'}], mapping)
 
 
 def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_another() -> None:
     rows = [{"question": "mail x@corp.com to Eva Lind", "query": f"SELECT {n}"} for n in range(3)]
-    first = anonymise_rows(rows[:2], key=KEY, names=["Eva Lind"])
-    second = anonymise_rows(rows[2:], key=KEY, names=["Eva Lind"])  # another split, another process
-    assert len({row["question"] for row in [*first.rows, *second.rows]}) == 1
-    other = anonymise_rows(rows, key=PseudonymKey("another horse battery"), names=["Eva Lind"])
-    assert other.rows[0]["question"] != first.rows[0]["question"]
-    assert "corp" not in repr(first)
+    first, mapping = anonymise_rows(rows[:2], key=KEY, names=["Eva Lind"])
+    second, _ = anonymise_rows(rows[2:], key=KEY, names=["Eva Lind"])  # another split, another process
+    assert len({row["question"] for row in [*first, *second]}) == 1
+    other, _ = anonymise_rows(rows, key=PseudonymKey("another horse battery"), names=["Eva Lind"])
+    assert other[0]["question"] != first[0]["question"]
+    assert "corp" not in repr(mapping)
 
 
 def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
@@ -94,9 +96,9 @@ def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
         {"question": text, "query": "SELECT x FROM t WHERE v = '" + it.replace("'", "''") + "'"}
         for _, it, text in POSITIVE
     ]
-    result = anonymise_rows(rows, key=KEY)
-    recheck(result.rows, result.mapping)
-    for (_, it, _), row in zip(POSITIVE, result.rows, strict=True):
+    anonymised, mapping = anonymise_rows(rows, key=KEY)
+    recheck(anonymised, mapping)
+    for (_, it, _), row in zip(POSITIVE, anonymised, strict=True):
         value = row["query"].split("v = ")[1][1:-1].replace("''", "'")
         assert value != it
         assert value in row["question"]
@@ -104,7 +106,7 @@ def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
 
 def test_a_number_without_its_signs_is_no_address() -> None:
     row = {"question": "logins of 192.168.10.77", "query": "SELECT n FROM log WHERE id = 1921681077"}
-    (changed,) = anonymise_rows([row], key=KEY).rows
+    (changed,), _ = anonymise_rows([row], key=KEY)
     assert changed["query"] == row["query"]
     assert "192.168" not in changed["question"]
 
@@ -113,31 +115,32 @@ def pseudonym(type_: str, text: str) -> str:
     return PseudonymMapping().replace(KEY, type_, text)
 
 
-def test_pseudonyms_keep_the_form_and_are_nobodys() -> None:
+def test_pseudonyms_keep_the_form_and_the_start() -> None:
     for number in ("+49 30 901820", "(415) 555-2671", "0033 6 12 34 56 78", "020 7946 0958"):
-        assert validators.country_of(pseudonym("phone", number)) == validators.country_of(number)
+        assert pseudonym("phone", number)[:4] == number[:4]
         assert [c for c in pseudonym("phone", number) if not c.isdigit()] == [c for c in number if not c.isdigit()]
     assert pseudonym("phone", "0033 6 12 34 56 78")[2:] == pseudonym("phone", "+33 6 12 34 56 78")[1:]
-    assert validators.is_card(pseudonym("card", "4012 8888 8888 1881"))
-    assert pseudonym("card", "4012 8888 8888 1881").startswith("4000 00")
-    assert validators.issuer_of(pseudonym("card", "378282246310005")) == "American Express"
+    for card in ("4012 8888 8888 1881", "378282246310005"):
+        assert validators.is_card(pseudonym("card", card))
+        assert pseudonym("card", card)[:4] == card[:4]
     assert validators.is_iban(pseudonym("iban", "DE89 3704 0044 0532 0130 00"))
     assert pseudonym("iban", "GB29 NWBK 6016 1331 9268 19")[5:9] == "XXXX"
-    assert not validators.check_named("stdnum.us.ssn")(pseudonym("ssn", "536-22-1234"))
-    assert not validators.is_mailbox(pseudonym("email", "A@b.de"))
-    assert pseudonym("ip", "8.8.8.8").startswith("198.1")
-    assert pseudonym("address", "221B Baker Street").endswith(" Street")
+    assert [found.type for found in find_by_patterns(pseudonym("mac", "00:1b:44:11:3a:b7"))] == ["mac"]
+    for type_, text in (("ssn", "536-22-1234"), ("email", "A@b.de")):
+        assert find_by_patterns(pseudonym(type_, text)) == []
+    assert ip_address(pseudonym("ip", "8.8.8.8")).is_private
+    assert ip_address(pseudonym("ip", "2a00:1450:4001:81b::200e")).is_private
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8} [A-Z][a-z]{3,8}", fullmatch=True), unique_by=str.lower, max_size=30))
 def test_different_names_stay_different_and_none_is_a_real_one(names: list[str]) -> None:
     rows = [{"question": f"Is {name} here?", "query": f"SELECT '{name}'"} for name in names]
-    result = anonymise_rows(rows, key=KEY, names=names)
-    changed = {row["query"].split("'")[1] for row in result.rows}
+    anonymised, mapping = anonymise_rows(rows, key=KEY, names=names)
+    changed = {row["query"].split("'")[1] for row in anonymised}
     assert len(changed) == len(names)
     assert not {word for name in names for word in name.split()} & {word for name in changed for word in name.split()}
-    recheck(result.rows, result.mapping)
+    recheck(anonymised, mapping)
 
 
 @settings(max_examples=30)
@@ -147,10 +150,7 @@ def test_a_query_with_unchanged_values_is_unchanged(texts: list[str]) -> None:
     assert map_values(query, lambda text: text) == query
 
 
-def test_the_key_has_no_default_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COURSE_PSEUDONYM_KEY", raising=False)
-    with pytest.raises(ConfigurationError, match="COURSE_PSEUDONYM_KEY"):
-        PseudonymKey.from_environment()
-    monkeypatch.setenv("COURSE_PSEUDONYM_KEY", "correct horse battery staple")
-    assert PseudonymKey.from_environment() == KEY
+def test_the_key_has_no_default_and_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError, match="token_hex"):
+        PseudonymKey("")
     assert "horse" not in repr(KEY)

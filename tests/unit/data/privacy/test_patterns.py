@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from course_utils.artifacts import PROJECT
 from course_utils.data.formats import read_dataset
 from course_utils.data.privacy import validators
-from course_utils.data.privacy.detect import database_values, personal_data_findings
-from course_utils.data.privacy.entities import ENTITY_TYPES
+from course_utils.data.privacy.detect import ENTITY_TYPES, database_values, personal_data_findings
 from course_utils.data.privacy.patterns import find_by_patterns
 
 from .labelled import NEGATIVE, POSITIVE
@@ -70,7 +69,7 @@ def test_values_of_the_database_are_allowed(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "air.sqlite")) as connection:
         connection.executescript("""CREATE TABLE "the pilots" (n, "full name");
             INSERT INTO "the pilots" VALUES (1, 'Anders Berg')""")
-    allowed = database_values([tmp_path / "air.sqlite"])
+    allowed = database_values(tmp_path / "air.sqlite")
     assert allowed == {"anders berg", "anders", "berg"}
     question = "Please contact Anders Berg at berg@posteo.de"
     assert [found.severity for found in personal_data_findings(question, "question")] == ["note", "error"]
