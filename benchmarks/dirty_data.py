@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.more_defects import every_defect
 from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
 from course_utils.data import Prepared, inject_defects, inject_preface, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
@@ -100,9 +101,10 @@ def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list
 def _corrupt(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> list[Row]:
     """Inject each kind into rows that no other has corrupted."""
     corrupted: dict[str, Row] = {}
+    defects = every_defect({"train": rows})
     for kind, share in shares.items():
         left = [row for row in rows if row["id"] not in corrupted]
-        injection = inject_defects({"train": left}, [kind], n_each=round(share * len(rows)), seed=seed)
+        injection = inject_defects({"train": left}, {kind: defects[kind]}, round(share * len(rows)), seed)
         numbers = [defect.number - 1 for defect in injection.defects]
         corrupted |= {left[number]["id"]: injection.splits["train"][number] for number in numbers}
     return [corrupted.get(row["id"], row) for row in rows]

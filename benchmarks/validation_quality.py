@@ -13,8 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.more_defects import every_defect
 from course_utils.artifacts import resolve
-from course_utils.data.inject import DEFECTS, InjectedDefect, inject_defects
+from course_utils.data.inject import Injection, inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
@@ -47,14 +48,14 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
     with tempfile.TemporaryDirectory() as build_in:
         clean = validate_dataset(folder, Path(build_in), options)
         databases = {name: find_database(folder, name, Path(build_in)) for name in list_databases(folder)}
-        runs = []
+        runs, defects = [], every_defect(clean.splits)
         for seed in seeds:
-            injection = inject_defects(clean.splits, n_each=N_EACH, seed=seed)
+            injection = inject_defects(clean.splits, defects, N_EACH, seed)
             report = validate_rows(injection.splits, databases, options)
             counts = injection.count_found(report.findings)
-            runs.append((counts, _share(report, false_alarms(injection.defects, report.findings))))
+            runs.append((counts, _share(report, false_alarms(report.findings, injection))))
             logger.info("seed %d: %s", seed, counts)
-    kinds = {kind: [sum(run[0][kind][name] for run in runs) for name in ("found", "injected")] for kind in DEFECTS}
+    kinds = {kind: [sum(run[0][kind][name] for run in runs) for name in ("found", "injected")] for kind in defects}
     return {
         "benchmark": "validation_quality",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
@@ -62,7 +63,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
         "n_injected": sum(n for _, n in kinds.values()),
         "found_share": sum(found for found, _ in kinds.values()) / sum(n for _, n in kinds.values()),
         "found_by_kind": kinds,
-        "false_alarms_clean": _share(clean, false_alarms([], clean.findings)),
+        "false_alarms_clean": _share(clean, false_alarms(clean.findings)),
         "false_alarms_among_injected": [share for _, share in runs],
         "false_alarms_by_check": {
             check: {level: levels[level] for level in ("error", "warning")} for check, levels in clean.counts.items()
@@ -71,9 +72,17 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
     }
 
 
-def false_alarms(defects: Sequence[InjectedDefect], findings: Sequence[Finding]) -> list[Finding]:
-    """Errors and warnings about rows that have no injected defect, and of which no such row is a copy."""
-    places = {(defect.split, defect.number) for defect in defects} | {defect.original for defect in defects}
+def false_alarms(findings: Sequence[Finding], injection: Injection | None = None) -> list[Finding]:
+    """Errors and warnings about rows that have no injected defect, and whose question no such row has copied."""
+    splits, defects = (injection.splits, injection.defects) if injection else ({}, [])
+    corrupted = [splits[defect.split][defect.number - 1] for defect in defects]
+    questions = {str(row.get("question")) for row in corrupted}
+    places = {
+        (split, number)
+        for split, rows in splits.items()
+        for number, row in enumerate(rows, 1)
+        if str(row.get("question")) in questions
+    }
     return [f for f in findings if f.severity != "note" and f.number and (f.split, f.number) not in places]
 
 

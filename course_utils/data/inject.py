@@ -24,42 +24,29 @@ class Defect(NamedTuple):
 
 DEFECTS: dict[str, Defect] = {
     "missing field": Defect("schema", corrupt.drop_field),
-    "wrong type": Defect("schema", corrupt.change_type),
     "unknown database": Defect("schema", corrupt.rename_database),
-    "wrong database": Defect("execution", corrupt.swap_database),
-    "wrong column": Defect("execution", corrupt.misname_column),
     "broken SQL": Defect("syntax", corrupt.break_sql),
     "truncated SQL": Defect("syntax", corrupt.cut_sql),
-    "empty result": Defect("empty-result", corrupt.miss_value),
-    "constant result": Defect("constant-result", corrupt.answer_blindly),
-    "enormous result": Defect("enormous-result", corrupt.forget_condition),
-    "mojibake": Defect("encoding", corrupt.garble),
     "hidden character": Defect("encoding", corrupt.hide_character),
-    "control character": Defect("encoding", corrupt.add_control),
-    "confusable letter": Defect("encoding", corrupt.replace_letter),
     "template in question": Defect("template", corrupt.wrap_question),
     "template in answer": Defect("template", corrupt.wrap_answer),
     "personal data": Defect("personal-data", corrupt.add_personal_data),
     "profanity": Defect("profanity", corrupt.swear),
-    "too long": Defect("length", corrupt.paste_document),
     "exact duplicate": Defect("exact-duplicate", corrupt.keep, "split"),
     "near duplicate": Defect("near-duplicate", corrupt.mistype, "split"),
-    "contradiction": Defect("contradiction", corrupt.contradict, "split"),
     "exact leak": Defect("leak-exact", corrupt.keep, "test"),
-    "near leak": Defect("leak-near", corrupt.mistype, "test"),
 }
 PREFACE = "Sure, here is the query:\n"
 """What answers begin with that were copied from a chat with an assistant."""
 
 
-@dataclass(frozen=True)
-class InjectedDefect:
-    """One defect, and where it is now."""
+class InjectedDefect(NamedTuple):
+    """One defect: its kind, the check that is meant to find it, and the row that it is in now, from 1."""
 
     kind: str
+    check: str
     split: str
-    number: int  # of the row in its split, from 1
-    original: tuple[str, int] | None = None  # split and number of the row that this one is a copy of
+    number: int
 
 
 @dataclass(frozen=True)
@@ -78,29 +65,31 @@ class Injection:
         """
         alarms = {(f.check, f.split, f.number) for f in findings if f.severity != "note"}
         counts = {kind: {"injected": 0, "found": 0, "left out": n} for kind, n in self.left_out.items()}
-        for defect in self.defects:
-            counts[defect.kind]["injected"] += 1
-            counts[defect.kind]["found"] += (DEFECTS[defect.kind].check, defect.split, defect.number) in alarms
+        for kind, *place in self.defects:
+            counts[kind]["injected"] += 1
+            counts[kind]["found"] += tuple(place) in alarms
         return counts
 
 
 @dataclass(eq=False)
 class _Entry:
-    """A row on its way: which one it will be is known when all defects are injected."""
+    """A row on its way: which number it will have is known when all defects are injected."""
 
     row: Row
     kind: str = ""
-    original: "_Entry | None" = None
 
 
 def inject_defects(
-    splits: Mapping[str, Sequence[Row]], kinds: Sequence[str] = tuple(DEFECTS), n_each: int = 10, seed: int = 0
+    splits: Mapping[str, Sequence[Row]],
+    defects: Mapping[str, Defect] | Sequence[str] = tuple(DEFECTS),
+    n_each: int = 10,
+    seed: int = 0,
 ) -> Injection:
     """Corrupt some rows and add corrupted copies of others; no row is used twice.
 
     Args:
         splits: Good rows with db_id, question and query by split, such as ``ValidationReport.splits``; not changed.
-        kinds: Names from ``DEFECTS``.
+        defects: Names from ``DEFECTS``, or defects of one's own by name.
         n_each: Defects of each kind. Fewer are injected where fewer rows can take one: a typo needs a long question
             in Latin letters, for example.
         seed: Chooses rows and places.
@@ -108,20 +97,25 @@ def inject_defects(
     Raises:
         ConfigurationError: A kind is unknown.
     """
-    if unknown := [kind for kind in kinds if kind not in DEFECTS]:
+    if unknown := [kind for kind in defects if kind not in DEFECTS and not isinstance(defects, Mapping)]:
         raise ConfigurationError(f"defect {', '.join(unknown)} is unknown; choose from {', '.join(DEFECTS)}")
+    table = defects if isinstance(defects, Mapping) else {kind: DEFECTS[kind] for kind in defects}
     rng = Random(seed)
     entries = {split: [_Entry(row) for row in rows] for split, rows in splits.items()}
-    contexts = corrupt.read_contexts(splits)
     pool = [(split, entry) for split, group in entries.items() for entry in group if _is_usable(entry.row)]
     rng.shuffle(pool)
-    left_out = dict.fromkeys(kinds, 0)
+    left_out = dict.fromkeys(table, 0)
     # Copies go in first and take the fewest rows, which are then left alone.
-    for kind in sorted(kinds, key=lambda kind: DEFECTS[kind].where == "row"):
+    for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
         for _ in range(n_each):
-            left_out[kind] += not _inject_one(kind, pool, entries, contexts, rng)
-    rows = {split: [entry.row for entry in group] for split, group in entries.items()}
-    return Injection(rows, _locate(entries), left_out)
+            left_out[kind] += not _inject_one(kind, table[kind], pool, entries, rng)
+    injected = [
+        InjectedDefect(entry.kind, table[entry.kind].check, split, number)
+        for split, group in entries.items()
+        for number, entry in enumerate(group, 1)
+        if entry.kind
+    ]
+    return Injection({split: [entry.row for entry in group] for split, group in entries.items()}, injected, left_out)
 
 
 def _is_usable(row: Row) -> bool:
@@ -129,18 +123,13 @@ def _is_usable(row: Row) -> bool:
 
 
 def _inject_one(
-    kind: str,
-    pool: list[tuple[str, _Entry]],
-    entries: dict[str, list[_Entry]],
-    contexts: Mapping[str, corrupt.Context],
-    rng: Random,
+    kind: str, defect: Defect, pool: list[tuple[str, _Entry]], entries: dict[str, list[_Entry]], rng: Random
 ) -> bool:
     """Take the first row of the pool that can be corrupted so; False if there is none."""
-    defect = DEFECTS[kind]
     for place, (split, entry) in enumerate(pool):
         if defect.where == "test" and (split != "train" or "test" not in entries):
             continue
-        row = defect.corrupt(entry.row, rng, contexts[split])
+        row = defect.corrupt(entry.row, rng)
         if row is None or (row == entry.row and defect.where == "row"):
             continue
         del pool[place]
@@ -148,20 +137,12 @@ def _inject_one(
             entry.row, entry.kind = row, kind
             return True
         target = entries[split if defect.where == "split" else "test"]
+        # Not before its original: of two equal rows the validation names the second.
         first = target.index(entry) + 1 if defect.where == "split" else 0
         copied = row if row.get("id") is None else {**row, "id": f"{row['id']}-{rng.randrange(10**6)}"}
-        target.insert(rng.randint(first, len(target)), _Entry(copied, kind, entry))
+        target.insert(rng.randint(first, len(target)), _Entry(copied, kind))
         return True
     return False
-
-
-def _locate(entries: Mapping[str, list[_Entry]]) -> list[InjectedDefect]:
-    places = {entry: (split, number) for split, group in entries.items() for number, entry in enumerate(group, 1)}
-    return [
-        InjectedDefect(entry.kind, *place, places[entry.original] if entry.original else None)
-        for entry, place in places.items()
-        if entry.kind
-    ]
 
 
 def inject_preface(rows: Sequence[Row], share: float, seed: int = 0) -> list[Row]:

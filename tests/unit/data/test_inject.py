@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.inject import DEFECTS, PREFACE, InjectedDefect, Injection, inject_defects, inject_preface
+from course_utils.data.inject import DEFECTS, PREFACE, Defect, InjectedDefect, Injection, inject_defects, inject_preface
 from course_utils.data.validation.options import CHECKS
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
@@ -27,10 +27,9 @@ ROWS = {split: make_rows(split, n) for split, n in (("train", 400), ("validation
 
 def test_every_kind_is_injected_into_rows_of_its_own_and_nothing_else_changes() -> None:
     before = repr(ROWS)
-    kinds = [kind for kind in DEFECTS if kind != "wrong database"]
-    injection = inject_defects(ROWS, kinds, n_each=5, seed=3)
+    injection = inject_defects(ROWS, n_each=5, seed=3)
     assert repr(ROWS) == before
-    assert Counter(defect.kind for defect in injection.defects) == dict.fromkeys(kinds, 5)
+    assert Counter(defect.kind for defect in injection.defects) == dict.fromkeys(DEFECTS, 5)
     places = {(defect.split, defect.number) for defect in injection.defects}
     assert len(places) == len(injection.defects)
     originals = [row for group in ROWS.values() for row in group]
@@ -38,23 +37,24 @@ def test_every_kind_is_injected_into_rows_of_its_own_and_nothing_else_changes() 
         row for split, group in injection.splits.items() for i, row in enumerate(group, 1) if (split, i) not in places
     ]
     assert all(row in originals for row in untouched)
-    copies = [defect for defect in injection.defects if defect.original]
-    assert len(untouched) + len(injection.defects) - len(copies) == len(originals)
+    n_copies = sum(DEFECTS[defect.kind].where != "row" for defect in injection.defects)
+    assert len(untouched) + len(injection.defects) - n_copies == len(originals)
 
 
-def test_a_copy_names_its_original_which_comes_first() -> None:
+def test_a_copy_stands_behind_its_original_or_among_the_test_rows() -> None:
     injection = inject_defects(ROWS, ["exact duplicate", "exact leak"], n_each=8, seed=1)
-    for defect in injection.defects:
-        assert defect.original is not None
-        split, number = defect.original
-        copy, original = injection.splits[defect.split][defect.number - 1], injection.splits[split][number - 1]
+    for kind, _, split, number in injection.defects:
+        copy = injection.splits[split][number - 1]
+        original = next(row for rows in ROWS.values() for row in rows if row["question"] == copy["question"])
         assert {**copy, "id": original["id"]} == original
-        assert (split, defect.split) in {("train", "test"), (defect.split, defect.split)}
-        assert split != defect.split or number < defect.number
+        if kind == "exact leak":
+            assert (split, original in ROWS["train"]) == ("test", True)
+        else:
+            assert injection.splits[split].index(original) < number - 1
 
 
 def test_the_seed_decides() -> None:
-    kinds = ["mojibake", "near leak", "truncated SQL"]
+    kinds = ["hidden character", "near duplicate", "truncated SQL"]
     assert inject_defects(ROWS, kinds, seed=4) == inject_defects(ROWS, kinds, seed=4)
     assert inject_defects(ROWS, kinds, seed=4) != inject_defects(ROWS, kinds, seed=5)
 
@@ -74,18 +74,24 @@ def test_what_no_row_can_take_is_left_out_and_counted() -> None:
             for i in range(200)
         ]
         injection = inject_defects({"train": rows, "validation": rows[:1], "test": rows[1:2]}, n_each=2)
-        assert injection.left_out["near duplicate"] == injection.left_out["near leak"] == 2
+        assert injection.left_out["near duplicate"] == 2
         assert injection.left_out["missing field"] == injection.left_out["truncated SQL"] == 0
 
 
-def test_kinds_name_checks_that_exist_and_cover_most_of_them() -> None:
+def test_a_defect_of_one_s_own_is_injected_like_the_course_s() -> None:
+    shouted = Defect("encoding", lambda row, _: {**row, "question": row["question"].upper()})
+    injection = inject_defects(ROWS, {"shouting": shouted}, n_each=3)
+    assert {(defect.kind, defect.check) for defect in injection.defects} == {("shouting", "encoding")}
+    assert sum(row["question"].isupper() for rows in injection.splits.values() for row in rows) == 3
+
+
+def test_kinds_name_checks_that_exist() -> None:
     assert {defect.check for defect in DEFECTS.values()} <= set(CHECKS)
-    assert len(DEFECTS) >= 12
 
 
 def test_a_defect_is_found_by_its_own_check_and_by_no_note() -> None:
-    defects = [InjectedDefect("mojibake", "train", 2), InjectedDefect("mojibake", "train", 3)]
-    defects.append(InjectedDefect("exact duplicate", "train", 9, ("train", 8)))
+    defects = [InjectedDefect("mojibake", "encoding", "train", number) for number in (2, 3)]
+    defects.append(InjectedDefect("exact duplicate", "exact-duplicate", "train", 9))
     findings = [
         Finding("encoding", "error", "", split="train", number=2),
         Finding("syntax", "error", "", split="train", number=3),

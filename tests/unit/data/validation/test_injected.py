@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.more_defects import every_defect
 from benchmarks.validation_quality import false_alarms
 from course_utils.artifacts import PROJECT
-from course_utils.data.inject import DEFECTS, inject_defects
+from course_utils.data.inject import inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
@@ -37,18 +38,19 @@ def clean(options: ValidationOptions, databases: Mapping[str, Path]) -> Validati
 
 def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport) -> None:
     assert [str(row) for row in clean.rejected] == []
-    alarms = {(finding.split, finding.number): str(finding) for finding in false_alarms([], clean.findings)}
+    alarms = {(finding.split, finding.number): str(finding) for finding in false_alarms(clean.findings)}
     assert len(alarms) <= 0.01 * clean.n_read, list(alarms.values())[:20]
 
 
 def test_injected_defects_are_found(
     clean: ValidationReport, options: ValidationOptions, databases: Mapping[str, Path]
 ) -> None:
-    kinds = [kind for kind, defect in DEFECTS.items() if defect.check not in clean.skipped]
+    defects = every_defect(clean.splits)
+    kinds = {kind: defect for kind, defect in defects.items() if defect.check not in clean.skipped}
     injection = inject_defects(clean.splits, kinds, N_EACH)
     report = validate_rows(injection.splits, databases, options)
     counts = injection.count_found(report.findings)
     assert sum(count["injected"] for count in counts.values()) == len(kinds) * N_EACH >= 200
     assert sum(count["found"] for count in counts.values()) >= 0.98 * len(kinds) * N_EACH, counts
-    alarms = {(finding.split, finding.number) for finding in false_alarms(injection.defects, report.findings)}
+    alarms = {(finding.split, finding.number) for finding in false_alarms(report.findings, injection)}
     assert len(alarms) <= 0.01 * report.n_read
