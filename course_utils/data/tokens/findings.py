@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FIXES = {
-    "no-template": "choose an instruct model",
+    "no-template": "choose an instruct model; where there is a template, look at the roles and their order",
     "system-refused": "put the instruction at the top of the first user message",
-    "template-refuses": "look at the roles and their order",
     "message-dropped": "put the instruction into the user message, or use the template of the model's own repository",
     "double-bos": "let the template write bos_token once, and tokenize its text with add_special_tokens=False",
     "missing-eos": "set tokenizer.eos_token to the token that ends a turn, or let the template write it after a reply",
     "pad-is-eos": "give tokenizer.pad_token a token of its own, as models.load_tokenizer does",
-    "prompt-changed": "use a template that keeps the prompt as it is once a reply follows",
-    "generation-prompt": "end the prompt, under add_generation_prompt, with what stands before each reply in training",
+    "prompt-changed": "use a template that writes the same up to the reply, with add_generation_prompt and in training",
     "border-merged": "end the prompt with a control token or a line break, and leave a space to the reply",
-    "wrong-template": "use the model's own chat template",
-    "split-control-token": "load the tokenizer with its added tokens, or add them and train their embeddings",
+    "wrong-template": "use the model's own chat template, or add its tokens and train their embeddings",
     "injected-control-token": "take control tokens out of the text before it meets the template",
 }
 """What to do, by the name of each check."""
@@ -50,14 +47,12 @@ def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[M
     """
     chat = [*messages, {"role": "assistant", "content": completion.strip()}]
     found = Findings([*_check_padding(tokenizer), *_check_contents(tokenizer, chat)])
-    if not tokenizer.chat_template:
-        return Findings([*found, _finding("no-template", "the tokenizer has no chat template")])
     try:
         prompt = render_chat(tokenizer, messages, add_generation_prompt=True)
         whole = render_chat(tokenizer, chat, add_generation_prompt=False)
     except ModelError as error:
-        return Findings([*found, _refusal(tokenizer, chat, str(error.__cause__))])
-    found += [*_check_messages(chat, prompt, whole), *_check_prefix(chat, prompt, whole)]
+        return Findings([*found, _refusal(tokenizer, chat, str(error))])
+    found += [*_check_messages(chat, prompt, whole), *_check_prompt(chat[-1]["content"], prompt, whole)]
     found += [*_check_ids(tokenizer, prompt, whole), *_check_begin(tokenizer, whole)]
     found += _check_control_tokens(tokenizer, chat)
     return found
@@ -90,77 +85,63 @@ def _check_contents(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message
 
 
 def _refusal(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message], reason: str) -> Finding:
-    """Why a template raised an error: because of the system message, or whatever the messages."""
+    """Why no text came of a chat: because of the system message, or whatever the messages."""
     try:
         render_chat(tokenizer, [m for m in chat if m["role"] != "system"], add_generation_prompt=False)
     except ModelError:
-        return _finding("template-refuses", f"the template refuses the chat: {reason}")
-    return _finding("system-refused", f"the template refuses a system message: {reason}")
+        return _finding("no-template", reason)
+    return _finding("system-refused", reason)
 
 
 def _check_messages(chat: Sequence[Message], prompt: str, whole: str) -> Iterator[Finding]:
     """Messages that the template leaves out."""
     for message in chat:
         text = message["content"].strip()
-        if message is not chat[-1] and text not in prompt:
-            yield _finding("message-dropped", f"the {message['role']} message is not in the prompt")
-        elif text not in whole:
-            yield _finding("message-dropped", f"the {message['role']} message is not in the text that is trained on")
+        if text not in whole or (message is not chat[-1] and text not in prompt):
+            yield _finding("message-dropped", f"the template leaves out the {message['role']} message")
 
 
-def _check_prefix(chat: Sequence[Message], prompt: str, whole: str) -> Iterator[Finding]:
+def _check_prompt(reply: str, prompt: str, whole: str) -> Iterator[Finding]:
     """A prompt that reads otherwise once a reply follows it."""
-    reply, last = chat[-1]["content"], chat[-2]["content"].strip()
-    asked_otherwise = "the model is asked in another form than it is taught"
-    if whole.startswith(prompt):
-        before_reply, found, _ = whole[len(prompt) :].partition(reply)
-        if found and before_reply.strip():
-            evidence = f"the prompt ends with {prompt[-20:]!r}, but training has {before_reply!r} before the reply"
-            yield _finding("generation-prompt", f"{evidence}: {asked_otherwise}")
-        return
-    same = _n_same(prompt, whole)
-    differ = f"{prompt[same : same + 30]!r} when it is asked, {whole[same : same + 30]!r} in training"
-    if same >= (prompt.rfind(last) + len(last) if last in prompt else len(prompt)):
-        yield _finding("generation-prompt", f"after the last message stands {differ}: {asked_otherwise}")
-    else:
-        yield _finding("prompt-changed", f"the template writes the same messages in two ways: {differ}")
-
-
-def _n_same(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many items two texts or lists of ids have in common at their beginning."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, whole, strict=False)))
+    before_reply, found, _ = whole[same:].partition(reply)
+    if same < len(prompt) or (found and before_reply.strip()):
+        yield _finding(
+            "prompt-changed",
+            f"the model is asked in another form than it is taught: after {prompt[max(0, same - 20) : same]!r} comes "
+            f"{prompt[same : same + 30]!r} when it is asked, and {whole[same : same + 30]!r} in training",
+        )
 
 
 def _check_ids(tokenizer: "PreTrainedTokenizerBase", prompt: str, whole: str) -> Iterator[Finding]:
     """A last token of the prompt that merges with the reply's first; a reply whose end has no label."""
     asked, taught = encode_text(tokenizer, prompt), encode_text(tokenizer, whole)
     if whole.startswith(prompt) and taught[: len(asked)] != asked:
-        same = _n_same(asked, taught)
+        end = slice(max(0, len(asked) - 2), len(asked) + 1)
         yield _finding(
             "border-merged",
-            f"the prompt ends with {_show(tokenizer, asked[same:])}, but with the reply behind it the same letters are "
-            f"{_show(tokenizer, taught[same : same + 2])}: the prompt's last token is never seen in training",
+            f"the prompt ends with {_show(tokenizer, asked[end])}, but with the reply behind it the same letters are "
+            f"{_show(tokenizer, taught[end])}: the prompt's last token is never seen in training",
         )
     labelled = taught[len(asked) :]
     if labelled and tokenizer.eos_token_id not in labelled:
         last = _show(tokenizer, labelled[-2:])
-        evidence = f"no {tokenizer.eos_token!r} among the labels; the last are {last}"
-        yield _finding("missing-eos", f"{evidence}, so the model is never taught to stop")
+        yield _finding(
+            "missing-eos",
+            f"no {tokenizer.eos_token!r} among the labels; the last are {last}, so the model is never taught to stop",
+        )
 
 
 def _show(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> str:
-    return " ".join(f"{visible(raw)!r}" for raw in token_bytes(tokenizer, token_ids)) or "nothing"
+    return " ".join(f"'{visible(raw)}'" for raw in token_bytes(tokenizer, token_ids)) or "nothing"
 
 
 def _check_begin(tokenizer: "PreTrainedTokenizerBase", whole: str) -> Iterator[Finding]:
     """Two beginning-of-text tokens, for everybody or for those who tokenize rendered text as if it were plain."""
-    bos, name = tokenizer.bos_token_id, tokenizer.bos_token
-    if bos is None:
-        return
-    n_bos = sum(1 for _ in takewhile(lambda token: token == bos, encode_text(tokenizer, whole)))
-    if n_bos > 1:
-        yield _finding("double-bos", f"the row begins with {n_bos} {name!r} tokens")
-    elif list(tokenizer(whole)["input_ids"])[:2] == [bos, bos]:
+    name, twice = tokenizer.bos_token, [tokenizer.bos_token_id] * 2
+    if name and encode_text(tokenizer, whole)[:2] == twice:
+        yield _finding("double-bos", f"the row begins with two {name!r} tokens")
+    elif name and list(tokenizer(whole)["input_ids"])[:2] == twice:
         yield _finding("double-bos", f"the template writes {name!r}, and the tokenizer adds one to any text", "warning")
 
 
@@ -172,11 +153,7 @@ def _check_control_tokens(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[M
     if not split:
         return
     token, ids = next(iter(split.items()))
-    shown = f"{token!r} becomes {len(ids)} tokens: {_show(tokenizer, ids)}"
-    if len(split) == len(written):
-        yield _finding("wrong-template", f"the vocabulary knows no control token that the template writes; {shown}")
-    else:
-        # Mistral's first vocabularies spell [INST] in ordinary tokens, and were trained so.
-        severity: Severity = "warning" if all(name.startswith("[") for name in split) else "error"
-        evidence = f"{', '.join(map(repr, split))}: no token of its own; {shown}"
-        yield _finding("split-control-token", evidence, severity)
+    evidence = f"the template writes {', '.join(map(repr, split))}, for which the vocabulary has no token: "
+    evidence += f"{token!r} becomes {len(ids)} tokens: {_show(tokenizer, ids)}"
+    # Mistral's first vocabularies spell [INST] in ordinary tokens, and were trained so.
+    yield _finding("wrong-template", evidence, "warning" if all(name.startswith("[") for name in split) else "error")

@@ -3,10 +3,10 @@
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from course_utils.data.tokens.view import COLOURS, Kind
+from course_utils.data.tokens.view import coloured
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
 
 FOLDER = Path(__file__).parent / "chat_templates"
@@ -17,8 +17,7 @@ CONTROL_TOKEN = re.compile(
 """How the families spell the tokens that give a chat its form."""
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """What a template of the family needs to know of its tokenizer, and where a system message goes."""
 
     bos: str
@@ -38,37 +37,21 @@ FAMILIES = {
 its template never writes: set ``tokenizer.eos_token`` before training."""
 
 
-@dataclass(frozen=True)
-class RenderedChat:
-    """A chat in one template: up to where the model goes on, what it then says, or why the template refuses."""
+class RenderedTemplates(dict[str, tuple[str, str]]):
+    """By family, what a model reads of one chat, and what it then writes.
 
-    prompt: str
-    reply: str = ""
-    refusal: str = ""
-
-
-@dataclass(frozen=True)
-class RenderedTemplates:
-    """One chat in the templates of all ``FAMILIES``."""
-
-    chats: dict[str, RenderedChat] = field(repr=False)
+    Of a family whose template refuses the chat, the first says why.
+    """
 
     def _repr_html_(self) -> str:
-        cards = "".join(_card(family, chat) for family, chat in self.chats.items())
-        legend = f"{_coloured('special', 'control token')} {_coloured('completion', 'what the model writes')}"
+        cards = "".join(_card(family, *chat) for family, chat in self.items())
+        legend = f"{coloured('special', 'control token')} {coloured('completion', 'what the model writes')}"
         grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:12px"
         return f'<p>{legend}</p><div style="{grid}">{cards}</div>'
 
 
-def _coloured(kind: Kind, text: str) -> str:
-    return f'<span style="background:{COLOURS[kind]};color:#111">{text}</span>'
-
-
-def _card(family: str, chat: RenderedChat) -> str:
-    if chat.refusal:
-        shown = f"<i>refuses this chat: {html.escape(chat.refusal)}</i>"
-    else:
-        shown = _highlight(chat.prompt) + (_coloured("completion", _highlight(chat.reply)) if chat.reply else "")
+def _card(family: str, prompt: str, reply: str) -> str:
+    shown = _highlight(prompt) + coloured("completion", _highlight(reply))
     text = f'<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">{shown}</div>'
     return (
         '<div style="border:1px solid #999;border-radius:4px;padding:8px;text-align:left">'
@@ -80,7 +63,7 @@ def _highlight(text: str) -> str:
     """Control tokens in colour; a sign where a line ends, so that two line breaks differ from one."""
     parts = re.split(f"({CONTROL_TOKEN.pattern})", text)  # every second one is a control token
     shown = (
-        _coloured("special", html.escape(part)) if index % 2 else html.escape(part) for index, part in enumerate(parts)
+        coloured("special", html.escape(part)) if index % 2 else html.escape(part) for index, part in enumerate(parts)
     )
     return "".join(shown).replace("\n", "&crarr;\n")
 
@@ -102,18 +85,18 @@ def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
     return RenderedTemplates({family: _render(messages, family) for family in FAMILIES})
 
 
-def _render(messages: Sequence[Message], family: str) -> RenderedChat:
+def _render(messages: Sequence[Message], family: str) -> tuple[str, str]:
     from jinja2 import TemplateError
 
     template, tokens = read_template(family), FAMILIES[family]
+    has_reply = messages[-1]["role"] == "assistant"
+    asked = messages[:-1] if has_reply else messages
     try:
-        if messages[-1]["role"] != "assistant":
-            return RenderedChat(render_template(template, tokens, messages, add_generation_prompt=True))
-        prompt = render_template(template, tokens, messages[:-1], add_generation_prompt=True)
-        whole = render_template(template, tokens, messages, add_generation_prompt=False)
+        prompt = render_template(template, tokens, asked, add_generation_prompt=True)
+        whole = render_template(template, tokens, messages, add_generation_prompt=False) if has_reply else prompt
     except TemplateError as error:
-        return RenderedChat("", refusal=str(error))
-    return RenderedChat(prompt, whole[len(prompt) :]) if whole.startswith(prompt) else RenderedChat(whole)
+        return f"refuses this chat: {error}", ""
+    return prompt, whole.removeprefix(prompt)
 
 
 def render_template(template: str, tokens: Family, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:

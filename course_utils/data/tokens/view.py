@@ -5,36 +5,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.prompts import EncodedExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Kind = Literal["prompt", "special", "completion"]
-COLOURS: dict[Kind, str] = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
+COLOURS = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
 """Light backgrounds under dark letters, set together: readable in a light and in a dark theme."""
-SHOWN_TOKENS = 120
-"""Of a longer stretch of one side, prompt or completion, only the head and the tail are shown."""
-_TAIL = 40
-
 _FALLBACK_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 """How SentencePiece vocabularies spell a byte of a character that they lack."""
 _WORD_START = "\u2581"
 """How SentencePiece spells the space before a word."""
 _SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
-_BROKEN = re.compile("[\udc80-\udcff]+")
-"""Bytes that are no whole characters, as Python escapes them."""
 
 
-@dataclass(frozen=True)
-class Token:
-    """One token: its id, the bytes it stands for, its kind, and whether the loss counts it."""
+class Token(NamedTuple):
+    """One token: its id, the bytes it stands for, whether the template wrote it, and whether the loss counts it."""
 
     token_id: int
     raw: bytes
-    kind: Kind
+    is_special: bool
     has_label: bool
 
 
@@ -44,41 +36,25 @@ class TokenView:
 
     tokens: tuple[Token, ...] = field(repr=False)
 
-    @property
-    def n_labels(self) -> int:
-        """Tokens that the loss counts."""
-        return sum(token.has_label for token in self.tokens)
-
     def _repr_html_(self) -> str:
-        legend = " ".join(
-            f'<span style="background:{colour};color:#111;padding:0 4px">{kind}</span>'
-            for kind, colour in COLOURS.items()
-        )
-        counts = (
-            f"{len(self.tokens)} tokens, {self.n_labels} of them with a label (underlined); point at one for its id"
-        )
-        sides = [list(side) for _, side in groupby(self.tokens, key=lambda token: token.has_label)]
-        body = "".join(_side(side) for side in sides)
-        style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere"
+        n_labels = sum(token.has_label for token in self.tokens)
+        counts = f"{len(self.tokens)} tokens, {n_labels} of them with a label (underlined); point at one for its id"
+        legend = " ".join(coloured(kind, kind) for kind in COLOURS)
+        # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
+        runs = groupby(self.tokens, key=lambda token: (token.is_special, token.has_label))
+        body = "".join(_run(list(run), *kind) for kind, run in runs)
+        style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere;max-height:50em;overflow-y:auto"
         return f'<p>{legend} &nbsp; {counts}</p><div style="{style}">{body}</div>'
 
 
-def _side(tokens: list[Token]) -> str:
-    """Tokens that all have a label or all have none; the middle of a long stretch is left out."""
-    if len(tokens) <= SHOWN_TOKENS:
-        return _runs(tokens)
-    note = f"<div><i>&#8942; {len(tokens) - SHOWN_TOKENS} more tokens</i></div>"
-    return _runs(tokens[: SHOWN_TOKENS - _TAIL]) + note + _runs(tokens[-_TAIL:])
+def coloured(kind: str, page: str, style: str = "") -> str:
+    """A piece of a page in the colour of one of ``COLOURS``."""
+    return f'<span style="background:{COLOURS[kind]};color:#111{style}">{page}</span>'
 
 
-def _runs(tokens: list[Token]) -> str:
-    # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
-    return "".join(_run(kind, list(run)) for kind, run in groupby(tokens, key=lambda token: token.kind))
-
-
-def _run(kind: Kind, tokens: list[Token]) -> str:
-    underline = ";border-bottom:3px solid #1b7f3b" if tokens[0].has_label else ""
-    return f'<span style="background:{COLOURS[kind]};color:#111{underline}">{"".join(map(_show, tokens))}</span>'
+def _run(tokens: list[Token], is_special: bool, has_label: bool) -> str:
+    kind = "special" if is_special else "completion" if has_label else "prompt"
+    return coloured(kind, "".join(map(_show, tokens)), ";border-bottom:3px solid #1b7f3b" if has_label else "")
 
 
 def _show(token: Token) -> str:
@@ -96,11 +72,7 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
     """
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
     tokens = zip(encoded.input_ids, token_bytes(tokenizer, encoded.input_ids), encoded.completion_mask, strict=True)
-    return TokenView(tuple(Token(i, raw, _kind(i in special, mask), bool(mask)) for i, raw, mask in tokens))
-
-
-def _kind(is_special: bool, mask: int) -> Kind:
-    return "special" if is_special else "completion" if mask else "prompt"
+    return TokenView(tuple(Token(i, raw, i in special, bool(mask)) for i, raw, mask in tokens))
 
 
 def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> list[bytes]:
@@ -137,14 +109,9 @@ def _bytes_of(name: str, byte_of: dict[str, int]) -> bytes:
 
 
 def visible(raw: bytes) -> str:
-    """A token's bytes for people: spaces, line breaks and other unseen characters get a sign of their own.
+    r"""A token's bytes for people: a sign for spaces and line breaks, Python's escapes for what else is not seen.
 
-    Bytes that are no whole characters stand in angle brackets: ``⟨F0 9F⟩``.
+    Bytes that are no whole characters are escaped as well: ``\xf0\x9f``.
     """
-    text = raw.decode("utf-8", "surrogateescape")  # a byte that does not fit becomes U+DC00 and its value
-    shown = "".join(_SIGNS.get(letter) or _sign(letter) for letter in text)
-    return _BROKEN.sub(lambda found: f"⟨{found[0].encode('utf-8', 'surrogateescape').hex(' ').upper()}⟩", shown)
-
-
-def _sign(letter: str) -> str:
-    return letter if letter.isprintable() or _BROKEN.match(letter) else f"⟨U+{ord(letter):04X}⟩"
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(_SIGNS.get(letter) or (letter if letter.isprintable() else ascii(letter)[1:-1]) for letter in text)

@@ -27,7 +27,6 @@ FAULTY: dict[str, tuple[str, dict[str, str]]] = {
         + ASK,
         {},
     ),
-    "generation-prompt": ("{% for m in messages %}" + TURN + "{% endfor %}", {}),
     "border-merged": (
         "{% for m in messages %}{{ '<|im_start|>' + m.role + ': ' + m.content + '<|im_end|>' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant: ' }}{% endif %}",
@@ -38,18 +37,11 @@ FAULTY: dict[str, tuple[str, dict[str, str]]] = {
         "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHATML,
         {},
     ),
-    "template-refuses": ("{{ raise_exception('never') }}", {}),
     "wrong-template": (read_template("llama3"), {}),
-    "split-control-token": (
-        CHATML.replace("'<|im_start|>' + m.role", "'<|im_start|>' + m.role + '<|im_sep|>'").replace(
-            "'<|im_start|>assistant", "'<|im_start|>assistant<|im_sep|>"
-        ),
-        {},
-    ),
     "no-template": ("", {}),
 }
 CONSEQUENCES = {"prompt-changed": {"message-dropped"}, "wrong-template": {"missing-eos"}}
-ACCEPTED_BY_PROMPTS = {"pad-is-eos", "message-dropped", "split-control-token", "generation-prompt"}
+ACCEPTED_BY_PROMPTS = {"pad-is-eos", "message-dropped"}
 """What ``prompts.encode_example`` does not refuse, so that only these checks tell."""
 
 WithTemplate = Callable[..., Any]
@@ -84,8 +76,8 @@ def test_the_course_s_tokenizer_is_clean(tokenizer: Any) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_tokenizer_with_its_own_family_s_template_is_clean(family: str, with_template: WithTemplate) -> None:
     known = FAMILIES[family]
-    chat = render_templates([*MESSAGES, {"role": "assistant", "content": QUERY}]).chats[family]
-    control = set(CONTROL_TOKEN.findall(chat.prompt + chat.reply))
+    chat = render_templates([*MESSAGES, {"role": "assistant", "content": QUERY}])[family]
+    control = set(CONTROL_TOKEN.findall("".join(chat)))
     made = with_template(read_template(family), control, eos_token=known.eos, bos_token=known.bos)
     assert template_findings(made, MESSAGES, QUERY) == []
 
@@ -100,7 +92,7 @@ ORIGINALS = {
     "qwen3_instruct_2507": ("", "<|im_end|>", []),
     "phi3_5": ("<s>", "<|endoftext|>", []),
     "gemma": ("<bos>", "<end_of_turn>", ["system-refused"]),
-    "gptoss": ("<|startoftext|>", "<|return|>", ["generation-prompt"]),
+    "gptoss": ("<|startoftext|>", "<|return|>", ["prompt-changed"]),
     "glm4moe": ("", "<|user|>", ["missing-eos"]),
 }
 """Templates of real models, as TRL carries them, with the tokens that begin and end a text, and what is found:
@@ -127,10 +119,31 @@ def test_the_evidence_names_the_tokens(faulty: Callable[[str], Any]) -> None:
     (merged,) = template_findings(faulty("border-merged"), MESSAGES, QUERY)
     assert "'·'" in merged.reason
     assert "'·SELECT'" in merged.reason or "'·S'" in merged.reason
-    (split,) = template_findings(faulty("split-control-token"), MESSAGES, QUERY)
-    assert "<|im_sep|>" in split.reason
     (doubled,) = template_findings(faulty("double-bos"), MESSAGES, QUERY)
-    assert "2 '<|endoftext|>'" in doubled.reason
+    assert "two '<|endoftext|>'" in doubled.reason
+
+
+def test_a_prompt_without_its_end_and_a_single_unknown_control_token_are_found_though_rows_can_be_encoded(
+    with_template: WithTemplate,
+) -> None:
+    open_end = with_template("{% for m in messages %}" + TURN + "{% endfor %}")
+    strange = with_template(
+        CHATML.replace("'<|im_start|>' + m.role", "'<|im_start|>' + m.role + '<|im_sep|>'").replace(
+            "'<|im_start|>assistant", "'<|im_start|>assistant<|im_sep|>"
+        )
+    )
+    assert encode_example(open_end, MESSAGES, QUERY)
+    assert encode_example(strange, MESSAGES, QUERY)
+    (changed,), (split,) = (template_findings(made, MESSAGES, QUERY) for made in (open_end, strange))
+    assert (changed.check, split.check) == ("prompt-changed", "wrong-template")
+    assert "in training" in changed.reason
+    assert "the template writes '<|im_sep|>'" in split.reason
+
+
+def test_a_template_that_refuses_every_chat_is_as_good_as_none(with_template: WithTemplate) -> None:
+    (found,) = template_findings(with_template("{{ raise_exception('never') }}"), MESSAGES, QUERY)
+    assert found.check == "no-template"
+    assert "never" in found.reason
 
 
 def test_a_tokenizer_that_adds_what_the_template_writes_gives_a_warning(with_template: WithTemplate) -> None:

@@ -26,8 +26,7 @@ def original(name: str) -> str:
 
 
 def text_of(family: str, messages: list[dict[str, str]]) -> str:
-    chat = render_templates(messages).chats[family]
-    return chat.prompt + chat.reply
+    return "".join(render_templates(messages)[family])
 
 
 @pytest.mark.parametrize("chat", CHATS, ids=lambda chat: "-".join(m["role"] for m in chat))
@@ -70,16 +69,16 @@ def test_smollm_names_itself_where_no_system_message_does() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_keeps_the_prompt_when_a_reply_follows_and_ends_it(family: str) -> None:
-    chat = render_templates([SYSTEM, USER, REPLY]).chats[family]
-    assert chat.prompt == text_of(family, [SYSTEM, USER])
-    assert SYSTEM["content"] in chat.prompt
-    assert chat.reply.strip().startswith(REPLY["content"])
-    assert chat.reply.strip().endswith(FAMILIES[family].eos)
+    prompt, reply = render_templates([SYSTEM, USER, REPLY])[family]
+    assert prompt == text_of(family, [SYSTEM, USER])
+    assert SYSTEM["content"] in prompt
+    assert reply.strip().startswith(REPLY["content"])
+    assert reply.strip().endswith(FAMILIES[family].eos)
 
 
 def test_a_refusal_is_shown_with_its_reason() -> None:
     table = render_templates([USER, SYSTEM, REPLY])
-    assert "only one system message, the first" in table.chats["gemma"].refusal
+    assert table["gemma"][0].startswith("refuses this chat: only one system message, the first")
     assert "refuses this chat: " in table._repr_html_()
 
 

@@ -41,10 +41,10 @@ def test_the_view_shows_every_token_once_with_its_id_and_underlines_the_labels(t
     assert b"".join(token.raw for token in view.tokens).decode() == tokenizer.decode(encoded.input_ids)
     labelled = b"".join(token.raw for token in view.tokens if token.has_label).decode()
     assert labelled == f"SELECT name FROM shop{tokenizer.eos_token}"
-    assert view.n_labels == sum(encoded.completion_mask)
-    assert view.tokens[-1].kind == "special"
+    assert view.tokens[-1].is_special
     page = view._repr_html_()
     assert "<b>" not in page
+    assert f"{sum(encoded.completion_mask)} of them with a label" in page
     shown = Tokens(page).found
     assert [token for token, _, _ in shown] == encoded.input_ids
     assert [underlined for _, _, underlined in shown] == [bool(mask) for mask in encoded.completion_mask]
@@ -65,18 +65,11 @@ def test_letters_have_a_colour_wherever_the_background_has_one(tokenizer: Any) -
     assert all("color:#111" in style for style in styles)
 
 
-def test_a_long_prompt_is_folded_and_the_page_stays_small(tokenizer: Any) -> None:
-    query = "SELECT " + ", ".join(f"column_{i} \N{GRINNING FACE}" for i in range(200))
-    encoded = encode_example(tokenizer, to_messages(SCHEMA * 200, "List \N{GRINNING FACE}" * 300), query)
-    view = token_view(tokenizer, encoded)
-    page = view._repr_html_()
-    assert len(view.tokens) > 3000
-    assert len(page.encode()) < 30_000
-    shown = [token for token, _, _ in Tokens(page).found]
-    n_left_out = sum(int(n) for n in re.findall(r"(\d+) more tokens", page))
-    assert len(shown) + n_left_out == len(view.tokens)
-    assert shown[:20] == encoded.input_ids[:20]
-    assert shown[-20:] == encoded.input_ids[-20:]
+def test_a_long_row_scrolls_and_takes_about_a_hundred_bytes_a_token(tokenizer: Any) -> None:
+    encoded = encode_example(tokenizer, to_messages(SCHEMA * 200, "List names." * 300), "SELECT name FROM shop")
+    page = token_view(tokenizer, encoded)._repr_html_()
+    assert "overflow-y:auto" in page
+    assert len(page) < 100 * len(encoded.input_ids)
 
 
 @given(text=st.text(max_size=40))
@@ -88,7 +81,7 @@ def test_the_bytes_of_all_tokens_are_the_text(tokenizer: Any, text: str) -> None
 
 def test_an_emoji_over_four_tokens_is_shown_as_its_bytes(tokenizer: Any) -> None:
     ids = tokenizer("\N{GRINNING FACE}", add_special_tokens=False).input_ids
-    assert [visible(raw) for raw in token_bytes(tokenizer, ids)] == ["⟨F0⟩", "⟨9F⟩", "⟨98⟩", "⟨80⟩"]
+    assert [visible(raw) for raw in token_bytes(tokenizer, ids)] == ["\\xf0", "\\x9f", "\\x98", "\\x80"]
 
 
 def test_a_vocabulary_of_the_sentencepiece_kind_keeps_spaces_and_spells_bytes() -> None:
@@ -108,10 +101,10 @@ def test_a_vocabulary_of_the_sentencepiece_kind_keeps_spaces_and_spells_bytes() 
     [
         (b" name", "·name"),
         (b"\n\t", "↵⇥"),
-        ("\u200b".encode(), "⟨U+200B⟩"),
-        (b"\xc3", "⟨C3⟩"),
-        (b" \xf0\x9f\x98", "·⟨F0 9F 98⟩"),
-        (b"\x80\n", "⟨80⟩↵"),
+        ("\u200b".encode(), "\\u200b"),
+        (b"\xc3", "\\xc3"),
+        (b" \xf0\x9f\x98", "·\\xf0\\x9f\\x98"),
+        (b"\x80\n", "\\x80↵"),
         ("é".encode(), "é"),
         ("\ufffd".encode(), "\ufffd"),
     ],
