@@ -12,6 +12,8 @@ R = TypeVar("R")
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 """Okabe and Ito's colours, which colour-blind readers tell apart (jfly.uni-koeln.de/color)."""
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "oo")
+"""What tells bars apart where a page is printed in grey."""
 
 _LETTERS_PER_INCH = 9
 """Of the title's bold 12 points."""

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
-from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.figures import HATCHES, PALETTE, course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "oo")
 
 
 @course_style
@@ -69,7 +67,7 @@ def plot_difficulty(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes"
 def _levels(found: set[str]) -> dict[str, str]:
     """The difficulties that there are, Spider's own first, each with its hatching."""
     levels = [*(level for level in DIFFICULTIES if level in found), *sorted(found - set(DIFFICULTIES))]
-    return {level: _HATCHES[index % len(_HATCHES)] for index, level in enumerate(levels)}
+    return {level: HATCHES[index % len(HATCHES)] for index, level in enumerate(levels)}
 
 
 def _add_bars(axes: "Axes", names: Sequence[str], widths: Sequence[float], left: list[Any], **style: Any) -> None:

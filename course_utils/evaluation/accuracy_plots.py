@@ -3,13 +3,10 @@
 from typing import TYPE_CHECKING
 
 from course_utils.evaluation.scores import ALL, SEEN, UNSEEN, Scores
-from course_utils.figures import course_style, new_axes
+from course_utils.figures import HATCHES, course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-HATCHES = ("", "///", "...", "xxx")
-"""Tell models apart where the figure is printed in grey."""
 
 
 @course_style
