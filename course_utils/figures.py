@@ -12,6 +12,8 @@ R = TypeVar("R")
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 """Okabe and Ito's colours, which colour-blind readers tell apart (jfly.uni-koeln.de/color)."""
+SPLIT_COLOURS = {"train": PALETTE[0], "validation": PALETTE[6], "test": PALETTE[1]}
+"""Dark, light and between the two, also in grey."""
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "oo")
 """What tells bars apart where a page is printed in grey."""
 

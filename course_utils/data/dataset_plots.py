@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
-from course_utils.figures import HATCHES, PALETTE, course_style, new_axes
+from course_utils.figures import HATCHES, SPLIT_COLOURS, course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 @course_style
 def plot_rows(prepared: Prepared) -> "Axes":
     """Rows about each database: the colour stands for the split, the hatching for the difficulty."""
+    from matplotlib.patches import Patch
+
     rows = [row for rows in prepared.splits.values() for row in rows]
     seen = {row["db_id"]: row["seen"] for row in rows}
     names = sorted(seen, key=lambda db_id: (not seen[db_id], db_id))
@@ -26,15 +28,16 @@ def plot_rows(prepared: Prepared) -> "Axes":
     )
     levels = _levels({row["difficulty"] for row in rows})
     left = [0] * len(names)
-    for colour, split in zip(PALETTE, prepared.splits, strict=False):
+    for split, colour in SPLIT_COLOURS.items():
         for level, hatch in levels.items():
-            widths = [counts[split, level, name] for name in names]
-            if any(widths):
-                _add_bars(axes, names, widths, left, label=f"{split}, {level}", hatch=hatch, color=colour)
+            _add_bars(axes, names, [counts[split, level, name] for name in names], left, hatch=hatch, color=colour)
     axes.set_yticks(range(len(names)), [name if seen[name] else f"{name} (unseen)" for name in names])
     axes.invert_yaxis()
     axes.set_xlabel("rows")
-    axes.figure.legend(loc="outside lower center", ncols=3)
+    of_split = [Patch(facecolor=colour, label=split) for split, colour in SPLIT_COLOURS.items()]
+    axes.figure.legend(handles=of_split, loc="outside lower left", ncols=len(of_split))
+    of_level = [Patch(fill=False, hatch=hatch, label=level) for level, hatch in levels.items()]
+    axes.figure.legend(handles=of_level, loc="outside lower right", ncols=2)
     return axes
 
 
@@ -72,5 +75,5 @@ def _levels(found: set[str]) -> dict[str, str]:
 
 def _add_bars(axes: "Axes", names: Sequence[str], widths: Sequence[float], left: list[Any], **style: Any) -> None:
     """Put bars behind those that end at ``left``, which moves on."""
-    axes.barh(names, widths, left=left, edgecolor="white", linewidth=0.5, **style)
+    axes.barh(names, widths, left=left, edgecolor="black", linewidth=0.5, **style)
     left[:] = [start + width for start, width in zip(left, widths, strict=True)]

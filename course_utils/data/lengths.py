@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
-from course_utils.figures import HATCHES, course_style, new_axes
+from course_utils.figures import HATCHES, SPLIT_COLOURS, course_style, new_axes
 from course_utils.finding import Finding
 from course_utils.prompts import encode_example, render_chat, to_messages
 from course_utils.tables import Table
@@ -154,7 +154,8 @@ def plot_lengths(report: LengthReport) -> "Axes":
         else f"The longest of {len(every):,} rows has {longest:,} tokens; the limit is {limit:,}"
     )
     bins = range(0, longest + 10, max(5, longest // 40))
-    looks: dict[str, Any] = {"hatch": HATCHES[: len(report.lengths)], "edgecolor": "white", "linewidth": 0.5}
+    colours = [SPLIT_COLOURS[split] for split in report.lengths]
+    looks: dict[str, Any] = {"color": colours, "hatch": HATCHES[: len(colours)], "edgecolor": "black", "linewidth": 0.3}
     axes.hist(list(report.lengths.values()), list(bins), stacked=True, label=list(report.lengths), **looks)
     if limit < 2.5 * longest:
         axes.axvline(limit, color="black", linestyle="--", label=f"limit {limit:,}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_utils.data.validation.query_forms import skeleton
-from course_utils.figures import HATCHES, course_style, new_axes
+from course_utils.figures import HATCHES, SPLIT_COLOURS, course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
     height = 0.8 / max(1, len(splits))
     for index, (split, of_split) in enumerate(shares.items()):
         places = [place + index * height for place in range(len(PARTS))]
-        axes.barh(places, [*of_split.values()], height, label=split, hatch=HATCHES[index % len(HATCHES)])
+        axes.barh(places, [*of_split.values()], height, label=split, hatch=HATCHES[index], color=SPLIT_COLOURS[split])
     axes.set_yticks([place + 0.4 - height / 2 for place in range(len(PARTS))], list(PARTS))
     axes.invert_yaxis()
     axes.set_xlabel("queries that use it (%)")
