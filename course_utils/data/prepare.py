@@ -6,15 +6,13 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Literal
 
 from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, write_json, write_jsonl
 from course_utils.data.formats import shown
 from course_utils.data.samples import take_sample
 from course_utils.data.validation.options import GATE, ValidationOptions
-from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.validate import validate_dataset
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema
 from course_utils.tables import Table
 
@@ -32,7 +30,6 @@ class Prepared:
     test: list[Row] = field(repr=False)
     schemas: dict[str, str] = field(repr=False)
     n_read: int
-    rejected: list[Rejected] = field(default_factory=list, repr=False)
 
     @property
     def splits(self) -> dict[str, list[Row]]:
@@ -47,7 +44,6 @@ class Prepared:
             "n_validation": len(self.validation),
             "n_test": len(self.test),
             "n_test_unseen": sum(not row["seen"] for row in self.test),
-            "n_rejected": len(self.rejected),
         }
 
     def _repr_html_(self) -> str:
@@ -55,28 +51,23 @@ class Prepared:
         for split, rows in self.splits.items():
             counts = len(rows), len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
             lines.append((split, *(f"{count:,}" for count in counts)))
-        caption = f"{self.n_read:,} rows read, {len(self.rejected):,} rejected"
+        caption = f"{self.n_read:,} rows read, none of them bad"
         columns = ("split", "rows", "databases", "rows about unseen databases")
         return Table(caption, columns, tuple(lines), frozenset({"split"}))._repr_html_()
 
 
-def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "reject"] = "raise") -> Prepared:
+def prepare_dataset(course: Course, folder: Path) -> Prepared:
     """Check the course's dataset, take the profile's part and write the stage's files.
 
     Args:
         course: Says which dataset and profile.
         folder: The data stage's folder.
-        on_error: ``raise`` stops at bad rows; ``reject`` writes them to ``rejected.jsonl`` and goes on.
 
     Raises:
         DataError: A file is missing, rows are bad, or the profile leaves a split without rows.
-        ConfigurationError: ``on_error`` is neither of the two.
     """
-    if on_error not in ("raise", "reject"):
-        raise ConfigurationError(f'on_error={on_error!r} is unknown; choose "raise" or "reject"')
     report = validate_dataset(course.data, folder / "databases", ValidationOptions(GATE))
-    if on_error == "raise":
-        report.raise_if_bad()
+    report.raise_if_bad()
     splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:
         kept = course.profile.difficulties or DIFFICULTIES
@@ -85,11 +76,10 @@ def prepare_dataset(course: Course, folder: Path, on_error: Literal["raise", "re
             f"which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
-    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read, rejected=report.rejected)
+    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read)
     for split, rows in prepared.splits.items():
         write_jsonl(folder / f"{split}.jsonl", rows)
     write_json(folder / "schemas.json", schemas)
-    write_jsonl(folder / "rejected.jsonl", [row.to_row() for row in prepared.rejected])
     _LOG.info("prepared %s", prepared.results)
     return prepared
 

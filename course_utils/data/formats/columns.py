@@ -1,4 +1,4 @@
-"""Rows in columns: CSV, Parquet, and Hugging Face ``datasets`` in a folder or on the Hub.
+"""Rows in columns: CSV, Parquet, and datasets on the Hugging Face Hub.
 
 A column cannot tell a field that is None from one that is missing: neither comes back. CSV has text alone: ``true``,
 ``false``, lists and objects are written as JSON and read back as such, an empty cell is a missing field. ``pandas``
@@ -8,7 +8,6 @@ reads no CSV here, because it names no line and passes over rows that are too sh
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record, RowError, file_error, without_none
-from course_utils.data.formats.text_files import bad_record, decode_all, open_file, read_text, to_record
+from course_utils.data.formats.text_files import bad_record, decode, open_file, read_text, to_record
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
 HUB = "hf://"
-"""Begins the name of a dataset on the Hub: ``hf://owner/name``, with ``@revision`` to keep to one version."""
+"""Begins the name of a dataset on the Hub."""
 BATCH_ROWS = 1_000
 MAX_CELL_CHARACTERS = 16 * 2**20
 _NO_NAME = re.compile(r"^\s*$|^[-\d.\s]+$|[\n?]|^\s*select\s|.{61}", re.IGNORECASE | re.DOTALL)
-"""What no column is called: nothing, a number, a question, a query, a sentence."""
+"""What no column is called: nothing, a number, a question, a query, a sentence. Else the first row would be lost."""
 
 
 def read_csv(path: Path) -> Iterator[Record]:
@@ -73,7 +72,7 @@ def _from_cell(cell: str) -> Any:
     if cell not in ("true", "false") and cell[:1] not in ("[", "{"):
         return cell
     try:
-        return decode_all(cell)
+        return decode(cell)
     except RowError:
         return cell
 
@@ -142,41 +141,25 @@ def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split
         yield to_record(path, number, number, row, split)
 
 
-def is_saved(folder: Path | str) -> bool:
-    """Whether ``save_to_disk`` wrote a folder."""
-    names = ("dataset_dict.json", "state.json")
-    return any(os.path.isfile(f"{folder}/{name}") for name in names)  # noqa: PTH113 - never raises
+def read_hub(name: str) -> Iterator[Record]:
+    """Rows of a dataset on the Hugging Face Hub, each with its split.
 
-
-def read_datasets(name: Path | str) -> Iterator[Record]:
-    """Rows, with their split, of a folder that ``save_to_disk`` wrote or of a dataset on the Hub.
+    Args:
+        name: ``hf://owner/name``, with ``@revision`` to keep to one version.
 
     Raises:
         FormatError: There is no such dataset, or it is not reachable or not readable.
     """
     import datasets
 
-    is_on_hub = str(name).startswith(HUB)
-    path, _, revision = str(name).removeprefix(HUB).partition("@") if is_on_hub else (str(name), "", "")
+    path, _, revision = name.removeprefix(HUB).partition("@")
     try:
-        dataset = datasets.load_dataset(path, revision=revision or None) if is_on_hub else datasets.load_from_disk(path)
-    except Exception as error:  # network, Hub, parsers, broken folders: each has its own errors
+        parts = datasets.load_dataset(path, revision=revision or None)
+    except Exception as error:  # network, Hub, parsers: each has its own errors
         fix = "check the name, the network and, if it is private, HF_TOKEN"
         raise file_error(Path(path), f"not readable as a dataset ({_short(error)}); {fix}") from error
-    parts = dataset if isinstance(dataset, datasets.DatasetDict) else {"": dataset}
     for split, part in parts.items():
         yield from _to_records(Path(path), part.with_format("arrow").iter(BATCH_ROWS), str(split))
-
-
-def write_datasets(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows to a folder by ``save_to_disk``.
-
-    Raises:
-        RowError: A column's values are of more than one type.
-    """
-    from datasets import Dataset
-
-    Dataset(_to_table(rows)).save_to_disk(str(path))
 
 
 def _short(error: Exception) -> str:

@@ -28,14 +28,14 @@ _READERS = {
     ".csv": columns.read_csv,
     ".parquet": columns.read_parquet,
 }
-ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv, .parquet, or a folder that datasets saved"
+ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
 
 
 def read_rows(path: Path | str) -> list[Record]:
     """Every row of a file, in whichever layout it is.
 
     Args:
-        path: A file of JSON, CSV or Parquet, a folder that ``datasets`` saved, or ``hf://owner/name@revision``.
+        path: A file of JSON, CSV or Parquet, or ``hf://owner/name@revision`` for a dataset on the Hub.
 
     Returns:
         Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
@@ -48,8 +48,8 @@ def read_rows(path: Path | str) -> list[Record]:
 
 def _iter_rows(path: Path | str) -> Iterator[Record]:
     ending = Path(path).suffix.lower()
-    if str(path).startswith(columns.HUB) or columns.is_saved(path):
-        records = columns.read_datasets(path)
+    if str(path).startswith(columns.HUB):
+        records = columns.read_hub(str(path))
     elif ending in _READERS:
         records = _READERS[ending](Path(path))
     else:

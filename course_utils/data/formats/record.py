@@ -9,6 +9,7 @@ from typing import Any
 from course_utils.artifacts import PROJECT, Row
 from course_utils.errors import FormatError
 
+_BY_ROW = (".json", ".parquet")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 
 
@@ -17,7 +18,7 @@ class Record:
     """One row as its file holds it; ``fault`` says why ``fields`` could not be read."""
 
     path: Path
-    line: int
+    line: int  # in arrays and Parquet files, which row it is
     fields: Row = field(default_factory=dict)
     fault: str = ""  # ``what is wrong; what to do``
     split: str = ""
@@ -26,9 +27,8 @@ class Record:
 
     @property
     def place(self) -> str:
-        """``data/train.jsonl:17``, from the project where the file lies in it."""
-        row = "" if self.path.suffix == ".jsonl" else f" (row {self.number})"
-        return f"{shown(self.path)}:{self.line}{row}"
+        """``data/train.jsonl:17``, or ``dev.json (row 17)``; from the project where the file lies in it."""
+        return f"{shown(self.path)}{f' (row {self.line})' if self.path.suffix in _BY_ROW else f':{self.line}'}"
 
     @property
     def key(self) -> tuple[str, str]:

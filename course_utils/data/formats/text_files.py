@@ -4,7 +4,6 @@ JSON is read as strictly as the standard has it, since other readers of the same
 """
 
 import json
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -21,9 +20,6 @@ _KINDS = {
     b"PAR1": "a Parquet file; name it .parquet",
     b"SQLite format 3\x00": "a SQLite database; give the file with the rows",
 }
-MAX_DEPTH = 64
-_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten the row"
-_SPACES = re.compile(r"[ \t\r\n]*")
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -111,43 +107,21 @@ def _read_lines(path: Path) -> Iterator[Record]:
             yield Record(path, number, fault=fault, number=number, check="encoding")
         elif content:
             try:
-                yield to_record(path, number, number, decode_all(content))
+                yield to_record(path, number, number, decode(content))
             except RowError as error:
                 yield bad_record(path, number, number, str(error))
 
 
 def _read_array(path: Path) -> Iterator[Record]:
-    """Rows of a JSON array with the lines on which they begin; nothing can be read behind broken JSON."""
+    """Rows of a JSON array, which is whole or not JSON at all."""
     text = read_text(path)
-    at = _skip_spaces(text, 0)
-    begin = _skip_spaces(text, at + 1)
-    is_more = text[begin : begin + 1] != "]"
-    at = at if is_more else begin
-    number, line, counted = 0, 1, 0
-    while is_more:
-        number += 1
-        line, counted = line + text.count("\n", counted, begin), begin
-        try:
-            value, end = _decode(text, begin)
-        except RowError as error:
-            cause = error.__cause__
-            line = cause.lineno if isinstance(cause, json.JSONDecodeError) else line
-            yield bad_record(path, line, number, f"{error}, the rest was not read")
-            return
-        yield to_record(path, line, number, value)
-        at = _skip_spaces(text, end)
-        begin, is_more = _skip_spaces(text, at + 1), text[at : at + 1] == ","
-    line += text.count("\n", counted, at)
-    if text[at : at + 1] != "]":
-        yield bad_record(path, line, number + 1, "a comma or ] is missing; mend it, the rest was not read")
-    elif text[at + 1 :].strip():
-        yield bad_record(path, line, number + 1, "more text behind the array's ]; remove it")
-
-
-def _skip_spaces(text: str, position: int) -> int:
-    found = _SPACES.match(text, position)
-    assert found  # the pattern matches nothing as well
-    return found.end()
+    try:
+        values = decode(text)
+    except RowError as error:
+        cause = error.__cause__
+        raise file_error(path, str(error), cause.lineno if isinstance(cause, json.JSONDecodeError) else 0) from error
+    for number, value in enumerate(values, 1):
+        yield to_record(path, number, number, value)
 
 
 def to_record(path: Path, line: int, number: int, value: Any, split: str = "") -> Record:
@@ -162,27 +136,18 @@ def bad_record(path: Path, line: int, number: int, reason: str, split: str = "")
     return Record(path, line, fault=reason, split=split, number=number, check="schema")
 
 
-def decode_all(text: str) -> Any:
+def decode(text: str) -> Any:
     """The one JSON value that a text is, as far as Python reads it; see ``why_no_row``.
 
     Raises:
         RowError: It is none, or more follows.
     """
-    value, end = _decode(text)
-    if text[end:].strip():
-        raise RowError(f"not JSON alone (more follows at column {end + 1}); write one row per line, no comma between")
-    return value
-
-
-def _decode(text: str, begin: int = 0) -> tuple[Any, int]:
     try:
-        return _DECODER.raw_decode(text, begin)
+        return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:
         raise RowError(f"not JSON ({error.msg} at column {error.colno}); write the row whole, on one line") from error
-    except RecursionError as error:
-        raise RowError(_TOO_DEEP) from error
-    except ValueError as error:  # Python's own limit, since more digits take quadratic time
-        raise RowError("a number of more than 4,300 digits; write it as text") from error
+    except (RecursionError, ValueError) as error:  # Python's own limits of depth and digits
+        raise RowError(f"JSON that Python does not read ({error}); flatten rows, write long numbers as text") from error
 
 
 def _to_object(pairs: list[tuple[str, Any]]) -> Row:
@@ -198,33 +163,17 @@ def _refuse_value(value: Any) -> None:
 
 
 _TWICE = object()
-_DECODER = json.JSONDecoder(object_pairs_hook=_to_object)
 
 
 def why_no_row(value: Any) -> str:
     """Why a value is no object that every reader of JSON takes, as one with NaN or bytes; empty if it is one."""
     if not isinstance(value, dict):
         return "not an object; every row is one, with fields such as db_id, question, query"
-    if not _why_no_json(value):
-        return ""
-    found = ((name, _why_no_json({name: inner})) for name, inner in value.items())
-    return next((f'"{name}": {reason}' for name, reason in found if reason), _TOO_DEEP)
-
-
-def _why_no_json(value: Any) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_refuse_value)
-        text.encode()
-        return _TOO_DEEP if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH else ""
-    except RecursionError:
-        return _TOO_DEEP
-    except UnicodeEncodeError:
-        return "half of a surrogate pair, which is no character; correct the \\u escape"
-    except (TypeError, ValueError) as error:
-        return f"no JSON ({error}); write text, finite numbers, true, false, null, lists, objects"
-
-
-def _depth(value: Any) -> int:
-    if not isinstance(value, dict | list):
-        return 0
-    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+    for name, inner in value.items():
+        try:
+            json.dumps({name: inner}, ensure_ascii=False, allow_nan=False, default=_refuse_value).encode()
+        except UnicodeEncodeError:
+            return f'"{name}": half of a surrogate pair, which is no character; correct the \\u escape'
+        except (RecursionError, TypeError, ValueError) as error:
+            return f'"{name}": no JSON ({error}); write text, finite numbers, true, false, null, lists, objects'
+    return ""

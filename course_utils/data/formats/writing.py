@@ -18,7 +18,6 @@ _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
     ".json": write_json,
     ".csv": columns.write_csv,
     ".parquet": columns.write_parquet,
-    "": columns.write_datasets,
 }
 
 
@@ -34,7 +33,7 @@ def write_rows(
 
     Args:
         rows: Text, numbers, true, false, None, lists and objects of them. A None comes back as a missing field.
-        path: Ends in .jsonl, .json, .csv or .parquet, or in nothing for a folder of ``datasets``.
+        path: Ends in .jsonl, .json, .csv or .parquet.
         layout: ``rows`` as they are, or a conversation: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
         to_messages: What a row asks, for conversations; a task's function fits.
         to_target: What the answer is, likewise.
@@ -47,7 +46,7 @@ def write_rows(
         raise ConfigurationError(f"{layout!r} is no layout; choose one of rows, {', '.join(LAYOUTS)}")
     if path.suffix.lower() not in _WRITERS:
         raise file_error(path, ENDINGS)
-    if path.is_dir() and not columns.is_saved(path):
+    if path.is_dir():
         raise file_error(path, "a folder is in the way; choose another name")
     rows, shown, faults = list(rows), [], []
     if not rows:

@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.artifacts import Course, Row, open_course, read_jsonl
 from course_utils.data.prepare import prepare_dataset, select_rows
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.errors import DataError
 from course_utils.profiles import PROFILES
 from course_utils.sql import read_schema
 
@@ -22,7 +22,6 @@ def test_the_courses_own_data_gives_what_the_smoke_profile_promises(tmp_path: Pa
         "n_validation": len(prepared.validation),
         "n_test": 240,
         "n_test_unseen": 120,
-        "n_rejected": 0,
     }
     assert len(prepared.validation) >= 100
     for split, rows in prepared.splits.items():
@@ -50,24 +49,11 @@ def test_foreign_data_needs_no_change_of_code(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_bad_rows_stop_the_stage_unless_they_are_to_be_rejected(
-    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
-) -> None:
-    good = {
-        "db_id": "shop",
-        "question": "Which shops are in Turin?",
-        "query": "SELECT name FROM shop WHERE city = 'Turin'",
-    }
-    course = tiny_course(make_dataset(test=[good, {**good, "question": "Why?", "query": "SELECT why FROM shop"}, "{"]))
+def test_bad_rows_stop_the_stage(make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse) -> None:
+    bad = {"db_id": "shop", "question": "Why?", "query": "SELECT why FROM shop"}
+    course = tiny_course(make_dataset(test=[{**bad, "query": "SELECT name FROM shop"}, bad, "{"]))
     with pytest.raises(DataError, match="2 bad rows"):
         prepare_dataset(course, tmp_path / "stage")
-    prepared = prepare_dataset(course, tmp_path / "stage", on_error="reject")
-    rejected = read_jsonl(tmp_path / "stage" / "rejected.jsonl")
-    accepted = [row for split in prepared.splits for row in read_jsonl(tmp_path / "stage" / f"{split}.jsonl")]
-    assert len(accepted) + len(rejected) == prepared.n_read == 2 + 1 + 3
-    assert [row["reason"].split(" (")[0] for row in rejected] == ['"query" does not run on shop', "not JSON"]
-    assert rejected[0]["query"] == "SELECT why FROM shop"
-    assert rejected[0]["place"].endswith("test.jsonl:2")
 
 
 def test_a_profile_that_leaves_a_split_empty_says_so(
@@ -77,13 +63,6 @@ def test_a_profile_that_leaves_a_split_empty_says_so(
     course = tiny_course(make_dataset(test=[{"db_id": "shop", "question": "Which?", "query": query}]))
     with pytest.raises(DataError, match="'smoke' keeps the difficulties easy, medium, which leaves no row for test"):
         prepare_dataset(course, tmp_path / "stage")
-
-
-def test_an_unknown_policy_is_refused(
-    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
-) -> None:
-    with pytest.raises(ConfigurationError, match="on_error='skip'"):
-        prepare_dataset(tiny_course(make_dataset()), tmp_path, on_error="skip")  # type: ignore[arg-type]
 
 
 def course_with(**changes: int) -> Course:

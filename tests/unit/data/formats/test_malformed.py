@@ -65,6 +65,11 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("NUL in an array", "rows.json", b'[{"a":\n"\0"}]', ":2: a NUL byte at byte 2; remove it"),
     ("empty lines", "rows.jsonl", b"", "the file is empty; add rows or remove it"),
     ("empty array file", "rows.json", b" ", "the file is empty; add rows or remove it"),
+    ("a truncated array", "rows.json", b"[" + GOOD + b"," + GOOD[:20], ":2: not JSON ("),
+    ("an array without end", "rows.json", b"[" + GOOD, "not JSON (Expecting ',' delimiter"),
+    ("text behind an array", "rows.json", b"[" + GOOD + b"]\n[]", "not JSON (Extra data"),
+    ("a huge integer in an array", "rows.json", b'[{"a": ' + b"9" * 9999 + b"}," + GOOD + b"]", "does not read"),
+    ("spaces without end", "rows.json", lambda: b"[" + b" " * 5_000_000, "not JSON ("),
     ("empty parquet", "rows.parquet", b"", "not a readable Parquet file"),
     ("only blank lines", "rows.jsonl", b"\n \r\n\t\n", "the file is empty; add rows or remove it"),
     ("gzip as json", "rows.json", gzip.compress(GOOD), "an archive; unpack it first"),
@@ -108,29 +113,29 @@ def test_a_file_that_cannot_be_read_gives_one_error(
 ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("truncated line", "rows.jsonl", GOOD + GOOD[:30], 2, "not JSON (Expecting value at column 30)", 1),
     ("trailing comma", "rows.jsonl", GOOD + b'{"a": 1,}\n', 2, "not JSON (", 1),
-    ("comma behind the row", "rows.jsonl", GOOD + b'{"a": 1},\n' + GOOD, 2, "more follows at column 9", 2),
-    ("two objects on a line", "rows.jsonl", b'{"a": 1}{"a": 2}\n' + GOOD, 1, "write one row per line", 1),
+    ("comma behind the row", "rows.jsonl", GOOD + b'{"a": 1},\n' + GOOD, 2, "not JSON (Extra data at column 9", 2),
+    ("two objects on a line", "rows.jsonl", b'{"a": 1}{"a": 2}\n' + GOOD, 1, "on one line", 1),
     ("a key twice", "rows.jsonl", GOOD + b'{"id": 1, "id": 2}\n', 2, '"id": no JSON (a key that comes twice)', 1),
     ("NaN", "rows.jsonl", GOOD + b'{"a": NaN}\n', 2, '"a": no JSON (Out of range float values', 1),
     ("a number beyond floats", "rows.jsonl", GOOD + b'{"a": 1e999}\n', 2, '"a": no JSON (Out of range float values', 1),
-    ("a huge integer", "rows.jsonl", GOOD + b'{"a": ' + b"9" * 100_000 + b"}\n", 2, "more than 4,300 digits", 1),
-    ("nested deeper than Python", "rows.jsonl", GOOD + deep(100_000) + GOOD, 2, "nested deeper than 64 levels", 2),
-    ("nested deeper than sense", "rows.jsonl", GOOD + deep(80), 2, "nested deeper than 64 levels", 1),
+    (
+        "a huge integer",
+        "rows.jsonl",
+        GOOD + b'{"a": ' + b"9" * 100_000 + b"}\n",
+        2,
+        "JSON that Python does not read",
+        1,
+    ),
+    ("nested deeper than Python", "rows.jsonl", GOOD + deep(100_000) + GOOD, 2, "JSON that Python does not read", 2),
     ("a lone surrogate", "rows.jsonl", GOOD + b'{"a": "\\ud83d"}\n', 2, "half of a surrogate pair", 1),
     ("latin-1", "rows.jsonl", GOOD + LINE.encode("latin-1") + b"\n" + GOOD, 2, "not UTF-8 (0xf9 at byte ", 2),
     ("an encoded surrogate", "rows.jsonl", GOOD + b'{"a": "\xed\xa0\x80"}\n', 2, "not UTF-8 (0xed", 1),
     ("a NUL byte", "rows.jsonl", GOOD + b'{"a": "\0"}\n' + GOOD, 2, "a NUL byte at byte 8; remove it", 2),
-    ("lone CR", "rows.jsonl", GOOD.replace(b"\n", b"\r") * 3, 1, "write one row per line", 0),
+    ("lone CR", "rows.jsonl", GOOD.replace(b"\n", b"\r") * 3, 1, "on one line", 0),
     ("an array in lines", "rows.jsonl", b'[{"a": 1}]\n' + GOOD, 1, "not an object; every row", 1),
     ("bare values", "rows.jsonl", GOOD + b"5\n", 2, "not an object; every row", 1),
-    ("a truncated array", "rows.json", b"[" + GOOD + b"," + GOOD[:20], 2, "the rest was not read", 1),
-    ("an array without end", "rows.json", b"[" + GOOD, 2, "a comma or ] is missing", 1),
-    ("text behind an array", "rows.json", b"[" + GOOD + b"]\n[]", 2, "more text behind the array's ]", 1),
     ("a key twice in an array", "rows.json", b'[{"a": 1, "a": 2},\n' + GOOD + b"]", 1, "(a key that comes twice)", 1),
     ("NaN in an array", "rows.json", b"[" + GOOD + b', {"a": NaN},\n' + GOOD + b"]", 2, "Out of range", 2),
-    ("a huge integer in an array", "rows.json", b'[{"a": ' + b"9" * 9999 + b"}," + GOOD + b"]", 1, "not read", 0),
-    ("nested in an array", "rows.json", b"[" + GOOD + b"," + deep(90) + b"," + GOOD + b"]", 2, "nested deeper", 2),
-    ("spaces without end", "rows.json", lambda: b"[" + b" " * 50_000_000, 1, "not JSON (", 0),
     ("too few cells", "rows.csv", CSV + b"shop,How?\n", 3, "2 cells where the header has 3; quote", 1),
     ("too many cells", "rows.csv", CSV + b"shop,How, why?,SELECT 1\n", 3, "4 cells where the header has 3; quote", 1),
     ("an open quote", "rows.csv", CSV + b'shop,"How?,SELECT 1\nshop,b,c\n', 3, "close every quote", 1),
@@ -256,18 +261,3 @@ def test_a_dangling_training_file_is_not_passed_over(make_dataset: Callable[...,
     (folder / "train.jsonl").symlink_to("gone")
     with pytest.raises(FormatError, match="cannot be opened"):
         read_dataset(folder)
-
-
-BROKEN_FOLDERS: dict[str, dict[str, Any]] = {
-    "no data": {"state.json": {"_data_files": [{"filename": "gone.arrow"}]}, "dataset_info.json": {}},
-    "no JSON": {"state.json": "{", "dataset_info.json": "{"},
-    "no splits": {"dataset_dict.json": {}},
-}
-
-
-@pytest.mark.parametrize("files", BROKEN_FOLDERS.values(), ids=list(BROKEN_FOLDERS))
-def test_a_broken_folder_of_datasets_is_named(tmp_path: Path, files: dict[str, Any]) -> None:
-    for name, content in files.items():
-        (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
-    with within_five_seconds(tmp_path), pytest.raises(FormatError, match="not readable as a dataset"):
-        read_rows(tmp_path)
