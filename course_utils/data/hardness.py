@@ -63,20 +63,15 @@ def _count_others(tree: "exp.Select") -> int:
     """
     from sqlglot import exp
 
-    group, order, where, having = (tree.args.get(name) for name in ("group", "order", "where", "having"))
-    connectives = (exp.And, exp.Or)
-    in_where, in_having = (list(_outermost(place)) if place else [] for place in (where, having))
-    n_aggregates = sum(expression.find(exp.AggFunc) is not None for expression in tree.expressions)
-    n_aggregates += sum(key.find(exp.AggFunc) is not None for key in order.expressions) if order else 0
-    n_aggregates += sum(isinstance(node, exp.Not) for node in (*in_where, *in_having))
-    n_aggregates += sum(isinstance(node, connectives) for node in in_having)
-    several = (
-        n_aggregates > 1,
-        len(tree.expressions) > 1,
-        any(isinstance(node, connectives) for node in in_where),
-        group is not None and len(group.expressions) > 1,
+    groups, keys = (tree.args[name].expressions if tree.args.get(name) else [] for name in ("group", "order"))
+    in_where, in_having = (
+        list(_outermost(tree.args[name])) if tree.args.get(name) else [] for name in ("where", "having")
     )
-    return sum(several)
+    n_aggregates = sum(expression.find(exp.AggFunc) is not None for expression in (*tree.expressions, *keys))
+    n_aggregates += sum(isinstance(node, exp.Not) for node in (*in_where, *in_having))
+    n_aggregates += sum(isinstance(node, exp.Connector) for node in in_having)
+    has_connective = any(isinstance(node, exp.Connector) for node in in_where)
+    return (n_aggregates > 1) + (len(tree.expressions) > 1) + has_connective + (len(groups) > 1)
 
 
 def _outermost(condition: "exp.Expr") -> Iterator["exp.Expr"]:

@@ -35,12 +35,12 @@ def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) ->
         by_split[record.split].append(record)
     found = []
     for split, rows in by_split.items():
-        about = (*imbalance(rows), _words(rows), _shapes(rows), *_unasked(rows, schemas))
+        about = (*_imbalance(rows), _variety(rows), *_unasked(rows, schemas))
         found += [finding.at(split, 0, f"{split} rows of {shown(rows[0].path)}") for finding in about]
     return found
 
 
-def imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
+def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
     """Rare and dominant classes of one split; a field with one class, or in few of the rows, is no label."""
     # What training has little of is not learned, elsewhere it is just not measured.
     rare_is: Severity = "warning" if rows[0].split == "train" else "note"
@@ -69,17 +69,15 @@ def distinct_n(texts: Iterable[str], n: int) -> float:
     return len(grams) / grams.total() if grams else 0.0
 
 
-def _words(rows: Sequence[Record]) -> Finding:
+def _variety(rows: Sequence[Record]) -> Finding:
     one, two = (distinct_n((row.fields["question"] for row in rows), n) for n in (1, 2))
-    reason = f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f}"
-    return _note(reason, "add other ways of asking where it is lower than in splits of like size")
-
-
-def _shapes(rows: Sequence[Record]) -> Finding:
-    counts = Counter(skeleton(row.fields["query"]) for row in rows)
-    shape, n = counts.most_common(1)[0]
-    reason = f"{len(counts):,} query shapes in {len(rows):,} rows; the most frequent, {shape}, has {n / len(rows):.0%}"
-    return _note(reason, "add rows of other shapes where few have most of the rows")
+    shapes = Counter(skeleton(row.fields["query"]) for row in rows)
+    shape, n = shapes.most_common(1)[0]
+    reason = (
+        f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f}; {len(shapes):,} query shapes in "
+        f"{len(rows):,} rows, and the most frequent, {shape}, has {n / len(rows):.0%}"
+    )
+    return Finding("diversity", "note", reason, "add other ways of asking, and rows of other shapes")
 
 
 def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[Finding]:
@@ -98,12 +96,8 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
                     unused.append(f"{db_id}.{table.name}{shown_as}")
     if unused:
         reason = f"{len(unused):,} of {n_names:,} tables and columns are in no query: {_some(unused)}"
-        yield _note(reason, "ask about them, or a model will not learn their names")
+        yield Finding("diversity", "note", reason, "ask about them, or a model will not learn their names")
 
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:N_NAMED]) + (f" and {len(names) - N_NAMED:,} more" if len(names) > N_NAMED else "")
-
-
-def _note(reason: str, fix: str) -> Finding:
-    return Finding("diversity", "note", reason, fix)

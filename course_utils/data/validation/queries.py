@@ -1,14 +1,14 @@
 """Judge what comes back from a query: an error, nothing, nothing to see, or far too much."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.artifacts import Row
 from course_utils.data.validation.query_forms import clean_query, skeleton
-from course_utils.errors import CourseError, QueryError
+from course_utils.errors import QueryError
 from course_utils.finding import Finding, quoted
-from course_utils.sql import QueryResult, quote, read_schema, run_query
+from course_utils.sql import QueryResult, quote, read_schema, run_queries
 
 MAX_SENSIBLE_ROWS = 1_000
 """Nobody reads a longer answer, and comparing it costs more than it tells."""
@@ -22,13 +22,13 @@ _SELECTS_VALUES = re.compile(
 """A skeleton whose SELECT list has values and operators only; what is combined with another SELECT may still vary."""
 
 
-def query_findings(row: Row, result: QueryResult | QueryError, largest: Mapping[str, int]) -> Iterator[Finding]:
+def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -> Iterator[Finding]:
     """Everything that is wrong with the query of one row.
 
     Args:
         row: Its db_id, query and marks; ``answerable: false`` excuses a constant, ``empty: true`` an empty result.
         result: What the query gives.
-        largest: Rows of the largest table by ``db_id`` (``count_largest``).
+        n_largest: Rows of the database's largest table (``count_largest``).
     """
     if isinstance(result, QueryError):
         is_syntax = result.kind == "syntax"
@@ -38,7 +38,7 @@ def query_findings(row: Row, result: QueryResult | QueryError, largest: Mapping[
     elif row.get("answerable") is not False:
         yield from _constant(row["query"])
         yield from _empty(row, result)
-        yield from _enormous(row["db_id"], result, largest)
+        yield from _enormous(row["db_id"], result, n_largest)
 
 
 def _constant(query: str) -> Iterator[Finding]:
@@ -61,8 +61,8 @@ def _empty(row: Row, result: QueryResult) -> Iterator[Finding]:
         yield Finding("empty-result", "warning", f"the result {what}", fix)
 
 
-def _enormous(db_id: str, result: QueryResult, largest: Mapping[str, int]) -> Iterator[Finding]:
-    n_rows, n_largest = len(result.rows), largest.get(db_id, MAX_SENSIBLE_ROWS)
+def _enormous(db_id: str, result: QueryResult, n_largest: int) -> Iterator[Finding]:
+    n_rows = len(result.rows)
     if n_rows > min(MAX_SENSIBLE_ROWS, max(n_largest * SHARE_OF_LARGEST, MIN_SUSPICIOUS_ROWS)):
         counted = f"more than {n_rows:,}" if result.truncated else f"{n_rows:,}"
         reason = f"the result has {counted} rows; the largest table of {db_id} has {n_largest:,}"
@@ -70,14 +70,13 @@ def _enormous(db_id: str, result: QueryResult, largest: Mapping[str, int]) -> It
         yield Finding("enormous-result", "warning", reason, fix)
 
 
-def count_largest(databases: Mapping[str, Path]) -> dict[str, int]:
-    """Rows of each database's largest table; one that cannot be read is left out, as its queries have errors."""
-    counts = {}
-    for db_id, database in databases.items():
-        try:
-            names = [quote(table.name) for table in read_schema(database).tables]
-            rows = [run_query(database, f"SELECT COUNT(*) FROM {name}").rows for name in names]
-        except CourseError:
-            continue
-        counts[db_id] = max((int(str(of_table[0][0])) for of_table in rows), default=0)
-    return counts
+def count_largest(database: Path) -> int:
+    """Rows of a database's largest table, of those that can be read.
+
+    Raises:
+        DataError: The file is no SQLite database.
+        QueryError: It cannot be opened.
+    """
+    queries = [f"SELECT COUNT(*) FROM {quote(table.name)}" for table in read_schema(database).tables]
+    results = [result for result in run_queries(database, queries) if isinstance(result, QueryResult)]
+    return max((int(str(result.rows[0][0])) for result in results), default=0)

@@ -39,9 +39,13 @@ class Repair:
 
     def to_json(self) -> dict[str, Any]:
         """The counts, for ``json.dumps``."""
-        n_read, n_accepted = self.report.n_read, len(self.report.accepted)
-        counts = {"n_read": n_read, "n_accepted": n_accepted, "n_rejected": n_read - n_accepted}
-        return {"folder": shown(self.folder), **counts, "n_fixed": self.n_fixed}
+        return {
+            "folder": shown(self.folder),
+            "n_read": self.report.n_read,
+            "n_accepted": len(self.report.accepted),
+            "n_rejected": len(self.report.rejected),
+            "n_fixed": self.n_fixed,
+        }
 
     def __str__(self) -> str:
         return (
@@ -81,11 +85,7 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
 
 def fix_fields(fields: Row) -> Row:
     """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question."""
-    fixes = {
-        "question": lambda text: clean_question(strip_invisible(text)),
-        "query": clean_query,
-        "db_id": str.strip,
-    }
+    fixes = {"question": lambda text: clean_question(strip_invisible(text)), "query": clean_query, "db_id": str.strip}
     fixed = {name: fix(fields[name]) for name, fix in fixes.items() if isinstance(fields.get(name), str)}
     return {**fields, **fixed}
 

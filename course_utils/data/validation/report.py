@@ -37,9 +37,6 @@ class Rejected:
         """Every error and its remedy in one line."""
         return "; ".join(f"{finding.reason}; {finding.fix}" for finding in self.findings)
 
-    def __str__(self) -> str:
-        return f"{self.record.place}: {self.reason}"
-
     def to_row(self) -> Row:
         """The row as ``rejected.jsonl`` keeps it: its fields, its place and why it was rejected."""
         checks = list(dict.fromkeys(finding.check for finding in self.findings))

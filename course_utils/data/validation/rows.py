@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
@@ -14,15 +13,13 @@ from course_utils.data.hardness import hardness
 from course_utils.data.privacy.detect import database_values, personal_data_findings
 from course_utils.data.privacy.profanity import profanity_findings
 from course_utils.data.validation.markers import marker_findings
-from course_utils.data.validation.options import QUERY_CHECKS, TEXT_CHECKS
-from course_utils.data.validation.queries import query_findings
+from course_utils.data.validation.options import CHECKS, QUERY_CHECKS
+from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.errors import QueryError
 from course_utils.finding import Finding
 from course_utils.sql import run_queries
 
-ROW_CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS)
-"""What can be said of a row without the others."""
 REQUIRED = ("db_id", "question", "query")
 TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("difficulty", "source"), (str,)),
@@ -38,20 +35,15 @@ class RowChecker:
     """Finds what is wrong with rows by themselves; small, since it goes to every process."""
 
     databases: Mapping[str, Path | str]  # the SQLite file of each db_id as the process sees it, or why there is none
-    largest: Mapping[str, int]  # rows of each database's largest table
-    checks: Collection[str] = ROW_CHECKS  # queries are run where one of QUERY_CHECKS is among them
+    checks: Collection[str] = CHECKS  # queries are run where one of QUERY_CHECKS is among them
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
         """Findings about the fields, and where these are right about the texts and the queries."""
-        found = []
-        readable = []
-        for record in records:
-            about = _fault(record) or field_findings(record.fields, self.databases)
-            if not about:
-                readable.append(record)
-                about = [*self._texts(record.fields)]
-            found += [_at(record, finding) for finding in about]
-        return found if set(self.checks).isdisjoint(QUERY_CHECKS) else [*found, *self._queries(readable)]
+        about = [(record, _fault(record) or field_findings(record.fields, self.databases)) for record in records]
+        readable = [record for record, found in about if not found]
+        about += [(record, [*self._texts(record.fields)]) for record in readable]
+        findings = [_at(record, finding) for record, found in about for finding in found]
+        return findings if set(self.checks).isdisjoint(QUERY_CHECKS) else [*findings, *self._queries(readable)]
 
     def _texts(self, row: Row) -> Iterator[Finding]:
         database = Path(self.databases[row["db_id"]])
@@ -74,10 +66,11 @@ class RowChecker:
             row = record.fields
             by_database[row["db_id"]].setdefault(clean_query(row["query"]), []).append(record)
         for db_id, by_query in by_database.items():
-            results = run_queries(Path(self.databases[db_id]), by_query)
+            database = Path(self.databases[db_id])
+            n_largest, results = count_largest(database), run_queries(database, by_query)
             for sharing, result in zip(by_query.values(), results, strict=True):
                 for record in sharing:
-                    for finding in query_findings(record.fields, result, self.largest):
+                    for finding in query_findings(record.fields, result, n_largest):
                         yield _at(record, finding)
 
 
@@ -90,12 +83,9 @@ def _fault(record: Record) -> list[Finding]:
 
 
 @lru_cache(maxsize=4)  # rows of one database follow each other
-def _values(database: Path, changed_ns: int) -> frozenset[str]:
+def _values(database: Path, _changed_ns: int) -> frozenset[str]:
     """What the database holds; remembered until the file changes."""
-    try:
-        return database_values(database)
-    except QueryError:  # the queries' own checks report a database that cannot be read
-        return frozenset()
+    return database_values(database)
 
 
 def field_findings(fields: Row, databases: Mapping[str, Path | str]) -> list[Finding]:
@@ -161,7 +151,6 @@ def complete_row(record: Record) -> Row:
     """The row with defaults: an id from its place, Spider's difficulty, its file as source."""
     fields = record.fields
     query = clean_query(fields["query"])
-    marks: dict[str, Any] = {name: fields[name] for name in ("answerable", "empty") if fields.get(name) is not None}
     return {
         "id": row_id(record),
         "db_id": fields["db_id"],
@@ -169,7 +158,7 @@ def complete_row(record: Record) -> Row:
         "query": query,
         "difficulty": str(fields.get("difficulty") or _difficulty(query)),
         "source": str(fields.get("source") or record.path.name),
-        **marks,
+        **{mark: fields[mark] for mark in ("answerable", "empty") if fields.get(mark) is not None},
     }
 
 

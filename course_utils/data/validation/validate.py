@@ -22,7 +22,6 @@ from course_utils.data.validation.options import (
     TEXT_CHECKS,
     ValidationOptions,
 )
-from course_utils.data.validation.queries import count_largest
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import RowChecker, find_duplicate_ids, row_id
@@ -107,7 +106,7 @@ def _validate(
 ) -> ValidationReport:
     began = time.perf_counter()
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
-    findings = _check_rows(records, databases, usable, options)
+    findings = _check_rows(records, databases, options)
     findings += find_duplicate_ids(_without(records, findings, "schema"))
     # A text that should not be there is no reason not to look for its likes.
     running = _without(records, findings, *(check for check in CHECKS if check not in TEXT_CHECKS))
@@ -130,16 +129,13 @@ def _validate(
 
 
 def _check_rows(
-    records: Sequence[Record],
-    databases: Mapping[str, Path | str],
-    usable: Mapping[str, Path],
-    options: ValidationOptions,
+    records: Sequence[Record], databases: Mapping[str, Path | str], options: ValidationOptions
 ) -> list[Finding]:
     """What is wrong with each row by itself."""
     # The checks that compare rows need to know which queries run.
     runs = options.wants(*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", *SPLIT_CHECKS)
     checks = {check for check in TEXT_CHECKS if options.wants(check)} | set(QUERY_CHECKS if runs else ())
-    check = RowChecker(databases, count_largest(usable) if runs else {}, frozenset(checks))
+    check = RowChecker(databases, frozenset(checks))
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]

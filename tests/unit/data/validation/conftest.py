@@ -26,31 +26,22 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def splits() -> dict[str, list[Row]]:
-    """Rows of three splits, with everything that the checks of rows, duplicates and leaks find."""
+    """Rows of three splits, with what the checks of rows, duplicates and leaks find."""
     rng = random.Random(5)
     rows: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
     for i in range(300):
         db_id, city, limit = rng.choice(("shop", "bank")), rng.choice(CITIES), rng.randrange(20)
-        questions = (
-            f"Which {db_id}s in {city} have sales over {limit}?",
-            f"Which {db_id}s in {city} have slaes over {limit}?",
-            f"Which {db_id}s in {city} have sales over {limit}, please?",
-            f"Name {city}'s {db_id}s above {limit}",
-        )
+        question = rng.choice(("Which {}s in {} have sales over {}?", "Which {}s in {} have slaes over {}?"))
         query = f"SELECT name FROM {db_id} WHERE city = '{city}' AND sales > {limit}"
-        row = {"id": str(i), "db_id": db_id, "question": rng.choice(questions), "query": query}
+        row = {"id": str(i), "db_id": db_id, "question": question.format(db_id, city, limit), "query": query}
         rows[rng.choice(("train", "train", "validation", "test"))].append(row)
-    nothing = {"db_id": "bank", "query": "SELECT 'unanswerable'", "answerable": False}
-    rows["train"].append({**nothing, "question": "What is the weather?"})
-    rows["test"] += [{**nothing, "question": question} for question in ("Who is king?", "What is the weather")]
-    rows["validation"] += [
-        {"db_id": "shop", "question": "Who wrote to jane.roe@posteo.de?", "query": "SELECT name FROM shop LIMIT 1"},
-        {"db_id": "shop", "question": "What?", "query": "SELEC name FROM shop"},
-        {"db_id": "shop", "question": "Which?", "query": "SELECT depth FROM shop"},
-        {"db_id": "shop", "question": None, "query": "SELECT name FROM shop"},
-        {"db_id": "hotel", "question": "Who?", "query": "SELECT name FROM hotel"},
-        {"db_id": "shop", "question": "None?", "query": "SELECT name FROM shop WHERE id < 0"},
-        {"db_id": "shop", "question": "Nothing?", "query": "SELECT name FROM shop WHERE id < 0", "empty": True},
-        {"db_id": "shop", "question": "Pairs?", "query": "SELECT a.name FROM shop a, shop b, shop c"},
-    ]
+    bad = {
+        "Who wrote to jane.roe@posteo.de?": "SELECT name FROM shop LIMIT 1",
+        "What?": "SELEC name FROM shop",
+        "Which?": "SELECT depth FROM shop",
+        "": "SELECT name FROM shop",
+        "None?": "SELECT name FROM shop WHERE id < 0",
+        "Pairs?": "SELECT a.name FROM shop a, shop b, shop c",
+    }
+    rows["validation"] += [{"db_id": "shop", "question": question, "query": query} for question, query in bad.items()]
     return rows

@@ -7,11 +7,8 @@ from course_utils.data.validation import contradictions
 from course_utils.data.validation.contradictions import find_contradictions
 
 COUNT, MANY = "SELECT COUNT(*) FROM shop", "SELECT 40"
-NAMES, RISING, FALLING = (
-    "SELECT name FROM shop",
-    "SELECT name FROM shop ORDER BY id",
-    "SELECT name FROM shop ORDER BY id DESC",
-)
+NAMES = "SELECT name FROM shop"
+RISING, FALLING = f"{NAMES} ORDER BY id", f"{NAMES} ORDER BY id DESC"
 
 
 def record(number: int, question: str, query: str, split: str = "train", db_id: str = "shop") -> Record:

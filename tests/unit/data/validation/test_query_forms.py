@@ -3,8 +3,6 @@ from collections import defaultdict
 
 import pytest
 import sqlglot
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from course_utils.artifacts import PROJECT
 from course_utils.data.validation.query_forms import canonical, clean_query, skeleton
@@ -36,15 +34,9 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize(("first", "second"), SAME)
-def test_ways_of_writing_do_not_matter(first: str, second: str) -> None:
-    assert canonical(first) == canonical(second)
-    assert skeleton(first) == skeleton(second)
-
-
-@pytest.mark.parametrize(("first", "second"), DIFFERENT)
-def test_what_a_query_says_matters(first: str, second: str) -> None:
-    assert canonical(first) != canonical(second)
+@pytest.mark.parametrize(("first", "second"), [*SAME, *DIFFERENT])
+def test_ways_of_writing_do_not_matter_and_what_a_query_says_does(first: str, second: str) -> None:
+    assert (canonical(first) == canonical(second)) == ((first, second) in SAME)
 
 
 @pytest.mark.parametrize("query", SHAPES)
@@ -63,16 +55,10 @@ def test_queries_with_one_canonical_form_have_one_tree() -> None:
     assert all(len(same) == 1 for same in trees.values())
 
 
-@pytest.mark.parametrize("query", ["", "SELECT 'open", "not  sql at all", "SELECT \x00", ";;"])
+@pytest.mark.parametrize("query", ["", "SELECT 'open", "not  sql at all", "SELECT \x00", ";;", 'SELECT "a, [b; `c('])
 def test_what_does_not_parse_has_forms_too(query: str) -> None:
     assert isinstance(canonical(query), str)
     assert isinstance(skeleton(query), str)
-
-
-@settings(max_examples=25)
-@given(st.text(alphabet="SELECTabc_ '\"`[](),.;*=<>-1\n", max_size=40))
-def test_any_text_has_a_canonical_form(text: str) -> None:
-    assert "\n" not in canonical(text) or "'" in text or '"' in text or "`" in text or "[" in text
 
 
 def test_spaces_inside_a_query_are_data() -> None:

@@ -7,12 +7,14 @@ import pytest
 from course_utils.data.validation.options import GATE, ValidationOptions, with_profile
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
+from course_utils.sql import find_database, run_query
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 
 
 def faults_of(folder: Path, tmp_path: Path) -> list[str]:
-    return [str(row) for row in validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE)).rejected]
+    report = validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE))
+    return [f"{row.record.place}: {row.reason}" for row in report.rejected]
 
 
 def without(name: str) -> dict[str, str]:
@@ -23,10 +25,6 @@ def without(name: str) -> dict[str, str]:
     ("row", "reason"),
     [
         (without("db_id"), '"db_id" is missing; every row needs db_id, question, query'),
-        (without("question"), '"question" is missing; every row needs db_id, question, query'),
-        (without("query"), '"query" is missing; every row needs db_id, question, query'),
-        ({**GOOD, "query": "  "}, '"query" is empty; every row needs'),
-        ({**GOOD, "question": 5}, '"question" is not text; every row needs'),
         ('{"db_id": "shop", ', "not JSON"),
         ('["shop"]', "not an object; every row is one"),
         ({**GOOD, "db_id": "zoo"}, 'there is no database "zoo"; add databases/zoo/zoo.sqlite (or schema.sql)'),
@@ -57,24 +55,12 @@ def test_a_test_row_that_is_a_training_row_is_named_with_both_places(
     ]
 
 
-def test_the_same_question_about_another_database_is_no_leak(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    folder = make_dataset(test=[{"db_id": "depot", "question": "How many shops are there?", "query": "SELECT 1"}])
-    (folder / "databases" / "depot").mkdir()
-    (folder / "databases" / "depot" / "schema.sql").write_text("CREATE TABLE a (b TEXT);")
-    assert faults_of(folder, tmp_path) == []
-
-
 def test_a_database_whose_sql_fails_is_named(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     folder = make_dataset()
     (folder / "databases" / "shop" / "schema.sql").write_text("CREATE TABEL shop (name TEXT);")
     faults = faults_of(folder, tmp_path)
     assert len(faults) == 4
     assert all("schema.sql: does not execute" in fault for fault in faults)
-
-
-def test_two_rows_with_one_id_are_refused(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    folder = make_dataset(test=[{**GOOD, "id": 7}, {**GOOD, "question": "List them.", "id": "7"}])
-    assert '"id" 7 is also the id of' in faults_of(folder, tmp_path)[0]
 
 
 def test_good_and_bad_rows_are_all_there_is(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
@@ -130,23 +116,11 @@ def test_rows_get_an_id_spiders_difficulty_and_their_file_as_source(
     assert splits["test"] == [{**GOOD, "id": "test-2", "difficulty": "easy", "source": "test.jsonl"}]
 
 
-@pytest.mark.parametrize(
-    ("db_id", "question", "answer"),
-    [
-        ("bakery_1", "What is the average price for each flavor?", [21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5]),
-        ("bakery_1", "Show the flavors of the cakes of the bakery named Sugar Loaf.", ["Chocolate", "Lemon", "Cherry"]),
-        ("chess_club", "Which members have no year of joining?", ["Huw Preece"]),
-        ("observatory_1", "Which target was observed for the most minutes in total?", ["Sirius"]),
-    ],
-)
-def test_the_foreign_dataset_answers_as_counted_by_hand(
-    foreign: Path, tmp_path: Path, db_id: str, question: str, answer: list[object]
-) -> None:
-    from course_utils.sql import find_database, run_query
-
+def test_the_foreign_dataset_passes_and_answers_as_counted_by_hand(foreign: Path, tmp_path: Path) -> None:
     report = validate_dataset(foreign, tmp_path)
     assert report.rejected == []
-    rows = [row for split in report.splits.values() for row in split]
-    query = next(row["query"] for row in rows if row["question"] == question)
-    found = run_query(find_database(foreign, db_id, tmp_path), query).rows
-    assert [line[-1] for line in found] == pytest.approx(answer) if answer[0] == 21.0 else answer
+    queries = {row["question"]: row["query"] for split in report.splits.values() for row in split}
+    bakery, club = (find_database(foreign, name, tmp_path) for name in ("bakery_1", "chess_club"))
+    prices = run_query(bakery, queries["What is the average price for each flavor?"]).rows
+    assert [row[-1] for row in prices] == pytest.approx([21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5])
+    assert run_query(club, queries["Which members have no year of joining?"]).rows == [("Huw Preece",)]
