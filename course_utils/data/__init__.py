@@ -8,7 +8,7 @@ from course_utils.data.inject import DEFECTS, inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths, plot_lengths
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
-from course_utils.data.privacy.pseudonyms import PseudonymKey
+from course_utils.data.privacy.pseudonyms import Pseudonyms
 from course_utils.data.query_parts import plot_query_parts
 from course_utils.data.tokens import render_templates, template_findings, token_view
 from course_utils.data.validation.options import ValidationOptions
@@ -21,7 +21,7 @@ __all__ = [
     "DEFECTS",
     "Finding",
     "Prepared",
-    "PseudonymKey",
+    "Pseudonyms",
     "ValidationOptions",
     "ValidationReport",
     "anonymise_rows",

@@ -4,23 +4,13 @@ A tokenizer gives each of them other tokens than the letters that people see, so
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from course_utils.finding import Finding, quoted
 
-INVISIBLE = {
-    "\u00ad": "soft hyphen",
-    "\u200b": "zero-width space",
-    "\u200e": "left-to-right mark",
-    "\u200f": "right-to-left mark",
-    "\u202a": "left-to-right embedding",
-    "\u202c": "end of embedding",
-    "\u202d": "left-to-right override",
-    "\u202e": "right-to-left override",
-    "\u2060": "word joiner",
-    "\ufeff": "byte order mark",
-}
-"""Zero-width joiners are not among them: some scripts and emoji need them."""
+INVISIBLE = frozenset("\u00ad\u200b\u200e\u200f\u202a\u202c\u202d\u202e\u2060\ufeff")
+"""Soft hyphen, zero-width spaces, marks of direction; no zero-width joiners, which some scripts and emoji need."""
 CONFUSABLES = dict(
     zip(
         "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # Cyrillic and Greek
@@ -43,7 +33,11 @@ def encoding_findings(text: str, name: str) -> list[Finding]:
     """
     if text.isascii() and not _CONTROL.search(text):
         return []
-    repaired = undo_mojibake(text)
+    import ftfy
+
+    # UTF-8 that was decoded as Windows-1252 or Latin-1: cafÃ© is café. ftfy knows which sequences nobody writes, so
+    # accents beside quotation marks („weiß“) stay; its changes to quotes, widths and ligatures are not wanted.
+    repaired = ftfy.fix_encoding(text)
     return [*_broken(text, repaired, name), *_deceptive(repaired, name)]
 
 
@@ -62,27 +56,18 @@ def _broken(text: str, repaired: str, name: str) -> Iterator[Finding]:
 
 
 def _deceptive(text: str, name: str) -> Iterator[Finding]:
-    if hidden := sorted({INVISIBLE[character] for character in text if character in INVISIBLE}):
+    if hidden := sorted(unicodedata.name(character).lower() for character in INVISIBLE.intersection(text)):
         reason = f'"{name}" has invisible characters ({", ".join(hidden)})'
         yield Finding("encoding", "warning", reason, "remove them")
-    words = [
-        word for word in _WORD.findall(text) if _LATIN.search(word) and any(letter in CONFUSABLES for letter in word)
-    ]
-    if words:
-        shown = ", ".join(f"{quoted(word)} has {', '.join(_confusables(word))}" for word in words[:3])
-        reason = f'"{name}" mixes alphabets within a word: {shown}'
+    mixed = []
+    for word in filter(_LATIN.search, _WORD.findall(text)):
+        letters = [letter for letter in dict.fromkeys(word) if letter in CONFUSABLES]
+        if letters:
+            signs = ", ".join(f"U+{ord(letter):04X} for {CONFUSABLES[letter]}" for letter in letters)
+            mixed.append(f"{quoted(word)} has {signs}")
+    if mixed:
+        reason = f'"{name}" mixes alphabets within a word: {", ".join(mixed[:3])}'
         yield Finding("encoding", "warning", reason, "type the word again in one alphabet")
-
-
-def undo_mojibake(text: str) -> str:
-    """UTF-8 that was decoded as Windows-1252 or Latin-1, decoded rightly: ``cafÃ©`` becomes ``café``.
-
-    ftfy knows which sequences nobody writes, so accents beside quotation marks („weiß“) stay. Only its repair of
-    encodings is used, none of its changes to quotes, widths and ligatures.
-    """
-    import ftfy
-
-    return ftfy.fix_encoding(text)
 
 
 def strip_invisible(text: str) -> str:
@@ -94,7 +79,3 @@ def _other_words(text: str, other: str) -> str:
     """The words of a text that the other has not."""
     known = set(other.split())
     return " ".join(word for word in text.split() if word not in known) or text
-
-
-def _confusables(word: str) -> list[str]:
-    return [f"U+{ord(letter):04X} for {CONFUSABLES[letter]}" for letter in dict.fromkeys(word) if letter in CONFUSABLES]

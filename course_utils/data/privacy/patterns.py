@@ -95,15 +95,10 @@ def _find_ibans(text: str) -> Iterator[Entity]:
 @cache
 def _patterns() -> tuple[Pattern, ...]:
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    fragments: dict[str, str] = {}
-    for name, regex in table["fragments"].items():
-        fragments[name] = _filled(regex, fragments)
-    return tuple(
-        Pattern(**each | {"regex": re.compile(_filled(each["regex"], fragments))}) for each in table["pattern"]
-    )
-
-
-def _filled(regex: str, fragments: dict[str, str]) -> str:
-    for name, fragment in fragments.items():
-        regex = regex.replace(f"<{name}>", fragment)
-    return regex.replace("\n", "")
+    patterns = []
+    for each in table["pattern"]:
+        regex = each.pop("regex")
+        for name, fragment in reversed(table["fragments"].items()):  # a fragment may hold those above it
+            regex = regex.replace(f"<{name}>", fragment)
+        patterns.append(Pattern(regex=re.compile(regex.replace("\n", "")), **each))
+    return tuple(patterns)

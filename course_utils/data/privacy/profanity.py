@@ -25,16 +25,11 @@ ORDINARY = (
 _LETTERS = str.maketrans(CONFUSABLES)
 
 
-def find_profanity(text: str) -> list[str]:
-    """The profane words of a text, as they stand there, in its order; accents and confusables do not hide them."""
+def profanity_findings(text: str, name: str) -> list[Finding]:
+    """The profanity of one text, which accents and confusables do not hide; `name` is its field's."""
     decomposed = text if text.isascii() else unicodedata.normalize("NFKD", text.translate(_LETTERS))
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return [match.text for match in _filter().find(plain)]
-
-
-def profanity_findings(text: str, name: str) -> list[Finding]:
-    """The profanity of one text; `name` is its field's."""
-    words = dict.fromkeys(find_profanity(text))
+    words = dict.fromkeys(match.text for match in _filter().find(plain))
     if not words:
         return []
     shown = ", ".join(f'"{word[0]}{"*" * (len(word) - 1)}"' for word in words)

@@ -1,4 +1,4 @@
-"""Make a pseudonym of a value: of the same type and form, and derived from a secret key.
+"""Find known personal values in texts and make pseudonyms of them: of the same type and form, derived from a secret.
 
 Words of names are replaced one by one, so that ``LIKE '%Berg%'`` still finds "Anders Berg". Numbers keep their form,
 their country or issuer, and a check digit that fits, and come from ranges that were never issued where there are some.
@@ -7,14 +7,15 @@ their country or issuer, and a check digit that fits, and come from ranges that 
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 from datetime import date
 from functools import cache
-from ipaddress import ip_address
+from itertools import count
 from typing import TYPE_CHECKING
 
 from stdnum import iban, luhn
 
+from course_utils.data.privacy.patterns import Entity
 from course_utils.data.privacy.validators import compact
 from course_utils.errors import ConfigurationError
 
@@ -23,118 +24,146 @@ if TYPE_CHECKING:
 
 MIN_CHARACTERS = 16
 LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
-NUMBERS = frozenset({"card", "iban", "mac", "national_id", "phone", "ssn"})
-"""Types of digits and letters that are written with spaces and signs, or without."""
-WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")
-"""A word of a name: O'Neil and Jean-Luc are one, the s of "Berg's" is none."""
-_KEPT = frozenset("van von de der den la le du des da di del al bin dr prof mr mrs ms jr sr".split())
-_ACCENT = re.compile("[\u0300-\u036f]")
+FORMED = frozenset({"card", "iban", "mac", "national_id", "phone", "secret", "ssn", "url_credentials"})
+"""Types whose pseudonym has the form of the value: its digits, letters and signs, with or without spaces."""
+MAX_GROUPS = 12
+"""Words that such a value may be written in, such as the nine groups of an IBAN."""
+_WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
+_KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|m[rs]s|prof")  # initials, titles and particles
+_IPV4 = re.compile(r"(?:\d{1,3} ){3}\d{1,3}")  # as canonical() writes it
+# Letters without accents, which people leave out; in Hangul and what follows it the parts of a letter are no accents.
+_PLAIN_LETTERS = {place: unicodedata.normalize("NFD", chr(place))[0] for place in range(0xC0, 0x2000)} | {0x2019: "'"}
 
 
-@dataclass(frozen=True)
-class PseudonymKey:
-    """A secret of at least ``MIN_CHARACTERS``; there is no default.
+class Pseudonyms:
+    """Real values and their pseudonyms: who has them can undo the anonymisation, so keep them apart from the data.
 
-    Who has it can test a guess ("is this Anna Schmidt?"), so keep it as safe as the mapping.
-
-    Raises:
-        ConfigurationError: The secret is too short.
+    Who has the secret can test a guess ("is this Anna Schmidt?"): keep it as safe. There is no default.
     """
 
-    secret: str = field(repr=False)
+    def __init__(self, secret: str) -> None:
+        """Without any value yet.
 
-    def __post_init__(self) -> None:
-        if len(self.secret) < MIN_CHARACTERS:
+        Args:
+            secret: At least ``MIN_CHARACTERS``; the same secret gives the same pseudonyms in another process.
+
+        Raises:
+            ConfigurationError: The secret is too short.
+        """
+        if len(secret) < MIN_CHARACTERS:
             raise ConfigurationError(
-                f"the pseudonym key has fewer than {MIN_CHARACTERS} characters; keep a random one in the environment: "
-                'python -c "import secrets; print(secrets.token_hex(32))"'
+                f"the secret of pseudonyms has fewer than {MIN_CHARACTERS} characters; keep a random one in the "
+                'environment: python -c "import secrets; print(secrets.token_hex(32))"'
             )
+        self.replaced: dict[tuple[str, str], str] = {}  # (type, canonical value) to its pseudonym; of names by word
+        self._secret = secret.encode("utf-8")
+        self._types: dict[str, str] = {}  # of each known canonical value
+        self._words: set[str] = set()  # of known names: no pseudonym may be one
+        self._taken: set[str] = set()  # pseudonyms
+        self._longest = 0  # words that a known value may have
 
-    def faker(self, *parts: str) -> "Faker":
-        """A source of invented data that depends on the key and the parts alone (HMAC-SHA256)."""
-        digest = hmac.digest(self.secret.encode("utf-8"), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
-        fake = _faker(LOCALES[digest[0] % len(LOCALES)])
+    def add(self, type_: str, text: str) -> None:
+        """Make a value known; all of them before the first pseudonym is made."""
+        value = canonical(type_, text)
+        words = value.split()
+        if type_ == "name":
+            if all(map(_KEPT.fullmatch, words)):
+                return
+            self._words |= set(words)
+            self._types[" ".join(words[-1:] + words[:-1])] = type_  # Anders Berg, and Berg, Anders
+        self._types[value] = type_
+        self._longest = max(self._longest, MAX_GROUPS if type_ in FORMED else len(words))
+
+    def find(self, text: str, values: Collection[str], *, is_prose: bool = True) -> Iterator[Entity]:
+        """Every known value in a text, however it is spaced, accented and in whichever case.
+
+        Args:
+            text: A question, a query, or a text value of a query.
+            values: The folded text values of the row's query: what stands there is a value in the question as well,
+                even a name of one small word (the pilot May is not the modal verb), and a word of a name by itself.
+            is_prose: Whether a capital tells a name from a word.
+        """
+        words = list(_WORD.finditer(fold(text)))
+        for first, word in enumerate(words):
+            for behind in range(min(first + self._longest, len(words)), first, -1):
+                type_ = self._type_of([each[0] for each in words[first:behind]])
+                if behind == first + 1 and type_ in ("", "name"):
+                    is_part = (word[0] in self._words and len(word[0]) > 2) or type_ == "name"
+                    is_capital = is_prose and text[word.start()].isupper() and type_ == "name"
+                    type_ = "name" if (is_part if word[0] in values else is_capital) else ""
+                found = text[word.start() : words[behind - 1].end()]
+                if type_ and '"' not in found:  # two columns, "Price" and "Hill", are not one person
+                    yield Entity(type_, word.start(), word.start() + len(found), found)
+
+    def replace(self, type_: str, text: str) -> str:
+        """The pseudonym of a value, written as the value is."""
+        if type_ == "name":
+            return _WORD.sub(lambda found: self._replace_word(found[0]), text)
+        pseudonym = self._pseudonym(type_, canonical(type_, text))
+        return _written_like(text, pseudonym) if type_ in FORMED else pseudonym
+
+    def is_invented(self, entity: Entity) -> bool:
+        """Whether what was found is one of the pseudonyms."""
+        return canonical(entity.type, entity.text) in self._taken
+
+    def _type_of(self, words: list[str]) -> str:
+        number = compact("".join(words))
+        forms = (" ".join(words), number, number.lstrip("0"))
+        return next((self._types[form] for form in forms if form in self._types), "")
+
+    def _replace_word(self, word: str) -> str:
+        if _KEPT.fullmatch(word.lower()):
+            return word
+        pseudonym = self._pseudonym("name", fold(word))
+        return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
+
+    def _pseudonym(self, type_: str, value: str) -> str:
+        """The first of an endless row of inventions that is no other value's, and no word of a real name."""
+        for attempt in count() if (type_, value) not in self.replaced else ():
+            fake = self._faker(type_, value, str(attempt))
+            pseudonym = _invent(fake, type_, value)
+            if type_ == "name" and attempt > 20:  # Faker knows about 6,000 plain surnames
+                pseudonym += _surname(fake).lower()
+            form = canonical(type_, pseudonym)
+            is_free = form not in self._taken and form not in self._words
+            if is_free or attempt > 100:  # there are fewer birthdays than people
+                self._taken.add(form)
+                self.replaced[type_, value] = pseudonym
+                break
+        return self.replaced[type_, value]
+
+    def _faker(self, *parts: str) -> "Faker":
+        """A source of invented data that depends on the secret and the parts alone (HMAC-SHA256)."""
+        digest = hmac.digest(self._secret, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
+        fake = _faker_of(LOCALES[digest[0] % len(LOCALES)])
         fake.seed_instance(digest)
         return fake
 
 
 @cache
-def _faker(locale: str) -> "Faker":
+def _faker_of(locale: str) -> "Faker":
     from faker import Faker
 
     return Faker(locale)
 
 
-@dataclass(repr=False)  # a notebook or a log must not show it
-class PseudonymMapping:
-    """Real values and their pseudonyms; whoever has it can undo the anonymisation, so keep it apart from the data."""
-
-    originals: dict[tuple[str, str], str] = field(default_factory=dict)  # (type, text as found) to its pseudonym
-    pseudonyms: dict[tuple[str, str], str] = field(default_factory=dict)  # by canonical value; those of names by word
-    _taken: set[str] = field(default_factory=set)  # pseudonyms, and words of real names: no new pseudonym may be one
-
-    def add_original(self, type_: str, text: str) -> None:
-        """Make a value known, before the first pseudonym is made."""
-        self.originals.setdefault((type_, text), "")
-        if type_ == "name":
-            self._taken |= {fold(word) for word in WORD.findall(text)}
-
-    def replace(self, key: PseudonymKey, type_: str, text: str) -> str:
-        """The pseudonym of a value, written as the value is."""
-        if type_ == "name":
-            replaced = WORD.sub(lambda found: self._replace_word(key, found[0]), text)
-        else:
-            replaced = self._pseudonym(key, type_, canonical(type_, text))
-            replaced = _spaced_like(text, replaced) if type_ in NUMBERS else replaced
-        if (type_, text) in self.originals:
-            self.originals[type_, text] = replaced
-        return replaced
-
-    def _replace_word(self, key: PseudonymKey, word: str) -> str:
-        if len(word) == 1 or word.lower() in _KEPT:  # initials, titles and particles
-            return word
-        pseudonym = self._pseudonym(key, "name", fold(word))
-        return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
-
-    def _pseudonym(self, key: PseudonymKey, type_: str, value: str) -> str:
-        attempt = 0
-        while (type_, value) not in self.pseudonyms:
-            fake = key.faker(type_, value, str(attempt))
-            pseudonym = _invent(fake, type_, value)
-            if type_ == "name" and attempt > 20:  # Faker knows about 6,000 plain surnames
-                pseudonym += _surname(fake).lower()
-            if fold(pseudonym) not in self._taken or attempt > 100:  # there are fewer birthdays than people
-                self._taken.add(fold(pseudonym))
-                self.pseudonyms[type_, value] = pseudonym
-            attempt += 1
-        return self.pseudonyms[type_, value]
-
-
 def fold(text: str) -> str:
-    """A text as it is compared, character by character: small and without accents, which people leave out."""
-    if text.isascii():
-        return text.lower()
-    return "".join(_fold_character(character) for character in text.replace("’", "'"))
-
-
-@cache
-def _fold_character(character: str) -> str:
-    plain = _ACCENT.sub("", unicodedata.normalize("NFD", character)).lower()
-    return plain if len(plain) == 1 else character
+    """A text as it is compared, character by character: small and without accents."""
+    return text.translate(_PLAIN_LETTERS).lower()
 
 
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
-    if type_ in NUMBERS:
+    if type_ in FORMED:
         return compact(text).lstrip("0") if type_ == "phone" else compact(text)
-    return str(ip_address(text)) if type_ == "ip" else fold(text)
+    return " ".join(_WORD.findall(fold(text)))
 
 
-def _spaced_like(text: str, number: str) -> str:
-    """A number with the spaces, signs, leading zeros and case of the text that it replaces."""
-    characters = iter(compact(text)[: -len(number)] + number)
-    spaced = "".join(next(characters, "") if character.isalnum() else character for character in text)
-    return spaced.lower() if text.islower() else spaced
+def _written_like(text: str, pseudonym: str) -> str:
+    """A pseudonym with the spaces, signs, leading zeros and case of the text that it replaces."""
+    characters = iter(compact(text)[: -len(pseudonym)] + pseudonym)
+    written = "".join(next(characters, "") if character.isalnum() else character for character in text)
+    return written.lower() if text.islower() else written
 
 
 def _invent(fake: "Faker", type_: str, value: str) -> str:
@@ -148,8 +177,8 @@ def _invent(fake: "Faker", type_: str, value: str) -> str:
         case "birth_date":
             return fake.date_between_dates(date(1940, 1, 1), date(2005, 12, 31)).isoformat()
         case "ip":
-            return fake.hexify("2001:db8::^^^^:^^^^") if ":" in value else fake.ipv4_private()
-    return _number(fake, type_, value)
+            return fake.ipv4_private() if _IPV4.fullmatch(value) else fake.hexify("2001:db8::^^^^:^^^^")
+    return _same_form(fake, type_, value)
 
 
 def _surname(fake: "Faker") -> str:
@@ -158,8 +187,8 @@ def _surname(fake: "Faker") -> str:
     return name
 
 
-def _number(fake: "Faker", type_: str, value: str) -> str:
-    """The same form with other digits and letters, behind a start that is kept or that nobody's number has."""
+def _same_form(fake: "Faker", type_: str, value: str) -> str:
+    """Other digits and letters behind a start that is kept or that nobody's number has; check digits are repaired."""
     starts = {
         "card": value[:4] + "0000",  # the issuer, and zeros where a customer's number goes on
         "iban": value[:4] + re.sub("[A-Z]", "X", re.sub(r"\d", "0", value[4:8])),  # a bank that there is not
@@ -168,7 +197,7 @@ def _number(fake: "Faker", type_: str, value: str) -> str:
         "ssn": "900",  # none begins with 9
     }
     start = starts.get(type_, "")
-    form = re.sub("[A-Za-z]", "?", re.sub(r"\d", "#", value[len(start) :]))
+    form = re.sub("[A-Z]", "?", re.sub(r"\d", "#", value[len(start) :]))
     number = start + fake.bothify(form, letters="ABCDEF")  # letters that hexadecimal numbers have as well
     if type_ == "card":
         return number[:-1] + luhn.calc_check_digit(number[:-1])

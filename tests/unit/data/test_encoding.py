@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from course_utils.data.encoding import CONFUSABLES, encoding_findings, strip_invisible, undo_mojibake
+from course_utils.data.encoding import CONFUSABLES, encoding_findings, strip_invisible
 
 HONEST = (
     "Which cafés in Zürich opened before 1990?",
@@ -36,8 +36,7 @@ def test_text_read_with_the_wrong_encoding_is_found_and_the_fix_is_right(text: s
 
 
 def test_only_the_encoding_is_repaired() -> None:
-    text = "“curly” ﬁve ① ｆｕｌｌ Jose\u0301 &amp; naïve"
-    assert undo_mojibake(text) == text
+    assert encoding_findings("“curly” ﬁve ① ｆｕｌｌ Jose\u0301 &amp; naïve", "question") == []
 
 
 @pytest.mark.parametrize(
@@ -46,8 +45,8 @@ def test_only_the_encoding_is_repaired() -> None:
         ("How many\x00shops?", "error", "U+0000"),
         ("How\x1b[1m many", "error", "U+001B"),
         ("Caf\ufffd Paris", "error", "U+FFFD"),
-        ("How ma\u200bny?", "warning", "zero-width space"),
-        ("\ufeffHow many?", "warning", "byte order mark"),
+        ("How ma\u200bny?", "warning", "zero width space"),
+        ("\ufeffHow many?", "warning", "zero width no-break space"),
         ("shops \u202etxet", "warning", "right-to-left override"),
         ("How many shоps?", "warning", "U+043E for o"),
         ("Αthens or Lyon?", "warning", "U+0391 for A"),

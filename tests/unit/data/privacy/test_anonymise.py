@@ -1,3 +1,4 @@
+import re
 import sqlite3
 import unicodedata
 from contextlib import closing
@@ -12,13 +13,13 @@ from course_utils.artifacts import Row
 from course_utils.data.privacy import validators
 from course_utils.data.privacy.anonymise import anonymise_rows, map_values, recheck
 from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.data.privacy.pseudonyms import PseudonymKey, PseudonymMapping
+from course_utils.data.privacy.pseudonyms import Pseudonyms
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
 
 from .labelled import POSITIVE
 
-KEY = PseudonymKey("correct horse battery staple")
+SECRET = "correct horse battery staple"
 NAMES = ("Anders Berg", "May Olsen", "Sean O'Neil", "José Muñoz", "Grant")
 PAIRS = (
     ("Who has the mail a.berg@corp.com?", "SELECT id FROM pilot WHERE mail = 'a.berg@corp.com'"),
@@ -52,11 +53,12 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
         [3, "Sean O'Neil", 4155552673, "y@gmail.com"],
         [4, "José Muñoz", 4155552674, ""],
     ]
-    rows, mapping = anonymise_rows(ROWS, key=KEY, names=NAMES)
-    recheck(rows, mapping)
+    pseudonyms = Pseudonyms(SECRET)
+    rows = anonymise_rows(ROWS, pseudonyms, names=NAMES)
+    recheck(rows, pseudonyms)
     renamed = [
-        [n, mapping.replace(KEY, "name", str(name)), int(mapping.replace(KEY, "phone", str(phone))),
-         mapping.replace(KEY, "email", str(mail)) if "corp" in str(mail) else mail]
+        [n, pseudonyms.replace("name", str(name)), int(pseudonyms.replace("phone", str(phone))),
+         pseudonyms.replace("email", str(mail)) if "corp" in str(mail) else mail]
         for n, name, phone, mail in pilots
     ]  # fmt: skip
     before, after = build(tmp_path / "before.sqlite", pilots), build(tmp_path / "after.sqlite", renamed)
@@ -71,24 +73,24 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
     ["ANDERS BERG", "a.berg@corp.com", "(415) 555-2672", "new.person@corp.com", "sean o'neil", "Jose\u0301 Munoz"],
 )
 def test_recheck_finds_each_value_that_was_left(left: str) -> None:
-    rows, mapping = anonymise_rows(ROWS, key=KEY, names=NAMES)
+    pseudonyms = Pseudonyms(SECRET)
+    rows = anonymise_rows(ROWS, pseudonyms, names=NAMES)
     for field in ("question", "note"):
         row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | {field: f"about {left} only"}
         with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
-            recheck([*rows, row], mapping)
+            recheck([*rows, row], pseudonyms)
         assert left not in str(error.value)
     with pytest.raises(DataError, match="query"):
-        recheck([{"question": "?", "query": f'SELECT "{left}"'}], mapping)
+        recheck([{"question": "?", "query": f'SELECT "{left}"'}], pseudonyms)
 
 
 def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_another() -> None:
     rows = [{"question": "mail x@corp.com to Eva Lind", "query": f"SELECT {n}"} for n in range(3)]
-    first, mapping = anonymise_rows(rows[:2], key=KEY, names=["Eva Lind"])
-    second, _ = anonymise_rows(rows[2:], key=KEY, names=["Eva Lind"])  # another split, another process
+    first = anonymise_rows(rows[:2], Pseudonyms(SECRET), names=["Eva Lind"])
+    second = anonymise_rows(rows[2:], Pseudonyms(SECRET), names=["Eva Lind"])  # another split, another process
     assert len({row["question"] for row in [*first, *second]}) == 1
-    other, _ = anonymise_rows(rows, key=PseudonymKey("another horse battery"), names=["Eva Lind"])
+    other = anonymise_rows(rows, Pseudonyms("another horse battery"), names=["Eva Lind"])
     assert other[0]["question"] != first[0]["question"]
-    assert "corp" not in repr(mapping)
 
 
 def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
@@ -96,8 +98,9 @@ def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
         {"question": text, "query": "SELECT x FROM t WHERE v = '" + it.replace("'", "''") + "'"}
         for _, it, text in POSITIVE
     ]
-    anonymised, mapping = anonymise_rows(rows, key=KEY)
-    recheck(anonymised, mapping)
+    pseudonyms = Pseudonyms(SECRET)
+    anonymised = anonymise_rows(rows, pseudonyms)
+    recheck(anonymised, pseudonyms)
     for (_, it, _), row in zip(POSITIVE, anonymised, strict=True):
         value = row["query"].split("v = ")[1][1:-1].replace("''", "'")
         assert value != it
@@ -106,13 +109,13 @@ def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
 
 def test_a_number_without_its_signs_is_no_address() -> None:
     row = {"question": "logins of 192.168.10.77", "query": "SELECT n FROM log WHERE id = 1921681077"}
-    (changed,), _ = anonymise_rows([row], key=KEY)
+    (changed,) = anonymise_rows([row], Pseudonyms(SECRET))
     assert changed["query"] == row["query"]
     assert "192.168" not in changed["question"]
 
 
 def pseudonym(type_: str, text: str) -> str:
-    return PseudonymMapping().replace(KEY, type_, text)
+    return Pseudonyms(SECRET).replace(type_, text)
 
 
 def test_pseudonyms_keep_the_form_and_the_start() -> None:
@@ -136,11 +139,12 @@ def test_pseudonyms_keep_the_form_and_the_start() -> None:
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8} [A-Z][a-z]{3,8}", fullmatch=True), unique_by=str.lower, max_size=30))
 def test_different_names_stay_different_and_none_is_a_real_one(names: list[str]) -> None:
     rows = [{"question": f"Is {name} here?", "query": f"SELECT '{name}'"} for name in names]
-    anonymised, mapping = anonymise_rows(rows, key=KEY, names=names)
+    pseudonyms = Pseudonyms(SECRET)
+    anonymised = anonymise_rows(rows, pseudonyms, names=names)
     changed = {row["query"].split("'")[1] for row in anonymised}
     assert len(changed) == len(names)
     assert not {word for name in names for word in name.split()} & {word for name in changed for word in name.split()}
-    recheck(anonymised, mapping)
+    recheck(anonymised, pseudonyms)
 
 
 @settings(max_examples=30)
@@ -150,7 +154,9 @@ def test_a_query_with_unchanged_values_is_unchanged(texts: list[str]) -> None:
     assert map_values(query, lambda text: text) == query
 
 
-def test_the_key_has_no_default_and_is_not_shown() -> None:
+def test_the_secret_has_no_default_and_nothing_is_shown() -> None:
     with pytest.raises(ConfigurationError, match="token_hex"):
-        PseudonymKey("")
-    assert "horse" not in repr(KEY)
+        Pseudonyms("")
+    pseudonyms = Pseudonyms(SECRET)
+    anonymise_rows(ROWS, pseudonyms, names=NAMES)
+    assert not re.search("(?i)berg|horse", repr(pseudonyms))
