@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from stdnum import iban, luhn
 
-from course_utils.data.privacy.patterns import Entity
-from course_utils.data.privacy.validators import compact
+from course_utils.data.privacy.patterns import Entity, compact
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:
