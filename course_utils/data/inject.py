@@ -102,7 +102,8 @@ def inject_defects(
     table = defects if isinstance(defects, Mapping) else {kind: DEFECTS[kind] for kind in defects}
     rng = Random(seed)
     entries = {split: [_Entry(row) for row in rows] for split, rows in splits.items()}
-    pool = [(split, entry) for split, group in entries.items() for entry in group if _is_usable(entry.row)]
+    every = [(split, entry) for split, group in entries.items() for entry in group]
+    pool = [(split, e) for split, e in every if e.row.get("answerable") is not False and len(e.row["question"]) > 1]
     rng.shuffle(pool)
     left_out = dict.fromkeys(table, 0)
     # Copies go in first and take the fewest rows, which are then left alone.
@@ -116,10 +117,6 @@ def inject_defects(
         if entry.kind
     ]
     return Injection({split: [entry.row for entry in group] for split, group in entries.items()}, injected, left_out)
-
-
-def _is_usable(row: Row) -> bool:
-    return row.get("answerable") is not False and len(row["question"]) > 1
 
 
 def _inject_one(

@@ -153,10 +153,9 @@ def plot_lengths(report: LengthReport) -> "Axes":
         if n_too_long
         else f"The longest of {len(every):,} rows has {longest:,} tokens; the limit is {limit:,}"
     )
-    bins = range(0, longest + 10, max(5, longest // 40))
     colours = [SPLIT_COLOURS[split] for split in report.lengths]
     looks: dict[str, Any] = {"color": colours, "hatch": HATCHES[: len(colours)], "edgecolor": "black", "linewidth": 0.3}
-    axes.hist(list(report.lengths.values()), list(bins), stacked=True, label=list(report.lengths), **looks)
+    axes.hist(list(report.lengths.values()), 20, stacked=True, label=list(report.lengths), **looks)
     if limit < 2.5 * longest:
         axes.axvline(limit, color="black", linestyle="--", label=f"limit {limit:,}")
     axes.set(xlabel="tokens of prompt and completion", ylabel="rows")

@@ -82,43 +82,31 @@ def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
     Args:
         messages: The chat.
     """
-    return RenderedTemplates({family: _render(messages, family) for family in FAMILIES})
+    return RenderedTemplates({family: _render_in(family, messages) for family in FAMILIES})
 
 
-def _render(messages: Sequence[Message], family: str) -> tuple[str, str]:
+def _render_in(family: str, messages: Sequence[Message]) -> tuple[str, str]:
     from jinja2 import TemplateError
 
-    template, tokens = read_template(family), FAMILIES[family]
     has_reply = messages[-1]["role"] == "assistant"
-    asked = messages[:-1] if has_reply else messages
     try:
-        prompt = render_template(template, tokens, asked, add_generation_prompt=True)
-        whole = render_template(template, tokens, messages, add_generation_prompt=False) if has_reply else prompt
+        prompt = _render(family, messages[:-1] if has_reply else messages, add_generation_prompt=True)
+        whole = _render(family, messages, add_generation_prompt=False) if has_reply else prompt
     except TemplateError as error:
         return f"refuses this chat: {error}", ""
     return prompt, whole.removeprefix(prompt)
 
 
-def render_template(template: str, tokens: Family, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    """Render one chat without a tokenizer; where there is one, ``prompts.render_chat`` does it.
-
-    Args:
-        template: In Jinja.
-        tokens: The special tokens that the template may write.
-        messages: The chat.
-        add_generation_prompt: End with the marker after which the model replies.
-
-    Raises:
-        jinja2.TemplateError: The template is no Jinja or refuses the messages.
-    """
+def _render(family: str, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    """Without a tokenizer; where there is one, ``prompts.render_chat`` does it."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     texts, _ = render_jinja_template(
         conversations=[list(messages)],
-        chat_template=template,
+        chat_template=read_template(family),
         add_generation_prompt=add_generation_prompt,
-        bos_token=tokens.bos,
-        eos_token=tokens.eos,
+        bos_token=FAMILIES[family].bos,
+        eos_token=FAMILIES[family].eos,
         **TEMPLATE_OPTIONS,
     )
     return str(texts[0])

@@ -2,14 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.tokens.templates import (
-    CONTROL_TOKEN,
-    FAMILIES,
-    FOLDER,
-    read_template,
-    render_template,
-    render_templates,
-)
+from course_utils.data.tokens import templates
+from course_utils.data.tokens.templates import CONTROL_TOKEN, FAMILIES, FOLDER, render_templates
 
 SYSTEM = {"role": "system", "content": "Answer in SQL."}
 USER = {"role": "user", "content": "How many shops?"}
@@ -31,13 +25,12 @@ def text_of(family: str, messages: list[dict[str, str]]) -> str:
 
 @pytest.mark.parametrize("chat", CHATS, ids=lambda chat: "-".join(m["role"] for m in chat))
 @pytest.mark.parametrize("family", ORIGINALS)
-@pytest.mark.parametrize("generate", [True, False])
-def test_the_text_is_that_of_the_original_template(family: str, chat: list[dict[str, str]], generate: bool) -> None:
-    templates = read_template(family), original(ORIGINALS[family])
-    ours, theirs = (
-        render_template(template, FAMILIES[family], chat, add_generation_prompt=generate) for template in templates
-    )
-    assert ours == theirs
+def test_the_text_is_that_of_the_original_template(
+    family: str, chat: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = render_templates(chat)[family]
+    monkeypatch.setattr(templates, "read_template", lambda family: original(ORIGINALS.get(family, "qwen3")))
+    assert ours == render_templates(chat)[family]
 
 
 def test_the_text_of_the_others_is_that_of_their_documents() -> None:
