@@ -28,7 +28,7 @@ FORMED = frozenset({"card", "iban", "mac", "national_id", "phone", "secret", "ss
 MAX_GROUPS = 12
 """Words that such a value may be written in, such as the nine groups of an IBAN."""
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
-_KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|m[rs]s|prof")  # initials, titles and particles
+_KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|mr?s|prof")  # initials, titles and particles
 _IPV4 = re.compile(r"(?:\d{1,3} ){3}\d{1,3}")  # as canonical() writes it
 # Letters without accents, which people leave out; in Hangul and what follows it the parts of a letter are no accents.
 _PLAIN_LETTERS = {place: unicodedata.normalize("NFD", chr(place))[0] for place in range(0xC0, 0x2000)} | {0x2019: "'"}
@@ -196,7 +196,7 @@ def _same_form(fake: "Faker", type_: str, value: str) -> str:
         "ssn": "900",  # none begins with 9
     }
     start = starts.get(type_, "")
-    form = re.sub("[A-Z]", "?", re.sub(r"\d", "#", value[len(start) :]))
+    form = re.sub("[^#]", "?", re.sub(r"\d", "#", value[len(start) :]))
     number = start + fake.bothify(form, letters="ABCDEF")  # letters that hexadecimal numbers have as well
     if type_ == "card":
         return number[:-1] + luhn.calc_check_digit(number[:-1])

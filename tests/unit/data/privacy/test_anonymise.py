@@ -13,7 +13,7 @@ from course_utils.artifacts import Row
 from course_utils.data.privacy import patterns
 from course_utils.data.privacy.anonymise import anonymise_rows, map_values, recheck
 from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.data.privacy.pseudonyms import Pseudonyms
+from course_utils.data.privacy.pseudonyms import Pseudonyms, fold
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import run_query
 
@@ -105,6 +105,15 @@ def test_every_labelled_value_is_replaced_alike_in_question_and_query() -> None:
         value = row["query"].split("v = ")[1][1:-1].replace("''", "'")
         assert value != it
         assert value in row["question"]
+
+
+@pytest.mark.parametrize("name", ["van der Berg", "Dr. Berg", "J. Berg", "Ms Berg", "de la Berg"])
+def test_titles_particles_and_initials_stay(name: str) -> None:
+    assert pseudonym("name", name) == name.replace("Berg", pseudonym("name", "Berg"))
+
+
+def test_folding_keeps_every_place() -> None:
+    assert all(len(fold(chr(place))) == 1 for place in range(0xD800))
 
 
 def test_a_number_without_its_signs_is_no_address() -> None:
