@@ -17,6 +17,7 @@ from benchmarks.more_defects import every_defect
 from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
 from course_utils.data import Prepared, inject_defects, inject_preface, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
+from course_utils.figures import PALETTE, course_style
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
@@ -164,11 +165,14 @@ def _gain(difference: float, low: float, high: float) -> dict[str, Any]:
     return {"gain": round(difference, 4), "interval": [round(low, 4), round(high, 4)]}
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Left: accuracy of each arm and seed. Right: what cleaning gains, by seed and pooled. All with 95 % intervals."""
     from matplotlib import pyplot
 
-    panels = pyplot.subplots(1, 2, figsize=(10, 3.6), width_ratios=(5, 3), layout="constrained")[1]
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), width_ratios=(5, 3))
+    gained = [f"{100 * gains['pooled']['gain']:.0f} ({kind})" for kind, gains in result["gains"].items()]
+    figure.suptitle(f"Points that cleaning gains: {', '.join(gained)}", x=0.01, ha="left")
     accuracy: Axes = panels[0]
     arms = list(dict.fromkeys(run["arm"] for run in result["runs"]))
     seeds = list(dict.fromkeys(run["seed"] for run in result["runs"]))
@@ -176,25 +180,23 @@ def plot(result: dict[str, Any]) -> "Axes":
         number = seeds.index(run["seed"])
         place = arms.index(run["arm"]) + 0.2 * (number - (len(seeds) - 1) / 2)
         label = f"seed {run['seed']}" if run["arm"] == arms[0] else None
-        _draw(accuracy, place, run["accuracy"], run["interval"], f"C{number}", label)
+        _draw(accuracy, place, run["accuracy"], run["interval"], number, label)
     accuracy.set_xticks(range(len(arms)), [arm.replace(", ", ",\n") for arm in arms])
     accuracy.set(ylabel=f"questions answered right (%)\nof {result['n_test']}", ylim=(0, 100))
-    accuracy.legend(frameon=False, loc="lower left", ncols=len(seeds))
+    accuracy.legend(loc="lower left", ncols=len(seeds))
     for column, gains in enumerate(result["gains"].values()):
         points = [*gains["by_seed"], gains["pooled"]]
         for number, point in enumerate(points):
-            color = f"C{number}" if "seed" in point else "black"
             label = "all seeds" if column == 0 and "seed" not in point else None
-            _draw(panels[1], column + 0.2 * (number - len(points) / 2), point["gain"], point["interval"], color, label)
+            _draw(panels[1], column + 0.2 * (number - len(points) / 2), point["gain"], point["interval"], number, label)
     panels[1].axhline(0, color="0.5", linewidth=0.8)
     panels[1].set_xticks(range(len(result["gains"])), list(result["gains"]))
     panels[1].set(ylabel="cleaned minus dirty (points)", xlim=(-0.6, len(result["gains"]) - 0.4))
-    panels[1].legend(frameon=False, loc="upper left")
-    for axes in panels:
-        axes.grid(axis="y", alpha=0.3)
+    panels[1].legend(loc="upper left")
     return accuracy
 
 
-def _draw(axes: "Axes", place: float, value: float, interval: Sequence[float], color: str, label: str | None) -> None:
+def _draw(axes: "Axes", place: float, value: float, interval: Sequence[float], number: int, label: str | None) -> None:
+    """A point with its interval; seeds, and what stands behind them, differ in colour and marker."""
     ends = [[100 * (value - interval[0])], [100 * (interval[1] - value)]]
-    axes.errorbar([place], [100 * value], yerr=ends, fmt="o", capsize=3, color=color, label=label)
+    axes.errorbar([place], [100 * value], ends, fmt="os^D"[number], capsize=3, color=PALETTE[number], label=label)

@@ -19,6 +19,7 @@ from course_utils.data.inject import Injection, inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
+from course_utils.figures import PALETTE, course_style, new_axes
 from course_utils.finding import Finding
 from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine
@@ -91,24 +92,20 @@ def _share(report: ValidationReport, alarms: list[Any]) -> float:
     return round(len({(alarm.split, alarm.number) for alarm in alarms}) / report.n_read, 5)
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Share of the injected defects that were found, by kind, with 95 % Wilson intervals."""
-    from matplotlib import pyplot
-
     from course_utils.evaluation import wilson_interval
 
-    axes: Axes = pyplot.subplots(figsize=(7, 6), layout="constrained")[1]
+    found_share, false_alarms_clean = 100 * result["found_share"], 100 * result["false_alarms_clean"]
+    title = f"{found_share:.1f} % of {result['n_injected']:,} defects found; "
+    title += f"false alarms at {false_alarms_clean:.2f} % of the clean rows"
+    axes = new_axes(title, height=6)
     shares = {kind: wilson_interval(found, n) for kind, (found, n) in result["found_by_kind"].items()}
     for place, share in enumerate(shares.values()):
         ends = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
-        axes.errorbar([100 * share.value], [place], xerr=ends, fmt="o", capsize=3, color="C0")
+        axes.errorbar([100 * share.value], [place], xerr=ends, fmt="o", capsize=3, color=PALETTE[0])
     axes.set_yticks(range(len(shares)), list(shares))
     axes.invert_yaxis()
     axes.set(xlabel="injected defects found (%)", xlim=(79, 101))
-    axes.set_title(
-        f"{result['found_share']:.1%} of {result['n_injected']:,} found; "
-        f"false alarms on clean rows {result['false_alarms_clean']:.2%}",
-        fontsize="medium",
-    )
-    axes.grid(axis="x", alpha=0.3)
     return axes
