@@ -28,8 +28,7 @@ def find_contradictions(records: Sequence[Record], databases: Mapping[str, Path]
     for record in records:
         if times[hash(record.key)] > 1:
             groups[record.key].append(record)
-    several = ((databases[db_id], group) for (db_id, _), group in groups.items())
-    return [finding for database, group in several for finding in _judge(_by_answer(database, group))]
+    return [finding for (name, _), group in groups.items() for finding in _judge(_by_answer(databases[name], group))]
 
 
 def _by_answer(database: Path, group: list[Record]) -> list[list[Record]]:

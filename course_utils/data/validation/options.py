@@ -65,6 +65,5 @@ def with_profile(options: ValidationOptions, name: str) -> ValidationOptions:
         return options
     from course_utils.models import load_tokenizer
 
-    profile = course.profile
-    tokenizer = load_tokenizer(course.model)
+    profile, tokenizer = course.profile, load_tokenizer(course.model)
     return replace(options, tokenizers=(tokenizer,), max_length=profile.max_length, sample=profile.sample)

@@ -7,7 +7,7 @@ All read characters or sqlglot's tokens and not its tree: tokens take a fifth of
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
@@ -57,10 +57,11 @@ def _skeleton(query: str) -> str:
 
 def _parts(query: str) -> list[tuple[str, str]]:
     """Every token as (kind, canonical text); kinds are ``word``, ``name``, ``value`` and ``call``."""
+    from sqlglot import tokenize
     from sqlglot.errors import SqlglotError
 
     try:
-        tokens = _tokenizer().tokenize(query)
+        tokens = tokenize(query, read="sqlite")
     except SqlglotError:  # an open quote, say; the syntax check reports it
         return [("word", word) for word in query.split()]
     parts: list[tuple[str, str]] = []
@@ -70,13 +71,6 @@ def _parts(query: str) -> list[tuple[str, str]]:
     while parts and parts[-1][1] == ";":
         parts.pop()
     return parts
-
-
-@lru_cache(maxsize=1)
-def _tokenizer() -> Any:
-    from sqlglot.dialects import SQLite
-
-    return SQLite.tokenizer_class()
 
 
 def _part(token: "Token", query: str, before: str, following: str) -> tuple[str, str]:

@@ -18,8 +18,8 @@ from course_utils.tables import Table
 if TYPE_CHECKING:
     from rich.console import Group
 
-N_REASONS, N_PLACES = 20, 5
-"""Reasons that ``raise_if_bad`` lists, and rows that it names for each."""
+N_REASONS = 20
+"""Reasons that ``raise_if_bad`` lists."""
 N_SHOWN = 3
 """Findings of each check that a notebook and a terminal show; JSON has all."""
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
@@ -61,11 +61,6 @@ class ValidationReport:
         """Rows read, good and bad."""
         return len(self.records)
 
-    @property
-    def n_read_by_split(self) -> dict[str, int]:
-        """Rows read of each split."""
-        return dict(Counter(record.split for record in self.records))
-
     @cached_property
     def rejected(self) -> list[Rejected]:
         """Rows with an error, in the order of the files."""
@@ -105,15 +100,15 @@ class ValidationReport:
         """Stop at rows with errors.
 
         Raises:
-            DataError: There are some; lists the first ``N_REASONS`` reasons, each with its first ``N_PLACES`` rows.
+            DataError: There are some; lists the first ``N_REASONS`` reasons, each with its first row.
         """
         by_reason: dict[str, list[str]] = defaultdict(list)
         for row in self.rejected:
             by_reason[row.reason].append(row.record.place)
         lines = [f"{len(self.rejected)} bad rows:"]
         for reason, places in list(by_reason.items())[:N_REASONS]:
-            others = f" and {len(places) - N_PLACES:,} rows more" if len(places) > N_PLACES else ""
-            lines.append(f"{', '.join(places[:N_PLACES])}{others}: {reason}")
+            others = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+            lines.append(f"{places[0]}{others}: {reason}")
         if len(by_reason) > N_REASONS:
             lines.append(f"... and {len(by_reason) - N_REASONS} more reasons")
         if by_reason:
@@ -122,7 +117,7 @@ class ValidationReport:
     def to_json(self) -> dict[str, Any]:
         """Everything but the rows themselves, for ``json.dumps``."""
         return {
-            "n_read": self.n_read_by_split,
+            "n_read": Counter(record.split for record in self.records),
             "n_accepted": len(self.accepted),
             "n_rejected": len(self.rejected),
             "counts": self.counts,
@@ -133,7 +128,8 @@ class ValidationReport:
 
     def table(self) -> Table:
         """How many findings each check has, by severity."""
-        read = ", ".join(f"{n:,} {split}" for split, n in self.n_read_by_split.items())
+        n_read = Counter(record.split for record in self.records)
+        read = ", ".join(f"{n:,} {split}" for split, n in n_read.items())
         n_bad = len(self.rejected)
         verdict = f"{n_bad:,} of them must not be used" if n_bad else "none of them has an error"
         lines = ((check, *(f"{n:,}" if n else "" for n in levels.values())) for check, levels in self.counts.items())

@@ -99,10 +99,7 @@ def _in_sample(records: Sequence[Record], folder: Path, name: str) -> Sequence[R
 
 
 def _validate(
-    records: Sequence[Record],
-    databases: Mapping[str, Path | str],
-    options: ValidationOptions,
-    measured: Sequence[Record],
+    records: Sequence[Record], databases: Mapping[str, Path | str], options: ValidationOptions, sample: Sequence[Record]
 ) -> ValidationReport:
     began = time.perf_counter()
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
@@ -120,7 +117,7 @@ def _validate(
     skipped = {}
     if options.wants("length") and options.tokenizers and options.max_length:
         rendered = {name: schema.render() for name, schema in schemas.items()}
-        whole = _without(measured, findings, "schema")
+        whole = _without(sample, findings, "schema")
         findings += find_too_long(whole, rendered, options.tokenizers, options.max_length)
     elif options.wants("length"):
         skipped["length"] = "it needs a tokenizer and max_length"

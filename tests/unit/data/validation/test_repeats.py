@@ -82,13 +82,8 @@ def test_validation_leaks_into_test_and_training_into_both() -> None:
 
 
 def test_questions_without_answer_share_their_query() -> None:
-    nothing = "SELECT 'unanswerable'"
-    rows = [
-        record(1, "What is the weather?", nothing, answerable=False),
-        record(1, "Who is the king?", nothing, "test", answerable=False),
-        record(2, "What is the weather?", nothing, "test", "bank", answerable=False),
-    ]
-    assert about_rows(*rows) == []
+    weather = record(1, "What is the weather?", "SELECT 'unanswerable'", answerable=False)
+    assert about_rows(weather, record(1, "Who is king?", "SELECT 'unanswerable'", "test", answerable=False)) == []
 
 
 def test_shared_skeletons_are_counted_and_noted() -> None:
@@ -137,22 +132,16 @@ def compare_all(texts: list[str], splits: list[str]) -> set[tuple[int, int]]:
     return {(later, earlier) for (later, _), earlier in first.items()}
 
 
-def test_a_group_has_the_pairs_that_comparing_all_finds() -> None:
-    n_pairs = 0
-    texts = make_texts(5 * MAX_GROUP)
-    for start in range(0, len(texts), MAX_GROUP):
-        group = texts[start : start + MAX_GROUP]
-        splits = ["train"] * 150 + ["test"] * 50
-        expected = compare_all(group, splits)
-        assert {pair[:2] for pair in similar_pairs(group, splits)} == expected
-        n_pairs += len(expected)
-    assert n_pairs > 50
+def test_small_groups_have_the_pairs_that_comparing_all_finds() -> None:
+    texts, splits = make_texts(MAX_GROUP), ["train"] * 150 + ["test"] * 50
+    expected = compare_all(texts, splits)
+    assert len(expected) > 30
+    assert {pair[:2] for pair in similar_pairs(texts, splits)} == expected
 
 
 def test_a_large_group_has_nearly_all_of_them_and_no_other() -> None:
     texts = make_texts(3 * MAX_GROUP)
-    expected = compare_all(texts, ["train"] * len(texts))
-    found = {pair[:2] for pair in similar_pairs(texts, ["train"] * len(texts))}
-    assert len(expected) > 100
-    assert len({later for later, _ in found} & {later for later, _ in expected}) >= 0.97 * len(expected)
-    assert {later for later, _ in found} <= {later for later, _ in expected}
+    expected = {later for later, _ in compare_all(texts, ["train"] * len(texts))}
+    found = {later for later, *_ in similar_pairs(texts, ["train"] * len(texts))}
+    assert found <= expected
+    assert len(found) >= 0.97 * len(expected) > 97

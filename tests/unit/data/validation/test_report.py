@@ -35,7 +35,7 @@ def test_rows_with_errors_are_rejected_with_all_their_reasons(report: Validation
     ]
     assert [(r.split, r.number) for r in report.accepted] == [("train", 2), ("train", 3), ("test", 1)]
     assert {split: len(rows) for split, rows in report.splits.items()} == {"train": 2, "validation": 0, "test": 1}
-    assert report.n_read == len(report.accepted) + len(report.rejected) == sum(report.n_read_by_split.values())
+    assert report.n_read == len(report.accepted) + len(report.rejected)
 
 
 def test_counts_and_levels(report: ValidationReport) -> None:
@@ -56,8 +56,7 @@ def test_bad_rows_stop_with_a_bounded_list_of_reasons_and_of_the_places_that_sha
     with pytest.raises(DataError, match="32 bad rows:") as error:
         ValidationReport([record(i) for i in range(1, 33)], findings).raise_if_bad()
     lines = str(error.value).splitlines()
-    places = ", ".join(f"train.jsonl:{i}" for i in range(1, 6))
-    assert lines[1:3] == [f"{places} and 2 rows more: bad 7; mend it", "train.jsonl:8: bad 8; mend it"]
+    assert lines[1:3] == ["train.jsonl:1 and 6 more: bad 7; mend it", "train.jsonl:8: bad 8; mend it"]
     assert lines[-1] == "... and 6 more reasons"
     assert len(lines) == N_REASONS + 2
     ValidationReport([record(1)], [finding(1, "warning")]).raise_if_bad()

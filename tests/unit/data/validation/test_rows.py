@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,6 @@ def check(row: dict[str, Any], databases: dict[str, Any], *checks: str) -> list[
     return checker([Record(Path("train.jsonl"), 3, row, split="train", number=3)])
 
 
-def test_a_good_row_passes_every_check(databases: dict[str, Path]) -> None:
-    row = {"db_id": "shop", "question": "How many shops?", "query": "SELECT id FROM shop LIMIT 5 ;"}
-    assert check(row, databases) == []
-
-
 def test_only_the_wanted_checks_speak_and_of_their_row(databases: dict[str, Path]) -> None:
     row = {"db_id": "shop", "question": "Mail to jane.roe@posteo.de", "query": "SELECT name FROM shop WHERE id < 0"}
     assert [finding.check for finding in check(row, databases)] == ["personal-data", "empty-result"]
@@ -90,14 +86,11 @@ def test_one_row_can_have_findings_of_every_kind_of_text(databases: dict[str, Pa
 
 
 def test_values_of_the_rows_own_database_are_no_personal_data(tmp_path: Path) -> None:
-    databases = {}
-    for name, mail in (("a", "maria.keller81@gmail.com"), ("b", "other@gmail.com")):
-        databases[name] = tmp_path / f"{name}.sqlite"
-        connection = sqlite3.connect(databases[name])
-        connection.execute("CREATE TABLE person (mail TEXT)")
-        connection.execute("INSERT INTO person VALUES (?)", (mail,))
-        connection.commit()
-        connection.close()
+    databases = {name: tmp_path / f"{name}.sqlite" for name in ("with", "without")}
+    for name, database in databases.items():
+        with closing(sqlite3.connect(database)) as connection:
+            mail = "maria.keller81@gmail.com" if name == "with" else ""
+            connection.executescript(f"CREATE TABLE person (mail TEXT); INSERT INTO person VALUES ('{mail}')")
     rows = [{"db_id": name, "question": "Who is maria.keller81@gmail.com?", "query": "SELECT 1"} for name in databases]
     assert [len(check(row, databases, "personal-data")) for row in rows] == [0, 1]
 

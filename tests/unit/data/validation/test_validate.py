@@ -12,20 +12,12 @@ from course_utils.sql import find_database, run_query
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 
 
-def faults_of(folder: Path, tmp_path: Path) -> list[str]:
-    report = validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE))
-    return [f"{row.record.place}: {row.reason}" for row in report.rejected]
-
-
-def without(name: str) -> dict[str, str]:
-    return {key: value for key, value in GOOD.items() if key != name}
-
-
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (without("db_id"), '"db_id" is missing; every row needs db_id, question, query'),
+        ({"question": "Who?", "query": "SELECT 1"}, '"db_id" is missing; every row needs db_id, question, query'),
         ('{"db_id": "shop", ', "not JSON"),
+        ({**GOOD, "question": "how many SHOPS are there"}, "the question is also in train ("),
         ('["shop"]', "not an object; every row is one"),
         ({**GOOD, "db_id": "zoo"}, 'there is no database "zoo"; add databases/zoo/zoo.sqlite (or schema.sql)'),
         ({**GOOD, "db_id": "../shop"}, 'there is no database "../shop"'),
@@ -38,38 +30,9 @@ def test_a_bad_row_is_named_with_file_line_and_remedy(
     make_dataset: Callable[..., Path], tmp_path: Path, row: dict[str, Any] | str, reason: str
 ) -> None:
     folder = make_dataset(test=[GOOD, row])
-    faults = faults_of(folder, tmp_path)
-    assert len(faults) == 1
-    assert faults[0].startswith(f"{folder / 'test.jsonl'}:2: {reason}")
-
-
-def test_a_test_row_that_is_a_training_row_is_named_with_both_places(
-    make_dataset: Callable[..., Path], tmp_path: Path
-) -> None:
-    leaked = {"db_id": "shop", "question": "how many SHOPS are there", "query": "SELECT COUNT(name) FROM shop"}
-    folder = make_dataset(test=[GOOD, leaked])
-    faults = faults_of(folder, tmp_path)
-    assert faults == [
-        f"{folder / 'test.jsonl'}:2: the question is also in train ({folder / 'train.jsonl'}:1); "
-        "remove it from one of the two splits"
-    ]
-
-
-def test_a_database_whose_sql_fails_is_named(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    folder = make_dataset()
-    (folder / "databases" / "shop" / "schema.sql").write_text("CREATE TABEL shop (name TEXT);")
-    faults = faults_of(folder, tmp_path)
-    assert len(faults) == 4
-    assert all("schema.sql: does not execute" in fault for fault in faults)
-
-
-def test_good_and_bad_rows_are_all_there_is(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    rows = [GOOD, "nonsense", {**GOOD, "question": "Name them."}, without("query")]
-    report = validate_dataset(make_dataset(test=rows), tmp_path / "built")
-    assert report.n_read == 2 + 1 + 4
-    assert len(report.splits["test"]) == 2
-    assert len(report.rejected) == 2
-    assert "2 of them must not be used" in report._repr_html_()
+    (rejected,) = validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE)).rejected
+    assert rejected.record.place == f"{folder / 'test.jsonl'}:2"
+    assert rejected.reason.startswith(reason)
 
 
 @pytest.mark.parametrize("evil", ["SELECT \x1b[31mred", f"SELECT {'(' * 900}1{')' * 900}", "SELECT '" + "a" * 100_000])
@@ -85,14 +48,15 @@ def test_hostile_queries_give_bounded_printable_findings(
         assert str(finding).isprintable()
 
 
-def test_a_database_that_is_none_costs_each_of_its_rows_one_error(
-    make_dataset: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize("broken", ["shop.sqlite", "schema.sql"])
+def test_a_broken_database_costs_each_of_its_rows_one_error(
+    make_dataset: Callable[..., Path], tmp_path: Path, broken: str
 ) -> None:
     folder = make_dataset()
-    (folder / "databases" / "shop" / "shop.sqlite").write_bytes(b"not a database" * 100)
+    (folder / "databases" / "shop" / broken).write_bytes(b"CREATE TABEL shop (name TEXT);" * 100)
     report = validate_dataset(folder, tmp_path / "built")
     assert [finding.check for finding in report.at_least("warning")] == ["schema"] * report.n_read
-    with pytest.raises(DataError, match="4 bad rows") as error:
+    with pytest.raises(DataError, match=f"(?s)4 bad rows.*{broken}") as error:
         report.raise_if_bad()
     assert len(str(error.value).splitlines()) == 2
 
@@ -105,15 +69,6 @@ def test_lengths_are_counted_of_the_profiles_sample(make_dataset: Callable[..., 
     (folder / "samples").mkdir()
     (folder / "samples" / "smoke.json").write_text('{"train": [], "validation": [], "test": ["short"]}')
     assert validate_dataset(folder, tmp_path / "built", options).findings == []
-
-
-def test_rows_get_an_id_spiders_difficulty_and_their_file_as_source(
-    make_dataset: Callable[..., Path], tmp_path: Path
-) -> None:
-    splits = validate_dataset(
-        make_dataset(test=["", {**GOOD, "query": f"{GOOD['query']} ; "}]), tmp_path / "built"
-    ).splits
-    assert splits["test"] == [{**GOOD, "id": "test-2", "difficulty": "easy", "source": "test.jsonl"}]
 
 
 def test_the_foreign_dataset_passes_and_answers_as_counted_by_hand(foreign: Path, tmp_path: Path) -> None:
