@@ -2,10 +2,10 @@
 
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
+from course_utils.artifacts import writing
 from course_utils.errors import DataError
 from course_utils.sql.build import execute_scripts
 from course_utils.sql.integrity import require_intact
@@ -91,14 +91,9 @@ def build_database(source: Path, target: Path) -> Path:
         raise DataError(f"{source}: neither {source.name}.sqlite nor schema.sql is there; add one of them")
     if target.is_file() and all(target.stat().st_mtime > path.stat().st_mtime for path in scripts):
         return target
-    unfinished = target.with_suffix(f".{os.getpid()}.unfinished")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        execute_scripts(unfinished, scripts)
-        return unfinished.replace(target)
+        with writing(target) as unfinished:
+            execute_scripts(unfinished, scripts)
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error}); choose another folder") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    return target
