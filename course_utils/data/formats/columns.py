@@ -1,4 +1,4 @@
-"""Rows in columns: CSV, Parquet, and datasets on the Hugging Face Hub.
+"""Rows in columns: CSV and Parquet.
 
 A column cannot tell a field that is None from one that is missing: neither comes back. CSV has text alone: ``true``,
 ``false``, lists and objects are written as JSON and read back as such, an empty cell is a missing field. ``pandas``
@@ -20,8 +20,6 @@ from course_utils.data.formats.text_files import bad_record, decode, open_file, 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
-HUB = "hf://"
-"""Begins the name of a dataset on the Hub."""
 BATCH_ROWS = 1_000
 MAX_CELL_CHARACTERS = 16 * 2**20
 _NO_NAME = re.compile(r"^\s*$|^[-\d.\s]+$|[\n?]|^\s*select\s|.{61}", re.IGNORECASE | re.DOTALL)
@@ -139,27 +137,6 @@ def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split
         # pandas keeps the index of a frame in such columns.
         row = without_none({name: cell for name, cell in cells.items() if not name.startswith("__index_level_")})
         yield to_record(path, number, number, row, split)
-
-
-def read_hub(name: str) -> Iterator[Record]:
-    """Rows of a dataset on the Hugging Face Hub, each with its split.
-
-    Args:
-        name: ``hf://owner/name``, with ``@revision`` to keep to one version.
-
-    Raises:
-        FormatError: There is no such dataset, or it is not reachable or not readable.
-    """
-    import datasets
-
-    path, _, revision = name.removeprefix(HUB).partition("@")
-    try:
-        parts = datasets.load_dataset(path, revision=revision or None)
-    except Exception as error:  # network, Hub, parsers: each has its own errors
-        fix = "check the name, the network and, if it is private, HF_TOKEN"
-        raise file_error(Path(path), f"not readable as a dataset ({_short(error)}); {fix}") from error
-    for split, part in parts.items():
-        yield from _to_records(Path(path), part.with_format("arrow").iter(BATCH_ROWS), str(split))
 
 
 def _short(error: Exception) -> str:

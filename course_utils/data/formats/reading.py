@@ -31,11 +31,11 @@ _READERS = {
 ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
 
 
-def read_rows(path: Path | str) -> list[Record]:
+def read_rows(path: Path) -> list[Record]:
     """Every row of a file, in whichever layout it is.
 
     Args:
-        path: A file of JSON, CSV or Parquet, or ``hf://owner/name@revision`` for a dataset on the Hub.
+        path: A file of JSON, CSV or Parquet.
 
     Returns:
         Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
@@ -46,15 +46,11 @@ def read_rows(path: Path | str) -> list[Record]:
     return list(_iter_rows(path))
 
 
-def _iter_rows(path: Path | str) -> Iterator[Record]:
-    ending = Path(path).suffix.lower()
-    if str(path).startswith(columns.HUB):
-        records = columns.read_hub(str(path))
-    elif ending in _READERS:
-        records = _READERS[ending](Path(path))
-    else:
-        raise file_error(Path(path), ENDINGS)
-    for record in records:
+def _iter_rows(path: Path) -> Iterator[Record]:
+    ending = path.suffix.lower()
+    if ending not in _READERS:
+        raise file_error(path, ENDINGS)
+    for record in _READERS[ending](path):
         try:
             row = to_row(record.fields)
             yield record if row is record.fields else replace(record, fields=row)

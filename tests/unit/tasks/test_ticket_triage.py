@@ -31,11 +31,9 @@ def test_other_labels_make_another_task() -> None:
         '{"label": "outage", "priority": "urgent"}',
         '{"priority":"urgent","label":"outage"}\n',
         'Sure, here it is:\n```json\n{\n  "label": "outage",\n  "priority": "urgent"\n}\n```\nAnything else?',
-        "{'label': 'outage', 'priority': 'urgent'}",
         '<think>{"label": "bug", "priority": "low"}?</think>{"label": "outage", "priority": "urgent"}',
         '{"reason": "cannot sell", "label": "outage", "priority": "urgent", "sure": 0.9}',
         '{"note": 1} {"label": "outage", "priority": "urgent"} {"label": "bug", "priority": "low"}',
-        '{"label": "outage", "priority": "urgent", "why": "error {502} in \\"app\\""}',
         '{"result": {"label": "outage", "priority": "urgent"}}',
     ],
 )

@@ -177,26 +177,6 @@ def test_other_readers_read_ours_and_we_read_theirs(tmp_path: Path) -> None:
     assert fields_of(tmp_path / "theirs.csv") == [{k: v for k, v in row.items() if k != "tags"} for row in rows]
 
 
-def test_the_hub_is_asked_for_the_name_and_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    asked = []
-
-    def load_dataset(name: str, revision: str | None) -> datasets.DatasetDict:
-        asked.append((name, revision))
-        if name == "owner/gone":
-            raise ConnectionError("no network")
-        return datasets.DatasetDict(test=datasets.Dataset.from_list([{"question": "a"}]))
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    assert fields_of("hf://owner/name@v1") == fields_of("hf://owner/name") == [{"question": "a"}]
-    with pytest.raises(
-        FormatError, match=r"owner/gone: not readable as a dataset \(ConnectionError: no network\); check"
-    ):
-        read_rows("hf://owner/gone")
-    assert asked == [("owner/name", "v1"), ("owner/name", None), ("owner/gone", None)]
-
-
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
