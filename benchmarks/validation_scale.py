@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from course_utils.artifacts import PROJECT
+from course_utils.artifacts import PROJECT, Row
 from course_utils.data.formats import Record
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.validate import validate_rows
+from course_utils.figures import course_style, new_axes
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.setup import probe_machine
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
-Row = dict[str, Any]
 SIZES = (10_000, 100_000, 1_000_000)
 NEAR_SHARE = 0.05
 LINES = {
@@ -224,23 +224,24 @@ def run_size(n_rows: int) -> dict[str, Any]:
     }
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Seconds over rows, both logarithmic, with the fitted power, and the target."""
-    from matplotlib import pyplot
-
-    axes: Axes = pyplot.subplots(figsize=(7, 4.6), layout="constrained")[1]
+    largest = result["runs"][-1]
+    axes = new_axes(
+        f"{largest['n_rows']:,} rows take {largest['seconds']:.0f} s and {largest['peak_gib']:.1f} GiB", height=4.6
+    )
     rows = [run["n_rows"] for run in result["runs"]]
-    for name, label in LINES.items():
+    for (name, label), mark in zip(LINES.items(), ("o-", "s--", "^:"), strict=True):
         power = f"{label}: rows^{result['exponents'][name]:.2f}"
-        axes.plot(rows, [run[name] for run in result["runs"]], "o-", label=power)
+        axes.plot(rows, [run[name] for run in result["runs"]], mark, label=power)
     for run in result["runs"]:
         note = f"{run['seconds']:.0f} s, {run['peak_gib']:.1f} GiB"
         axes.annotate(note, (run["n_rows"], run["seconds"]), xytext=(-6, 8), textcoords="offset points", ha="right")
     axes.plot(100_000, 40, "v", color="0.4", label="target: 100,000 rows under 40 s")
     axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(2_000, 2_000_000))
     axes.margins(y=0.15)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+    axes.legend()
     return axes
 
 

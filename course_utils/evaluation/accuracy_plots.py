@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def plot_accuracy(*scores: Scores) -> "Axes":
     """Execution accuracy of each model over all rows, seen and unseen databases, with 95 % intervals."""
     present = scores[0].groups()
-    shares = [f"{model.accuracy.value:.0%} for {model.name}" for model in scores]
+    shares = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
     title = f"Right answers to {scores[0].n} questions: {', '.join(shares)}"
     return _plot_groups(scores, [name for name in (ALL, SEEN, UNSEEN) if name in present], title)
 
@@ -22,7 +22,7 @@ def plot_accuracy(*scores: Scores) -> "Axes":
 def plot_by_difficulty(*scores: Scores) -> "Axes":
     """Execution accuracy of each model by difficulty, with 95 % intervals; all rows where none is named."""
     groups, last = scores[0].difficulties() or [ALL], scores[-1]
-    shares = [f"{last.accuracy_by_group()[name].value:.0%} of {name}" for name in groups]
+    shares = [f"{100 * last.accuracy_by_group()[name].value:.0f} % of {name}" for name in groups]
     return _plot_groups(scores, groups, f"{last.name} answers {', '.join(shares)} questions right")
 
 
@@ -50,7 +50,7 @@ def _plot_groups(scores: tuple[Scores, ...], groups: list[str], title: str) -> "
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlabel("execution accuracy, % of rows, with 95 % interval")
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
+    axes.set_xlabel("execution accuracy (% of rows), with 95 % interval")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes

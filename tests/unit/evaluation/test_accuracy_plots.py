@@ -15,8 +15,8 @@ BASE, TUNED = known("base", [False] * 4), known("tuned", [True, False, False, Fa
 @pytest.mark.parametrize(
     ("plot", "groups", "title"),
     [
-        (plot_accuracy, 3, "Right answers to 4 questions: 0% for base, 25% for tuned"),
-        (plot_by_difficulty, 2, "tuned answers 50% of easy, 0% of hard questions right"),
+        (plot_accuracy, 3, "Right answers to 4 questions: 0 % for base, 25 % for tuned"),
+        (plot_by_difficulty, 2, "tuned answers 50 % of easy, 0 % of hard questions right"),
     ],
 )
 def test_plots_draw_each_accuracy_with_its_interval(plot: object, groups: int, title: str) -> None:
