@@ -9,21 +9,15 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_utils.artifacts import Row
-from course_utils.data.formats.record import Record, RowError, file_error, without_none
-from course_utils.data.formats.text_files import bad_record, decode, open_file, read_text, to_record
-
-if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
+from course_utils.data.formats.record import Record, RowError, decode, file_error, open_file, read_text, to_record
 
 BATCH_ROWS = 1_000
 MAX_CELL_CHARACTERS = 16 * 2**20
-_NO_NAME = re.compile(r"^\s*$|^[-\d.\s]+$|[\n?]|^\s*select\s|.{61}", re.IGNORECASE | re.DOTALL)
-"""What no column is called: nothing, a number, a question, a query, a sentence. Else the first row would be lost."""
 
 
 def read_csv(path: Path) -> Iterator[Record]:
@@ -35,34 +29,32 @@ def read_csv(path: Path) -> Iterator[Record]:
     csv.field_size_limit(MAX_CELL_CHARACTERS)
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header: list[str] = []
-    number, is_over = 0, False
-    while not is_over:
+    while True:
         line, cells, fault = reader.line_num + 1, list[str](), ""
         try:
-            cells = next(reader, [])
+            cells = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
             fault = f"not CSV ({error}); close every quote, and double the quotes inside quoted cells"
-        is_over = reader.line_num < line  # the end, as no line was read
         if not header and (cells or fault):
             if reason := fault or _why_no_header(cells):
                 raise file_error(path, reason, line)
             header = cells
-        elif cells or fault:  # else a blank line
-            number += 1
-            if not fault and len(cells) != len(header):
-                fault = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
+        elif fault or len(cells) not in (0, len(header)):  # none are a blank line
+            reason = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
+            yield Record(path, line, fault=fault or reason)
+        elif cells:
             # A column without a name is the index that pandas writes.
-            row = {n: _from_cell(cell) for n, cell in zip(header, cells, strict=False) if n and cell}
-            yield bad_record(path, line, number, fault) if fault else to_record(path, line, number, row)
+            named = ((name, cell) for name, cell in zip(header, cells, strict=True) if name and cell)
+            yield to_record(path, line, {name: _from_cell(cell) for name, cell in named})
 
 
 def _why_no_header(names: list[str]) -> str:
     if len(names) == 1 and re.search(r"[;\t|]", names[0]):
         return "no comma, but other delimiters; save the file with commas"
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        return f"the header has {', '.join(map(repr, twice))} more than once; rename the columns"
-    if wrong := [name for i, name in enumerate(names) if _NO_NAME.search(name) and (name or i)]:
-        return f"the first line is no header ({wrong[0][:60]!r} is no name); write one, such as id,db_id"
+    if wrong := sorted({name for i, name in enumerate(names) if names.count(name) > 1 or (i and not name)}):
+        return f"the header has {', '.join(map(repr, wrong))} twice or empty; give each column a name of its own"
     return ""
 
 
@@ -96,48 +88,34 @@ def read_parquet(path: Path) -> Iterator[Record]:
     Raises:
         FormatError: It is no Parquet file or is cut off.
     """
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
     import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
 
     with open_file(path) as file:
         try:
             # Page checksums are written by few, so a broken page is found only as it is read.
-            yield from _to_records(path, pq.ParquetFile(file).iter_batches(BATCH_ROWS))
+            batches = pq.ParquetFile(file).iter_batches(BATCH_ROWS)
+            for number, cells in enumerate((cells for batch in batches for cells in batch.to_pylist()), 1):
+                # pandas keeps the index of a frame in such columns.
+                row = {name: cell for name, cell in cells.items() if not name.startswith("__index_level_")}
+                yield to_record(path, number, without_none(row))
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise file_error(path, f"not a readable Parquet file ({_short(error)}); write the file anew") from error
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
+            raise file_error(path, f"not a readable Parquet file ({reason}); write the file anew") from error
 
 
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows to a Parquet file.
-
-    Raises:
-        RowError: A column's values are of more than one type.
-    """
+    """Write rows to a Parquet file; pyarrow raises where the values of a column are not of one type."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(_to_table(rows), path)
-
-
-def _to_table(rows: Sequence[Row]) -> "pa.Table":
-    import pyarrow as pa
-
     names = dict.fromkeys(name for row in rows for name in row)
-    try:
-        # The first row alone would say which columns there are.
-        table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
-    except (pa.ArrowException, OverflowError) as error:
-        raise RowError(f"a column is not of one type ({_short(error)}); choose .jsonl") from error
-    if "struct<>" in str(table.schema):
-        raise RowError("a column has objects without fields; choose .jsonl")
-    return table
+    # The first row alone would say which columns there are.
+    pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), path)
 
 
-def _to_records(path: Path, tables: Iterable["pa.Table | pa.RecordBatch"], split: str = "") -> Iterator[Record]:
-    for number, cells in enumerate((cells for table in tables for cells in table.to_pylist()), 1):
-        # pandas keeps the index of a frame in such columns.
-        row = without_none({name: cell for name, cell in cells.items() if not name.startswith("__index_level_")})
-        yield to_record(path, number, number, row, split)
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
+def without_none(value: Any) -> Any:
+    """A value whose objects have no fields that are None: columns cannot tell such a field from a missing one."""
+    if isinstance(value, dict):
+        return {name: without_none(inner) for name, inner in value.items() if inner is not None}
+    return [without_none(inner) for inner in value] if isinstance(value, list) else value

@@ -6,15 +6,13 @@ Known layouts of folders: the course's own (``train.jsonl``, ``validation.jsonl`
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import to_row
-from course_utils.data.formats.record import Record, RowError, file_error, shown
-from course_utils.data.formats.text_files import read_json
+from course_utils.data.formats.record import Record, RowError, file_error, read_json, shown
 from course_utils.errors import DataError
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
@@ -32,10 +30,7 @@ ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
 
 
 def read_rows(path: Path) -> list[Record]:
-    """Every row of a file, in whichever layout it is.
-
-    Args:
-        path: A file of JSON, CSV or Parquet.
+    """Every row of a file of JSON, CSV or Parquet, in whichever layout it is.
 
     Returns:
         Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
@@ -43,19 +38,17 @@ def read_rows(path: Path) -> list[Record]:
     Raises:
         FormatError: The file as a whole cannot be read.
     """
-    return list(_iter_rows(path))
-
-
-def _iter_rows(path: Path) -> Iterator[Record]:
-    ending = path.suffix.lower()
-    if ending not in _READERS:
+    if path.suffix.lower() not in _READERS:
         raise file_error(path, ENDINGS)
-    for record in _READERS[ending](path):
-        try:
-            row = to_row(record.fields)
-            yield record if row is record.fields else replace(record, fields=row)
-        except RowError as error:
-            yield replace(record, fields={}, fault=str(error), check="schema")
+    return [_to_course(record) for record in _READERS[path.suffix.lower()](path)]
+
+
+def _to_course(record: Record) -> Record:
+    try:
+        row = to_row(record.fields)
+    except RowError as error:
+        return replace(record, fields={}, fault=str(error))
+    return record if row is record.fields else replace(record, fields=row)
 
 
 def read_dataset(folder: Path) -> list[Record]:
@@ -69,10 +62,9 @@ def read_dataset(folder: Path) -> list[Record]:
     """
     try:
         list(folder.iterdir())
-    except PermissionError as error:
-        raise DataError(f"{shown(folder)}: not readable (permission denied); change its permissions") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{shown(folder)}: there is no such dataset folder; check DATA") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{shown(folder)}: no dataset folder that can be read ({reason}); check DATA") from error
     train, validation, dev, test = (
         _find(folder, names) for names in (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
     )

@@ -1,14 +1,23 @@
-"""One row as a file holds it, and how its place is named to people."""
+"""Rows as the text files of a stranger hold them: an error for a whole file, a fault for each bad line or row.
 
+JSON is read as strictly as the standard has it, since other readers of the same rows are strict.
+"""
+
+import json
 import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from course_utils.artifacts import PROJECT, Row
 from course_utils.errors import FormatError
 
+BOM = b"\xef\xbb\xbf"
+_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+_OTHER_KINDS = (*_ARCHIVES, b"PAR1", b"SQLite format 3\x00")
 _BY_ROW = (".json", ".parquet")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 
@@ -23,7 +32,7 @@ class Record:
     fault: str = ""  # ``what is wrong; what to do``
     split: str = ""
     number: int = 0  # which row of its split it is: the line, or in other files than JSON lines the position
-    check: str = ""  # the fault's kind: ``encoding`` (the bytes are not clean UTF-8 text) or ``schema`` (all else)
+    check: str = "schema"  # the fault's kind: ``encoding`` (the bytes are not clean UTF-8 text) or this (all else)
 
     @property
     def place(self) -> str:
@@ -38,6 +47,23 @@ class Record:
 
 class RowError(ValueError):
     """Why a row does not fit, ``what is wrong; what to do``: becomes a record's fault or a line of a FormatError."""
+
+
+class RepeatedKey:
+    """Stands for the values of a key that an object of JSON has more than once."""
+
+
+def to_record(path: Path, line: int, value: Any) -> Record:
+    """A value as a row, or as a fault if it is no object that every reader of JSON takes, as one with NaN or bytes."""
+    if not isinstance(value, dict):
+        return Record(path, line, fault="not an object; every row is one, with fields such as db_id, question, query")
+    for name, inner in value.items():
+        try:
+            json.dumps({name: inner}, ensure_ascii=False, allow_nan=False).encode()
+        except (RecursionError, TypeError, ValueError) as error:
+            fix = "write text, finite numbers, true, false, null, lists, objects, each key once"
+            return Record(path, line, fault=f"{name!r}: no JSON ({error}); {fix}")
+    return Record(path, line, value)
 
 
 def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
@@ -57,8 +83,112 @@ def normalise(question: str) -> str:
     return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 
-def without_none(value: Any) -> Any:
-    """A value whose objects have no fields that are None: columns cannot tell such a field from a missing one."""
-    if isinstance(value, dict):
-        return {name: without_none(inner) for name, inner in value.items() if inner is not None}
-    return [without_none(inner) for inner in value] if isinstance(value, list) else value
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file, and nothing that would block, such as a pipe.
+
+    Raises:
+        FormatError: It is missing, a folder, a device or not readable.
+    """
+    try:
+        if path.is_file() or not path.exists():
+            return path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise file_error(path, f"cannot be opened ({reason}); check the path and its permissions") from error
+    raise file_error(path, "not a regular file; name the file that holds the rows")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Lines one by one: the number from 1, the text with its end, and why it is none; a byte order mark is accepted.
+
+    Raises:
+        FormatError: The file cannot be opened, is no text, or is empty.
+    """
+    is_empty = True
+    with open_file(path) as file:
+        head = file.read(4096)
+        file.seek(0)
+        if head.startswith(_OTHER_KINDS) or head.count(0) > len(head) // 10:
+            raise file_error(path, "no text but an archive, Parquet, a database or UTF-16; save the rows as UTF-8 text")
+        for number, raw in enumerate(file, 1):
+            raw = raw.removeprefix(BOM) if number == 1 else raw
+            is_empty = is_empty and not raw.strip()
+            try:
+                yield number, raw.decode("utf-8"), ""
+            except UnicodeDecodeError as error:
+                at = error.start
+                yield number, "", f"not UTF-8 (0x{raw[at]:02x} at byte {at + 1}); save the file as UTF-8"
+    if is_empty:
+        raise file_error(path, "the file is empty; add rows or remove it")
+
+
+def read_text(path: Path) -> str:
+    """A whole file as text, without its byte order mark.
+
+    Raises:
+        FormatError: The file cannot be opened, is no text or is empty; names the line that is not UTF-8.
+    """
+    texts = []
+    for number, text, fault in read_lines(path):
+        if fault:
+            raise file_error(path, fault, number)
+        texts.append(text)
+    return "".join(texts)
+
+
+def read_json(path: Path) -> Iterator[Record]:
+    """Rows of a file of one object per line, or of an array of objects, which a ``.json`` file may hold.
+
+    Raises:
+        FormatError: The file as a whole cannot be read. A row that cannot be read comes with a ``fault`` instead.
+    """
+    if path.suffix.lower() == ".json":
+        with open_file(path) as file:
+            if file.read(4096).removeprefix(BOM).lstrip().startswith(b"["):
+                return _read_array(path)
+    return _read_lines(path)
+
+
+def _read_lines(path: Path) -> Iterator[Record]:
+    for number, text, fault in read_lines(path):
+        content = text.strip(" \t\r\n")
+        if fault:
+            yield Record(path, number, fault=fault, check="encoding")
+        elif content:
+            try:
+                yield to_record(path, number, decode(content))
+            except RowError as error:
+                yield Record(path, number, fault=str(error))
+
+
+def _read_array(path: Path) -> Iterator[Record]:
+    """Rows of a JSON array, which is whole or not JSON at all."""
+    try:
+        values = decode(read_text(path))
+    except RowError as error:
+        cause = error.__cause__
+        raise file_error(path, str(error), cause.lineno if isinstance(cause, json.JSONDecodeError) else 0) from error
+    for number, value in enumerate(values, 1):
+        yield to_record(path, number, value)
+
+
+def decode(text: str) -> Any:
+    """The one JSON value that a text is, as far as Python reads it; ``to_record`` judges the values.
+
+    Raises:
+        RowError: It is none, or more follows.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_to_object)
+    except json.JSONDecodeError as error:
+        raise RowError(f"not JSON ({error.msg}, column {error.colno}); write the row whole, on one line") from error
+    except (RecursionError, ValueError) as error:  # Python's own limits of depth and digits
+        raise RowError(f"JSON that Python does not read ({error}); flatten rows, write long numbers as text") from error
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> Row:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        # Marked and not raised, so that the rows behind this one can be read.
+        fields |= {name: RepeatedKey() for name, n in Counter(name for name, _ in pairs).items() if n > 1}
+    return fields

