@@ -12,13 +12,13 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from course_utils.errors import ArtifactError, ConfigurationError
+from course_utils.errors import ArtifactError
 from course_utils.profiles import Profile, get_profile
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -73,6 +73,11 @@ class Course:
         """The base model: an absolute folder where it is one of this project, else a Hub id."""
         return str(resolve(self.profile.base_model)) if is_local(self.profile.base_model) else self.profile.base_model
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """The fields of a manifest that results of this course share."""
+        return {"profile": self.profile.name, "data": portable(str(self.data)), "model": portable(self.model)}
+
     def folder(self, stage: str) -> Path:
         """The folder of a stage; it may not exist yet."""
         return self.root / stage
@@ -84,38 +89,29 @@ class Course:
             ArtifactError: It is missing, unreadable, of another profile, dataset or model, or made from
                 files that an earlier stage has replaced since.
         """
-        remedy = f"run {notebook_of(stage)} with PROFILE={self.profile.name!r} first"
-        manifest = self._read_manifest(stage, remedy)
-        path = self.folder(stage) / "manifest.json"
-        for name, found, wanted in (
-            ("profile", manifest.profile, self.profile.name),
-            ("dataset", manifest.data, portable(str(self.data))),
-            ("model", manifest.model, portable(self.model)),
-        ):
-            if found != wanted:
-                raise ArtifactError(f"{path}: made with {name} {found!r}, but this is {wanted!r}; {remedy}")
-        for name in self._changed_inputs(manifest):
-            raise ArtifactError(f"{path}: made from another {name} than there is now; run {notebook_of(stage)} again")
+        manifest, path = self._read_manifest(stage), self.folder(stage) / "manifest.json"
+        for name, wanted in self.identity.items():
+            if (found := getattr(manifest, name)) != wanted:
+                raise ArtifactError(f"{path}: made with {name} {found!r}, not {wanted!r}; {self._remedy(stage)}")
+        # A stage that is gone or running is not judged.
+        earlier = [name for name in STAGES[: STAGES.index(stage)] if (self.folder(name) / "manifest.json").is_file()]
+        now = {f"{name}/{file}": sha for name in earlier for file, sha in self._read_manifest(name).outputs.items()}
+        for file, sha in manifest.inputs.items():
+            if file.partition("/")[0] in earlier and now.get(file) != sha:
+                raise ArtifactError(f"{path}: made from another {file} than there is now; {self._remedy(stage)}")
         return manifest
 
-    def _read_manifest(self, stage: str, remedy: str) -> Manifest:
+    def _remedy(self, stage: str) -> str:
+        return f"run {notebook_of(stage)} with PROFILE={self.profile.name!r}"
+
+    def _read_manifest(self, stage: str) -> Manifest:
         path = self.folder(stage) / "manifest.json"
         try:
             return Manifest(**json.loads(path.read_text("utf-8")))
         except FileNotFoundError:
-            raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {remedy}") from None
+            raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {self._remedy(stage)}") from None
         except (OSError, ValueError, TypeError) as error:
-            raise ArtifactError(f"{path}: not a manifest ({error}); {remedy}") from error
-
-    def _changed_inputs(self, manifest: Manifest) -> Iterator[str]:
-        """Files of earlier stages that were made anew since; a stage that is gone or running is not judged."""
-        for name in sorted({file.partition("/")[0] for file in manifest.inputs}):
-            if (self.folder(name) / "manifest.json").is_file():
-                now = self._read_manifest(name, f"run {notebook_of(name)} again").outputs
-                used = {
-                    file.partition("/")[2]: sha for file, sha in manifest.inputs.items() if file.startswith(f"{name}/")
-                }
-                yield from (f"{name}/{file}" for file, sha in used.items() if now.get(file) != sha)
+            raise ArtifactError(f"{path}: not a manifest ({error}); {self._remedy(stage)}") from error
 
     def output(self, stage: str, name: str) -> Path:
         """A file or folder that a finished stage wrote.
@@ -123,30 +119,22 @@ class Course:
         Raises:
             ArtifactError: The stage has not run, or what it wrote is gone or has changed since.
         """
-        manifest, path = self.manifest(stage), self.folder(stage) / name
-        remedy = f"run {notebook_of(stage)} again"
-        written = {file: sha for file, sha in manifest.outputs.items() if file == name or file.startswith(f"{name}/")}
-        if not written:
-            raise ArtifactError(f"{path}: {notebook_of(stage)} did not write it; {remedy}")
-        for file, sha in written.items():
-            if not (found := self.folder(stage) / file).is_file():
-                raise ArtifactError(f"{found}: is missing; {remedy}")
-            if sha256(found) != sha:
-                raise ArtifactError(f"{found}: has changed since {notebook_of(stage)} wrote it; {remedy}")
-        return path
+        outputs, folder = self.manifest(stage).outputs, self.folder(stage)
+        written = {file: sha for file, sha in outputs.items() if file == name or file.startswith(f"{name}/")}
+        for file, sha in (written or {name: "never written"}).items():
+            if not (path := folder / file).is_file() or sha256(path) != sha:
+                raise ArtifactError(f"{path}: missing or not as its notebook wrote it; {self._remedy(stage)}")
+        return folder / name
 
     def begin(self, stage: str) -> "StageRun":
-        """Start a stage: check those before it, then empty its folder.
+        """Start one of the ``STAGES``: check those before it, then empty its folder.
 
         What the stage is made from is noted, but for the setup stage: nothing is computed from it, and
         looking at the machine again must not outdate a trained model.
 
         Raises:
             ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied.
-            ConfigurationError: There is no such stage.
         """
-        if stage not in STAGES:
-            raise ConfigurationError(f"there is no stage {stage!r}; choose one of {', '.join(STAGES)}")
         made = {name: self.manifest(name).outputs for name in STAGES[: STAGES.index(stage)]}
         inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
         folder = self.folder(stage)
@@ -156,7 +144,7 @@ class Course:
             folder.mkdir(parents=True)
         except OSError as error:
             raise ArtifactError(f"{folder}: cannot be emptied ({error}); close what uses it and try again") from error
-        return StageRun(self, stage, inputs)
+        return StageRun(self, stage, folder, inputs)
 
 
 @dataclass
@@ -165,26 +153,17 @@ class StageRun:
 
     course: Course
     stage: str
+    folder: Path
+    """Where this stage writes."""
     inputs: dict[str, str]
     began: float = field(default_factory=time.perf_counter)
 
-    @property
-    def folder(self) -> Path:
-        """Where this stage writes."""
-        return self.course.folder(self.stage)
-
     def finish(self, results: dict[str, Any]) -> Manifest:
-        """Write the manifest over every file in the folder.
-
-        Args:
-            results: Numbers worth reporting; ``peak_memory_gib`` is added.
-        """
+        """Write the manifest over every file in the folder, with numbers worth reporting and ``peak_memory_gib``."""
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
         manifest = Manifest(
             stage=self.stage,
-            profile=self.course.profile.name,
-            data=portable(str(self.course.data)),
-            model=portable(self.course.model),
+            **self.course.identity,
             seconds=round(time.perf_counter() - self.began, 1),
             packages=package_versions(),
             inputs=self.inputs,
@@ -240,10 +219,8 @@ def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]
     """Installed versions; what is not installed is left out."""
     found = {"python": sys.version.split()[0]}
     for name in names:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
