@@ -8,8 +8,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, write_json, write_jsonl
-from course_utils.data.formats import shown
-from course_utils.data.samples import take_sample
+from course_utils.data.formats import read_sample, shown
 from course_utils.data.validation.options import GATE, ValidationOptions
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
@@ -39,12 +38,8 @@ class Prepared:
     @property
     def results(self) -> dict[str, int]:
         """The numbers for the manifest."""
-        return {
-            "n_train": len(self.train),
-            "n_validation": len(self.validation),
-            "n_test": len(self.test),
-            "n_test_unseen": sum(not row["seen"] for row in self.test),
-        }
+        counts = {f"n_{split}": len(rows) for split, rows in self.splits.items()}
+        return {**counts, "n_test_unseen": sum(not row["seen"] for row in self.test)}
 
     def _repr_html_(self) -> str:
         lines = []
@@ -72,8 +67,8 @@ def prepare_dataset(course: Course, folder: Path) -> Prepared:
     if empty := [split for split in SPLITS if not splits[split]]:
         kept = course.profile.difficulties or DIFFICULTIES
         raise DataError(
-            f"{shown(course.data)}: profile {course.profile.name!r} keeps the difficulties {', '.join(kept)}, "
-            f"which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
+            f"{shown(course.data)}: profile {course.profile.name!r} keeps its sample or the difficulties "
+            f"{', '.join(kept)}, which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
     prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read)
@@ -95,7 +90,7 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
     """
     profile = course.profile
     keep = set(profile.difficulties or DIFFICULTIES)
-    left = take_sample(course.data, profile.sample, splits) or {
+    left = _named_rows(splits, course) or {
         split: [row for row in rows if row["difficulty"] in keep or row["difficulty"] not in DIFFICULTIES]
         for split, rows in splits.items()
     }
@@ -106,6 +101,19 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
         for split, rows in {**left, "train": train}.items()
     }
     return {**marked, "test": _balanced_sample(marked["test"], profile.max_test_rows)}
+
+
+def _named_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[Row]]:
+    """The rows that the dataset's own sample names; no split where it has no such sample."""
+    sample = read_sample(course.data, course.profile.sample)
+    named = {(split, row_id) for split, ids in sample.items() for row_id in ids}
+    good = {(split, row["id"]) for split, rows in splits.items() for row in rows}
+    if unknown := sorted(f"{row_id} of {split}" for split, row_id in named - good):
+        raise DataError(
+            f"{shown(course.data)}: sample {course.profile.sample!r} names rows that are missing or bad: "
+            f"{', '.join(unknown[:5])}{' ...' * (len(unknown) > 5)}; mend them, or delete it and the profile chooses"
+        )
+    return {split: [row for row in rows if (split, row["id"]) in named] for split, rows in splits.items() if sample}
 
 
 def _sample(rows: list[Row], limit: int | None) -> list[Row]:

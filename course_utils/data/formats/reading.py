@@ -5,6 +5,7 @@ Known layouts of folders: the course's own (``train.jsonl``, ``validation.jsonl`
 ``dev*/dev.json``). Rows are read as they are; ``validation`` judges them.
 """
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,23 @@ def read_dataset(folder: Path) -> list[Record]:
         raise DataError(f"{shown(folder)}: no file to test on; add test.jsonl or Spider's dev.json")
     training, held_back = _read_split("train", train), _read_split("validation", validation or dev)
     return [*(training if held_back else _hold_back(training)), *held_back, *_read_split("test", test)]
+
+
+def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
+    """The ids of the rows, by split, that a dataset itself names in ``samples/<name>.json``; none without the file.
+
+    A small model needs rows that fit it. Naming them keeps that choice in one place, for everybody to see.
+
+    Raises:
+        DataError: The file is not an object of lists.
+    """
+    path = folder / "samples" / f"{name}.json"
+    try:
+        return {split: [*dict.fromkeys(ids)] for split, ids in json.loads(path.read_text("utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{shown(path)}: not an object of lists of ids ({error}); write the sample again") from error
 
 
 def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:

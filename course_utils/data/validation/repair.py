@@ -14,8 +14,7 @@ from typing import Any
 
 from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
-from course_utils.data.formats import Record, read_dataset, shown
-from course_utils.data.samples import read_sample
+from course_utils.data.formats import Record, read_dataset, read_sample, shown
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.data.validation.report import ValidationReport
@@ -77,7 +76,7 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         report = validate_dataset(folder, Path(build_in), options, fixed)
     with writing(target) as unfinished:
         _write_rows(report, unfinished)
-        _copy_samples(report, folder / "samples", unfinished / "samples")
+        _copy_samples(report, folder, unfinished)
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id)
     return Repair(out, report, sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True)))
@@ -111,9 +110,10 @@ def _raw(record: Record) -> Row:
 def _copy_samples(report: ValidationReport, source: Path, target: Path) -> None:
     """The dataset's samples without the rejected rows."""
     kept = {(record.split, row_id(record)) for record in report.accepted}
-    for path in sorted(source.glob("*.json")):
-        left = {split: [each for each in ids if (split, each) in kept] for split, ids in read_sample(path).items()}
-        write_json(target / path.name, left)
+    for path in sorted(source.glob("samples/*.json")):
+        named = read_sample(source, path.stem).items()
+        left = {split: [each for each in ids if (split, each) in kept] for split, ids in named}
+        write_json(target / "samples" / path.name, left)
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from course_utils.artifacts import SPLITS, Row
-from course_utils.data.formats import Record, read_dataset
+from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.lengths import find_too_long
-from course_utils.data.samples import take_sample
 from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.options import (
@@ -45,8 +44,8 @@ def validate_dataset(
         records: Its rows, where they have been read and mended before.
 
     Raises:
-        DataError: The folder or one of its files is missing, or its sample names rows that are not there. Bad rows do
-            not raise; they are in the report.
+        DataError: The folder or one of its files is missing or not readable. Bad rows do not raise; they are in the
+            report.
         ModelError: A tokenizer's chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
@@ -91,11 +90,8 @@ def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
 
 def _in_sample(records: Sequence[Record], folder: Path, name: str) -> Sequence[Record]:
     """The records that the dataset's sample names; all where it has no such sample."""
-    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    for record in records:
-        splits[record.split].append({"id": row_id(record), "record": record})
-    chosen = take_sample(folder, name, splits) or splits
-    return [row["record"] for rows in chosen.values() for row in rows]
+    named = {split: set(ids) for split, ids in read_sample(folder, name).items()}
+    return [record for record in records if not named or row_id(record) in named.get(record.split, ())]
 
 
 def _validate(

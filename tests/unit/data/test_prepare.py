@@ -61,7 +61,9 @@ def test_a_profile_that_leaves_a_split_empty_says_so(
 ) -> None:
     query = "SELECT name FROM shop GROUP BY name ORDER BY COUNT(*) DESC LIMIT 1"
     course = tiny_course(make_dataset(test=[{"db_id": "shop", "question": "Which?", "query": query}]))
-    with pytest.raises(DataError, match="'smoke' keeps the difficulties easy, medium, which leaves no row for test"):
+    with pytest.raises(
+        DataError, match="'smoke' keeps its sample or the difficulties easy, medium, which leaves no row for test"
+    ):
         prepare_dataset(course, tmp_path / "stage")
 
 
@@ -97,3 +99,30 @@ def test_the_sample_is_seeded_but_not_by_the_training_seed() -> None:
 def test_difficulties_that_are_not_spiders_are_kept() -> None:
     assert len(select_rows(splits_of(10, 5, 5, "challenging"), course_with())["train"]) == 10
     assert select_rows(splits_of(10, 5, 5, "extra"), course_with())["train"] == []
+
+
+def course_with_sample(folder: Path, text: str) -> Course:
+    (folder / "samples").mkdir()
+    (folder / "samples" / "smoke.json").write_text(text)
+    return replace(course_with(), data=folder)
+
+
+def test_the_datasets_own_sample_is_taken_in_the_datasets_order(tmp_path: Path) -> None:
+    sample = {"train": ["train-a-2", "train-a-0"], "validation": ["validation-a-1"], "test": ["test-b-0"]}
+    chosen = select_rows(splits_of(3, 2, 2, "extra"), course_with_sample(tmp_path, json.dumps(sample)))
+    assert {split: [row["id"] for row in rows] for split, rows in chosen.items()} == {
+        **sample,
+        "train": ["train-a-0", "train-a-2"],
+    }
+
+
+def test_rows_that_the_sample_names_and_the_dataset_lacks_are_named(tmp_path: Path) -> None:
+    course = course_with_sample(tmp_path, '{"train": ["x", "train-a-0"], "test": ["train-a-1"]}')
+    with pytest.raises(DataError, match=r"'smoke' names rows that are missing or bad: train-a-1 of test, x of train;"):
+        select_rows(splits_of(3, 2, 2), course)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"train": 3, "test": []}'])
+def test_a_broken_sample_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match=r"smoke\.json: not an object of lists of ids"):
+        select_rows(splits_of(3, 2, 2), course_with_sample(tmp_path, text))
