@@ -127,15 +127,13 @@ class Course:
         return folder / name
 
     def begin(self, stage: str) -> "StageRun":
-        """Start one of the ``STAGES``: check those before it, then empty its folder.
-
-        What the stage is made from is noted, but for the setup stage: nothing is computed from it, and
-        looking at the machine again must not outdate a trained model.
+        """Start one of the ``STAGES``: check those before it, note what they wrote, then empty its folder.
 
         Raises:
             ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied.
         """
         made = {name: self.manifest(name).outputs for name in STAGES[: STAGES.index(stage)]}
+        # Nothing is computed from setup, and looking at the machine again must not outdate a trained model.
         inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
         folder = self.folder(stage)
         try:

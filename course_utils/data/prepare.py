@@ -1,6 +1,5 @@
 """Prepare what the later notebooks read: checked rows, the profile's part of them, schemas and databases."""
 
-import logging
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from course_utils.tables import Table
 
 _SEED = 0
 """Fixed, and not the profile's: training with three seeds must see the same rows."""
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,6 @@ def prepare_dataset(course: Course, folder: Path) -> Prepared:
     for split, rows in prepared.splits.items():
         write_jsonl(folder / f"{split}.jsonl", rows)
     write_json(folder / "schemas.json", schemas)
-    _LOG.info("prepared %s", prepared.results)
     return prepared
 
 

@@ -10,14 +10,12 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record, RowError, decode, file_error, open_file, read_text, to_record
-
-BATCH_ROWS = 1_000
-MAX_CELL_CHARACTERS = 16 * 2**20
 
 
 def read_csv(path: Path) -> Iterator[Record]:
@@ -26,7 +24,6 @@ def read_csv(path: Path) -> Iterator[Record]:
     Raises:
         FormatError: The file as a whole cannot be read: no text, no header, or delimiters other than commas.
     """
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header: list[str] = []
     while True:
@@ -59,12 +56,10 @@ def _why_no_header(names: list[str]) -> str:
 
 
 def _from_cell(cell: str) -> Any:
-    if cell not in ("true", "false") and cell[:1] not in ("[", "{"):
-        return cell
-    try:
-        return decode(cell)
-    except RowError:
-        return cell
+    if cell in ("true", "false") or cell[:1] in ("[", "{"):
+        with suppress(RowError):
+            return decode(cell)
+    return cell
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
@@ -94,7 +89,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
     with open_file(path) as file:
         try:
             # Page checksums are written by few, so a broken page is found only as it is read.
-            batches = pq.ParquetFile(file).iter_batches(BATCH_ROWS)
+            batches = pq.ParquetFile(file).iter_batches()
             for number, cells in enumerate((cells for batch in batches for cells in batch.to_pylist()), 1):
                 # pandas keeps the index of a frame in such columns.
                 row = {name: cell for name, cell in cells.items() if not name.startswith("__index_level_")}
