@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from rich.table import Table as RichTable
 
-_LEFT = ' style="text-align:left;vertical-align:top;white-space:pre-wrap"'
-_RIGHT = ' style="text-align:right;vertical-align:top;white-space:nowrap"'
+_LEFT = ' style="text-align:left;white-space:pre-wrap"'
+_RIGHT = ' style="text-align:right"'
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ Reading a reply is tolerant of what stands around the object, and takes its valu
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from course_utils.prompts import Message
@@ -21,25 +20,20 @@ FIELDS = ("label", "priority")
 _FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
 
 
-def ticket_triage(labels: Sequence[str] = LABELS, priorities: Sequence[str] = PRIORITIES) -> Task:
+def ticket_triage() -> Task:
     """The task of sorting tickets.
 
     Rows have ``id``, ``text``, ``label`` and ``priority``. The prompt names the labels and priorities
     and does not define them: what they mean is learned from examples.
-
-    Args:
-        labels: The closed set of labels.
-        priorities: The closed set of priorities, least urgent first.
     """
-    closed = {"label": tuple(labels), "priority": tuple(priorities)}
-    return Task("ticket_triage", partial(_to_messages, closed=closed), _to_target, read_reply)
+    return Task("ticket_triage", _to_messages, _to_target, read_reply)
 
 
-def _to_messages(row: Mapping[str, Any], closed: dict[str, tuple[str, ...]]) -> list[Message]:
+def _to_messages(row: Mapping[str, Any]) -> list[Message]:
     instruction = (
         'Sort the support ticket. Reply with JSON: {"label": ..., "priority": ...}.\n'
-        f"label: one of {', '.join(closed['label'])}\n"
-        f"priority: one of {', '.join(closed['priority'])}"
+        f"label: one of {', '.join(LABELS)}\n"
+        f"priority: one of {', '.join(PRIORITIES)}"
     )
     return [{"role": "system", "content": instruction}, {"role": "user", "content": row["text"].strip()}]
 

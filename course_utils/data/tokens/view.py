@@ -60,7 +60,7 @@ def _run(tokens: list[Token], is_special: bool, has_label: bool) -> str:
 def _show(token: Token) -> str:
     shown = html.escape(visible(token.raw)) or "&#8203;"
     broken = "<br>" if token.raw.endswith(b"\n") else "<wbr>"
-    return f'<span title="{token.token_id}" style="border-left:1px solid #999">{shown}</span>{broken}'
+    return f'<span title="{token.token_id}" style="border-left:1px solid">{shown}</span>{broken}'
 
 
 def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) -> TokenView:

@@ -18,13 +18,6 @@ def test_the_prompt_names_the_closed_sets_and_holds_the_ticket() -> None:
     assert all(name in system["content"] for name in (*LABELS, *PRIORITIES))
 
 
-def test_other_labels_make_another_task() -> None:
-    task = ticket_triage(("spam", "ham"), ("later", "now"))
-    row = {"id": "1", "text": "x", "label": "ham", "priority": "now"}
-    assert "spam, ham" in task.to_messages(row)[0]["content"]
-    assert parse_triage(task.to_target(row)) == {"label": "ham", "priority": "now"}
-
-
 @pytest.mark.parametrize(
     "reply",
     [
