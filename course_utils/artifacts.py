@@ -28,9 +28,6 @@ SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard", "extra")
 """Spider's levels, easiest first."""
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
-THREAD_POLICY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
-"""How long a thread of PyTorch's OpenMP runtime (GNU's on Linux, LLVM's elsewhere) spins at a barrier before it sleeps.
-Without a bound, training beside one busy program takes three times as long (benchmarks/busy_machine.py)."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -175,8 +172,8 @@ class StageRun:
 def open_course(profile: str, data: str = "data", model: str = "", artifacts: str = "artifacts") -> Course:
     """Turn the notebook parameters into a ``Course``; relative paths start at the project.
 
-    Sets ``THREAD_POLICY`` for PyTorch, which must not be imported yet, and ``HF_HUB_OFFLINE`` where neither the
-    profile nor ``model`` needs the Hub, because libraries otherwise wait half a minute for a network that is not there.
+    Sets ``HF_HUB_OFFLINE`` where neither the profile nor ``model`` needs the Hub, because libraries otherwise wait half
+    a minute for a network that is not there.
 
     Raises:
         ConfigurationError: The profile is unknown.
@@ -186,8 +183,6 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
         chosen = replace(chosen, base_model=model, needs_hub=not is_local(model))
     if not chosen.needs_hub:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    for name, value in THREAD_POLICY.items():
-        os.environ.setdefault(name, value)  # read when torch is imported, so before any model
     return Course(chosen, resolve(data), resolve(artifacts) / chosen.name)
 
 

@@ -4,7 +4,7 @@ from course_utils.data.bases import compare_bases, measure_base
 from course_utils.data.dataset_plots import plot_difficulty, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
-from course_utils.data.inject import DEFECTS, inject_defects, inject_preface
+from course_utils.data.inject import inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths, plot_lengths
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
@@ -18,7 +18,6 @@ from course_utils.data.validation.validate import validate_dataset, validate_row
 from course_utils.finding import Finding
 
 __all__ = [
-    "DEFECTS",
     "Finding",
     "Prepared",
     "Pseudonyms",

@@ -1,7 +1,7 @@
 """Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
 
 from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_by_difficulty
-from course_utils.evaluation.comparison import Comparison, PairedDifference, compare, headline_results
+from course_utils.evaluation.comparison import compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.intervals import bootstrap_difference
 from course_utils.evaluation.predictions import predict, read_predictions
@@ -14,18 +14,15 @@ from course_utils.evaluation.scores import (
     score_predictions,
     wrong_answers,
 )
-from course_utils.evaluation.text_metrics import bert_score_f1, text_metrics
+from course_utils.evaluation.text_metrics import text_metrics
 from course_utils.proportion import Proportion, wilson_interval
 
 __all__ = [
-    "Comparison",
     "Outcome",
-    "PairedDifference",
     "Proportion",
     "Scores",
     "Verdict",
     "accuracy_table",
-    "bert_score_f1",
     "bootstrap_difference",
     "compare",
     "error_table",

@@ -2,10 +2,9 @@
 
 from course_utils.models.generation import Reply, generate, generate_replies, generate_tokens
 from course_utils.models.hub import hub_is_reachable, locate_model
-from course_utils.models.load import Choice, choose_device, choose_dtype, load_model, load_tokenizer
+from course_utils.models.load import choose_device, choose_dtype, load_model, load_tokenizer
 
 __all__ = [
-    "Choice",
     "Reply",
     "choose_device",
     "choose_dtype",

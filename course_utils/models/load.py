@@ -1,8 +1,8 @@
 """Load a model, its tokenizer and an adapter for this machine: on its device, in the number format that suits it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,37 @@ def choose_dtype(device: str) -> Choice:
     if device == "mps":
         return Choice("float32", "training in float16 needs loss scaling, which Apple's GPUs do without in float32")
     return Choice("float32", "most CPUs compute 16-bit numbers slower than float32, some tens of times slower")
+
+
+def choose_threads() -> int:
+    """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
+
+    Threads meet at a barrier after every matrix product, and one that must share its core keeps all others waiting.
+    A tenth of a second of such products with either number decides.
+    """
+    import torch
+
+    most = _all_threads()
+    chosen = max((most, max(1, most - 1)), key=_products_per_s)
+    torch.set_num_threads(chosen)
+    return chosen
+
+
+@cache
+def _all_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()  # as it was before any choice
+
+
+def _products_per_s(n_threads: int, seconds: float = 0.1) -> float:
+    import torch
+
+    torch.set_num_threads(n_threads)
+    rows, weights, n, began = torch.ones(400, 256), torch.ones(256, 768), 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        n += len(rows @ weights) > 0
+    return n / passed
 
 
 def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":
@@ -101,11 +132,13 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
     name, device = locate_model(model), choose_device().value
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         raise ModelError(f"{name}: the folder holds no config.json; point MODEL at a model saved by Transformers")
+    if device == "cpu":
+        choose_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     quantization = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
     )
-    with explain_failure(name, "model"), _quiet(local=Path(name).is_dir()):
+    with explain_failure(name, "model"):
         loaded = AutoModelForCausalLM.from_pretrained(
             name,
             dtype=dtype,
@@ -125,18 +158,3 @@ def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
     with explain_failure(str(adapter), "adapter"):
         on_top: PreTrainedModel = PeftModel.from_pretrained(model, adapter)
         return on_top
-
-
-@contextmanager
-def _quiet(*, local: bool) -> Iterator[None]:
-    """Hide the bar of reading a local model, which takes a moment; a download keeps its own."""
-    from transformers.utils import logging
-
-    hide = local and logging.is_progress_bar_enabled()
-    if hide:
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if hide:
-            logging.enable_progress_bar()

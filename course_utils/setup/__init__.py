@@ -1,18 +1,15 @@
 """What can this machine do, and should I fine-tune at all? The package of ``notebooks/01_setup.ipynb``."""
 
-from course_utils.setup.approach import Approach, CountQuestion, choose_approach, count_questions
+from course_utils.setup.approach import CountQuestion, choose_approach, count_questions
 from course_utils.setup.machine import Gpu, Machine, probe_machine
-from course_utils.setup.memory import METHODS, MemoryEstimate, estimate_memory, estimate_profile, plot_memory
-from course_utils.setup.recommend import Recommendation, describe_profile, explore_profiles, recommend_profile
+from course_utils.setup.memory import METHODS, estimate_memory, estimate_profile, plot_memory
+from course_utils.setup.recommend import describe_profile, explore_profiles, recommend_profile
 
 __all__ = [
     "METHODS",
-    "Approach",
     "CountQuestion",
     "Gpu",
     "Machine",
-    "MemoryEstimate",
-    "Recommendation",
     "choose_approach",
     "count_questions",
     "describe_profile",

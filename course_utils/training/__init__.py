@@ -1,12 +1,11 @@
 """The training stage: LoRA through Unsloth on a GPU, TRL and PEFT anywhere."""
 
-from course_utils.training.backends import ParameterCount, count_parameters, lora_config
+from course_utils.training.backends import count_parameters, lora_config
 from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.history import TrainingResult, plot_losses
 from course_utils.training.sft import train_sft
 
 __all__ = [
-    "ParameterCount",
     "TokenizedRows",
     "TrainingResult",
     "count_parameters",

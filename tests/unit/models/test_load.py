@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.models import choose_device, choose_dtype, load_model, load_tokenizer
+from course_utils.models import choose_device, choose_dtype, load, load_model, load_tokenizer
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 
@@ -43,15 +43,10 @@ def test_the_model_computes_in_the_chosen_format_and_is_in_evaluation_mode() -> 
         assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_loading_from_a_folder_shows_no_bar(capfd: pytest.CaptureFixture[str]) -> None:
-    load_model(TINY_BASE)
-    assert capfd.readouterr().err == ""
-
-
 def test_a_missing_folder_is_named() -> None:
-    for load in (load_model, load_tokenizer):
+    for load_one in (load_model, load_tokenizer):
         with pytest.raises(ModelError, match=r"no_such_model: there is no such model folder; check MODEL"):
-            load("data/no_such_model")
+            load_one("data/no_such_model")
 
 
 def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
@@ -133,3 +128,13 @@ def test_a_gpu_computes_in_bfloat16_where_it_can(modern: bool, dtype: str, monke
 def test_every_format_is_one_of_torchs() -> None:
     for device in ("cpu", "mps"):
         assert isinstance(getattr(torch, choose_dtype(device).value), torch.dtype)
+
+
+def test_threads_are_all_or_one_fewer_and_a_later_choice_may_take_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = torch.get_num_threads()
+    monkeypatch.setattr(load, "_all_threads", lambda: 3)
+    monkeypatch.setattr(load, "_products_per_s", lambda n_threads: {3: 10.0, 2: 20.0}[n_threads])
+    assert load.choose_threads() == torch.get_num_threads() == 2
+    monkeypatch.setattr(load, "_products_per_s", lambda n_threads: float(n_threads))
+    assert load.choose_threads() == 3
+    torch.set_num_threads(most)
