@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.errors import DataError
-from course_utils.sql import Column, Schema, TableSchema, quote, read_schema
-from course_utils.sql.schema import RESERVED
+from course_utils.sql import Schema, quote, read_schema
+from course_utils.sql.schema import RESERVED, Column, TableSchema
 
 
 def create(path: Path, script: str) -> Path:

@@ -5,7 +5,8 @@ import pytest
 from course_utils.data.formats import Record
 from course_utils.data.validation.distribution import describe_splits, distinct_n
 from course_utils.finding import Finding
-from course_utils.sql import Column, Schema, TableSchema
+from course_utils.sql import Schema
+from course_utils.sql.schema import Column, TableSchema
 
 
 def labelled(split: str, **counts: int) -> list[Record]:
