@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from rich.table import Table as RichTable
 
-_LEFT = ' style="text-align:left;white-space:pre-wrap"'
+_LEFT = ' style="text-align:left"'
 _RIGHT = ' style="text-align:right"'
 
 
@@ -35,7 +35,8 @@ class Table:
             for row in self.rows
         )
         caption = f'<caption style="text-align:left">{escape(self.caption)}</caption>' if self.caption else ""
-        return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+        inside = f"{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+        return f'<table style="white-space:pre-wrap">{inside}</table>'
 
     def _linked(self, cell: str) -> str:
         shown = escape(cell)

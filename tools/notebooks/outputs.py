@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-MAX_COLOURS = 32
+MAX_COLOURS = 24
 """Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
 
@@ -77,8 +77,8 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
     """The outputs that stay the same from run to run, as far as the format decides that.
 
     Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing;
-    pandas' styled tables get the cell's name instead of a random one, and lose the text form that is
-    only an address in memory; figures get a palette, so that they stay small.
+    pandas' styled tables get the cell's name instead of a random one; what is shown as HTML loses its text
+    form, which is the same again or an address in memory; figures get a palette, so that they stay small.
     """
     kept: list[NotebookNode] = []
     for output in copy.deepcopy(outputs):
@@ -87,8 +87,7 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
             continue
         if "text/html" in data:
             data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
-            if BARE_OBJECT.search(data.get("text/plain", "")):
-                del data["text/plain"]
+            data.pop("text/plain", None)
         if "image/png" in data:
             data["image/png"] = with_palette(data["image/png"])
         if output.output_type == "execute_result":

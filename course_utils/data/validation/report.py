@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 N_REASONS = 20
 """Reasons that ``raise_if_bad`` lists."""
-N_SHOWN = 3
+N_SHOWN = 2
 """Findings of each check that a notebook and a terminal show; JSON has all."""
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
 
