@@ -169,7 +169,7 @@ OUTPUT_VIOLATIONS = {
     "mac folder": (show("text/html", "<td>/Users/ada</td>"), "absolute path"),
     "temporary folder": (show("text/plain", "PosixPath('/tmp/x')"), "absolute path"),
     "windows folder": (show("text/plain", r"'C:\\Users\\ada'"), "absolute path"),
-    "file address": (write("stdout", "file:///work/main"), "absolute path"),
+    "file address": (write("stdout", "file:///srv/course"), "absolute path"),
     "bare object": (show("text/plain", "<Figure object at 0x7f00aa11bb>"), "without a readable form"),
     "raw result": (
         lambda notebook: cell(notebook, "look-rows").outputs[0].data.pop("text/html"),
