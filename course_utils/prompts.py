@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 
+_THOUGHT = re.compile(r"\A.*(?:</think(?:ing)?>|\[/THINK\])|(?:<think(?:ing)?>|\[THINK\]).*", re.DOTALL)
 _FENCE = re.compile(
-    r"```(?:[ \t]*(?:sqlite3?|sql|postgresql|mysql)\b)?(?P<block>.+?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
+    r"""(?:^(?P<indent>[ \t]*)|(?<=[\s:])(?=[`~]{3}\S*[ \t\r]*$))  # begins a line (CommonMark), or ends a lead-in
+    (?P<fence>(?P<mark>[`~])(?P=mark){2,}+)(?P<info>[^`\n]*)(?:\n|\Z)
+    (?P<query>.*?)
+    (?:^[ \t]*(?P=fence)(?P=mark)*+(?!\w)  # closed by as many marks or more,
+    |(?=^[ \t]*(?P=fence)\w)  # or by the next block,
+    |(?P=fence)(?!(?P=mark))[ \t\r]*$  # or, not as CommonMark has it, at the end of the query's own line,
+    |\Z)  # or cut off""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+_SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*(?:\w{,20}(?i:sql)\w{,20}\s)?(?P<query>.+?)(?P=ticks)(?!`)", re.DOTALL)
+_NAME = re.compile(r"\s*[\w.]*\s*")
 INSTRUCTION = "Write one SQLite query that answers the question."
 TEMPLATE_OPTIONS = {"enable_thinking": False}
 """What every chat template is rendered with, in training and by every server. Templates that know no thinking ignore
@@ -113,12 +123,21 @@ def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
 
 
 def read_query(reply: str) -> str:
-    """The SQL in a model's reply: a fenced block if there is one, else the whole.
+    """The SQL in a model's reply: its last fenced block, one marked as SQL if there is any, else the whole.
 
-    Line breaks and spaces stay as they are: inside a string they are data, and a ``--`` comment ends
-    at one.
+    What the model thinks first is not part of its answer, nor is a block that holds but a name. Line breaks and spaces
+    of a query stay as they are: inside a string they are data, and a ``--`` comment ends at one.
     """
-    text = reply.rpartition("</think>")[2]
-    if fenced := _FENCE.search(text):
-        text = fenced["block"]
-    return text.strip().removesuffix("```").rstrip("; \n\t")
+    text = _THOUGHT.sub("", reply)
+    blocks = [found for found in _FENCE.finditer(text) if found["query"].strip()]
+    marked = [found for found in blocks if "sql" in found["info"].lower()]
+    longer = [found for found in (blocks or _SPAN.finditer(text)) if not _NAME.fullmatch(found["query"])]
+    if marked or longer:
+        chosen = (marked or longer)[-1]
+        return _tidy(chosen["query"], chosen.groupdict().get("indent") or "")
+    text = _FENCE.sub("", text).strip()
+    return _tidy(text[1:-1] if text[:1] == text[-1:] == "`" else text)
+
+
+def _tidy(query: str, indent: str = "") -> str:
+    return re.sub(f"^{indent}", "", query, flags=re.MULTILINE).strip().rstrip("; \r\n\t")

@@ -4,6 +4,8 @@ The reference is independent of Transformers: the template rendered by Jinja, an
 ``tokenizers`` library gives for that text.
 """
 
+import time
+
 import jinja2
 import pytest
 from hypothesis import given, settings
@@ -196,7 +198,49 @@ def test_a_template_that_would_train_badly_is_refused(template: str | None, mess
         ("I cannot help.", "I cannot help."),
         ("", ""),
         ("``````", ""),
+        ("<think>Perhaps\n```sql\nSELECT 2\n```\nor", ""),
+        ("[THINK]SELECT 2[/THINK]SELECT 1", "SELECT 1"),
+        ("`SELECT 1`", "SELECT 1"),
+        ("Use ```users``` so: ```sql SELECT `a` FROM `users````", "SELECT `a` FROM `users`"),
+        ("So: ```sql\nSELECT 1\n```\nIt counts.", "SELECT 1"),
+        ("```sql\nSELECT 1``` \nIt counts.", "SELECT 1"),
+        ("```sql\nSELECT 1\n``` It counts.", "SELECT 1"),
+        ("```sql\nSELECT `a` FROM `t````", "SELECT `a` FROM `t`"),
+        ("~~~sql\nSELECT ~~~1, '```' FROM t\n~~~~~\nDone", "SELECT ~~~1, '```' FROM t"),
+        ("1. ```sql\n   SELECT 'a\n    b'\n   ```", "SELECT 'a\n    b'"),
+        ("   ```sql\n   SELECT 'a\n    b'\n   ```", "SELECT 'a\n b'"),
+        ("```sql\r\nSELECT 'a\r\nb';\r\n```\r\n", "SELECT 'a\r\nb'"),
+        ("```markdown\n```sql\nSELECT 1\n```\n```", "SELECT 1"),
+        ("```sql\nPRAGMA table_info(t)\n```sql\nSELECT 1\n```", "SELECT 1"),
+        ("```\nt: a, b\n```\n```\nSELECT 1\n```", "SELECT 1"),
+        ("```sql\nSELECT 1\n```\n```text\nn\n-\n1\n```", "SELECT 1"),
+        ("```\nSELECT 1\n```\nwhere\n```\nusers\n```", "SELECT 1"),
+        ("```\nusers\n```\nSELECT 1", "SELECT 1"),
+        ("```sql\n```", ""),
+        ("```sq", ""),
     ],
 )
 def test_the_query_is_read_from_the_reply(reply: str, query: str) -> None:
     assert read_query(reply) == query
+
+
+@pytest.mark.parametrize(
+    "info", ["postgres", "tsql", "PL/SQL", "plaintext", "duckdb", "{sql}", 'sql title="q.sql"', " "]
+)
+@pytest.mark.parametrize("fence", ["```", "~~~", "`````"])
+def test_what_a_fence_says_behind_its_marks_is_no_sql(fence: str, info: str) -> None:
+    assert read_query(f"Here:\n\n{fence}{info}\nSELECT 1;\n{fence}\nIt counts.") == "SELECT 1"
+
+
+@settings(deadline=None)
+@given(st.text(), st.sampled_from(["```", "````", "~~~"]), st.sampled_from(["", "sql", "postgres"]))
+def test_any_query_comes_out_of_its_fence_as_it_was(text: str, fence: str, info: str) -> None:
+    query = f"SELECT '{text.replace('`', '').replace('~', '')}'"
+    assert read_query(f"So:\n{fence}{info}\n{query}\n{fence}\nDone.") == query
+
+
+@pytest.mark.parametrize("piece", ["```", "``` ", "~~~\n", "```sql", "`", ":", "<think>", " ", "sql", "```x\n\n"])
+def test_a_long_reply_is_read_at_once(piece: str) -> None:
+    began = time.perf_counter()
+    read_query(piece * 20_000)
+    assert time.perf_counter() - began < 2
