@@ -1,0 +1,31 @@
+"""Write rows and databases in the course's layout."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from course_utils.artifacts import write_jsonl
+
+Pair = tuple[str, str]
+"""A question and its query."""
+
+
+def write_splits(folder: Path, pairs: dict[str, Iterable[tuple[str, Pair]]]) -> None:
+    """Write ``<split>.jsonl``; each pair stands behind the ``db_id`` that it asks about."""
+    for split, asked in pairs.items():
+        rows = [{"db_id": db_id, "question": question, "query": query} for db_id, (question, query) in asked]
+        write_jsonl(folder / f"{split}.jsonl", rows)
+
+
+def about(db_id: str, pairs: Iterable[Pair]) -> list[tuple[str, Pair]]:
+    """Pairs of one database, as ``write_splits`` takes them."""
+    return [(db_id, pair) for pair in pairs]
+
+
+def write_database(path: Path, script: str) -> Path:
+    """Make a SQLite file by a script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    return path
