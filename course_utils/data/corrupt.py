@@ -9,7 +9,8 @@ from course_utils.artifacts import Row
 Corruption = Callable[[Row, Random], Row | None]
 
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
-_TYPOS = (("SELECT", "SELCT"), ("FROM", "FORM"), ("WHERE", "WEHRE"), (")", ""), ("(", "(("))
+_TYPOS = ((r"\bSELECT\b", "SELCT"), (r"\bFROM\b", "FORM"), (r"\bWHERE\b", "WEHRE"), (r"\)", ""), (r"\(", "(("))
+_LETTERS = re.compile(r"[^\W\d_]{4,}")
 _TEMPLATES = (
     "<|im_start|>user\n{}<|im_end|>",
     "[INST] {} [/INST]",
@@ -45,12 +46,13 @@ def rename_database(row: Row, _: Random) -> Row:
 
 
 def break_sql(row: Row, rng: Random) -> Row | None:
-    """A typo in a keyword, or a bracket too few or too many."""
-    typos = [(right, wrong) for right, wrong in _TYPOS if right in row["query"] and "'" not in row["query"]]
-    if not typos:
+    """A typo in a keyword, or a bracket too few or too many; not in a query with quoted text, which may hold either."""
+    query = row["query"]
+    typos = [(found, wrong) for right, wrong in _TYPOS if (found := re.search(right, query, re.IGNORECASE))]
+    if not typos or re.search("['\"`[]", query):
         return None
-    right, wrong = rng.choice(typos)
-    return {**row, "query": row["query"].replace(right, wrong, 1)}
+    found, wrong = rng.choice(typos)
+    return {**row, "query": query[: found.start()] + wrong + query[found.end() :]}
 
 
 def cut_sql(row: Row, rng: Random) -> Row | None:
@@ -78,20 +80,22 @@ swear = _reformat("question", _SWEARING)
 
 
 def mistype(row: Row, rng: Random) -> Row | None:
-    """A long question with a typo, a doubled word or a polite word more."""
+    """A question with a slip in a word of any script, as small as keeps it recognisable; a long one may have more."""
     text = row["question"]
-    words = [found for found in re.finditer(r"[a-z]{5,}", text) if text[found.start() + 2] != text[found.start() + 3]]
-    if len(text) < 50 or not words:
+    words = [found for found in _LETTERS.finditer(text) if text[found.start() + 2] != text[found.start() + 3]]
+    if len(text) < 20 or not words:
         return None
     word = rng.choice(words)
     place = word.start() + 2
-    edits = (
-        text[:place] + text[place + 1] + text[place] + text[place + 2 :],
-        text[:place] + text[place + 1 :],
-        text[:place] + text[place] + text[place:],
-        text[: word.end()] + " " + word[0] + text[word.end() :],
-        f"{text.rstrip('?. ')}, please",
-    )
+    edits = [text[:place] + text[place] + text[place:]]
+    if len(text) >= 30:
+        edits.append(text[:place] + text[place + 1 :])
+    if len(text) >= 50:
+        edits.append(text[:place] + text[place + 1] + text[place] + text[place + 2 :])
+        if len(word[0]) < 15:  # where no spaces stand between words, it is half a sentence
+            edits.append(text[: word.end()] + " " + word[0] + text[word.end() :])
+        if text.isascii():
+            edits.append(f"{text.rstrip('?. ')}, please")
     return {**row, "question": rng.choice(edits)}
 
 

@@ -20,21 +20,22 @@ class Defect(NamedTuple):
     check: str
     corrupt: corrupt.Corruption
     where: Where = "row"
+    needs: str = "a text that can be changed so"  # what a row must have
 
 
 DEFECTS: dict[str, Defect] = {
     "missing field": Defect("schema", corrupt.drop_field),
     "unknown database": Defect("schema", corrupt.rename_database),
-    "broken SQL": Defect("syntax", corrupt.break_sql),
-    "truncated SQL": Defect("syntax", corrupt.cut_sql),
+    "broken SQL": Defect("syntax", corrupt.break_sql, needs="a keyword or bracket and no quotation mark"),
+    "truncated SQL": Defect("syntax", corrupt.cut_sql, needs="a keyword that cannot be the last word"),
     "hidden character": Defect("encoding", corrupt.hide_character),
     "template in question": Defect("template", corrupt.wrap_question),
     "template in answer": Defect("template", corrupt.wrap_answer),
     "personal data": Defect("personal-data", corrupt.add_personal_data),
     "profanity": Defect("profanity", corrupt.swear),
     "exact duplicate": Defect("exact-duplicate", corrupt.keep, "split"),
-    "near duplicate": Defect("near-duplicate", corrupt.mistype, "split"),
-    "exact leak": Defect("leak-exact", corrupt.keep, "test"),
+    "near duplicate": Defect("near-duplicate", corrupt.mistype, "split", "a long question with a word of 4 letters"),
+    "exact leak": Defect("leak-exact", corrupt.keep, "test", "its place in training"),
 }
 PREFACE = "Sure, here is the query:\n"
 """What answers begin with that were copied from a chat with an assistant."""
@@ -55,16 +56,17 @@ class Injection:
 
     splits: dict[str, list[Row]] = field(repr=False)
     defects: list[InjectedDefect] = field(repr=False)  # in the order of the rows
-    left_out: dict[str, int]
-    """Defects of each kind that no row could take: there are too few rows, or none is fit for them."""
+    kinds: tuple[str, ...]  # all that were asked for
+    left_out: dict[str, str]
+    """Kinds of which fewer were injected than were asked for, and why: no row was left that could take one."""
 
     def count_found(self, findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-        """By kind, how many defects are ``injected``, ``found`` and ``left out``.
+        """By kind, how many defects are ``injected`` and ``found``; of a kind that was left out 0.
 
         One is found if its own check has an error or a warning for its row.
         """
         alarms = {(f.check, f.split, f.number) for f in findings if f.severity != "note"}
-        counts = {kind: {"injected": 0, "found": 0, "left out": n} for kind, n in self.left_out.items()}
+        counts = {kind: {"injected": 0, "found": 0} for kind in self.kinds}
         for kind, *place in self.defects:
             counts[kind]["injected"] += 1
             counts[kind]["found"] += tuple(place) in alarms
@@ -90,8 +92,8 @@ def inject_defects(
     Args:
         splits: Good rows with db_id, question and query by split, such as ``ValidationReport.splits``; not changed.
         defects: Names from ``DEFECTS``, or defects of one's own by name.
-        n_each: Defects of each kind. Fewer are injected where fewer rows can take one: a typo needs a long question
-            in Latin letters, for example.
+        n_each: Defects of each kind. Fewer are injected where fewer rows can take one: a typo that leaves the question
+            recognisable needs a long one, for example.
         seed: Chooses rows and places.
 
     Raises:
@@ -105,18 +107,26 @@ def inject_defects(
     every = [(split, entry) for split, group in entries.items() for entry in group]
     pool = [(split, e) for split, e in every if e.row.get("answerable") is not False and len(e.row["question"]) > 1]
     rng.shuffle(pool)
-    left_out = dict.fromkeys(table, 0)
+    left_out = {}
     # Copies go in first and take the fewest rows, which are then left alone.
     for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
-        for _ in range(n_each):
-            left_out[kind] += not _inject_one(kind, table[kind], pool, entries, rng)
+        n_injected = sum(_inject_one(kind, table[kind], pool, entries, rng) for _ in range(n_each))
+        if n_injected < n_each:
+            left_out[kind] = f"{n_each - n_injected} of {n_each}: {_why_none(table[kind], entries, len(pool))}"
     injected = [
         InjectedDefect(entry.kind, table[entry.kind].check, split, number)
         for split, group in entries.items()
         for number, entry in enumerate(group, 1)
         if entry.kind
     ]
-    return Injection({split: [entry.row for entry in group] for split, group in entries.items()}, injected, left_out)
+    corrupted = {split: [entry.row for entry in group] for split, group in entries.items()}
+    return Injection(corrupted, injected, tuple(table), left_out)
+
+
+def _why_none(defect: Defect, entries: Mapping[str, Sequence[_Entry]], n_free: int) -> str:
+    if defect.where == "test" and not {"train", "test"} <= entries.keys():
+        return "there are no train and test rows to leak between"
+    return f"of the {n_free} rows without a defect none has {defect.needs}" if n_free else "each row has a defect"
 
 
 def _inject_one(

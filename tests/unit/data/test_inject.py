@@ -1,10 +1,14 @@
+import sqlite3
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_utils.data.inject import DEFECTS, PREFACE, Defect, InjectedDefect, Injection, inject_defects, inject_preface
 from course_utils.data.validation.options import CHECKS
+from course_utils.data.validation.validate import validate_rows
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
 
@@ -66,16 +70,51 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_what_no_row_can_take_is_left_out_and_counted() -> None:
     few = inject_defects({"train": ROWS["train"][:3], "test": ROWS["test"]}, ["exact leak"], n_each=4)
-    assert few.left_out == {"exact leak": 1}
-    assert few.count_found([])["exact leak"] == {"injected": 3, "found": 0, "left out": 1}
-    for question in ("请列出编号大于{0}的学生的姓名。", "Сколько клиентов в {0}?"):
-        rows = [
-            {"id": str(i), "db_id": "s", "question": question.format(i), "query": f"SELECT a FROM t WHERE b = {i}"}
-            for i in range(200)
-        ]
-        injection = inject_defects({"train": rows, "validation": rows[:1], "test": rows[1:2]}, n_each=2)
-        assert injection.left_out["near duplicate"] == 2
-        assert injection.left_out["missing field"] == injection.left_out["truncated SQL"] == 0
+    assert few.left_out == {"exact leak": "1 of 4: of the 120 rows without a defect none has its place in training"}
+    assert few.count_found([]) == {"exact leak": {"injected": 3, "found": 0}}
+    one = inject_defects({"train": ROWS["train"][:1]}, ["missing field", "exact leak", "profanity"], n_each=1)
+    assert one.left_out == {
+        "exact leak": "1 of 1: there are no train and test rows to leak between",
+        "profanity": "1 of 1: each row has a defect",
+    }
+    assert one.count_found([])["profanity"] == {"injected": 0, "found": 0}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "请列出编号大于{0}的所有学生的姓名和他们所在的城市。",
+        "Сколько клиентов из региона {0} купили больше товаров?",
+        "지역 {0}에서 가장많이구매한고객의이름과주소를알려주세요",
+        "ما أسماء الطلاب الذين أعمارهم أكبر من {0}؟",
+        "HOW MANY ORDERS OF REGION {0} EXIST?",
+    ],
+)
+def test_questions_of_any_script_take_every_defect_and_the_checks_find_it(question: str, tmp_path: Path) -> None:
+    database = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE t (a, b)")
+    rows = [
+        {"id": str(i), "db_id": "s", "question": question.format(i), "query": f"select a from t where b = {i}"}
+        for i in range(200)
+    ]
+    injection = inject_defects({"train": rows[:180], "validation": rows[180:190], "test": rows[190:]}, n_each=3)
+    assert injection.left_out == {}
+    report = validate_rows(injection.splits, {"s": database})
+    assert set(map(repr, injection.count_found(report.findings).values())) == {"{'injected': 3, 'found': 3}"}
+
+
+def test_a_question_too_short_for_a_typo_is_left_alone() -> None:
+    rows = [
+        {"db_id": "s", "question": question, "query": "SELECT 1"} for question in ("几个学生?", "🦁🐯?", "१२ बजे कौन?")
+    ]
+    reason = "1 of 1: of the 3 rows without a defect none has a long question with a word of 4 letters"
+    assert inject_defects({"train": rows}, ["near duplicate"], n_each=1).left_out == {"near duplicate": reason}
+
+
+def test_a_typo_is_not_put_into_quoted_text() -> None:
+    rows = [{"db_id": "s", "question": "How many?", "query": 'SELECT "Name (from)" FROM t'}]
+    assert "broken SQL" in inject_defects({"train": rows}, ["broken SQL"], n_each=1).left_out
 
 
 def test_a_defect_of_one_s_own_is_injected_like_the_course_s() -> None:
@@ -97,9 +136,8 @@ def test_a_defect_is_found_by_its_own_check_and_by_no_note() -> None:
         Finding("syntax", "error", "", split="train", number=3),
         Finding("exact-duplicate", "note", "", split="train", number=9),
     ]
-    counts = Injection({}, defects, {"mojibake": 0, "exact duplicate": 1}).count_found(findings)
-    assert counts["mojibake"] == {"injected": 2, "found": 1, "left out": 0}
-    assert counts["exact duplicate"] == {"injected": 1, "found": 0, "left out": 1}
+    counts = Injection({}, defects, ("mojibake", "exact duplicate"), {}).count_found(findings)
+    assert counts == {"mojibake": {"injected": 2, "found": 1}, "exact duplicate": {"injected": 1, "found": 0}}
 
 
 def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> None:
