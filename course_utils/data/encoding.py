@@ -22,6 +22,7 @@ CONFUSABLES = dict(
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
+_QUOTED = re.compile(r"(?<![^\s([{])[“„‘‚«»‹›]([^“”„‘‚«»‹›]*)[”“’‘»«›‹]")
 
 
 def encoding_findings(text: str, name: str) -> list[Finding]:
@@ -36,7 +37,8 @@ def encoding_findings(text: str, name: str) -> list[Finding]:
     import ftfy
 
     # UTF-8 that was decoded as Windows-1252 or Latin-1: cafÃ© is café. ftfy knows which sequences nobody writes, so
-    # accents beside quotation marks („weiß“) stay; its changes to quotes, widths and ligatures are not wanted.
+    # accents beside a mark („weiß“) stay; where it opened a quotation, as in “IRMÃ”, the mark is no half of a letter.
+    text = _QUOTED.sub(r'"\1"', text)
     repaired = ftfy.fix_encoding(text)
     return [*_broken(text, repaired, name), *_deceptive(repaired, name)]
 

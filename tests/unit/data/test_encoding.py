@@ -13,6 +13,7 @@ HONEST = (
     "How many Ελληνικά restaurants at 20 °C ± 3 °C are there? 👩‍👩‍👧 می‌خواهم",
     "Tabs\tand\nline breaks are spaces. Which ÄÖÜ, ÃÕ or Â?",
     "Haben „weiß“, «CAFÉ» und “ANDRÉ” … PERCHÉ… “Ünnep” oder „Straß“ Umlaute?",
+    "O que é “IRMÃ”, «AMANHû ou ‘MÃE’? Il a dit « été », ¿«ñ»? „żółć” ‚č‘ “Ân” ĐẠI “Ê” »Straß«",
 )
 GARBLED = "Café Olé|Zürich|São Paulo|10 € – 20 €|naïve|Łódź|heißen|Müller|Kraków|Peña|Çankırı|année|Citroën|Jiří".split(
     "|"
@@ -33,6 +34,11 @@ def test_text_read_with_the_wrong_encoding_is_found_and_the_fix_is_right(text: s
     (finding,) = encoding_findings(f"Who lives in {garbled}?", "question")
     assert (finding.check, finding.severity) == ("encoding", "error")
     assert next(word for word in text.split() if not word.isascii()) in finding.fix
+
+
+@pytest.mark.parametrize("text", ["Wer heiÃŸt “Ana”?", "„heiÃŸen“", "Ã„rger in “Ã–sterreich”", "itâ€™s «cafÃ©»"])
+def test_quotation_marks_hide_no_wrong_encoding(text: str) -> None:
+    assert [finding.severity for finding in encoding_findings(text, "question")] == ["error"]
 
 
 def test_only_the_encoding_is_repaired() -> None:
