@@ -5,21 +5,26 @@ depends on the letters of a name (``ORDER BY name``, ``LIKE 'A%'``) finds other 
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from course_utils.artifacts import Row
-from course_utils.data.encoding import strip_invisible
 from course_utils.data.privacy.detect import ENTITY_TYPES
 from course_utils.data.privacy.patterns import find_by_patterns, without_overlaps
-from course_utils.data.privacy.pseudonyms import Pseudonyms, fold
+from course_utils.data.privacy.pseudonyms import Pseudonyms, fold, plain_letters
 from course_utils.errors import DataError
 
 MAX_LISTED = 20
-_VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w.])\d{7,}(?![\w.])")
-_COMPARED = re.compile(r"(?:[=<>]|\b(?:LIKE|GLOB|BETWEEN|IN\s*\([^()]*))\s*$", re.IGNORECASE)
+# Texts, comments, long numbers; names in brackets or backticks, so that an apostrophe in one begins no text.
+_VALUE = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*[\s\S]*?\*/|(?<![\w.])\d{7,}(?![\w.])|`[^`]*`|\[[^\]]*\]"
+)
+_COMPARED = re.compile(
+    r"(?:[=<>]|\b(?:LIKE|GLOB|REGEXP|MATCH|IS(?:\s+NOT)?|BETWEEN(?:\s+\S+\s+AND)?|IN\s*\((?!\s*SELECT\b)[^()]*))"
+    r"(?:\s|\(|\b(?:UPPER|LOWER|TRIM)\()*$",
+    re.IGNORECASE,
+)
 
 
 def anonymise_rows(
@@ -33,10 +38,10 @@ def anonymise_rows(
         names: People's names, such as those of a database's column.
     """
     for name in names:
-        pseudonyms.add("name", _plain(name))
+        pseudonyms.add("name", name)
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
-            for entity in find_by_patterns(_plain(text)):
+            for entity in find_by_patterns(plain_letters(text)[0]):
                 pseudonyms.add(entity.type, entity.text)
     anonymised = []
     for row in rows:
@@ -59,7 +64,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     for number, row in enumerate(rows, start=1):
         for name, value in row.items():
             if isinstance(value, str) and name != "db_id":
-                text = _plain(value).replace("''", "'")  # as a query writes O'Neil
+                text = plain_letters(value)[0].replace("''", "'")  # as a query writes O'Neil
                 found = [*pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")]
                 for entity in find_by_patterns(text):
                     if ENTITY_TYPES[entity.type][1] == "error" and not pseudonyms.is_invented(entity):
@@ -72,26 +77,26 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:
-    """The query with its text values and its long whole numbers changed."""
+    """The query with its text values, comments and long whole numbers changed."""
 
     def changed(found: re.Match[str]) -> str:
         value = _value(found)
         if value is None:
             return found[0]
         quote = found[0][0]
-        return change(value) if quote.isdigit() else quote + change(value).replace(quote, quote * 2) + quote
+        return change(value) if quote not in "'\"" else quote + change(value).replace(quote, quote * 2) + quote
 
     return _VALUE.sub(changed, query)
 
 
 def _change(text: str, pseudonyms: Pseudonyms, values: Collection[str]) -> str:
-    """Only where something is found is the text composed (NFC) and stripped of invisible characters."""
-    plain = _plain(text)
+    plain, places = plain_letters(text)
     found = [*pseudonyms.find(plain, values), *find_by_patterns(plain)]
     entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
     for entity in reversed(entities):
-        plain = plain[: entity.start] + pseudonyms.replace(entity.type, entity.text) + plain[entity.end :]
-    return plain if entities else text
+        pseudonym = pseudonyms.replace(entity.type, entity.text)
+        text = text[: places[entity.start]] + pseudonym + text[places[entity.end] :]
+    return text
 
 
 def _values(query: str) -> list[str]:
@@ -101,19 +106,14 @@ def _values(query: str) -> list[str]:
 def _value(found: re.Match[str]) -> str | None:
     """What stands there, without quotes; None for a column.
 
-    Double quotes name columns in SQL; SQLite takes for a text what something is compared with, and so do we.
+    Double quotes name columns in SQL; SQLite takes for a text what is none, and we what something is compared with.
     """
-    before, behind = found.string[: found.start()], found.string[found.end() : found.end() + 1]
-    quote = found[0][0]
-    if quote == '"' and (behind == "." or not _COMPARED.search(before)):
+    quote, behind = found[0][0], found.string[found.end() : found.end() + 1]
+    if quote in "`[" or (quote == '"' and (behind == "." or not _COMPARED.search(found.string[: found.start()]))):
         return None
-    return found[0] if quote.isdigit() else found[0][1:-1].replace(quote * 2, quote)
+    return found[0][1:-1].replace(quote * 2, quote) if quote in "'\"" else found[0]
 
 
 def _folded_values(query: str) -> frozenset[str]:
     """The values of a query without the wildcards at their ends."""
-    return frozenset(fold(_plain(value)).strip("%_ ") for value in _values(query))
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", strip_invisible(text))
+    return frozenset(fold(value).strip("%_ ") for value in _values(query))

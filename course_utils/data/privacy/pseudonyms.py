@@ -30,8 +30,8 @@ MAX_GROUPS = 12
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
 _KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|mr?s|prof")  # initials, titles and particles
 _IPV4 = re.compile(r"(?:\d{1,3} ){3}\d{1,3}")  # as canonical() writes it
-# Letters without accents, which people leave out; in Hangul and what follows it the parts of a letter are no accents.
-_PLAIN_LETTERS = {place: unicodedata.normalize("NFD", chr(place))[0] for place in range(0xC0, 0x2000)} | {0x2019: "'"}
+# Thai, Lao, Burmese, Khmer, Japanese, Chinese write without spaces; Korean puts particles behind a name.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\U0003ffff]")
 
 
 class Pseudonyms:
@@ -60,6 +60,7 @@ class Pseudonyms:
         self._words: set[str] = set()  # of known names: no pseudonym may be one
         self._taken: set[str] = set()  # pseudonyms
         self._longest = 0  # words that a known value may have
+        self._most_letters = 0  # that a name without spaces may have
 
     def add(self, type_: str, text: str) -> None:
         """Make a value known; all of them before the first pseudonym is made."""
@@ -69,6 +70,7 @@ class Pseudonyms:
             if all(map(_KEPT.fullmatch, words)):
                 return
             self._words |= set(words)
+            self._most_letters = max(self._most_letters, len(value) if _UNSPACED.search(value) else 0)
             self._types[" ".join(words[-1:] + words[:-1])] = type_  # Anders Berg, and Berg, Anders
         self._types[value] = type_
         self._longest = max(self._longest, MAX_GROUPS if type_ in FORMED else len(words))
@@ -77,7 +79,7 @@ class Pseudonyms:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
         Args:
-            text: A question, a query, or a text value of a query.
+            text: A question, a query, or a text value of a query, in ``plain_letters``.
             values: The folded text values of the row's query: what stands there is a value in the question as well,
                 even a name of one small word (the pilot May is not the modal verb), and a word of a name by itself.
             is_prose: Whether a capital tells a name from a word.
@@ -93,6 +95,16 @@ class Pseudonyms:
                 found = text[word.start() : words[behind - 1].end()]
                 if type_ and '"' not in found:  # two columns, "Price" and "Hill", are not one person
                     yield Entity(type_, word.start(), word.start() + len(found), found)
+            if is_prose and _UNSPACED.search(word[0]):
+                yield from self._find_inside(text, word)
+
+    def _find_inside(self, text: str, word: re.Match[str]) -> Iterator[Entity]:
+        """Known names of two characters and more that stand between others without a space."""
+        for start in range(word.start(), word.end()):
+            for end in range(min(word.end(), start + self._most_letters), start, -1):
+                name = unicodedata.normalize("NFC", text[start:end])  # one syllable of Korean is several letters
+                if len(name) > 1 and self._types.get(fold(name)) == "name":
+                    yield Entity("name", start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
         """The pseudonym of a value, written as the value is."""
@@ -146,9 +158,22 @@ def _faker_of(locale: str) -> "Faker":
     return Faker(locale)
 
 
+def plain_letters(text: str) -> tuple[str, list[int]]:
+    """A text in plain letters (NFKD), without accents, which people leave out, and invisible characters.
+
+    Returns:
+        The plain text, and for each of its characters and its end the place in `text`.
+    """
+    if text.isascii():
+        return text, [*range(len(text) + 1)]
+    pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))
+    seen = [pair for pair in pairs if unicodedata.category(pair[0]) not in ("Cf", "Mc", "Me", "Mn")]
+    return "".join(letter for letter, _ in seen).replace("’", "'"), [*(place for _, place in seen), len(text)]
+
+
 def fold(text: str) -> str:
-    """A text as it is compared, character by character: small and without accents."""
-    return text.translate(_PLAIN_LETTERS).lower()
+    """A text as it is compared: small, in plain letters."""
+    return plain_letters(text)[0].lower()
 
 
 def canonical(type_: str, text: str) -> str:
