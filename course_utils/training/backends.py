@@ -70,7 +70,9 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PeftModel, PreTrainedT
     except ImportError as error:
         raise MissingExtraError("unsloth", "gpu") from error
 
-    base, tokenizer = FastLanguageModel.from_pretrained(model, profile.max_length, load_in_4bit=profile.load_in_4bit)
+    base, tokenizer = FastLanguageModel.from_pretrained(
+        model, profile.max_length, load_in_4bit=profile.load_in_4bit, trust_remote_code=False
+    )
     trainable = FastLanguageModel.get_peft_model(
         base,
         r=profile.lora_rank,

@@ -1,6 +1,8 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from course_utils.deployment import convert_to_gguf, describe_gguf, merge_adapter
 from course_utils.deployment.convert import splits_like_smollm
@@ -136,7 +138,93 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
         convert_to_gguf(tmp_path, tmp_path / "model.gguf")
 
 
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such model folder"):
+        convert_to_gguf(tmp_path / "nothing", tmp_path / "model.gguf")
+
+
 def test_a_file_that_is_not_gguf(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"not a model at all, but long enough to be read")
     with pytest.raises(ModelError, match="not a readable GGUF file"):
         describe_gguf(tmp_path / "model.gguf")
+
+
+def without_embedding(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.embed_tokens.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def with_more_tokens(folder: Path) -> None:
+    tokenizer = load_tokenizer(folder)
+    tokenizer.add_tokens(["<sql>"])
+    tokenizer.save_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "holds no weights"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "the model cannot be read"),
+        (without_embedding, r"the weights lack lm_head\.weight and 1 other tensors"),
+        (with_more_tokens, r"has 1025 tokens and the model embeds 1024; call model\.resize_token_embeddings"),
+        (lambda folder: [file.unlink() for file in folder.glob("tokenizer*")], "holds no tokenizer"),
+        (lambda folder: (folder / "model.safetensors.index.json").write_text("[]"), "cannot be converted"),
+    ],
+)
+def test_a_broken_folder_leaves_no_file(
+    base: Path, tmp_path: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    folder, output = tmp_path / "model", tmp_path / "gguf" / "model.gguf"
+    shutil.copytree(base, folder)
+    damage(folder)
+    with pytest.raises(ModelError, match=message):
+        convert_to_gguf(folder, output)
+    assert not list(tmp_path.glob("gguf/*"))
+
+
+def test_code_of_a_folder_is_not_run(base: Path, tmp_path: Path) -> None:
+    """The converter loads the tokenizers of some models, such as Dream, with ``trust_remote_code=True``."""
+    folder = shutil.copytree(base, tmp_path / "model")
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass T: pass")
+    changes = {
+        "config.json": {"architectures": ["DreamModel"]},
+        "tokenizer_config.json": {"auto_map": {"AutoTokenizer": [None, "own.T"]}},
+    }
+    for file, change in changes.items():
+        (folder / file).write_text(json.dumps(json.loads((folder / file).read_text("utf-8")) | change))
+    convert_to_gguf(folder, tmp_path / "model.gguf")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_conversion_that_fails_keeps_the_file_before(base: Path, tmp_path: Path) -> None:
+    folder, output = shutil.copytree(base, tmp_path / "model"), tmp_path / "model.gguf"
+    output.write_text("before")
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"cannot be converted to model\.gguf"):
+        convert_to_gguf(folder, output)
+    assert output.read_text() == "before"
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "model.gguf"}
+
+
+def test_a_place_that_cannot_be_written_to(base: Path, adapter: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for write in (convert_to_gguf, partial(merge_adapter, base)):
+        with pytest.raises(ModelError, match=r"see that .*file can be written to"):
+            write(base if write is convert_to_gguf else adapter, tmp_path / "file" / "output")
+
+
+def test_an_adapter_is_not_merged_over_what_is_read(base: Path, adapter: Path) -> None:
+    for output in (base, adapter):
+        with pytest.raises(ModelError, match="merging would replace what it reads; choose another folder"):
+            merge_adapter(base, adapter, output)
+    assert (adapter / "adapter_config.json").is_file()
+
+
+def test_an_adapter_with_nan_leaves_no_folder(base: Path, adapter: Path, tmp_path: Path) -> None:
+    shutil.copytree(adapter, tmp_path / "adapter")
+    weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    save_file({name: weight * torch.nan for name, weight in weights.items()}, next(tmp_path.glob("*/*.safetensors")))
+    with pytest.raises(ModelError, match=r"the merged model cannot be written .*NaN"):
+        merge_adapter(base, tmp_path / "adapter", tmp_path / "merged")
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]

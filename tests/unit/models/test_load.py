@@ -1,17 +1,22 @@
 """Loading: what is there loads, what is broken says so, and nothing waits for a network."""
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.models import choose_device, choose_dtype, load, load_model, load_tokenizer
+from course_utils.models import choose_device, choose_dtype, hub, load, load_model, load_tokenizer
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
+LAYER = "model.layers.1.mlp.up_proj.weight"
 
 
 @pytest.fixture
@@ -63,19 +68,21 @@ def test_a_folder_without_a_model_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "content"),
+    ("file", "content", "message"),
     [
-        ("model.safetensors", None),
-        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"),
-        ("config.json", b"{"),
-        ("config.json", b"{}"),
+        ("model.safetensors", None, "the folder holds no weights; copy"),
+        ("model.safetensors", b"", "the model cannot be read .*header too small"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "the model cannot be read"),
+        ("config.json", b"{", "the model cannot be read .*not a valid JSON"),
+        ("config.json", b"[]", "the model cannot be read"),
+        ("config.json", b"{}", "the model cannot be read .*model_type"),
     ],
 )
-def test_a_broken_model_folder_is_explained(folder: Path, file: str, content: bytes | None) -> None:
+def test_a_broken_model_folder_is_explained(folder: Path, file: str, content: bytes | None, message: str) -> None:
     (folder / file).unlink()
     if content is not None:
         (folder / file).write_bytes(content)
-    with pytest.raises(ModelError, match="the model cannot be read"):
+    with pytest.raises(ModelError, match=message):
         load_model(folder)
 
 
@@ -84,6 +91,75 @@ def test_a_download_cut_short_is_explained(folder: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(ModelError, match="the model cannot be read"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1\n"])
+def test_a_checkpoint_that_is_none_is_explained(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(ModelError, match="the model cannot be read"):
+        load_model(folder)
+
+
+def test_a_missing_shard_is_named(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    save_file(weights, folder / "model-00001-of-00002.safetensors", {"format": "pt"})
+    shards = dict.fromkeys(weights, "model-00001-of-00002.safetensors") | {LAYER: "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+    with pytest.raises(ModelError, match=r"cannot be read .*model-00002-of-00002\.safetensors"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("load_one", [load_model, load.load_skeleton])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda name, weight: {} if name == LAYER else {name: weight}, rf"lack {LAYER} in"),
+        (lambda name, weight: {name: weight[:8].clone() if name == LAYER else weight}, rf"lack {LAYER} in"),
+        (lambda name, weight: {f"base_model.model.{name}": weight}, r"lack lm_head\.weight and \d+ other tensors"),
+    ],
+)
+def test_weights_that_do_not_fit_are_not_drawn_at_random(
+    folder: Path, load_one: Callable[[Path], object], change: Callable[..., dict[str, torch.Tensor]], message: str
+) -> None:
+    weights = load_file(folder / "model.safetensors")
+    changed = [change(name, weight) for name, weight in weights.items()]
+    save_file({k: v for each in changed for k, v in each.items()}, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=message):
+        load_one(folder)
+
+
+def test_a_skeleton_has_every_weight_and_holds_none() -> None:
+    weights = load_file(TINY_BASE / "model.safetensors")
+    skeleton = load.load_skeleton(TINY_BASE).state_dict()
+    assert {skeleton[name].shape for name in weights} == {weight.shape for weight in weights.values()}
+    assert {weight.device.type for weight in skeleton.values()} == {"meta"}
+
+
+def test_code_of_a_model_folder_is_not_run(folder: Path) -> None:
+    """Neither the model's nor the tokenizer's, and the message says that this is the reason."""
+    ran = folder / "ran"
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')")
+    for file, kind in {"config.json": "own", "tokenizer_config.json": ""}.items():
+        settings = json.loads((folder / file).read_text("utf-8"))
+        settings["auto_map"] = {
+            "AutoConfig": "own.C",
+            "AutoModelForCausalLM": "own.M",
+            "AutoTokenizer": [None, "own.T"],
+        }
+        settings |= {"model_type": kind} if kind else {"tokenizer_class": "T"}
+        (folder / file).write_text(json.dumps(settings))
+    for load_one in (load_model, load_tokenizer):
+        with pytest.raises(ModelError, match="needs Python code of its own, which the course does not run; choose"):
+            load_one(folder)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), KeyboardInterrupt()])
+def test_what_is_no_fault_of_the_files_passes(error: BaseException) -> None:
+    with pytest.raises(type(error)), hub.explain_loading("data", "model"):
+        raise error
 
 
 def test_a_broken_tokenizer_is_explained(folder: Path) -> None:
@@ -95,6 +171,24 @@ def test_a_broken_tokenizer_is_explained(folder: Path) -> None:
 def test_a_folder_without_an_adapter_names_the_notebook(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no LoRA adapter; run notebooks/03_training\.ipynb"):
         load_model(TINY_BASE, adapter=folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda name, weight: {name: weight[:, :4].clone()}, "size mismatch"),
+        (lambda name, weight: {f"other.{name}": weight}, "missing adapter keys"),
+    ],
+)
+def test_an_adapter_that_does_not_fit_is_explained(
+    tmp_path: Path, change: Callable[..., dict[str, torch.Tensor]], message: str
+) -> None:
+    get_peft_model(load_model(TINY_BASE), LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    changed = [change(name, weight) for name, weight in load_file(file).items()]
+    save_file({k: v for each in changed for k, v in each.items()}, file)
+    with pytest.raises(ModelError, match=f"the adapter cannot be read .*{message}"):
+        load_model(TINY_BASE, adapter=tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="bitsandbytes may be installed beside a GPU")
