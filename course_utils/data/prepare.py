@@ -11,7 +11,7 @@ from course_utils.data.formats import read_sample, shown
 from course_utils.data.validation.options import GATE, ValidationOptions
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
-from course_utils.sql import find_database, read_schema
+from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 from course_utils.tables import Table
 
 _SEED = 0
@@ -144,11 +144,18 @@ def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]])
 
 
 def _link(source: Path, target: Path) -> None:
-    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be."""
+    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be.
+
+    Raises:
+        DataError: It is in use, and cannot be copied.
+    """
     if source == target:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
+    if not is_one_file(source):
+        copy_database(source, target)
+        return
     try:
         os.link(source, target)
     except OSError:

@@ -1,19 +1,37 @@
 """The one safe way to read, build and query SQLite databases, and the one rule for what is the same answer."""
 
-from course_utils.sql.compare import MAX_COMPARED_ROWS, find_difference, has_top_level_order, same_answer, same_rows
+from course_utils.sql.compare import (
+    MAX_COMPARED_ROWS,
+    AnswerComparison,
+    Difference,
+    ResultShape,
+    compare_answers,
+    find_difference,
+    has_top_level_order,
+    same_answer,
+    same_rows,
+)
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
-from course_utils.sql.run import QueryResult, run_queries, run_query
+from course_utils.sql.execute import QueryResult
+from course_utils.sql.run import run_queries, run_query
 from course_utils.sql.schema import Schema, quote, read_schema
+from course_utils.sql.settle import copy_database, is_one_file
 
 __all__ = [
     "FOLDERS",
     "MAX_COMPARED_ROWS",
+    "AnswerComparison",
+    "Difference",
     "QueryResult",
+    "ResultShape",
     "Schema",
+    "compare_answers",
+    "copy_database",
     "databases_in",
     "find_database",
     "find_difference",
     "has_top_level_order",
+    "is_one_file",
     "list_databases",
     "quote",
     "read_schema",

@@ -1,15 +1,19 @@
 """Run a dataset's SQL scripts in a new database file, bounded in time, size and reach.
 
-The scripts come with the data, so they may be anything: they fill their own file and touch no other,
-and they end in a time and a size that fit their length.
+The scripts come with the data, so they may be anything: a worker runs them, they fill their own file and touch no
+other, and they end in a time and a size that fit their length.
 """
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.sql.run import FORBIDDEN_FUNCTIONS, STEPS_BETWEEN_CHECKS
+from course_utils.sql.execute import FORBIDDEN_FUNCTIONS, GRACE_S, STEPS_BETWEEN_CHECKS
+from course_utils.sql.worker import MEMORY_BYTES, limit_time, more_room
+from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 
 BASE_SECONDS = 3.0
 SCRIPT_BYTES_PER_SECOND = 1_000_000
@@ -17,10 +21,9 @@ SCRIPT_BYTES_PER_SECOND = 1_000_000
 BASE_BYTES = 128 * 2**20
 MAX_SCRIPT_BYTES = 512 * 2**20
 MAX_VALUE_BYTES = 4_000_000
-"""Longest text or blob. One instruction of SQLite cannot be interrupted, so none may build gigabytes."""
+"""Longest text or blob."""
 _PAGE_BYTES = 4096
 _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
-_FORBIDDEN_FUNCTIONS = FORBIDDEN_FUNCTIONS | {"printf", "format"}
 
 
 def execute_scripts(database: Path, scripts: list[Path]) -> None:
@@ -37,13 +40,37 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
     n_bytes = sum(script.stat().st_size for script in scripts)
     if n_bytes > MAX_SCRIPT_BYTES:
         raise DataError(f"{scripts[-1]}: more than {MAX_SCRIPT_BYTES // 2**20} MiB of SQL; give a .sqlite file instead")
-    connection = sqlite3.connect(database)
+    limit_s = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND
+    begun = scripts[:1]
     try:
+        for script in run_in_worker(
+            _fill, database.absolute(), [path.absolute() for path in scripts], n_bytes, limit_s
+        ):
+            begun.append(script)  # kept if it fails
+    except (WorkerDiedError, MemoryError) as error:
+        reason = "needs too much memory" if isinstance(error, MemoryError) else str(error)
+        if isinstance(error, WorkerDiedError) and error.timed_out:
+            reason = _too_long(limit_s)
+        raise DataError(f"{begun[-1]}: does not execute ({reason}); fix the script") from error
+
+
+def _fill(database: Path, scripts: list[Path], n_bytes: int, limit_s: float) -> Iterator[Path]:
+    """Give the name of each script before it runs."""
+    end = time.monotonic() + limit_s
+    with more_room(MEMORY_BYTES + 8 * n_bytes, _max_bytes(n_bytes)), closing(sqlite3.connect(database)) as connection:
         _bound(connection, n_bytes)
         for script in scripts:
-            _execute(connection, script, BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND)
-    finally:
-        connection.close()
+            yield script
+            limit_time(limit_s + GRACE_S)
+            _execute(connection, script, limit_s, end)
+
+
+def _max_bytes(n_bytes: int) -> int:
+    return BASE_BYTES + 4 * n_bytes
+
+
+def _too_long(limit_s: float) -> str:
+    return f"longer than {limit_s:.0f} s for its length"
 
 
 def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
@@ -54,15 +81,14 @@ def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     for part in ("main", "temp"):
-        connection.execute(f"PRAGMA {part}.max_page_count = {(BASE_BYTES + 4 * n_bytes) // _PAGE_BYTES}")
+        connection.execute(f"PRAGMA {part}.max_page_count = {_max_bytes(n_bytes) // _PAGE_BYTES}")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100)
     connection.set_authorizer(_deny_reach)
 
 
-def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> None:
+def _execute(connection: sqlite3.Connection, script: Path, limit_s: float, end: float) -> None:
     text, begin, behind = "", 0, 0
-    end = time.monotonic() + limit_s
 
     def follow(statement: str) -> None:
         nonlocal begin, behind
@@ -79,7 +105,7 @@ def _execute(connection: sqlite3.Connection, script: Path, limit_s: float) -> No
         was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
         place = begin if was_begun else behind
         place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
-        reason = f"longer than {limit_s:.0f} s for its length" if time.monotonic() > end else str(error)
+        reason = _too_long(limit_s) if time.monotonic() > end else str(error)
         line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
         raise DataError(f"{script}: does not execute ({reason}{line}); fix the script") from error
     finally:
@@ -94,6 +120,6 @@ def _deny_reach(action: int, first: str | None, second: str | None, *_: str | No
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS:
         return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FORBIDDEN_FUNCTIONS:
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in FORBIDDEN_FUNCTIONS:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK

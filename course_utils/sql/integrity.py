@@ -3,11 +3,14 @@
 import sqlite3
 import stat
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.sql.run import STEPS_BETWEEN_CHECKS, open_read_only
+from course_utils.sql.execute import STEPS_BETWEEN_CHECKS, connect
+from course_utils.sql.worker import limit_time
+from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 
 HEADER = b"SQLite format 3\x00"
 CHECK_SECONDS = 2.0
@@ -61,28 +64,47 @@ def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
 
 
 def _damage_of_pages(database: Path) -> str:
+    try:
+        (damage,) = run_in_worker(_check_pages, database.absolute())
+    except (WorkerDiedError, MemoryError) as error:
+        if isinstance(error, WorkerDiedError) and error.timed_out:
+            return ""
+        return f"corrupt (reading it fails: {error or 'too much memory'}); replace the file"
+    return damage
+
+
+def _check_pages(database: Path) -> Iterator[str]:
     end = time.monotonic() + CHECK_SECONDS
     connection = None
     try:
-        connection = open_read_only(database, _BUSY_SECONDS)
+        connection = connect(database, _BUSY_SECONDS)
+        limit_time(2 * CHECK_SECONDS)
         connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
         connection.text_factory = lambda raw: raw.decode("utf-8")
         connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
         connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
         answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_INTERRUPT:
-            return ""
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return "locked by another program; close it and try again"
-        return f"corrupt ({error}); replace the file"
+        yield _describe(error)
+        return
+    except DataError as error:
+        yield f"corrupt ({error})"
+        return
     except UnicodeDecodeError as error:
-        return f"corrupt (its schema is no text: {error.reason}); replace the file"
+        yield f"corrupt (its schema is no text: {error.reason}); replace the file"
+        return
     finally:
         if connection:
             connection.close()
     # Data that break a constraint, such as NULL where NOT NULL is declared, can be read all the same.
-    if answer == "ok" or answer.startswith(_HARMLESS):
+    is_intact = answer == "ok" or answer.startswith(_HARMLESS)
+    yield "" if is_intact else f"corrupt ({answer.splitlines()[-1]}); replace the file"
+
+
+def _describe(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_INTERRUPT:
         return ""
-    return f"corrupt ({answer.splitlines()[-1]}); replace the file"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "locked by another program; close it and try again"
+    return f"corrupt ({error}); replace the file"

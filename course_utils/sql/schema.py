@@ -1,11 +1,14 @@
 """Read a database's schema and show it to a model."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.sql.run import open_read_only
+from course_utils.sql.execute import connect
+from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 
 RESERVED = frozenset(
     """add all alter and as autoincrement between case cast check collate commit constraint create cross
@@ -15,6 +18,11 @@ RESERVED = frozenset(
     table then to transaction union unique update using values when where""".split()
 )
 """SQLite's keywords that are no names unless quoted."""
+BUSY_S = 5.0
+"""How long to wait for another program's lock, in seconds."""
+_TABLES = """SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'
+    AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid"""
+_VIEWS = "SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY rowid"
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table and its columns, in the order of the schema."""
+    """A table or view and its columns, in the order of the schema."""
 
     name: str
     columns: tuple[Column, ...]
@@ -37,19 +45,19 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class Schema:
-    """A database's tables."""
+    """A database's tables, without those in which virtual tables such as FTS5's keep their data, and its views."""
 
     db_id: str
     tables: tuple[TableSchema, ...]
+    views: tuple[TableSchema, ...] = ()
 
     def render(self) -> str:
-        """The schema as the prompt shows it, one table a line.
+        """The schema as the prompt shows it, one table or view a line.
 
         ``table concert: concert_id integer, singer_id integer -> singer, year integer``
         """
-        return "\n".join(
-            f"table {quote(table.name)}: {', '.join(map(_render, table.columns))}" for table in self.tables
-        )
+        lines = [("table", table) for table in self.tables] + [("view", view) for view in self.views]
+        return "\n".join(f"{kind} {quote(each.name)}: {', '.join(map(_render, each.columns))}" for kind, each in lines)
 
 
 def quote(name: str) -> str:
@@ -65,31 +73,47 @@ def _render(column: Column) -> str:
 
 
 def read_schema(database: Path) -> Schema:
-    """Read tables, columns and foreign keys of a SQLite file.
+    """Read tables, views, columns and foreign keys of a SQLite file.
 
     Raises:
-        DataError: The file is missing or is not a SQLite database.
+        DataError: The file is missing or is not a SQLite database, or reading its schema reaches a limit.
     """
     if not database.is_file():
         raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
-    connection = open_read_only(database, busy_s=5.0)
     try:
-        names = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
-        )
-        tables = tuple(_read_table(connection, name) for (name,) in names.fetchall())
+        (schema,) = run_in_worker(_read, database.absolute())
     except sqlite3.DatabaseError as error:
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
-    finally:
-        connection.close()
-    return Schema(database.stem, tables)
+    except (WorkerDiedError, MemoryError) as error:
+        what = "takes too long or too much memory"
+        raise DataError(f"{database}: reading its schema {what} ({error}); look for a view that grows") from error
+    return schema
+
+
+def _read(database: Path) -> Iterator[Schema]:
+    with closing(connect(database, BUSY_S)) as connection:
+        connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+        tables, views = (
+            tuple(_read_table(connection, name) for (name,) in connection.execute(query).fetchall())
+            for query in (_TABLES, _VIEWS)
+        )
+    yield Schema(database.stem, tables, tuple(view for view in views if view.columns))
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
     keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
     references = {source: (table, target or "") for source, table, target in keys.fetchall()}
-    rows = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (name,)).fetchall()
+    columns = _read_columns(connection, name)
     return TableSchema(
-        name,
-        tuple(Column(column, type_, bool(key), references.get(column)) for column, type_, key in rows),
+        name, tuple(Column(each, type_, bool(key), references.get(each)) for each, type_, key in columns)
     )
+
+
+def _read_columns(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, int]]:
+    """Every column that a query can name, generated ones too; none of a view whose tables are gone."""
+    try:
+        # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
+        query = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1"
+        return connection.execute(query, (name,)).fetchall()
+    except sqlite3.OperationalError:
+        return []

@@ -7,6 +7,7 @@ behind queries. Everything else that is wrong takes the row out: into ``rejected
 import shutil
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
-from course_utils.sql import FOLDERS, list_databases
+from course_utils.sql import FOLDERS, copy_database, is_one_file, list_databases, ready_database
 
 REJECTED = "rejected.jsonl"
 
@@ -122,3 +123,6 @@ def _copy_files(source: Path, target: Path) -> None:
     for path in source.iterdir():
         if path.is_file() and not path.is_symlink():
             shutil.copyfile(path, target / path.name)
+    if (database := ready_database(source, source.name)) and database.is_file() and not is_one_file(database):
+        with suppress(DataError):  # what is broken stays as it was copied
+            copy_database(database, target / database.name)

@@ -4,6 +4,8 @@ import gzip
 import io
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -224,12 +226,12 @@ def test_a_locked_database_is_named_until_it_is_free(tmp_path: Path) -> None:
     path = tmp_path / "databases" / "pets" / "pets.sqlite"
     path.parent.mkdir(parents=True)
     path.write_bytes(filled())
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with bounded(path.parent), pytest.raises(DataError, match="locked by another program; close it and try again"):
-        find_database(tmp_path, "pets", tmp_path / "built")
-    other.execute("COMMIT")
-    other.close()
+    lock = f"import sqlite3; sqlite3.connect({str(path)!r}).execute('BEGIN EXCLUSIVE'); input('.')"
+    with subprocess.Popen([sys.executable, "-c", lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.read(1) == b"."
+        with bounded(path.parent), pytest.raises(DataError, match="locked by another program; close it and try again"):
+            find_database(tmp_path, "pets", tmp_path / "built")
     assert find_database(tmp_path, "pets", tmp_path / "built") == path
 
 
@@ -285,7 +287,7 @@ HOSTILE = {
         3,
     ),
     "one giant value": ("CREATE TABLE a (b);\nINSERT INTO a VALUES (zeroblob(2000000000));", "too big", 2),
-    "one giant format": ("CREATE TABLE a AS\nSELECT printf('%.*c', 900000000, 'x');", "not authorized", 1),
+    "one giant format": ("CREATE TABLE a AS\nSELECT printf('%.*c', 900000000, 'x');", "longer", 0),
     "one slow match": (f"SELECT 'aaaa' LIKE '{'%a' * 10_000}b';", "LIKE or GLOB pattern too complex", 1),
     "attaches": ("CREATE TABLE a (b);\nATTACH 'stolen.sqlite' AS s;", "not authorized", 2),
     "attaches in other words": ("\n\nattach database 'file:stolen.sqlite' as s;", "not authorized", 3),

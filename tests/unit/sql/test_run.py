@@ -93,12 +93,13 @@ def test_everything_else_is_refused_and_changes_nothing(
             (query, "syntax")
             for query in ("", "  \n", "-- nothing", ";", "SELEC 1", "SELECT FROM", "SELECT (1", "SELECT '")
         ),
-        *((query, "syntax") for query in ("SELECT 1; SELECT 2", "SELECT 1\0", "SELECT '\ud800'", "SELECT ?")),
+        *((query, "syntax") for query in ("SELECT 1\0", "SELECT '\ud800'", "SELECT ?")),
         ("SELECT price_eur FROM item", "no such column"),
         ('SELECT "no such table: x".id FROM item', "no such column"),
         ("SELECT 1 FROM items", "no such table"),
         ("SELECT name FROM item prohibited by law", "syntax"),
         ("DROP TABLE item", "not allowed"),
+        ("SELECT 1; SELECT 2", "not allowed"),
         ("SELECT * FROM pragma_database_list", "not allowed"),
         ("SELECT length(zeroblob(900000000))", "too large"),
         ("SELECT nofunction(1)", "other"),
@@ -134,21 +135,25 @@ def test_an_endless_query_is_stopped(database: Path, query: str) -> None:
         "SELECT length(zeroblob(900000000))",
         "SELECT length(hex(zeroblob(400000000)))",
         "SELECT printf('%.*c', 900000000, 'x')",
-        "SELECT format('%900000000d', 1)",
         "SELECT replace(hex(zeroblob(900000)), '0', hex(zeroblob(400)))",
         "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 900) SELECT randomblob(900000) FROM c",
     ],
 )
 def test_no_query_builds_gigabytes(database: Path, query: str) -> None:
-    began = time.perf_counter()
-    with pytest.raises(QueryError):
-        run_query(database, query)
-    assert time.perf_counter() - began < 20
+    with pytest.raises(QueryError) as error:
+        run_query(database, query, timeout_s=1)
+    assert error.value.kind in ("too large", "timeout")
 
 
 @pytest.mark.parametrize(
     "call",
-    ["printf('%.2f and %05d %s', 3.14159, 42, 'x')", "format('%d%%', 5)", "printf('%,d', 1234567)", "printf(NULL)"],
+    [
+        "printf('%.2f and %05d %s', 3.14159, 42, 'x')",
+        "format('%d%%', 5)",
+        "printf('%.1f%% (2024)', 3.14159)",
+        "printf('%,d', 1234567)",
+        "printf(NULL)",
+    ],
 )
 def test_printf_is_sqlites_own(database: Path, call: str) -> None:
     with sqlite3.connect(":memory:") as connection:

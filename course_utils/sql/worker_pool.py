@@ -1,0 +1,124 @@
+"""Run functions in child processes that can be killed, because nothing in this process can stop SQLite everywhere.
+
+A worker serves one caller at a time and thousands of calls in its life. What reaches a limit takes the worker with it,
+never this process. The limits hold against queries that hang or eat the machine; they are no wall against one that
+would take over SQLite itself.
+"""
+
+import atexit
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
+
+from course_utils.artifacts import PROJECT
+
+MAX_IDLE = os.cpu_count() or 1
+"""Workers kept for the next calls. Those at work are as many as there are callers."""
+_idle: "list[_Worker]" = []
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WorkerDiedError(Exception):
+    """The worker was killed at its time limit, or ended in a way that nobody foresaw."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"the process that ran it ended with code {exit_code}")
+        self.timed_out = exit_code in (-getattr(signal, "SIGALRM", 0), 1)  # 1 is faulthandler's, where no alarm is
+
+
+def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    """Every item that a function yields in a worker, each as soon as it is there.
+
+    To stop reading before the end kills the worker.
+
+    Args:
+        function: Of the top level of a module that the child can import. It sets its time limits by
+            ``worker.limit_time``.
+        args: What it is called with; like its items, something that ``pickle`` takes.
+        kwargs: Likewise.
+
+    Raises:
+        WorkerDiedError: It reached its time limit, or the worker crashed.
+        MemoryError: It reached the limit of memory.
+        Exception: What the function raises.
+    """
+    worker = _take()
+    reusable = False
+    try:
+        yield from worker.run(function, args, kwargs)
+        reusable = True
+    except MemoryError:
+        raise  # what was allocated may stay so
+    except Exception:
+        reusable = worker.is_alive()
+        raise
+    finally:
+        if reusable and len(_idle) < MAX_IDLE:
+            _idle.append(worker)
+        else:
+            worker.kill()
+
+
+def _take() -> "_Worker":
+    while True:
+        try:
+            worker = _idle.pop()
+        except IndexError:
+            return _Worker()
+        if worker.is_alive():
+            return worker
+        worker.kill()
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from course_utils.sql.worker import main; main()"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process
+        )
+        self._requests, self._replies = cast("tuple[BinaryIO, BinaryIO]", (self._process.stdin, self._process.stdout))
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+        try:
+            pickle.dump((function, args, kwargs), self._requests, pickle.HIGHEST_PROTOCOL)
+            self._requests.flush()
+            while True:
+                kind, value = pickle.load(self._replies)
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value
+                yield value
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            raise WorkerDiedError(self._process.wait()) from None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._replies):
+            with suppress(BrokenPipeError):  # a request that nobody will read
+                pipe.close()
+
+
+@atexit.register
+def _kill_idle() -> None:
+    while _idle:
+        _idle.pop().kill()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # two processes must not write to one pipe
