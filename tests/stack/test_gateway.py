@@ -46,6 +46,72 @@ def test_chat_is_what_the_model_server_says(client: httpx.Client, model_server: 
     assert through["usage"]["completion_tokens"] > 0
 
 
+NEUTRAL: dict[str, Any] = {
+    "n": 1,
+    "store": False,
+    "metadata": {"run": "7"},
+    "user": "u",
+    "safety_identifier": "u",
+    "service_tier": "auto",
+    "modalities": ["text"],
+    "response_format": {"type": "text"},
+    "logit_bias": {},
+    "logprobs": False,
+    "tools": [],
+    "tool_choice": "none",
+    "parallel_tool_calls": True,
+    "stream_options": {"include_usage": True},
+    "stop": None,
+    "stream": None,
+    "prediction": None,
+    "seed": 1,
+}
+
+
+def test_what_clients_send_by_default_changes_nothing(client: httpx.Client) -> None:
+    plain = client.post("/v1/chat/completions", json=CHAT).json()
+    full = client.post("/v1/chat/completions", json=CHAT | NEUTRAL).json()
+    assert full.keys() == plain.keys()
+    assert full["choices"] == plain["choices"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n", 2),
+        ("store", True),
+        ("service_tier", "priority"),
+        ("modalities", ["text", "audio"]),
+        ("logit_bias", {"50256": -100}),
+        ("tools", [{"type": "function", "function": {"name": "f"}}]),
+        ("tool_choice", "required"),
+        ("reasoning_effort", "high"),
+        ("prediction", {"type": "content", "content": "SELECT"}),
+        ("top_k", 40),
+    ],
+)
+def test_what_the_server_would_not_do_is_refused(client: httpx.Client, field: str, value: object) -> None:
+    response = client.post("/v1/chat/completions", json=CHAT | {field: value})
+    assert response.status_code == 422
+    assert response.json()["error"]["param"].startswith(field)
+
+
+def test_the_model_is_listed(client: httpx.Client, model_server: Server) -> None:
+    listed = client.get("/v1/models").json()
+    assert (listed["object"], [model["id"] for model in listed["data"]]) == ("list", ["course"])
+    assert listed["data"][0].keys() == {"id", "object", "created", "owned_by"}
+    assert client.get("/v1/models/course").json() == listed["data"][0]
+    assert "course" in [model["id"] for model in httpx.get(f"{model_server.url}/v1/models").json()["data"]]
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "org/model", "course/x"])
+def test_another_model_is_404(client: httpx.Client, name: str) -> None:
+    response = client.get(f"/v1/models/{name}")
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (404, "model_not_found")
+    assert "this server has 'course'" in error["message"]
+
+
 def test_a_stream_carries_the_same_text(client: httpx.Client) -> None:
     whole = client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"]
     with client.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as response:
@@ -166,9 +232,11 @@ def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
         feedback = guarded.post(
             "/v1/feedback", json={"id": "x", "rating": "up"}, headers={"Authorization": "Bearer open-sesame"}
         )
+        listed = [guarded.get(path).status_code for path in ("/v1/models", "/v1/models/course")]
         open_routes = [guarded.get(path).status_code for path in ("/health/ready", "/metrics")]
         log = gateway.read_log()
     assert list(statuses.values()) == [401, 401, 401, 200]
+    assert listed == [401, 401]
     assert open_routes == [200, 200]
     assert (feedback.status_code, feedback.json()["error"]["code"]) == (404, "feedback_off")
     assert "sesame" not in log

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,6 +46,18 @@ def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: Gatewa
     """What applications call; guarded by the key if there is one."""
     key = settings.api_key.get_secret_value()
     router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
+    served = {"id": settings.model_name, "object": "model", "created": int(time.time()), "owned_by": "course"}
+
+    @router.get("/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [served]}
+
+    @router.get("/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        if name != served["id"]:
+            message = f"no model {name!r}; this server has {served['id']!r}"
+            raise ApiError(404, message, code="model_not_found", param="model")
+        return served
 
     @router.post("/chat/completions")
     async def chat_completions(request: ChatRequest) -> Response:

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import httpx
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -27,13 +27,39 @@ class ChatMessage(BaseModel):
     content: str | list[dict[str, Any]] | None = None
 
 
-class ChatRequest(BaseModel):
+class NeutralFields(BaseModel):
+    """What clients send by default or for their own records: here it changes nothing, so it goes no further.
+
+    A value that would change something is refused, for the model server would not be asked for it.
+    """
+
+    n: Literal[1] | None = None
+    store: Literal[False] | None = None
+    metadata: dict[str, Any] | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    modalities: list[Literal["text"]] | None = None
+    reasoning_effort: Literal["none"] | None = None
+    verbosity: Literal["medium"] | None = None
+    logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
+    tools: Annotated[list[Any], Field(max_length=0)] | None = None
+    functions: Annotated[list[Any], Field(max_length=0)] | None = None
+    tool_choice: Literal["none", "auto"] | None = None
+    function_call: Literal["none", "auto"] | None = None
+    parallel_tool_calls: bool | None = None
+    prediction: None = None
+    audio: None = None
+    web_search_options: None = None
+
+
+class ChatRequest(NeutralFields):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
     model_config = ConfigDict(extra="forbid")
     messages: list[ChatMessage] = Field(min_length=1)
     model: str | None = None
-    stream: bool = False
+    stream: bool | None = None
     stream_options: dict[str, Any] | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
@@ -59,7 +85,9 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     if wanted > settings.max_tokens:
         message = f"max_tokens is {wanted}, but this server gives at most {settings.max_tokens}"
         raise ApiError(400, message, code="too_many_tokens", param="max_tokens")
-    body = request.model_dump(exclude_none=True, exclude={"max_completion_tokens"})
+    body = request.model_dump(
+        exclude_none=True, exclude={"max_completion_tokens", "stream_options", *NeutralFields.model_fields}
+    )
     body |= {"model": settings.model_name, "max_tokens": wanted}
     if request.stream:
         body["stream_options"] = {"include_usage": True}  # the only way to count a stream's tokens
