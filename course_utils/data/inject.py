@@ -35,7 +35,7 @@ DEFECTS: dict[str, Defect] = {
     "profanity": Defect("profanity", corrupt.swear),
     "exact duplicate": Defect("exact-duplicate", corrupt.keep, "split"),
     "near duplicate": Defect("near-duplicate", corrupt.mistype, "split", "a long question with a word of 4 letters"),
-    "exact leak": Defect("leak-exact", corrupt.keep, "test", "its place in training"),
+    "exact leak": Defect("leak-exact", corrupt.keep, "test", "a place in training, and a test to leak to"),
 }
 PREFACE = "Sure, here is the query:\n"
 """What answers begin with that were copied from a chat with an assistant."""
@@ -112,7 +112,8 @@ def inject_defects(
     for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
         n_injected = sum(_inject_one(kind, table[kind], pool, entries, rng) for _ in range(n_each))
         if n_injected < n_each:
-            left_out[kind] = f"{n_each - n_injected} of {n_each}: {_why_none(table[kind], entries, len(pool))}"
+            why = f"of the {len(pool)} rows without a defect none has {table[kind].needs}"
+            left_out[kind] = f"{n_each - n_injected} of {n_each}: {why}"
     injected = [
         InjectedDefect(entry.kind, table[entry.kind].check, split, number)
         for split, group in entries.items()
@@ -121,12 +122,6 @@ def inject_defects(
     ]
     corrupted = {split: [entry.row for entry in group] for split, group in entries.items()}
     return Injection(corrupted, injected, tuple(table), left_out)
-
-
-def _why_none(defect: Defect, entries: Mapping[str, Sequence[_Entry]], n_free: int) -> str:
-    if defect.where == "test" and not {"train", "test"} <= entries.keys():
-        return "there are no train and test rows to leak between"
-    return f"of the {n_free} rows without a defect none has {defect.needs}" if n_free else "each row has a defect"
 
 
 def _inject_one(

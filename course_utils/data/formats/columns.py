@@ -11,6 +11,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
             for number, cells in enumerate((cells for batch in batches for cells in batch.to_pylist()), 1):
                 # pandas keeps the index of a frame in such columns.
                 row = {name: cell for name, cell in cells.items() if not name.startswith("__index_level_")}
+                row |= {name: str(cell) for name, cell in row.items() if isinstance(cell, date | time | Decimal)}
                 yield to_record(path, number, without_none(row))
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")

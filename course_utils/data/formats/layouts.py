@@ -20,7 +20,8 @@ Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 SPEAKERS = {"human": "user", "gpt": "assistant", "observation": "tool", **{role: role for role in ROLES}}
 """ShareGPT's names for the roles; the first of a role is what we write."""
-SPEAKERS |= dict.fromkeys(("chatgpt", "model", "function_call"), "assistant")
+SPEAKERS |= dict.fromkeys(("chatgpt", "model", "function_call", "tool_call"), "assistant") | {"tool_response": "tool"}
+_SHAREGPT = {"from": "role", "value": "content"}
 
 
 class Layout(NamedTuple):
@@ -52,7 +53,7 @@ def to_fields(
     Raises:
         RowError: The layout cannot hold the row.
     """
-    if "messages" in row:
+    if isinstance(row.get("messages"), list):
         answer = [{"role": "assistant", "content": row["target"]}] if "target" in row else []
         messages = _checked([*row["messages"], *answer])
         extra = _without(row, "messages", "target")
@@ -72,7 +73,7 @@ def _from_conversation(fields: Row, layout: Layout) -> Row:
     if answer["role"] != "assistant":
         raise RowError("the last message is not the assistant's; end the row with the answer")
     extra = _without(fields, *layout.names)
-    if answer.keys() != {"role", "content"} or not isinstance(answer["content"], str):
+    if _filled(answer) != {"role", "content"} or not isinstance(answer["content"], str):
         return {"messages": messages, **extra}
     metadata = extra.get("metadata")
     asked = [message for message in prompt if message["role"] != "system"]
@@ -107,33 +108,32 @@ def _checked(messages: Any) -> list[Message]:
         raise RowError('the messages are no list or empty; write [{"role": ..., "content": ...}, ...]')
     for number, message in enumerate(messages, 1):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise RowError(f'message {number} has no known "role"; use {", ".join(ROLES)}')
+            raise RowError(f'message {number} has no known "role" or "from"; use {", ".join(ROLES)}')
         content = message.get("content")
         # Beside a tool call there need not be any.
-        if not isinstance(content, str | list) and (content is not None or message.keys() <= {"role", "content"}):
+        if not isinstance(content, str | list) and (content is not None or _filled(message) == {"role"}):
             raise RowError(f'message {number}: "content" is missing or not text; write text')
     return messages
 
 
+def _filled(message: Message) -> set[str]:
+    """The fields that say something; libraries write ``"tool_calls": null`` beside every text."""
+    return {name for name, value in message.items() if value not in (None, [])}
+
+
 def _from_sharegpt(fields: Row) -> Any:
     turns = fields["conversations"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) and "from" in turn for turn in turns):
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise RowError('the conversations are no list of turns; write [{"from": ..., "value": ...}, ...]')
-    return [
-        {"role": SPEAKERS.get(str(turn["from"]), turn["from"]), "content": turn.get("value")}
-        | _without(turn, "from", "value")
-        for turn in turns
-    ]
+    messages = [{_SHAREGPT.get(name, name): value for name, value in turn.items()} for turn in turns]
+    return [{**message, "role": SPEAKERS.get(str(message.get("role")))} for message in messages]
 
 
 def _to_sharegpt(messages: list[Message]) -> Row:
     speakers = {role: name for name, role in reversed(SPEAKERS.items())}
-    return {
-        "conversations": [
-            {"from": speakers[message["role"]], "value": message.get("content")} | _without(message, "role", "content")
-            for message in messages
-        ]
-    }
+    names = {role: name for name, role in _SHAREGPT.items()}
+    turns = [{**message, "role": speakers[message["role"]]} for message in messages]
+    return {"conversations": [{names.get(name, name): value for name, value in turn.items()} for turn in turns]}
 
 
 def _from_alpaca(fields: Row) -> Any:

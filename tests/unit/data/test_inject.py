@@ -70,12 +70,14 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_what_no_row_can_take_is_left_out_and_counted() -> None:
     few = inject_defects({"train": ROWS["train"][:3], "test": ROWS["test"]}, ["exact leak"], n_each=4)
-    assert few.left_out == {"exact leak": "1 of 4: of the 120 rows without a defect none has its place in training"}
+    none = "rows without a defect none has"
+    leak = f"{none} a place in training, and a test to leak to"
+    assert few.left_out == {"exact leak": f"1 of 4: of the 120 {leak}"}
     assert few.count_found([]) == {"exact leak": {"injected": 3, "found": 0}}
     one = inject_defects({"train": ROWS["train"][:1]}, ["missing field", "exact leak", "profanity"], n_each=1)
     assert one.left_out == {
-        "exact leak": "1 of 1: there are no train and test rows to leak between",
-        "profanity": "1 of 1: each row has a defect",
+        "exact leak": f"1 of 1: of the 1 {leak}",
+        "profanity": f"1 of 1: of the 0 {none} a text that can be changed so",
     }
     assert one.count_found([])["profanity"] == {"injected": 0, "found": 0}
 

@@ -150,6 +150,45 @@ def test_chats_in_columns_are_the_chats_in_json(tmp_path: Path) -> None:
     write_rows(fields_of(tmp_path / "rows.parquet"), tmp_path / "sharegpt.jsonl", "sharegpt")
 
 
+@pytest.mark.parametrize(
+    "turns",
+    [
+        {"messages": [*chat(("user",), ["Hi"]), {"role": "assistant", "content": "a", "tool_calls": None}]},
+        {"messages": [*chat(("user",), ["Hi"]), {"role": "assistant", "content": "a", "annotations": []}]},
+        {"conversations": chat(("user", "assistant"), ["Hi", "a"])},
+        {"conversations": [{"from": "human", "value": "Hi", "weight": None}, {"from": "gpt", "value": "a"}]},
+    ],
+)
+def test_what_libraries_write_beside_a_text_leaves_it_the_target(turns: Row, tmp_path: Path) -> None:
+    path = tmp_path / "chat.jsonl"
+    path.write_text(json.dumps(turns), "utf-8")
+    (row,) = fields_of(path)
+    assert row["target"] == "a"
+    for name in ("again.jsonl", "again.parquet"):
+        assert write_rows([row], tmp_path / name, "sharegpt").is_file()
+
+
+def test_an_absent_content_stays_absent_in_each_layout(tmp_path: Path) -> None:
+    row = {"messages": [*chat(("user",), ["Hi"]), {"role": "assistant", "tool_calls": [CALL]}]}
+    for layout in ("openai", "sharegpt", "prompt-completion"):
+        assert fields_of(write_rows([row], tmp_path / "a.jsonl", layout)) == [row]
+
+
+def test_a_row_of_no_chat_with_a_field_of_messages_is_written(tmp_path: Path) -> None:
+    row = {"db_id": "shop", "question": "Hi", "query": "SELECT 1", "messages": "none"}
+    assert fields_of(write_rows([row], tmp_path / "a.jsonl", "openai")) == [row]
+
+
+def test_a_date_in_a_column_is_text_and_no_reason_to_refuse_the_row(tmp_path: Path) -> None:
+    import pandas
+
+    frame = pandas.DataFrame({"question": ["Hi"], "query": ["SELECT 1"], "when": pandas.to_datetime(["2020-01-02"])})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    assert fields_of(tmp_path / "rows.parquet") == [
+        {"question": "Hi", "query": "SELECT 1", "when": "2020-01-02 00:00:00"}
+    ]
+
+
 def test_a_conversation_changes_its_layout_and_back(tmp_path: Path) -> None:
     rows = [{"messages": chat(("system", "user"), ["s", "u"]), "target": "t", "id": "7"}]
     for name, layout in FILES:
