@@ -16,6 +16,9 @@ _OUTCOME_BY_KIND: dict[QueryErrorKind, Outcome] = {
     "timeout": "timeout",
 }
 
+MAX_BYTES = 8_000_000
+"""What the rows of one answer may take in memory."""
+
 
 @dataclass(frozen=True)
 class CheckedQuery:
@@ -52,7 +55,7 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
     """
     began = time.perf_counter()
     try:
-        result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows)
+        result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=MAX_BYTES)
     except QueryError as error:
         outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))

@@ -63,7 +63,7 @@ class QueryResult:
 
 
 def execute_queries(
-    database: Path, queries: Iterable[str], timeout_s: float, max_rows: int
+    database: Path, queries: Iterable[str], timeout_s: float, max_rows: int, max_bytes: int
 ) -> Iterator[QueryResult | QueryError]:
     """Run each query, for ``run_queries``; the arguments are its own.
 
@@ -73,12 +73,14 @@ def execute_queries(
     connection = open_database(database)
     for query in queries:
         try:
-            yield execute(connection, query, timeout_s, max_rows)
+            yield execute(connection, query, timeout_s, max_rows, max_bytes)
         except QueryError as error:
             yield error
 
 
-def execute(connection: sqlite3.Connection, query: str, timeout_s: float, max_rows: int) -> QueryResult:
+def execute(
+    connection: sqlite3.Connection, query: str, timeout_s: float, max_rows: int, max_bytes: int = MAX_RESULT_BYTES
+) -> QueryResult:
     """Run one query on a connection of ``open_database``.
 
     Raises:
@@ -94,7 +96,7 @@ def execute(connection: sqlite3.Connection, query: str, timeout_s: float, max_ro
         with closing(connection.execute(query)) as cursor:
             if cursor.description is None:
                 raise QueryError("the query returns no rows, so it is not a SELECT", "syntax")
-            rows = _fetch(cursor, max_rows + 1)
+            rows = _fetch(cursor, max_rows + 1, max_bytes)
             columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         _check_time(began, timeout_s)
@@ -115,13 +117,13 @@ def _kind_of(error: Exception) -> QueryErrorKind:
     return next(matches, unknown)
 
 
-def _fetch(cursor: sqlite3.Cursor, n_rows: int) -> list[tuple[object, ...]]:
+def _fetch(cursor: sqlite3.Cursor, n_rows: int, max_bytes: int) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     n_bytes = 0
     for row in islice(cursor, n_rows):
         n_bytes += getsizeof(row) + sum(map(getsizeof, row))
-        if n_bytes > MAX_RESULT_BYTES:
-            raise QueryError(f"the query returns more than {MAX_RESULT_BYTES // 10**6} MB; select less", "too large")
+        if n_bytes > max_bytes:
+            raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
         rows.append(row)
     return rows
 
@@ -173,7 +175,7 @@ def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     if not is_unsettled(database):
         return _connect(database, busy_s)
     limit_time(OPEN_S)
-    with tempfile.TemporaryDirectory() as folder, more_room(MEMORY_BYTES, 2**40):
+    with more_room(MEMORY_BYTES, 2**40), tempfile.TemporaryDirectory() as folder:
         connection = _connect(copy_database(database, Path(folder) / database.name), busy_s)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file, whose name may go then
     return connection

@@ -16,9 +16,12 @@ _TYPES = {401: "authentication_error", 404: "not_found_error"}
 class ApiError(Exception):
     """A request that ends with an error status; the message goes to the caller."""
 
-    def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, code: str, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
+        self.retry_after_s = retry_after_s
 
 
 def error_response(status: int, message: str, *, code: str, param: str | None = None) -> JSONResponse:
@@ -34,7 +37,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
-        return error_response(error.status, error.message, code=error.code, param=error.param)
+        response = error_response(error.status, error.message, code=error.code, param=error.param)
+        if error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:

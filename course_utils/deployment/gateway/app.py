@@ -19,7 +19,13 @@ from course_utils.deployment.gateway.feedback import Feedback, store_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import SqlAnswer, SqlRequest, answer_question, served_databases
+from course_utils.deployment.gateway.sql_answers import (
+    QueryThreads,
+    SqlAnswer,
+    SqlRequest,
+    answer_question,
+    served_databases,
+)
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
@@ -27,22 +33,26 @@ from course_utils.sql import run_query
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI app with one connection pool to the model server."""
     metrics, client = GatewayMetrics(), ModelClient(settings.model_url, settings.model_timeout_s)
+    queries = QueryThreads(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await client.close()
+        queries.close()
 
     app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
     add_error_handlers(app)
     app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
-    app.include_router(_work_routes(settings, client, metrics))
+    app.include_router(_work_routes(settings, client, queries, metrics))
     app.include_router(_operation_routes(settings, client, metrics))
     return app
 
 
-def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
+def _work_routes(
+    settings: GatewaySettings, client: ModelClient, queries: QueryThreads, metrics: GatewayMetrics
+) -> APIRouter:
     """What applications call; guarded by the key if there is one."""
     key = settings.api_key.get_secret_value()
     router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
@@ -65,7 +75,7 @@ def _work_routes(settings: GatewaySettings, client: ModelClient, metrics: Gatewa
 
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
-        return await answer_question(request, client, settings, metrics)
+        return await answer_question(request, client, queries, settings, metrics)
 
     @router.post("/feedback", status_code=201)
     def feedback(request: Feedback) -> dict[str, Any]:  # no coroutine, so it writes in a thread of its own

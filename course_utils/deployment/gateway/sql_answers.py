@@ -4,11 +4,12 @@ import asyncio
 import math
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
-import sqlglot  # noqa: F401  (check_and_run needs it: load it at the start, not with the first question)
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -20,6 +21,8 @@ from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
 from course_utils.sql import databases_in, read_schema, ready_database
 
+MAX_QUERIES = 4
+"""Queries that run at once; each may take a core and a worker's memory."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
@@ -52,13 +55,45 @@ class SqlAnswer(BaseModel):
     usage: dict[str, int]
 
 
+class QueryThreads:
+    """Threads that wait for the queries of models, and for nothing else: slow ones delay no other request."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._check = partial(check_and_run, timeout_s=settings.query_timeout_s, max_rows=settings.max_rows)
+        self._patience_s = settings.query_timeout_s
+        self._threads = ThreadPoolExecutor(MAX_QUERIES, "query")
+        self._free = asyncio.Semaphore(MAX_QUERIES)
+
+    async def run(self, database: Path, query: str) -> CheckedQuery:
+        """``check_and_run`` as soon as a thread is free.
+
+        Raises:
+            ApiError: 503 if none becomes free in as long as a query may take.
+        """
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._free.acquire()
+        except TimeoutError:
+            message = f"{MAX_QUERIES} slow queries are running; ask again later"
+            raise ApiError(503, message, code="overloaded", retry_after_s=ceil(self._patience_s)) from None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._check, database, query)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """End the threads that wait for work."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 async def answer_question(
-    request: SqlRequest, client: ModelClient, settings: GatewaySettings, metrics: GatewayMetrics
+    request: SqlRequest, client: ModelClient, queries: QueryThreads, settings: GatewaySettings, metrics: GatewayMetrics
 ) -> SqlAnswer:
     """Ask the model for a query, check it and run it.
 
     Raises:
-        ApiError: 404 for an unknown database, else as the model server answers or fails to.
+        ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
+            answers or fails to.
     """
     database, schema = await asyncio.to_thread(_find_database, settings.databases, request.database)
     began = time.perf_counter()
@@ -72,8 +107,7 @@ async def answer_question(
         }
     )
     model_seconds = time.perf_counter() - began
-    run = partial(check_and_run, timeout_s=settings.query_timeout_s, max_rows=settings.max_rows)
-    checked = await asyncio.to_thread(run, database, _query_of(reply))
+    checked = await queries.run(database, _query_of(reply))
     metrics.count_tokens(reply.get("usage"))
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)

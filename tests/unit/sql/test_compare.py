@@ -1,6 +1,7 @@
 """The one rule for what is the same answer."""
 
 import sqlite3
+import time
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -158,7 +159,9 @@ def test_only_a_top_level_order_counts(query: str, ordered: bool) -> None:
     assert has_top_level_order(query) is ordered
 
 
-noisy = st.sampled_from([0.3, 0.1 + 0.2, 0.3 - 1e-15, 1.0000005, 1.0000005 + 1e-15, 5551234567, 5551234568, "a", None])
+NEAR = [0.3, 0.1 + 0.2, 0.3 - 1e-15, 1.0000005, 1.0000005 + 1e-15, 5551234567, 5551234568]
+CHAIN = [10**12, 10**12 + 1, 1e12 + 3, 2.0, 2.0 + 1.5e-9, 2.0 + 3e-9]  # each is the same as its neighbours alone
+noisy = st.sampled_from([*NEAR, *CHAIN, "a", None])
 noisy_results = st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[noisy] * width), max_size=4))
 
 
@@ -172,3 +175,26 @@ def test_rows_pair_wherever_some_order_pairs_them(
     for found in (other, random.sample(nudged, len(nudged))):
         wanted = any(same_rows(gold, list(order), ordered=True) for order in permutations(found))
         assert same_rows(gold, found) is wanted
+
+
+def result(rows: list[tuple[object, ...]]) -> QueryResult:
+    return QueryResult(("column",) * len(rows[0]), rows, 0.0, truncated=False)
+
+
+@pytest.mark.parametrize("query", ["SELECT * FROM item", "SELECT * FROM item ORDER BY 1"])
+def test_swapped_columns_are_named_in_any_number(query: str) -> None:
+    rows = [tuple(f"{column} {row}" for column in "abcde") for row in range(900)]
+    swapped = [(e, a, c, b, d) for a, b, c, d, e in rows]
+    assert find_difference(result(rows), result(swapped), query) == "columns in another order"
+    in_another_order = find_difference(result(rows), result(swapped[::-1]), query)
+    assert in_another_order == ("wrong rows" if "ORDER" in query else "columns in another order")
+
+
+def test_columns_that_all_look_alike_are_not_tried_in_all_orders() -> None:
+    """Each column is half zeros and half ones, so that every order of the columns might do and none does."""
+    random = Random(0)
+    columns = [random.sample([0, 1] * 500, 1000) for _ in range(10)]
+    gold, found = (result(list(zip(*half, strict=True))) for half in (columns[:5], columns[5:]))
+    began = time.perf_counter()
+    assert find_difference(gold, found, "SELECT 1") == "wrong rows"
+    assert time.perf_counter() - began < 2  # 119 orders took longer

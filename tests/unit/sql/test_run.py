@@ -17,6 +17,9 @@ def database(tmp_path: Path) -> Path:
         connection.executescript(
             """CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL);
             INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'book', 12.0), (3, NULL, NULL), (4, 'ink; pen', 3);
+            CREATE VIRTUAL TABLE note USING fts5 (body); INSERT INTO note VALUES ('blue ink');
+            CREATE VIRTUAL TABLE old USING fts4 (body); INSERT INTO old VALUES ('on paper');
+            CREATE VIRTUAL TABLE place USING rtree (id, low, high); INSERT INTO place VALUES (1, 1, 2);
             CREATE VIEW cheap AS SELECT name FROM item WHERE price < 5;"""
         )
     connection.close()
@@ -45,6 +48,10 @@ def test_rows_columns_and_order_are_sqlites(database: Path) -> None:
         ("SELECT strftime('%Y', '2026-11-22'), upper('a'), round(2.5)", [("2026", "A", 3.0)]),
         ("SELECT 1 WHERE 0", []),
         ("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5) SELECT SUM(n) FROM c", [(15,)]),
+        ("SELECT value FROM item, json_each('[5, 6]') WHERE item.id = 1", [(5,), (6,)]),
+        ("SELECT name FROM note('ink') JOIN item ON item.id = note.rowid ORDER BY rank", [("pen",)]),
+        ("SELECT snippet(old, '[', ']') FROM old WHERE old MATCH 'paper'", [("on [paper]",)]),
+        ("SELECT id FROM place WHERE low < 2", [(1,)]),
     ],
 )
 def test_reading_statements_run(database: Path, query: str, rows: list[tuple[object, ...]]) -> None:
@@ -57,6 +64,9 @@ def test_reading_statements_run(database: Path, query: str, rows: list[tuple[obj
         "INSERT INTO item VALUES (9, 'x', 1)",
         "INSERT INTO item VALUES (9, 'x', 1) RETURNING id",
         "UPDATE item SET price = 0",
+        "INSERT INTO note VALUES ('x')",
+        "DELETE FROM place_node",
+        "UPDATE sqlite_schema SET name = 'x'",
         "DELETE FROM item",
         "DROP TABLE item",
         "CREATE TABLE t (a)",

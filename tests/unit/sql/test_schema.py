@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.errors import DataError
-from course_utils.sql import Schema, quote, read_schema
+from course_utils.sql import Schema, quote, read_schema, run_query
 from course_utils.sql.schema import RESERVED, Column, TableSchema
 
 
@@ -100,18 +100,50 @@ def test_any_quoted_name_works_in_sqlite(name: str) -> None:
     connection.close()
 
 
-def test_views_indexes_triggers_and_sqlites_own_tables_do_not_matter(tmp_path: Path) -> None:
+def test_indexes_triggers_and_sqlites_own_tables_do_not_matter(tmp_path: Path) -> None:
     database = create(
         tmp_path / "x.sqlite",
         """CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT UNIQUE);
         CREATE TABLE sqliteX (c);
         CREATE INDEX a_b ON a (b);
-        CREATE VIEW v AS SELECT b FROM a;
-        CREATE VIEW broken AS SELECT absent FROM nowhere;
         CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END;
         INSERT INTO a (b) VALUES ('x'); ANALYZE;""",
     )
     assert [table.name for table in read_schema(database).tables] == ["a", "sqliteX"]
+
+
+def test_views_are_shown_and_those_that_do_not_work_left_out(tmp_path: Path) -> None:
+    database = create(
+        tmp_path / "x.sqlite",
+        """CREATE TABLE a (id INTEGER, b TEXT);
+        CREATE VIEW broken AS SELECT absent FROM nowhere;
+        CREATE VIEW "long b" AS SELECT b, length(b) AS n FROM a;""",
+    )
+    assert read_schema(database).render() == 'table a: id integer, b text\nview "long b": b text, n'
+
+
+def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(tmp_path: Path) -> None:
+    database = create(
+        tmp_path / "x.sqlite",
+        """CREATE TABLE item (price REAL, total REAL AS (price * 2) VIRTUAL, label TEXT AS ('x' || price) STORED);
+        CREATE VIRTUAL TABLE note USING fts5 (title); CREATE VIRTUAL TABLE place USING rtree (id, low, high);
+        INSERT INTO item VALUES (1); INSERT INTO note VALUES ('a note'); INSERT INTO place VALUES (1, 2, 3);""",
+    )
+    schema = read_schema(database)
+    shown = (
+        "table item: price real, total real, label text\ntable note: title\ntable place: id int, low real, high real"
+    )
+    assert schema.render().replace(" num", " real") == shown
+    for table in schema.tables:
+        names = ", ".join(column.name for column in table.columns)
+        assert len(run_query(database, f"SELECT {names} FROM {table.name}").rows) == 1
+
+
+def test_a_schema_that_grows_without_end_is_a_data_error(tmp_path: Path) -> None:
+    steps = ", ".join(f"c{n + 1} AS (SELECT 1 FROM {', '.join([f'c{n}'] * 8)})" for n in range(12))
+    database = create(tmp_path / "x.sqlite", f"CREATE VIEW v AS WITH c0 AS (SELECT 1), {steps} SELECT * FROM c12")
+    with pytest.raises(DataError, match="reading its schema takes too long or too much memory"):
+        read_schema(database)
 
 
 def test_an_empty_database_has_no_tables(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Databases in WAL mode are read and copied whole, and nothing is left beside them."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import DataError
+from course_utils.sql import copy_database, find_database, is_one_file, read_schema, run_query
+
+COUNT = "SELECT COUNT(*) FROM reading"
+
+
+def crash(database: Path, then: str = "") -> Path:
+    """A program writes ten rows to the file and five to its log, and ends without closing it."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    script = f"""
+import os, sqlite3
+c = sqlite3.connect({str(database)!r}, isolation_level=None)
+c.executescript("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE reading (v int)")
+c.executemany("INSERT INTO reading VALUES (?)", [(i,) for i in range(10)])
+{then}
+c.executemany("INSERT INTO reading VALUES (?)", [(i,) for i in range(10, 15)])
+os._exit(0)"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    database.with_name(f"{database.name}-shm").unlink()
+    return database
+
+
+@pytest.fixture(params=["", "c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"], ids=["all in the log", "half in the log"])
+def crashed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return crash(tmp_path / "databases" / "live" / "live.sqlite", request.param)
+
+
+def test_rows_in_the_log_are_read_and_nothing_is_left(crashed: Path) -> None:
+    before = {path.name: path.read_bytes() for path in crashed.parent.iterdir()}
+    assert find_database(crashed.parent.parent.parent, "live", Path("unused")) == crashed
+    assert run_query(crashed, COUNT).rows == [(15,)]
+    assert read_schema(crashed).render() == "table reading: v int"
+    assert {path.name: path.read_bytes() for path in crashed.parent.iterdir()} == before
+
+
+def test_a_copy_has_the_rows_of_the_log_in_one_file(crashed: Path, tmp_path: Path) -> None:
+    assert not is_one_file(crashed)
+    copy = copy_database(crashed, tmp_path / "copies" / "copy.sqlite")
+    assert [path.name for path in copy.parent.iterdir()] == ["copy.sqlite"]
+    assert is_one_file(copy)
+    assert run_query(copy, COUNT).rows == [(15,)]
+
+
+def test_a_database_that_was_closed_gets_no_log_by_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE reading (v int)")
+    assert run_query(path, COUNT).rows == [(0,)]
+    assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+def test_a_database_in_use_is_read_and_copied_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE reading (v int)")
+        for n_rows in (1, 2, 3):
+            connection.execute("INSERT INTO reading VALUES (1)")
+            assert run_query(path, COUNT).rows == [(n_rows,)]
+        assert run_query(copy_database(path, tmp_path / "copy" / "x.sqlite"), COUNT).rows == [(3,)]
+
+
+def test_a_file_that_takes_the_place_of_another_is_read(tmp_path: Path) -> None:
+    for n_rows in (1, 2):
+        new = tmp_path / "new.sqlite"
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("CREATE TABLE reading (v int)")
+            connection.executemany("INSERT INTO reading VALUES (?)", [(1,)] * n_rows)
+        new.replace(tmp_path / "x.sqlite")
+        assert run_query(tmp_path / "x.sqlite", COUNT).rows == [(n_rows,)]
+
+
+def test_what_is_no_database_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"no database " * 100)
+    with pytest.raises(DataError, match=r"x\.sqlite: cannot be copied \(file is not a database\)"):
+        copy_database(tmp_path / "x.sqlite", tmp_path / "copy" / "x.sqlite")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "x.sqlite"]

@@ -1,0 +1,119 @@
+"""Work in killable processes: what goes well comes back, what does not takes the worker with it and nothing else."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.errors import QueryError
+from course_utils.sql import worker_pool
+from course_utils.sql.worker import MEMORY_BYTES
+from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+
+PID = "__import__('os').getpid()"
+LIMIT = "__import__('course_utils.sql.worker').sql.worker.limit_time({})"
+
+
+def evaluate(*expressions: str) -> Iterator[Any]:
+    """The value of each expression in a worker, which can import nothing of a test."""
+    return run_in_worker(map, eval, expressions)
+
+
+@pytest.fixture(autouse=True)
+def own_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(worker_pool, "_idle", [])
+    yield
+    while worker_pool._idle:
+        worker_pool._idle.pop().kill()
+
+
+def test_items_come_one_by_one_from_one_worker_that_serves_again() -> None:
+    first, second, pid = evaluate("1 + 1", "'é' * 3", PID)
+    assert (first, second) == (2, "ééé")
+    assert list(evaluate(PID)) == [pid]
+    assert pid != os.getpid()
+
+
+def test_an_error_is_raised_here_and_the_worker_lives() -> None:
+    (pid,) = evaluate(PID)
+    with pytest.raises(ZeroDivisionError) as error:
+        list(evaluate("1", "1 / 0"))
+    assert "ZeroDivisionError" in "".join(error.value.__notes__)
+    assert list(evaluate(PID)) == [pid]
+
+
+def test_an_error_of_the_course_keeps_what_it_says() -> None:
+    with pytest.raises(QueryError, match="no such database") as error:
+        list(evaluate("list(__import__('course_utils.sql').sql.run_queries(__import__('pathlib').Path('x'), ['']))"))
+    assert error.value.kind == "other"
+
+
+def test_what_reaches_the_time_limit_is_killed_whatever_it_does() -> None:
+    (pid,) = evaluate(PID)
+    began = time.perf_counter()
+    with pytest.raises(WorkerDiedError) as error:
+        list(evaluate(f"[{LIMIT.format(0.2)}, pow(7, 10 ** 9)]"))  # one instruction, deaf to Python's signals
+    assert error.value.timed_out
+    assert time.perf_counter() - began < 10
+    assert list(evaluate(PID)) != [pid]
+
+
+def test_time_in_which_the_caller_reads_does_not_count() -> None:
+    found = []
+    for value in evaluate(LIMIT.format(0.3), "1", "2"):
+        time.sleep(0.4)
+        found.append(value)
+    assert found == [None, 1, 2]
+
+
+def test_what_needs_too_much_memory_ends_with_its_worker() -> None:
+    (pid,) = evaluate(PID)
+    with pytest.raises(MemoryError):
+        list(evaluate(f"bytearray({MEMORY_BYTES})"))
+    assert list(evaluate(PID)) != [pid]
+
+
+def test_a_worker_writes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        list(evaluate(f"open({str(tmp_path / 'x')!r}, 'wb', 0).write(b'x')"))
+
+
+def test_a_crash_is_no_timeout_and_costs_one_worker() -> None:
+    with pytest.raises(WorkerDiedError, match="ended with code -11") as error:
+        list(evaluate(f"__import__('os').kill({PID}, {int(signal.SIGSEGV)})"))
+    assert not error.value.timed_out
+    assert list(evaluate("1")) == [1]
+
+
+def test_an_idle_worker_that_died_is_not_used() -> None:
+    (pid,) = evaluate(PID)
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.1)
+    assert list(evaluate("1")) == [1]
+
+
+def test_who_stops_reading_does_not_confuse_the_next() -> None:
+    items = evaluate("1", "2", "3")
+    assert next(items) == 1
+    items.close()  # type: ignore[attr-defined]
+    assert list(evaluate("4")) == [4]
+
+
+def test_callers_in_threads_have_workers_of_their_own() -> None:
+    pids: list[int] = []
+    threads = [threading.Thread(target=lambda: pids.extend(evaluate("print('no reply')", PID))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(pids) == 8
+    assert len(worker_pool._idle) <= worker_pool.MAX_IDLE
+
+
+def test_a_call_within_a_call_does_not_wait_for_itself() -> None:
+    assert [(outer, *evaluate(str(outer * 10))) for outer in evaluate("1", "2")] == [(1, 10), (2, 20)]
