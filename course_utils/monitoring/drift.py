@@ -14,15 +14,17 @@ from course_utils.errors import DataError
 
 ALPHA = 0.01
 """Alarm below this p-value: at most one window in a hundred without drift raises it."""
-MIN_WINDOW = 8
+MIN_SHIFTED = 8
+"""Questions about new databases that make a shift."""
 MIN_ROWS = 16
-"""Questions of a chosen window at least."""
+"""Questions of a chosen window at least, where the dataset has so many."""
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
-_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"  # Thai, Lao, Khmer, Japanese, Chinese: no spaces between words
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
 
 
 def read_words(question: str) -> list[str]:
-    """Lower-case words of a question; numbers are left out, for they are new in every question."""
+    """Lower-case words of a question, or letters where no spaces part words; numbers are new in every question."""
     return _WORD.findall(question.lower())
 
 
@@ -61,7 +63,8 @@ def detect_drift(
 ) -> DriftResult:
     """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test.
 
-    Values that occur often in both windows make the test cautious: it then alarms more rarely than ``alpha``.
+    Values that occur often in both windows make the test cautious: it then alarms more rarely than ``alpha``. So do
+    small windows: two of four questions that share no value have p = 0.03, so that they never alarm.
 
     Args:
         signal: Its name, for people.
@@ -70,15 +73,12 @@ def detect_drift(
         alpha: Alarm below this p-value.
 
     Raises:
-        DataError: A window is too small to say anything.
+        DataError: A window is empty.
     """
     from scipy.stats import ks_2samp
 
-    if min(len(reference), len(live)) < MIN_WINDOW:
-        raise DataError(
-            f"{signal}: {len(reference)} reference and {len(live)} live questions; "
-            f"wait until there are {MIN_WINDOW} of each"
-        )
+    if not reference or not live:
+        raise DataError(f"{signal}: {len(reference)} reference and {len(live)} live questions; wait for some")
     test = ks_2samp(reference, live)
     return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha, len(reference), len(live))
 
@@ -91,7 +91,7 @@ def watch_drift(
     Each look may be a false alarm, so ``k`` looks without drift raise about ``k * alpha`` of them.
 
     Raises:
-        DataError: The window or the reference is too small.
+        DataError: The reference is empty.
     """
     starts = range(0, len(live) - window + 1, window)
     return [detect_drift(signal, reference, live[start : start + window], alpha=alpha) for start in starts]
@@ -109,7 +109,7 @@ def detection_rate(
     """Share of windows drawn from ``live`` that raise the alarm; higher is better where there is drift.
 
     Raises:
-        DataError: The window is too small, or larger than ``live``.
+        DataError: The window is empty, or larger than ``live``.
     """
     if window > len(live):
         raise DataError(f"a window of {window} cannot be drawn from {len(live)} live questions; make it smaller")
@@ -181,6 +181,6 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
             pool += train[::every]
             training = [row for index, row in enumerate(train) if index % every]
         reference, familiar = pool[::2], pool[1::2]
-    if len(shifted) < MIN_WINDOW:
+    if len(shifted) < MIN_SHIFTED:
         shifted, shift = [{**row, "question": GREETING + row["question"]} for row in familiar], "users who greet first"
     return Windows(training, reference, familiar, shifted, shift)

@@ -11,7 +11,6 @@ from course_utils.errors import DataError
 from course_utils.monitoring.drift import (
     GREETING,
     MIN_ROWS,
-    MIN_WINDOW,
     build_vocabulary,
     choose_windows,
     detect_drift,
@@ -79,14 +78,21 @@ def test_words_and_unknown_share() -> None:
         "sellers",
         "of",
     ]
+    assert read_words("有多少名学生住在Paris?") == [*"有多少名学生住在", "paris"]
+    assert read_words("Сколько 학생이?") == ["сколько", "학생이"]
     vocabulary = build_vocabulary(["How many singers are there?"])
     assert unknown_word_share("How many pilots are there?", vocabulary) == pytest.approx(1 / 5)
     assert unknown_word_share("42?", vocabulary) == 0.0
 
 
-def test_too_small_a_window_is_refused() -> None:
-    with pytest.raises(DataError, match=r"length: 30 reference and 7 live questions; wait"):
-        detect_drift("length", [1.0] * 30, [1.0] * 7)
+def test_few_questions_are_compared_and_hardly_alarm() -> None:
+    assert detect_drift("length", [1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]).p_value == pytest.approx(2 / 70)
+    assert detect_drift("length", [1.0], [2.0]).drifted is False
+
+
+def test_an_empty_or_too_large_window_is_refused() -> None:
+    with pytest.raises(DataError, match=r"length: 30 reference and 0 live questions; wait for"):
+        detect_drift("length", [1.0] * 30, [])
     with pytest.raises(DataError, match="window of 50"):
         detection_rate([1.0] * 30, [1.0] * 20, window=50)
 
@@ -139,8 +145,16 @@ def test_without_new_databases_users_greet() -> None:
 
 def test_a_handful_of_rows_still_gives_windows() -> None:
     windows = choose_windows(rows("train", 32), rows("validation", 4), rows("test", 6))
-    assert min(len(windows.reference), len(windows.familiar), len(windows.shifted)) >= MIN_WINDOW
+    assert min(len(windows.reference), len(windows.familiar), len(windows.shifted)) >= 8
     assert len(windows.training) == 16
+
+
+@pytest.mark.parametrize(("n_train", "n_validation", "n_test"), [(3, 3, 3), (6, 2, 4), (4, 1, 1)])
+def test_a_dozen_rows_give_windows_that_can_be_compared(n_train: int, n_validation: int, n_test: int) -> None:
+    windows = choose_windows(rows("train", n_train), rows("validation", n_validation), rows("test", n_test))
+    values = [[float(len(row["question"])) for row in part] for part in (windows.reference, windows.familiar)]
+    assert not detect_drift("length", *values).drifted
+    assert len(windows.shifted) == len(windows.familiar) > 0
 
 
 def test_a_few_questions_about_new_databases_are_a_shift_already() -> None:
