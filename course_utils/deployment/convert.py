@@ -72,7 +72,7 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
         raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
     for name in _CONVERTER_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    remedy = f"merge or download the model again, and see that {output.parent} can be written to"
+    remedy = f"see that {output.parent} can be written to, merge or download the model again, or serve it with vLLM"
     with (
         explain_failure(str(folder), f"the folder cannot be converted to {output.name}", remedy),
         writing(output) as unfinished,
@@ -80,15 +80,9 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
         torch.inference_mode(),
     ):
         parameters = conversion.ModelBase.load_hparams(folder, False)
-        try:
-            architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
-            converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
-            converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), unfinished).write()
-        except NotImplementedError as error:
-            raise ModelError(
-                f"{folder}: llama.cpp's converter does not know this model ({str(error).strip()}); "
-                "serve the folder with vLLM, or choose a base model that llama.cpp supports"
-            ) from error
+        architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
+        converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
+        converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), unfinished).write()
     return output
 
 

@@ -28,11 +28,14 @@ class TurnMarkers:
     after: dict[str, str]
     reply: str
     """What asks the model to speak."""
+    default: str = ""
+    """What stands for the system message where a conversation begins without one."""
 
     def render(self, messages: list[Message]) -> str:
         """A conversation up to where the model speaks."""
         turns = (self.before[m["role"]] + m["content"] + self.after[m["role"]] for m in messages)
-        return f"{self.start}{''.join(turns)}{self.reply}"
+        default = "" if messages[0]["role"] == "system" else self.default
+        return f"{self.start}{default}{''.join(turns)}{self.reply}"
 
 
 def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = CONTEXT) -> str:
@@ -44,15 +47,26 @@ def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.g
         context: Tokens of prompt and reply together.
 
     Raises:
-        ModelError: The template does more than put markers around turns.
+        ModelError: The template does more than put markers around turns, or lacks a beginning token that llama.cpp
+            adds.
     """
     markers = read_markers(tokenizer)
+    start, default = markers.start, markers.default
+    bos = tokenizer.bos_token
+    # Where plain text gets the token, the converter sets add_bos_token, and llama.cpp adds it to every prompt.
+    if bos and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id:
+        if not start.startswith(bos):
+            remedy = "take it out of tokenizer.json's post_processor and convert again"
+            raise ModelError(f"{tokenizer.name_or_path}: llama.cpp would begin with {bos}, unlike training; {remedy}")
+        start = start.removeprefix(bos)
+    if default:
+        default = f'{{{{ if ne (index .Messages 0).Role "system" }}}}{default}{{{{ end }}}}'
     branches = "".join(
         f'{{{{ {"else " if index else ""}if eq .Role "{role}" }}}}'
         f"{markers.before[role]}{{{{ .Content }}}}{markers.after[role]}"
         for index, role in enumerate(ROLES)
     )
-    template = f"{markers.start}{{{{ range .Messages }}}}{branches}{{{{ end }}}}{{{{ end }}}}{markers.reply}"
+    template = f"{start}{default}{{{{ range .Messages }}}}{branches}{{{{ end }}}}{{{{ end }}}}{markers.reply}"
     return (
         f'FROM {gguf}\nTEMPLATE """{template}"""\n'
         f'PARAMETER stop "{tokenizer.eos_token}"\nPARAMETER temperature 0\nPARAMETER num_ctx {context}\n'
@@ -76,22 +90,30 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
     def between(first: str, second: str, text: str) -> str:
         return text.partition(_MARKS[first])[2].partition(_MARKS[second])[0]
 
-    user, chat = render("user"), render("user", "assistant", "user")
-    with_system, reply = render("system", "user"), render("user", reply=True)
-    after = {"user": after_last("user", user), "assistant": after_last("assistant", render("user", "assistant"))}
+    chat, with_system, reply = render("user", "assistant", "user"), render("system", "user"), render("user", reply=True)
+    # Where no reply is asked for, some templates end the text.
+    user, answered = (
+        text if chat.startswith(text) else text.removesuffix(str(tokenizer.eos_token))
+        for text in (render("user"), render("user", "assistant"))
+    )
+    after = {"user": after_last("user", user), "assistant": after_last("assistant", answered)}
     before = {
         "user": between("assistant", "user", chat).removeprefix(after["assistant"]),
         "assistant": between("user", "assistant", chat).removeprefix(after["user"]),
     }
-    start = user.partition(_MARKS["user"])[0].removesuffix(before["user"])
-    before["system"] = with_system.partition(_MARKS["system"])[0].removeprefix(start)
+    alone = user.partition(_MARKS["user"])[0].removesuffix(before["user"])
+    system = with_system.partition(_MARKS["system"])[0]
+    start = alone if system.startswith(alone) else str(tokenizer.bos_token or "")
+    before["system"] = system.removeprefix(start)
     after["system"] = between("system", "user", with_system).removesuffix(before["user"])
-    markers = TurnMarkers(start, before, after, reply.removeprefix(user))
+    markers = TurnMarkers(start, before, after, reply.removeprefix(user), alone.removeprefix(start))
     _check(tokenizer, markers)
     return markers
 
 
 def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
+    if "strftime_now" in str(tokenizer.chat_template):
+        raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]
     conversations = [messages, messages[1:], messages[:2], messages[1:2]]

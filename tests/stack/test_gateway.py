@@ -51,7 +51,7 @@ NEUTRAL: dict[str, Any] = {
     "store": False,
     "metadata": {"run": "7"},
     "user": "u",
-    "safety_identifier": "u",
+    "prompt_cache_key": "k",
     "service_tier": "auto",
     "modalities": ["text"],
     "response_format": {"type": "text"},

@@ -36,21 +36,16 @@ class NeutralFields(BaseModel):
     n: Literal[1] | None = None
     store: Literal[False] | None = None
     metadata: dict[str, Any] | None = None
-    safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     service_tier: Literal["auto", "default"] | None = None
     modalities: list[Literal["text"]] | None = None
     reasoning_effort: Literal["none"] | None = None
-    verbosity: Literal["medium"] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
     tools: Annotated[list[Any], Field(max_length=0)] | None = None
-    functions: Annotated[list[Any], Field(max_length=0)] | None = None
     tool_choice: Literal["none", "auto"] | None = None
-    function_call: Literal["none", "auto"] | None = None
     parallel_tool_calls: bool | None = None
     prediction: None = None
     audio: None = None
-    web_search_options: None = None
 
 
 class ChatRequest(NeutralFields):
