@@ -17,6 +17,12 @@ SPLIT_COLOURS = {"train": PALETTE[0], "validation": PALETTE[6], "test": PALETTE[
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "oo")
 """What tells bars apart where a page is printed in grey."""
 
+_FONTS = (
+    *("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Microsoft YaHei", "PingFang SC"),
+    *("Hiragino Sans", "WenQuanYi Zen Hei", "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans Devanagari"),
+    *("Noto Sans Arabic", "Noto Sans Thai", "Noto Emoji", "Arial Unicode MS", "Droid Sans Fallback"),
+)
+"""Matplotlib's own, and those of systems that have what it lacks: names of tables may be Chinese."""
 _LETTERS_PER_INCH = 9
 """Of the title's bold 12 points."""
 STYLE: dict[str, Any] = {
@@ -44,12 +50,14 @@ def course_style(plot: Callable[P, R]) -> Callable[P, R]:
     @wraps(plot)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         from cycler import cycler
-        from matplotlib import pyplot
+        from matplotlib import font_manager, pyplot
 
+        installed = font_manager.get_font_names()
+        fonts = [font for font in _FONTS if font in installed]
         # A notebook's backend switches interactive mode on when it is first needed. Inside of the context that would
         # be taken back at its end, and no later figure would be shown.
         pyplot.draw_if_interactive()
-        with pyplot.rc_context({**STYLE, "axes.prop_cycle": cycler(color=PALETTE)}):
+        with pyplot.rc_context({**STYLE, "font.family": fonts, "axes.prop_cycle": cycler(color=PALETTE)}):
             return plot(*args, **kwargs)
 
     return styled

@@ -36,4 +36,13 @@ def test_a_figure_has_the_courses_look_and_leaves_settings_alone() -> None:
     assert line.get_color() == PALETTE[0]  # type: ignore[attr-defined]
     assert line.figure.get_suptitle() == "A finding"  # type: ignore[attr-defined]
     assert dict(pyplot.rcParams) == before
+    assert line.axes.xaxis.label.get_fontfamily()[0] == "DejaVu Sans"  # type: ignore[attr-defined]
+    pyplot.close("all")
+
+
+def test_fonts_that_are_there_help_where_the_first_lacks_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = ["DejaVu Sans", "Malgun Gothic", "Some Other"]
+    monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: installed)
+    axes = course_style(lambda: new_axes("A finding"))()
+    assert axes.xaxis.label.get_fontfamily() == ["DejaVu Sans", "Malgun Gothic"]
     pyplot.close("all")
