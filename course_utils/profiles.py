@@ -24,8 +24,6 @@ class Profile:
     backend: Backend = "trl"
     needs_hub: bool = True
     """False keeps every library off the network."""
-    min_memory_gib: float = 4.0
-    """Memory that training wants: of the GPU where ``backend`` needs one, else of the machine."""
     n_gpus: int = 0
     load_in_4bit: bool = False
     seed: int = 0
@@ -61,7 +59,8 @@ class Profile:
     """How often validation loss is measured during training."""
 
     # Generation
-    generation_batch_size: int = 16
+    generation_batch_size: int = 8
+    """Prompts in one batch; on a GPU the longest ones must fit beside the 16-bit model."""
     max_new_tokens: int = 128
 
     @property
@@ -88,7 +87,6 @@ class Profile:
 
 
 _POSITIVE = (
-    "min_memory_gib",
     "max_length",
     "lora_rank",
     "lora_alpha",
@@ -115,7 +113,6 @@ PROFILES = {
             purpose="first tour, tests, CI: no GPU, no network",
             base_model="data/tiny_base",
             needs_hub=False,
-            min_memory_gib=3.0,
             sample="smoke",
             difficulties=("easy", "medium"),
             max_train_rows=1500,
@@ -135,20 +132,20 @@ PROFILES = {
             name="laptop",
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
-            min_memory_gib=6.0,
             difficulties=("easy", "medium"),
             max_train_rows=600,
             max_test_rows=100,
+            max_length=640,  # with 1,024, training on the longest rows would not fit a machine of 8 GB
             learning_rate=5e-4,
             epochs=1.0,
             share_prompts=True,
+            generation_batch_size=16,
         ),
         Profile(
             name="gpu_8gb",
             purpose="a GPU with 8 GB",
             base_model="unsloth/Qwen3-0.6B",
             backend="unsloth",
-            min_memory_gib=7.0,
             n_gpus=1,
             load_in_4bit=True,
             max_length=2048,
@@ -158,7 +155,6 @@ PROFILES = {
             purpose="a GPU with 16 GB, such as Colab's T4",
             base_model="unsloth/Qwen3-4B-Instruct-2507",
             backend="unsloth",
-            min_memory_gib=14.0,
             n_gpus=1,
             load_in_4bit=True,
             max_length=2048,
@@ -168,21 +164,19 @@ PROFILES = {
             purpose="a GPU with 24 GB",
             base_model="unsloth/Meta-Llama-3.1-8B-Instruct",
             backend="unsloth",
-            min_memory_gib=22.0,
             n_gpus=1,
             load_in_4bit=True,
             max_length=2048,
-            generation_batch_size=32,
         ),
         Profile(
             name="multi_gpu",
             purpose="more than one GPU or machine",
             base_model="Qwen/Qwen3-8B",
             backend="fsdp",
-            min_memory_gib=22.0,
             n_gpus=2,
             max_length=2048,
-            generation_batch_size=32,
+            batch_size=2,
+            gradient_accumulation=8,
         ),
     )
 }

@@ -2,7 +2,7 @@
 
 from course_utils.setup.approach import CountQuestion, choose_approach, count_questions
 from course_utils.setup.machine import Gpu, Machine, probe_machine
-from course_utils.setup.memory import METHODS, estimate_memory, estimate_profile, plot_memory
+from course_utils.setup.memory import METHODS, estimate_memory, plot_memory
 from course_utils.setup.recommend import describe_profile, explore_profiles, recommend_profile
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "count_questions",
     "describe_profile",
     "estimate_memory",
-    "estimate_profile",
     "explore_profiles",
     "plot_memory",
     "probe_machine",

@@ -1,9 +1,11 @@
 """Should I fine-tune at all? Rules of thumb that can be read and tested, and first questions to put to a base model."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.errors import ConfigurationError, DataError, QueryError
 from course_utils.sql import FOLDERS, find_database, list_databases, quote, read_schema, run_query
 
 FEW_SHOT_BELOW = 100
@@ -78,7 +80,9 @@ class CountQuestion:
 def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
     """Ask for the number of rows of the first table of each of the first databases.
 
-    Needs only the databases, so it works on any dataset, before anything is prepared.
+    Needs only the databases, so it works on any dataset, before anything is prepared. A table that cannot be counted,
+    because it takes too long or needs a module that is not there, gives way to the next; a database without any is
+    left out.
 
     Args:
         dataset: A folder in Spider's layout.
@@ -86,19 +90,26 @@ def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list
         n_databases: How many to ask about at most.
 
     Raises:
-        DataError: The dataset has no databases, or one of them is broken.
+        DataError: The dataset has no databases, none has a table to count, or one of them is broken.
     """
-    db_ids = sorted(list_databases(dataset))[:n_databases]
+    db_ids = sorted(list_databases(dataset))
     if not db_ids:
         raise DataError(f"{dataset}: no databases; add {' or '.join(FOLDERS[:2])}/<db_id>/<db_id>.sqlite, or fix DATA")
-    return [_count_question(db_id, find_database(dataset, db_id, build_in)) for db_id in db_ids]
+    asked = (_count_question(db_id, find_database(dataset, db_id, build_in)) for db_id in db_ids)
+    questions = list(islice((question for question in asked if question), n_databases))
+    if not questions:
+        raise DataError(
+            f"{dataset}: none of its databases ({len(db_ids)}) has a table to count; add one that has, or fix DATA"
+        )
+    return questions
 
 
-def _count_question(db_id: str, database: Path) -> CountQuestion:
+def _count_question(db_id: str, database: Path) -> CountQuestion | None:
     schema = read_schema(database)
-    if not schema.tables:
-        raise DataError(f"{database}: the database has no tables; fill it or remove it")
-    table = schema.tables[0].name
-    query = f"SELECT COUNT(*) FROM {quote(table)}"
-    ((answer,),) = run_query(database, query).rows
-    return CountQuestion(db_id, database, schema.render(), f"How many rows are in {table}?", query, int(str(answer)))
+    for table in schema.tables:
+        query = f"SELECT COUNT(*) FROM {quote(table.name)}"
+        with suppress(QueryError):
+            ((answer,),) = run_query(database, query).rows
+            question = f"How many rows are in {table.name}?"
+            return CountQuestion(db_id, database, schema.render(), question, query, int(str(answer)))
+    return None

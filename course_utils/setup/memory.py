@@ -1,9 +1,10 @@
 """How much memory fine-tuning takes, before anything is loaded.
 
-An estimate for planning, in gigabytes of 10**9 bytes, as texts on the subject count: right to a
-gigabyte or so for a 7B model. What a run really took is in its manifest, in GiB of 2**30 bytes.
+Every figure of the course that is not measured comes from here. The parts are in gigabytes of 10**9 bytes, as texts
+on the subject count; what profiles want and what runs took is in GiB of 2**30 bytes, as machines count.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
@@ -11,32 +12,41 @@ from typing import TYPE_CHECKING, Literal, get_args
 from course_utils.errors import ConfigurationError
 from course_utils.figures import course_style, new_axes
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
-from course_utils.profiles import Profile
+from course_utils.profiles import Profile, get_profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Method = Literal["full", "lora", "qlora_8bit", "qlora_4bit"]
+Method = Literal["full", "lora", "lora_8bit", "qlora_4bit"]
 METHODS: tuple[Method, ...] = get_args(Method)
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "runtime")
 
-BYTES_PER_WEIGHT: dict[Method, float] = {"full": 2.0, "lora": 2.0, "qlora_8bit": 1.0, "qlora_4bit": 4.127 / 8}
-"""Of the base model. NF4 with double quantisation takes 4.127 bits: 4, and 0.127 for the scales
-(Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
+BYTES_PER_WEIGHT: dict[Method, float] = {"full": 2.0, "lora": 2.0, "lora_8bit": 1.0, "qlora_4bit": 4.127 / 8}
+"""Of the base model. 8 bits are LLM.int8 (Dettmers et al. 2022, arXiv 2208.07339); QLoRA is the method of 4 bits, whose
+NF4 with double quantisation takes 4.127, 0.127 for the scales (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
 OPTIMIZER_BYTES = 6.0
-"""AdamW for full fine-tuning in 16 bits: a master copy and two moments, 2 bytes each. With all three
-in float32, the classic mixed precision, it is 12 (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1)."""
+"""Of AdamW for each weight under full fine-tuning: a copy of the weight and two moments, 2 bytes each, as texts count
+that say 70 GB for 7B; a float32 copy with 8-bit moments takes as much. Classic mixed precision has all three in
+float32, 12 bytes (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1)."""
 ADAPTER_BYTES = 4.0
 """PEFT keeps adapters, and so their gradients and both AdamW moments, in float32."""
-RUNTIME_GB = 0.5
-"""What a CUDA context, or Python with PyTorch on a CPU, takes before the first tensor."""
+RUNTIME_GB = 0.6
+"""What Python with the training libraries takes before the first tensor (measured), and CUDA's context, about."""
+CPU_HEAP = 2.0
+"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed: measured 1.9
+(8 rows of 512 tokens, tiny base), and 1.0 once ``MALLOC_MMAP_THRESHOLD_=65536`` gave every large block back."""
+OWN_SHARE = 0.25
+"""Of a row's tokens, its own question and query, where rows share the schema before them."""
+GPU_MARGIN_GIB, MACHINE_MARGIN_GIB = 1, 2
+"""Beyond the estimate: on a GPU for what the allocator keeps in pieces and a screen takes, else for the operating
+system, the browser and the notebook."""
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Parts in gigabytes (10**9 bytes); ``gradients`` and ``optimizer`` are those of what is trained."""
+    """Parts in gigabytes (10**9 bytes); those of ``"generation"`` have the key-value cache among ``activations``."""
 
-    method: Method
+    method: Method | Literal["generation"]
     weights: float
     adapter: float
     gradients: float
@@ -57,9 +67,9 @@ class MemoryEstimate:
 
 def estimate_memory(
     n_parameters: float,
-    method: str = "full",
+    method: Method = "full",
     *,
-    shape: ModelShape | None = None,
+    shape: ModelShape = LLAMA_2_7B,
     rank: int = 16,
     batch_size: int = 1,
     n_tokens: int = 512,
@@ -74,7 +84,7 @@ def estimate_memory(
 
     - weights = N * bytes per weight (2 in 16 bits, 1 in 8, 0.516 in 4); quantised models keep
       embeddings and output head in 16 bits
-    - full: gradients = 2 N, optimizer = 6 N
+    - full: gradients = 2 N, optimizer = ``optimizer_bytes`` * N
     - LoRA: adapter = 4 A, gradients = 4 A, optimizer = 8 A
     - activations: see ``activation_bytes``
 
@@ -83,7 +93,7 @@ def estimate_memory(
     Args:
         n_parameters: Of the whole model, such as ``7e9``.
         method: One of ``METHODS``.
-        shape: The model's dimensions; without it, Llama-2-7B's scaled to ``n_parameters``.
+        shape: The model's dimensions; for another size than 7B, pass the model's own.
         rank: Of the LoRA adapter, which sits on every linear layer.
         batch_size: Rows in one forward pass.
         n_tokens: Tokens of a row.
@@ -95,27 +105,22 @@ def estimate_memory(
     Raises:
         ConfigurationError: The method is unknown, or a size is not positive.
     """
-    known = next((name for name in METHODS if name == method), None)
-    if known is None:
+    if method not in METHODS:
         raise ConfigurationError(f"method {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if min(n_parameters, rank, batch_size, n_tokens) <= 0:
         raise ConfigurationError("n_parameters, rank, batch_size and n_tokens must be above 0")
-    shape = shape or scale_shape(n_parameters)
-    size = BYTES_PER_WEIGHT[known] if bytes_per_weight is None else bytes_per_weight
-    quantised = n_parameters - shape.n_embedding_parameters if known.startswith("qlora") else n_parameters
-    trained = 0.0 if known == "full" else float(shape.n_adapter_parameters(rank))
-    full = n_parameters if known == "full" else 0.0
-    computed_in = 4 if bytes_per_weight == 4 else 2
-    n_vectors = batch_size * n_tokens
+    size = BYTES_PER_WEIGHT[method] if bytes_per_weight is None else bytes_per_weight
+    in_16_bits = shape.n_embedding_parameters if size < 2 else 0
+    full, trained = (n_parameters, 0.0) if method == "full" else (0.0, float(shape.n_adapter_parameters(rank)))
+    n_vectors, computed_in = batch_size * n_tokens, 4 if size == 4 else 2
     activations = activation_bytes(shape, n_vectors, computed_in, checkpointing=gradient_checkpointing)
-    activations += n_vectors * 2 * 4 * shape.vocab_size if stored_logits else 0
     return MemoryEstimate(
-        method=known,
-        weights=(quantised * size + (n_parameters - quantised) * 2) / 1e9,
+        method=method,
+        weights=((n_parameters - in_16_bits) * size + in_16_bits * 2) / 1e9,
         adapter=trained * ADAPTER_BYTES / 1e9,
         gradients=(full * 2 + trained * ADAPTER_BYTES) / 1e9,
         optimizer=(full * optimizer_bytes + trained * 2 * ADAPTER_BYTES) / 1e9,
-        activations=activations / 1e9,
+        activations=(activations + (n_vectors * 2 * 4 * shape.vocab_size if stored_logits else 0)) / 1e9,
         runtime=RUNTIME_GB,
     )
 
@@ -135,64 +140,84 @@ def activation_bytes(shape: ModelShape, n_tokens: int, bytes_per_value: int, *, 
     return float(n_tokens * kept)
 
 
-def scale_shape(n_parameters: float) -> ModelShape:
-    """Llama-2-7B's shape, deeper and wider by one factor; about ``n_parameters`` from a billion on."""
-    factor = (n_parameters / LLAMA_2_7B.n_parameters) ** (1 / 3)
-    n_heads = max(1, round(LLAMA_2_7B.n_heads * factor))
-    return replace(
-        LLAMA_2_7B,
-        hidden_size=n_heads * LLAMA_2_7B.head_size,
-        n_layers=max(1, round(LLAMA_2_7B.n_layers * factor)),
-        intermediate_size=round(LLAMA_2_7B.intermediate_size * factor),
-        n_heads=n_heads,
-        n_kv_heads=n_heads,
-    )
+def profile_shape(profile: Profile) -> ModelShape:
+    """The dimensions of a profile's base model; of an unknown one from the Hub, those of the profile's own.
+
+    Raises:
+        ModelError: The model's folder is unreadable.
+    """
+    shape = find_shape(profile.base_model) or find_shape(get_profile(profile.name).base_model)
+    assert shape is not None  # a test looks every profile's own model up
+    return shape
 
 
-def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate | None:
-    """What training takes under a profile on one device; None where the model's size is not known.
+def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate:
+    """What training takes under a profile on one device.
 
-    Without a GPU the weights are float32 and nothing is computed twice; ``fsdp`` shares weights out
-    over the profile's GPUs.
+    Without a GPU the weights are float32, nothing is computed twice, and activations take ``CPU_HEAP`` times their
+    size; ``share_prompts`` reads one schema for a batch; ``fsdp`` shares weights out over the profile's GPUs.
 
     Args:
         profile: Model, method and sizes.
         n_tokens: Tokens of a row; the profile's ``max_length``, the most there can be, if left out.
 
     Raises:
-        ModelError: The profile's model folder is unreadable.
+        ModelError: The model's folder is unreadable.
     """
-    shape = find_shape(profile.base_model)
-    if shape is None:
-        return None
-    on_cpu = profile.backend == "trl"
+    shape, on_cpu = profile_shape(profile), profile.backend == "trl"
+    n_rows_read = 1 + (profile.batch_size - 1) * (OWN_SHARE if profile.share_prompts else 1)
     estimate = estimate_memory(
         shape.n_parameters,
         "qlora_4bit" if profile.load_in_4bit else "lora",
         shape=shape,
         rank=profile.lora_rank,
-        batch_size=profile.batch_size,
-        n_tokens=n_tokens or profile.max_length,
+        n_tokens=round(n_rows_read * (n_tokens or profile.max_length)),
         bytes_per_weight=4.0 if on_cpu else None,
         gradient_checkpointing=not on_cpu,
         stored_logits=profile.backend != "unsloth",
     )
-    if profile.backend == "fsdp":
-        return replace(estimate, weights=estimate.weights / profile.n_gpus)
-    return estimate
+    if on_cpu:
+        return replace(estimate, activations=estimate.activations * CPU_HEAP)
+    return replace(estimate, weights=estimate.weights / (profile.n_gpus if profile.backend == "fsdp" else 1))
+
+
+def estimate_generation(profile: Profile) -> MemoryEstimate:
+    """What one batch of replies to the longest prompts takes.
+
+    The model is not quantised, as notebooks 1 and 5 load it: 2 bytes a weight, or 4 on a CPU. Per token the cache
+    keeps keys and values of every layer; while prompts are read, one block's vectors are there too.
+
+    Raises:
+        ModelError: The model's folder is unreadable.
+    """
+    shape, size = profile_shape(profile), 2 if profile.n_gpus else 4
+    n_cached = 2 * shape.n_layers * shape.n_kv_heads * shape.head_size * (profile.max_length + profile.max_new_tokens)
+    read = activation_bytes(replace(shape, n_layers=1), profile.max_length, size, checkpointing=False)
+    activations = profile.generation_batch_size * (n_cached * size + read) / 1e9
+    return MemoryEstimate("generation", shape.n_parameters * size / 1e9, 0, 0, 0, activations, RUNTIME_GB)
+
+
+def wanted_gib(profile: Profile) -> int:
+    """What a profile wants, in whole GiB of its GPU or else of the machine: its larger estimate and the margin.
+
+    Raises:
+        ModelError: The model's folder is unreadable.
+    """
+    larger = max(estimate_profile(profile).total_gib, estimate_generation(profile).total_gib)
+    return math.ceil(larger + (GPU_MARGIN_GIB if profile.n_gpus else MACHINE_MARGIN_GIB))
 
 
 @course_style
-def plot_memory(estimates: Sequence[MemoryEstimate], limits_gb: Sequence[float] = (8, 16, 24)) -> "Axes":
+def plot_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float] = (8, 16, 24)) -> "Axes":
     """Draw what each method's memory is made of, one bar a method.
 
     Args:
         estimates: One per method.
-        limits_gb: Sizes of graphics memory to mark with dashed lines, in GB.
+        cards_gib: Sizes of graphics memory to mark with dashed lines; a card of "8 GB" holds 8 GiB, 8.6 GB.
     """
     totals = {estimate.method: estimate.total_gb for estimate in estimates}
     most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
-    title = f"Training takes {totals[most]:.1f} GB by {most} and {totals[least]:.1f} GB by {least}"
+    title = f"From {totals[least]:.1f} GB by {least} to {totals[most]:.1f} GB by {most}"
     axes = new_axes(title, height=2 + 0.5 * len(estimates))
     behind = {"facecolor": "white", "linewidth": 0, "pad": 1}
     left = [0.0] * len(estimates)
@@ -202,10 +227,11 @@ def plot_memory(estimates: Sequence[MemoryEstimate], limits_gb: Sequence[float] 
         left = [start + width for start, width in zip(left, widths, strict=True)]
     for place, total in enumerate(left):
         axes.text(total, place, f" {total:.1f} ", va="center", bbox=behind)
-    for limit in limits_gb:
+    cards_gb = {f"{card:g} GiB": card * 2**30 / 1e9 for card in cards_gib}
+    for card, limit in cards_gb.items():
         axes.axvline(limit, color="black", linestyle="--", linewidth=1)
-        axes.text(limit, -0.6, f"{limit:g} GB", ha="center", bbox=behind)
-    axes.set(xlim=(0, max([*left, *limits_gb]) * 1.1), ylim=(len(estimates) - 0.4, -0.8))
-    axes.set_xlabel("memory for training (GB)")
+        axes.text(limit, -0.6, card, ha="center", bbox=behind)
+    axes.set(xlim=(0, max([*left, *cards_gb.values()]) * 1.1), ylim=(len(estimates) - 0.4, -0.8))
+    axes.set_xlabel("memory for training (GB, 10⁹ bytes)")
     axes.legend(ncols=3, loc="lower right", frameon=True)
     return axes

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from course_utils.models.catalogue import find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
 from course_utils.setup.machine import Gpu, Machine
-from course_utils.setup.memory import estimate_profile
+from course_utils.setup.memory import estimate_generation, estimate_profile, profile_shape, wanted_gib
 from course_utils.tables import text_table, value_table
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ UNSLOTH_MIN_CAPABILITY = (7, 0)
 """Unsloth's Triton kernels want a Volta GPU (V100, T4) or newer."""
 TYPICAL_TOKENS = 256
 """Tokens of a row whose schema has a few tables: what a run mostly sees, as against ``max_length``."""
-_COPIES_ON_DISK = 3
-"""The base model, the merged model and its GGUF, each about as large as the 16-bit weights."""
 
 
 @dataclass(frozen=True)
@@ -65,35 +62,29 @@ def reason_against(profile: Profile, machine: Machine) -> str | None:
     """Why a machine cannot run a profile; None if it can."""
     if profile.backend == "fsdp":
         return "the course cannot train on several GPUs yet"
+    wanted = wanted_gib(profile)
     if profile.n_gpus:
-        usable = usable_gpus(profile, machine)
-        if len(usable) < profile.n_gpus:
+        if len(usable_gpus(profile, machine)) < profile.n_gpus:
             found = "; ".join(map(str, machine.gpus)) or "none"
-            return f"wants {profile.n_gpus} NVIDIA GPU with {profile.min_memory_gib:g} GiB or more; found: {found}"
-    elif machine.memory_gib < profile.min_memory_gib:
-        return f"wants {profile.min_memory_gib:g} GiB of memory; found {machine.memory_gib:.1f} GiB"
+            return f"wants {profile.n_gpus} NVIDIA GPU with {wanted} GiB or more; found: {found}"
+    elif machine.memory_gib < wanted:
+        return f"wants {wanted} GiB of memory; found {machine.memory_gib:.1f} GiB"
     if profile.needs_hub and machine.hub_reachable is False:
         return f"downloads {profile.base_model}, and the Hugging Face Hub cannot be reached"
-    wanted = disk_gib(profile)
-    if machine.disk_free_gib < wanted:
-        return f"wants {wanted:.0f} GiB of free disk; found {machine.disk_free_gib:.0f} GiB"
+    if machine.disk_free_gib < disk_gib(profile):
+        return f"wants {disk_gib(profile):.0f} GiB of free disk; found {machine.disk_free_gib:.0f} GiB"
     return None
 
 
 def usable_gpus(profile: Profile, machine: Machine) -> list[Gpu]:
     """The NVIDIA GPUs that are large and new enough for a profile."""
-    return [
-        gpu
-        for gpu in machine.gpus
-        if gpu.memory_gib >= profile.min_memory_gib and (gpu.compute_capability or (0, 0)) >= UNSLOTH_MIN_CAPABILITY
-    ]
+    new = [gpu for gpu in machine.gpus if (gpu.compute_capability or (0, 0)) >= UNSLOTH_MIN_CAPABILITY]
+    return [gpu for gpu in new if gpu.memory_gib >= wanted_gib(profile)]
 
 
 def disk_gib(profile: Profile) -> float:
-    """Free disk that a run wants, in GiB: one, and three copies of the 16-bit weights."""
-    shape = find_shape(profile.base_model)
-    weights_gib = 2 * shape.n_parameters / 2**30 if shape else 0.0
-    return 1.0 + _COPIES_ON_DISK * weights_gib
+    """Free disk that a run wants, in GiB: one, and the 16-bit weights of the base, the merged model and its GGUF."""
+    return 1.0 + 3 * 2 * profile_shape(profile).n_parameters / 2**30
 
 
 def _reason_for(profile: Profile, machine: Machine, against: str | None) -> str:
@@ -118,24 +109,23 @@ def describe_profile(profile: Profile) -> dict[str, str]:
     """A profile's sizes in words, with the memory that training takes by estimate.
 
     Raises:
-        ModelError: The profile's model folder is unreadable.
+        ModelError: The model's folder is unreadable.
     """
-    shape = find_shape(profile.base_model)
-    typical, longest = estimate_profile(profile, TYPICAL_TOKENS), estimate_profile(profile)
+    shape, longest = profile_shape(profile), estimate_profile(profile)
     return {
         "for": profile.purpose,
         "base model": profile.base_model,
-        "parameters": f"{shape.n_parameters / 1e6:,.1f} million" if shape else "unknown",
-        "trained by LoRA": f"{shape.n_adapter_parameters(profile.lora_rank) / 1e6:,.1f} million"
-        if shape
-        else "unknown",
+        "parameters": f"{shape.n_parameters / 1e6:,.1f} million",
+        "trained by LoRA": f"{shape.n_adapter_parameters(profile.lora_rank) / 1e6:,.1f} million",
         "weights while training": "4 bits" if profile.load_in_4bit else "32 bits" if not profile.n_gpus else "16 bits",
         "backend": profile.backend,
         "rows per step": f"{profile.batch_size} x {profile.gradient_accumulation}",
         "learning rate": f"{profile.learning_rate:g}",
         "epochs": f"{profile.epochs:g}",
-        f"memory, rows of {TYPICAL_TOKENS} tokens": f"{typical.total_gib:.1f} GiB" if typical else "unknown",
-        "memory, longest rows": f"{longest.total_gib:.1f} GiB of {profile.max_length} tokens" if longest else "unknown",
+        f"training, rows of {TYPICAL_TOKENS} tokens": f"{estimate_profile(profile, TYPICAL_TOKENS).total_gib:.1f} GiB",
+        "training, longest rows": f"{longest.total_gib:.1f} GiB of {profile.max_length} tokens",
+        "replying, longest prompts": f"{estimate_generation(profile).total_gib:.1f} GiB",
+        "memory wanted": f"{wanted_gib(profile)} GiB of {'the GPU' if profile.n_gpus else 'the machine'}",
         "downloads from the Hub": "yes" if profile.needs_hub else "no",
     }
 

@@ -14,11 +14,6 @@ def test_the_design_names_these_profiles() -> None:
     assert all(name == profile.name for name, profile in PROFILES.items())
 
 
-def test_profiles_go_from_the_least_demanding_to_the_most() -> None:
-    demands = [(profile.n_gpus, profile.min_memory_gib) for profile in PROFILES.values()]
-    assert demands == sorted(demands)
-
-
 def test_smoke_needs_neither_gpu_nor_hub() -> None:
     smoke = get_profile("smoke")
     assert not smoke.needs_hub

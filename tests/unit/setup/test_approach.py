@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.errors import ConfigurationError, DataError
-from course_utils.setup import choose_approach, count_questions
-from course_utils.sql import run_query
+from course_utils.errors import ConfigurationError, DataError, QueryError
+from course_utils.setup import approach, choose_approach, count_questions
+from course_utils.sql import QueryResult, run_query
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from course_utils.sql import run_query
     ],
 )
 def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, choice: str, word: str) -> None:
-    approach = choose_approach("behaviour", n_examples)
-    assert approach.choice == choice
-    assert word in approach.reason
+    chosen = choose_approach("behaviour", n_examples)
+    assert chosen.choice == choice
+    assert word in chosen.reason
 
 
 @pytest.mark.parametrize("n_examples", [0, 500, 50_000])
@@ -86,5 +86,38 @@ def test_a_dataset_without_databases_or_tables_is_refused(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="no databases; add databases or database/"):
         count_questions(tmp_path, tmp_path / "built")
     add_database(tmp_path, "empty", "CREATE TABLE t (x); DROP TABLE t;")
-    with pytest.raises(DataError, match="has no tables"):
+    add_database(tmp_path, "views", "CREATE VIEW one AS SELECT 1 AS n;")
+    with pytest.raises(DataError, match=r"none of its databases \(2\) has a table"):
         count_questions(tmp_path, tmp_path / "built")
+
+
+def test_databases_with_nothing_to_count_are_left_out(tmp_path: Path) -> None:
+    add_database(tmp_path, "a_empty", "CREATE TABLE t (x); DROP TABLE t;")
+    add_database(tmp_path, "b_views", "CREATE VIEW one AS SELECT 1 AS n;")
+    add_database(tmp_path, "c_full", "CREATE TABLE t (x);")
+    add_database(tmp_path, "d_full", "CREATE TABLE t (x);")
+    questions = count_questions(tmp_path, tmp_path / "built", n_databases=1)
+    assert [question.db_id for question in questions] == ["c_full"]
+
+
+@pytest.mark.parametrize(
+    "name", ["城市", "ORDERS", "Order Details", "select", 'a "quoted" one', "it's", "2024", "x;y", "%"]
+)
+def test_any_name_of_a_table_can_be_counted(tmp_path: Path, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    add_database(tmp_path, "db", f"CREATE TABLE {quoted} (x); INSERT INTO {quoted} VALUES (1), (2);")
+    (question,) = count_questions(tmp_path, tmp_path / "built")
+    assert (question.question, question.answer) == (f"How many rows are in {name}?", 2)
+
+
+def test_a_table_that_cannot_be_counted_gives_way_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_database(tmp_path, "db", "CREATE TABLE vast (x); CREATE TABLE small (x); INSERT INTO small VALUES (1);")
+
+    def run(database: Path, query: str) -> QueryResult:
+        if "vast" in query:
+            raise QueryError("stopped after 5 s")
+        return run_query(database, query)
+
+    monkeypatch.setattr(approach, "run_query", run)
+    (question,) = count_questions(tmp_path, tmp_path / "built")
+    assert (question.query, question.answer) == ("SELECT COUNT(*) FROM small", 1)

@@ -115,9 +115,3 @@ def test_descriptions_have_the_same_lines_and_no_gaps() -> None:
     assert described[0]["base model"] == "data/tiny_base"
     assert describe_profile(get_profile("laptop"))["parameters"] == "134.5 million"
     assert describe_profile(get_profile("gpu_16gb"))["weights while training"] == "4 bits"
-
-
-def test_an_unknown_model_is_said_to_be_unknown() -> None:
-    lines = describe_profile(replace(get_profile("laptop"), base_model="someone/something"))
-    assert lines["parameters"] == "unknown"
-    assert lines["memory, longest rows"] == "unknown"
