@@ -14,13 +14,14 @@ from typing import Annotated
 import typer
 
 from course_utils.artifacts import PROJECT, STAGES
-from tests.datasets import bird_release, chinese, twelve_rows, upper_case
+from tests.datasets import bird_release, chinese, search_wal, twelve_rows, upper_case
 
 DATASETS = {
     "chinese": chinese.write,
     "upper_case": upper_case.write,
     "bird_release": bird_release.write,
     "twelve_rows": twelve_rows.write,
+    "search_wal": search_wal.write,
 }
 SHOWN = ("n_train", "n_test", "base_execution_accuracy", "tuned_execution_accuracy", "gguf_parity")
 

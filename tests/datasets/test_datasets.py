@@ -1,5 +1,7 @@
 """Datasets of other people's kinds are sound: they validate without an error, and the data stage prepares them."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,10 @@ def test_twelve_rows_are_twelve() -> None:
     from .twelve_rows import PAIRS
 
     assert len(PAIRS) == 12
+
+
+def test_rows_lie_in_the_log_alone(tmp_path: Path) -> None:
+    DATASETS["search_wal"](tmp_path)
+    database = tmp_path / "databases" / "notes" / "notes.sqlite"
+    with closing(sqlite3.connect(f"{database.as_uri()}?immutable=1", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
