@@ -50,6 +50,10 @@ def add_error_handlers(app: FastAPI) -> None:
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
         return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
 
+    @app.exception_handler(UnicodeEncodeError)
+    async def _(request: Request, error: UnicodeEncodeError) -> JSONResponse:
+        return error_response(400, "half a character (a lone surrogate) is no text", code="invalid_text")
+
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
         return error_response(error.status_code, str(error.detail), code=f"http_{error.status_code}")

@@ -149,8 +149,9 @@ def _render_schema(database: Path, changed_ns: int) -> str:
 
 def _query_of(reply: dict[str, Any]) -> str:
     try:
-        return read_query(reply["choices"][0]["message"]["content"] or "")
-    except (KeyError, IndexError, TypeError) as error:
+        text = reply["choices"][0]["message"]["content"] or ""
+        return read_query(text.encode(errors="replace").decode())  # half a character, which no answer can carry
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ApiError(502, "the model server's answer has no message", code="model_server_failed") from error
 
 
