@@ -138,24 +138,22 @@ def describe_gguf(path: Path) -> dict[str, str]:
         import gguf
     except ImportError as error:
         raise MissingExtraError("gguf", "serve") from error
-    try:
+    with explain_failure(str(path), "not a readable GGUF file", "convert the model again"):
         reader = gguf.GGUFReader(path)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable GGUF file ({error}); convert the model again") from error
 
-    def read(name: str, default: Any = "") -> Any:
-        field = reader.get_field(name)
-        return default if field is None else field.contents()
+        def read(name: str, default: Any = "") -> Any:
+            field = reader.get_field(name)
+            return default if field is None else field.contents()
 
-    architecture = read("general.architecture")
-    kind = gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1]
-    n_parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
-    return {
-        "architecture": str(architecture),
-        "weights": f"{n_parameters:,} numbers in {len(reader.tensors)} tensors, {kind}",
-        "size": f"{path.stat().st_size / 2**20:.1f} MiB",
-        "context": f"{read(f'{architecture}.context_length', 0)} tokens",
-        "tokenizer": f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
-        "end token": str(read("tokenizer.ggml.tokens", [""])[int(read("tokenizer.ggml.eos_token_id", 0))]),
-        "chat template": str(read("tokenizer.chat_template")),
-    }
+        architecture = read("general.architecture")
+        kind = gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1]
+        n_parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
+        return {
+            "architecture": str(architecture),
+            "weights": f"{n_parameters:,} numbers in {len(reader.tensors)} tensors, {kind}",
+            "size": f"{path.stat().st_size / 2**20:.1f} MiB",
+            "context": f"{read(f'{architecture}.context_length', 0)} tokens",
+            "tokenizer": f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
+            "end token": str(read("tokenizer.ggml.tokens", [""])[int(read("tokenizer.ggml.eos_token_id", 0))]),
+            "chat template": str(read("tokenizer.chat_template")),
+        }

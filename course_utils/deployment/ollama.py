@@ -103,7 +103,9 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
     }
     alone = user.partition(_MARKS["user"])[0].removesuffix(before["user"])
     system = with_system.partition(_MARKS["system"])[0]
-    start = alone if system.startswith(alone) else str(tokenizer.bos_token or "")
+    start, bos = alone, str(tokenizer.bos_token or "")
+    if not system.startswith(alone):  # a default message: only the beginning token, unless turns begin so, comes before
+        start = bos if alone.startswith(bos) and system.startswith(bos) and not before["user"].startswith(bos) else ""
     before["system"] = system.removeprefix(start)
     after["system"] = between("system", "user", with_system).removesuffix(before["user"])
     markers = TurnMarkers(start, before, after, reply.removeprefix(user), alone.removeprefix(start))

@@ -127,7 +127,7 @@ def read_shape(folder: Path) -> ModelShape:
             tied_embeddings=config.get("tie_word_embeddings", False),
             normalises_heads=config.get("model_type") == "qwen3",
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, ZeroDivisionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); point MODEL at a model saved by Transformers") from error
     except KeyError as error:
         raise ModelError(f"{path}: {error} is missing, so this is not a Llama-like model; choose another") from error

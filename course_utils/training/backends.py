@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.errors import ConfigurationError, MissingExtraError
 from course_utils.models import choose_device, load_model, load_tokenizer
+from course_utils.models.hub import explain_loading
 from course_utils.profiles import Profile
 
 if TYPE_CHECKING:
@@ -70,9 +71,10 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PeftModel, PreTrainedT
     except ImportError as error:
         raise MissingExtraError("unsloth", "gpu") from error
 
-    base, tokenizer = FastLanguageModel.from_pretrained(
-        model, profile.max_length, load_in_4bit=profile.load_in_4bit, trust_remote_code=False
-    )
+    with explain_loading(model, "model"):
+        base, tokenizer = FastLanguageModel.from_pretrained(
+            model, profile.max_length, load_in_4bit=profile.load_in_4bit, trust_remote_code=False
+        )
     trainable = FastLanguageModel.get_peft_model(
         base,
         r=profile.lora_rank,

@@ -143,10 +143,12 @@ def test_a_missing_folder(tmp_path: Path) -> None:
         convert_to_gguf(tmp_path / "nothing", tmp_path / "model.gguf")
 
 
-def test_a_file_that_is_not_gguf(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"not a model at all, but long enough to be read")
-    with pytest.raises(ModelError, match="not a readable GGUF file"):
-        describe_gguf(tmp_path / "model.gguf")
+def test_a_file_that_is_not_gguf(gguf_f16: Path, tmp_path: Path) -> None:
+    whole = gguf_f16.read_bytes()
+    for content in (b"not a model at all, but long enough to be read", b"", b"GGUF", whole[:100], whole[:100_000]):
+        (tmp_path / "model.gguf").write_bytes(content)
+        with pytest.raises(ModelError, match=r"not a readable GGUF file .*convert the model again"):
+            describe_gguf(tmp_path / "model.gguf")
 
 
 def without_embedding(folder: Path) -> None:

@@ -96,6 +96,15 @@ def test_a_default_system_message_stands_where_there_is_none(
     assert_same_prompts(template_of(tokenizer), tokenizer, before=bos or "")
 
 
+@pytest.mark.parametrize("bos", ["<|im_start|>", "<s>"])
+def test_a_beginning_token_that_the_template_does_not_write_stays_out(bos: str) -> None:
+    """SmolLM2's is the marker with which every turn begins."""
+    tokenizer = build_tokenizer(INSIDE_THE_LOOP, None, "<|im_end|>")
+    tokenizer.bos_token = bos
+    assert template_of(tokenizer).startswith('{{ if ne (index .Messages 0).Role "system" }}<|im_start|>system\nHelp.')
+    assert_same_prompts(template_of(tokenizer), tokenizer)
+
+
 @pytest.mark.parametrize("setting", [None, True, False])
 @pytest.mark.parametrize("prefixes", [True, False])
 def test_the_beginning_token_is_left_to_llama_cpp_where_the_gguf_says_so(

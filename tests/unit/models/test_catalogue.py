@@ -90,11 +90,17 @@ def test_the_tiny_base_has_the_parameters_of_its_file() -> None:
     assert shape.n_parameters == n_stored
 
 
+SIZES = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab_size")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (None, "cannot be read"),
         ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        (json.dumps(dict.fromkeys(("hidden_size", *SIZES), "8")), "cannot be read"),
+        (json.dumps({"hidden_size": 8} | dict.fromkeys(SIZES, 0)), "cannot be read"),
         (json.dumps({"hidden_size": 8}), "'num_attention_heads' is missing"),
     ],
 )
