@@ -5,7 +5,7 @@ A tokenizer gives each of them other tokens than the letters that people see, so
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from course_utils.finding import Finding, quoted
 
@@ -75,6 +75,19 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
 def strip_invisible(text: str) -> str:
     """The text without the characters of ``INVISIBLE``, which changes nothing that people can see."""
     return "".join(character for character in text if character not in INVISIBLE)
+
+
+def plain_letters(text: str) -> tuple[str, Sequence[int]]:
+    """A text in plain letters (NFKD), without accents, which people leave out, and invisible characters.
+
+    Returns:
+        The plain text, and for each of its characters and its end the place in `text`.
+    """
+    if text.isascii():
+        return text, range(len(text) + 1)
+    pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))
+    seen = [pair for pair in pairs if unicodedata.category(pair[0]) not in ("Cf", "Mc", "Me", "Mn")]
+    return "".join(letter for letter, _ in seen).replace("’", "'"), [*(place for _, place in seen), len(text)]
 
 
 def _other_words(text: str, other: str) -> str:

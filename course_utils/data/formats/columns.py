@@ -70,13 +70,9 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
-        writer.writerows([_to_cell(row.get(name)) for name in names] for row in rows)
-
-
-def _to_cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for row in rows:
+            cells = ("" if row.get(name) is None else row[name] for name in names)
+            writer.writerow(cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in cells)
 
 
 def read_parquet(path: Path) -> Iterator[Record]:

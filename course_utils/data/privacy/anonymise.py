@@ -12,7 +12,7 @@ from typing import Any
 from course_utils.artifacts import Row
 from course_utils.data.privacy.detect import ENTITY_TYPES
 from course_utils.data.privacy.patterns import find_by_patterns, without_overlaps
-from course_utils.data.privacy.pseudonyms import Pseudonyms, fold, plain_letters
+from course_utils.data.privacy.pseudonyms import Pseudonyms, fold
 from course_utils.errors import DataError
 
 MAX_LISTED = 20
@@ -41,7 +41,7 @@ def anonymise_rows(
         pseudonyms.add("name", name)
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
-            for entity in find_by_patterns(plain_letters(text)[0]):
+            for entity in find_by_patterns(text):
                 pseudonyms.add(entity.type, entity.text)
     anonymised = []
     for row in rows:
@@ -64,7 +64,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     for number, row in enumerate(rows, start=1):
         for name, value in row.items():
             if isinstance(value, str) and name != "db_id":
-                text = plain_letters(value)[0].replace("''", "'")  # as a query writes O'Neil
+                text = value.replace("''", "'")  # as a query writes O'Neil
                 found = [*pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")]
                 for entity in find_by_patterns(text):
                     if ENTITY_TYPES[entity.type][1] == "error" and not pseudonyms.is_invented(entity):
@@ -90,12 +90,10 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
 
 
 def _change(text: str, pseudonyms: Pseudonyms, values: Collection[str]) -> str:
-    plain, places = plain_letters(text)
-    found = [*pseudonyms.find(plain, values), *find_by_patterns(plain)]
+    found = [*pseudonyms.find(text, values), *find_by_patterns(text)]
     entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
     for entity in reversed(entities):
-        pseudonym = pseudonyms.replace(entity.type, entity.text)
-        text = text[: places[entity.start]] + pseudonym + text[places[entity.end] :]
+        text = text[: entity.start] + pseudonyms.replace(entity.type, entity.text) + text[entity.end :]
     return text
 
 

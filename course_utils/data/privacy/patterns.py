@@ -8,7 +8,7 @@ is a person, as a named-entity model does. "Patients born after 1980-01-01" is a
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stdnum import iban, luhn
+
+from course_utils.data.encoding import plain_letters
 
 _IBAN = re.compile(r"(?i)\b(?=(?P<it>[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]){11,30}\b))")
 _DIGIT = re.compile(r"\d")
@@ -70,12 +72,20 @@ class Pattern(NamedTuple):
 
 
 def find_by_patterns(text: str) -> list[Entity]:
-    """Personal data in a text, without overlaps, in the order of the text.
+    """Personal data in a text, however its letters are encoded, without overlaps, in the order of the text.
 
     Args:
         text: A question, a query or any other text; the time is linear in its length.
     """
-    return without_overlaps(_find(text))
+    return without_overlaps(in_plain_letters(text, _find))
+
+
+def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
+    """What a function finds in the plain letters of a text, with the places that it has in the text itself."""
+    plain, places = plain_letters(text)
+    for entity in find(plain):
+        start, end = places[entity.start], places[entity.end]
+        yield Entity(entity.type, start, end, text[start:end])
 
 
 def without_overlaps(found: Iterable[Entity]) -> list[Entity]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from stdnum import iban, luhn
 
-from course_utils.data.privacy.patterns import Entity, compact
+from course_utils.data.encoding import plain_letters
+from course_utils.data.privacy.patterns import Entity, compact, in_plain_letters
 from course_utils.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,12 +80,15 @@ class Pseudonyms:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
         Args:
-            text: A question, a query, or a text value of a query, in ``plain_letters``.
+            text: A question, a query, or a text value of a query.
             values: The folded text values of the row's query: what stands there is a value in the question as well,
                 even a name of one small word (the pilot May is not the modal verb), and a word of a name by itself.
             is_prose: Whether a capital tells a name from a word.
         """
-        words = list(_WORD.finditer(fold(text)))
+        return in_plain_letters(text, lambda plain: self._find(plain, values, is_prose))
+
+    def _find(self, text: str, values: Collection[str], is_prose: bool) -> Iterator[Entity]:
+        words = list(_WORD.finditer(text.lower()))
         for first, word in enumerate(words):
             for behind in range(min(first + self._longest, len(words)), first, -1):
                 type_ = self._type_of([each[0] for each in words[first:behind]])
@@ -107,7 +111,8 @@ class Pseudonyms:
                     yield Entity("name", start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
-        """The pseudonym of a value, written as the value is."""
+        """The pseudonym of a value, written as the value is, in plain letters."""
+        text, _ = plain_letters(text)
         if type_ == "name":
             return _WORD.sub(lambda found: self._replace_word(found[0]), text)
         pseudonym = self._pseudonym(type_, canonical(type_, text))
@@ -158,19 +163,6 @@ def _faker_of(locale: str) -> "Faker":
     return Faker(locale)
 
 
-def plain_letters(text: str) -> tuple[str, list[int]]:
-    """A text in plain letters (NFKD), without accents, which people leave out, and invisible characters.
-
-    Returns:
-        The plain text, and for each of its characters and its end the place in `text`.
-    """
-    if text.isascii():
-        return text, [*range(len(text) + 1)]
-    pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))
-    seen = [pair for pair in pairs if unicodedata.category(pair[0]) not in ("Cf", "Mc", "Me", "Mn")]
-    return "".join(letter for letter, _ in seen).replace("’", "'"), [*(place for _, place in seen), len(text)]
-
-
 def fold(text: str) -> str:
     """A text as it is compared: small, in plain letters."""
     return plain_letters(text)[0].lower()
@@ -179,7 +171,8 @@ def fold(text: str) -> str:
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
     if type_ in FORMED:
-        return compact(text).lstrip("0") if type_ == "phone" else compact(text)
+        number = compact(plain_letters(text)[0])
+        return number.lstrip("0") if type_ == "phone" else number
     return " ".join(_WORD.findall(fold(text)))
 
 

@@ -1,8 +1,10 @@
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from course_utils.data.encoding import CONFUSABLES, encoding_findings, strip_invisible
+from course_utils.data.encoding import CONFUSABLES, encoding_findings, plain_letters, strip_invisible
 
 HONEST = (
     "Which cafés in Zürich opened before 1990?",
@@ -72,3 +74,14 @@ def test_confusables_are_letters_of_the_scripts_that_they_claim() -> None:
 
 def test_invisible_characters_are_stripped_and_joiners_stay() -> None:
     assert strip_invisible("\ufeffa\u200bb می\u200cخواهم") == "ab می\u200cخواهم"
+
+
+@settings(max_examples=50)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_each_plain_letter_knows_its_place(text: str) -> None:
+    plain, places = plain_letters(text)
+    assert len(places) == len(plain) + 1
+    assert list(places) == sorted(places)
+    assert places[-1] == len(text)
+    assert plain_letters(plain)[0] == plain
+    assert len(plain.lower()) == len(plain)

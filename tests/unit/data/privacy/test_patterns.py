@@ -94,3 +94,19 @@ def test_published_numbers_are_real_and_become_none_by_a_wrong_last_character() 
         if type_ == "national_id" and not it.startswith("AB"):  # a NINO has no check digit
             last = str((int(it[-1]) + 1) % 10) if it[-1].isdigit() else chr((ord(it[-1]) - 64) % 26 + 65)
             assert "national_id" not in {found.type for found in find_by_patterns(text.replace(it, it[:-1] + last))}, it
+
+
+@pytest.mark.parametrize("text", ["anna＠corp.com", "an\u00adna@corp.com", "ａｎｎａ@corp.com", "anna@cor\u200dp.com"])
+def test_an_address_is_found_however_its_letters_are_encoded(text: str) -> None:
+    (found,) = find_by_patterns(f"Mails of {text}?")
+    assert (found.type, found.text) == ("email", text)
+    assert found.text == f"Mails of {text}?"[found.start : found.end]
+
+
+@pytest.mark.parametrize("text", ["%@gmail.com", "_@x.com", "%@%.edu", "@gmail.com", "*@gmail.com", "mailto:", "a@b"])
+def test_a_pattern_of_addresses_is_nobody_s(text: str) -> None:
+    assert find_by_patterns(f"SELECT COUNT(*) FROM t WHERE mail LIKE '{text}'") == []
+
+
+def test_an_address_behind_mailto_is_somebody_s() -> None:
+    assert [found.text for found in find_by_patterns("mailto:anna@corp.com?subject=x")] == ["anna@corp.com"]
