@@ -16,10 +16,7 @@ MORE_THAN_SFT_ABOVE = 10_000
 
 @dataclass(frozen=True)
 class Approach:
-    """What to do and why.
-
-    ``choice`` is one of ``measure``, ``prompt``, ``retrieve``, ``few_shot``, ``lora`` and ``lora_and_more``.
-    """
+    """What to do (``measure``, ``prompt``, ``retrieve``, ``few_shot``, ``lora`` or ``lora_and_more``) and why."""
 
     choice: str
     reason: str
@@ -80,9 +77,9 @@ class CountQuestion:
 def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
     """Ask for the number of rows of the first table of each of the first databases.
 
-    Needs only the databases, so it works on any dataset, before anything is prepared. A table that cannot be counted,
-    because it takes too long or needs a module that is not there, gives way to the next; a database without any is
-    left out.
+    Needs only the databases, so it works on any dataset, before anything is prepared. A table that cannot be counted
+    gives way to the next, and a folder without one, such as a broken database or none at all, to the next folder:
+    these are examples, and to find faults is the work of ``course validate``.
 
     Args:
         dataset: A folder in Spider's layout.
@@ -90,26 +87,27 @@ def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list
         n_databases: How many to ask about at most.
 
     Raises:
-        DataError: The dataset has no databases, none has a table to count, or one of them is broken.
+        DataError: The dataset has no databases, or none has a table that can be counted.
     """
     db_ids = sorted(list_databases(dataset))
     if not db_ids:
         raise DataError(f"{dataset}: no databases; add {' or '.join(FOLDERS[:2])}/<db_id>/<db_id>.sqlite, or fix DATA")
-    asked = (_count_question(db_id, find_database(dataset, db_id, build_in)) for db_id in db_ids)
+    asked = (_count_question(dataset, db_id, build_in) for db_id in db_ids)
     questions = list(islice((question for question in asked if question), n_databases))
     if not questions:
-        raise DataError(
-            f"{dataset}: none of its databases ({len(db_ids)}) has a table to count; add one that has, or fix DATA"
-        )
+        reason = f"none of its databases ({len(db_ids)}) has a table that can be counted"
+        raise DataError(f"{dataset}: {reason}; `course validate {dataset}` says what is wrong")
     return questions
 
 
-def _count_question(db_id: str, database: Path) -> CountQuestion | None:
-    schema = read_schema(database)
-    for table in schema.tables:
-        query = f"SELECT COUNT(*) FROM {quote(table.name)}"
-        with suppress(QueryError):
-            ((answer,),) = run_query(database, query).rows
-            question = f"How many rows are in {table.name}?"
-            return CountQuestion(db_id, database, schema.render(), question, query, int(str(answer)))
+def _count_question(dataset: Path, db_id: str, build_in: Path) -> CountQuestion | None:
+    with suppress(DataError):
+        database = find_database(dataset, db_id, build_in)
+        schema = read_schema(database)
+        for table in schema.tables:
+            query = f"SELECT COUNT(*) FROM {quote(table.name)}"
+            with suppress(QueryError):
+                ((answer,),) = run_query(database, query).rows
+                question = f"How many rows are in {table.name}?"
+                return CountQuestion(db_id, database, schema.render(), question, query, int(str(answer)))
     return None

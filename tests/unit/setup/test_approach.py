@@ -96,6 +96,9 @@ def test_databases_with_nothing_to_count_are_left_out(tmp_path: Path) -> None:
     add_database(tmp_path, "b_views", "CREATE VIEW one AS SELECT 1 AS n;")
     add_database(tmp_path, "c_full", "CREATE TABLE t (x);")
     add_database(tmp_path, "d_full", "CREATE TABLE t (x);")
+    (tmp_path / "database" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "database" / "b_broken").mkdir()
+    (tmp_path / "database" / "b_broken" / "b_broken.sqlite").write_text("not a database")
     questions = count_questions(tmp_path, tmp_path / "built", n_databases=1)
     assert [question.db_id for question in questions] == ["c_full"]
 
