@@ -43,9 +43,6 @@ def _filter() -> "Filter":
 
     return Filter(
         FilterConfig(
-            normalize_repeated_chars=True,
-            normalize_separated_runs=True,
-            extra_banned=MISSING,
-            extra_allowlist=ORDINARY,
+            normalize_repeated_chars=True, normalize_separated_runs=True, extra_banned=MISSING, extra_allowlist=ORDINARY
         )
     )
