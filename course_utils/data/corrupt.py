@@ -46,10 +46,11 @@ def rename_database(row: Row, _: Random) -> Row:
 
 
 def break_sql(row: Row, rng: Random) -> Row | None:
-    """A typo in a keyword, or a bracket too few or too many; not in a query with quoted text, which may hold either."""
+    """A typo in a keyword, or a bracket too few or too many, before any quoted text, which may hold either."""
     query = row["query"]
-    typos = [(found, wrong) for right, wrong in _TYPOS if (found := re.search(right, query, re.IGNORECASE))]
-    if not typos or re.search("['\"`[]", query):
+    plain = re.split("['\"`[]", query)[0]
+    typos = [(found, wrong) for right, wrong in _TYPOS if (found := re.search(right, plain, re.IGNORECASE))]
+    if not typos:
         return None
     found, wrong = rng.choice(typos)
     return {**row, "query": query[: found.start()] + wrong + query[found.end() :]}

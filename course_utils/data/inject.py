@@ -26,7 +26,7 @@ class Defect(NamedTuple):
 DEFECTS: dict[str, Defect] = {
     "missing field": Defect("schema", corrupt.drop_field),
     "unknown database": Defect("schema", corrupt.rename_database),
-    "broken SQL": Defect("syntax", corrupt.break_sql, needs="a keyword or bracket and no quotation mark"),
+    "broken SQL": Defect("syntax", corrupt.break_sql, needs="a keyword or bracket before any quotation mark"),
     "truncated SQL": Defect("syntax", corrupt.cut_sql, needs="a keyword that cannot be the last word"),
     "hidden character": Defect("encoding", corrupt.hide_character),
     "template in question": Defect("template", corrupt.wrap_question),

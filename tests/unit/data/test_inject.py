@@ -115,8 +115,10 @@ def test_a_question_too_short_for_a_typo_is_left_alone() -> None:
 
 
 def test_a_typo_is_not_put_into_quoted_text() -> None:
-    rows = [{"db_id": "s", "question": "How many?", "query": 'SELECT "Name (from)" FROM t'}]
-    assert "broken SQL" in inject_defects({"train": rows}, ["broken SQL"], n_each=1).left_out
+    row = {"db_id": "s", "question": "How many?", "query": 'select "Name (from)" FROM t'}
+    assert inject_defects({"train": [row]}, ["broken SQL"], n_each=1).splits["train"] == [
+        {**row, "query": 'SELCT "Name (from)" FROM t'}
+    ]
 
 
 def test_a_defect_of_one_s_own_is_injected_like_the_course_s() -> None:
