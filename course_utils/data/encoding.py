@@ -26,12 +26,7 @@ _QUOTED = re.compile(r"(?<![^\s([{])[“„‘‚«»‹›]([^“”„‘‚«
 
 
 def encoding_findings(text: str, name: str) -> list[Finding]:
-    """Signs of a wrong encoding and characters that deceive the eye.
-
-    Args:
-        text: A question or a query.
-        name: The field's name.
-    """
+    """Signs of a wrong encoding and characters that deceive the eye in one text; `name` is its field's."""
     if text.isascii() and not _CONTROL.search(text):
         return []
     import ftfy

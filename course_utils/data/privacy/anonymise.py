@@ -21,9 +21,8 @@ _VALUE = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*[\s\S]*?\*/|(?<![\w.])\d{7,}(?![\w.])|`[^`]*`|\[[^\]]*\]"
 )
 _COMPARED = re.compile(
-    r"(?:[=<>]|\b(?:LIKE|GLOB|REGEXP|MATCH|IS(?:\s+NOT)?|BETWEEN(?:\s+\S+\s+AND)?|IN\s*\((?!\s*SELECT\b)[^()]*))"
-    r"(?:\s|\(|\b(?:UPPER|LOWER|TRIM)\()*$",
-    re.IGNORECASE,
+    r"(?i)(?:[=<>]|\b(?:LIKE|GLOB|REGEXP|MATCH|IS(?:\s+NOT)?|BETWEEN(?:\s+\S+\s+AND)?|IN\s*\((?!\s*SELECT\b)[^()]*))"
+    r"(?:\s|\(|\b(?:UPPER|LOWER|TRIM)\()*$"
 )
 
 
@@ -65,11 +64,9 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
         for name, value in row.items():
             if isinstance(value, str) and name != "db_id":
                 text = value.replace("''", "'")  # as a query writes O'Neil
-                found = [*pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")]
-                for entity in find_by_patterns(text):
-                    if ENTITY_TYPES[entity.type][1] == "error" and not pseudonyms.is_invented(entity):
-                        found.append(entity)
-                entities = without_overlaps(found)
+                known = pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")
+                other = (each for each in find_by_patterns(text) if ENTITY_TYPES[each.type][1] == "error")
+                entities = without_overlaps([*known, *(each for each in other if not pseudonyms.is_invented(each))])
                 left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         more = [f"... and {len(left) - MAX_LISTED} more"] if len(left) > MAX_LISTED else []
@@ -80,10 +77,9 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
     """The query with its text values, comments and long whole numbers changed."""
 
     def changed(found: re.Match[str]) -> str:
-        value = _value(found)
+        value, quote = _value(found), found[0][0]
         if value is None:
             return found[0]
-        quote = found[0][0]
         return change(value) if quote not in "'\"" else quote + change(value).replace(quote, quote * 2) + quote
 
     return _VALUE.sub(changed, query)

@@ -72,11 +72,7 @@ class Pattern(NamedTuple):
 
 
 def find_by_patterns(text: str) -> list[Entity]:
-    """Personal data in a text, however its letters are encoded, without overlaps, in the order of the text.
-
-    Args:
-        text: A question, a query or any other text; the time is linear in its length.
-    """
+    """Personal data in any text, however its letters are encoded, without overlaps, in order and in linear time."""
     return without_overlaps(in_plain_letters(text, _find))
 
 

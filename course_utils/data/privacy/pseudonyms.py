@@ -171,8 +171,7 @@ def fold(text: str) -> str:
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
     if type_ in FORMED:
-        number = compact(plain_letters(text)[0])
-        return number.lstrip("0") if type_ == "phone" else number
+        return compact(plain_letters(text)[0]).lstrip("0" if type_ == "phone" else "")
     return " ".join(_WORD.findall(fold(text)))
 
 

@@ -61,10 +61,8 @@ def _card(family: str, prompt: str, reply: str) -> str:
 
 def _highlight(text: str) -> str:
     """Control tokens in colour; a sign where a line ends, so that two line breaks differ from one."""
-    parts = re.split(f"({CONTROL_TOKEN.pattern})", text)  # every second one is a control token
-    shown = (
-        coloured("special", html.escape(part)) if index % 2 else html.escape(part) for index, part in enumerate(parts)
-    )
+    parts = enumerate(re.split(f"({CONTROL_TOKEN.pattern})", text))  # every second one is a control token
+    shown = (coloured("special", html.escape(part)) if i % 2 else html.escape(part) for i, part in parts)
     return "".join(shown).replace("\n", "&crarr;\n")
 
 
@@ -78,9 +76,6 @@ def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
 
     Rendered by Transformers, as training and generation do, with the options of ``prompts``. Where the last
     message is the assistant's, it is shown as the reply to the prompt before it.
-
-    Args:
-        messages: The chat.
     """
     return RenderedTemplates({family: _render_in(family, messages) for family in FAMILIES})
 

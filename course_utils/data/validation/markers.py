@@ -27,12 +27,7 @@ MANNERS = re.compile(
 
 
 def marker_findings(text: str, name: str) -> Iterator[Finding]:
-    """Template markers and code fences, and prose in front of a query.
-
-    Args:
-        text: A question or a query.
-        name: The field's name.
-    """
+    """Template markers and code fences in one text, and prose in front of a query; `name` is its field's."""
     if found := MARKERS.search(text):
         reason = f'"{name}" has the template marker {quoted(found[0].strip())}'
         yield Finding("template", "error", reason, "keep the text alone, prompts.py adds it")

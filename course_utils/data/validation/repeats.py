@@ -5,8 +5,7 @@ training has seen measures memory and not skill. That two splits share query *sk
 the same kinds of questions: it is counted and no fault. That they share the whole query is one.
 
 "Older than 30" and "older than 40" are nearly the same text and different questions, and their queries say so. So near
-ones are looked for among rows of one query alone, and such groups are small. Where nothing groups the texts, MinHash
-finds candidates (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3).
+ones are looked for among rows of one query alone, and such groups are small.
 """
 
 from collections import Counter, defaultdict
