@@ -35,7 +35,7 @@ def found_in(database: Path, query: str, **fields: Any) -> list[tuple[str, str]]
         ("SELECT city FROM shops", [("execution", "error")]),
         ("SELECT MAX(a, b, c FROM shop", [("syntax", "error")]),
         ("SELECT city FROM shop WHERE", [("syntax", "error")]),
-        ("SELECT city FROM shop; SELECT 1", [("syntax", "error")]),
+        ("SELECT city FROM shop; SELECT 1", [("execution", "error")]),
         ("DROP TABLE shop", [("execution", "error")]),
         ("SELECT city FROM shop WHERE id < 0", [("empty-result", "warning")]),
         ("SELECT MAX(size) FROM shop WHERE id < 0", [("empty-result", "warning")]),
