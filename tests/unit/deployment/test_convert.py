@@ -216,11 +216,15 @@ def test_a_place_that_cannot_be_written_to(base: Path, adapter: Path, tmp_path: 
             write(base if write is convert_to_gguf else adapter, tmp_path / "file" / "output")
 
 
-def test_an_adapter_is_not_merged_over_what_is_read(base: Path, adapter: Path) -> None:
-    for output in (base, adapter):
-        with pytest.raises(ModelError, match="merging would replace what it reads; choose another folder"):
+def test_a_merged_model_replaces_a_model_and_nothing_else(base: Path, adapter: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").touch()
+    for output in (base, adapter, adapter.parent, tmp_path / "notes"):
+        with pytest.raises(ModelError, match="would replace what the folder holds; choose an empty one"):
             merge_adapter(base, adapter, output)
     assert (adapter / "adapter_config.json").is_file()
+    assert merge_adapter(base, adapter, merge_adapter(base, adapter, tmp_path / "merged")) == tmp_path / "merged"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "notes"]
 
 
 def test_an_adapter_with_nan_leaves_no_folder(base: Path, adapter: Path, tmp_path: Path) -> None:
