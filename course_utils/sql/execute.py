@@ -100,7 +100,10 @@ def execute(
             columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         _check_time(began, timeout_s)
-        raise QueryError(str(error), _kind_of(error)) from error
+        kind, reason = _kind_of(error), str(error)
+        if kind == "not allowed":
+            reason = f"only one statement that reads is run: {reason.rstrip('.')}"
+        raise QueryError(reason, kind) from error
     _check_time(began, timeout_s)
     return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
 

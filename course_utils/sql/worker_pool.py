@@ -30,7 +30,7 @@ class WorkerDiedError(Exception):
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(f"the process that ran it ended with code {exit_code}")
-        self.timed_out = exit_code in (-getattr(signal, "SIGALRM", 0), 1)  # 1 is faulthandler's, where no alarm is
+        self.timed_out = exit_code == (-signal.SIGALRM if hasattr(signal, "SIGALRM") else 1)  # faulthandler's code
 
 
 def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
