@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import busy_machine, dirty_data, smoke_seeds, ticket_triage, validation_quality, validation_scale
+from benchmarks import (
+    busy_machine,
+    dirty_data,
+    smoke_seeds,
+    sql_workers,
+    ticket_triage,
+    validation_quality,
+    validation_scale,
+)
 from course_utils.artifacts import write_json
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,6 +25,7 @@ BENCHMARKS = {
     "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
     "busy_machine": busy_machine.measure,
     "dirty_data": dirty_data.measure,
+    "sql_workers": sql_workers.measure,
     "ticket_triage": ticket_triage.measure,
     "validation_quality": validation_quality.measure,
     "validation_scale": validation_scale.measure,
@@ -25,6 +34,7 @@ PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
     "busy_machine": busy_machine.plot,
     "dirty_data": dirty_data.plot,
+    "sql_workers": sql_workers.plot,
     "ticket_triage": ticket_triage.plot,
     "validation_quality": validation_quality.plot,
     "validation_scale": validation_scale.plot,

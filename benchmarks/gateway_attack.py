@@ -1,0 +1,124 @@
+"""A gateway whose model replies with hostile statements, many of them at once."""
+
+import json
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from course_utils.deployment import start_gateway
+from tests.unit.sql.hostile import build_database
+
+DATABASE = "things"
+HONEST, HONEST_QUERY, HONEST_ROWS = "How many things are there?", "SELECT count(*) FROM t", [[50]]
+MANY = 100
+
+
+class _Model(BaseHTTPRequestHandler):
+    """Replies to "hostile 17" with the statement of that number, and to all else with the honest query."""
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+        number = re.search(r"hostile (\d+)", asked)
+        reply = self.server.statements[int(number[1])] if number else HONEST_QUERY  # type: ignore[attr-defined]
+        self._answer({"model": "hostile", "choices": [{"message": {"role": "assistant", "content": reply}}]})
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _ModelServer(ThreadingHTTPServer):
+    request_queue_size = 2 * MANY
+
+    def __init__(self, statements: Sequence[str]) -> None:
+        super().__init__(("127.0.0.1", 0), _Model)
+        self.statements = statements
+
+
+@dataclass(frozen=True)
+class Siege:
+    """What became of many hostile questions at once."""
+
+    responses: list[httpx.Response]
+    health_s: dict[str, list[float]]
+    """Seconds that each health check took meanwhile, by its path."""
+    seconds: float
+    honest_s: float
+    """Seconds that an honest question took afterwards."""
+
+    @property
+    def n_by_status(self) -> dict[str, int]:
+        """How many questions ended with each status."""
+        statuses = [str(response.status_code) for response in self.responses]
+        return {status: statuses.count(status) for status in sorted({*statuses})}
+
+
+@contextmanager
+def attacked_gateway(statements: Sequence[str], databases: Path, query_timeout_s: float) -> Iterator[httpx.Client]:
+    """A client of a real gateway before a model that replies with the statements."""
+    file = build_database(databases / DATABASE / f"{DATABASE}.sqlite")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP VIEW vchain")  # nothing can read a schema that grows without end
+    model = _ModelServer(statements)
+    threading.Thread(target=model.serve_forever, daemon=True).start()
+    settings = {"COURSE_QUERY_TIMEOUT_S": str(query_timeout_s), "COURSE_MAX_ROWS": "10"}
+    limits = httpx.Limits(max_connections=2 * MANY)
+    try:
+        with (
+            start_gateway(f"http://127.0.0.1:{model.server_port}", databases, settings=settings) as gateway,
+            httpx.Client(base_url=gateway.url, timeout=60, trust_env=False, limits=limits) as client,
+        ):
+            yield client
+    finally:
+        model.shutdown()
+        model.server_close()
+
+
+def ask(client: httpx.Client, question: str) -> httpx.Response:
+    """Put one question to ``/v1/sql``."""
+    return client.post("/v1/sql", json={"question": question, "database": DATABASE})
+
+
+def besiege(client: httpx.Client, numbers: Sequence[int]) -> Siege:
+    """Ask for all these statements at once, look at the gateway's health meanwhile, then ask an honest question."""
+    health_s: dict[str, list[float]] = {"/health/live": [], "/health/ready": []}
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        answers = [pool.submit(ask, client, f"hostile {number}") for number in numbers]
+        while not all(answer.done() for answer in answers):
+            for path, waits in health_s.items():
+                waits.append(_seconds_of(lambda path=path: client.get(path).raise_for_status()))
+            time.sleep(0.05)
+    seconds = time.perf_counter() - began
+    honest_s = _seconds_of(lambda: _require_rows(ask(client, HONEST)))
+    return Siege([answer.result() for answer in answers], health_s, seconds, honest_s)
+
+
+def _require_rows(response: httpx.Response) -> None:
+    if response.json().get("rows") != HONEST_ROWS:
+        raise ValueError(f"an honest question got {response.status_code}: {response.text[:300]}")
+
+
+def _seconds_of(action: Any) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
