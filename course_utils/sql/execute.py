@@ -14,7 +14,7 @@ from pathlib import Path
 from sys import getsizeof
 
 from course_utils.errors import DataError, QueryError, QueryErrorKind
-from course_utils.sql.settle import copy_database, is_unsettled, read_only_uri
+from course_utils.sql.settle import copy_database, has_log, is_unsettled, read_only_uri
 from course_utils.sql.worker import MEMORY_BYTES, limit_time, more_room
 
 MAX_VALUE_BYTES = 1_000_000
@@ -175,12 +175,14 @@ def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
         DataError: It cannot be copied to where its log can be read.
         sqlite3.Error: It cannot be opened.
     """
-    if not is_unsettled(database):
+    if not has_log(database):
         return _connect(database, busy_s)
     limit_time(OPEN_S)
     with more_room(MEMORY_BYTES, 2**40), tempfile.TemporaryDirectory() as folder:
-        connection = _connect(copy_database(database, Path(folder) / database.name), busy_s)
-        connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file, whose name may go then
+        if is_unsettled(database):
+            database = copy_database(database, Path(folder) / database.name)
+        connection = _connect(database, busy_s)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file: its name may go, its log is read
     return connection
 
 

@@ -20,14 +20,19 @@ _LOGS = ("-wal", "-journal")
 def read_only_uri(database: Path) -> str:
     """The address that opens a database for reading alone, and leaves no file beside it."""
     # Without its log, a database in WAL mode is complete. SQLite would begin a new log, unless nobody can write.
-    immutable = "&immutable=1" if _is_in_wal_mode(database) and not _beside(database, "-wal").exists() else ""
+    immutable = "&immutable=1" if _is_in_wal_mode(database) and not has_log(database) else ""
     return f"{database.resolve().as_uri()}?mode=ro{immutable}"
 
 
-def is_unsettled(database: Path) -> bool:
-    """Whether rows wait in a log that no running program looks after."""
+def has_log(database: Path) -> bool:
+    """Whether rows may wait in a log: it has some, or a program that writes it is running or has crashed."""
     log = _beside(database, "-wal")
-    return log.exists() and log.stat().st_size > 0 and not _beside(database, "-shm").exists()
+    return log.exists() and (log.stat().st_size > 0 or _beside(database, "-shm").exists())
+
+
+def is_unsettled(database: Path) -> bool:
+    """Whether rows wait in a log that lies there alone, so that to read it would leave a file beside it."""
+    return has_log(database) and not _beside(database, "-shm").exists()
 
 
 def is_one_file(database: Path) -> bool:

@@ -26,7 +26,6 @@ c.executemany("INSERT INTO reading VALUES (?)", [(i,) for i in range(10)])
 c.executemany("INSERT INTO reading VALUES (?)", [(i,) for i in range(10, 15)])
 os._exit(0)"""
     subprocess.run([sys.executable, "-c", script], check=True)
-    database.with_name(f"{database.name}-shm").unlink()
     return database
 
 
@@ -35,15 +34,32 @@ def crashed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return crash(tmp_path / "databases" / "live" / "live.sqlite", request.param)
 
 
-def test_rows_in_the_log_are_read_and_nothing_is_left(crashed: Path) -> None:
-    before = {path.name: path.read_bytes() for path in crashed.parent.iterdir()}
-    assert find_database(crashed.parent.parent.parent, "live", Path("unused")) == crashed
+@pytest.fixture
+def orphaned(crashed: Path) -> Path:
+    """As when the database and its log were copied and the log's index was not."""
+    crashed.with_name(f"{crashed.name}-shm").unlink()
+    return crashed
+
+
+def test_rows_in_the_log_are_read_and_nothing_is_left(orphaned: Path) -> None:
+    before = {path.name: path.read_bytes() for path in orphaned.parent.iterdir()}
+    assert find_database(orphaned.parent.parent.parent, "live", Path("unused")) == orphaned
+    assert run_query(orphaned, COUNT).rows == [(15,)]
+    assert read_schema(orphaned).render() == "table reading: v int"
+    assert {path.name: path.read_bytes() for path in orphaned.parent.iterdir()} == before
+
+
+def test_a_crash_leaves_rows_to_read_and_no_other_files_than_there_were(crashed: Path) -> None:
+    before = {path.name for path in crashed.parent.iterdir()}
     assert run_query(crashed, COUNT).rows == [(15,)]
     assert read_schema(crashed).render() == "table reading: v int"
-    assert {path.name: path.read_bytes() for path in crashed.parent.iterdir()} == before
+    assert {path.name for path in crashed.parent.iterdir()} == before
 
 
-def test_a_copy_has_the_rows_of_the_log_in_one_file(crashed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_index", [True, False])
+def test_a_copy_has_the_rows_of_the_log_in_one_file(crashed: Path, has_index: bool, tmp_path: Path) -> None:
+    if not has_index:
+        crashed.with_name(f"{crashed.name}-shm").unlink()
     assert not is_one_file(crashed)
     copy = copy_database(crashed, tmp_path / "copies" / "copy.sqlite")
     assert [path.name for path in copy.parent.iterdir()] == ["copy.sqlite"]
@@ -57,6 +73,9 @@ def test_a_database_that_was_closed_gets_no_log_by_being_read(tmp_path: Path) ->
         connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE reading (v int)")
     assert run_query(path, COUNT).rows == [(0,)]
     assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
+    (tmp_path / "x.sqlite-wal").touch()
+    assert run_query(path, COUNT).rows == [(0,)]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["x.sqlite", "x.sqlite-wal"]
 
 
 def test_a_database_in_use_is_read_and_copied_as_it_is_now(tmp_path: Path) -> None:
