@@ -6,6 +6,7 @@ from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.hardness import hardness
 from course_utils.data.inject import inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths, plot_lengths
+from course_utils.data.mutants import mutants
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
@@ -30,6 +31,7 @@ __all__ = [
     "inject_preface",
     "measure_base",
     "measure_lengths",
+    "mutants",
     "plot_difficulty",
     "plot_lengths",
     "plot_query_parts",
