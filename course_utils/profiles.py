@@ -48,6 +48,8 @@ class Profile:
     """Optimizer steps instead of epochs, to compare runs on different rows at equal work."""
     short_steps: int = 60
     """Optimizer steps of the small experiments that notebooks run beside the training proper."""
+    experiment_s: float | None = None
+    """Seconds for all of a notebook's small experiments, which take fewer steps and rows then; None for no limit."""
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
@@ -72,7 +74,7 @@ class Profile:
         wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_number(getattr(self, name), above=0)]
         wrong += [
             f"{name} must be above 0, or None for no limit"
-            for name in ("max_train_rows", "max_test_rows", "max_steps")
+            for name in ("max_train_rows", "max_test_rows", "max_steps", "experiment_s")
             if getattr(self, name) is not None and not _is_number(getattr(self, name), above=0)
         ]
         if not (_is_number(self.learning_rate, above=0) and self.learning_rate < 1):
@@ -138,6 +140,7 @@ PROFILES = {
             max_length=640,  # with 1,024, training on the longest rows would not fit a machine of 8 GB
             learning_rate=5e-4,
             epochs=1.0,
+            experiment_s=300.0,
             share_prompts=True,
             generation_batch_size=16,
         ),

@@ -1,12 +1,13 @@
 """Ask a model every test question, and read predictions that anybody wrote."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError
-from course_utils.models import generate_replies
+from course_utils.models import Reply, generate_replies
 from course_utils.profiles import Profile
 from course_utils.prompts import encode_prompt
 from course_utils.tasks import Task
@@ -25,8 +26,9 @@ def predict(
     profile: Profile,
     *,
     progress: str = "",
+    max_s: float | None = None,
 ) -> list[Row]:
-    """Greedy answers of a model to every row, in the rows' order.
+    """Greedy answers of a model to the rows, in their order.
 
     Args:
         model: In evaluation mode.
@@ -35,17 +37,25 @@ def predict(
         task: Gives a row's messages, and says what counts of a reply.
         profile: Gives ``generation_batch_size`` and ``max_new_tokens``.
         progress: Label of a progress bar; none if empty.
+        max_s: Seconds behind which no batch is begun; None answers every row.
 
     Returns:
-        The rows with three more fields. ``predicted``: what counts of the reply. ``seconds`` and ``stopped``: as
-        ``models.Reply`` explains them.
+        The rows, or the first of them where the time is limited, with three more fields. ``predicted``: what counts of
+        the reply. ``seconds`` and ``stopped``: as ``models.Reply`` explains them.
     """
     prompts = [encode_prompt(tokenizer, task.to_messages(row)) for row in rows]
     sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
-    replies = generate_replies(model, tokenizer, prompts, **sizes, progress=progress)
+    replies: list[Reply] = []
+    began = time.perf_counter()
+    n_at_once = profile.generation_batch_size if max_s else max(1, len(prompts))
+    for start in range(0, len(prompts), n_at_once):
+        if max_s and start and time.perf_counter() - began > max_s:
+            break
+        some = prompts[start : start + n_at_once]
+        replies += generate_replies(model, tokenizer, some, **sizes, progress=progress)
     return [
         {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
-        for row, reply in zip(rows, replies, strict=True)
+        for row, reply in zip(rows, replies, strict=False)
     ]
 
 
