@@ -39,6 +39,8 @@ class ValidationOptions:
     """A name that a profile gives: lengths are counted of the rows alone that the dataset's sample of this name has."""
     engine: str = "local"
     """What runs the checks of single rows, one of ``ENGINES``; those that compare rows run in this process."""
+    progress: str = ""
+    """Label of a progress bar over the rows that the local engine has checked; none if empty."""
 
     def __post_init__(self) -> None:
         if unknown := [check for check in self.checks if check not in CHECKS]:

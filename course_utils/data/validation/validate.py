@@ -28,7 +28,7 @@ from course_utils.errors import DataError
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.sql import find_database, list_databases, read_schema
 
-BATCH = 5_000
+BATCH = 1_000
 """Rows that are checked at once."""
 
 
@@ -125,6 +125,8 @@ def _check_rows(
     records: Sequence[Record], databases: Mapping[str, Path | str], options: ValidationOptions
 ) -> list[Finding]:
     """What is wrong with each row by itself."""
+    from tqdm.auto import tqdm
+
     # The checks that compare rows need to know which queries run.
     runs = options.wants(*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", *SPLIT_CHECKS)
     checks = {check for check in TEXT_CHECKS if options.wants(check)} | set(QUERY_CHECKS if runs else ())
@@ -136,7 +138,8 @@ def _check_rows(
         from course_utils.data.validation.spark import map_batches
 
         return map_batches(batches, check)
-    return [finding for batch in batches for finding in check(batch)]
+    bar = tqdm(batches, options.progress, unit="batch", disable=not options.progress, leave=False)
+    return [finding for batch in bar for finding in check(batch)]
 
 
 def _without(records: Sequence[Record], findings: Iterable[Finding], *checks: str) -> list[Record]:
