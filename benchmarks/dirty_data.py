@@ -180,7 +180,7 @@ def plot(result: dict[str, Any]) -> "Axes":
         number = seeds.index(run["seed"])
         place = arms.index(run["arm"]) + 0.2 * (number - (len(seeds) - 1) / 2)
         label = f"seed {run['seed']}" if run["arm"] == arms[0] else None
-        _draw(accuracy, place, run["accuracy"], run["interval"], number, label)
+        draw_interval(accuracy, place, run["accuracy"], run["interval"], number, label)
     accuracy.set_xticks(range(len(arms)), [arm.replace(", ", ",\n") for arm in arms])
     accuracy.set(ylabel=f"questions answered right (%)\nof {result['n_test']}", ylim=(0, 100))
     accuracy.legend(loc="lower left", ncols=len(seeds))
@@ -188,7 +188,8 @@ def plot(result: dict[str, Any]) -> "Axes":
         points = [*gains["by_seed"], gains["pooled"]]
         for number, point in enumerate(points):
             label = "all seeds" if column == 0 and "seed" not in point else None
-            _draw(panels[1], column + 0.2 * (number - len(points) / 2), point["gain"], point["interval"], number, label)
+            place = column + 0.2 * (number - len(points) / 2)
+            draw_interval(panels[1], place, point["gain"], point["interval"], number, label)
     panels[1].axhline(0, color="0.5", linewidth=0.8)
     panels[1].set_xticks(range(len(result["gains"])), list(result["gains"]))
     panels[1].set(ylabel="cleaned minus dirty (points)", xlim=(-0.6, len(result["gains"]) - 0.4))
@@ -196,7 +197,9 @@ def plot(result: dict[str, Any]) -> "Axes":
     return accuracy
 
 
-def _draw(axes: "Axes", place: float, value: float, interval: Sequence[float], number: int, label: str | None) -> None:
+def draw_interval(
+    axes: "Axes", place: float, value: float, interval: Sequence[float], number: int, label: str | None
+) -> None:
     """A point with its interval; seeds, and what stands behind them, differ in colour and marker."""
     ends = [[100 * (value - interval[0])], [100 * (interval[1] - value)]]
     axes.errorbar([place], [100 * value], ends, fmt="os^D"[number], capsize=3, color=PALETTE[number], label=label)
