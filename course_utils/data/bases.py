@@ -115,7 +115,7 @@ def measure_base(
     encoded = [_split(tokenizer, row, schemas[row["db_id"]]) for row in rows]
     encoded.sort(key=lambda pair: len(pair[0]) + len(pair[1]))  # like lengths share a batch
     began, nats = time.perf_counter(), 0.0
-    with tqdm(total=len(rows), desc=progress, unit="row", disable=not progress) as bar:
+    with tqdm(total=len(rows), desc=progress, unit="row", disable=not progress, leave=False) as bar:
         for start in range(0, len(encoded), batch_size):
             batch = encoded[start : start + batch_size]
             nats += _batch_nats(model, tokenizer, batch)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
-from course_utils.figures import HATCHES, SPLIT_COLOURS, course_style, new_axes
+from course_utils.figures import HATCHES, PALETTE, SPLIT_COLOURS, course_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,28 +42,24 @@ def plot_rows(prepared: Prepared) -> "Axes":
 
 
 @course_style
-def plot_difficulty(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
-    """The share of each difficulty in each split, in percent; Spider's levels come first.
+def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Axes":
+    """What cleaning gained in each of several runs, in points of accuracy, with 95 % intervals.
 
     Args:
-        splits: Rows with ``difficulty`` by split.
+        gains: By kind of defect, for each run the gain and the ends of its interval, from -1 to 1.
     """
-    names = [f"{split} ({len(rows):,})" for split, rows in splits.items()]
-    levels = _levels({row["difficulty"] for rows in splits.values() for row in rows})
-    shares = {
-        level: [100 * sum(row["difficulty"] == level for row in rows) / max(1, len(rows)) for rows in splits.values()]
-        for level in levels
-    }
-    commonest = max(levels, key=lambda level: sum(shares[level]))
-    low, high = min(shares[commonest]), max(shares[commonest])
-    title = f"The commonest level is {commonest}: {low:.0f} to {high:.0f} % of a split"
-    axes = new_axes(title, height=0.5 * len(splits) + 1.8)
-    left = [0.0] * len(splits)
-    for level, hatch in levels.items():
-        _add_bars(axes, names, shares[level], left, label=level, hatch=hatch)
-    axes.invert_yaxis()
-    axes.set_xlabel("rows (%)")
-    axes.figure.legend(loc="outside lower center", ncols=len(levels))
+    spans = {kind: (100 * min(runs)[0], 100 * max(runs)[0]) for kind, runs in gains.items()}
+    shown = [f"{low:+.0f}" + f" to {high:+.0f}" * (high > low) + f" ({kind})" for kind, (low, high) in spans.items()]
+    axes = new_axes(f"Cleaning gains, in points: {', '.join(shown)}", height=0.6 * len(gains) + 1.8)
+    for place, runs in enumerate(gains.values()):
+        for number, (gain, low, high) in enumerate(sorted(runs)):
+            at = place + 0.2 * (number - (len(runs) - 1) / 2)
+            ends = [[100 * (gain - low)], [100 * (high - gain)]]
+            axes.errorbar([100 * gain], [at], xerr=ends, fmt="os^D"[place % 4], capsize=3, color=PALETTE[place])
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    axes.set_yticks(range(len(gains)), list(gains))
+    axes.set_ylim(len(gains) - 0.5, -0.5)
+    axes.set_xlabel("accuracy after cleaning minus before (points), with 95 % interval")
     return axes
 
 

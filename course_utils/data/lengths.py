@@ -7,17 +7,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
-from course_utils.figures import HATCHES, SPLIT_COLOURS, course_style, new_axes
 from course_utils.finding import Finding
 from course_utils.prompts import encode_example, render_chat, to_messages
 from course_utils.tables import Table
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from transformers import PreTrainedTokenizerBase
 
 _BATCH = 1_000
@@ -141,23 +139,3 @@ def measure_lengths(
         ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
     """
     return LengthReport({split: count_tokens(tokenizer, rows, schemas) for split, rows in splits.items()}, max_length)
-
-
-@course_style
-def plot_lengths(report: LengthReport) -> "Axes":
-    """Histogram of tokens a row, by split; a line marks the limit if it is near."""
-    every, limit = [n for lengths in report.lengths.values() for n in lengths], report.max_length
-    longest, n_too_long = max(every, default=0), sum(n > limit for n in every)
-    axes = new_axes(
-        f"{n_too_long:,} of {len(every):,} rows have more tokens than the limit of {limit:,}"
-        if n_too_long
-        else f"The longest of {len(every):,} rows has {longest:,} tokens; the limit is {limit:,}"
-    )
-    colours = [SPLIT_COLOURS[split] for split in report.lengths]
-    looks: dict[str, Any] = {"color": colours, "hatch": HATCHES[: len(colours)], "edgecolor": "black", "linewidth": 0.3}
-    axes.hist(list(report.lengths.values()), 20, stacked=True, label=list(report.lengths), **looks)
-    if limit < 2.5 * longest:
-        axes.axvline(limit, color="black", linestyle="--", label=f"limit {limit:,}")
-    axes.set(xlabel="tokens of prompt and completion", ylabel="rows")
-    axes.legend()
-    return axes

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.data.dataset_plots import plot_difficulty, plot_rows
+from course_utils.data.dataset_plots import plot_gains, plot_rows
 from course_utils.data.prepare import Prepared
 
 mpl.use("Agg")
@@ -34,9 +34,10 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
     assert " ".join(axes.figure.get_suptitle().split()) == "11 rows about 2 databases, 1 of them unseen in training"
 
 
-def test_difficulties_are_shares_of_each_split() -> None:
-    rows = [row("shop", True)] * 3 + [row("shop", True, "hard")]
-    axes = plot_difficulty({"train": rows, "test": [row("zoo", False, "simple")]})
-    assert [round(patch.get_width()) for patch in axes.patches] == [75, 0, 25, 0, 0, 100]
-    assert axes.get_legend_handles_labels()[1] == ["easy", "hard", "simple"]
-    assert " ".join(axes.figure.get_suptitle().split()) == "The commonest level is simple: 0 to 100 % of a split"
+def test_every_gain_is_drawn_and_the_title_names_the_span_of_each_kind() -> None:
+    gains = {"scattered": [(0.05, -0.01, 0.1), (0.025, -0.03, 0.09)], "this run": [(0.3, 0.2, 0.4)]}
+    axes = plot_gains(gains)
+    assert len(axes.containers) == 3
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(gains)
+    title = " ".join(axes.figure.get_suptitle().split())
+    assert title == "Cleaning gains, in points: +2 to +5 (scattered), +30 (this run)"

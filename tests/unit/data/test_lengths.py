@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.data.formats.record import Record
-from course_utils.data.lengths import LengthReport, count_tokens, find_too_long, measure_lengths, plot_lengths
+from course_utils.data.lengths import count_tokens, find_too_long, measure_lengths
 from course_utils.data.tokens.templates import CONTROL_TOKEN, FAMILIES, read_template
 from course_utils.errors import ModelError
 from course_utils.models import load_tokenizer
@@ -95,20 +95,3 @@ def test_the_report_counts_rows_over_the_limit_and_not_those_at_it(tokenizer: An
     assert page.count("<tr>") == 4
     assert f"more than {limit}" in page
     assert page.count(">1</td>") == 2, "one row of the test split, and one that is too long"
-
-
-@pytest.mark.parametrize(
-    ("limit", "n_lines", "title"),
-    [
-        (75, 1, "1 of 4 rows have more tokens than the limit of 75"),
-        (5000, 0, "The longest of 4 rows has 80 tokens; the limit is 5,000"),
-    ],
-)
-def test_the_histogram_counts_every_row_and_marks_a_near_limit(limit: int, n_lines: int, title: str) -> None:
-    from matplotlib import pyplot
-
-    axes = plot_lengths(LengthReport({"train": [60, 70, 70], "test": [80]}, limit))
-    assert max(sum(bar.get_height() for bar in group) for group in axes.containers) == 3
-    assert len(axes.lines) == n_lines
-    assert " ".join(axes.figure.get_suptitle().split()) == title
-    pyplot.close("all")
