@@ -52,7 +52,7 @@ def measure_cost(folder: Path, predictions: Path | None = None) -> dict[str, Any
 
 def run_arm(arm: str, folder: Path, predictions: str = "") -> dict[str, dict[str, float]]:
     """Each workload once to warm up, then ``N_REPEATS`` times with a look at the clocks."""
-    jobs = _jobs(folder, predictions)
+    jobs = make_jobs(folder, predictions)
     works = _works(arm)
     found = {}
     for name in WORKLOADS:
@@ -71,7 +71,8 @@ def run_arm(arm: str, folder: Path, predictions: str = "") -> dict[str, dict[str
     return found
 
 
-def _jobs(folder: Path, predictions: str) -> list[Job]:
+def make_jobs(folder: Path, predictions: str = "") -> list[Job]:
+    """The smoke profile's test rows, by database; a row's prediction is its neighbour's query, or of a file."""
     data = PROJECT / "data"
     smoke = set(json.loads((data / "samples" / "smoke.json").read_text("utf-8"))["test"])
     by_database: dict[str, list[Row]] = defaultdict(list)

@@ -5,13 +5,14 @@ the course's own test queries run in workers and in this process, as they did be
 """
 
 import json
+import logging
 import tempfile
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.gateway_attack import MANY, attacked_gateway, besiege
+from benchmarks.gateway_attack import HONEST, MANY, ask, attacked_gateway, besiege
 from benchmarks.sql_attack import attack, fingerprint
 from benchmarks.sql_cost import measure_cost
 from course_utils.artifacts import PROJECT
@@ -67,7 +68,9 @@ def _attack(folder: Path) -> dict[str, Any]:
 
 def _besiege(folder: Path) -> dict[str, Any]:
     loads = list(statements(LOADS).values())
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request
     with attacked_gateway(loads, folder, GATEWAY_LIMIT_S) as client:
+        ask(client, HONEST)  # the schema is read with the first question
         before = fingerprint(folder)
         siege = besiege(client, [i * len(loads) // MANY for i in range(MANY)])
     return {
@@ -94,7 +97,7 @@ def plot(result: dict[str, Any]) -> "Axes":
         axes.axhline(TARGETS["MiB"], linestyle="--", color="0.4")
         axes.set(xlabel=f"seconds, with a limit of {found['limit_s']:g} s", ylabel="peak memory of a worker, MiB")
         axes.set_ylim(0, 1.1 * TARGETS["MiB"])
-        axes.legend(loc="center left")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
         return axes
 
     return draw()
