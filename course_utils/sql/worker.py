@@ -87,6 +87,9 @@ def main() -> None:
     """Answer requests from standard input until it closes."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no reply
+    if hasattr(signal, "SIGALRM"):  # a child inherits what its parent ignores or blocks
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _limit_room()
     if resource:
         _limit(resource.RLIMIT_CORE, 0)

@@ -63,6 +63,22 @@ def test_what_reaches_the_time_limit_is_killed_whatever_it_does() -> None:
     assert list(evaluate(PID)) != [pid]
 
 
+@pytest.mark.parametrize("how", ["ignores", "blocks"])
+def test_the_limit_holds_where_this_process_is_deaf_to_alarms(how: str) -> None:
+    handler, mask = signal.getsignal(signal.SIGALRM), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        if how == "ignores":
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        else:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        with pytest.raises(WorkerDiedError) as error:
+            list(evaluate(f"[{LIMIT.format(0.2)}, __import__('time').sleep(9)]"))
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert error.value.timed_out
+
+
 def test_time_in_which_the_caller_reads_does_not_count() -> None:
     found = []
     for value in evaluate(LIMIT.format(0.3), "1", "2"):
