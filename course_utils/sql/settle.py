@@ -1,8 +1,9 @@
 """Open and copy SQLite files that another program may have left in the middle of its work.
 
 In WAL mode the last rows lie in ``<name>-wal`` until they are moved into the file. Copying the file alone loses them,
-and opening it in place leaves ``-wal`` and ``-shm`` behind.
-Source: https://sqlite.org/wal.html
+and opening it in place leaves ``-wal`` and ``-shm`` behind. In the other modes a crash leaves ``<name>-journal``, from
+which half a transaction must be taken back before anybody can read.
+Sources: https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals
 """
 
 import shutil
@@ -27,12 +28,25 @@ def read_only_uri(database: Path) -> str:
 def has_log(database: Path) -> bool:
     """Whether rows may wait in a log: it has some, or a program that writes it is running or has crashed."""
     log = _beside(database, "-wal")
-    return log.exists() and (log.stat().st_size > 0 or _beside(database, "-shm").exists())
+    is_in_use = log.exists() and (log.stat().st_size > 0 or _beside(database, "-shm").exists())
+    return is_in_use or _is_half_written(database)
 
 
 def is_unsettled(database: Path) -> bool:
-    """Whether rows wait in a log that lies there alone, so that to read it would leave a file beside it."""
+    """Whether rows wait in a log that lies there alone, so that to read it would change the files."""
     return has_log(database) and not _beside(database, "-shm").exists()
+
+
+def _is_half_written(database: Path) -> bool:
+    """Whether a program crashed within a transaction; SQLite tells it from one that is at work."""
+    if not _beside(database, "-journal").exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK
+    return False
 
 
 def is_one_file(database: Path) -> bool:
@@ -71,6 +85,7 @@ def _copy(source: Path, target: Path) -> None:
         if (part := _beside(source, ending)).exists():
             shutil.copyfile(part, _beside(target, ending))
     with closing(_new(target)) as copy:
+        copy.execute("SELECT 1 FROM sqlite_master").fetchone()  # takes half a transaction back
         copy.execute("PRAGMA journal_mode = DELETE")  # moves the log into the file first
 
 

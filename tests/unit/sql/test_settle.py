@@ -1,4 +1,4 @@
-"""Databases in WAL mode are read and copied whole, and nothing is left beside them."""
+"""Databases that a program left in the middle of its work are read and copied whole; nothing is left beside them."""
 
 import sqlite3
 import subprocess
@@ -65,6 +65,27 @@ def test_a_copy_has_the_rows_of_the_log_in_one_file(crashed: Path, has_index: bo
     assert [path.name for path in copy.parent.iterdir()] == ["copy.sqlite"]
     assert is_one_file(copy)
     assert run_query(copy, COUNT).rows == [(15,)]
+
+
+def test_a_transaction_that_a_crash_cut_off_is_taken_back_in_a_copy(tmp_path: Path) -> None:
+    database = tmp_path / "half.sqlite"
+    script = f"""
+import os, sqlite3
+c = sqlite3.connect({str(database)!r}, isolation_level=None)
+c.executescript("PRAGMA cache_size = 1; CREATE TABLE reading (v); INSERT INTO reading VALUES (1), (2); BEGIN")
+c.execute("DELETE FROM reading")
+c.executemany("INSERT INTO reading VALUES (?)", [("x" * 900,) for i in range(500)])
+os._exit(0)"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "half.sqlite-journal" in before
+    assert run_query(database, COUNT).rows == [(2,)]
+    assert read_schema(database).render() == "table reading: v"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert not is_one_file(database)
+    copy = copy_database(database, tmp_path / "copy" / "half.sqlite")
+    assert run_query(copy, COUNT).rows == [(2,)]
+    assert [path.name for path in copy.parent.iterdir()] == ["half.sqlite"]
 
 
 def test_a_database_that_was_closed_gets_no_log_by_being_read(tmp_path: Path) -> None:
