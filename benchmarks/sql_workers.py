@@ -37,13 +37,15 @@ def measure() -> dict[str, Any]:
     Returns:
         The machine; outcomes and worst cases of the attack; statuses and waits of the siege; milliseconds a query.
     """
+    predictions = PREDICTIONS if PREDICTIONS.is_file() else None
     with tempfile.TemporaryDirectory() as folder:
         return {
             "benchmark": "sql_workers",
             "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
             "attack": _attack(Path(folder) / "attack"),
             "siege": _besiege(Path(folder) / "siege"),
-            "cost": measure_cost(Path(folder) / "cost", PREDICTIONS if PREDICTIONS.is_file() else None),
+            "other_queries": "a model's predictions" if predictions else "another row's query",
+            "cost": measure_cost(Path(folder) / "cost", predictions),
         }
 
 

@@ -33,11 +33,11 @@ CREATE VIEW vgrow0 AS SELECT id FROM t;
 TRIGGER = "CREATE TRIGGER gone AFTER INSERT ON t BEGIN DELETE FROM big; END"
 
 
-def build_database(path: Path, schema: str = SCHEMA) -> Path:
+def build_database(path: Path) -> Path:
     """Write the database that the statements name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(schema)
+        connection.executescript(SCHEMA)
         connection.executemany("INSERT INTO t VALUES (?, ?, ?)", ((i, f"n{i}", i / 7) for i in range(50)))
         connection.executemany("INSERT INTO big VALUES (?, ?, ?)", ((i, i % 97, f"x{i}") for i in range(20_000)))
         connection.executemany("INSERT INTO ft VALUES (?)", ((f"the quick fox number {i}",) for i in range(100)))
