@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from sys import getsizeof
 
@@ -30,6 +30,7 @@ STEPS_BETWEEN_CHECKS = 1_000
 BUSY_S = 1.0
 """How long to wait for another program's lock, in seconds."""
 MAX_OPEN = 8
+_ROWS_AT_ONCE = 16
 FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _CHANGING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
@@ -123,11 +124,11 @@ def _kind_of(error: Exception) -> QueryErrorKind:
 def _fetch(cursor: sqlite3.Cursor, n_rows: int, max_bytes: int) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     n_bytes = 0
-    for row in islice(cursor, n_rows):
-        n_bytes += getsizeof(row) + sum(map(getsizeof, row))
+    while len(rows) < n_rows and (chunk := cursor.fetchmany(min(_ROWS_AT_ONCE, n_rows - len(rows)))):
+        n_bytes += sum(map(getsizeof, chain(chunk, *chunk)))
         if n_bytes > max_bytes:
             raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
-        rows.append(row)
+        rows += chunk
     return rows
 
 

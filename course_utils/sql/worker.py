@@ -24,6 +24,8 @@ MEMORY_BYTES = 256 * 2**20
 """All that a worker may allocate, of which SQLite gets the half."""
 PATIENCE_S = 30.0
 """A function that sets no limit of its own is killed after so many seconds without an item."""
+NICE = 5
+"""What waits for queries goes first: a server that answers others while four of them compute."""
 Reply = tuple[Literal["item", "end", "error"], Any]
 
 
@@ -93,6 +95,7 @@ def main() -> None:
     _limit_room()
     if resource:
         _limit(resource.RLIMIT_CORE, 0)
+        os.nice(NICE)
     while True:
         try:
             function, args, kwargs = pickle.load(requests)
