@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
@@ -26,11 +26,15 @@ def plot_rows(prepared: Prepared) -> "Axes":
     counts = Counter(
         (split, row["difficulty"], row["db_id"]) for split, rows in prepared.splits.items() for row in rows
     )
-    levels = _levels({row["difficulty"] for row in rows})
+    found = {row["difficulty"] for row in rows}
+    ordered = [*(level for level in DIFFICULTIES if level in found), *sorted(found - set(DIFFICULTIES))]
+    levels = {level: HATCHES[index % len(HATCHES)] for index, level in enumerate(ordered)}
     left = [0] * len(names)
     for split, colour in SPLIT_COLOURS.items():
         for level, hatch in levels.items():
-            _add_bars(axes, names, [counts[split, level, name] for name in names], left, hatch=hatch, color=colour)
+            widths = [counts[split, level, name] for name in names]
+            axes.barh(names, widths, left=left, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
+            left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.set_yticks(range(len(names)), [name if seen[name] else f"{name} (unseen)" for name in names])
     axes.invert_yaxis()
     axes.set_xlabel("rows")
@@ -61,15 +65,3 @@ def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Ax
     axes.set_ylim(len(gains) - 0.5, -0.5)
     axes.set_xlabel("accuracy after cleaning minus before (points), with 95 % interval")
     return axes
-
-
-def _levels(found: set[str]) -> dict[str, str]:
-    """The difficulties that there are, Spider's own first, each with its hatching."""
-    levels = [*(level for level in DIFFICULTIES if level in found), *sorted(found - set(DIFFICULTIES))]
-    return {level: HATCHES[index % len(HATCHES)] for index, level in enumerate(levels)}
-
-
-def _add_bars(axes: "Axes", names: Sequence[str], widths: Sequence[float], left: list[Any], **style: Any) -> None:
-    """Put bars behind those that end at ``left``, which moves on."""
-    axes.barh(names, widths, left=left, edgecolor="black", linewidth=0.5, **style)
-    left[:] = [start + width for start, width in zip(left, widths, strict=True)]

@@ -5,7 +5,6 @@ Cutting them instead would take the end: the query, and the token that teaches a
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,32 +101,13 @@ def _n_bytes(record: Record) -> int:
     return sum(len(record.fields[name].encode("utf-8", "surrogatepass")) for name in ("question", "query"))
 
 
-@dataclass(frozen=True)
-class LengthReport:
-    """Tokens of every row by split, prompt and completion together, against the profile's limit."""
-
-    lengths: dict[str, list[int]] = field(repr=False)
-    max_length: int
-
-    def _repr_html_(self) -> str:
-        columns = ("split", "rows", "median", "95 %", "longest", "too long")
-        rows = tuple((split, *self._describe(sorted(lengths))) for split, lengths in self.lengths.items())
-        caption = f"Tokens a row; training leaves out rows of more than {self.max_length:,}."
-        return Table(caption, columns, rows, frozenset({"split"}))._repr_html_()
-
-    def _describe(self, ranked: list[int]) -> list[str]:
-        n_rows, values = len(ranked), ranked or [0]
-        statistics = (values[n_rows // 2], values[int(0.95 * n_rows)], values[-1])
-        return [f"{n:,}" for n in (n_rows, *statistics, sum(n > self.max_length for n in ranked))]
-
-
 def measure_lengths(
     tokenizer: "PreTrainedTokenizerBase",
     splits: Mapping[str, Sequence[Row]],
     schemas: Mapping[str, str],
     max_length: int,
-) -> LengthReport:
-    """Count the tokens of every row as training would see it.
+) -> Table:
+    """How many tokens each split's rows have as training would see them, prompt and completion together.
 
     Args:
         tokenizer: The base model's.
@@ -138,4 +118,11 @@ def measure_lengths(
     Raises:
         ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
     """
-    return LengthReport({split: count_tokens(tokenizer, rows, schemas) for split, rows in splits.items()}, max_length)
+    lines = []
+    for split, rows in splits.items():
+        ranked, n = sorted(count_tokens(tokenizer, rows, schemas)) or [0], len(rows)
+        counts = (n, ranked[n // 2], ranked[int(0.95 * n)], ranked[-1], sum(length > max_length for length in ranked))
+        lines.append((split, *(f"{count:,}" for count in counts)))
+    caption = f"Tokens a row; training leaves out rows of more than {max_length:,}."
+    columns = ("split", "rows", "median", "95 %", "longest", "too long")
+    return Table(caption, columns, tuple(lines), frozenset({"split"}))

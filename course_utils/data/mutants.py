@@ -4,7 +4,7 @@ Mutation testing asks which of them a test suite tells from the original (Tuya, 
 Information and Software Technology 49, 398-417). Here they stand for labels that are wrong where no check looks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,82 +19,60 @@ from course_utils.sql import Schema, read_schema, same_answer
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    Mutate = Callable[[exp.Expr, Schema], Iterator[exp.Expr]]
-
+KINDS = ("another column", "opposite operator", "condition dropped")
 MAX_TRIES = 8
 """So many mutants of one query are run, at most, to find one with another answer."""
 _OPPOSITES = {"GT": "LT", "GTE": "LTE", "EQ": "NEQ", "Max": "Min", "Sum": "Avg", "And": "Or"}
 
 
 def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
-    """Kinds of defects for ``inject_defects``; their check is the one that can prove an answer wrong by another.
-
-    Args:
-        databases: The SQLite file of each db_id, which says whether the answer is another.
-    """
-    kinds = {"another column": _rename, "opposite operator": _flip, "condition dropped": _drop}
+    """``KINDS`` for ``inject_defects``; their check is the one that compares answers, on the SQLite file by db_id."""
     needs = "a query of which such a mutant runs and answers differently"
-    return {kind: Defect("contradiction", partial(_mutate, kinds[kind], databases), needs=needs) for kind in kinds}
+    return {kind: Defect("contradiction", partial(_mutate, kind, databases), needs=needs) for kind in KINDS}
 
 
-def _mutate(mutate: "Mutate", databases: Mapping[str, Path], row: Row, rng: Random) -> Row | None:
-    database = databases[row["db_id"]]
+def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> Row | None:
+    database, query = databases[row["db_id"]], row["query"]
     try:
-        queries = [tree.sql("sqlite") for tree in mutate(parse(row["query"]), read_schema(database))]
+        found = [mutant for of_kind, mutant in _mutants(parse(query), read_schema(database)) if of_kind == kind]
     except QueryError:
         return None
-    for query in rng.sample(queries, min(MAX_TRIES, len(queries))):
+    for mutant in rng.sample(found, min(MAX_TRIES, len(found))):
         try:
-            if not same_answer(database, row["query"], query):
-                return {**row, "query": query}
+            if not same_answer(database, query, mutant.sql("sqlite")):
+                return {**row, "query": mutant.sql("sqlite")}
         except QueryError:  # it does not run: a check would see that
             continue
     return None
 
 
-def _places(tree: "exp.Expr", *kinds: "type[exp.Expr]") -> "Iterator[tuple[exp.Expr, exp.Expr]]":
-    """A copy of the tree for each node of these kinds, and that node in it."""
-    for place, _ in enumerate(tree.find_all(*kinds)):
-        mutant = tree.copy()
-        yield mutant, [*mutant.find_all(*kinds)][place]
-
-
-def _rename(tree: "exp.Expr", schema: Schema) -> "Iterator[exp.Expr]":
-    """A column gives way to another one of the query's tables."""
+def _mutants(tree: "exp.Expr", schema: Schema) -> "Iterator[tuple[str, exp.Expr]]":
     from sqlglot import exp
 
     read = {table.name.lower() for table in tree.find_all(exp.Table)}
-    tables = [table for table in schema.tables if table.name.lower() in read]
-    for name in dict.fromkeys(column.name for table in tables for column in table.columns):
-        for mutant, node in _places(tree, exp.Column):
-            if node.name.lower() != name.lower():
-                node.set("this", exp.to_identifier(name))
-                yield mutant
+    columns = [c.name for table in schema.tables if table.name.lower() in read for c in table.columns]
+    for place, node in enumerate(tree.walk()):
+        for kind, edited in _edits(node, columns):
+            mutant = tree.copy()
+            old = [*mutant.walk()][place]
+            old.replace(edited.copy()) if edited else old.pop()
+            yield kind, mutant
 
 
-def _flip(tree: "exp.Expr", _: Schema) -> "Iterator[exp.Expr]":
-    """A comparison, an aggregate, a connective or an order gives way to its opposite."""
+def _edits(node: "exp.Expr", columns: list[str]) -> "Iterator[tuple[str, exp.Expr | None]]":
+    """What may stand in the place of a node; None for nothing."""
     from sqlglot import exp
 
     pairs = [(getattr(exp, one), getattr(exp, other)) for one, other in _OPPOSITES.items()]
     opposites = dict(pairs) | {other: one for one, other in pairs}
-    for mutant, node in _places(tree, exp.Ordered, *opposites):
-        if isinstance(node, exp.Ordered):
-            is_descending = not node.args.get("desc")
-            node.set("desc", is_descending)
-            node.set("nulls_first", not is_descending)  # as SQLite sorts, or it would be written out
-        else:
-            node.replace(opposites[type(node)](**node.args))
-        yield mutant
-
-
-def _drop(tree: "exp.Expr", _: Schema) -> "Iterator[exp.Expr]":
-    """The whole condition goes, or one half of it."""
-    from sqlglot import exp
-
-    for mutant, node in _places(tree, exp.Where, exp.Having, exp.And):
-        if isinstance(node, exp.And):
-            node.replace(node.left)
-        else:
-            node.pop()
-        yield mutant
+    if isinstance(node, exp.Column):
+        names = (name for name in dict.fromkeys(columns) if name.lower() != node.name.lower())
+        yield from ((KINDS[0], exp.column(name, node.table or None)) for name in names)
+    elif isinstance(node, exp.Ordered):
+        ascending = bool(node.args.get("desc"))
+        # NULL where SQLite sorts it, or the query would say where.
+        yield KINDS[1], exp.Ordered(this=node.this.copy(), desc=not ascending, nulls_first=ascending)
+    elif type(node) in opposites:
+        yield KINDS[1], opposites[type(node)](**node.copy().args)
+    if isinstance(node, exp.Where | exp.Having | exp.And):
+        yield KINDS[2], node.left if isinstance(node, exp.And) else None

@@ -64,3 +64,7 @@ def test_every_wrong_value_is_reported_at_once() -> None:
 
 def test_the_effective_batch_is_rows_per_optimizer_step() -> None:
     assert replace(get_profile("smoke"), batch_size=4, gradient_accumulation=8).effective_batch_size == 32
+
+
+def test_only_the_profile_for_slow_machines_limits_the_time_of_experiments() -> None:
+    assert {name: profile.experiment_s for name, profile in PROFILES.items() if profile.experiment_s} == {"laptop": 300}

@@ -89,9 +89,11 @@ def test_the_report_counts_rows_over_the_limit_and_not_those_at_it(tokenizer: An
     row = {"db_id": "shop", "question": "List the names.", "query": "SELECT name FROM shop"}
     longer = {**row, "question": "List the names. " * 20}
     limit = encoded_length(tokenizer, row)
-    report = measure_lengths(tokenizer, {"train": [row, longer], "test": [row], "none": []}, SCHEMAS, limit)
-    assert report.lengths["test"] == [limit] == report.lengths["train"][:1]
-    page = report._repr_html_()
-    assert page.count("<tr>") == 4
-    assert f"more than {limit}" in page
-    assert page.count(">1</td>") == 2, "one row of the test split, and one that is too long"
+    table = measure_lengths(tokenizer, {"train": [row, longer], "test": [row], "none": []}, SCHEMAS, limit)
+    longest = f"{encoded_length(tokenizer, longer):,}"
+    assert table.rows == (
+        ("train", "2", longest, longest, longest, "1"),
+        ("test", "1", f"{limit}", f"{limit}", f"{limit}", "0"),
+        ("none", "0", "0", "0", "0", "0"),
+    )
+    assert f"more than {limit}" in table.caption
