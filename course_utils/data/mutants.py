@@ -14,7 +14,7 @@ from course_utils.artifacts import Row
 from course_utils.data.hardness import parse
 from course_utils.data.inject import Defect
 from course_utils.errors import QueryError
-from course_utils.sql import Schema, read_schema, same_answer
+from course_utils.sql import read_schema, same_answer
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -32,31 +32,27 @@ def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
 
 
 def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> Row | None:
-    database, query = databases[row["db_id"]], row["query"]
+    from sqlglot import exp
+
+    database = databases[row["db_id"]]
     try:
-        found = [mutant for of_kind, mutant in _mutants(parse(query), read_schema(database)) if of_kind == kind]
+        tree = parse(row["query"])
     except QueryError:
         return None
-    for mutant in rng.sample(found, min(MAX_TRIES, len(found))):
+    read = {table.name.lower() for table in tree.find_all(exp.Table)}
+    columns = [c.name for table in read_schema(database).tables if table.name.lower() in read for c in table.columns]
+    places = ((place, edit) for place, node in enumerate(tree.walk()) for edit in _edits(node, columns))
+    edits = [(place, edited) for place, (of_kind, edited) in places if of_kind == kind]
+    for place, edited in rng.sample(edits, min(MAX_TRIES, len(edits))):
+        mutant = tree.copy()
+        old = [*mutant.walk()][place]
+        old.replace(edited.copy()) if edited else old.pop()
         try:
-            if not same_answer(database, query, mutant.sql("sqlite")):
+            if not same_answer(database, row["query"], mutant.sql("sqlite")):
                 return {**row, "query": mutant.sql("sqlite")}
         except QueryError:  # it does not run: a check would see that
             continue
     return None
-
-
-def _mutants(tree: "exp.Expr", schema: Schema) -> "Iterator[tuple[str, exp.Expr]]":
-    from sqlglot import exp
-
-    read = {table.name.lower() for table in tree.find_all(exp.Table)}
-    columns = [c.name for table in schema.tables if table.name.lower() in read for c in table.columns]
-    for place, node in enumerate(tree.walk()):
-        for kind, edited in _edits(node, columns):
-            mutant = tree.copy()
-            old = [*mutant.walk()][place]
-            old.replace(edited.copy()) if edited else old.pop()
-            yield kind, mutant
 
 
 def _edits(node: "exp.Expr", columns: list[str]) -> "Iterator[tuple[str, exp.Expr | None]]":
