@@ -23,7 +23,7 @@ GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELE
         ({**GOOD, "db_id": "../shop"}, 'there is no database "../shop"'),
         ({**GOOD, "query": "SELECT nmae FROM shop"}, '"query" does not run on shop (no such column: nmae'),
         ({**GOOD, "query": "SELEC name FROM shop"}, '"query" does not parse (near "SELEC": syntax error'),
-        ({**GOOD, "query": "DELETE FROM shop"}, '"query" does not run on shop (only one statement that reads is run: not authorized'),
+        ({**GOOD, "query": "DELETE FROM shop"}, '"query" does not run on shop (only one statement that reads'),
     ],
 )
 def test_a_bad_row_is_named_with_file_line_and_remedy(
