@@ -44,7 +44,7 @@ def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
         data = course.folder("data")
         prepared = prepare_dataset(course, data)
         base = _summary(_score(course, prepared, data, adapter=None))
-        runs = [_run(course, prepared, data, seed) for seed in seeds]
+        runs = [tune(course, prepared, data, seed) for seed in seeds]
     return {
         "benchmark": "smoke_seeds",
         "profile": profile,
@@ -55,7 +55,8 @@ def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     }
 
 
-def _run(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str, Any]:
+def tune(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str, Any]:
+    """Train one adapter with a seed, and score it on the test rows."""
     profile = replace(course.profile, seed=seed)
     tokenizer = load_tokenizer(course.model)
     train, validation = (

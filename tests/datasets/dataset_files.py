@@ -23,6 +23,21 @@ def about(db_id: str, pairs: Iterable[Pair]) -> list[tuple[str, Pair]]:
     return [(db_id, pair) for pair in pairs]
 
 
+def read_pairs(text: str) -> list[Pair]:
+    """Pairs from lines that are a question and its query in turn."""
+    lines = text.strip().split("\n")
+    return list(zip(lines[::2], lines[1::2], strict=True))
+
+
+def write_thirds(folder: Path, asked: list[tuple[str, Pair]]) -> None:
+    """Write every third pair to test, each tenth of the others to validation and the rest to train."""
+    test = asked[2::3]
+    others = [pair for pair in asked if pair not in test]
+    validation = others[4::10]
+    train = [pair for pair in others if pair not in validation]
+    write_splits(folder, {"train": train, "validation": validation, "test": test})
+
+
 def write_database(path: Path, script: str) -> Path:
     """Make a SQLite file by a script."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,16 @@ from typing import Annotated
 import typer
 
 from course_utils.artifacts import PROJECT, STAGES
-from tests.datasets import bird_release, chinese, search_wal, twelve_rows, upper_case
+from tests.datasets import (
+    bird_release,
+    chinese,
+    gallery_aliases,
+    search_wal,
+    spider_release,
+    twelve_rows,
+    upper_case,
+    workshop_talk,
+)
 
 DATASETS = {
     "chinese": chinese.write,
@@ -22,6 +31,9 @@ DATASETS = {
     "bird_release": bird_release.write,
     "twelve_rows": twelve_rows.write,
     "search_wal": search_wal.write,
+    "gallery_aliases": gallery_aliases.write,
+    "spider_release": spider_release.write,
+    "workshop_talk": workshop_talk.write,
 }
 SHOWN = ("n_train", "n_test", "base_execution_accuracy", "tuned_execution_accuracy", "gguf_parity")
 
