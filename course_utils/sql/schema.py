@@ -8,6 +8,7 @@ from pathlib import Path
 
 from course_utils.errors import DataError
 from course_utils.sql.execute import connect
+from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 
 RESERVED = frozenset(
@@ -20,9 +21,10 @@ RESERVED = frozenset(
 """SQLite's keywords that are no names unless quoted."""
 BUSY_S = 5.0
 """How long to wait for another program's lock, in seconds."""
-_TABLES = """SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'
-    AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid"""
-_VIEWS = "SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY rowid"
+VIEWS_S = 5.0
+"""Time for SQLite to understand all views."""
+_NAMES = "SELECT name FROM sqlite_master WHERE type = ? AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow'"
 
 
 @dataclass(frozen=True)
@@ -75,29 +77,41 @@ def _render(column: Column) -> str:
 def read_schema(database: Path) -> Schema:
     """Read tables, views, columns and foreign keys of a SQLite file.
 
+    A view that takes too long or too much to be understood is left out, with all others.
+
     Raises:
-        DataError: The file is missing or is not a SQLite database, or reading its schema reaches a limit.
+        DataError: The file is missing or is not a SQLite database, or reading its tables reaches a limit.
     """
     if not database.is_file():
         raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
+    found: list[Schema] = []
     try:
-        (schema,) = run_in_worker(_read, database.absolute())
+        for schema in run_in_worker(_read, database.absolute()):
+            found.append(schema)  # kept if the next one is not to be had
     except sqlite3.DatabaseError as error:
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
     except (WorkerDiedError, MemoryError) as error:
-        what = "takes too long or too much memory"
-        raise DataError(f"{database}: reading its schema {what} ({error}); look for a view that grows") from error
-    return schema
+        if not found:
+            raise DataError(
+                f"{database}: reading its schema takes too long or too much ({error}); shorten it"
+            ) from error
+    return found[-1]
 
 
 def _read(database: Path) -> Iterator[Schema]:
+    """The schema without views, then with them; SQLite tells which tables are shadows only after it looked at all."""
     with closing(connect(database, BUSY_S)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
-        tables, views = (
-            tuple(_read_table(connection, name) for (name,) in connection.execute(query).fetchall())
-            for query in (_TABLES, _VIEWS)
-        )
-    yield Schema(database.stem, tables, tuple(view for view in views if view.columns))
+        tables = tuple(_read_table(connection, name) for (name,) in connection.execute(_NAMES, ("table",)).fetchall())
+        yield Schema(database.stem, tables)
+        limit_time(VIEWS_S)
+        shadows = {name for (name,) in connection.execute(_SHADOWS)}
+        views = [_read_table(connection, name) for (name,) in connection.execute(_NAMES, ("view",)).fetchall()]
+    yield Schema(
+        database.stem,
+        tuple(table for table in tables if table.name not in shadows),
+        tuple(view for view in views if view.columns),
+    )
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:

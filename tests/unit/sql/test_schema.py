@@ -139,11 +139,11 @@ def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(t
         assert len(run_query(database, f"SELECT {names} FROM {table.name}").rows) == 1
 
 
-def test_a_schema_that_grows_without_end_is_a_data_error(tmp_path: Path) -> None:
+def test_a_view_that_grows_without_end_costs_the_views_and_not_the_database(tmp_path: Path) -> None:
     steps = ", ".join(f"c{n + 1} AS (SELECT 1 FROM {', '.join([f'c{n}'] * 8)})" for n in range(12))
-    database = create(tmp_path / "x.sqlite", f"CREATE VIEW v AS WITH c0 AS (SELECT 1), {steps} SELECT * FROM c12")
-    with pytest.raises(DataError, match="reading its schema takes too long or too much memory"):
-        read_schema(database)
+    view = f"CREATE VIEW v AS WITH c0 AS (SELECT 1), {steps} SELECT * FROM c12"
+    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {view}")
+    assert read_schema(database).render() == "table a: id integer"
 
 
 def test_an_empty_database_has_no_tables(tmp_path: Path) -> None:
