@@ -16,8 +16,8 @@ class TrainingResult:
     """The outcome of ``train_sft``.
 
     ``history`` holds one record a logging step, with ``step``, ``epoch`` and either ``loss`` and
-    ``learning_rate`` (training) or ``eval_loss`` (validation). Losses are mean cross-entropy in nats
-    per token with a label; lower is better.
+    ``learning_rate`` (training) or ``eval_loss`` (validation); the first one is the validation loss of the
+    base model, at step 0. Losses are mean cross-entropy in nats per token with a label; lower is better.
     """
 
     adapter: Path = field(repr=False)

@@ -40,7 +40,8 @@ def train_sft(
         profile: Sizes, rates and backend; change one value with ``dataclasses.replace``.
         model: Folder or Hub id of the base model.
         train: Rows to learn from.
-        validation: Rows whose loss is measured ``profile.n_evaluations`` times on the way.
+        validation: Rows whose loss is measured before the first step and ``profile.n_evaluations`` times on the way,
+            the last time after the last step.
         output: Folder of the adapter, made if missing.
 
     Raises:
@@ -50,10 +51,11 @@ def train_sft(
     trainable, tokenizer = load_trainable(profile, model)
     from trl import SFTTrainer  # after Unsloth, which load_trainable imports where the profile wants it
 
+    batches = _dataset(profile, train)
     trainer = SFTTrainer(
         model=trainable,
-        args=_arguments(profile, len(train.examples), output),
-        train_dataset=_dataset(profile, train),
+        args=_arguments(profile, len(batches), output),
+        train_dataset=batches,
         eval_dataset=_dataset(profile, validation),
         data_collator=collate_shared if profile.share_prompts else None,
         callbacks=[hide_token_count()] if profile.share_prompts else None,
@@ -86,11 +88,14 @@ def _dataset(profile: Profile, rows: TokenizedRows) -> "Dataset":
     )
 
 
-def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
+def _arguments(profile: Profile, n_items: int, output: Path) -> "SFTConfig":
+    """The trainer's settings; ``n_items`` counts what it takes for rows, which ``share_prompts`` makes batches."""
     from trl import SFTConfig
 
     device = choose_device().value
-    n_steps = profile.max_steps or math.ceil(math.ceil(n_rows / profile.effective_batch_size) * profile.epochs)
+    n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
+    n_batches = math.ceil(n_items / n_rows_at_once)
+    n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     fixed: dict[str, Any] = {
         "output_dir": str(output),
         "max_length": profile.max_length,
@@ -105,7 +110,6 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         "fp16": choose_dtype(device).value == "float16",
         "gradient_checkpointing": device == "cuda",
     }
-    n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
     return SFTConfig(
         **fixed,
         **(_SHARED if profile.share_prompts else _SEPARATE),
@@ -117,7 +121,8 @@ def _arguments(profile: Profile, n_rows: int, output: Path) -> "SFTConfig":
         learning_rate=profile.learning_rate,
         warmup_steps=min(profile.warmup_steps, max(1, n_steps // 10)),
         eval_strategy="steps",
-        eval_steps=max(1, n_steps // profile.n_evaluations),
+        eval_on_start=True,
+        eval_steps=math.ceil(n_steps / profile.n_evaluations),
         logging_steps=max(1, n_steps // 50),
         seed=profile.seed,
         data_seed=profile.seed,

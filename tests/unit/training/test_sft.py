@@ -38,6 +38,28 @@ def test_the_loss_falls(result: TrainingResult) -> None:
     assert result.results()["train_examples_per_s"] > 0
 
 
+def test_validation_begins_at_the_base_model_and_ends_at_the_last_step(result: TrainingResult) -> None:
+    measured = {record["step"]: record["eval_loss"] for record in result.history if "eval_loss" in record}
+    assert list(measured) == [0, 3, 6]
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    base = load_model(TINY_BASE)
+    losses, n_labels = 0.0, 0
+    for row in rows.examples:
+        labels = [token if learned else -100 for token, learned in zip(row.input_ids, row.completion_mask, strict=True)]
+        n_labels += sum(row.completion_mask)
+        with torch.inference_mode():
+            loss = base(torch.tensor([row.input_ids]), labels=torch.tensor([labels])).loss
+        losses += float(loss) * sum(row.completion_mask)
+    assert measured[0] == pytest.approx(losses / n_labels, rel=1e-3)
+
+
+def test_evaluations_are_spread_over_the_steps_that_there_are(tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    uneven = replace(PROFILE, batch_size=5, epochs=1.5, n_evaluations=3)  # 12 rows of one schema: 3 batches of 4
+    result = train_sft(uneven, TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert [record["step"] for record in result.history if "eval_loss" in record] == [0, 2, 4, 5]
+
+
 def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
