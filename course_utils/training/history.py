@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.figures import PALETTE, course_style, new_axes
 from course_utils.tables import value_table
+from course_utils.training.diagnosis import Diagnosis, diagnose
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,11 @@ class TrainingResult:
         """The last validation loss."""
         return next(record["eval_loss"] for record in reversed(self.history) if "eval_loss" in record)
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the losses say of the run."""
+        return diagnose(self.history)
+
     def results(self) -> dict[str, Any]:
         """Numbers for the manifest."""
         return {
@@ -52,7 +58,9 @@ class TrainingResult:
 
 @course_style
 def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "Axes":
-    """Training loss as a line and validation loss as dots, by step, for one run or several.
+    """Training loss as a line and validation loss as dots, by step, for one run or several, with their diagnoses.
+
+    A vertical line marks the step that a diagnosis is about, unless it is the last one.
 
     Args:
         results: Runs to compare.
@@ -65,10 +73,12 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
 
     axes = new_axes(_finding(results, labels))
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):
+        colour = PALETTE[number % len(PALETTE)]
         looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
         for key, look, kind in looks:
             points = [(record["step"], record[key]) for record in result.history if key in record]
-            axes.plot(*zip(*points, strict=True), look, color=PALETTE[number], label=f"{label} {kind}".strip())
+            axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
+        _mark(axes, result, colour, number)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", yscale="log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6)))
     axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
@@ -77,10 +87,18 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
     return axes
 
 
+def _mark(axes: "Axes", result: TrainingResult, colour: str, number: int) -> None:
+    """A line at the step that the diagnosis is about, with its verdict at the foot."""
+    verdict, step = result.diagnosis.verdict, result.diagnosis.step
+    if step == result.n_steps or verdict == "healthy":
+        return
+    axes.axvline(step, color=colour, linestyle=(0, (2, 2)))
+    text, height = f"{verdict}, step {step}", 0.03 + 0.08 * number
+    axes.annotate(text, (step, height), (4, 0), ("data", "axes fraction"), "offset points", color=colour)
+
+
 def _finding(results: tuple[TrainingResult, ...], labels: tuple[str, ...]) -> str:
-    if len(results) > 1:
-        ends = (f"{result.final_validation_loss:.2f} ({label})" for result, label in zip(results, labels, strict=True))
-        return f"Validation loss at the end: {', '.join(ends)}"
-    first = next(record["eval_loss"] for record in results[0].history if "eval_loss" in record)
-    last = results[0].final_validation_loss
-    return f"Validation loss {'falls' if last < first else 'does not fall'}: first {first:.2f}, last {last:.2f}"
+    if len(results) == 1:
+        return f"{results[0].diagnosis.verdict.capitalize()}: {results[0].diagnosis.evidence}"
+    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
+    return "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))

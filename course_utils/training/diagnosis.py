@@ -1,0 +1,175 @@
+"""What a run's losses say went wrong, from the numbers alone: the engine light of training."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Literal
+
+from course_utils.errors import DataError
+from course_utils.tables import value_table
+
+Verdict = Literal["unstable", "overfit", "underfit", "too short", "healthy"]
+Points = list[tuple[float, float]]
+"""Steps in order, and the loss at each."""
+
+FIXES: dict[Verdict, str] = {
+    "unstable": "divide the learning rate by five to ten, and keep the warm-up",
+    "overfit": "stop at this step, or train on more rows",
+    "underfit": "multiply the learning rate by ten; if that does not help, raise the rank and look at the labels",
+    "too short": "take more steps: more epochs, or more rows",
+    "healthy": "keep the settings, and measure next what the model answers",
+}
+CLIMB = 0.25
+SPIKE = 2.5
+NOISE = 5
+RISE = 0.1
+MEMORY = 4
+LITTLE = 0.25
+PACE = 0.2
+FEW_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One verdict on a run, and the step that it is about."""
+
+    verdict: Verdict
+    step: int
+    """Where the loss leaves its way, where validation stops to improve, or the last one."""
+    evidence: str
+    fix: str
+
+    def _repr_html_(self) -> str:
+        values = {"verdict": self.verdict, "at step": self.step, "evidence": self.evidence, "what to do": self.fix}
+        return value_table(values)._repr_html_()
+
+
+def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
+    """Tell from its losses whether a run is unstable, overfit, underfit, too short or healthy, in this order.
+
+    What is high or low is measured against the loss at the start, so that neither task nor vocabulary counts:
+
+    - *unstable*: a loss is no number; or the running median of the training loss climbs by ``CLIMB`` of the start
+      above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss stands so far
+      above its neighbours, and ``SPIKE`` times as high; or validation climbs so far, and training is no better.
+      Batches differ, but medians of them do not climb by a quarter of all there was to learn.
+    - *overfit*: validation ends ``RISE`` above its best, with training below that; the validation rows are the same
+      each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
+      known by heart. Twice as high is common, for rows that were trained on are known better than others.
+    - *underfit*: validation has lost less than ``LITTLE`` of the start.
+    - *too short*: the last third of the way still lowers validation at more than ``PACE`` of the mean pace. The way is
+      the summed learning rate, not the steps, for a rate that decays to zero flattens any curve. An exponential has a
+      pace of 0.7 after one time constant, 0.3 after three and 0.15 after four. So is a run of fewer than
+      ``FEW_STEPS`` that has learned little and falls at that pace.
+
+    Losses do not tell a base that knew the task before from one that learns nothing, nor how many answers are right.
+
+    Args:
+        history: As in ``TrainingResult.history``. Without a validation loss at step 0, the first training loss is
+            taken for the start; without ``learning_rate``, a constant one is assumed.
+
+    Raises:
+        DataError: There is no training loss, or no validation loss after step 0.
+    """
+    training, validation = _points(history, "loss"), _points(history, "eval_loss")
+    if not training or not any(step for step, _ in validation):
+        raise DataError("a history needs training losses and validation losses; train with n_evaluations of 1 or more")
+    if broken := [step for step, loss in sorted(training + validation) if not math.isfinite(loss)]:
+        return _verdict("unstable", broken[0], "the loss is no number any more")
+    smooth, start, end = _running_median(training), training[0][1], validation[-1][1]
+    last = max(training[-1][0], validation[-1][0])
+    ceiling = math.inf  # what no loss stood above so far: a start that was measured, not guessed from one batch
+    if validation[0][0] == 0:
+        start = ceiling = validation[0][1]
+    if climb := _find_climb(training, smooth, start, ceiling) or _find_common_climb(smooth, validation, start, ceiling):
+        step, low, high = climb
+        return _verdict("unstable", step, f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}")
+    pace, fell = _pace(history, validation, start), f"validation loss goes from {start:.3g} to {end:.3g}"
+    if found := _overfit(smooth[-1][1], validation, fell, is_settled=pace <= PACE):
+        return found
+    if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
+        return _verdict("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last:.0f} steps")
+    slows = f"{fell}; in the last third of the way it falls at {pace:.0%} of its mean pace"
+    return _verdict("too short", last, slows) if pace > PACE else _verdict("healthy", _best(validation)[0], slows)
+
+
+def _verdict(verdict: Verdict, step: float, evidence: str) -> Diagnosis:
+    return Diagnosis(verdict, int(step), evidence, FIXES[verdict])
+
+
+def _points(history: Sequence[Mapping[str, float]], key: str) -> Points:
+    return [(record["step"], record[key]) for record in history if key in record]
+
+
+def _loss(point: tuple[float, float]) -> float:
+    return point[1]
+
+
+def _best(validation: Points) -> tuple[float, float]:
+    return min(validation, key=_loss)
+
+
+def _running_median(points: Points) -> Points:
+    """Medians of five neighbours, of three in a short run; of fewer at the ends."""
+    reach = 2 if len(points) >= 25 else 1
+    return [(step, median(map(_loss, points[max(0, i - reach) : i + reach + 1]))) for i, (step, _) in enumerate(points)]
+
+
+def _find_climb(training: Points, smooth: Points, start: float, low: float) -> tuple[float, float, float] | None:
+    """Where training first climbs or spikes: the step, and the losses before and after."""
+    logs = [math.log(max(loss, 1e-9)) for _, loss in training]
+    bends = [abs(before - 2 * here + after) for before, here, after in zip(logs, logs[1:], logs[2:], strict=False)]
+    # 1.65 is the median bend of white noise with a standard deviation of 1; a slope bends nothing.
+    noise = math.exp(NOISE * median(bends or [0.0]) / 1.65)
+    for (step, loss), (_, middle) in list(zip(training, smooth, strict=True))[1:-1]:
+        if middle > max(low * noise, low + CLIMB * start):
+            return step, low, max(map(_loss, smooth))
+        if loss > max(middle * noise, middle * SPIKE, middle + CLIMB * start):
+            return step, middle, loss
+        low = min(low, loss)
+    return None
+
+
+def _find_common_climb(
+    smooth: Points, validation: Points, start: float, low: float
+) -> tuple[float, float, float] | None:
+    """Where validation climbs and training is no better, as it would be if it overfitted."""
+    for step, loss in validation:
+        if loss > low + CLIMB * start and _at(smooth, step) > low:
+            return step, low, loss
+        low = min(low, loss)
+    return None
+
+
+def _overfit(learned: float, validation: Points, fell: str, *, is_settled: bool) -> Diagnosis | None:
+    """The verdict where validation leaves training behind; ``learned`` is the training loss at the end."""
+    (best_step, best), end = _best(validation), validation[-1][1]
+    if end > best * (1 + RISE) and learned < best:
+        return _verdict("overfit", best_step, f"validation loss rises from {best:.3g} to {end:.3g}, training does not")
+    if end > MEMORY * learned and is_settled:
+        step = next(step for step, loss in validation if loss <= best * (1 + RISE))
+        times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
+        return _verdict("overfit", step, f"{fell} and stays there, {times}")
+    return None
+
+
+def _pace(history: Sequence[Mapping[str, float]], validation: Points, start: float) -> float:
+    """How fast validation falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
+    summed: Points = [(0.0, 0.0)]
+    for record in history:
+        if "loss" in record:
+            (step, done), rate = summed[-1], record.get("learning_rate", 1.0)
+            summed.append((record["step"], done + rate * (record["step"] - step)))
+    way = [(0.0, start), *((_at(summed, step), loss) for step, loss in validation if step > 0)]
+    (length, end), fall = way[-1], start - way[-1][1]
+    return max(0.0, 3 * (_at(way, length * 2 / 3) - end) / fall) if fall > 0 else 0.0
+
+
+def _at(points: Points, place: float) -> float:
+    """The value at a place, on straight lines between points."""
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if place <= x1:
+            return y0 + (y1 - y0) * (place - x0) / (x1 - x0) if x1 > x0 else y1
+    return points[-1][1]

@@ -1,0 +1,89 @@
+"""Verdicts on curves whose kind is known: drawn ones, and real ones whose labels were written before."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.errors import DataError
+from course_utils.training import TrainingResult, diagnose, plot_losses
+
+from .synthetic_curves import KINDS, Record, draw_curve
+
+N_EACH = 40
+CURVES = json.loads((PROJECT / "tests/fixtures/loss_curves/curves.json").read_text("utf-8"))
+
+
+def test_drawn_curves_are_named_right() -> None:
+    found = {(kind, seed): diagnose(draw_curve(kind, seed)).verdict for kind in KINDS for seed in range(N_EACH)}
+    wrong = Counter((kind, verdict) for (kind, _), verdict in found.items() if verdict != kind)
+    assert len(found) >= 200
+    assert wrong.total() <= 0.05 * len(found), wrong
+    assert max(Counter(kind for kind, _ in wrong.elements()).values(), default=0) <= 0.1 * N_EACH, wrong
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_real_curves_are_named_as_a_person_does(name: str) -> None:
+    found = diagnose(CURVES[name]["history"])
+    assert found.verdict == CURVES[name]["label"], found
+
+
+def test_there_are_twenty_real_curves_of_all_kinds() -> None:
+    counts = Counter(curve["label"] for curve in CURVES.values())
+    assert counts.keys() == KINDS.keys()
+    assert counts.total() >= 20
+
+
+def scaled(history: list[Record], factor: float) -> list[Record]:
+    return [{key: x * factor if "loss" in key else x for key, x in record.items()} for record in history]
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("factor", [0.01, 30.0])
+def test_the_scale_of_the_loss_does_not_count(name: str, factor: float) -> None:
+    history = CURVES[name]["history"]
+    there, here = diagnose(scaled(history, factor)), diagnose(history)
+    assert (there.verdict, there.step) == (here.verdict, here.step)
+
+
+@pytest.mark.parametrize("key", ["loss", "eval_loss"])
+def test_a_loss_that_is_no_number_is_unstable_at_its_step(key: str) -> None:
+    history = [dict(record) for record in CURVES["ten-epochs"]["history"]]
+    broken = [record for record in history if key in record][5]
+    broken[key] = math.nan
+    assert (diagnose(history).verdict, diagnose(history).step) == ("unstable", broken["step"])
+
+
+def test_the_step_is_where_it_went_wrong() -> None:
+    rising = [{"step": s, "loss": 2 / (1 + s)} for s in range(1, 101)]
+    rising += [{"step": s, "eval_loss": v} for s, v in [(0, 2.0), (20, 0.5), (40, 0.4), (60, 0.6), (80, 0.8)]]
+    assert (diagnose(rising).verdict, diagnose(rising).step) == ("overfit", 40)
+    climbing = [{"step": s, "loss": 2 / s if s < 30 else 1.5} for s in range(1, 101)]
+    climbing += [{"step": s, "eval_loss": v} for s, v in [(0, 2.0), (50, 1.5), (100, 1.5)]]
+    assert diagnose(climbing).verdict == "unstable"
+    assert 28 <= diagnose(climbing).step <= 31
+
+
+def test_one_hard_batch_is_no_spike() -> None:
+    history = [dict(record) for record in CURVES["profile"]["history"]]
+    hard = [record for record in history if "loss" in record][20]
+    hard["loss"] *= 2
+    assert diagnose(history).verdict == "healthy"
+
+
+@pytest.mark.parametrize("missing", ["loss", "eval_loss"])
+def test_a_history_without_one_of_the_losses_is_refused(missing: str) -> None:
+    with pytest.raises(DataError, match="n_evaluations of 1 or more"):
+        diagnose([record for record in CURVES["profile"]["history"] if missing not in record])
+
+
+def test_the_verdict_is_drawn_on_the_curve() -> None:
+    result = TrainingResult(Path("adapter"), CURVES["ten-epochs"]["history"], 160, 1000, 1000, 1.0)
+    axes = plot_losses(result)
+    assert axes.figure.get_suptitle().startswith("Overfit: ")
+    (mark,) = axes.texts
+    assert mark.get_text() == f"overfit, step {result.diagnosis.step}"
+    assert mark.xy[0] == result.diagnosis.step
