@@ -1,5 +1,6 @@
 """What is wrong with this machine or installation, each finding with its remedy."""
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -10,16 +11,21 @@ from packaging.requirements import Requirement
 
 from course_utils.artifacts import PROJECT, Course, package_versions
 from course_utils.errors import CourseError
-from course_utils.finding import Finding, Severity
+from course_utils.finding import Finding, Findings, Severity
 from course_utils.models import load_tokenizer
 from course_utils.processes import choose_port
-from course_utils.setup import probe_machine, recommend_profile
+from course_utils.setup import Machine, probe_machine, recommend_profile
 from course_utils.setup.install import PYTHONS
+from course_utils.setup.machine import SILENT
+from course_utils.setup.memory import MACHINE_MARGIN_GIB, wanted_gib
 from course_utils.setup.recommend import reason_against
 
 LOCKS = PROJECT / "requirements"
 PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
 REINSTALL = "remove .venv and call make course again"
+SMALL_GPU_GIB = 7.5
+"""What a card that is sold with 8 GB reports at least."""
+RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service that tunes for you"
 
 
 def examine(course: Course) -> list[Finding]:
@@ -62,14 +68,13 @@ def locked_versions(lock: Path) -> dict[str, str]:
 
 def _machine(course: Course) -> Iterator[Finding]:
     folder = next(path for path in (course.root, *course.root.parents) if path.exists())
-    free_gib = shutil.disk_usage(folder).free / 2**30
+    free_gib = round(shutil.disk_usage(folder).free / 2**30, 1)
     machine = replace(probe_machine(check_hub=course.profile.needs_hub), disk_free_gib=free_gib)
-    gpus = ", ".join(map(str, machine.gpus)) or "none"
-    text = f"{machine.n_cores} cores, {machine.memory_gib} GiB, GPU: {gpus}, {free_gib:.0f} GiB free for artifacts"
-    yield Finding("machine", "note", text)
+    yield from examine_machine(machine)
     best = recommend_profile(machine)
     try:
         against = reason_against(course.profile, machine)
+        yield _memory(machine, wanted_gib(course.profile))
     except CourseError as error:
         against = str(error)
     if against:
@@ -79,6 +84,57 @@ def _machine(course: Course) -> Iterator[Finding]:
     severity: Severity = "note" if best.profile == course.profile.name else "warning"
     fix = "" if severity == "note" else f"to follow it: {best.next_step}"
     yield Finding("profile", severity, f"recommended: {best.profile}, {best.reason}", fix)
+
+
+def examine_machine(machine: Machine) -> Findings:
+    """What a machine has of all that the course can use, with a remedy for what it lacks."""
+    found = [Finding("processor", "note", f"{machine.cpu}, {machine.n_cores} cores"), *_gpu(machine)]
+    found.append(Finding("disk", "note", f"{machine.disk_free_gib:.0f} GiB free for artifacts"))
+    for name, version, use, start in (
+        ("Docker", machine.docker, "deploy/compose.yaml", "Docker Desktop, or sudo systemctl start docker"),
+        ("Ollama", machine.ollama, "the Modelfile of notebook 5", "ollama serve"),
+    ):
+        missing, running = f"not installed; only {use} wants it", f"runs, version {version}"
+        reason = {None: missing, SILENT: f"installed, but its service {SILENT}"}.get(version, running)
+        fix = {None: f"to install it: {name.lower()}.com", SILENT: f"start {start}"}.get(version, "")
+        found.append(Finding(name, "note", reason, fix))
+    return Findings(found)
+
+
+def _gpu(machine: Machine) -> Iterator[Finding]:
+    for gpu in machine.gpus:
+        is_small = gpu.memory_gib < SMALL_GPU_GIB
+        fix = f"too little for the GPU profiles: {RENT}" if is_small else ""
+        yield Finding("GPU", "warning" if is_small else "note", str(gpu), fix)
+    if machine.driver == SILENT:
+        yield Finding(
+            "driver", "error", f"nvidia-smi {SILENT}", "restart the machine, or install NVIDIA's driver again"
+        )
+    elif not machine.gpus:
+        yield Finding("GPU", "note", "none; smoke and laptop want none", f"for larger models: {RENT}")
+    if machine.driver in (None, SILENT):
+        return
+    text = f"version {machine.driver}, CUDA up to {machine.cuda or 'an unknown version'}"
+    if (machine.torch or "").endswith("+cpu"):
+        yield Finding("CUDA", "error", f"{text}, but PyTorch {machine.torch} ignores every GPU", REINSTALL)
+    elif (built := re.search(r"\+cu(\d+)(\d)$", machine.torch or "")) and machine.cuda:
+        wanted = f"{built[1]}.{built[2]}"
+        is_old = tuple(map(int, machine.cuda.split("."))) < (int(built[1]), int(built[2]))
+        fix = f"PyTorch is built for CUDA {wanted}: install a newer NVIDIA driver" if is_old else ""
+        yield Finding("CUDA", "error" if is_old else "note", text, fix)
+    else:
+        yield Finding("CUDA", "note", text)
+
+
+def _memory(machine: Machine, wanted: int) -> Finding:
+    """Memory that other programs hold now is not there for training, whatever the machine has."""
+    import psutil
+
+    free_gib = psutil.virtual_memory().available / 2**30
+    text = f"{machine.memory_gib} GiB, {free_gib:.1f} GiB of them free"
+    if machine.gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
+        return Finding("memory", "note", text)
+    return Finding("memory", "warning", f"{text}; this profile wants {wanted} GiB", "close other programs")
 
 
 def _model(course: Course) -> Finding:

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,18 @@ from course_utils.tables import value_table
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Linux's names of the instruction sets that matter to matrix arithmetic."""
+PROGRAM_S, DRIVER_S = 1.8, 10
+"""How long a program may take to answer, and NVIDIA's, which first wakes a GPU that sleeps."""
+SILENT = "does not answer"
+"""Said of a program that is installed but has no answer: its service does not run, or it hangs."""
 _CGROUP = Path("/sys/fs/cgroup")
+_NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap,driver_version", "--format=csv,noheader,nounits")
+_ASKED = (
+    _NVIDIA,
+    ("nvidia-smi",),
+    ("docker", "version", "--format", "{{.Server.Version}}"),
+    ("ollama", "--version"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,13 @@ class Machine:
     cpu_features: tuple[str, ...] = ()
     """Those of ``VECTOR_FEATURES`` that the processor has."""
     gpus: tuple[Gpu, ...] = ()
+    driver: str | None = None
+    """Version of NVIDIA's driver, ``SILENT``, or None without one."""
+    cuda: str | None = None
+    """The newest CUDA that the driver runs."""
+    docker: str | None = None
+    """Version of the engine that runs, ``SILENT``, or None where the program is not installed; so is ``ollama``."""
+    ollama: str | None = None
     torch: str | None = None
     """Version of the installed PyTorch; ``+cpu`` at its end means that it ignores GPUs."""
     unsloth: str | None = None
@@ -66,15 +85,19 @@ class Machine:
             "memory": f"{self.memory_gib:.1f} GiB",
             "free disk": f"{self.disk_free_gib:.0f} GiB",
             "GPU": "; ".join(map(str, self.gpus)) or "none",
+            "NVIDIA driver": self.driver or "none",
+            "CUDA": self.cuda or "none",
             "PyTorch": self.torch or "not installed",
             "Unsloth": self.unsloth or "not installed",
+            "Docker": self.docker or "not installed",
+            "Ollama": self.ollama or "not installed",
             "Hugging Face Hub reachable": reachable,
         }
         return value_table(shown)._repr_html_()
 
 
 def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine:
-    """Look at this machine; takes well under a second.
+    """Look at this machine, in under two seconds unless a GPU has to wake up; what is broken counts as silent.
 
     Args:
         check_hub: Also ask whether the Hugging Face Hub answers.
@@ -83,6 +106,9 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
     import psutil
 
     versions = package_versions(("torch", "unsloth"))
+    with ThreadPoolExecutor(len(_ASKED)) as pool:
+        listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), _ASKED)
+    cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", table)
     machine = Machine(
         os=_os_name(),
         python=platform.python_version(),
@@ -91,7 +117,12 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
         memory_gib=round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1),
         disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
         cpu_features=_cpu_features(),
-        gpus=_nvidia_gpus(),
+        gpus=_nvidia_gpus(listing),
+        driver=_version("nvidia-smi", listing, r"([\d.]+)\s*$"),
+        cuda=cuda[1] if cuda else None,
+        docker=_version("docker", docker, r"^(\d[\w.+-]*)$"),
+        # Without its service Ollama warns, and names its own version as the client's.
+        ollama=_version("ollama", ollama, r"^ollama version is (\S+)$"),
         torch=versions.get("torch"),
         unsloth=versions.get("unsloth"),
         hub_reachable=hub_is_reachable(timeout_s) if check_hub else None,
@@ -103,10 +134,18 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
 
 def _output_of(*command: str) -> str:
     """What a program prints; empty if it is not there, fails or hangs."""
+    timeout_s = DRIVER_S if command[0] == "nvidia-smi" else PROGRAM_S
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):
         return ""
+    return done.stdout.decode("utf-8", "replace").strip()
+
+
+def _version(program: str, output: str, pattern: str) -> str | None:
+    """The version that a program's output names, ``SILENT`` if it names none, None if there is no such program."""
+    found = re.search(pattern, output, re.MULTILINE)
+    return found[1] if found else SILENT if shutil.which(program) else None
 
 
 def _text_of(path: Path) -> str:
@@ -156,10 +195,9 @@ def _memory_limit() -> float:
     return float("inf")
 
 
-def _nvidia_gpus() -> tuple[Gpu, ...]:
+def _nvidia_gpus(listing: str) -> tuple[Gpu, ...]:
     """What ``nvidia-smi`` lists with a name, MiB and a compute capability, less what ``CUDA_VISIBLE_DEVICES`` hides."""
-    listing = _output_of("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
-    pattern = r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*$"
+    pattern = r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*(?:,|$)"
     gpus = tuple(
         Gpu(found["name"].strip(), round(int(found["mib"]) / 1024, 1), (int(found["major"]), int(found["minor"])))
         for found in re.finditer(pattern, listing, re.MULTILINE)

@@ -1,12 +1,17 @@
 """The doctor finds what is planted: a wrong version, a missing package, a port in use, a model without tokenizer."""
 
 import socket
+from dataclasses import replace
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from course_utils import doctor
 from course_utils.artifacts import open_course
-from course_utils.doctor import examine, locked_versions
+from course_utils.doctor import examine, examine_machine, locked_versions
+from course_utils.setup import Gpu, Machine
+from course_utils.setup.machine import SILENT
 
 
 @pytest.fixture
@@ -77,3 +82,47 @@ def test_an_unsupported_python_is_wrong(course, monkeypatch):
     ((severity, text),) = findings_of(course, "Python")
     assert severity == "error"
     assert "3.9" in text
+
+
+LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0+cpu")
+GPU_MACHINE = replace(LAPTOP, gpus=(Gpu("Tesla T4", 15.0, (7, 5)),), driver="580.95", cuda="13.0", torch="2.13.0+cu130")
+PLANTED = {
+    "no GPU": (LAPTOP, "GPU", "note", "none", "at a service"),
+    "a good GPU": (GPU_MACHINE, "GPU", "note", "Tesla T4", ""),
+    "a small GPU": (
+        replace(GPU_MACHINE, gpus=(Gpu("RTX 3050", 4.0, (8, 6)),)),
+        "GPU",
+        "warning",
+        "4 GiB",
+        "too little",
+    ),
+    "a broken driver": (replace(LAPTOP, driver=SILENT), "driver", "error", SILENT, "install NVIDIA's driver again"),
+    "a driver": (GPU_MACHINE, "CUDA", "note", "580.95, CUDA up to 13.0", ""),
+    "an old driver": (replace(GPU_MACHINE, cuda="12.4"), "CUDA", "error", "up to 12.4", "built for CUDA 13.0"),
+    "the CPU's PyTorch": (replace(GPU_MACHINE, torch="2.13.0+cpu"), "CUDA", "error", "ignores every GPU", ".venv"),
+    "PyPI's PyTorch": (replace(GPU_MACHINE, torch="2.13.0"), "CUDA", "note", "580.95", ""),
+    "no PyTorch": (replace(GPU_MACHINE, torch=None), "CUDA", "note", "580.95", ""),
+    "no Docker": (LAPTOP, "Docker", "note", "not installed", "docker.com"),
+    "Docker stopped": (replace(LAPTOP, docker=SILENT), "Docker", "note", SILENT, "start Docker Desktop"),
+    "Docker": (replace(LAPTOP, docker="28.5.1"), "Docker", "note", "version 28.5.1", ""),
+    "no Ollama": (LAPTOP, "Ollama", "note", "not installed", "ollama.com"),
+    "Ollama stopped": (replace(LAPTOP, ollama=SILENT), "Ollama", "note", SILENT, "ollama serve"),
+    "Ollama": (replace(LAPTOP, ollama="0.12.6"), "Ollama", "note", "version 0.12.6", ""),
+}
+
+
+@pytest.mark.parametrize(("machine", "check", "severity", "reason", "fix"), PLANTED.values(), ids=PLANTED)
+def test_what_a_machine_lacks_has_a_remedy(machine, check, severity, reason, fix):
+    (found,) = [finding for finding in examine_machine(machine) if finding.check == check]
+    assert found.severity == severity
+    assert reason in found.reason
+    assert fix in found.fix if fix else not found.fix
+
+
+def test_memory_that_others_hold_deserves_a_look(tmp_path, monkeypatch):
+    course = open_course("smoke", artifacts=str(tmp_path))
+    assert findings_of(course, "memory")[0][0] == "note"
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * 2**30, available=2**28))
+    ((severity, text),) = findings_of(course, "memory")
+    assert severity == "warning"
+    assert "16.0 GiB, 0.2 GiB of them free; this profile wants 3 GiB" in text

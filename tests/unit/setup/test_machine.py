@@ -2,6 +2,8 @@
 
 import os
 import platform
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.setup import machine as probing
-from course_utils.setup.machine import Gpu, Machine, probe_machine
+from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 
 
 def test_the_probe_agrees_with_the_operating_system() -> None:
@@ -62,10 +64,10 @@ def test_no_limit_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert probe_machine().n_cores >= before.n_cores
 
 
-LISTING = """NVIDIA H100 80GB HBM3, 81559, 9.0
-Tesla T4, 15360, 7.5
-NVIDIA GeForce RTX 4090, 24564, 8.9
-Old card, [N/A], [N/A]
+LISTING = """NVIDIA H100 80GB HBM3, 81559, 9.0, 580.95.05
+Tesla T4, 15360, 7.5, 580.95.05
+NVIDIA GeForce RTX 4090, 24564, 8.9, 580.95.05
+Old card, [N/A], [N/A], 580.95.05
 """
 GPUS = (
     Gpu("NVIDIA H100 80GB HBM3", 79.6, (9, 0)),
@@ -96,7 +98,7 @@ def test_hidden_gpus_do_not_count(
 
 
 def test_a_machine_shows_itself_without_naming_itself() -> None:
-    machine = Machine("Linux <x>", "3.12.1", "A & B", 2, 23.5, 70.0, ("avx2",), (GPUS[1],), "2.13.0", None, False)
+    machine = Machine("Linux <x>", "3.12.1", "A & B", 2, 23.5, 70.0, ("avx2",), (GPUS[1],))
     html = machine._repr_html_()
     assert "A &amp; B, 2 cores" in html
     assert "23.5 GiB" in html
@@ -109,3 +111,63 @@ def test_a_machine_shows_itself_without_naming_itself() -> None:
 
 def test_a_program_that_is_not_there_says_nothing() -> None:
     assert probing._output_of("no-such-program-here") == ""
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Put a shell script of a name on PATH, in front of nothing else but the shell's own programs."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def write(name: str, script: str) -> None:
+        (tmp_path / name).write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return write
+
+
+SMI = """case "$1" in
+--query-gpu*) echo "Tesla T4, 15360, 7.5, 550.54.15";;
+*) echo "| NVIDIA-SMI 550.54.15    Driver Version: 550.54.15    CUDA Version: 12.4 |";;
+esac"""
+OLLAMA_ALONE = """echo 'Warning: could not connect to a running Ollama instance'
+echo 'Warning: client version is 0.12.6'
+"""
+
+
+def test_nothing_installed_is_nothing_found(fake: Callable[[str, str], None]) -> None:
+    machine = probe_machine()
+    assert (machine.gpus, machine.driver, machine.cuda, machine.docker, machine.ollama) == ((), None, None, None, None)
+
+
+def test_programs_name_their_versions(fake: Callable[[str, str], None]) -> None:
+    fake("nvidia-smi", SMI)
+    fake("docker", "echo 28.5.1")
+    fake("ollama", "echo ollama version is 0.12.6")
+    machine = probe_machine()
+    assert machine.gpus == (Gpu("Tesla T4", 15.0, (7, 5)),)
+    assert (machine.driver, machine.cuda, machine.docker, machine.ollama) == ("550.54.15", "12.4", "28.5.1", "0.12.6")
+    assert "550.54.15" in machine._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("docker", "ollama"),
+    [
+        ("echo; echo Cannot connect to the Docker daemon >&2; exit 1", OLLAMA_ALONE),
+        ("exit 127", "exit 1"),
+        ("printf '\\377\\376'", "printf '\\377'"),
+        ("read answer; sleep 60", "sleep 60"),
+        ("kill -9 $$", "echo"),
+    ],
+)
+def test_programs_that_fail_or_hang_are_told_from_none(
+    docker: str, ollama: str, fake: Callable[[str, str], None]
+) -> None:
+    fake("nvidia-smi", "echo NVIDIA-SMI has failed because it could not communicate with the driver; exit 9")
+    fake("docker", docker)
+    fake("ollama", ollama)
+    began = time.monotonic()
+    machine = probe_machine()
+    assert time.monotonic() - began < 4  # two seconds on a machine with nothing else to do
+    assert (machine.driver, machine.cuda, machine.docker, machine.ollama) == (SILENT, None, SILENT, SILENT)
+    assert machine.gpus == ()
