@@ -32,9 +32,12 @@ ADAPTER_BYTES = 4.0
 """PEFT keeps adapters, and so their gradients and both AdamW moments, in float32."""
 RUNTIME_GB = 0.6
 """What Python with the training libraries takes before the first tensor (measured), and CUDA's context, about."""
-CPU_HEAP = 2.0
-"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed: measured 1.9
-(8 rows of 512 tokens, tiny base), and 1.0 once ``MALLOC_MMAP_THRESHOLD_=65536`` gave every large block back."""
+LOSS_TOKENS, LOSS_BYTES = 256, 20
+"""TRL (since 1.0) and Unsloth work the loss out for so many labelled tokens at once, and hold about five numbers in
+float32 for each of them and each word of the vocabulary: logits, their logarithm, two products, a gradient."""
+CPU_HEAP = {"full": 1.2, "lora": 2.0}
+"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed; measured on
+models of 2.6 to 135 million parameters. It is 1 once ``MALLOC_MMAP_THRESHOLD_=65536`` gives every large block back."""
 OWN_SHARE = 0.25
 """Of a row's tokens, its own question and query, where rows share the schema before them."""
 GPU_MARGIN_GIB, MACHINE_MARGIN_GIB = 1, 2
@@ -73,10 +76,10 @@ def estimate_memory(
     rank: int = 16,
     batch_size: int = 1,
     n_tokens: int = 512,
-    bytes_per_weight: float | None = None,
-    optimizer_bytes: float = OPTIMIZER_BYTES,
+    optimizer_bytes: float | None = None,
     gradient_checkpointing: bool = True,
-    stored_logits: bool = True,
+    offloads: bool = False,
+    on_cpu: bool = False,
 ) -> MemoryEstimate:
     """Estimate the memory of training.
 
@@ -88,6 +91,9 @@ def estimate_memory(
     - LoRA: adapter = 4 A, gradients = 4 A, optimizer = 8 A
     - activations: see ``activation_bytes``
 
+    On a CPU the course computes in float32: 4 bytes wherever 16 bits stand above, and an optimizer of 8, since AdamW
+    keeps two moments and needs no copy. Activations take ``CPU_HEAP`` times their size there.
+
     For a mixture of experts, N counts all experts: each must be in memory, though a token uses few.
 
     Args:
@@ -97,10 +103,10 @@ def estimate_memory(
         rank: Of the LoRA adapter, which sits on every linear layer.
         batch_size: Rows in one forward pass.
         n_tokens: Tokens of a row.
-        bytes_per_weight: Instead of the method's own, such as 4 for float32 on a CPU.
-        optimizer_bytes: Per parameter under full fine-tuning.
+        optimizer_bytes: Per parameter under full fine-tuning; ``OPTIMIZER_BYTES`` in 16 bits if left out.
         gradient_checkpointing: Keep one activation per layer and compute the others again.
-        stored_logits: The loss holds every token's logits at once; Unsloth's works in slices.
+        offloads: Keep that one in the machine's memory, as Unsloth does.
+        on_cpu: Train in float32 on a CPU.
 
     Raises:
         ConfigurationError: The method is unknown, or a size is not positive.
@@ -109,35 +115,42 @@ def estimate_memory(
         raise ConfigurationError(f"method {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if min(n_parameters, rank, batch_size, n_tokens) <= 0:
         raise ConfigurationError("n_parameters, rank, batch_size and n_tokens must be above 0")
-    size = BYTES_PER_WEIGHT[method] if bytes_per_weight is None else bytes_per_weight
-    in_16_bits = shape.n_embedding_parameters if size < 2 else 0
+    wide = 4 if on_cpu else 2
+    size = wide * BYTES_PER_WEIGHT[method] / 2 if method in ("full", "lora") else BYTES_PER_WEIGHT[method]
+    unquantised = shape.n_embedding_parameters if size < 2 else 0
     full, trained = (n_parameters, 0.0) if method == "full" else (0.0, float(shape.n_adapter_parameters(rank)))
-    n_vectors, computed_in = batch_size * n_tokens, 4 if size == 4 else 2
-    activations = activation_bytes(shape, n_vectors, computed_in, checkpointing=gradient_checkpointing)
+    if optimizer_bytes is None:
+        optimizer_bytes = 2 * wide if on_cpu else OPTIMIZER_BYTES
+    kept, momentary = activation_bytes(shape, batch_size * n_tokens, wide, checkpointing=gradient_checkpointing)
+    heap = CPU_HEAP["full" if method == "full" else "lora"] if on_cpu else 1
     return MemoryEstimate(
         method=method,
-        weights=((n_parameters - in_16_bits) * size + in_16_bits * 2) / 1e9,
+        weights=((n_parameters - unquantised) * size + unquantised * wide) / 1e9,
         adapter=trained * ADAPTER_BYTES / 1e9,
-        gradients=(full * 2 + trained * ADAPTER_BYTES) / 1e9,
+        gradients=(full * wide + trained * ADAPTER_BYTES) / 1e9,
         optimizer=(full * optimizer_bytes + trained * 2 * ADAPTER_BYTES) / 1e9,
-        activations=(activations + (n_vectors * 2 * 4 * shape.vocab_size if stored_logits else 0)) / 1e9,
+        activations=((0 if offloads else kept * heap) + momentary) / 1e9,
         runtime=RUNTIME_GB,
     )
 
 
-def activation_bytes(shape: ModelShape, n_tokens: int, bytes_per_value: int, *, checkpointing: bool) -> float:
-    """What the forward pass keeps for the backward pass.
+def activation_bytes(
+    shape: ModelShape, n_tokens: int, bytes_per_value: int, *, checkpointing: bool
+) -> tuple[float, float]:
+    """What the forward pass keeps for the backward pass, and the most that is there beside it for a moment.
 
     Per token, one block keeps the inputs of its layers: about 6 vectors of the hidden size, queries,
     keys, values and the attention's output, and 4 of the feed-forward width (Korthikanti et al. 2022,
     arXiv 2205.05198, section 4, for a gated block whose attention matrix is never stored). With
-    checkpointing only each block's input stays, plus one whole block while it is computed again. Logits
-    and their gradient, 8 bytes per token and word of the vocabulary in float32, come on top.
+    checkpointing only each block's input stays, and one whole block is there while it is computed again.
+    Before that the loss was: see ``LOSS_TOKENS``.
     """
     heads = shape.head_size * (2 * shape.n_heads + 2 * shape.n_kv_heads)
-    block = bytes_per_value * (6 * shape.hidden_size + heads + 4 * shape.intermediate_size)
-    kept = shape.n_layers * bytes_per_value * shape.hidden_size + block if checkpointing else shape.n_layers * block
-    return float(n_tokens * kept)
+    block = n_tokens * bytes_per_value * (6 * shape.hidden_size + heads + 4 * shape.intermediate_size)
+    loss = min(n_tokens, LOSS_TOKENS) * LOSS_BYTES * shape.vocab_size
+    if checkpointing:
+        return n_tokens * shape.n_layers * bytes_per_value * shape.hidden_size, max(block, loss)
+    return shape.n_layers * block, loss
 
 
 def profile_shape(profile: Profile) -> ModelShape:
@@ -154,8 +167,8 @@ def profile_shape(profile: Profile) -> ModelShape:
 def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate:
     """What training takes under a profile on one device.
 
-    Without a GPU the weights are float32, nothing is computed twice, and activations take ``CPU_HEAP`` times their
-    size; ``share_prompts`` reads one schema for a batch; ``fsdp`` shares weights out over the profile's GPUs.
+    Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a batch; ``fsdp`` shares weights
+    out over the profile's GPUs.
 
     Args:
         profile: Model, method and sizes.
@@ -172,12 +185,10 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
         shape=shape,
         rank=profile.lora_rank,
         n_tokens=round(n_rows_read * (n_tokens or profile.max_length)),
-        bytes_per_weight=4.0 if on_cpu else None,
         gradient_checkpointing=not on_cpu,
-        stored_logits=profile.backend != "unsloth",
+        offloads=profile.backend == "unsloth",
+        on_cpu=on_cpu,
     )
-    if on_cpu:
-        return replace(estimate, activations=estimate.activations * CPU_HEAP)
     return replace(estimate, weights=estimate.weights / (profile.n_gpus if profile.backend == "fsdp" else 1))
 
 
@@ -192,7 +203,7 @@ def estimate_generation(profile: Profile) -> MemoryEstimate:
     """
     shape, size = profile_shape(profile), 2 if profile.n_gpus else 4
     n_cached = 2 * shape.n_layers * shape.n_kv_heads * shape.head_size * (profile.max_length + profile.max_new_tokens)
-    read = activation_bytes(replace(shape, n_layers=1), profile.max_length, size, checkpointing=False)
+    read, _ = activation_bytes(replace(shape, n_layers=1), profile.max_length, size, checkpointing=False)
     activations = profile.generation_batch_size * (n_cached * size + read) / 1e9
     return MemoryEstimate("generation", shape.n_parameters * size / 1e9, 0, 0, 0, activations, RUNTIME_GB)
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -79,6 +80,32 @@ def test_unknown_methods_and_impossible_sizes_are_refused() -> None:
         estimate_memory(7e9, "dora")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="must be above 0"):
         estimate_memory(7e9, "lora", batch_size=0)
+
+
+MEASURED_GIB = {"TRL": 7.57, "Unsloth": 6.67}
+"""Allocated at the peak on an H100 by this course's own training: Llama 3.1 8B in 4 bits, 2 rows of 2,048 tokens, torch
+2.11. Allocated counts no CUDA context, so the estimate's runtime is left out."""
+
+
+@pytest.mark.parametrize("backend", MEASURED_GIB)
+def test_an_8b_in_four_bits_takes_what_was_measured_on_a_gpu(backend: str) -> None:
+    shape = find_shape("meta-llama/Llama-3.1-8B-Instruct")
+    assert shape is not None
+    sizes: dict[str, Any] = {"shape": shape, "batch_size": 2, "n_tokens": 2048, "offloads": backend == "Unsloth"}
+    estimate = estimate_memory(shape.n_parameters, "qlora_4bit", **sizes)
+    assert estimate.total_gib - estimate.runtime * 1e9 / 2**30 == pytest.approx(MEASURED_GIB[backend], rel=0.02)
+
+
+def test_on_a_cpu_full_fine_tuning_takes_16_bytes_a_parameter() -> None:
+    # weight, gradient and AdamW's two moments, each in float32
+    estimate = estimate_memory(7e9, "full", on_cpu=True)
+    assert estimate.weights + estimate.gradients + estimate.optimizer == pytest.approx(7 * 16)
+
+
+def test_the_loss_does_not_grow_with_the_rows() -> None:
+    few, many = (estimate_memory(7e9, "lora", n_tokens=n, gradient_checkpointing=True) for n in (2048, 4096))
+    per_token = 2 * (32 * 4096 + 6 * 4096 + 128 * 4 * 32 + 4 * 11_008)  # of activations alone
+    assert (many.activations - few.activations) * 1e9 == pytest.approx(2048 * per_token)
 
 
 def test_the_adapter_of_llama_2_7b_has_its_published_size() -> None:
@@ -180,7 +207,7 @@ def test_activations_are_about_what_autograd_keeps(tmp_path: object) -> None:
         loss = model(input_ids=ids, labels=ids).loss
     measured = sum(storage.nbytes() for storage in kept.values())
     logits = n_rows * n_tokens * 512 * 4
-    estimated = activation_bytes(shape, n_rows * n_tokens, 4, checkpointing=False) + logits
+    estimated = activation_bytes(shape, n_rows * n_tokens, 4, checkpointing=False)[0] + logits
     assert loss.requires_grad
     assert estimated == pytest.approx(measured, rel=0.4)
 
