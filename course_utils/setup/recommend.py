@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
 
-from course_utils.profiles import PROFILES, Profile, get_profile
+from course_utils.profiles import PROFILES, Profile
 from course_utils.setup.machine import Gpu, Machine
 from course_utils.setup.memory import estimate_generation, estimate_profile, profile_shape, wanted_gib
-from course_utils.tables import text_table, value_table
-
-if TYPE_CHECKING:
-    from ipywidgets import VBox
+from course_utils.tables import text_table
 
 UNSLOTH_MIN_CAPABILITY = (7, 0)
 """Unsloth's Triton kernels want a Volta GPU (V100, T4) or newer."""
@@ -128,24 +124,3 @@ def describe_profile(profile: Profile) -> dict[str, str]:
         "memory wanted": f"{wanted_gib(profile)} GiB of {'the GPU' if profile.n_gpus else 'the machine'}",
         "downloads from the Hub": "yes" if profile.needs_hub else "no",
     }
-
-
-def explore_profiles(chosen: str = "smoke") -> "VBox":
-    """A menu of profiles and a button; a click shows what the chosen one means.
-
-    Raises:
-        ConfigurationError: ``chosen`` is no profile.
-    """
-    import ipywidgets
-
-    menu = ipywidgets.Dropdown(options=list(PROFILES), value=get_profile(chosen).name, description="Profile")
-    button = ipywidgets.Button(description="Show profile", button_style="primary", tooltip="What this profile means")
-    shown = ipywidgets.HTML(value="<p>Choose a profile and press the button.</p>")
-
-    def show(_: Any) -> None:
-        profile = get_profile(menu.value)
-        shown.value = f"<h4>{profile.name}</h4>{value_table(describe_profile(profile))._repr_html_()}"
-
-    button.on_click(show)
-    shown.add_class("course-profile")
-    return ipywidgets.VBox([ipywidgets.HBox([menu, button]), shown])

@@ -1,4 +1,4 @@
-"""The first notebook in JupyterLab, as a person uses it: open, run all cells, click a widget."""
+"""The first notebook in JupyterLab, as a person uses it: open, run all cells, click a widget, use its keys."""
 
 import json
 import os
@@ -38,6 +38,8 @@ SHOW = """(id) => { const content = window.jupyterapp.shell.currentWidget.conten
     const cells = Array.from(content.model.cells);
     content.activeCellIndex = cells.findIndex(cell => cell.id === id);
     return content.scrollToItem(content.activeCellIndex, 'start'); }"""
+
+ACTIVE = "window.jupyterapp.shell.currentWidget.content.activeCell.model.id"
 
 
 @pytest.fixture
@@ -125,10 +127,18 @@ def test_the_first_notebook_runs_and_its_widget_answers(page, tmp_path):
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert (tmp_path / "artifacts" / "smoke" / "setup" / "manifest.json").exists()
 
-    page.evaluate(SHOW, "explore")
-    shown = page.locator(".course-profile")
-    shown.get_by_text("press the button").wait_for(timeout=WIDGET_MS)
-    page.locator(".widget-dropdown select").select_option("laptop")
-    page.get_by_role("button", name="Show profile").click()
-    shown.get_by_role("heading", name="laptop").wait_for(timeout=WIDGET_MS)
-    assert "SmolLM2-135M" in shown.inner_text()
+    page.evaluate(SHOW, "calculator")
+    calculator = page.locator(".course-calculator")
+    calculator.locator("svg", has_text="qlora_4bit of Llama-3.1-8B").wait_for(timeout=WIDGET_MS)
+    calculator.get_by_role("button", name="lora_8bit").click()
+    calculator.locator("svg", has_text="lora_8bit of Llama-3.1-8B").wait_for(timeout=WIDGET_MS)
+    cell = page.evaluate(ACTIVE)
+    for key, focused in (("ArrowRight", "qlora_4bit"), ("ArrowUp", "lora_8bit"), ("ArrowDown", "qlora_4bit")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.textContent") == focused
+    calculator.locator(".widget-hslider", has_text="model").locator(".noUi-handle").click()
+    page.keyboard.press("ArrowRight")
+    calculator.locator("svg", has_text="lora_8bit of Qwen3-8B").wait_for(timeout=WIDGET_MS)
+    page.keyboard.press("ArrowDown")
+    calculator.locator("svg", has_text="lora_8bit of Llama-3.1-8B").wait_for(timeout=WIDGET_MS)
+    assert page.evaluate(ACTIVE) == cell, "arrow keys stay in the widget"

@@ -76,15 +76,17 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
 def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "list[NotebookNode]":
     """The outputs that stay the same from run to run, as far as the format decides that.
 
-    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing;
+    Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing, but for
+    the picture that it brings;
     pandas' styled tables get the cell's name instead of a random one; what is shown as HTML loses its text
     form, which is the same again or an address in memory; figures get a palette, so that they stay small.
     """
     kept: list[NotebookNode] = []
     for output in copy.deepcopy(outputs):
         data = output.get("data", {})
-        if output.get("name") == "stderr" or WIDGET_MIME in data:
+        if output.get("name") == "stderr" or (WIDGET_MIME in data and "text/html" not in data):
             continue
+        data.pop(WIDGET_MIME, None)
         if "text/html" in data:
             data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
             data.pop("text/plain", None)

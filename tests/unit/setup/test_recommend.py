@@ -1,12 +1,11 @@
-"""Recommendations for machines that people have, and the explorer of profiles, which answers a click."""
+"""Recommendations for machines that people have, and what profiles are in words."""
 
 from dataclasses import replace
 
 import pytest
 
-from course_utils.errors import ConfigurationError
 from course_utils.profiles import PROFILES, get_profile
-from course_utils.setup import Gpu, Machine, describe_profile, explore_profiles, recommend_profile
+from course_utils.setup import Gpu, Machine, describe_profile, recommend_profile
 
 LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0", unsloth="2026.10.7", hub_reachable=True)
 T4 = Gpu("Tesla T4", 15.0, (7, 5))
@@ -86,26 +85,6 @@ def test_the_recommendation_shows_itself() -> None:
     html = recommend_profile(LAPTOP)._repr_html_()
     assert all(name in html for name in PROFILES)
     assert "make course PROFILE=laptop" in html
-
-
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_click_shows_the_chosen_profile(name: str) -> None:
-    box = explore_profiles()
-    (menu, button), shown = box.children[0].children, box.children[1]
-    assert button.description == "Show profile"
-    assert get_profile(name).base_model not in shown.value
-    menu.value = name
-    button.click()
-    assert get_profile(name).base_model in shown.value
-    assert f"<h4>{name}</h4>" in shown.value
-
-
-def test_every_profile_is_on_the_menu() -> None:
-    menu = explore_profiles("gpu_16gb").children[0].children[0]
-    assert list(menu.options) == list(PROFILES)
-    assert menu.value == "gpu_16gb"
-    with pytest.raises(ConfigurationError, match="unknown"):
-        explore_profiles("huge")
 
 
 def test_descriptions_have_the_same_lines_and_no_gaps() -> None:

@@ -1,49 +1,13 @@
-"""The decision, at its thresholds and in its order; first questions, answered by SQLite."""
+"""First questions, answered by SQLite."""
 
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from course_utils.errors import ConfigurationError, DataError, QueryError
-from course_utils.setup import approach, choose_approach, count_questions
+from course_utils.errors import DataError, QueryError
 from course_utils.sql import QueryResult, run_query
-
-
-@pytest.mark.parametrize(
-    ("n_examples", "choice", "word"),
-    [
-        (0, "few_shot", "too few"),
-        (99, "few_shot", "too few"),
-        (100, "lora", "overfitting"),
-        (999, "lora", "overfitting"),
-        (1_000, "lora", "does best"),
-        (10_000, "lora", "does best"),
-        (10_001, "lora_and_more", "DPO"),
-    ],
-)
-def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, choice: str, word: str) -> None:
-    chosen = choose_approach("behaviour", n_examples)
-    assert chosen.choice == choice
-    assert word in chosen.reason
-
-
-@pytest.mark.parametrize("n_examples", [0, 500, 50_000])
-def test_facts_are_retrieved_however_many_examples_there_are(n_examples: int) -> None:
-    assert choose_approach("knowledge", n_examples).choice == "retrieve"
-
-
-@pytest.mark.parametrize("goal", ["behaviour", "knowledge"])
-def test_a_prompt_that_is_enough_wins_and_measuring_comes_first(goal: str) -> None:
-    assert choose_approach(goal, 5_000, prompting_is_enough=True).choice == "prompt"
-    assert choose_approach(goal, 5_000, prompting_is_enough=True, can_measure=False).choice == "measure"
-
-
-def test_what_makes_no_sense_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'magic' is unknown"):
-        choose_approach("magic", 5)
-    with pytest.raises(ConfigurationError, match="n_examples is -1"):
-        choose_approach("behaviour", -1)
+from course_utils.tasks import count_questions, first_questions
 
 
 def add_database(dataset: Path, db_id: str, script: str, folder: str = "database") -> None:
@@ -121,6 +85,6 @@ def test_a_table_that_cannot_be_counted_gives_way_to_the_next(tmp_path: Path, mo
             raise QueryError("stopped after 5 s")
         return run_query(database, query)
 
-    monkeypatch.setattr(approach, "run_query", run)
+    monkeypatch.setattr(first_questions, "run_query", run)
     (question,) = count_questions(tmp_path, tmp_path / "built")
     assert (question.query, question.answer) == ("SELECT COUNT(*) FROM small", 1)

@@ -1,0 +1,78 @@
+"""The tree at its thresholds and in its order, and the path that is lit."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from course_utils.errors import ConfigurationError
+from course_utils.setup.advisor import advise, draw_tree
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "choice", "word"),
+    [
+        (0, "few-shot", "too few"),
+        (99, "few-shot", "too few"),
+        (100, "LoRA, rank 8", "overfitting"),
+        (999, "LoRA, rank 8", "overfitting"),
+        (1_000, "LoRA, rank 16", "does best"),
+        (10_000, "LoRA, rank 16", "does best"),
+        (10_001, "+ DPO, or full", "DPO"),
+    ],
+)
+def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, choice: str, word: str) -> None:
+    advice = advise("behaviour", n_examples)
+    assert advice.choice == choice
+    assert word in advice.reason
+    assert advice.n_taken == (4 if choice == "few-shot" else 5)
+
+
+@pytest.mark.parametrize("n_examples", [0, 500, 50_000])
+def test_facts_are_retrieved_however_many_examples_there_are(n_examples: int) -> None:
+    assert advise("knowledge", n_examples, gpu_gib=24).choice == "retrieve"
+
+
+@pytest.mark.parametrize("goal", ["behaviour", "knowledge"])
+def test_a_prompt_that_is_enough_wins_and_measuring_comes_first(goal: str) -> None:
+    assert advise(goal, 5_000, prompting_is_enough=True).choice == "prompt"
+    assert advise(goal, 5_000, prompting_is_enough=True, can_measure=False).choice == "measure"
+
+
+@pytest.mark.parametrize(
+    ("gpu_gib", "answer", "words"),
+    [
+        (0, "none", "a service"),
+        (4.0, "under 8 GB", "a service"),
+        (8.0, "8 GB or more", "QLoRA has room for Mistral-7B"),
+        (7.6, "8 GB or more", "QLoRA has room for"),
+        (24.0, "8 GB or more", "LoRA has room for Qwen3-8B"),
+    ],
+)
+def test_the_card_decides_method_and_size(gpu_gib: float, answer: str, words: str) -> None:
+    _, given, _, why = advise("behaviour", 1_500, gpu_gib=gpu_gib).taken[-1]
+    assert given == answer
+    assert words in why
+    assert ("a service" in why) == (gpu_gib < 7.5)
+
+
+@pytest.mark.parametrize(("goal", "n_lit"), [("behaviour", 5), ("knowledge", 3)])
+def test_one_box_of_every_step_on_the_path_is_lit(goal: str, n_lit: int) -> None:
+    picture = ET.fromstring(draw_tree(advise(goal, 1_500)))
+    boxes = list(picture.iter("{http://www.w3.org/2000/svg}rect"))
+    lit = [box for box in boxes if box.attrib["fill"] != "white"]
+    assert (len(boxes), len(lit)) == (13, n_lit)
+    assert len({box.attrib["y"] for box in lit}) == n_lit
+
+
+def test_the_words_stand_beside_the_tree() -> None:
+    html = advise("knowledge", 10)._repr_html_()
+    assert "<svg" in html
+    assert "What does the model lack?</td>" in html
+    assert "How much GPU memory?</td>" not in html
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'magic' is unknown"):
+        advise("magic", 5)
+    with pytest.raises(ConfigurationError, match="n_examples is -1"):
+        advise("behaviour", -1)
