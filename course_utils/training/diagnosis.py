@@ -59,10 +59,10 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
       each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
       known by heart. Twice as high is common, for rows that were trained on are known better than others.
     - *underfit*: validation has lost less than ``LITTLE`` of the start.
-    - *too short*: the last third of the way still lowers validation at more than ``PACE`` of the mean pace. The way is
-      the summed learning rate, not the steps, for a rate that decays to zero flattens any curve. An exponential has a
-      pace of 0.7 after one time constant, 0.3 after three and 0.15 after four. So is a run of fewer than
-      ``FEW_STEPS`` that has learned little and falls at that pace.
+    - *too short*: the last third of the way still lowers validation at more than ``PACE`` of the mean pace; training
+      stands in where validation was measured once or twice. The way is the summed learning rate, not the steps, for a
+      rate that decays to zero flattens any curve. An exponential has a pace of 0.7 after one time constant, 0.3 after
+      three and 0.15 after four. A run of fewer than ``FEW_STEPS`` that falls so is too short, not underfit.
 
     Losses do not tell a base that knew the task before from one that learns nothing, nor how many answers are right.
 
@@ -86,7 +86,9 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     if climb := _find_climb(training, smooth, start, ceiling) or _find_common_climb(smooth, validation, start, ceiling):
         step, low, high = climb
         return _verdict("unstable", step, f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}")
-    pace, fell = _pace(history, validation, start), f"validation loss goes from {start:.3g} to {end:.3g}"
+    # Two validation losses make no curve.
+    pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
+    fell = f"validation loss goes from {start:.3g} to {end:.3g}"
     if found := _overfit(smooth[-1][1], validation, fell, is_settled=pace <= PACE):
         return found
     if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
@@ -155,14 +157,14 @@ def _overfit(learned: float, validation: Points, fell: str, *, is_settled: bool)
     return None
 
 
-def _pace(history: Sequence[Mapping[str, float]], validation: Points, start: float) -> float:
-    """How fast validation falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
+def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) -> float:
+    """How fast a loss falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
     summed: Points = [(0.0, 0.0)]
     for record in history:
         if "loss" in record:
             (step, done), rate = summed[-1], record.get("learning_rate", 1.0)
             summed.append((record["step"], done + rate * (record["step"] - step)))
-    way = [(0.0, start), *((_at(summed, step), loss) for step, loss in validation if step > 0)]
+    way = [(0.0, start), *((_at(summed, step), loss) for step, loss in points if step > 0)]
     (length, end), fall = way[-1], start - way[-1][1]
     return max(0.0, 3 * (_at(way, length * 2 / 3) - end) / fall) if fall > 0 else 0.0
 

@@ -80,7 +80,8 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
             axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
         _mark(axes, result, colour, number)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6) if high < 50 * low else (1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend()

@@ -49,6 +49,16 @@ def test_the_scale_of_the_loss_does_not_count(name: str, factor: float) -> None:
     assert (there.verdict, there.step) == (here.verdict, here.step)
 
 
+@pytest.mark.parametrize("name", CURVES)
+def test_fewer_records_give_the_same_verdict(name: str) -> None:
+    history, label = CURVES[name]["history"], CURVES[name]["label"]
+    validation = [record for record in history if "eval_loss" in record]
+    training = [record for record in history if "loss" in record]
+    assert diagnose(training[::3] + validation).verdict == label
+    assert diagnose(training + validation[1:]).verdict == label, "without step 0"
+    assert diagnose([*training, validation[-1]]).verdict == label, "with one validation loss"
+
+
 @pytest.mark.parametrize("key", ["loss", "eval_loss"])
 def test_a_loss_that_is_no_number_is_unstable_at_its_step(key: str) -> None:
     history = [dict(record) for record in CURVES["ten-epochs"]["history"]]
