@@ -5,12 +5,15 @@ Change one value with ``dataclasses.replace(profile, epochs=1)``.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
 
 Backend = Literal["trl", "unsloth", "fsdp"]
 """What trains. The course plans for several GPUs ("fsdp") but cannot train on them yet: ``load_trainable`` says so."""
+
+Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
+"""What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,6 @@ class Profile:
     needs_hub: bool = True
     """False keeps every library off the network."""
     n_gpus: int = 0
-    load_in_4bit: bool = False
     seed: int = 0
 
     # Data
@@ -39,6 +41,7 @@ class Profile:
     """Tokens of prompt and completion together; longer rows are left out whole, and counted."""
 
     # Training
+    method: Method = "lora"
     lora_rank: int = 16
     lora_alpha: int = 16
     lora_dropout: float = 0.0
@@ -66,6 +69,11 @@ class Profile:
     max_new_tokens: int = 128
 
     @property
+    def load_in_4bit(self) -> bool:
+        """Whether the base model is kept in 4 bits while it is trained and evaluated."""
+        return self.method == "qlora"
+
+    @property
     def effective_batch_size(self) -> int:
         """Rows per optimizer step on one device."""
         return self.batch_size * self.gradient_accumulation
@@ -81,6 +89,10 @@ class Profile:
             wrong.append("learning_rate must be between 0 and 1")
         if not (_is_number(self.lora_dropout, above=-1) and 0 <= self.lora_dropout < 1):
             wrong.append("lora_dropout must be 0 or more and below 1")
+        if self.method not in get_args(Method):
+            wrong.append(f"method must be one of {', '.join(get_args(Method))}")
+        if self.method in ("dora", "ia3") and self.backend == "unsloth":
+            wrong.append('method must be full, lora, qlora or rslora for this backend; set backend="trl" for others')
         if self.share_prompts and self.backend != "trl":
             wrong.append("share_prompts must be False for this backend, whose attention takes no such mask")
         if wrong:
@@ -150,7 +162,7 @@ PROFILES = {
             base_model="unsloth/Qwen3-0.6B",
             backend="unsloth",
             n_gpus=1,
-            load_in_4bit=True,
+            method="qlora",
             max_length=2048,
         ),
         Profile(
@@ -159,7 +171,7 @@ PROFILES = {
             base_model="unsloth/Qwen3-4B-Instruct-2507",
             backend="unsloth",
             n_gpus=1,
-            load_in_4bit=True,
+            method="qlora",
             max_length=2048,
         ),
         Profile(
@@ -168,7 +180,7 @@ PROFILES = {
             base_model="unsloth/Meta-Llama-3.1-8B-Instruct",
             backend="unsloth",
             n_gpus=1,
-            load_in_4bit=True,
+            method="qlora",
             max_length=2048,
         ),
         Profile(

@@ -20,7 +20,7 @@ _CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
 
 
 def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
-    """Save ``base`` with the adapter added to its weights, and the tokenizer beside it.
+    """Save ``base`` with the adapter added to its weights, or what full fine-tuning made of it, with its tokenizer.
 
     Each adapted matrix becomes W + (alpha / r) B A (LoRA, arXiv 2106.09685, section 4). The sum is
     computed and stored in 16- or 32-bit floating point, never in 4 bits: the update is small, and
@@ -28,7 +28,7 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
 
     Args:
         base: Folder or Hub id of the model that the adapter was trained on.
-        adapter: Folder that PEFT wrote.
+        adapter: Folder that training wrote.
         output: Folder to write; any application that reads Transformers models can load it.
 
     Raises:
@@ -42,7 +42,8 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
     model = load_model(base, adapter=adapter)
     remedy = f"train the adapter again, and see that {output.parent} can be written to"
     with explain_failure(str(output), "the merged model cannot be written", remedy), writing(output) as unfinished:
-        merged = model.merge_and_unload(safe_merge=True)  # safe_merge stops at NaN instead of saving it
+        is_adapted = hasattr(model, "merge_and_unload")
+        merged = model.merge_and_unload(safe_merge=True) if is_adapted else model  # safe_merge stops at NaN
         merged.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
     return output

@@ -118,8 +118,9 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
 
     Args:
         model: A folder or a Hub id.
-        adapter: Folder of a LoRA adapter to put on top.
-        load_in_4bit: NF4 weights by bitsandbytes; needs a GPU.
+        adapter: Folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
+            which is then loaded instead.
+        load_in_4bit: NF4 weights by bitsandbytes, on a GPU or a CPU.
 
     Raises:
         ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
@@ -130,6 +131,8 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
 
     if load_in_4bit and find_spec("bitsandbytes") is None:
         raise MissingExtraError("bitsandbytes", "gpu")
+    if adapter is not None and (adapter / "config.json").is_file():
+        model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value
     if device == "cpu":
         choose_threads()
@@ -176,7 +179,7 @@ def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
     from peft import PeftModel
 
     if not (adapter / "adapter_config.json").is_file():
-        raise ModelError(f"{adapter}: the folder holds no LoRA adapter; run notebooks/03_training.ipynb first")
+        raise ModelError(f"{adapter}: the folder holds no adapter; run notebooks/03_training.ipynb first")
     with explain_loading(str(adapter), "adapter"), warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys")  # else they are drawn at random
         on_top: PreTrainedModel = PeftModel.from_pretrained(model, adapter)

@@ -1,4 +1,4 @@
-"""LoRA on a base model: by Unsloth where the profile says so, else by PEFT; and how many parameters it trains.
+"""What a method trains of a base model: by Unsloth where the profile says so, else by PEFT; and how much that is.
 
 This is the only place that imports Unsloth, and ``train_sft`` calls it before it imports TRL:
 Unsloth patches TRL and Transformers, and has to come first.
@@ -14,18 +14,24 @@ from course_utils.models.hub import explain_loading
 from course_utils.profiles import Profile
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftModel
+    from peft import LoraConfig, PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def lora_config(profile: Profile) -> "LoraConfig":
-    r"""PEFT's configuration for a profile: every linear layer but the output head.
+    r"""PEFT's configuration of LoRA and its kinds for a profile: every linear layer but the output head.
 
     A frozen weight :math:`W` of shape (out, in) gets an update of rank r,
     :math:`W' = W + \frac{\alpha}{r} B A`, with A (r, in) random and B (out, r) zero at the start, so that
     training begins at the base model exactly. Source: Hu et al. 2021, arXiv:2106.09685.
+
+    - ``qlora`` is the same over a base model in 4 bits (Dettmers et al. 2023, arXiv:2305.14314).
+    - ``rslora`` divides by :math:`\sqrt r`, so that a high rank learns as fast as a low one (Kalajdzievski 2023,
+      arXiv:2312.03732).
+    - ``dora`` learns the length of each row of W apart from its direction, :math:`W' = m (W + s B A) / \|W + s B A\|`
+      (Liu et al. 2024, arXiv:2402.09353).
     """
     from peft import LoraConfig
 
@@ -34,18 +40,62 @@ def lora_config(profile: Profile) -> "LoraConfig":
         lora_alpha=profile.lora_alpha,
         lora_dropout=profile.lora_dropout,
         target_modules="all-linear",
+        use_dora=profile.method == "dora",
+        use_rslora=profile.method == "rslora",
         task_type="CAUSAL_LM",
     )
 
 
-def load_trainable(profile: Profile, model: str | Path) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
-    """Load ``model`` with a fresh adapter on all linear layers.
+def adapter_config(profile: Profile) -> "PeftConfig":
+    """PEFT's configuration for a method that trains an adapter.
+
+    ``ia3`` learns one factor for each output of the keys and values and each input of the last feed-forward layer, all
+    1 at the start (Liu et al. 2022, arXiv:2205.05638): a hundredth of LoRA's parameters, and a rate ten times as high.
+    """
+    from peft import IA3Config
+
+    if profile.method == "ia3":
+        targets = ["k_proj", "v_proj", "down_proj"]
+        return IA3Config(target_modules=targets, feedforward_modules=targets[-1:], task_type="CAUSAL_LM")
+    return lora_config(profile)
+
+
+def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free.
 
     Raises:
         ConfigurationError: The profile needs a GPU and there is none, or wants several at once.
-        MissingExtraError: The profile needs Unsloth and it is not installed.
+        MissingExtraError: The profile needs Unsloth or bitsandbytes, and it is not installed.
         ModelError: The model folder is missing or incomplete.
     """
+    _check_machine(profile)
+    if profile.backend == "unsloth":
+        return _load_unsloth(profile, str(model))
+    from peft import get_peft_model
+    from transformers import set_seed
+
+    tokenizer = load_tokenizer(model)
+    base = load_model(model, load_in_4bit=profile.load_in_4bit)
+    if profile.method == "full":
+        return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
+    if profile.load_in_4bit:
+        _keep_gradients(base)
+    set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
+    return get_peft_model(base, adapter_config(profile)), tokenizer
+
+
+def _keep_gradients(base: "PreTrainedModel") -> None:
+    """Keep bitsandbytes from packing 4-bit weights for inference, which it does on CPUs with AVX512-BF16.
+
+    The first validation would pack them, and no gradient passes packed weights: training would go on without a word,
+    and learn next to nothing (bitsandbytes 0.50, ``nn/modules.py``).
+    """
+    for module in base.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _check_machine(profile: Profile) -> None:
     if profile.backend == "fsdp":
         raise ConfigurationError(
             f"PROFILE={profile.name!r}: the course cannot train on several GPUs yet, for that needs a start by "
@@ -54,18 +104,9 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PeftModel, Pre
     device = choose_device()
     if profile.n_gpus and device.value != "cuda":
         raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")
-    if profile.backend == "unsloth":
-        return _load_unsloth(profile, str(model))
-    from peft import get_peft_model
-    from transformers import set_seed
-
-    tokenizer = load_tokenizer(model)
-    base = load_model(model, load_in_4bit=profile.load_in_4bit)
-    set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
-    return get_peft_model(base, lora_config(profile)), tokenizer
 
 
-def _load_unsloth(profile: Profile, model: str) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     try:
         from unsloth import FastLanguageModel
     except ImportError as error:
@@ -73,13 +114,20 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PeftModel, PreTrainedT
 
     with explain_loading(model, "model"):
         base, tokenizer = FastLanguageModel.from_pretrained(
-            model, profile.max_length, load_in_4bit=profile.load_in_4bit, trust_remote_code=False
+            model,
+            profile.max_length,
+            load_in_4bit=profile.load_in_4bit,
+            full_finetuning=profile.method == "full",
+            trust_remote_code=False,
         )
+    if profile.method == "full":
+        return base, tokenizer
     trainable = FastLanguageModel.get_peft_model(
         base,
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
         lora_dropout=profile.lora_dropout,
+        use_rslora=profile.method == "rslora",
         target_modules=list(LINEAR_LAYERS),
         use_gradient_checkpointing="unsloth",
         random_state=profile.seed,
@@ -89,7 +137,7 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PeftModel, PreTrainedT
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """Parameters of a model with an adapter."""
+    """Parameters of a model that is trained."""
 
     trainable: int
     total: int

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: one call from rows to an adapter, on any backend."""
+"""Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend."""
 
 import math
 import os
@@ -34,15 +34,16 @@ def train_sft(
     validation: TokenizedRows,
     output: Path,
 ) -> TrainingResult:
-    """Train a LoRA adapter on completions and save it with the tokenizer.
+    """Train a model on completions, by the profile's ``method``, and save what was trained with the tokenizer.
 
     Args:
-        profile: Sizes, rates and backend; change one value with ``dataclasses.replace``.
+        profile: Method, sizes, rates and backend; change one value with ``dataclasses.replace``.
         model: Folder or Hub id of the base model.
         train: Rows to learn from.
         validation: Rows whose loss is measured before the first step and ``profile.n_evaluations`` times on the way,
             the last time after the last step.
-        output: Folder of the adapter, made if missing.
+        output: Folder of the adapter, or of the whole model under ``method="full"``, made if missing;
+            ``load_model(model, adapter=output)`` takes either.
 
     Raises:
         ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
@@ -54,13 +55,16 @@ def train_sft(
     batches = _dataset(profile, train)
     trainer = SFTTrainer(
         model=trainable,
-        args=_arguments(profile, len(batches), output),
+        args=training_arguments(profile, len(batches), output),
         train_dataset=batches,
         eval_dataset=_dataset(profile, validation),
         data_collator=collate_shared if profile.share_prompts else None,
         callbacks=[hide_token_count()] if profile.share_prompts else None,
         processing_class=tokenizer,
     )
+    if choose_dtype(choose_device().value).value == "float32":
+        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
     began = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - began
@@ -88,7 +92,7 @@ def _dataset(profile: Profile, rows: TokenizedRows) -> "Dataset":
     )
 
 
-def _arguments(profile: Profile, n_items: int, output: Path) -> "SFTConfig":
+def training_arguments(profile: Profile, n_items: int, output: Path) -> "SFTConfig":
     """The trainer's settings; ``n_items`` counts what it takes for rows, which ``share_prompts`` makes batches."""
     from trl import SFTConfig
 

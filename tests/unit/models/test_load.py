@@ -169,7 +169,7 @@ def test_a_broken_tokenizer_is_explained(folder: Path) -> None:
 
 
 def test_a_folder_without_an_adapter_names_the_notebook(folder: Path) -> None:
-    with pytest.raises(ModelError, match=r"holds no LoRA adapter; run notebooks/03_training\.ipynb"):
+    with pytest.raises(ModelError, match=r"holds no adapter; run notebooks/03_training\.ipynb"):
         load_model(TINY_BASE, adapter=folder)
 
 

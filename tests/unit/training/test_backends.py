@@ -1,39 +1,21 @@
-"""The adapter: where it sits, how large it is, that it starts at the base model; and which backends there are.
+"""What each method trains: where it sits, how large it is, that it starts at the base model; and which backends."""
 
-A machine without a GPU can check the Unsloth path only by reading Unsloth's source.
-"""
-
-import ast
-import importlib.util
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from course_utils.artifacts import PROJECT
+from course_utils.deployment import merge_adapter
 from course_utils.errors import ConfigurationError
-from course_utils.profiles import get_profile
+from course_utils.models import load_model, load_tokenizer
+from course_utils.profiles import Method, get_profile
+from course_utils.tasks import text_to_sql
+from course_utils.training import tokenize_rows, train_sft
 from course_utils.training.backends import count_parameters, load_trainable, lora_config
-
-UNSLOTH = importlib.util.find_spec("unsloth")
-
-
-def _parameters(method: str) -> list[str]:
-    assert UNSLOTH is not None
-    assert UNSLOTH.origin is not None
-    tree = ast.parse((Path(UNSLOTH.origin).parent / "models" / "loader.py").read_text("utf-8"))
-    model = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "FastLanguageModel")
-    function = next(node for node in model.body if isinstance(node, ast.FunctionDef) and node.name == method)
-    return [argument.arg for argument in function.args.args]
-
-
-@pytest.mark.skipif(UNSLOTH is None, reason='unsloth is not installed: pip install "course-utils[gpu]"')
-def test_unsloth_takes_the_arguments_that_we_give() -> None:
-    parameters = _parameters("from_pretrained")
-    assert parameters.index("model_name") == 0
-    assert parameters.index("max_seq_length") == 1
-    assert "load_in_4bit" in parameters
-
 
 CONFIG = LlamaConfig(
     vocab_size=64,
@@ -68,3 +50,56 @@ def test_training_starts_at_the_base_model() -> None:
 def test_several_gpus_are_refused_with_what_is_missing() -> None:
     with pytest.raises(ConfigurationError, match=r"several GPUs yet.*accelerate launch.*use gpu_24gb"):
         load_trainable(get_profile("multi_gpu"), "Qwen/none")
+
+
+def test_an_unknown_method_is_refused_and_one_that_unsloth_lacks() -> None:
+    with pytest.raises(
+        ConfigurationError, match="method must be one of full, lora, qlora, dora, rslora, ia3, not 'pt'"
+    ):
+        replace(get_profile("smoke"), method="pt")
+    with pytest.raises(ConfigurationError, match=r"method must be full, lora, qlora or rslora.*not 'dora'"):
+        replace(get_profile("gpu_8gb"), method="dora")
+
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+ROWS = [
+    {"id": str(n), "db_id": "shop", "question": f"How many items cost {n}?", "query": f"SELECT {n} FROM item"}
+    for n in range(12)
+]
+
+
+@pytest.fixture(scope="module")
+def base_loss() -> float:
+    """Mean loss of the base model over the tokens with a label, one row at a time."""
+    base, losses, n_labels = load_model(TINY_BASE), 0.0, 0
+    for row in tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512).examples:
+        labels = [token if learned else -100 for token, learned in zip(row.input_ids, row.completion_mask, strict=True)]
+        with torch.inference_mode():
+            loss = base(torch.tensor([row.input_ids]), labels=torch.tensor([labels])).loss
+        losses, n_labels = losses + float(loss) * sum(row.completion_mask), n_labels + sum(row.completion_mask)
+    return losses / n_labels
+
+
+RATES = {"full": 1e-4, "ia3": 5e-2}
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
+    method: str, base_loss: float, tmp_path: Path
+) -> None:
+    if method == "qlora":
+        pytest.importorskip("bitsandbytes", reason='bitsandbytes is not installed: pip install "course-utils[gpu]"')
+    smoke = replace(get_profile("smoke"), method=method, learning_rate=RATES.get(method, 4e-3))
+    profile = replace(smoke, batch_size=4, max_steps=9, n_evaluations=3, warmup_steps=1)
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    result = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "trained")
+    losses = [record["eval_loss"] for record in result.history if "eval_loss" in record]
+    assert losses[0] == pytest.approx(base_loss, rel=0.02 if method == "qlora" else 1e-3)
+    assert losses[-1] < losses[1] < losses[0], "no gradient arrives any more after the first validation"
+    ids = torch.tensor([rows.examples[0].input_ids])
+    with torch.inference_mode():
+        tuned = load_model(TINY_BASE, adapter=result.adapter)(ids).logits
+        merged = load_model(merge_adapter(TINY_BASE, result.adapter, tmp_path / "merged"))(ids).logits
+        assert not torch.allclose(load_model(TINY_BASE)(ids).logits, tuned, atol=0.1)
+    torch.testing.assert_close(merged, tuned, rtol=1e-3, atol=1e-3)
