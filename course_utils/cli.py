@@ -147,6 +147,24 @@ def validate(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the files.")],
+    service: Annotated[str, typer.Option("--for", metavar="SERVICE", help="openai or together.")],
+    data: Data = "",
+    epochs: Annotated[int, typer.Option(help="How often the service reads every row, for the price.")] = 3,
+) -> None:
+    """Write the rows for a service that fine-tunes for you, and price it; nothing is uploaded."""
+    from rich.console import Console
+
+    from course_utils.artifacts import resolve
+    from course_utils.data.services import export_rows
+
+    with refusals(), TemporaryDirectory() as build_in:
+        written = export_rows(resolve(read_settings("", data, "", "").data), out, service, Path(build_in), epochs)
+    Console().print(written.table)
+
+
+@app.command()
 def serve(
     profile: Profile = "smoke",
     data: Data = "",

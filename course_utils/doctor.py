@@ -25,7 +25,7 @@ PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
 REINSTALL = "remove .venv and call make course again"
 SMALL_GPU_GIB = 7.5
 """What a card that is sold with 8 GB reports at least."""
-RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service that tunes for you"
+RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service: course export OUT --for together"
 
 
 def examine(course: Course) -> list[Finding]:

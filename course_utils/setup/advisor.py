@@ -80,7 +80,7 @@ def advise(
     if n_examples < 0:
         raise ConfigurationError(f"n_examples is {n_examples}; give 0 or more")
     few, best, most = ROWS
-    service = "; a service tunes larger ones"
+    service = "; a service tunes larger ones (course export)"
     steps = (
         _step(
             "Can you measure success?", can_measure, ("no", "yes"), "measure", "else nobody can say if tuning helped"

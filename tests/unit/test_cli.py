@@ -25,7 +25,7 @@ def test_the_command_starts_without_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "doctor", "evaluate", "serve"])
+@pytest.mark.parametrize("command", ["run", "doctor", "evaluate", "export", "serve"])
 def test_every_command_of_the_contract_explains_itself(course, command):
     result = course(command, "--help")
     assert result.exit_code == 0
@@ -102,6 +102,12 @@ def test_evaluate_shows_a_table(course, predictions, tmp_path):
     result = course("evaluate", predictions, "--data", tmp_path)
     assert result.exit_code == 0, result.output
     assert "25.0%" in result.stdout
+
+
+def test_export_refuses_an_unknown_service_in_a_sentence(course, tmp_path):
+    result = course("export", tmp_path / "out", "--for", "nobody", "--data", tmp_path)
+    assert result.exit_code == 2
+    assert "choose one of openai, together" in result.stderr
 
 
 def test_evaluate_names_the_line_that_is_wrong(course, predictions, tmp_path):

@@ -41,8 +41,8 @@ def test_a_prompt_that_is_enough_wins_and_measuring_comes_first(goal: str) -> No
 @pytest.mark.parametrize(
     ("gpu_gib", "answer", "words"),
     [
-        (0, "none", "a service"),
-        (4.0, "under 8 GB", "a service"),
+        (0, "none", "course export"),
+        (4.0, "under 8 GB", "course export"),
         (8.0, "8 GB or more", "QLoRA has room for Mistral-7B"),
         (7.6, "8 GB or more", "QLoRA has room for"),
         (24.0, "8 GB or more", "LoRA has room for Qwen3-8B"),
@@ -52,7 +52,7 @@ def test_the_card_decides_method_and_size(gpu_gib: float, answer: str, words: st
     _, given, _, why = advise("behaviour", 1_500, gpu_gib=gpu_gib).taken[-1]
     assert given == answer
     assert words in why
-    assert ("a service" in why) == (gpu_gib < 7.5)
+    assert ("course export" in why) == (gpu_gib < 7.5)
 
 
 @pytest.mark.parametrize(("goal", "n_lit"), [("behaviour", 5), ("knowledge", 3)])

@@ -1,0 +1,111 @@
+"""Files for services that fine-tune: nothing is lost, limits hold, the price is what the table says."""
+
+import json
+import sqlite3
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import read_jsonl
+from course_utils.data import services
+from course_utils.data.services import count_tokens, export_rows, known_services
+from course_utils.errors import ConfigurationError, DataError
+
+TARGET = "SELECT name FROM item WHERE price > {}"
+
+
+def write_split(dataset: Path, split: str, queries: list[str]) -> None:
+    rows = [
+        {"db_id": "shop", "question": f"{split}: which items cost over {i}?", "query": query}
+        for i, query in enumerate(queries)
+    ]
+    (dataset / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "databases" / "shop"
+    folder.mkdir(parents=True)
+    with sqlite3.connect(folder / "shop.sqlite") as connection:
+        connection.executescript("CREATE TABLE item (name TEXT, price INT); INSERT INTO item VALUES ('é', 3);")
+    write_split(tmp_path / "data", "train", [TARGET.format(i) for i in range(12)])
+    write_split(tmp_path / "data", "validation", [TARGET.format(i) for i in range(20, 23)])
+    write_split(tmp_path / "data", "test", [TARGET.format(i) for i in range(30, 34)])
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("service", ["openai", "together"])
+def test_each_line_is_one_chat_and_nothing_else(dataset: Path, tmp_path: Path, service: str) -> None:
+    written = export_rows(dataset, tmp_path / "out", service, tmp_path / "built")
+    assert (written.n_read, written.n_written, written.n_rejected, written.n_test) == (19, 15, 0, 4)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["train.jsonl", "validation.jsonl"]
+    for row in read_jsonl(tmp_path / "out" / "train.jsonl"):
+        assert row.keys() == {"messages"}
+        assert [message["role"] for message in row["messages"]] == ["system", "user", "assistant"]
+        assert all(message.keys() == {"role", "content"} and message["content"] for message in row["messages"])
+        assert "table item: name text, price int" in row["messages"][0]["content"].lower()
+    assert row["messages"][-1]["content"] == TARGET.format(11)
+
+
+def test_rejected_rows_say_why_and_none_is_lost(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "SELECT name FROM item WHERE name IN ('" + "', '".join(map(str, range(300))) + "')"
+    write_split(dataset, "train", [*(TARGET.format(i) for i in range(12)), "SELECT colour FROM item", long])
+    with (dataset / "train.jsonl").open("a") as file:
+        file.write('{"db_id": "shop"}\nnot JSON\n')
+    limits = replace(known_services()["openai"], max_tokens=400)
+    monkeypatch.setattr(services, "known_services", lambda: {"openai": limits})
+    written = export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
+    rejected = read_jsonl(tmp_path / "out" / "rejected.jsonl")
+    assert len(rejected) == written.n_rejected == 4
+    assert written.n_read == written.n_written + written.n_rejected + written.n_test
+    reasons = " ".join(row["reason"] for row in rejected)
+    assert "no such column" in reasons
+    assert "tokens, where openai takes 400" in reasons
+
+
+def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_path: Path) -> None:
+    written = export_rows(dataset, tmp_path / "out", "together", tmp_path / "built", epochs=4)
+    chats = [row["messages"] for row in read_jsonl(tmp_path / "out" / "train.jsonl")]
+    assert written.n_tokens == sum(map(count_tokens, chats))
+    assert written.usd == pytest.approx(written.n_tokens * 4 * 0.48 / 1e6)
+    shown = dict(written.table.rows)
+    assert shown["training, 4 epochs"] == f"about {written.usd:.2f} USD"
+    assert "May 2026 (https://" in shown["price"]
+
+
+@pytest.mark.parametrize(
+    ("text", "n_tokens"),
+    [
+        ("SELECT COUNT(*) FROM singer", 5),
+        ("Which items cost over 1234?", 9),
+        ("flight_id -> airport", 5),
+        ("internationalisation", 3),
+        ("", 0),
+    ],
+)
+def test_tokens_are_counted_in_pieces(text: str, n_tokens: int) -> None:
+    assert count_tokens([{"content": text}]) == n_tokens + services.TOKENS_OF_MESSAGE
+
+
+def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'azure' is no known service; choose one of openai, together"):
+        export_rows(dataset, tmp_path / "out", "azure", tmp_path / "built")
+    with pytest.raises(ConfigurationError, match="epochs=0"):
+        export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built", epochs=0)
+    with pytest.raises(DataError, match="something already"):
+        export_rows(dataset, dataset, "openai", tmp_path / "built")
+    write_split(dataset, "train", [TARGET.format(i) for i in range(9)])
+    with pytest.raises(DataError, match="9 good training rows; openai takes 10"):
+        export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", known_services())
+def test_every_price_has_a_date_and_a_source(name: str) -> None:
+    service = known_services()[name]
+    assert date(2026, 1, 1) < service.as_of < date.today()
+    assert service.source.startswith("https://")
+    assert service.rules.startswith("https://")
+    assert 0 < service.usd_per_million_tokens < 100
