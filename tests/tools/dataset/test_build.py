@@ -162,15 +162,14 @@ def test_the_sample_holds_plain_rows_about_small_databases(
 
 
 def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:
-    from course_utils.data.lengths import measure_lengths
+    from course_utils.data.lengths import count_tokens
     from course_utils.models import load_tokenizer
 
     tokenizer = load_tokenizer("data/tiny_base")
     some = {split: part[::4] for split, part in sampled(rows).items()}
     asked = {row["db_id"] for part in some.values() for row in part}
     schemas = {db_id: read_schema(databases[db_id]).render() for db_id in asked}
-    lengths = [n for part in measure_lengths(tokenizer, some, schemas, 512).lengths.values() for n in part]
-    assert max(lengths) < 384
+    assert max(n for rows in some.values() for n in count_tokens(tokenizer, rows, schemas)) < 384
 
 
 @pytest.fixture
