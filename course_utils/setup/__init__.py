@@ -1,9 +1,9 @@
 """What can this machine do, and should I fine-tune at all? The package of ``notebooks/01_setup.ipynb``."""
 
 from course_utils.setup.advisor import advise
-from course_utils.setup.calculator import MemoryCalculator
+from course_utils.setup.calculator import MemoryCalculator, draw_memory
 from course_utils.setup.machine import Gpu, Machine, probe_machine
-from course_utils.setup.memory import METHODS, estimate_memory, plot_memory
+from course_utils.setup.memory import METHODS, estimate_memory
 from course_utils.setup.recommend import describe_profile, recommend_profile
 
 __all__ = [
@@ -13,8 +13,8 @@ __all__ = [
     "MemoryCalculator",
     "advise",
     "describe_profile",
+    "draw_memory",
     "estimate_memory",
-    "plot_memory",
     "probe_machine",
     "recommend_profile",
 ]

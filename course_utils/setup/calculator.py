@@ -1,6 +1,6 @@
 """The memory estimate with knobs on it: what each choice adds, against the limit of a card."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 CARDS_GIB = (8, 16, 24, 80)
 RANKS, BATCH_SIZES, LENGTHS = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32), (256, 512, 1024, 2048, 4096, 8192)
-_GIB = 2**30 / 1e9
-_WIDTH, _BAR = 700, 640
-"""Of the picture and its longest bar, in units of which 700 fill the page; letters of 20 stay readable on a phone."""
+_WIDTH, _LONGEST, _BAR = 700, 640, 86
+"""Of the picture and its longest bar, and a bar's height with its words, in units of which 700 fill the page; letters
+of 20 stay readable on a phone."""
+_OUTLINED = 'stroke="white" stroke-width="4" paint-order="stroke"'
 # JupyterLab moves to another cell at an arrow key that no widget stops. Sliders stop it, buttons do not, and ipywidgets
 # has no property for that: here arrows go to the button beside.
 _KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
@@ -28,37 +29,42 @@ _KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
     })">"""
 
 
-def draw_memory(estimate: MemoryEstimate, card_gib: float, what: str) -> str:
-    """One stacked bar as SVG, in GiB, with a dashed line where the card ends.
+def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float], title: str) -> str:
+    """What each method's memory is made of, as SVG: one stacked bar a method, and a dashed line where a card ends.
 
     Args:
-        estimate: What to draw.
-        card_gib: Memory of the card, in GiB.
-        what: What is trained, for the title.
+        estimates: One per method, drawn in GB of 10**9 bytes.
+        cards_gib: Sizes of graphics memory; a card of "8 GB" holds 8 GiB, 8.6 GB. A single one is compared with.
+        title: The finding.
     """
-    total, spare = estimate.total_gib, card_gib - estimate.total_gib
-    verdict = f"{-spare:.1f} GiB too many for" if spare < 0 else f"leaves {spare:.1f} GiB of"
-    title = f"{what}: {total:.1f} GiB, {verdict} a card of {card_gib:g} GiB"
-    sizes = [getattr(estimate, part) / _GIB for part in PARTS]
-    scale = _BAR / max(total, card_gib)
-    starts = [0.0, *accumulate(sizes)]
-    limit = card_gib * scale
-    lines = [f'<text x="0" y="20" font-weight="bold">{escape(title)}</text>']
-    for number, (part, size, start) in enumerate(zip(PARTS, sizes, starts, strict=False)):
-        place = f'x="{start * scale:.1f}" y="36" width="{size * scale:.1f}" height="44"'
-        lines.append(f'<rect {place} fill="{PALETTE[number]}" stroke="white" stroke-width="2"/>')
-        x, y = 235 * (number % 3), 134 + 30 * (number // 3)
+    cards = {card: card * 2**30 / 1e9 for card in cards_gib}
+    scale = _LONGEST / max([*cards.values(), *(estimate.total_gb for estimate in estimates)])
+    bottom = 34 + _BAR * len(estimates)
+    lines, labels = [f'<text x="0" y="20" font-weight="bold">{escape(title)}</text>'], list[str]()
+    for row, estimate in enumerate(estimates):
+        spare = cards[cards_gib[0]] - estimate.total_gb
+        verdict = f", {abs(spare):.1f} GB {'to spare' if spare > 0 else 'too many'}" if len(cards) == 1 else ""
+        y = 56 + _BAR * row
+        labels.append(f'<text x="0" y="{y}" {_OUTLINED}>{estimate.method}: {estimate.total_gb:.1f} GB{verdict}</text>')
+        sizes = [getattr(estimate, part) * scale for part in PARTS]
+        for number, (size, start) in enumerate(zip(sizes, [0.0, *accumulate(sizes)], strict=False)):
+            box = f'x="{start:.1f}" y="{y + 10}" width="{size:.1f}" height="44"'
+            lines.append(f'<rect {box} fill="{PALETTE[number]}" stroke="white" stroke-width="2"/>')
+            if size > 20:
+                middle = f'x="{start + size / 2:.1f}" y="{y + 39}" text-anchor="middle"'
+                lines.append(f"<text {middle} {_OUTLINED}>{number + 1}</text>")
+    for card, limit in cards.items():
+        x = limit * scale
+        lines.append(f'<path d="M {x:.1f} 60 V {bottom + 6}" stroke="black" stroke-width="3" stroke-dasharray="7 5"/>')
+        lines.append(f'<text x="{x:.1f}" y="{bottom + 26}" text-anchor="middle">{card:g} GiB</text>')
+    for number, part in enumerate(PARTS):
+        x, y = 235 * (number % 3), bottom + 58 + 30 * (number // 3)
         lines.append(f'<rect x="{x}" y="{y - 16}" width="18" height="18" fill="{PALETTE[number]}"/>')
-        lines.append(f'<text x="{x + 26}" y="{y}">{number + 1} {part} {size:.1f}</text>')
-        if size * scale > 20:
-            middle = f'x="{(start + size / 2) * scale:.1f}" y="65" text-anchor="middle"'
-            lines.append(f'<text {middle} stroke="white" stroke-width="4" paint-order="stroke">{number + 1}</text>')
-    lines.append(f'<path d="M {limit:.1f} 30 V 88" stroke="black" stroke-width="3" stroke-dasharray="7 5"/>')
-    anchor = "end" if limit > _WIDTH / 2 else "start"
-    lines.append(f'<text x="{limit:.1f}" y="106" text-anchor="{anchor}">card: {card_gib:g} GiB</text>')
+        amount = f" {getattr(estimates[0], part):.1f} GB" if len(estimates) == 1 else ""
+        lines.append(f'<text x="{x + 26}" y="{y}">{number + 1} {part}{amount}</text>')
     look = 'style="max-width:700px;width:100%;background:white" font-family="sans-serif" font-size="20"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} 174" role="img" {look}>'
-    return f"{head}<title>{escape(title)}</title>{''.join(lines)}</svg>"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {bottom + 98}" role="img" {look}>'
+    return f"{head}<title>{escape(title)}</title>{''.join([*lines, *labels])}</svg>"
 
 
 class MemoryCalculator:
@@ -103,8 +109,9 @@ class MemoryCalculator:
     def _draw(self, _: object = None) -> None:
         chosen = {name: control.value for name, control in self.controls.items()}
         card_gib = chosen.pop("card_gib")
-        what = f"{chosen['method']} of {self.controls['shape'].label}"
-        self.picture.value = draw_memory(estimate_memory(chosen["shape"].n_parameters, **chosen), card_gib, what)
+        estimate = estimate_memory(chosen["shape"].n_parameters, **chosen)
+        title = f"{self.controls['shape'].label} on a card of {card_gib} GiB"
+        self.picture.value = draw_memory([estimate], [card_gib], title)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return {**self._box._repr_mimebundle_(), "text/html": self.picture.value}

@@ -5,17 +5,12 @@ on the subject count; what profiles want and what runs took is in GiB of 2**30 b
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
-from course_utils.figures import course_style, new_axes
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import Profile, get_profile
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Method = Literal["full", "lora", "lora_8bit", "qlora_4bit"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -167,8 +162,8 @@ def profile_shape(profile: Profile) -> ModelShape:
 def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate:
     """What training takes under a profile on one device.
 
-    Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a batch; ``fsdp`` shares weights
-    out over the profile's GPUs.
+    Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
+    batch; ``fsdp`` shares weights out over the profile's GPUs.
 
     Args:
         profile: Model, method and sizes.
@@ -181,7 +176,7 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     n_rows_read = 1 + (profile.batch_size - 1) * (OWN_SHARE if profile.share_prompts else 1)
     estimate = estimate_memory(
         shape.n_parameters,
-        "qlora_4bit" if profile.load_in_4bit else "lora",
+        "qlora_4bit" if profile.load_in_4bit else "full" if profile.method == "full" else "lora",
         shape=shape,
         rank=profile.lora_rank,
         n_tokens=round(n_rows_read * (n_tokens or profile.max_length)),
@@ -216,33 +211,3 @@ def wanted_gib(profile: Profile) -> int:
     """
     larger = max(estimate_profile(profile).total_gib, estimate_generation(profile).total_gib)
     return math.ceil(larger + (GPU_MARGIN_GIB if profile.n_gpus else MACHINE_MARGIN_GIB))
-
-
-@course_style
-def plot_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float] = (8, 16, 24)) -> "Axes":
-    """Draw what each method's memory is made of, one bar a method.
-
-    Args:
-        estimates: One per method.
-        cards_gib: Sizes of graphics memory to mark with dashed lines; a card of "8 GB" holds 8 GiB, 8.6 GB.
-    """
-    totals = {estimate.method: estimate.total_gb for estimate in estimates}
-    most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
-    title = f"From {totals[least]:.1f} GB by {least} to {totals[most]:.1f} GB by {most}"
-    axes = new_axes(title, height=2 + 0.5 * len(estimates))
-    behind = {"facecolor": "white", "linewidth": 0, "pad": 1}
-    left = [0.0] * len(estimates)
-    for part, hatch in zip(PARTS, ("", "///", "..", "\\\\\\", "xx", "oo"), strict=True):
-        widths = [getattr(estimate, part) for estimate in estimates]
-        axes.barh(list(totals), widths, left=left, label=part, hatch=hatch, edgecolor="white", linewidth=0.5)
-        left = [start + width for start, width in zip(left, widths, strict=True)]
-    for place, total in enumerate(left):
-        axes.text(total, place, f" {total:.1f} ", va="center", bbox=behind)
-    cards_gb = {f"{card:g} GiB": card * 2**30 / 1e9 for card in cards_gib}
-    for card, limit in cards_gb.items():
-        axes.axvline(limit, color="black", linestyle="--", linewidth=1)
-        axes.text(limit, -0.6, card, ha="center", bbox=behind)
-    axes.set(xlim=(0, max([*left, *cards_gb.values()]) * 1.1), ylim=(len(estimates) - 0.4, -0.8))
-    axes.set_xlabel("memory for training (GB, 10⁹ bytes)")
-    axes.legend(ncols=3, loc="lower right", frameon=True)
-    return axes

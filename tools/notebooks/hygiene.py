@@ -21,7 +21,7 @@ MAX_CODE_LINES = 15
 MAX_OPENING_LINES = 20
 """The cell that imports and opens the course may be longer: one name a line."""
 MAX_KILOBYTES = 200
-_SHOWN_WELL = {"text/html", "text/markdown", "image/png", WIDGET_MIME}
+_SHOWN_WELL = {"text/html", "text/markdown", "image/png", "image/svg+xml", WIDGET_MIME}
 _ID = re.compile(r"(?![0-9a-f]{8}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 _ABSOLUTE_PATH = re.compile(
     r"(?:(?<![\w.~:/-])|file://)/(?:home|Users|work|root|tmp|private|var|opt|mnt|usr|srv|data|content)/"

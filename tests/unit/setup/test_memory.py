@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -26,7 +25,6 @@ from course_utils.setup.memory import (
     estimate_generation,
     estimate_memory,
     estimate_profile,
-    plot_memory,
     profile_shape,
     wanted_gib,
 )
@@ -73,6 +71,13 @@ def test_each_method_takes_less_than_the_one_before() -> None:
 )
 def test_more_of_anything_takes_more(change: dict[str, int]) -> None:
     assert estimate_memory(7e9, "lora", **change).total_gb > estimate_memory(7e9, "lora").total_gb  # type: ignore[arg-type]
+
+
+def test_a_profile_that_trains_every_weight_counts_their_gradients_and_moments() -> None:
+    smoke = get_profile("smoke")
+    full = estimate_profile(replace(smoke, method="full"))
+    assert full.optimizer == 2 * full.gradients == 2 * full.weights
+    assert estimate_profile(replace(smoke, method="qlora")).weights < full.weights / 2
 
 
 def test_unknown_methods_and_impossible_sizes_are_refused() -> None:
@@ -217,19 +222,3 @@ def test_the_tiny_base_is_read_from_its_folder() -> None:
     shape = find_shape(str(PROJECT / "data" / "tiny_base"))
     assert shape is not None
     assert estimate.weights == pytest.approx(shape.n_parameters * 4 / 1e9)
-
-
-def test_bars_add_up_to_the_totals_and_are_named() -> None:
-    estimates = [estimate_memory(7e9, method) for method in METHODS]
-    axes = plot_memory(estimates)
-    try:
-        widths = [bar.get_width() for bar in axes.patches]
-        assert len(widths) == len(PARTS) * len(METHODS)
-        for place, estimate in enumerate(estimates):
-            assert sum(widths[place :: len(METHODS)]) == pytest.approx(estimate.total_gb)
-        assert [label.get_text() for label in axes.get_yticklabels()] == list(METHODS)
-        assert "GB" in axes.get_xlabel()
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(PARTS)
-        assert axes.get_xlim()[1] > max(estimate.total_gb for estimate in estimates)
-    finally:
-        plt.close(axes.figure)
