@@ -8,8 +8,8 @@ from course_utils.models.catalogue import known_models
 from course_utils.setup.memory import GPU_MARGIN_GIB, Method, estimate_memory
 from course_utils.tables import text_table
 
-ROWS = (100, 1_000, 10_000)
-"""Examples: below the first show some in the prompt, from the last on more than supervised tuning may pay."""
+ROWS = (100, 1_000, 10_001)
+"""Examples from which on LoRA, a larger rank, and more than supervised tuning pay; below, show some in the prompt."""
 SMALL_CARD_GIB = 7.5
 """A card that is sold with 8 GB reports a little less than 8 GiB."""
 N_TOKENS = 2048
@@ -19,42 +19,76 @@ _WIDTH, _ROW = 640, 112
 
 
 @dataclass(frozen=True)
-class Step:
-    """A question, its answers as (answer, what follows, why), and which of them is given."""
+class Question:
+    """A question of the tree, and its answers as (answer, what follows, why); the first ``n_ending`` end the path."""
 
-    question: str
+    text: str
     answers: tuple[tuple[str, str, str], ...]
-    given: int
     n_ending: int = 1
-    """How many of the answers, from the first, end the path."""
+
+
+def _question(text: str, ending: str, going_on: str, end: str, why: str) -> Question:
+    return Question(text, ((ending, end, why), (going_on, GO_ON, why)))
+
+
+TREE = (
+    _question("Can you measure success?", "no", "yes", "measure", "else nobody can say if tuning helped"),
+    _question("Is a good prompt enough?", "yes", "no", "prompt", "a prompt has nothing to train, serve or age"),
+    _question(
+        *("What does the model lack?", "facts", "behaviour", "retrieve"),
+        "tuning teaches behaviour; facts belong in the prompt, found by a search",
+    ),
+    Question(
+        "How many checked examples?",
+        (
+            ("under 100", "few-shot", "too few to learn from: show some in the prompt"),
+            ("to 1,000", "LoRA, rank 8", "enough for LoRA; watch validation loss for overfitting"),
+            ("to 10,000", "LoRA, rank 16", "the range where LoRA does best"),
+            ("more", "+ DPO, or full", "preference tuning (DPO) or full fine-tuning may pay too"),
+        ),
+    ),
+    Question(
+        "How much GPU memory?",
+        (
+            ("none", "CPU, or API", "LoRA of SmolLM2-135M takes minutes on a CPU"),
+            ("under 8 GB", "QLoRA, or API", "frozen weights in 4 bits leave room for the rest"),
+            ("8 GB or more", "QLoRA or LoRA", "frozen weights in 4 bits leave room for a larger model"),
+        ),
+        n_ending=0,
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Advice:
-    """All steps of the tree; ``n_taken`` are on the path."""
+    """Which answer of each question of ``TREE`` is given, and what the GPU has room for."""
 
-    steps: tuple[Step, ...]
-    n_taken: int
+    given: tuple[int, ...]
+    room: str
 
     @property
-    def taken(self) -> list[tuple[str, str, str, str]]:
-        """The path: question, answer, what follows and why."""
-        return [(step.question, *step.answers[step.given]) for step in self.steps[: self.n_taken]]
+    def path(self) -> list[tuple[str, str, str, str]]:
+        """The questions that are reached: question, answer, what follows and why."""
+        ends = (number for number, question in enumerate(TREE, 1) if self.given[number - 1] < question.n_ending)
+        taken = zip(TREE[: next(ends, len(TREE))], self.given, strict=False)
+        return [(question.text, *question.answers[answer]) for question, answer in taken]
 
     @property
     def choice(self) -> str:
         """What to do: ``measure``, ``prompt``, ``retrieve``, ``few-shot``, or LoRA of a rank, or more."""
-        return self.taken[:4][-1][2]
+        return self.path[:4][-1][2]
 
     @property
     def reason(self) -> str:
         """Why."""
-        return self.taken[:4][-1][3]
+        return self.path[:4][-1][3]
 
     def _repr_html_(self) -> str:
-        words = text_table(("question", "answer", "so", "because"), self.taken)._repr_html_()
+        room = self.room if len(self.path) == len(TREE) else ""
+        words = text_table(("question", "answer", "so", "because"), self.path)._repr_html_()
         box = '<div style="flex:1 1 320px;max-width:640px">'
-        return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{box}{draw_tree(self)}</div>{box}{words}</div></div>'
+        beside = f"{box}{draw_tree(self)}</div>{box}{words}<p>{escape(room)}</p></div>"
+        return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{beside}</div>'
 
 
 def advise(
@@ -79,83 +113,43 @@ def advise(
         raise ConfigurationError(f"goal {goal!r} is unknown; choose 'behaviour' or 'knowledge'")
     if n_examples < 0:
         raise ConfigurationError(f"n_examples is {n_examples}; give 0 or more")
-    few, best, most = ROWS
-    service = "; a service tunes larger ones (course export)"
-    steps = (
-        _step(
-            "Can you measure success?", can_measure, ("no", "yes"), "measure", "else nobody can say if tuning helped"
-        ),
-        _step(
-            "Is a good prompt enough?",
-            not prompting_is_enough,
-            ("yes", "no"),
-            "prompt",
-            "a prompt has nothing to train, serve or age",
-        ),
-        _step(
-            "What does the model lack?",
-            goal == "behaviour",
-            ("facts", "behaviour"),
-            "retrieve",
-            "facts belong in the prompt, found by a search: current, and open to checking",
-        ),
-        Step(
-            "How many checked examples?",
-            (
-                (f"under {few:,}", "few-shot", "too few to learn from: show some in the prompt"),
-                (f"to {best:,}", "LoRA, rank 8", "enough for LoRA; watch validation loss for overfitting"),
-                (f"to {most:,}", "LoRA, rank 16", "the range where LoRA does best"),
-                ("more", "+ DPO, or full", "preference tuning (DPO) or full fine-tuning may pay too"),
-            ),
-            (n_examples >= few) + (n_examples >= best) + (n_examples > most),
-        ),
-        Step(
-            "How much GPU memory?",
-            (
-                ("none", "CPU, or API", f"LoRA of SmolLM2-135M takes minutes on a CPU{service}"),
-                ("under 8 GB", "QLoRA, or API", f"{_what_fits(gpu_gib)}{service}"),
-                ("8 GB or more", "QLoRA or LoRA", _what_fits(gpu_gib)),
-            ),
-            (gpu_gib > 0) + (gpu_gib >= SMALL_CARD_GIB),
-            n_ending=0,
-        ),
-    )
-    return Advice(steps, next((i for i, step in enumerate(steps, 1) if step.given < step.n_ending), len(steps)))
-
-
-def _step(question: str, goes_on: bool, answers: tuple[str, str], end: str, why: str) -> Step:
-    return Step(question, ((answers[0], end, why), (answers[1], GO_ON, why)), int(goes_on))
+    n_rows = sum(n_examples >= bound for bound in ROWS)
+    card = (gpu_gib > 0) + (gpu_gib >= SMALL_CARD_GIB)
+    given = (int(can_measure), int(not prompting_is_enough), int(goal == "behaviour"), n_rows, card)
+    return Advice(given, _what_fits(gpu_gib))
 
 
 def _what_fits(gpu_gib: float) -> str:
-    """The largest model of the catalogue that each method has room for."""
-    methods: dict[str, Method] = {"QLoRA": "qlora_4bit", "LoRA": "lora", "full": "full"}
+    """The largest model of the catalogue that each method has room for, and where larger ones are tuned."""
+    methods: dict[str, Method] = {"QLoRA": "qlora_4bit", "LoRA": "lora", "full fine-tuning": "full"}
     fitting = {name: _largest(gpu_gib, method) for name, method in methods.items()}
-    return "; ".join(f"{name} has room for {model}" for name, model in fitting.items() if model)
+    room = [f"room for {model} by {name}" for name, model in fitting.items() if model]
+    service = ["a service tunes larger ones (course export)"] if gpu_gib < SMALL_CARD_GIB else []
+    return "; ".join([*room, *service])
 
 
 def _largest(gpu_gib: float, method: Method) -> str:
-    sizes = {known.hub_id.split("/")[1]: known.shape for known in known_models().values()}
-    wanted = {
-        name: estimate_memory(shape.n_parameters, method, shape=shape, n_tokens=N_TOKENS).total_gib + GPU_MARGIN_GIB
-        for name, shape in sizes.items()
-    }
-    return max(
-        (name for name in sizes if wanted[name] <= gpu_gib), key=lambda name: sizes[name].n_parameters, default=""
-    )
+    shapes = {known.hub_id.split("/")[1]: known.shape for known in known_models().values()}
+    fitting = [
+        (shape.n_parameters, name)
+        for name, shape in shapes.items()
+        if estimate_memory(shape.n_parameters, method, shape=shape, n_tokens=N_TOKENS).total_gib
+        <= gpu_gib - GPU_MARGIN_GIB
+    ]
+    return max(fitting, default=(0, ""))[1]
 
 
 def draw_tree(advice: Advice) -> str:
     """The tree as SVG: the path dark, all else light; letters of 21 in a width of 640 stay readable on a phone."""
     lines, last = list[str](), (_WIDTH / 2, 0.0)
     halo = 'stroke="white" stroke-width="6" paint-order="stroke"'
-    for number, step in enumerate(advice.steps):
-        taken, top = number < advice.n_taken, 30 + number * _ROW
+    for number, question in enumerate(TREE):
+        taken, top = number < len(advice.path), 30 + number * _ROW
         look = 'font-weight="bold"' if taken else 'fill="#666"'
-        lines.append(f'<text x="{_WIDTH / 2}" y="{top}" {halo} {look}>{step.question}</text>')
-        width = _WIDTH / len(step.answers)
-        for place, (answer, follows, _) in enumerate(step.answers):
-            middle, y, lit = (place + 0.5) * width, top + 10, taken and place == step.given
+        lines.append(f'<text x="{_WIDTH / 2}" y="{top}" {halo} {look}>{question.text}</text>')
+        width = _WIDTH / len(question.answers)
+        for place, (answer, follows, _) in enumerate(question.answers):
+            middle, y, lit = (place + 0.5) * width, top + 10, taken and place == advice.given[number]
             fill, edge, ink = ("#003c5f", "black", "white") if lit else ("white", "#999", "#444")
             box = f'x="{place * width + 3:.0f}" y="{y}" width="{width - 6:.0f}" height="58" rx="8"'
             lines.append(f'<rect {box} fill="{fill}" stroke="{edge}" stroke-width="2"/>')
@@ -165,8 +159,8 @@ def draw_tree(advice: Advice) -> str:
                 path = f"M {last[0]:.0f} {last[1]:.0f} L {middle:.0f} {y}" if number else ""
                 lines.insert(0, f'<path d="{path}" stroke="#003c5f" stroke-width="5"/>')
                 last = (middle, y + 58)
-    title = " ".join(f"{question} {answer}." for question, answer, *_ in advice.taken)
+    title = " ".join(f"{asked} {answer}." for asked, answer, *_ in advice.path)
     look = 'style="width:100%;background:white" font-family="sans-serif" font-size="21" text-anchor="middle"'
-    view = f'viewBox="0 0 {_WIDTH} {len(advice.steps) * _ROW}" role="img"'
+    view = f'viewBox="0 0 {_WIDTH} {len(TREE) * _ROW}" role="img"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {view} {look}><title>{escape(title)}</title>'
     return f"{head}{''.join(lines)}</svg>"

@@ -24,7 +24,7 @@ def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, choice:
     advice = advise("behaviour", n_examples)
     assert advice.choice == choice
     assert word in advice.reason
-    assert advice.n_taken == (4 if choice == "few-shot" else 5)
+    assert len(advice.path) == (4 if choice == "few-shot" else 5)
 
 
 @pytest.mark.parametrize("n_examples", [0, 500, 50_000])
@@ -39,20 +39,22 @@ def test_a_prompt_that_is_enough_wins_and_measuring_comes_first(goal: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("gpu_gib", "answer", "words"),
+    ("gpu_gib", "answer", "room"),
     [
-        (0, "none", "course export"),
-        (4.0, "under 8 GB", "course export"),
-        (8.0, "8 GB or more", "QLoRA has room for Mistral-7B"),
-        (7.6, "8 GB or more", "QLoRA has room for"),
-        (24.0, "8 GB or more", "LoRA has room for Qwen3-8B"),
+        (0, "none", "a service tunes larger ones (course export)"),
+        (4.0, "under 8 GB", "room for SmolLM2-1.7B-Instruct by QLoRA"),
+        (7.6, "8 GB or more", "by QLoRA"),
+        (8.0, "8 GB or more", "room for Mistral-7B-Instruct-v0.3 by QLoRA; room for Qwen3-1.7B by LoRA"),
+        (24.0, "8 GB or more", "room for Qwen3-8B by LoRA"),
     ],
 )
-def test_the_card_decides_method_and_size(gpu_gib: float, answer: str, words: str) -> None:
-    _, given, _, why = advise("behaviour", 1_500, gpu_gib=gpu_gib).taken[-1]
-    assert given == answer
-    assert words in why
-    assert ("course export" in why) == (gpu_gib < 7.5)
+def test_the_card_decides_method_and_size(gpu_gib: float, answer: str, room: str) -> None:
+    advice = advise("behaviour", 1_500, gpu_gib=gpu_gib)
+    assert advice.path[-1][1] == answer
+    assert room in advice.room
+    assert ("course export" in advice.room) == (gpu_gib < 7.5)
+    assert advice.room in advice._repr_html_()
+    assert advice.room not in advise("knowledge", 1_500, gpu_gib=gpu_gib)._repr_html_()
 
 
 @pytest.mark.parametrize(("goal", "n_lit"), [("behaviour", 5), ("knowledge", 3)])
