@@ -22,8 +22,8 @@ from course_utils.tasks import text_to_sql
 
 TOKENS_OF_MESSAGE = 4
 """What a chat format adds around a message, about."""
-_PIECE = re.compile(r"[^\W\d_]{1,7}|\d|_|[^\w\s]+|\n+")
-SPLITS = ("train", "validation")
+_PIECE = re.compile(r"[A-Za-z]{1,7}|\w|[^\w\s]+|\n+")
+UPLOADED = ("train", "validation")
 """A service gets no test rows: they are for measuring what it gives back."""
 
 
@@ -78,10 +78,10 @@ class Export:
             "rows written": f"{self.n_written:,}",
             "rows rejected": f"{self.n_rejected:,}",
             "rows kept to test with": f"{self.n_test:,}",
-            "tokens of the training rows": f"about {self.n_tokens:,} (counted in pieces of words, within a tenth)",
+            "tokens of the training rows": f"about {self.n_tokens:,} (by pieces of words; for English within a tenth)",
             "model": self.service.model,
             "price": f"{price} ({self.service.source})",
-            f"training, {self.epochs} epochs": f"about {self.usd:.2f} USD",
+            f"training, {self.epochs} epochs": f"about {self.usd:.2f} USD" if self.usd >= 0.01 else "under 0.01 USD",
             "to know": self.service.note,
             "format and limits": self.service.rules,
         }
@@ -91,9 +91,9 @@ class Export:
 def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
     """About as many tokens as a chat has, whatever the tokenizer.
 
-    Pieces of at most seven letters, single digits, runs of marks: of schemas, questions and queries that gives 93 to
-    106 per cent of what SmolLM2's tokenizer of 49,152 words does. A larger vocabulary, as those of services, takes
-    fewer.
+    Pieces of at most seven letters, single digits, runs of marks: of English schemas, questions and queries that
+    gives 93 to 106 per cent of what SmolLM2's tokenizer of 49,152 words does. A larger vocabulary, as those of
+    services, takes fewer. A letter beyond ASCII counts as a token of its own, which is rather too many.
     """
     return sum(len(_PIECE.findall(message["content"])) + TOKENS_OF_MESSAGE for message in messages)
 
@@ -122,22 +122,23 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     report = validate_dataset(dataset, build_in, ValidationOptions(GATE))
     names = sorted({record.fields["db_id"] for record in report.accepted})
     task = text_to_sql({name: read_schema(find_database(dataset, name, build_in)).render() for name in names})
-    chats: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    rejected, sizes = [row.to_row() for row in report.rejected], dict.fromkeys(SPLITS, 0)
-    for record in report.accepted:
-        if record.split not in SPLITS:
-            continue
+    rejected = [row.to_row() for row in report.rejected]
+    chats: dict[str, list[Row]] = {split: [] for split in UPLOADED}
+    n_tokens = dict.fromkeys(UPLOADED, 0)
+    for record in (record for record in report.accepted if record.split in UPLOADED):
         messages, target = task.to_messages(record.fields), task.to_target(record.fields)
-        n_tokens = count_tokens([*messages, {"content": target}])
-        if n_tokens > limits.max_tokens:
-            reason = f"about {n_tokens:,} tokens, where {service} takes {limits.max_tokens:,}; shorten its schema"
-            rejected.append(Rejected(record, (Finding("length", "error", reason),)).to_row())
+        size = count_tokens([*messages, {"content": target}])
+        if size > limits.max_tokens:
+            reason = f"about {size:,} tokens, where {service} takes {limits.max_tokens:,}"
+            finding = Finding("length", "error", reason, "shorten the schema or the query")
+            rejected.append(Rejected(record, (finding,)).to_row())
         else:
             chats[record.split].append({"messages": messages, "target": target})
-            sizes[record.split] += n_tokens
-    if len(chats["train"]) < limits.min_rows:
+            n_tokens[record.split] += size
+    if (n_good := len(chats["train"])) < limits.min_rows:
+        reason = f"{n_good} good training rows, where {service} takes {limits.min_rows} or more"
         raise DataError(
-            f"{shown(dataset)}: {len(chats['train'])} good training rows; {service} takes {limits.min_rows}"
+            f"{shown(dataset)}: {reason}; `course validate {shown(dataset)}` says what is wrong with others"
         )
     files = {f"{split}.jsonl": rows for split, rows in chats.items() if rows}
     for name, rows in files.items():
@@ -146,4 +147,4 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
         write_jsonl(out / REJECTED, rejected)
     n_written = sum(map(len, chats.values()))
     n_test = report.n_read - n_written - len(rejected)
-    return Export(limits, (*files,), report.n_read, n_written, len(rejected), n_test, sizes["train"], epochs)
+    return Export(limits, (*files,), report.n_read, n_written, len(rejected), n_test, n_tokens["train"], epochs)

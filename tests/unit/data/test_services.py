@@ -71,7 +71,10 @@ def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_pat
     assert written.n_tokens == sum(map(count_tokens, chats))
     assert written.usd == pytest.approx(written.n_tokens * 4 * 0.48 / 1e6)
     shown = dict(written.table.rows)
-    assert shown["training, 4 epochs"] == f"about {written.usd:.2f} USD"
+    assert shown["training, 4 epochs"] == "under 0.01 USD"
+    assert (
+        dict(replace(written, epochs=4000).table.rows)["training, 4000 epochs"] == f"about {written.usd * 1e3:.2f} USD"
+    )
     assert "May 2026 (https://" in shown["price"]
 
 
@@ -82,6 +85,7 @@ def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_pat
         ("Which items cost over 1234?", 9),
         ("flight_id -> airport", 5),
         ("internationalisation", 3),
+        ("有多少歌手？", 6),
         ("", 0),
     ],
 )
@@ -97,7 +101,7 @@ def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="something already"):
         export_rows(dataset, dataset, "openai", tmp_path / "built")
     write_split(dataset, "train", [TARGET.format(i) for i in range(9)])
-    with pytest.raises(DataError, match="9 good training rows; openai takes 10"):
+    with pytest.raises(DataError, match="9 good training rows, where openai takes 10 or more"):
         export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     assert not (tmp_path / "out").exists()
 
