@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from course_utils.artifacts import PROJECT, STAGES, Course, is_local, notebook_of, open_course, resolve, write_json
-from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
+from course_utils.artifacts import PROJECT, STAGES, Course, notebook_of, open_course, write_json
+from course_utils.errors import ArtifactError, ConfigurationError, DataError
 from course_utils.kernel import execute_notebook
+from course_utils.models import locate_model
 
 if TYPE_CHECKING:
     from course_utils.progress import Listener
@@ -76,7 +77,7 @@ def check_settings(settings: RunSettings, notebooks: Path) -> Course:
     Raises:
         ConfigurationError: The profile is unknown, or a notebook is not there.
         DataError: The dataset's folder is missing.
-        ModelError: The base model's folder is missing.
+        ModelError: The base model's folder is missing, or nothing here or on the network has the model.
         ArtifactError: Nothing can be written where the artifacts go.
     """
     course = settings.open()
@@ -85,9 +86,6 @@ def check_settings(settings: RunSettings, notebooks: Path) -> Course:
         raise ConfigurationError(f"{notebooks}: {', '.join(missing)} missing; run from a clone of the repository")
     if not course.data.is_dir():
         raise DataError(f"DATA={settings.data!r}: there is no folder {course.data}; name one in Spider's layout")
-    base = course.profile.base_model
-    if is_local(base) and not resolve(base).is_dir():
-        raise ModelError(f"{resolve(base)}: there is no such model folder; set MODEL to one or to a Hub id")
     try:
         course.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=course.root):
@@ -95,6 +93,7 @@ def check_settings(settings: RunSettings, notebooks: Path) -> Course:
     except OSError as error:
         remedy = "set ARTIFACTS to a folder that you may write to"
         raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
+    locate_model(course.model)
     return course
 
 
