@@ -15,6 +15,7 @@ from course_utils.finding import Finding, Findings, Severity
 from course_utils.models import load_tokenizer
 from course_utils.models.packaged import WHEELS
 from course_utils.processes import choose_port
+from course_utils.profiles import Profile
 from course_utils.setup import Machine, probe_machine, recommend_profile
 from course_utils.setup.install import PYTHONS
 from course_utils.setup.machine import SILENT
@@ -75,7 +76,7 @@ def _machine(course: Course) -> Iterator[Finding]:
     best = recommend_profile(machine)
     try:
         against = reason_against(course.profile, machine)
-        yield _memory(machine, wanted_gib(course.profile))
+        yield _memory(machine, course.profile)
     except CourseError as error:
         against = str(error)
     if against:
@@ -112,7 +113,8 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
             "driver", "error", f"nvidia-smi {SILENT}", "restart the machine, or install NVIDIA's driver again"
         )
     elif not machine.gpus:
-        yield Finding("GPU", "note", "none; smoke and laptop want none", f"for larger models: {RENT}")
+        hidden = ": CUDA_VISIBLE_DEVICES hides what there is" if machine.driver else ""
+        yield Finding("GPU", "note", f"none{hidden}; smoke and laptop want none", f"for larger models: {RENT}")
     if machine.driver in (None, SILENT):
         return
     text = f"version {machine.driver}, CUDA up to {machine.cuda or 'an unknown version'}"
@@ -127,13 +129,13 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
         yield Finding("CUDA", "note", text)
 
 
-def _memory(machine: Machine, wanted: int) -> Finding:
+def _memory(machine: Machine, profile: Profile) -> Finding:
     """Memory that other programs hold now is not there for training, whatever the machine has."""
     import psutil
 
-    free_gib = psutil.virtual_memory().available / 2**30
+    wanted, free_gib = wanted_gib(profile), psutil.virtual_memory().available / 2**30
     text = f"{machine.memory_gib} GiB, {free_gib:.1f} GiB of them free"
-    if machine.gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
+    if profile.n_gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
         return Finding("memory", "note", text)
     return Finding("memory", "warning", f"{text}; this profile wants {wanted} GiB", "close other programs")
 

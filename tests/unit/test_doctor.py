@@ -88,6 +88,7 @@ LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0+cpu")
 GPU_MACHINE = replace(LAPTOP, gpus=(Gpu("Tesla T4", 15.0, (7, 5)),), driver="580.95", cuda="13.0", torch="2.13.0+cu130")
 PLANTED = {
     "no GPU": (LAPTOP, "GPU", "note", "none", "course export OUT --for together"),
+    "a hidden GPU": (replace(GPU_MACHINE, gpus=()), "GPU", "note", "CUDA_VISIBLE_DEVICES", "course export"),
     "a good GPU": (GPU_MACHINE, "GPU", "note", "Tesla T4", ""),
     "a small GPU": (
         replace(GPU_MACHINE, gpus=(Gpu("RTX 3050", 4.0, (8, 6)),)),
