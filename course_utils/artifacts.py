@@ -1,7 +1,7 @@
 """Where results live, and how one stage hands them to the next: through files and manifests.
 
 ``open_course`` turns the four notebook parameters into a ``Course``. ``course.begin("data")`` checks
-the manifests of the earlier stages and empties the stage's folder; ``stage.finish(results)``
+the manifests of the earlier stages and empties the stage's folder, but for ``unfinished``; ``stage.finish(results)``
 writes ``artifacts/<profile>/<stage>/manifest.json``.
 """
 
@@ -28,6 +28,8 @@ SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard", "extra")
 """Spider's levels, easiest first."""
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
+UNFINISHED = "unfinished"
+"""What lies under this name in a stage's folder outlives a run that was killed, so that the next one can go on."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -126,6 +128,8 @@ class Course:
     def begin(self, stage: str) -> "StageRun":
         """Start one of the ``STAGES``: check those before it, note what they wrote, then empty its folder.
 
+        What lies under ``UNFINISHED`` stays until the stage finishes.
+
         Raises:
             ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied.
         """
@@ -134,9 +138,12 @@ class Course:
         inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
         folder = self.folder(stage)
         try:
-            if folder.exists():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in (path for path in folder.iterdir() if path.name != UNFINISHED):
+                if old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
+                else:
+                    old.unlink()
         except OSError as error:
             raise ArtifactError(f"{folder}: cannot be emptied ({error}); close what uses it and try again") from error
         return StageRun(self, stage, folder, inputs)
@@ -155,6 +162,7 @@ class StageRun:
 
     def finish(self, results: dict[str, Any]) -> Manifest:
         """Write the manifest over every file in the folder, with numbers worth reporting and ``peak_memory_gib``."""
+        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)  # of runs that were killed and never repeated
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
         manifest = Manifest(
             stage=self.stage,

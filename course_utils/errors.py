@@ -36,6 +36,10 @@ class ModelError(CourseError):
     """A model folder is missing or incomplete, or a model gives what it must not."""
 
 
+class TrainingError(CourseError):
+    """Training cannot go on: its loss is no number, or not even one row fits into memory."""
+
+
 class ArtifactError(CourseError):
     """The result of an earlier stage is missing or belongs to another profile, dataset or model."""
 

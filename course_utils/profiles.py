@@ -4,7 +4,7 @@ A profile says which base model, which backend and which sizes; it holds no path
 Change one value with ``dataclasses.replace(profile, epochs=1)``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
@@ -61,7 +61,10 @@ class Profile:
     """Forward passes per optimizer step."""
     warmup_steps: int = 10
     n_evaluations: int = 6
-    """How often validation loss is measured during training."""
+    """How often validation loss is measured during training, and a checkpoint written."""
+    patience: int | None = 2
+    """Evaluations without a better validation loss after which training stops. The weights of the best one are kept;
+    None trains to the end and keeps the last."""
 
     # Generation
     generation_batch_size: int = 8
@@ -78,11 +81,22 @@ class Profile:
         """Rows per optimizer step on one device."""
         return self.batch_size * self.gradient_accumulation
 
+    def with_batch_size(self, most: int, effective: int | None = None) -> "Profile":
+        """The profile with as many rows in one pass as divide the effective batch, ``most`` at most.
+
+        Args:
+            most: Rows in one forward pass, 1 or more.
+            effective: Rows per optimizer step; None keeps those that there are.
+        """
+        rows = effective or self.effective_batch_size
+        size = next(size for size in range(min(rows, most), 0, -1) if rows % size == 0)
+        return replace(self, batch_size=size, gradient_accumulation=rows // size)
+
     def __post_init__(self) -> None:
         wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_number(getattr(self, name), above=0)]
         wrong += [
             f"{name} must be above 0, or None for no limit"
-            for name in ("max_train_rows", "max_test_rows", "max_steps", "experiment_s")
+            for name in ("max_train_rows", "max_test_rows", "max_steps", "experiment_s", "patience")
             if getattr(self, name) is not None and not _is_number(getattr(self, name), above=0)
         ]
         if not (_is_number(self.learning_rate, above=0) and self.learning_rate < 1):

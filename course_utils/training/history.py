@@ -25,17 +25,20 @@ class TrainingResult:
     history: list[dict[str, float]] = field(repr=False)
     n_steps: int
     n_examples: int
-    """Rows seen, epochs counted."""
+    """Rows seen by this call, epochs counted; a run that was killed before counts from where it went on."""
     n_tokens: int
-    """Tokens of the rows seen, epochs counted, padding not. A schema that several rows share counts for each of them,
+    """Tokens of these rows, epochs counted, padding not. A schema that several rows share counts for each of them,
     so that speeds with and without ``share_prompts`` compare."""
     seconds: float
-    """Wall-clock time of training with its evaluations."""
+    """Wall-clock time of training with its evaluations, in this call."""
+    kept_step: int | None = None
+    """The step whose weights were kept, as the best by validation loss; None for the last."""
 
     @property
     def final_validation_loss(self) -> float:
-        """The last validation loss."""
-        return next(record["eval_loss"] for record in reversed(self.history) if "eval_loss" in record)
+        """The validation loss of the weights that were kept."""
+        measured = {record["step"]: record["eval_loss"] for record in self.history if "eval_loss" in record}
+        return measured[max(measured) if self.kept_step is None else self.kept_step]
 
     @property
     def diagnosis(self) -> Diagnosis:

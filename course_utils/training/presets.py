@@ -36,18 +36,11 @@ def apply_preset(profile: Profile, name: str) -> Profile:
     if name not in PRESETS:
         raise ConfigurationError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    batch_size = largest_divisor(preset.effective_batch_size, profile.batch_size)
-    return replace(
+    changed = replace(
         profile,
         lora_rank=preset.lora_rank,
         lora_alpha=max(1, round(preset.lora_rank * profile.lora_alpha / profile.lora_rank)),
         learning_rate=profile.learning_rate * preset.rate_factor,
         epochs=preset.epochs,
-        batch_size=batch_size,
-        gradient_accumulation=preset.effective_batch_size // batch_size,
     )
-
-
-def largest_divisor(number: int, most: int) -> int:
-    """The largest divisor of ``number`` that is ``most`` or less."""
-    return next(divisor for divisor in range(min(number, most), 0, -1) if number % divisor == 0)
+    return changed.with_batch_size(profile.batch_size, preset.effective_batch_size)

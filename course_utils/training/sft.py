@@ -1,30 +1,29 @@
 """Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend."""
 
-import math
-import os
+import logging
+import shutil
 import time
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.errors import DataError, TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
 from course_utils.training.backends import load_trainable
+from course_utils.training.checkpoints import last_checkpoint, trained_part, unfinished_folder
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.shared_prompts import collate_shared, hide_token_count, share_prompts
+from course_utils.training.tracking import disable_telemetry
+from course_utils.training.trainer import stop_early, trainer_class, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from trl import SFTConfig
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl import SFTTrainer
 
-TRACK_VARIABLE = "COURSE_TRACK"
-TRACKERS = ("tensorboard", "wandb")
-# Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
-_SEPARATE: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
-# ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
-_SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
+logger = logging.getLogger(__name__)
 
 
 def train_sft(
@@ -35,6 +34,10 @@ def train_sft(
     output: Path,
 ) -> TrainingResult:
     """Train a model on completions, by the profile's ``method``, and save what was trained with the tokenizer.
+
+    A checkpoint is written at each evaluation, beside ``output``. The same call after the process was killed goes on
+    from there, to the very same end; then the checkpoints are removed. Where memory runs out, the run starts over with
+    half the rows in one pass and twice the passes in a step.
 
     Args:
         profile: Method, sizes, rates and backend; change one value with ``dataclasses.replace``.
@@ -47,29 +50,67 @@ def train_sft(
 
     Raises:
         ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
+        DataError: Rows are longer than ``profile.max_length``, or have nothing to learn.
         ModelError: The base model is missing or incomplete.
+        TrainingError: The loss is no number any more, or one row does not fit into memory.
     """
-    trainable, tokenizer = load_trainable(profile, model)
-    from trl import SFTTrainer  # after Unsloth, which load_trainable imports where the profile wants it
+    from accelerate.utils import find_executable_batch_size  # type: ignore[import-untyped]
 
-    batches = _dataset(profile, train)
-    trainer = SFTTrainer(
-        model=trainable,
-        args=training_arguments(profile, len(batches), output),
-        train_dataset=batches,
-        eval_dataset=_dataset(profile, validation),
-        data_collator=collate_shared if profile.share_prompts else None,
-        callbacks=[hide_token_count()] if profile.share_prompts else None,
-        processing_class=tokenizer,
-    )
-    if choose_dtype(choose_device().value).value == "float32":
-        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
-            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    for name, rows in (("train", train), ("validation", validation)):
+        _check_rows(name, rows, profile.max_length)
+    disable_telemetry()
+    folder = unfinished_folder(profile, model, output, train, validation)
+    sizes = _smaller_sizes(profile)
+
+    def attempt(batch_size: int) -> TrainingResult:
+        smaller = profile.with_batch_size(batch_size)
+        return _train(smaller, model, train, validation, output, folder / str(batch_size))
+
+    result: TrainingResult = find_executable_batch_size(attempt, profile.batch_size, lambda: next(sizes))()
+    shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+    return result
+
+
+def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
+    """Refuse what the trainer would cut at the end or, with no label left, drop without a word."""
+    n_cut = sum(len(example.input_ids) > max_length for example in rows.examples)
+    n_dropped = sum(not any(example.completion_mask[:max_length]) for example in rows.examples)
+    if n_cut or n_dropped:
+        raise DataError(
+            f"{name}: {n_cut} of {len(rows.examples)} rows are longer than max_length={max_length} and would lose "
+            f"their end, {n_dropped} have no label up to there and would be dropped; tokenize_rows with this "
+            "max_length leaves long rows out and lists them"
+        )
+
+
+def _smaller_sizes(profile: Profile) -> Iterator[int]:
+    size = profile.batch_size
+    while size > 1:
+        size = profile.with_batch_size(size // 2).batch_size
+        logger.warning("out of memory: starting over with %d rows in one pass, and as many a step as before", size)
+        yield size
+    remedy = 'choose method="qlora", a smaller model, or a lower max_length for shorter rows'
+    raise TrainingError(f"PROFILE={profile.name!r}: one row in one pass does not fit into memory; {remedy}")
+
+
+def _train(
+    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
+) -> TrainingResult:
+    from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
+
+    clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
+    trainable, tokenizer = load_trainable(profile, model)
+    checkpoint = last_checkpoint(folder)
+    trainer = _trainer(profile, trainable, tokenizer, train, validation, folder, resumed=checkpoint is not None)
     began = time.perf_counter()
-    trainer.train()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
+    for other in ("adapter_config.json", "config.json"):  # by which loading tells what the folder holds
+        (output / other).unlink(missing_ok=True)
     trainer.save_model(str(output))
-    epochs = trainer.state.epoch or 0.0
+    epochs = trainer.state.epoch - (trained_part(checkpoint, "epoch") if checkpoint else 0.0)
     return TrainingResult(
         adapter=output,
         history=_losses(trainer.state.log_history),
@@ -77,7 +118,36 @@ def train_sft(
         n_examples=round(len(train.examples) * epochs),
         n_tokens=round(train.n_tokens * epochs),
         seconds=seconds,
+        kept_step=None if profile.patience is None else trainer.state.best_global_step,
     )
+
+
+def _trainer(
+    profile: Profile,
+    trainable: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    train: TokenizedRows,
+    validation: TokenizedRows,
+    folder: Path,
+    *,
+    resumed: bool,
+) -> "SFTTrainer":
+    batches = _dataset(profile, train)
+    trainer = trainer_class()(
+        model=trainable,
+        args=training_arguments(profile, len(batches), folder, resumed=resumed),
+        train_dataset=batches,
+        eval_dataset=_dataset(profile, validation),
+        data_collator=collate_shared if profile.share_prompts else None,
+        callbacks=[hide_token_count()] if profile.share_prompts else None,
+        processing_class=tokenizer,
+    )
+    if profile.patience is not None:
+        trainer.add_callback(stop_early(profile.patience))
+    if choose_dtype(choose_device().value).value == "float32":
+        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    return trainer
 
 
 def _losses(log: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -90,64 +160,3 @@ def _dataset(profile: Profile, rows: TokenizedRows) -> "Dataset":
     return (
         share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
     )
-
-
-def training_arguments(profile: Profile, n_items: int, output: Path) -> "SFTConfig":
-    """The trainer's settings; ``n_items`` counts what it takes for rows, which ``share_prompts`` makes batches."""
-    from trl import SFTConfig
-
-    device = choose_device().value
-    n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
-    n_batches = math.ceil(n_items / n_rows_at_once)
-    n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
-    fixed: dict[str, Any] = {
-        "output_dir": str(output),
-        "max_length": profile.max_length,
-        "completion_only_loss": True,
-        "packing": False,  # mixes rows where there is no FlashAttention
-        "save_strategy": "no",
-        "report_to": chosen_trackers(),
-        "lr_scheduler_type": "linear",
-        "logging_first_step": True,
-        "use_cpu": device == "cpu",
-        "bf16": choose_dtype(device).value == "bfloat16",
-        "fp16": choose_dtype(device).value == "float16",
-        "gradient_checkpointing": device == "cuda",
-    }
-    return SFTConfig(
-        **fixed,
-        **(_SHARED if profile.share_prompts else _SEPARATE),
-        num_train_epochs=profile.epochs,
-        max_steps=profile.max_steps or -1,
-        per_device_train_batch_size=n_rows_at_once,
-        per_device_eval_batch_size=n_rows_at_once,
-        gradient_accumulation_steps=profile.gradient_accumulation,
-        learning_rate=profile.learning_rate,
-        warmup_steps=min(profile.warmup_steps, max(1, n_steps // 10)),
-        eval_strategy="steps",
-        eval_on_start=True,
-        eval_steps=math.ceil(n_steps / profile.n_evaluations),
-        logging_steps=max(1, n_steps // 50),
-        seed=profile.seed,
-        data_seed=profile.seed,
-        dataloader_pin_memory=device == "cuda",
-    )
-
-
-def chosen_trackers() -> list[str]:
-    """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
-
-    Nothing leaves the machine unless you ask: TensorBoard writes files, Weights & Biases sends them to its service,
-    with the key that its own ``WANDB_API_KEY`` holds.
-
-    Raises:
-        ConfigurationError: One of them is unknown.
-        MissingExtraError: One of them is not installed.
-    """
-    wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
-    if unknown := sorted(set(wanted) - set(TRACKERS)):
-        raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
-    for name in wanted:
-        if find_spec(name) is None:
-            raise MissingExtraError(name, "track")
-    return wanted or ["none"]

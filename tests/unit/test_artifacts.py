@@ -11,6 +11,7 @@ import pytest
 from course_utils.artifacts import (
     PROJECT,
     STAGES,
+    UNFINISHED,
     Course,
     Manifest,
     is_local,
@@ -79,6 +80,22 @@ def test_a_stage_that_has_not_run_names_its_notebook(course: Course) -> None:
     run_stage(course, "setup")
     with pytest.raises(ArtifactError, match=r"run notebooks/02_data\.ipynb"):
         course.begin("evaluation")
+
+
+def test_what_is_unfinished_outlives_a_stage_that_was_killed_and_no_other(course: Course) -> None:
+    run_stage(course, "setup")
+    folder = course.begin("data").folder
+    for name in (UNFINISHED, "half"):
+        (folder / name).mkdir()
+        (folder / name / "checkpoint").write_text("3")
+    (folder / "rows.jsonl").write_text("{}")
+    again = course.begin("data")
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*")] == [
+        UNFINISHED,
+        f"{UNFINISHED}/checkpoint",
+    ]
+    assert again.finish({}).outputs == {}
+    assert not (folder / UNFINISHED).exists()
 
 
 def test_an_unfinished_stage_counts_as_missing(course: Course) -> None:

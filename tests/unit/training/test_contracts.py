@@ -13,7 +13,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.profiles import PROFILES, Profile
-from course_utils.training.sft import training_arguments
+from course_utils.training.trainer import trainer_class, training_arguments
 
 PACKAGE = PROJECT / "course_utils"
 SOURCES = [*sorted((PACKAGE / "training").glob("*.py")), PACKAGE / "models" / "load.py"]
@@ -35,7 +35,6 @@ def keywords(function: str) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("trl", "SFTTrainer"),
         ("trl", "SFTConfig"),
         ("peft", "LoraConfig"),
         ("peft", "IA3Config"),
@@ -47,6 +46,10 @@ def test_the_installed_version_takes_what_we_pass(module: str, name: str) -> Non
     taken = inspect.signature(getattr(importlib.import_module(module), name)).parameters
     by_name = {key for key, parameter in taken.items() if parameter.kind is not parameter.VAR_KEYWORD}
     assert keywords(name) <= by_name
+
+
+def test_the_trainer_takes_what_we_pass() -> None:
+    assert keywords("trainer_class()") <= set(inspect.signature(trainer_class().__init__).parameters)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

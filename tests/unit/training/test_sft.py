@@ -13,7 +13,7 @@ from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
 from course_utils.training.backends import load_trainable
-from course_utils.training.sft import chosen_trackers
+from course_utils.training.tracking import chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -95,7 +95,7 @@ def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_named_trackers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_TRACK", "wandb, tensorboard")
-    monkeypatch.setattr("course_utils.training.sft.find_spec", lambda name: name)
+    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: name)
     assert chosen_trackers() == ["wandb", "tensorboard"]
 
 
@@ -104,6 +104,6 @@ def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigurationError, match=r"COURSE_TRACK names mlflow; choose from tensorboard, wandb"):
         chosen_trackers()
     monkeypatch.setenv("COURSE_TRACK", "wandb")
-    monkeypatch.setattr("course_utils.training.sft.find_spec", lambda name: None)
+    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"course-utils\[track\]"):
         chosen_trackers()

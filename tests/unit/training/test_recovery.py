@@ -1,0 +1,229 @@
+"""Runs one can trust: killed, out of memory, diverged, overfitted, or fed with rows that the trainer would drop."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from course_utils.artifacts import PROJECT, UNFINISHED
+from course_utils.errors import DataError, TrainingError
+from course_utils.models import load_model, load_tokenizer
+from course_utils.profiles import Profile, get_profile
+from course_utils.prompts import EncodedExample
+from course_utils.tasks import text_to_sql
+from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
+from course_utils.training.tracking import disable_telemetry
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+SMOKE = replace(get_profile("smoke"), epochs=2.0, batch_size=4, n_evaluations=3, warmup_steps=1)
+SEPARATE = replace(SMOKE, share_prompts=False)
+
+
+def encode(query: str = "SELECT {} FROM item") -> TokenizedRows:
+    """Twelve rows of unlike lengths: three batches of four."""
+    rows = [
+        {"id": str(n), "db_id": "shop", "question": f"{'Really, ' * n}how many cost {n}?", "query": query.format(n)}
+        for n in range(12)
+    ]
+    return tokenize_rows(load_tokenizer(TINY_BASE), rows, text_to_sql(SCHEMAS), 512)
+
+
+def train(profile: Profile, output: Path) -> TrainingResult:
+    rows = encode()
+    return train_sft(profile, TINY_BASE, rows, rows, output)
+
+
+def train_and_die(name: str, method: str, calls: int, output: str) -> None:
+    """Train in this process until the trainer's ``method`` begins for the ``calls``-th time; then SIGKILL."""
+    import transformers
+
+    left, original = [calls], getattr(transformers.Trainer, method)
+
+    def call(*arguments: object, **options: object) -> object:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+
+    setattr(transformers.Trainer, method, call)
+    train({"shared": SMOKE, "separate": SEPARATE}[name], Path(output))
+
+
+def killed(name: str, method: str, calls: int, output: Path) -> list[str]:
+    """The checkpoints that a killed child process leaves."""
+    command = [sys.executable, __file__, name, method, str(calls), str(output)]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=240)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+    assert not output.exists()
+    return sorted(path.name for path in (output.parent / UNFINISHED).glob("*/4/checkpoint-*"))
+
+
+def assert_same_adapter(first: Path, second: Path) -> None:
+    one, other = (load_file(folder / "adapter_model.safetensors") for folder in (first, second))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adapter(tmp_path: Path) -> None:
+    whole = train(SMOKE, tmp_path / "whole" / "adapter")
+    output = tmp_path / "killed" / "adapter"
+    assert killed("shared", "_save_rng_state", 2, output) == ["checkpoint-2", "checkpoint-4"]  # the second is cut short
+    assert killed("shared", "_finalize_training", 1, output) == ["checkpoint-4", "checkpoint-6"]  # two at most
+    resumed = train(SMOKE, output)
+    assert_same_adapter(whole.adapter, resumed.adapter)
+    assert [record for record in resumed.history if "eval_loss" in record] == [
+        pytest.approx(record) for record in whole.history if "eval_loss" in record
+    ]
+    assert (resumed.n_steps, resumed.kept_step) == (whole.n_steps, whole.kept_step)
+    assert [path.name for path in output.parent.iterdir()] == ["adapter"], "the checkpoints are still there"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_separate_rows_come_in_the_same_order_after_a_kill(tmp_path: Path) -> None:
+    whole = train(SEPARATE, tmp_path / "whole" / "adapter")
+    assert killed("separate", "training_step", 6, tmp_path / "adapter") == ["checkpoint-2", "checkpoint-4"]
+    assert_same_adapter(whole.adapter, train(SEPARATE, tmp_path / "adapter").adapter)
+
+
+def test_another_setting_does_not_go_on_from_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("transformers.Trainer._finalize_training", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(SMOKE, tmp_path / "adapter")
+    assert len(list((tmp_path / UNFINISHED).iterdir())) == 1
+    result = train(replace(SMOKE, learning_rate=1e-3), tmp_path / "adapter")
+    assert result.n_examples == 24
+    assert len(list((tmp_path / UNFINISHED).iterdir())) == 1, "the first run can still go on"
+    assert train(SMOKE, tmp_path / "adapter").n_examples == 0
+
+
+def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, others = encode(), encode("SELECT name FROM item WHERE price = {}")
+    profile = replace(SMOKE, epochs=8.0, n_evaluations=12, patience=2)
+    result = train_sft(profile, TINY_BASE, rows, others, tmp_path / "one" / "adapter")
+    measured = {record["step"]: record["eval_loss"] for record in result.history if "eval_loss" in record}
+    assert result.n_steps == max(measured) < 24
+    assert result.kept_step == min(measured, key=measured.__getitem__) == sorted(measured)[-3]
+    assert result.final_validation_loss == min(measured.values())
+
+    output = tmp_path / "two" / "adapter"
+    with monkeypatch.context() as patched:
+        patched.setattr("transformers.Trainer._finalize_training", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train_sft(profile, TINY_BASE, rows, others, output)
+    again = train_sft(profile, TINY_BASE, rows, others, output)
+    assert_same_adapter(result.adapter, again.adapter)
+    assert again.kept_step == result.kept_step
+
+
+def test_without_patience_the_last_weights_are_kept(tmp_path: Path) -> None:
+    rows, others = encode(), encode("SELECT name FROM item WHERE price = {}")
+    profile = replace(SMOKE, epochs=8.0, n_evaluations=12, patience=None)
+    result = train_sft(profile, TINY_BASE, rows, others, tmp_path / "adapter")
+    assert (result.n_steps, result.kept_step) == (24, None)
+    assert result.final_validation_loss == result.history[-1]["eval_loss"]
+
+
+def _exhaust(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Let a training step with more than ``most`` rows really ask PyTorch for more memory than there is."""
+    from transformers import Trainer
+
+    step = Trainer.training_step
+
+    def training_step(self: Trainer, model: object, inputs: dict[str, torch.Tensor], *rest: object) -> torch.Tensor:
+        if len(inputs["input_ids"]) > most:
+            torch.empty(2**55)
+        return step(self, model, inputs, *rest)
+
+    monkeypatch.setattr(Trainer, "training_step", training_step)
+
+
+def test_out_of_memory_halves_the_rows_in_a_pass_and_keeps_those_in_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    roomy = train(SEPARATE, tmp_path / "roomy" / "adapter")
+    _exhaust(monkeypatch, 1)
+    tight = train(SEPARATE, tmp_path / "tight" / "adapter")
+    assert [text for text in caplog.messages if "out of memory" in text] == [
+        f"out of memory: starting over with {size} rows in one pass, and as many a step as before" for size in (2, 1)
+    ]
+    assert tight.n_steps == roomy.n_steps
+    assert tight.final_validation_loss == pytest.approx(roomy.final_validation_loss, rel=0.02)
+
+
+def test_a_row_that_does_not_fit_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _exhaust(monkeypatch, 0)
+    with pytest.raises(TrainingError, match=r'one row in one pass does not fit.*method="qlora"'):
+        train(replace(SEPARATE, batch_size=2), tmp_path / "adapter")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import Trainer
+
+    step = Trainer.training_step
+
+    def training_step(self: Trainer, model: torch.nn.Module, *rest: object) -> torch.Tensor:
+        if self.state.global_step == 3:
+            model.get_input_embeddings().weight.data.fill_(torch.inf)
+        return step(self, model, *rest)
+
+    monkeypatch.setattr(Trainer, "training_step", training_step)
+    with pytest.raises(TrainingError, match=r"step 4: the training loss is nan.*divide learning_rate=0.004 by five"):
+        train(SMOKE, tmp_path / "adapter")
+
+
+def test_a_broken_base_model_is_not_blamed_on_the_rate(tmp_path: Path) -> None:
+    model = load_model(TINY_BASE)
+    with torch.no_grad():
+        model.model.norm.weight.fill_(torch.nan)
+    model.save_pretrained(tmp_path / "base")
+    load_tokenizer(TINY_BASE).save_pretrained(tmp_path / "base")
+    rows = encode()
+    with pytest.raises(TrainingError, match=r"loss of the base model is nan, before any training"):
+        train_sft(SMOKE, tmp_path / "base", rows, rows, tmp_path / "adapter")
+
+
+def test_rows_that_would_be_cut_or_dropped_are_counted_and_refused(tmp_path: Path) -> None:
+    rows = encode()
+    lengths = sorted(len(example.input_ids) for example in rows.examples)
+    short = replace(SMOKE, max_length=lengths[-3])
+    with pytest.raises(DataError, match=r"train: 2 of 12 rows are longer than max_length=\d+ .*, \d have no label"):
+        train_sft(short, TINY_BASE, rows, rows, tmp_path / "adapter")
+    empty = TokenizedRows([*rows.examples, EncodedExample([5, 6, 7], [0, 0, 0])], [])
+    with pytest.raises(DataError, match=r"validation: 0 of 13 rows .*, 1 have no label"):
+        train_sft(SMOKE, TINY_BASE, rows, empty, tmp_path / "adapter")
+
+
+def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _telemetry
+
+    monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.delenv("UNSLOTH_DISABLE_STATISTICS", raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
+    asked: list[object] = []
+    monkeypatch.setattr(_telemetry._TELEMETRY_QUEUE, "put", asked.append)
+    monkeypatch.setattr(_telemetry, "_start_telemetry_thread", lambda: None)
+    _telemetry.send_telemetry("a test")
+    assert len(asked) == 1, "the test does not see what is sent"
+    disable_telemetry()
+    _telemetry.send_telemetry("a test")
+    assert len(asked) == 1
+    assert "UNSLOTH_DISABLE_STATISTICS" in os.environ
+
+
+if __name__ == "__main__":
+    train_and_die(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
