@@ -12,6 +12,7 @@ import typer
 from benchmarks import (
     busy_machine,
     dirty_data,
+    memory,
     random_split,
     smoke_seeds,
     sql_workers,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
     "busy_machine": busy_machine.measure,
     "dirty_data": dirty_data.measure,
+    "memory": memory.measure,
     "random_split": random_split.measure,
     "sql_workers": sql_workers.measure,
     "ticket_triage": ticket_triage.measure,
@@ -36,6 +38,7 @@ PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
     "busy_machine": busy_machine.plot,
     "dirty_data": dirty_data.plot,
+    "memory": memory.plot,
     "random_split": random_split.plot,
     "sql_workers": sql_workers.plot,
     "ticket_triage": ticket_triage.plot,

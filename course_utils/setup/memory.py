@@ -31,8 +31,9 @@ LOSS_TOKENS, LOSS_BYTES = 256, 20
 """TRL (since 1.0) and Unsloth work the loss out for so many labelled tokens at once, and hold about five numbers in
 float32 for each of them and each word of the vocabulary: logits, their logarithm, two products, a gradient."""
 CPU_HEAP = {"full": 1.2, "lora": 2.0}
-"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed; measured on
-models of 2.6 to 135 million parameters. It is 1 once ``MALLOC_MMAP_THRESHOLD_=65536`` gives every large block back."""
+"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed; measured by
+``benchmarks/memory.py`` on models of 2.6 to 135 million parameters. It is 1 once ``MALLOC_MMAP_THRESHOLD_=65536``
+gives every large block back."""
 OWN_SHARE = 0.25
 """Of a row's tokens, its own question and query, where rows share the schema before them."""
 GPU_MARGIN_GIB, MACHINE_MARGIN_GIB = 1, 2

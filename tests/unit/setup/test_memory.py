@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError
-from course_utils.models.catalogue import LLAMA_2_7B, find_shape
+from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
 from course_utils.setup.memory import (
     GPU_MARGIN_GIB,
@@ -99,6 +99,18 @@ def test_an_8b_in_four_bits_takes_what_was_measured_on_a_gpu(backend: str) -> No
     sizes: dict[str, Any] = {"shape": shape, "batch_size": 2, "n_tokens": 2048, "offloads": backend == "Unsloth"}
     estimate = estimate_memory(shape.n_parameters, "qlora_4bit", **sizes)
     assert estimate.total_gib - estimate.runtime * 1e9 / 2**30 == pytest.approx(MEASURED_GIB[backend], rel=0.02)
+
+
+def test_the_estimate_is_within_15_per_cent_of_every_peak_measured_on_a_cpu() -> None:
+    runs = json.loads((PROJECT / "benchmarks" / "results" / "memory.json").read_text("utf-8"))["runs"]
+    assert len({run["size"] for run in runs}) == 3
+    assert {run["method"] for run in runs} == {"full", "lora", "qlora_4bit"}
+    assert len(runs) == 9
+    for run in runs:
+        sizes: dict[str, Any] = {name: run[name] for name in ("batch_size", "n_tokens")}
+        sizes |= {"shape": ModelShape(**run["shape"]), "gradient_checkpointing": False, "on_cpu": True}
+        estimate = estimate_memory(run["n_parameters"], run["method"], **sizes)
+        assert estimate.total_gib == pytest.approx(run["peak_gib"], rel=0.15)
 
 
 def test_on_a_cpu_full_fine_tuning_takes_16_bytes_a_parameter() -> None:
