@@ -1,8 +1,7 @@
 """What a model is taught: a task is one small object, so that training and evaluation know no task by name."""
 
-from course_utils.tasks.first_questions import CountQuestion, count_questions
 from course_utils.tasks.task import Task
-from course_utils.tasks.text_to_sql import text_to_sql
+from course_utils.tasks.text_to_sql import CountQuestion, count_questions, text_to_sql
 from course_utils.tasks.ticket_triage import LABELS, PRIORITIES, parse_triage, ticket_triage
 
 __all__ = [
