@@ -14,14 +14,12 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.checkpoints import last_checkpoint, trained_part, unfinished_folder
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
-from course_utils.training.shared_prompts import collate_shared, hide_token_count, share_prompts
+from course_utils.training.shared_prompts import collate_shared, share_prompts
 from course_utils.training.tracking import disable_telemetry
 from course_utils.training.trainer import stop_early, trainer_class, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import SFTTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +101,19 @@ def _train(
     clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
     trainable, tokenizer = load_trainable(profile, model)
     checkpoint = last_checkpoint(folder)
-    trainer = _trainer(profile, trainable, tokenizer, train, validation, folder, resumed=checkpoint is not None)
+    batches, held_out = (_dataset(profile, rows) for rows in (train, validation))
+    trainer = trainer_class()(
+        model=trainable,
+        args=training_arguments(profile, len(batches), folder, resumed=checkpoint is not None),
+        train_dataset=batches,
+        eval_dataset=held_out,
+        data_collator=collate_shared if profile.share_prompts else None,
+        callbacks=[] if profile.patience is None else [stop_early(profile.patience)],
+        processing_class=tokenizer,
+    )
+    if choose_dtype(choose_device().value).value == "float32":
+        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
     began = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
@@ -120,34 +130,6 @@ def _train(
         seconds=seconds,
         kept_step=None if profile.patience is None else trainer.state.best_global_step,
     )
-
-
-def _trainer(
-    profile: Profile,
-    trainable: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    train: TokenizedRows,
-    validation: TokenizedRows,
-    folder: Path,
-    *,
-    resumed: bool,
-) -> "SFTTrainer":
-    batches = _dataset(profile, train)
-    trainer = trainer_class()(
-        model=trainable,
-        args=training_arguments(profile, len(batches), folder, resumed=resumed),
-        train_dataset=batches,
-        eval_dataset=_dataset(profile, validation),
-        data_collator=collate_shared if profile.share_prompts else None,
-        callbacks=[hide_token_count()] if profile.share_prompts else None,
-        processing_class=tokenizer,
-    )
-    if profile.patience is not None:
-        trainer.add_callback(stop_early(profile.patience))
-    if choose_dtype(choose_device().value).value == "float32":
-        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
-            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
-    return trainer
 
 
 def _losses(log: list[dict[str, float]]) -> list[dict[str, float]]:

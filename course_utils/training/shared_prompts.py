@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
     from matplotlib.axes import Axes
-    from transformers import TrainerCallback
 
 IGNORED = -100
 """The label that cross-entropy skips."""
@@ -99,17 +98,6 @@ def collate_shared(batches: "list[dict[str, list[int]]]") -> "dict[str, torch.Te
         "position_ids": padded("position_ids", 0),
         "attention_mask": (same_row & causal)[:, None],
     }
-
-
-def hide_token_count() -> "TrainerCallback":
-    """A callback that hides TRL's count of tokens in the progress table: it adds up the mask, which is square here."""
-    from transformers import TrainerCallback
-
-    class HideTokenCount(TrainerCallback):  # type: ignore[misc]
-        def on_evaluate(self, *_: object, metrics: dict[str, float], **__: object) -> None:
-            metrics.pop("eval_num_tokens", None)
-
-    return HideTokenCount()
 
 
 @course_style

@@ -49,6 +49,7 @@ def trainer_class() -> "type[SFTTrainer]":
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             super().log(logs, start_time)
+            logs.pop("eval_num_tokens", None)  # TRL adds up the attention mask, which is square for shared prompts
             for name, what in (("loss", "training"), ("eval_loss", "validation")):
                 if not math.isfinite(logs.get(name, 0.0)):
                     raise TrainingError(_explain_divergence(what, logs[name], self.state.global_step, self.args))
@@ -98,41 +99,39 @@ def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed:
     n_batches = math.ceil(n_items / n_rows_at_once)
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     steps_between = math.ceil(n_steps / profile.n_evaluations)
-    fixed: dict[str, Any] = {
-        "output_dir": str(folder),
-        "max_length": profile.max_length,
-        "completion_only_loss": True,
-        "packing": False,  # mixes rows where there is no FlashAttention
-        "save_strategy": "steps",
-        "save_total_limit": 2,
-        "metric_for_best_model": "eval_loss",
-        "greater_is_better": False,
-        "restore_callback_states_from_checkpoint": True,
-        "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
-        "report_to": chosen_trackers(),
-        "lr_scheduler_type": "linear",
-        "logging_first_step": True,
-        "use_cpu": device == "cpu",
-        "bf16": choose_dtype(device).value == "bfloat16",
-        "fp16": choose_dtype(device).value == "float16",
-        "gradient_checkpointing": device == "cuda",
-    }
+    row_settings = _SHARED if profile.share_prompts else _SEPARATE
     return SFTConfig(
-        **fixed,
-        **(_SHARED if profile.share_prompts else _SEPARATE),
+        **row_settings,
+        output_dir=str(folder),
+        max_length=profile.max_length,
+        completion_only_loss=True,
+        packing=False,  # mixes rows where there is no FlashAttention
         num_train_epochs=profile.epochs,
         max_steps=profile.max_steps or -1,
         per_device_train_batch_size=n_rows_at_once,
         per_device_eval_batch_size=n_rows_at_once,
         gradient_accumulation_steps=profile.gradient_accumulation,
         learning_rate=profile.learning_rate,
+        lr_scheduler_type="linear",
         warmup_steps=min(profile.warmup_steps, max(1, n_steps // 10)),
         eval_strategy="steps",
         eval_on_start=not resumed,
         eval_steps=steps_between,
+        save_strategy="steps",
         save_steps=steps_between,
+        save_total_limit=2,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
         load_best_model_at_end=profile.patience is not None,
+        restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, n_steps // 50),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would put the mean of earlier losses in the place of NaN
+        report_to=chosen_trackers(),
+        use_cpu=device == "cpu",
+        bf16=choose_dtype(device).value == "bfloat16",
+        fp16=choose_dtype(device).value == "float16",
+        gradient_checkpointing=device == "cuda",
         seed=profile.seed,
         data_seed=profile.seed,
         dataloader_pin_memory=device == "cuda",
