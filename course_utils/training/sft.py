@@ -15,7 +15,7 @@ from course_utils.training.checkpoints import last_checkpoint, trained_part, unf
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.shared_prompts import collate_shared, share_prompts
-from course_utils.training.tracking import disable_telemetry
+from course_utils.training.tracking import disable_telemetry, end_tracking, place_trackers
 from course_utils.training.trainer import stop_early, trainer_class, training_arguments
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def train_sft(
     for name, rows in (("train", train), ("validation", validation)):
         _check_rows(name, rows, profile.max_length)
     disable_telemetry()
+    place_trackers(output.parent / "tracking")
     folder = unfinished_folder(profile, model, output, train, validation)
     sizes = _smaller_sizes(profile)
 
@@ -65,6 +66,7 @@ def train_sft(
         return _train(smaller, model, train, validation, output, folder / str(batch_size))
 
     result: TrainingResult = find_executable_batch_size(attempt, profile.batch_size, lambda: next(sizes))()
+    end_tracking()
     shutil.rmtree(folder)
     if not any(folder.parent.iterdir()):
         folder.parent.rmdir()

@@ -1,12 +1,14 @@
 """Where the losses of a run are shown beside the notebook, and who else hears of it: nobody, unless asked."""
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from course_utils.errors import ConfigurationError, MissingExtraError
 
 TRACK_VARIABLE = "COURSE_TRACK"
-TRACKERS = ("tensorboard", "wandb")
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 
 def disable_telemetry() -> None:
@@ -21,20 +23,42 @@ def disable_telemetry() -> None:
         constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when the Hub's library was first imported
 
 
+def place_trackers(folder: Path) -> None:
+    """Let what the chosen trackers write lie in ``folder``, each where its own variable does not name a place.
+
+    MLflow gets an SQLite file, ``mlflow ui --backend-store-uri sqlite:///...`` shows it; Weights & Biases keeps a copy.
+    """
+    if chosen_trackers() == ["none"]:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+    os.environ.setdefault("WANDB_DIR", str(folder))
+
+
+def end_tracking() -> None:
+    """End the run of Weights & Biases, which the trainer leaves open: the next training would be part of it."""
+    if "wandb" in chosen_trackers():
+        import_module("wandb").finish()
+
+
 def chosen_trackers() -> list[str]:
     """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
 
-    Nothing leaves the machine unless you ask: TensorBoard writes files, Weights & Biases sends them to its service,
-    with the key that its own ``WANDB_API_KEY`` holds.
+    Nothing leaves the machine unless you ask: TensorBoard and MLflow write files, Weights & Biases sends them to its
+    service, with the key that its own ``WANDB_API_KEY`` holds, unless ``WANDB_MODE=offline``.
 
     Raises:
-        ConfigurationError: One of them is unknown.
-        MissingExtraError: One of them is not installed.
+        ConfigurationError: One of them is unknown, or MLflow is not installed, which the course's lock cannot hold.
+        MissingExtraError: One of the others is not installed.
     """
     wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
     if unknown := sorted(set(wanted) - set(TRACKERS)):
         raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
     for name in wanted:
+        if find_spec(name) is None and name == "mlflow":
+            remedy = "it wants an older pyarrow than the course; try: pip install mlflow, in an environment of its own"
+            raise ConfigurationError(f"{TRACK_VARIABLE}={name}: mlflow is not installed; {remedy}")
         if find_spec(name) is None:
             raise MissingExtraError(name, "track")
     return wanted or ["none"]

@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from course_utils.artifacts import PROJECT
-from course_utils.errors import ConfigurationError, MissingExtraError, ModelError
+from course_utils.errors import ConfigurationError, ModelError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
 from course_utils.training.backends import load_trainable
-from course_utils.training.tracking import chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -86,24 +85,3 @@ def test_a_gpu_profile_without_a_gpu_says_what_to_use() -> None:
 def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model folder"):
         load_trainable(PROFILE, tmp_path / "nowhere")
-
-
-def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COURSE_TRACK", raising=False)
-    assert chosen_trackers() == ["none"]
-
-
-def test_named_trackers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURSE_TRACK", "wandb, tensorboard")
-    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: name)
-    assert chosen_trackers() == ["wandb", "tensorboard"]
-
-
-def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURSE_TRACK", "mlflow")
-    with pytest.raises(ConfigurationError, match=r"COURSE_TRACK names mlflow; choose from tensorboard, wandb"):
-        chosen_trackers()
-    monkeypatch.setenv("COURSE_TRACK", "wandb")
-    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"course-utils\[track\]"):
-        chosen_trackers()
