@@ -28,7 +28,7 @@ RISE = 0.1
 MEMORY = 4
 LITTLE = 0.25
 PACE = 0.2
-FEW_STEPS = 50
+FEW_STEPS = 30
 
 
 @dataclass(frozen=True)

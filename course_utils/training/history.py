@@ -72,8 +72,6 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
     Returns:
         The axes, with a logarithmic loss axis.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     axes = new_axes(_finding(results, labels))
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):
         colour = PALETTE[number % len(PALETTE)]
@@ -82,13 +80,21 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
             points = [(record["step"], record[key]) for record in result.history if key in record]
             axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
         _mark(axes, result, colour, number)
-    axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", yscale="log")
+    axes.set_xlabel("optimizer step")
+    show_losses(axes)
+    axes.legend()
+    return axes
+
+
+def show_losses(axes: "Axes") -> None:
+    """Make the vertical axis one of losses: logarithmic, with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set(ylabel="loss (nats per token)", yscale="log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6) if high < 50 * low else (1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend()
-    return axes
 
 
 def _mark(axes: "Axes", result: TrainingResult, colour: str, number: int) -> None:
