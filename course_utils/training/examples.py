@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
+from course_utils.finding import Finding, Findings
 from course_utils.prompts import EncodedExample, encode_example
 from course_utils.tables import value_table
 from course_utils.tasks import Task
@@ -88,3 +89,39 @@ def tokenize_rows(
             "raise max_length or shorten the prompts"
         )
     return tokenized
+
+
+def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) -> Findings:
+    """What is wrong with the labels of encoded rows; empty if nothing is.
+
+    A reply holds one control token, the one that ends it. Others with a label are the marks between turns: the loss
+    is taken over the prompt too. Templates that mark turns in plain text escape this check.
+
+    Args:
+        tokenizer: The one that encoded the rows.
+        rows: As ``tokenize_rows`` or code of your own makes them.
+    """
+    control = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} | {*tokenizer.all_special_ids}
+    labelled = [
+        [token for token, learned in zip(row.input_ids, row.completion_mask, strict=True) if learned]
+        for row in rows.examples
+    ]
+    on_prompt = [marks for tokens in labelled if (marks := control.intersection(tokens[:-1]))]
+    endless = sum(not tokens or tokens[-1] != tokenizer.eos_token_id for tokens in labelled)
+    findings = Findings()
+    if on_prompt:
+        share = sum(map(len, labelled)) / max(1, rows.n_tokens)
+        findings.append(
+            Finding(
+                "loss-on-prompt",
+                "error",
+                f"{len(on_prompt)} of {len(labelled)} rows have labels on marks between turns, such as "
+                f"{tokenizer.decode(min(on_prompt[0]))!r}; {share:.0%} of all tokens are graded",
+                "grade the reply alone, as tokenize_rows does, and TRL with completion_only_loss",
+            )
+        )
+    if endless:
+        reason = f"{endless} of {len(labelled)} rows do not end in a label on {tokenizer.eos_token!r}"
+        fix = "let the reply end in the end token, with a label; and pad with another token"
+        findings.append(Finding("no-end-label", "error", reason, fix))
+    return findings
