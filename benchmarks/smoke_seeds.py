@@ -57,7 +57,7 @@ def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
 
 def tune(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str, Any]:
     """Train one adapter with a seed, and score it on the test rows."""
-    profile = replace(course.profile, seed=seed)
+    profile = replace(course.profile.fit_to(len(prepared.train)), seed=seed)
     tokenizer = load_tokenizer(course.model)
     train, validation = (
         tokenize_rows(tokenizer, rows, text_to_sql(prepared.schemas), profile.max_length)

@@ -15,6 +15,9 @@ Backend = Literal["trl", "unsloth", "fsdp"]
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 """What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""
 
+MAX_EPOCHS = 10.0
+"""How often the same few rows are read at most; beyond, a model learns them by heart."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -47,6 +50,8 @@ class Profile:
     lora_dropout: float = 0.0
     learning_rate: float = 2e-4
     epochs: float = 3.0
+    min_steps: int = 0
+    """Optimizer steps for which few rows are read more often, ``MAX_EPOCHS`` times at most; see ``fit_to``."""
     max_steps: int | None = None
     """Optimizer steps instead of epochs, to compare runs on different rows at equal work."""
     short_steps: int = 60
@@ -75,6 +80,15 @@ class Profile:
     def load_in_4bit(self) -> bool:
         """Whether the base model is kept in 4 bits while it is trained and evaluated."""
         return self.method == "qlora"
+
+    def fit_to(self, n_rows: int) -> "Profile":
+        """This profile with the epochs that so many rows take: as it says, or more for ``min_steps``.
+
+        Args:
+            n_rows: Rows to train on, 1 or more.
+        """
+        steps_per_epoch = -(-n_rows // self.effective_batch_size)
+        return replace(self, epochs=max(self.epochs, min(MAX_EPOCHS, round(self.min_steps / steps_per_epoch, 1))))
 
     @property
     def effective_batch_size(self) -> int:
@@ -148,6 +162,7 @@ PROFILES = {
             max_length=512,
             learning_rate=4e-3,
             epochs=2.0,
+            min_steps=150,
             short_steps=70,
             batch_size=8,
             share_prompts=True,
