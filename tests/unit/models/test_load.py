@@ -168,9 +168,9 @@ def test_a_broken_tokenizer_is_explained(folder: Path) -> None:
         load_tokenizer(folder)
 
 
-def test_a_folder_without_an_adapter_names_the_notebook(folder: Path) -> None:
+def test_a_folder_without_an_adapter_names_the_notebook(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no adapter; run notebooks/03_training\.ipynb"):
-        load_model(TINY_BASE, adapter=folder)
+        load_model(TINY_BASE, adapter=tmp_path)
 
 
 @pytest.mark.parametrize(
