@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from glob import escape
 from itertools import chain
 from pathlib import Path
 from sys import getsizeof
@@ -179,12 +180,17 @@ def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     if not has_log(database):
         return _connect(database, busy_s)
     limit_time(OPEN_S)
-    with more_room(MEMORY_BYTES, 2**40), tempfile.TemporaryDirectory() as folder:
+    with more_room(MEMORY_BYTES, _n_bytes(database)), tempfile.TemporaryDirectory() as folder:
         if is_unsettled(database):
             database = copy_database(database, Path(folder) / database.name)
         connection = _connect(database, busy_s)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file: its name may go, its log is read
     return connection
+
+
+def _n_bytes(database: Path) -> int:
+    """What a copy with all logs may take: no honest one is larger than its parts, and its index is small."""
+    return 2 * sum(part.stat().st_size for part in database.parent.glob(f"{escape(database.name)}*")) + 2**20
 
 
 def _connect(database: Path, busy_s: float) -> sqlite3.Connection:
