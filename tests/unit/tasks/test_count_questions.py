@@ -1,11 +1,11 @@
 """First questions, answered by SQLite."""
 
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
 
+from course_utils import tasks
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import QueryResult, run_query
 from course_utils.tasks import count_questions
@@ -86,6 +86,6 @@ def test_a_table_that_cannot_be_counted_gives_way_to_the_next(tmp_path: Path, mo
             raise QueryError("stopped after 5 s")
         return run_query(database, query)
 
-    monkeypatch.setattr(sys.modules["course_utils.tasks.text_to_sql"], "run_query", run)
+    monkeypatch.setattr(tasks, "run_query", run)
     (question,) = count_questions(tmp_path, tmp_path / "built")
     assert (question.query, question.answer) == ("SELECT COUNT(*) FROM small", 1)

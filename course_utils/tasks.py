@@ -1,0 +1,150 @@
+"""What a model is taught: a task is one small object, so that training and evaluation know no task by name.
+
+How good replies are is no task's business: ``course_utils.evaluation`` runs queries, other tasks bring their own
+scores. A task's three functions are module-level functions or partials of them, so that it can be sent to other
+processes.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from course_utils.errors import DataError, QueryError
+from course_utils.prompts import Message, read_query, to_messages
+from course_utils.sql import FOLDERS, find_database, list_databases, quote, read_schema, run_query
+
+LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_request", "hardware", "outage")
+"""What a ticket is about; ``data/tickets/README.md`` defines each."""
+PRIORITIES = ("low", "normal", "high", "urgent")
+"""How much waiting costs the customer, least first."""
+FIELDS = ("label", "priority")
+_FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is asked and taught, and how its replies are read."""
+
+    name: str
+    to_messages: Callable[[Mapping[str, Any]], list[Message]]
+    """The prompt of a row."""
+    to_target: Callable[[Mapping[str, Any]], str]
+    """What the model should reply to it."""
+    read_reply: Callable[[str], str]
+    """What counts of a reply; goes into the row's ``predicted``."""
+
+
+# Questions into SQL
+
+
+def text_to_sql(schemas: Mapping[str, str]) -> Task:
+    """The task of writing a query for a row's ``question``, given the rendered schema of its ``db_id``."""
+    return Task("text_to_sql", partial(_ask_for_sql, schemas=schemas), _gold_query, read_query)
+
+
+def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Message]:
+    if row["db_id"] not in schemas:
+        raise DataError(f"schemas: no schema of {row['db_id']}; run notebooks/02_data.ipynb on this dataset again")
+    return to_messages(schemas[row["db_id"]], row["question"])
+
+
+def _gold_query(row: Mapping[str, Any]) -> str:
+    return str(row["query"])
+
+
+@dataclass(frozen=True)
+class CountQuestion:
+    """A question about one database, its schema as the prompt shows it, and the right answer."""
+
+    db_id: str
+    database: Path
+    schema: str
+    question: str
+    query: str
+    answer: int
+
+
+def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
+    """Ask for the number of rows of the first table of each of the first databases, ``n_databases`` at most.
+
+    Works on any dataset, before anything is prepared; databases that come as SQL are built in ``build_in``. A table
+    that cannot be counted gives way to the next, and a database without one to the next: these are examples, and to
+    find faults is the work of ``course validate``.
+
+    Raises:
+        DataError: The dataset has no databases, or none has a table that can be counted.
+    """
+    db_ids = sorted(list_databases(dataset))
+    if not db_ids:
+        raise DataError(f"{dataset}: no databases; add {' or '.join(FOLDERS[:2])}/<db_id>/<db_id>.sqlite, or fix DATA")
+    asked = (_count_question(dataset, db_id, build_in) for db_id in db_ids)
+    questions = list(islice((question for question in asked if question), n_databases))
+    if not questions:
+        reason = f"none of its databases ({len(db_ids)}) has a table that can be counted"
+        raise DataError(f"{dataset}: {reason}; `course validate {dataset}` says what is wrong")
+    return questions
+
+
+def _count_question(dataset: Path, db_id: str, build_in: Path) -> CountQuestion | None:
+    with suppress(DataError):
+        database = find_database(dataset, db_id, build_in)
+        schema = read_schema(database)
+        for table in schema.tables:
+            query = f"SELECT COUNT(*) FROM {quote(table.name)}"
+            with suppress(QueryError):
+                ((answer,),) = run_query(database, query).rows
+                question = f"How many rows are in {table.name}?"
+                return CountQuestion(db_id, database, schema.render(), question, query, int(str(answer)))
+    return None
+
+
+# Support tickets into a label and a priority
+
+
+def ticket_triage() -> Task:
+    """The task of sorting tickets: rows have ``text``, ``label`` and ``priority``, the reply is one JSON object.
+
+    The prompt names the labels and priorities and does not define them: what they mean is learned from examples.
+    """
+    return Task("ticket_triage", _ask_for_triage, _to_json, read_triage)
+
+
+def _ask_for_triage(row: Mapping[str, Any]) -> list[Message]:
+    instruction = (
+        'Sort the support ticket. Reply with JSON: {"label": ..., "priority": ...}.\n'
+        f"label: one of {', '.join(LABELS)}\n"
+        f"priority: one of {', '.join(PRIORITIES)}"
+    )
+    return [{"role": "system", "content": instruction}, {"role": "user", "content": row["text"].strip()}]
+
+
+def _to_json(row: Mapping[str, Any]) -> str:
+    return json.dumps({field: row[field] for field in FIELDS})
+
+
+def parse_triage(text: str) -> dict[str, str] | None:
+    """The label and priority that a reply gives, or None where it gives no such object.
+
+    Takes the first JSON object that has both fields as text: in a fence, amid words, after a chain of thought. The
+    values stay as they are, in the closed set or not.
+    """
+    for flat in _FLAT_OBJECT.findall(text.rpartition("</think>")[2]):
+        try:
+            found = json.loads(flat)
+        except (ValueError, RecursionError):
+            continue
+        if all(isinstance(found.get(field), str) for field in FIELDS):
+            return {field: found[field] for field in FIELDS}
+    return None
+
+
+def read_triage(reply: str) -> str:
+    """The object in a reply as canonical JSON; the stripped reply itself where there is none to read."""
+    found = parse_triage(reply)
+    return reply.strip() if found is None else json.dumps(found)
