@@ -5,7 +5,7 @@ depends on the letters of a name (``ORDER BY name``, ``LIKE 'A%'``) finds other 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,18 +26,11 @@ _COMPARED = re.compile(
 )
 
 
-def anonymise_rows(
-    rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms, *, names: Iterable[str] = ()
-) -> list[Row]:
-    """Replace what the patterns find, the given names, and every value that is known from earlier calls.
+def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> list[Row]:
+    """Replace in ``question`` and ``query`` what the patterns find, and every value known from earlier calls.
 
-    Args:
-        rows: Rows with ``question`` and ``query``; other fields stay.
-        pseudonyms: For the same pseudonyms in every split, the same in every call; they grow.
-        names: People's names, such as those of a database's column.
+    The same ``pseudonyms`` in every call, such as one a split, give the same value the same pseudonym; they grow.
     """
-    for name in names:
-        pseudonyms.add("name", name)
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):
@@ -50,11 +43,7 @@ def anonymise_rows(
 
 
 def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
-    """Look for every known value in all texts of all rows, and for personal data that is no pseudonym.
-
-    Args:
-        rows: Anonymised rows.
-        pseudonyms: Those of ``anonymise_rows``.
+    """Look for every known value in all texts of anonymised rows, and for personal data that is no pseudonym.
 
     Raises:
         DataError: Some is left; lists the rows, with the values masked.

@@ -36,10 +36,7 @@ READ_S = 20.0
 def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
     """The personal data of one text, masked: the report must not be the next leak.
 
-    Args:
-        text: A question or a query.
-        name: The field's name.
-        allowed: Values that may stand there, in lower case: those of the row's database (``database_values``).
+    ``allowed`` are values that may stand there, in lower case: those of the row's database (``database_values``).
     """
     findings = []
     for entity in find_by_patterns(text):
@@ -62,9 +59,7 @@ def database_values(database: Path) -> frozenset[str]:
         DataError: The file is no SQLite database.
         QueryError: It cannot be opened.
     """
-    columns = [
-        (quote(table.name), quote(each.name)) for table in read_schema(database).tables for each in table.columns
-    ]
+    columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]
     queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
     values = set()
     end = time.monotonic() + READ_S

@@ -6,7 +6,6 @@ their country or issuer, and a check digit that fits, and come from ranges that 
 
 import hmac
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import date
 from functools import cache
@@ -31,25 +30,19 @@ MAX_GROUPS = 12
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
 _KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|mr?s|prof")  # initials, titles and particles
 _IPV4 = re.compile(r"(?:\d{1,3} ){3}\d{1,3}")  # as canonical() writes it
-# Thai, Lao, Burmese, Khmer, Japanese, Chinese write without spaces; Korean puts particles behind a name.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\U0003ffff]")
 
 
 class Pseudonyms:
     """Real values and their pseudonyms: who has them can undo the anonymisation, so keep them apart from the data.
 
-    Who has the secret can test a guess ("is this Anna Schmidt?"): keep it as safe. There is no default.
+    The same ``secret`` gives the same pseudonyms in another process, and who has it can test a guess ("is this Anna
+    Schmidt?"): keep it as safe. There is no default.
+
+    Raises:
+        ConfigurationError: The secret has fewer than ``MIN_CHARACTERS``.
     """
 
     def __init__(self, secret: str) -> None:
-        """Without any value yet.
-
-        Args:
-            secret: At least ``MIN_CHARACTERS``; the same secret gives the same pseudonyms in another process.
-
-        Raises:
-            ConfigurationError: The secret is too short.
-        """
         if len(secret) < MIN_CHARACTERS:
             raise ConfigurationError(
                 f"the secret of pseudonyms has fewer than {MIN_CHARACTERS} characters; keep a random one in the "
@@ -61,7 +54,6 @@ class Pseudonyms:
         self._words: set[str] = set()  # of known names: no pseudonym may be one
         self._taken: set[str] = set()  # pseudonyms
         self._longest = 0  # words that a known value may have
-        self._most_letters = 0  # that a name without spaces may have
 
     def add(self, type_: str, text: str) -> None:
         """Make a value known; all of them before the first pseudonym is made."""
@@ -71,7 +63,6 @@ class Pseudonyms:
             if all(map(_KEPT.fullmatch, words)):
                 return
             self._words |= set(words)
-            self._most_letters = max(self._most_letters, len(value) if _UNSPACED.search(value) else 0)
             self._types[" ".join(words[-1:] + words[:-1])] = type_  # Anders Berg, and Berg, Anders
         self._types[value] = type_
         self._longest = max(self._longest, MAX_GROUPS if type_ in FORMED else len(words))
@@ -79,11 +70,9 @@ class Pseudonyms:
     def find(self, text: str, values: Collection[str], *, is_prose: bool = True) -> Iterator[Entity]:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
-        Args:
-            text: A question, a query, or a text value of a query.
-            values: The folded text values of the row's query: what stands there is a value in the question as well,
-                even a name of one small word (the pilot May is not the modal verb), and a word of a name by itself.
-            is_prose: Whether a capital tells a name from a word.
+        What stands among ``values``, the folded text values of the row's query, is a value in the question as well,
+        even a name of one small word (the pilot May is not the modal verb). In prose a capital tells a name from a
+        word.
         """
         return in_plain_letters(text, lambda plain: self._find(plain, values, is_prose))
 
@@ -99,16 +88,6 @@ class Pseudonyms:
                 found = text[word.start() : words[behind - 1].end()]
                 if type_ and '"' not in found:  # two columns, "Price" and "Hill", are not one person
                     yield Entity(type_, word.start(), word.start() + len(found), found)
-            if is_prose and _UNSPACED.search(word[0]):
-                yield from self._find_inside(text, word)
-
-    def _find_inside(self, text: str, word: re.Match[str]) -> Iterator[Entity]:
-        """Known names of two characters and more that stand between others without a space."""
-        for start in range(word.start(), word.end()):
-            for end in range(min(word.end(), start + self._most_letters), start, -1):
-                name = unicodedata.normalize("NFC", text[start:end])  # one syllable of Korean is several letters
-                if len(name) > 1 and self._types.get(fold(name)) == "name":
-                    yield Entity("name", start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
         """The pseudonym of a value, written as the value is, in plain letters."""

@@ -36,6 +36,13 @@ PAIRS = (
 ROWS: list[Row] = [{"db_id": "air", "question": question, "query": query} for question, query in PAIRS]
 
 
+def knowing(*names: str, secret: str = SECRET) -> Pseudonyms:
+    pseudonyms = Pseudonyms(secret)
+    for name in names:
+        pseudonyms.add("name", name)
+    return pseudonyms
+
+
 def build(database: Path, rows: list[list[str | int]]) -> Path:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute('CREATE TABLE pilot (id, name, phone, mail, "Grant")')
@@ -53,8 +60,8 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
         [3, "Sean O'Neil", 4155552673, "y@gmail.com"],
         [4, "José Muñoz", 4155552674, ""],
     ]
-    pseudonyms = Pseudonyms(SECRET)
-    rows = anonymise_rows(ROWS, pseudonyms, names=NAMES)
+    pseudonyms = knowing(*NAMES)
+    rows = anonymise_rows(ROWS, pseudonyms)
     recheck(rows, pseudonyms)
     renamed = [
         [n, pseudonyms.replace("name", str(name)), int(pseudonyms.replace("phone", str(phone))),
@@ -73,8 +80,8 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
     ["ANDERS BERG", "a.berg@corp.com", "(415) 555-2672", "new.person@corp.com", "sean o'neil", "Jose\u0301 Munoz"],
 )
 def test_recheck_finds_each_value_that_was_left(left: str) -> None:
-    pseudonyms = Pseudonyms(SECRET)
-    rows = anonymise_rows(ROWS, pseudonyms, names=NAMES)
+    pseudonyms = knowing(*NAMES)
+    rows = anonymise_rows(ROWS, pseudonyms)
     for field in ("question", "note"):
         row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | {field: f"about {left} only"}
         with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
@@ -86,10 +93,10 @@ def test_recheck_finds_each_value_that_was_left(left: str) -> None:
 
 def test_the_same_value_has_the_same_pseudonym_everywhere_and_another_key_gives_another() -> None:
     rows = [{"question": "mail x@corp.com to Eva Lind", "query": f"SELECT {n}"} for n in range(3)]
-    first = anonymise_rows(rows[:2], Pseudonyms(SECRET), names=["Eva Lind"])
-    second = anonymise_rows(rows[2:], Pseudonyms(SECRET), names=["Eva Lind"])  # another split, another process
+    first = anonymise_rows(rows[:2], knowing("Eva Lind"))
+    second = anonymise_rows(rows[2:], knowing("Eva Lind"))  # another split, another process
     assert len({row["question"] for row in [*first, *second]}) == 1
-    other = anonymise_rows(rows, Pseudonyms("another horse battery"), names=["Eva Lind"])
+    other = anonymise_rows(rows, knowing("Eva Lind", secret="another horse battery"))
     assert other[0]["question"] != first[0]["question"]
 
 
@@ -127,11 +134,11 @@ def test_titles_particles_and_initials_stay(name: str) -> None:
     ],
 )
 def test_a_name_is_known_however_it_is_encoded_and_the_rest_stays(written: str) -> None:
-    pseudonyms = Pseudonyms(SECRET)
+    pseudonyms = knowing("José Muñoz")
     rows = [
         {"question": f"Ａge of {written}, ½ of 👩‍👩‍👧 می‌خواهم?", "query": f"SELECT age FROM t WHERE name = '{written}'"}
     ]
-    (row,) = anonymise_rows(rows, pseudonyms, names=["José Muñoz"])
+    (row,) = anonymise_rows(rows, pseudonyms)
     pseudonym = pseudonyms.replace("name", "José Muñoz").casefold()
     assert pseudonym in re.sub(r"\W+", " ", row["question"].casefold())
     assert pseudonym in re.sub(r"\W+", " ", row["query"].casefold())
@@ -140,27 +147,6 @@ def test_a_name_is_known_however_it_is_encoded_and_the_rest_stays(written: str) 
     recheck([row], pseudonyms)
     with pytest.raises(DataError, match='"question" still has name'):
         recheck(rows, pseudonyms)
-
-
-@pytest.mark.parametrize(
-    ("name", "question"),
-    [
-        ("李小龙", "请问{}的电话是什么"),
-        ("山田太郎", "{}さんの電話"),
-        ("김철수", "{}의 전화번호"),
-        ("สมชาย", "เบอร์ของ{}คืออะไร"),
-        ("محمد علي", "طلبات {}"),
-        ("Иван Петров", "заказы {}"),
-    ],
-)
-def test_names_are_found_where_no_spaces_stand_between_words(name: str, question: str) -> None:
-    pseudonyms = Pseudonyms(SECRET)
-    row = {"question": question.format(name), "query": f"SELECT phone FROM t WHERE name = '{name}'"}
-    (changed,) = anonymise_rows([row], pseudonyms, names=[name, "이"])
-    pseudonym = pseudonyms.replace("name", name)
-    assert changed == {"question": question.format(pseudonym), "query": row["query"].replace(name, pseudonym)}
-    with pytest.raises(DataError, match='"question" still has name'):
-        recheck([row | {"query": "SELECT 1"}], pseudonyms)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +171,8 @@ def test_names_are_found_where_no_spaces_stand_between_words(name: str, question
     ],
 )
 def test_a_column_of_a_person_s_name_stays_and_a_text_does_not(query: str, is_person: bool) -> None:
-    pseudonyms = Pseudonyms(SECRET)
-    (row,) = anonymise_rows([{"question": "What of it?", "query": query}], pseudonyms, names=["Grant"])
+    pseudonyms = knowing("Grant")
+    (row,) = anonymise_rows([{"question": "What of it?", "query": query}], pseudonyms)
     wanted = query.replace("Grant", pseudonyms.replace("name", "Grant")) if is_person else query
     assert row["query"] == wanted
 
@@ -223,8 +209,8 @@ def test_pseudonyms_keep_the_form_and_the_start() -> None:
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8} [A-Z][a-z]{3,8}", fullmatch=True), unique_by=str.lower, max_size=30))
 def test_different_names_stay_different_and_none_is_a_real_one(names: list[str]) -> None:
     rows = [{"question": f"Is {name} here?", "query": f"SELECT '{name}'"} for name in names]
-    pseudonyms = Pseudonyms(SECRET)
-    anonymised = anonymise_rows(rows, pseudonyms, names=names)
+    pseudonyms = knowing(*names)
+    anonymised = anonymise_rows(rows, pseudonyms)
     changed = {row["query"].split("'")[1] for row in anonymised}
     assert len(changed) == len(names)
     assert not {word for name in names for word in name.split()} & {word for name in changed for word in name.split()}
@@ -241,6 +227,6 @@ def test_a_query_with_unchanged_values_is_unchanged(texts: list[str]) -> None:
 def test_the_secret_has_no_default_and_nothing_is_shown() -> None:
     with pytest.raises(ConfigurationError, match="token_hex"):
         Pseudonyms("")
-    pseudonyms = Pseudonyms(SECRET)
-    anonymise_rows(ROWS, pseudonyms, names=NAMES)
+    pseudonyms = knowing(*NAMES)
+    anonymise_rows(ROWS, pseudonyms)
     assert not re.search("(?i)berg|horse", repr(pseudonyms))
