@@ -21,9 +21,8 @@ METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4b
 def compare_bases(memory_gib: Callable[[KnownModel, str], float]) -> Table:
     """The models of the catalogue side by side, each with a link to its card.
 
-    Args:
-        memory_gib: Memory of fine-tuning a model by one of ``METHODS``, in GiB. The data stage knows none, so pass
-            the setup stage's estimator.
+    ``memory_gib`` says what fine-tuning a model by one of ``METHODS`` takes, in GiB: the setup stage's estimator, which
+    the data stage does not know.
     """
     columns = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
     links, rows = {}, []
@@ -49,8 +48,8 @@ def compare_bases(memory_gib: Callable[[KnownModel, str], float]) -> Table:
 class BaseMeasurement:
     """The surprise of the gold queries given their prompts, and what they cost in tokens.
 
-    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries; the end
-    token is not among them, for it says more of the template than of the query.
+    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries but the end token, which
+    says more of the template than of the query.
     """
 
     n_rows: int
@@ -96,13 +95,8 @@ def measure_base(
 ) -> BaseMeasurement:
     """How well an untuned model already knows the gold queries of rows; nothing is generated.
 
-    Args:
-        model: In evaluation mode, as ``models.load_model`` gives it.
-        tokenizer: Of the same model.
-        rows: Of the validation split, which is not trained on, with ``db_id``, ``question`` and ``query``.
-        schemas: Rendered schema by ``db_id``.
-        batch_size: Rows in one forward pass.
-        progress: Label of a progress bar; none if empty.
+    The rows are of the validation split, which is not trained on; ``schemas`` are rendered, by ``db_id``.
+    ``batch_size`` rows share a forward pass, and ``progress`` labels a bar, none if empty.
 
     Raises:
         ConfigurationError: There are no rows, or ``batch_size`` is below 1.

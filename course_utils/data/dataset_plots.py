@@ -47,10 +47,9 @@ def plot_rows(prepared: Prepared) -> "Axes":
 
 @course_style
 def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Axes":
-    """What cleaning gained in each of several runs, in points of accuracy, with 95 % intervals.
+    """By kind of defect, what cleaning gained in each of several runs, in points of accuracy.
 
-    Args:
-        gains: By kind of defect, for each run the gain and the ends of its interval, from -1 to 1.
+    A run is its gain and the ends of its 95 % interval, each from -1 to 1.
     """
     spans = {kind: (100 * min(runs)[0], 100 * max(runs)[0]) for kind, runs in gains.items()}
     shown = [f"{low:+.0f}" + f" to {high:+.0f}" * (high > low) + f" ({kind})" for kind, (low, high) in spans.items()]

@@ -34,11 +34,7 @@ def hardness(query: str) -> str:
 
 
 def count_parts(query: str) -> tuple[int, int, int]:
-    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries).
-
-    Raises:
-        QueryError: The query does not parse as SQLite.
-    """
+    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries)."""
     from sqlglot import exp
 
     tree = parse(query)

@@ -90,10 +90,9 @@ def inject_defects(
     """Corrupt some rows and add corrupted copies of others; no row is used twice.
 
     Args:
-        splits: Good rows with db_id, question and query by split, such as ``ValidationReport.splits``; not changed.
+        splits: Good rows by split, such as ``ValidationReport.splits``; not changed.
         defects: Names from ``DEFECTS``, or defects of one's own by name.
-        n_each: Defects of each kind. Fewer are injected where fewer rows can take one: a typo that leaves the question
-            recognisable needs a long one, for example.
+        n_each: Defects of each kind; fewer where fewer rows can take one (a small typo needs a long question).
         seed: Chooses rows and places.
 
     Raises:
@@ -148,17 +147,9 @@ def _inject_one(
 
 
 def inject_preface(rows: Sequence[Row], share: float, seed: int = 0) -> list[Row]:
-    """Put one and the same preface before the queries of some rows, as if they came from one chat.
+    """Put ``PREFACE`` before the queries of a ``share`` of the rows, 0 to 1, as if they came from one chat.
 
     ``inject_defects`` scatters its defects; this is one source that is wrong in one way, which a model learns.
-
-    Args:
-        rows: Good rows; not changed.
-        share: Of the rows to corrupt, 0 to 1.
-        seed: Chooses the rows.
-
-    Returns:
-        All rows in their order, those chosen with ``PREFACE`` before the query.
 
     Raises:
         ConfigurationError: The share is not from 0 to 1.

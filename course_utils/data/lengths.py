@@ -24,11 +24,6 @@ _BATCH = 1_000
 def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], schemas: Mapping[str, str]) -> list[int]:
     """Tokens of each row, prompt and completion together, as many as ``prompts.encode_example`` makes.
 
-    Args:
-        tokenizer: With a chat template.
-        rows: With ``db_id``, ``question`` and ``query``.
-        schemas: Rendered schema by ``db_id``.
-
     Raises:
         ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
     """
@@ -71,12 +66,6 @@ def find_too_long(
 ) -> list[Finding]:
     """Rows of more tokens, prompt and completion together, than ``max_length``, for each tokenizer.
 
-    Args:
-        records: Rows with db_id, question and query.
-        schemas: Rendered schema by ``db_id``.
-        tokenizers: Each with a chat template.
-        max_length: The profile's limit in tokens.
-
     Raises:
         ModelError: A tokenizer's chat template does not fit (``prompts.encode_example``).
     """
@@ -108,12 +97,6 @@ def measure_lengths(
     max_length: int,
 ) -> Table:
     """How many tokens each split's rows have as training would see them, prompt and completion together.
-
-    Args:
-        tokenizer: The base model's.
-        splits: Rows by split, as ``Prepared.splits`` has them.
-        schemas: Rendered schema by ``db_id``.
-        max_length: The profile's limit in tokens.
 
     Raises:
         ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).

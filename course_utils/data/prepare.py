@@ -50,11 +50,7 @@ class Prepared:
 
 
 def prepare_dataset(course: Course, folder: Path) -> Prepared:
-    """Check the course's dataset, take the profile's part and write the stage's files.
-
-    Args:
-        course: Says which dataset and profile.
-        folder: The data stage's folder.
+    """Check the course's dataset, take the profile's part and write the stage's files to its ``folder``.
 
     Raises:
         DataError: A file is missing, rows are bad, or the profile leaves a split without rows.

@@ -101,12 +101,8 @@ def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
 def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: int = 3) -> Export:
     """Write a dataset's good training and validation rows as a service takes them: chats, one a line.
 
-    Args:
-        dataset: Questions and queries, in any layout that the course knows.
-        out: New folder of ``train.jsonl``, ``validation.jsonl`` and, if need be, ``rejected.jsonl`` with the reasons.
-        service: One of ``known_services``.
-        build_in: Where databases that come as SQL are built.
-        epochs: How often the service reads every row, for the price.
+    ``out`` becomes a new folder of ``train.jsonl``, ``validation.jsonl`` and, if need be, ``rejected.jsonl`` with the
+    reasons; databases that come as SQL are built in ``build_in``. The service is priced for ``epochs`` readings.
 
     Raises:
         ConfigurationError: The service is unknown, or ``epochs`` is not above 0.

@@ -1,8 +1,7 @@
-"""Rows in columns: CSV and Parquet.
+"""Rows in columns: CSV and Parquet, neither of which tells a field that is None from one that is missing.
 
-A column cannot tell a field that is None from one that is missing: neither comes back. CSV has text alone: ``true``,
-``false``, lists and objects are written as JSON and read back as such, an empty cell is a missing field. ``pandas``
-reads no CSV here, because it names no line and passes over rows that are too short.
+CSV has text alone: ``true``, ``false``, lists and objects are written as JSON and read back as such, an empty cell is a
+missing field. pandas reads no CSV here, because it names no line and passes over rows that are too short.
 """
 
 import csv

@@ -33,11 +33,7 @@ class Layout(NamedTuple):
 
 
 def to_row(fields: Row) -> Row:
-    """The row that the fields of a file mean, whatever the layout.
-
-    Raises:
-        RowError: They are a conversation that is broken.
-    """
+    """The row that the fields of a file mean, whatever the layout; raises RowError for a broken conversation."""
     if "question" not in fields and "target" not in fields:
         for layout in LAYOUTS.values():
             if all(name in fields or name == "input" for name in layout.names):
@@ -48,11 +44,7 @@ def to_row(fields: Row) -> Row:
 def to_fields(
     row: Row, layout: Layout, to_messages: Callable[[Row], list[Message]], to_target: Callable[[Row], str]
 ) -> Row:
-    """What a file of a layout shows of a row, which may be a conversation already.
-
-    Raises:
-        RowError: The layout cannot hold the row.
-    """
+    """What a file of a layout shows of a row, or of a conversation; raises RowError where it cannot hold it."""
     if isinstance(row.get("messages"), list):
         answer = [{"role": "assistant", "content": row["target"]}] if "target" in row else []
         messages = _checked([*row["messages"], *answer])
@@ -99,11 +91,7 @@ def _from_bird(fields: Row) -> Row:
 
 
 def _checked(messages: Any) -> list[Message]:
-    """The messages as they came.
-
-    Raises:
-        RowError: They are no list, there are none, or one has no known role or no content.
-    """
+    """The messages as they came; raises RowError for none, and for one without a known role or content."""
     if not isinstance(messages, list) or not messages:
         raise RowError('the messages are no list or empty; write [{"role": ..., "content": ...}, ...]')
     for number, message in enumerate(messages, 1):

@@ -84,11 +84,7 @@ def normalise(question: str) -> str:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file, and nothing that would block, such as a pipe.
-
-    Raises:
-        FormatError: It is missing, a folder, a device or not readable.
-    """
+    """Open a regular file, and nothing that would block, such as a pipe; raises FormatError where it cannot."""
     try:
         if path.is_file() or not path.exists():
             return path.open("rb")
@@ -123,11 +119,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def read_text(path: Path) -> str:
-    """A whole file as text, without its byte order mark.
-
-    Raises:
-        FormatError: The file cannot be opened, is no text or is empty; names the line that is not UTF-8.
-    """
+    """A whole file as text, without its byte order mark; raises FormatError with the line that is not UTF-8."""
     texts = []
     for number, text, fault in read_lines(path):
         if fault:

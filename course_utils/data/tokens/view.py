@@ -64,27 +64,14 @@ def _show(token: Token) -> str:
 
 
 def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) -> TokenView:
-    """The tokens of one row in colours: what is prompt, what is completion, and what is learned.
-
-    Args:
-        tokenizer: The one that encoded the row.
-        encoded: As ``prompts.encode_example`` returns it.
-    """
+    """The tokens of one row in colours: what is prompt, what is completion, and what is learned."""
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
     tokens = zip(encoded.input_ids, token_bytes(tokenizer, encoded.input_ids), encoded.completion_mask, strict=True)
     return TokenView(tuple(Token(i, raw, i in special, bool(mask)) for i, raw, mask in tokens))
 
 
 def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> list[bytes]:
-    """The bytes that each token adds to the text; joined, they are the text in UTF-8.
-
-    Args:
-        tokenizer: The one that made the ids.
-        token_ids: Shape (length,).
-
-    Returns:
-        One item a token; empty for an id that the vocabulary lacks.
-    """
+    """The bytes that each token adds to the text, none for an unknown id; joined, they are the text in UTF-8."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     # Not tokenizer.decode([token]): that shows part of an emoji as a replacement character, and loses the space

@@ -15,13 +15,9 @@ MAX_ANSWERS = 8
 
 
 def find_contradictions(records: Sequence[Record], databases: Mapping[str, Path]) -> list[Finding]:
-    """Rows with the same question and database whose queries give different answers (``same_answer``).
+    """Rows with the same question and database whose queries run, and give different answers (``same_answer``).
 
     Where most rows of a question agree, only the others are named; where none is the most, all are.
-
-    Args:
-        records: Rows that run.
-        databases: The SQLite file by ``db_id``.
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     times = Counter(hash(record.key) for record in records)  # to group a million rows at once takes half a GiB

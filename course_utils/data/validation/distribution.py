@@ -26,9 +26,7 @@ _WORD = re.compile(r"\w+")
 def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) -> list[Finding]:
     """Each split's classes below 1 % or above 80 %, and notes on its words, query shapes, unused tables and columns.
 
-    Args:
-        records: Rows that run.
-        schemas: By ``db_id``; a database without one is passed over.
+    The rows are those that run; a database without a schema is passed over.
     """
     by_split: dict[str, list[Record]] = defaultdict(list)
     for record in records:

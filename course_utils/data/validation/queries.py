@@ -23,12 +23,10 @@ _SELECTS_VALUES = re.compile(
 
 
 def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -> Iterator[Finding]:
-    """Everything that is wrong with the query of one row.
+    """Everything that is wrong with the query of one row, whose result is given.
 
-    Args:
-        row: Its db_id, query and marks; ``answerable: false`` excuses a constant, ``empty: true`` an empty result.
-        result: What the query gives.
-        n_largest: Rows of the database's largest table (``count_largest``).
+    ``answerable: false`` in the row excuses a constant, ``empty: true`` an empty result; ``n_largest`` are the rows of
+    the database's largest table (``count_largest``).
     """
     if isinstance(result, QueryError):
         is_syntax = result.kind == "syntax"
@@ -71,12 +69,7 @@ def _enormous(db_id: str, result: QueryResult, n_largest: int) -> Iterator[Findi
 
 
 def count_largest(database: Path) -> int:
-    """Rows of a database's largest table, of those that can be read.
-
-    Raises:
-        DataError: The file is no SQLite database.
-        QueryError: It cannot be opened.
-    """
+    """Rows of a database's largest table, of those that can be read."""
     queries = [f"SELECT COUNT(*) FROM {quote(table.name)}" for table in read_schema(database).tables]
     results = [result for result in run_queries(database, queries) if isinstance(result, QueryResult)]
     return max((int(str(result.rows[0][0])) for result in results), default=0)

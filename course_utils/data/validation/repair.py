@@ -57,11 +57,6 @@ class Repair:
 def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
     """Write the rows without errors, and the databases, to a new folder in the course's layout.
 
-    Args:
-        folder: A dataset; it is only read.
-        out: A folder that does not exist or is empty, outside ``folder``.
-        options: What to check; everything by default.
-
     Raises:
         DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
         ModelError: A tokenizer's chat template does not fit.

@@ -89,12 +89,7 @@ def _values(database: Path, _changed_ns: int) -> frozenset[str]:
 
 
 def field_findings(fields: Row, databases: Mapping[str, Path | str]) -> list[Finding]:
-    """What is wrong with the fields of one row.
-
-    Args:
-        fields: The row as its file holds it.
-        databases: The SQLite file by ``db_id``, or why there is none.
-    """
+    """What is wrong with the fields of one row, given each database's SQLite file or why there is none."""
     found = [*_types(fields)]
     db_id = fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():

@@ -35,17 +35,13 @@ BATCH = 1_000
 def validate_dataset(
     folder: Path, build_in: Path, options: ValidationOptions | None = None, records: Sequence[Record] | None = None
 ) -> ValidationReport:
-    """Read a dataset and check every row of it.
+    """Read a dataset, which is not written to, and check every row of it: by default all but lengths.
 
-    Args:
-        folder: A dataset in one of the layouts that ``read_dataset`` knows; it is not written to.
-        build_in: Where databases are built that exist as SQL files only.
-        options: What to check; everything by default, but no length.
-        records: Its rows, where they have been read and mended before.
+    Databases that exist as SQL files only are built in ``build_in``; ``records`` are the rows, where they have been
+    read and mended before.
 
     Raises:
-        DataError: The folder or one of its files is missing or not readable. Bad rows do not raise; they are in the
-            report.
+        DataError: The folder or one of its files is missing or not readable; bad rows are in the report instead.
         ModelError: A tokenizer's chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
@@ -59,12 +55,7 @@ def validate_dataset(
 def validate_rows(
     rows_by_split: Mapping[str, Sequence[Row]], databases: Mapping[str, Path], options: ValidationOptions | None = None
 ) -> ValidationReport:
-    """Check rows that are in memory; row 17 of ``train`` is named ``train.jsonl:17``.
-
-    Args:
-        rows_by_split: Rows with db_id, question and query; they are not changed.
-        databases: The SQLite file of each db_id.
-        options: As for ``validate_dataset``.
+    """Check rows in memory against the SQLite file of each db_id; row 17 of ``train`` is named ``train.jsonl:17``.
 
     Raises:
         ModelError: A tokenizer's chat template does not fit.
