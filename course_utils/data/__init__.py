@@ -1,32 +1,24 @@
 """Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
 
 from course_utils.data.bases import compare_bases, measure_base
-from course_utils.data.dataset_plots import plot_gains, plot_rows
+from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
-from course_utils.data.hardness import hardness
 from course_utils.data.inject import inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths
 from course_utils.data.mutants import mutants
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
-from course_utils.data.query_parts import plot_query_parts
 from course_utils.data.tokens import render_templates, template_findings, token_view
 from course_utils.data.validation.options import ValidationOptions
-from course_utils.data.validation.repair import repair_dataset
-from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
-from course_utils.finding import Finding
 
 __all__ = [
-    "Finding",
     "Prepared",
     "Pseudonyms",
     "ValidationOptions",
-    "ValidationReport",
     "anonymise_rows",
     "compare_bases",
-    "hardness",
     "inject_defects",
     "inject_preface",
     "measure_base",
@@ -40,7 +32,6 @@ __all__ = [
     "read_rows",
     "recheck",
     "render_templates",
-    "repair_dataset",
     "template_findings",
     "token_view",
     "validate_dataset",

@@ -2,7 +2,6 @@
 
 from course_utils.sql.compare import (
     MAX_COMPARED_ROWS,
-    AnswerComparison,
     Difference,
     ResultShape,
     compare_answers,
@@ -20,7 +19,6 @@ from course_utils.sql.settle import copy_database, is_one_file
 __all__ = [
     "FOLDERS",
     "MAX_COMPARED_ROWS",
-    "AnswerComparison",
     "Difference",
     "QueryResult",
     "ResultShape",

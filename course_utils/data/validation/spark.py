@@ -1,45 +1,28 @@
 """Map the checks of single rows on Spark: on this machine, or on a cluster that ``SPARK_MASTER`` names.
 
-Rows of one database and query travel together, so each query runs once; what the executors find comes back to this
-process, where the checks that compare rows are the same for every engine. On a cluster the executors need this package,
-and the databases at the paths that this process has.
+What the executors find comes back to this process, where the checks that compare rows are the same for every engine.
+On a cluster the executors need this package, and the databases at the paths that this process has.
 """
 
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_utils.data.formats.record import Record
 from course_utils.errors import ConfigurationError, MissingExtraError, ServiceError
 from course_utils.finding import Finding
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 def map_batches(batches: Sequence[list[Record]], check: Callable[[list[Record]], list[Finding]]) -> list[Finding]:
-    """What a function finds in each batch, in their order.
-
-    Args:
-        batches: A batch is one task.
-        check: Pure, and one that pickles.
+    """What a pure function that pickles finds in each batch, in their order; a batch is one task.
 
     Raises:
         MissingExtraError: pyspark is not installed.
         ConfigurationError: There is no Java.
         ServiceError: Spark does not start.
     """
-    session = _start()
-    try:
-        return list(session.sparkContext.parallelize(batches, max(1, len(batches))).flatMap(check).collect())
-    finally:
-        session.stop()
-
-
-def _start() -> "SparkSession":
-    """A Spark session without its web page, on every core of this machine where no cluster is named."""
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -57,7 +40,10 @@ def _start() -> "SparkSession":
     except Exception as error:  # Spark raises whatever its gateway to Java does
         raise ServiceError(f"Spark does not start ({error}); Java's own message stands above") from error
     session.sparkContext.setLogLevel("ERROR")
-    return session
+    try:
+        return list(session.sparkContext.parallelize(batches, max(1, len(batches))).flatMap(check).collect())
+    finally:
+        session.stop()
 
 
 def has_java() -> bool:
