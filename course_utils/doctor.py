@@ -17,6 +17,7 @@ from course_utils.models.packaged import WHEELS
 from course_utils.processes import choose_port
 from course_utils.profiles import Profile
 from course_utils.setup import Machine, probe_machine, recommend_profile
+from course_utils.setup.advisor import SMALL_CARD_GIB
 from course_utils.setup.install import PYTHONS
 from course_utils.setup.machine import SILENT
 from course_utils.setup.memory import MACHINE_MARGIN_GIB, wanted_gib
@@ -25,8 +26,6 @@ from course_utils.setup.recommend import reason_against
 LOCKS = PROJECT / "requirements"
 PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
 REINSTALL = "remove .venv and call make course again"
-SMALL_GPU_GIB = 7.5
-"""What a card that is sold with 8 GB reports at least."""
 RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service: course export OUT --for together"
 
 
@@ -105,7 +104,7 @@ def examine_machine(machine: Machine) -> Findings:
 
 def _gpu(machine: Machine) -> Iterator[Finding]:
     for gpu in machine.gpus:
-        is_small = gpu.memory_gib < SMALL_GPU_GIB
+        is_small = gpu.memory_gib < SMALL_CARD_GIB
         fix = f"too little for the GPU profiles: {RENT}" if is_small else ""
         yield Finding("GPU", "warning" if is_small else "note", str(gpu), fix)
     if machine.driver == SILENT:

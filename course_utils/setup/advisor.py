@@ -96,8 +96,8 @@ def advise(
 ) -> Advice:
     """Walk down the tree: prompt, retrieve or fine-tune, then rows and rank, then method and size.
 
-    Fine-tuning changes how a model behaves: format, style, one task done well. It does not reliably
-    add facts; facts come into the prompt from a search (retrieval-augmented generation, RAG).
+    Fine-tuning changes how a model behaves: format, style, one task done well. It does not reliably add facts; facts
+    come into the prompt from a search (retrieval-augmented generation, RAG).
 
     Args:
         goal: ``"behaviour"`` or ``"knowledge"``: what the model lacks.
@@ -130,13 +130,13 @@ def _what_fits(gpu_gib: float) -> str:
 
 def _largest(gpu_gib: float, method: Method) -> str:
     shapes = {known.hub_id.split("/")[1]: known.shape for known in known_models().values()}
-    fitting = [
-        (shape.n_parameters, name)
-        for name, shape in shapes.items()
-        if estimate_memory(shape.n_parameters, method, shape=shape, n_tokens=N_TOKENS).total_gib
-        <= gpu_gib - GPU_MARGIN_GIB
-    ]
-    return max(fitting, default=(0, ""))[1]
+    limit = gpu_gib - GPU_MARGIN_GIB
+    needs = {n: estimate_memory(s.n_parameters, method, shape=s, n_tokens=N_TOKENS) for n, s in shapes.items()}
+    return max(
+        (name for name in shapes if needs[name].total_gib <= limit),
+        key=lambda name: shapes[name].n_parameters,
+        default="",
+    )
 
 
 def draw_tree(advice: Advice) -> str:

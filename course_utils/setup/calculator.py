@@ -32,10 +32,7 @@ _KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
 def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float], title: str) -> str:
     """What each method's memory is made of, as SVG: one stacked bar a method, and a dashed line where a card ends.
 
-    Args:
-        estimates: One per method, drawn in GB of 10**9 bytes.
-        cards_gib: Sizes of graphics memory; a card of "8 GB" holds 8 GiB, 8.6 GB. A single one is compared with.
-        title: The finding.
+    Bars are in GB of 10**9 bytes; a card of "8 GB" holds 8 GiB, 8.6 GB. With a single card, bars are compared with it.
     """
     cards = {card: card * 2**30 / 1e9 for card in cards_gib}
     scale = _LONGEST / max([*cards.values(), *(estimate.total_gb for estimate in estimates)])
@@ -70,11 +67,11 @@ def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float],
 class MemoryCalculator:
     """Buttons and sliders that move one stacked bar; without a kernel, the picture of the first choice.
 
-    A slider answers when it is let go; each answer is one short text, not a figure.
+    It starts with QLoRA of an 8B on a card of 8 GiB: rank 16, one row of 2,048 tokens, checkpointing. A slider answers
+    when it is let go; each answer is one short text, not a figure.
     """
 
     def __init__(self) -> None:
-        """Start with QLoRA of an 8B on a card of 8 GiB: rank 16, one row of 2,048 tokens, checkpointing."""
         import ipywidgets
 
         by_size = sorted(known_models().values(), key=lambda known: known.shape.n_parameters)

@@ -64,11 +64,7 @@ def explain(output: str, what: str) -> str:
 
 
 def run_step(what: str, command: list[str]) -> None:
-    """Run one tool quietly, with its name before and its seconds after.
-
-    Raises:
-        InstallError: The tool failed; says why in a sentence.
-    """
+    """Run one tool quietly, with its name before and its seconds after; InstallError says why it failed."""
     sys.stdout.write(f"  {what} ... ")
     sys.stdout.flush()
     began = time.monotonic()
@@ -79,11 +75,7 @@ def run_step(what: str, command: list[str]) -> None:
 
 
 def check_python(version: tuple[int, int, int]) -> None:
-    """Refuse a Python that the locks are not made for.
-
-    Raises:
-        InstallError: The version is outside the range.
-    """
+    """Refuse, by InstallError, a Python that the locks are not made for."""
     if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
         needed = f"Python 3.{PYTHONS[0][1]}-3.{PYTHONS[1][1]} is needed, this is {'.'.join(map(str, version))}"
         raise InstallError(f"{needed}; install one and run make PYTHON=python3.12 (or whichever you installed).")
@@ -147,9 +139,6 @@ def install_torch(python: Path, flavour: str) -> None:
 
     uv knows where PyTorch keeps each build. Where that index cannot be reached, pip takes what it is configured to
     find; so it does for CUDA without a driver, as in an image that is being built: PyPI's build is CUDA's there.
-
-    Raises:
-        InstallError: The download or the installation failed.
     """
     requirement = re.findall(r'"(torch==[\w.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))[0]
     here = torch_version(python)
@@ -166,11 +155,7 @@ def install_torch(python: Path, flavour: str) -> None:
 
 
 def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -> None:
-    """Install uv, torch, the locked packages and the course itself in place; ``afresh`` mends half a package.
-
-    Raises:
-        InstallError: A download or an installation failed.
-    """
+    """Install uv, torch, the locked packages and the course itself in place; ``afresh`` mends half a package."""
     locks = ROOT / "requirements"
     run_step("uv", [str(python), *PIP, "--require-hashes", f"--requirement={locks / 'uv.txt'}"])
     install_torch(python, flavour)
@@ -182,13 +167,10 @@ def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -
 
 
 def install(folder: Path, wanted: list[str], flavour: str) -> None:
-    """Bring a virtual environment to the locked state, doing only what is missing.
+    """Bring a virtual environment to the locked state, doing only what is missing; InstallError if a step fails.
 
     A file in it holds the fingerprints of its sets. It is away while packages change: where it is missing, an
     interrupted run may have left half a package.
-
-    Raises:
-        InstallError: A step failed; run again, it continues there.
     """
     sets, stamp = choose_sets(wanted, flavour), folder / "course-install.txt"
     there = stamp.read_text("utf-8").split() if stamp.exists() else []

@@ -96,12 +96,10 @@ class Machine:
         return value_table(shown)._repr_html_()
 
 
-def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine:
+def probe_machine(*, check_hub: bool = False) -> Machine:
     """Look at this machine, in under two seconds unless a GPU has to wake up; what is broken counts as silent.
 
-    Args:
-        check_hub: Also ask whether the Hugging Face Hub answers.
-        timeout_s: How long to wait for the Hub.
+    Only ``check_hub`` asks the network: whether the Hugging Face Hub answers.
     """
     import psutil
 
@@ -125,7 +123,7 @@ def probe_machine(*, check_hub: bool = False, timeout_s: float = 3.0) -> Machine
         ollama=_version("ollama", ollama, r"^ollama version is (\S+)$"),
         torch=versions.get("torch"),
         unsloth=versions.get("unsloth"),
-        hub_reachable=hub_is_reachable(timeout_s) if check_hub else None,
+        hub_reachable=hub_is_reachable() if check_hub else None,
     )
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return replace(machine, gpus=(Gpu(f"{machine.cpu} GPU", machine.memory_gib),))

@@ -88,9 +88,8 @@ def estimate_memory(
     - activations: see ``activation_bytes``
 
     On a CPU the course computes in float32: 4 bytes wherever 16 bits stand above, and an optimizer of 8, since AdamW
-    keeps two moments and needs no copy. Activations take ``CPU_HEAP`` times their size there.
-
-    For a mixture of experts, N counts all experts: each must be in memory, though a token uses few.
+    keeps two moments and needs no copy. Activations take ``CPU_HEAP`` times their size there. For a mixture of experts,
+    N counts all experts: each must be in memory, though a token uses few.
 
     Args:
         n_parameters: Of the whole model, such as ``7e9``.
@@ -161,14 +160,10 @@ def profile_shape(profile: Profile) -> ModelShape:
 
 
 def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate:
-    """What training takes under a profile on one device.
+    """What training rows of ``n_tokens`` takes under a profile on one device; ``max_length`` if left out, the most.
 
     Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
     batch; ``fsdp`` shares weights out over the profile's GPUs.
-
-    Args:
-        profile: Model, method and sizes.
-        n_tokens: Tokens of a row; the profile's ``max_length``, the most there can be, if left out.
 
     Raises:
         ModelError: The model's folder is unreadable.

@@ -17,10 +17,7 @@ TYPICAL_TOKENS = 256
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A profile for a machine.
-
-    ``rejected`` maps every other profile to the reason against it; ``next_step`` is a command.
-    """
+    """A profile for a machine; ``rejected`` has the reason against every other one, ``next_step`` is a command."""
 
     profile: str
     reason: str
@@ -35,10 +32,7 @@ class Recommendation:
 
 
 def recommend_profile(machine: Machine) -> Recommendation:
-    """The most capable profile that the machine can run.
-
-    Profiles are tried from the most demanding to the least; ``smoke`` is the answer when nothing fits.
-    """
+    """The most capable profile that the machine can run; ``smoke`` is the answer when nothing fits."""
     reasons = {name: reason_against(profile, machine) for name, profile in PROFILES.items()}
     fitting = [name for name, reason in reasons.items() if reason is None]
     chosen = fitting[-1] if fitting else "smoke"
@@ -47,11 +41,9 @@ def recommend_profile(machine: Machine) -> Recommendation:
         for name, reason in reasons.items()
         if name != chosen
     }
+    profile = PROFILES[chosen]
     return Recommendation(
-        chosen,
-        _reason_for(PROFILES[chosen], machine, reasons[chosen]),
-        rejected,
-        _next_step(PROFILES[chosen], machine),
+        chosen, _reason_for(profile, machine, reasons[chosen]), rejected, _next_step(profile, machine)
     )
 
 
