@@ -64,19 +64,13 @@ def course_style(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_axes(title: str, *, width: float = 7.0, height: float = 3.6) -> "Axes":
-    """Axes of a new figure under a title that says what is to be seen in it.
-
-    Args:
-        title: The finding, in a sentence; long ones are wrapped.
-        width: In inches; 7 stays readable at the width of a phone.
-        height: In inches.
-    """
+    """Axes of a new figure, in inches, under a title that says the finding in a sentence; long ones are wrapped."""
     from textwrap import fill
 
     from matplotlib import pyplot
 
     axes: Axes
-    figure, axes = pyplot.subplots(figsize=(width, height))
+    figure, axes = pyplot.subplots(figsize=(width, height))  # 7 inches stay readable at the width of a phone
     # Over the whole figure, not the axes: long labels on the left would leave the title little room.
     figure.suptitle(fill(title, round(width * _LETTERS_PER_INCH)), x=0.01, ha="left")
     return axes

@@ -40,11 +40,7 @@ class NotebookError(CourseError):
 
 
 def read_notebook(path: Path) -> "NotebookNode":
-    """Read a notebook, in the current version of the format.
-
-    Raises:
-        ArtifactError: The file is missing or not a notebook.
-    """
+    """Read a notebook, in the current version of the format; raises ArtifactError if it is missing or none."""
     import nbformat
 
     try:
@@ -66,15 +62,11 @@ def execute_notebook(
     on_cell: Callable[[Position], None] = lambda position: None,
     cwd: Path | None = None,
 ) -> None:
-    """Execute a notebook in a fresh kernel of this very Python.
+    """Execute a notebook in a fresh kernel of this very Python, with ``parameters`` put after its own.
 
-    Args:
-        notebook: The notebook; it is not changed.
-        executed: Where the executed copy goes; it is written cell by cell.
-        parameters: Values put after the notebook's ``parameters`` cell.
-        environment: Variables for the kernel beside those of this process.
-        on_cell: Called before each code cell.
-        cwd: The kernel's current folder; None takes the notebook's, as JupyterLab does.
+    The notebook is not changed; the ``executed`` copy is written cell by cell. ``environment`` joins the variables of
+    this process, ``on_cell`` is called before each code cell, and the kernel starts in ``cwd``, or in the notebook's
+    folder as in JupyterLab.
 
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.

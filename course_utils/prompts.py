@@ -46,12 +46,7 @@ class EncodedExample:
 
 
 def to_messages(schema: str, question: str) -> list[Message]:
-    """The chat that asks for a query.
-
-    Args:
-        schema: The database as ``sql.schema.Schema.render`` shows it.
-        question: In plain English.
-    """
+    """The chat that asks for a query; ``schema`` is the database as ``sql.schema.Schema.render`` shows it."""
     return [
         {"role": "system", "content": f"{INSTRUCTION}\n\n{schema}"},
         {"role": "user", "content": question.strip()},
@@ -96,10 +91,7 @@ def render_chat(
 ) -> str:
     """A chat as text, as the tokenizer's own template writes it: the one place that applies a template.
 
-    Args:
-        tokenizer: With a chat template.
-        messages: The chat.
-        add_generation_prompt: End with the marker after which the model replies.
+    ``add_generation_prompt`` ends it with the marker after which the model replies.
 
     Raises:
         ModelError: There is no chat template, or it refuses the messages.

@@ -22,12 +22,9 @@ SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
 def write_report(course: Course, state: RunState, machine: Machine | None = None) -> dict[str, Any]:
-    """Merge the six manifests and the wall-clock seconds of their notebooks into ``report.json``.
+    """Merge the six manifests and the wall-clock seconds of their notebooks into the course's ``report.json``.
 
-    Args:
-        course: Whose manifests are read, and where the report goes, beside the stages' folders.
-        state: How long each notebook took.
-        machine: Where the run took place; None looks at this one.
+    The machine is where the run took place; None looks at this one.
 
     Raises:
         ArtifactError: A stage has not run or does not match.

@@ -34,11 +34,7 @@ class RunSettings:
         return {name.upper(): value for name, value in asdict(self).items()}
 
     def open(self) -> Course:
-        """The course that these values mean.
-
-        Raises:
-            ConfigurationError: The profile is unknown.
-        """
+        """The course that these values mean; raises ConfigurationError for an unknown profile."""
         return open_course(self.profile, self.data, self.model, self.artifacts)
 
     @property
@@ -100,10 +96,7 @@ def check_settings(settings: RunSettings, notebooks: Path) -> Course:
 def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, ...]:
     """The stages to run: all, or what is left of a run that stopped midway with the same settings.
 
-    Args:
-        course: Profile, data, model and artifacts of this run.
-        first: Start at this stage, whatever the last run did; empty decides by the last run.
-        only: Run this stage alone.
+    With ``first``, those from this stage on, whatever the last run did; with ``only``, this stage alone.
 
     Raises:
         ConfigurationError: There is no such stage.

@@ -107,11 +107,7 @@ def find_shape(model: str) -> ModelShape | None:
 
 
 def read_shape(folder: Path) -> ModelShape:
-    """Read the shape from a model folder's ``config.json``.
-
-    Raises:
-        ModelError: There is none, or it is not of a Llama-like model.
-    """
+    """The shape that a model folder's ``config.json`` gives; ModelError if there is none, or of no Llama-like model."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text("utf-8"))

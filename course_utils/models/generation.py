@@ -54,17 +54,10 @@ def generate_replies(
     batch_size: int,
     progress: str = "",
 ) -> list[Reply]:
-    """Greedy replies to prompts given as token ids, in their order.
+    """Greedy replies, in order, of a model in evaluation mode to prompts given as token ids, each of shape (length,).
 
-    Prompts of like length share a batch, padded on the left.
-
-    Args:
-        model: In evaluation mode.
-        tokenizer: Of the same model.
-        prompts: Token ids, each of shape (length,).
-        max_new_tokens: Tokens of a reply at most.
-        batch_size: Prompts in one batch.
-        progress: Label of a progress bar; none if empty.
+    Prompts of like length share a batch of ``batch_size``, padded on the left; a reply has ``max_new_tokens`` at most.
+    ``progress`` labels a bar, none if empty.
     """
     from tqdm.auto import tqdm
 

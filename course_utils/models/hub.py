@@ -17,10 +17,8 @@ from course_utils.models import packaged
 def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     """Whether the Hugging Face Hub (or the mirror that ``HF_ENDPOINT`` names) answers; asked once per process.
 
-    Libraries retry for half a minute before they say that there is no network, so the course asks first.
-
-    Args:
-        timeout_s: The answer is no after this many seconds, even where looking up the name hangs.
+    Libraries retry for half a minute before they say that there is no network, so the course asks first. The answer is
+    no after ``timeout_s`` seconds, even where looking up the name hangs.
     """
     import urllib.error
     import urllib.request

@@ -114,13 +114,10 @@ def _spare_token(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: bool = False) -> "PreTrainedModel":
-    """Load a causal language model for this machine, in evaluation mode.
+    """Load a causal language model, from a folder or the Hub, for this machine, in evaluation mode.
 
-    Args:
-        model: A folder or a Hub id.
-        adapter: Folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
-            which is then loaded instead.
-        load_in_4bit: NF4 weights by bitsandbytes, on a GPU or a CPU.
+    ``adapter`` is a folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
+    which is then loaded instead. ``load_in_4bit`` gives NF4 weights by bitsandbytes, on a GPU or a CPU.
 
     Raises:
         ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
@@ -147,11 +144,7 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
 
 
 def load_skeleton(folder: Path) -> "PreTrainedModel":
-    """A model on PyTorch's meta device: every weight is there and in its size, but none is read into memory.
-
-    Raises:
-        ModelError: As ``load_model``.
-    """
+    """A model on PyTorch's meta device: every weight in its size, none read into memory; raises as ``load_model``."""
     return _read(locate_model(folder), device_map="meta")
 
 

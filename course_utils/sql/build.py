@@ -1,7 +1,6 @@
 """Run a dataset's SQL scripts in a new database file, bounded in time, size and reach.
 
-The scripts come with the data, so they may be anything: a worker runs them, they fill their own file and touch no
-other, and they end in a time and a size that fit their length.
+The scripts come with the data, so they may be anything: a worker runs them, and they touch no file but their own.
 """
 
 import sqlite3
@@ -27,11 +26,7 @@ _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_ver
 
 
 def execute_scripts(database: Path, scripts: list[Path]) -> None:
-    """Fill a new database.
-
-    Args:
-        database: A file that is not there yet.
-        scripts: Run in this order.
+    """Fill a new database, which is not there yet, by running scripts in their order.
 
     Raises:
         DataError: A script is not UTF-8, fails, reaches beyond its own file, takes longer than ``BASE_SECONDS`` and

@@ -52,11 +52,7 @@ class AnswerComparison:
 
 
 def same_answer(database: Path, gold: str, other: str) -> bool:
-    """Whether two queries give the same answer, as ``find_difference`` says.
-
-    Raises:
-        QueryError: One of the queries does not execute.
-    """
+    """Whether two queries give the same answer, as ``find_difference`` says; raises QueryError if one does not run."""
     comparison = compare_answers(database, gold, other)
     if isinstance(comparison.found, QueryError):
         raise comparison.found
@@ -64,13 +60,7 @@ def same_answer(database: Path, gold: str, other: str) -> bool:
 
 
 def compare_answers(database: Path, gold: str, other: str, *, max_rows: int = MAX_COMPARED_ROWS) -> AnswerComparison:
-    """Run two queries and say how their answers differ, as ``find_difference`` does.
-
-    Args:
-        database: A SQLite file.
-        gold: The query whose answer is right.
-        other: The query to compare.
-        max_rows: Rows to fetch of each at most.
+    """Run two queries and say how their answers differ, as ``find_difference`` does, by ``max_rows`` of each.
 
     Raises:
         QueryError: The gold query does not execute, or the answers take too long to compare.

@@ -18,11 +18,7 @@ _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")
 
 
 def list_databases(dataset: Path) -> dict[str, Path]:
-    """Every database folder of a dataset by ``db_id``.
-
-    Raises:
-        DataError: A folder is not readable.
-    """
+    """Every database folder of a dataset by ``db_id``; raises DataError where one is not readable."""
     try:
         folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
     except OSError as error:
@@ -31,11 +27,7 @@ def list_databases(dataset: Path) -> dict[str, Path]:
 
 
 def databases_in(folder: Path) -> dict[str, Path]:
-    """The folders in a folder of databases by ``db_id``; none if there is no such folder.
-
-    Raises:
-        DataError: The folder is not readable.
-    """
+    """The folders in a folder of databases by ``db_id``; raises DataError where they are not readable."""
     try:
         return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
     except OSError as error:
@@ -48,12 +40,9 @@ def is_plain_name(db_id: object) -> TypeGuard[str]:
 
 
 def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
-    """The SQLite file of ``db_id``; built from its SQL files where only those are there.
+    """The SQLite file of ``db_id``, built as ``<build_in>/<db_id>/<db_id>.sqlite`` where only SQL files are there.
 
-    Args:
-        dataset: A folder in Spider's layout.
-        db_id: The name that rows use.
-        build_in: Where to build, as ``<build_in>/<db_id>/<db_id>.sqlite``; the dataset is never written to.
+    The dataset, a folder in Spider's layout, is never written to.
 
     Raises:
         DataError: ``db_id`` is not a plain name, there is no such database, its file is not an intact SQLite

@@ -67,11 +67,7 @@ class QueryResult:
 def execute_queries(
     database: Path, queries: Iterable[str], timeout_s: float, max_rows: int, max_bytes: int
 ) -> Iterator[QueryResult | QueryError]:
-    """Run each query, for ``run_queries``; the arguments are its own.
-
-    Raises:
-        QueryError: The database cannot be opened.
-    """
+    """Run each query, for ``run_queries``; the arguments and errors are its own."""
     connection = open_database(database)
     for query in queries:
         try:
@@ -83,12 +79,7 @@ def execute_queries(
 def execute(
     connection: sqlite3.Connection, query: str, timeout_s: float, max_rows: int, max_bytes: int = MAX_RESULT_BYTES
 ) -> QueryResult:
-    """Run one query on a connection of ``open_database``.
-
-    Raises:
-        QueryError: As for ``run_query``.
-        MemoryError: It needs more than a worker has.
-    """
+    """Run one query on a connection of ``open_database``; errors are those of ``run_query``, or MemoryError."""
     if not query.strip():
         raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
@@ -168,9 +159,7 @@ def _state_of(database: Path) -> tuple[object, ...]:
 def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """A new connection that reads alone, for this module's own statements: what they are is not restricted.
 
-    Args:
-        database: A SQLite file; one that is not there is not created.
-        busy_s: How long to wait for another program's lock, in seconds.
+    A file that is not there is not created; ``busy_s`` seconds are given to another program's lock.
 
     Raises:
         OSError: The file cannot be read.

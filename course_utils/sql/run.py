@@ -23,14 +23,8 @@ def run_query(
     """Execute one SELECT and return its rows.
 
     A worker runs it: the file is open for reading alone, an authorizer denies everything else, and the worker is killed
-    where SQLite does not stop at a limit.
-
-    Args:
-        database: A SQLite file.
-        query: One statement.
-        timeout_s: Wall-clock limit in seconds.
-        max_rows: Rows to fetch at most.
-        max_bytes: What they may take in memory; a longer result is an error.
+    where SQLite does not stop at a limit: ``timeout_s`` seconds of wall clock, or rows of ``max_bytes`` in memory.
+    ``max_rows`` are fetched at most.
 
     Raises:
         QueryError: The query is empty, does not parse or execute, is not read-only, takes too long or
@@ -74,12 +68,7 @@ def run_queries(
 
 
 def to_query_error(error: Exception, timeout_s: float) -> QueryError:
-    """What became of a query whose worker did not survive it.
-
-    Args:
-        error: Of ``run_in_worker``.
-        timeout_s: The query's limit, in seconds.
-    """
+    """What became of a query with a limit of ``timeout_s`` seconds whose worker did not survive it."""
     if isinstance(error, MemoryError):
         return QueryError(f"the query needs more than {MEMORY_BYTES // 2**20} MiB; select less", "too large")
     if isinstance(error, WorkerDiedError) and error.timed_out:

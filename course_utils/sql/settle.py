@@ -55,11 +55,9 @@ def is_one_file(database: Path) -> bool:
 
 
 def copy_database(source: Path, target: Path) -> Path:
-    """Copy a database with all that its log holds, into one file.
+    """Copy a database, in use or not, with all that its log holds, into one file.
 
-    Args:
-        source: A SQLite file, in use or not; neither it nor its folder is changed.
-        target: Replaced if it is there; written whole or not at all.
+    Neither the source nor its folder is changed; the target is replaced if it is there, whole or not at all.
 
     Raises:
         DataError: The source is no database, or locked by another program.

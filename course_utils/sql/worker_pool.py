@@ -36,13 +36,8 @@ class WorkerDiedError(Exception):
 def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
     """Every item that a function yields in a worker, each as soon as it is there.
 
-    To stop reading before the end kills the worker.
-
-    Args:
-        function: Of the top level of a module that the child can import. It sets its time limits by
-            ``worker.limit_time``.
-        args: What it is called with; like its items, something that ``pickle`` takes.
-        kwargs: Likewise.
+    The function is one of the top level of a module that the child can import, and sets its time limits by
+    ``worker.limit_time``; its arguments and items are pickled. To stop reading before the end kills the worker.
 
     Raises:
         WorkerDiedError: It reached its time limit, or the worker crashed.
