@@ -1,11 +1,11 @@
 """Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
 
 from course_utils.data.bases import compare_bases, measure_base
+from course_utils.data.corrupt import mutants
 from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.inject import inject_defects, inject_preface
 from course_utils.data.lengths import measure_lengths
-from course_utils.data.mutants import mutants
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms

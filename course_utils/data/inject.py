@@ -3,25 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from course_utils.artifacts import Row
 from course_utils.data import corrupt
+from course_utils.data.corrupt import Defect
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
-
-Where = Literal["row", "split", "test"]
-"""Where a defect goes: into a row itself, into a copy in the same split, or into a copy among the test rows."""
-
-
-class Defect(NamedTuple):
-    """A kind of defect: the check that is meant to find it, and how it is made."""
-
-    check: str
-    corrupt: corrupt.Corruption
-    where: Where = "row"
-    needs: str = "a text that can be changed so"  # what a row must have
-
 
 DEFECTS: dict[str, Defect] = {
     "missing field": Defect("schema", corrupt.drop_field),

@@ -10,8 +10,7 @@ from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
-from course_utils.data.privacy.detect import database_values, personal_data_findings
-from course_utils.data.privacy.profanity import profanity_findings
+from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
 from course_utils.data.validation.markers import marker_findings
 from course_utils.data.validation.options import CHECKS, QUERY_CHECKS
 from course_utils.data.validation.queries import count_largest, query_findings

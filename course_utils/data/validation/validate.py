@@ -11,7 +11,6 @@ from pathlib import Path
 from course_utils.artifacts import SPLITS, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.lengths import find_too_long
-from course_utils.data.validation.contradictions import find_contradictions
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.options import (
     CHECKS,
@@ -21,6 +20,7 @@ from course_utils.data.validation.options import (
     TEXT_CHECKS,
     ValidationOptions,
 )
+from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import RowChecker, find_duplicate_ids, row_id

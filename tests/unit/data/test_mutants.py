@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
+from course_utils.data.corrupt import mutants
 from course_utils.data.inject import inject_defects
-from course_utils.data.mutants import mutants
 from course_utils.data.validation.validate import validate_rows
 from course_utils.sql import same_answer
 

@@ -1,6 +1,6 @@
 import pytest
 
-from course_utils.data.privacy.profanity import profanity_findings
+from course_utils.data.privacy.detect import profanity_findings
 
 PROFANE = "fuck|FUCKING|f*ck|sh1t|b1tch|bullshit|assholes|dickheads|fuuuuck|f.u.c.k|s h i t|fück|wankers|whore|cunt"
 DECENT = (

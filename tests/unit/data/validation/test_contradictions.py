@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from course_utils.data.formats import Record
-from course_utils.data.validation import contradictions
-from course_utils.data.validation.contradictions import find_contradictions
+from course_utils.data.validation import queries
+from course_utils.data.validation.queries import find_contradictions
 
 COUNT, MANY = "SELECT COUNT(*) FROM shop", "SELECT 40"
 NAMES = "SELECT name FROM shop"
@@ -65,6 +65,6 @@ def test_many_answers_cost_few_runs_and_each_is_named(
     databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = []
-    monkeypatch.setattr(contradictions, "same_answer", lambda *queries: bool(runs.append(queries)))
+    monkeypatch.setattr(queries, "same_answer", lambda *queries: bool(runs.append(queries)))
     assert named(databases, *(f"SELECT {i}" for i in range(50))) == list(range(1, 51))
-    assert len(runs) <= 50 * 2 * contradictions.MAX_ANSWERS
+    assert len(runs) <= 50 * 2 * queries.MAX_ANSWERS
