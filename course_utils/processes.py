@@ -34,20 +34,12 @@ _LOG_LINES = 15
 
 
 class Server:
-    """A child process that answers HTTP requests at ``url``.
+    """A child process that runs a ``module`` and answers HTTP requests at ``url``; messages call it ``name``.
 
-    It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process.
-
-    Args:
-        name: What messages call it.
-        module: Its main module.
-        arguments: Of its command line.
-        url: Where it will answer.
-        health: Path that answers 200 once it is ready for work.
-        settings: Its ``COURSE_*`` variables. Those of this process do not count: a key that guards a real
-            service would lock this process out.
-        log: File for what it prints; None keeps it only while the server runs.
-        stop_timeout_s: Seconds that it has to end by itself.
+    It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process. It is
+    ready for work once ``health`` answers 200, and has ``stop_timeout_s`` seconds to end by itself. ``settings`` are
+    its ``COURSE_*`` variables: those of this process do not count, for a key that guards a real service would lock this
+    process out. What it prints goes to ``log``; None keeps that only while the server runs.
 
     Raises:
         ServiceError: It ends, or is not ready in time; the message closes with the last lines of its log.

@@ -111,7 +111,8 @@ def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, .
             course.manifest(stage)
         return (only,) if only else STAGES[STAGES.index(first) :]
     state = load_state(course)
-    return STAGES if state.is_finished else STAGES[_n_done(course, state) :]
+    done = [state.stages[stage].status == "done" and _is_current(course, stage) for stage in STAGES]
+    return STAGES if state.is_finished else STAGES[[*done, False].index(False) :]
 
 
 def run_stages(
@@ -183,12 +184,6 @@ def load_state(course: Course) -> RunState:
         return fresh
     same = all(saved.get(name) == getattr(fresh, name) for name in ("profile", "data", "model"))
     return replace(fresh, stages=stages) if same else fresh
-
-
-def _n_done(course: Course, state: RunState) -> int:
-    """How many stages from the first one on are done, with results that are still in place."""
-    done = [state.stages[stage].status == "done" and _is_current(course, stage) for stage in STAGES]
-    return [*done, False].index(False)
 
 
 def _is_current(course: Course, stage: str) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,13 @@ class Task:
 
 def text_to_sql(schemas: Mapping[str, str]) -> Task:
     """The task of writing a query for a row's ``question``, given the rendered schema of its ``db_id``."""
-    return Task("text_to_sql", partial(_ask_for_sql, schemas=schemas), _gold_query, read_query)
+    return Task("text_to_sql", partial(_ask_for_sql, schemas=schemas), itemgetter("query"), read_query)
 
 
 def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Message]:
     if row["db_id"] not in schemas:
         raise DataError(f"schemas: no schema of {row['db_id']}; run notebooks/02_data.ipynb on this dataset again")
     return to_messages(schemas[row["db_id"]], row["question"])
-
-
-def _gold_query(row: Mapping[str, Any]) -> str:
-    return str(row["query"])
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,10 @@ def parts_of(query: str) -> set[str]:
 @course_style
 def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
     """The share of each split's queries that use each part: what no query shows, no model learns or test measures."""
-    shares = {split: _shares(rows) for split, rows in splits.items()}
+    shares = {}
+    for split, rows in splits.items():
+        used = [parts_of(row["query"]) for row in rows]
+        shares[split] = {part: 100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS}
     rarest = min(PARTS, key=lambda part: max((of_split[part] for of_split in shares.values()), default=0))
     highest = max((of_split[rarest] for of_split in shares.values()), default=0)
     axes = new_axes(f"Rarest part: {rarest}, in at most {highest:.1f} % of a split's queries", height=5.5)
@@ -88,11 +91,6 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
     axes.set_xlabel("queries that use it (%)")
     axes.legend()
     return axes
-
-
-def _shares(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    used = [parts_of(row["query"]) for row in rows]
-    return {part: 100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS}
 
 
 @course_style

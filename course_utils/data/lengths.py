@@ -37,7 +37,11 @@ def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], sche
         [numbers.setdefault(part, len(numbers)) for part in boundary.split(_text(tokenizer, row, schemas))]
         for row in rows
     ]
-    lengths = _count_each(tokenizer, list(numbers))
+    texts, lengths = [*numbers], list[int]()
+    for start in range(0, len(texts), _BATCH):
+        # Without verbose=False it warns of the very lengths that we are here to report.
+        encoded = tokenizer(texts[start : start + _BATCH], add_special_tokens=False, verbose=False)
+        lengths += map(len, encoded["input_ids"])
     return [sum(lengths[number] for number in of_row) for of_row in parts]
 
 
@@ -49,26 +53,13 @@ def _text(tokenizer: "PreTrainedTokenizerBase", row: Row, schemas: Mapping[str, 
     return text[: text.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)]
 
 
-def _count_each(tokenizer: "PreTrainedTokenizerBase", texts: list[str]) -> list[int]:
-    lengths: list[int] = []
-    for start in range(0, len(texts), _BATCH):
-        # Without verbose=False it warns of the very lengths that we are here to report.
-        encoded = tokenizer(texts[start : start + _BATCH], add_special_tokens=False, verbose=False)
-        lengths += map(len, encoded["input_ids"])
-    return lengths
-
-
 def find_too_long(
     records: Sequence[Record],
     schemas: Mapping[str, str],
     tokenizers: Iterable["PreTrainedTokenizerBase"],
     max_length: int,
 ) -> list[Finding]:
-    """Rows of more tokens, prompt and completion together, than ``max_length``, for each tokenizer.
-
-    Raises:
-        ModelError: A tokenizer's chat template does not fit (``prompts.encode_example``).
-    """
+    """Rows of more tokens, prompt and completion together, than ``max_length``, for each tokenizer."""
     firsts = {record.fields["db_id"]: record.fields for record in reversed(records)}
     found = []
     for tokenizer in tokenizers:

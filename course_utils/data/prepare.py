@@ -140,11 +140,7 @@ def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]])
 
 
 def _link(source: Path, target: Path) -> None:
-    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be.
-
-    Raises:
-        DataError: It is in use, and cannot be copied.
-    """
+    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be."""
     if source == target:
         return
     target.parent.mkdir(parents=True, exist_ok=True)

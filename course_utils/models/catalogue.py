@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from course_utils.artifacts import is_local, resolve
 from course_utils.errors import ModelError
@@ -76,7 +75,7 @@ class KnownModel:
     template: str
     shape: ModelShape
     note: str = ""
-    mirrors: tuple[str, ...] = ()
+    mirrors: Sequence[str] = ()
 
     @property
     def card(self) -> str:
@@ -88,11 +87,8 @@ class KnownModel:
 def known_models() -> MappingProxyType[str, KnownModel]:
     """Every model of the catalogue by its Hub id."""
     entries = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    return MappingProxyType({hub_id: _known_model(hub_id, **facts) for hub_id, facts in entries.items()})
-
-
-def _known_model(hub_id: str, *, shape: dict[str, Any], mirrors: Sequence[str] = (), **facts: Any) -> KnownModel:
-    return KnownModel(hub_id, shape=ModelShape(**shape), mirrors=tuple(mirrors), **facts)
+    shapes = {name: ModelShape(**facts.pop("shape")) for name, facts in entries.items()}
+    return MappingProxyType({name: KnownModel(name, shape=shapes[name], **facts) for name, facts in entries.items()})
 
 
 def find_shape(model: str) -> ModelShape | None:

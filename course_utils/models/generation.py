@@ -91,12 +91,8 @@ def generate_tokens(
             pad_token_id=tokenizer.pad_token_id,
             **GREEDY,
         )
-    new_tokens = output[:, batch["input_ids"].shape[1] :].tolist()
-    return [_strip_padding(tokens, tokenizer.pad_token_id) for tokens in new_tokens]
-
-
-def _strip_padding(tokens: list[int], pad: int | None) -> list[int]:
-    end = len(tokens)
-    while end and tokens[end - 1] == pad:
-        end -= 1
-    return tokens[:end]
+    replies: list[list[int]] = output[:, batch["input_ids"].shape[1] :].tolist()
+    for tokens in replies:
+        while tokens and tokens[-1] == tokenizer.pad_token_id:
+            tokens.pop()
+    return replies

@@ -149,11 +149,7 @@ def activation_bytes(
 
 
 def profile_shape(profile: Profile) -> ModelShape:
-    """The dimensions of a profile's base model; of an unknown one from the Hub, those of the profile's own.
-
-    Raises:
-        ModelError: The model's folder is unreadable.
-    """
+    """The dimensions of a profile's base model; of an unknown one from the Hub, those of the profile's own."""
     shape = find_shape(profile.base_model) or find_shape(get_profile(profile.name).base_model)
     assert shape is not None  # a test looks every profile's own model up
     return shape
@@ -163,10 +159,7 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     """What training rows of ``n_tokens`` takes under a profile on one device; ``max_length`` if left out, the most.
 
     Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
-    batch; ``fsdp`` shares weights out over the profile's GPUs.
-
-    Raises:
-        ModelError: The model's folder is unreadable.
+    batch; ``fsdp`` shares weights out over the profile's GPUs. ModelError says that the model's folder is unreadable.
     """
     shape, on_cpu = profile_shape(profile), profile.backend == "trl"
     n_rows_read = 1 + (profile.batch_size - 1) * (OWN_SHARE if profile.share_prompts else 1)
@@ -184,13 +177,10 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
 
 
 def estimate_generation(profile: Profile) -> MemoryEstimate:
-    """What one batch of replies to the longest prompts takes.
+    """What one batch of replies to the longest prompts takes; ModelError says that the model's folder is unreadable.
 
-    The model is not quantised, as notebooks 1 and 5 load it: 2 bytes a weight, or 4 on a CPU. Per token the cache
-    keeps keys and values of every layer; while prompts are read, one block's vectors are there too.
-
-    Raises:
-        ModelError: The model's folder is unreadable.
+    The model is not quantised, as notebooks 1 and 5 load it: 2 bytes a weight, or 4 on a CPU. Per token the cache keeps
+    keys and values of every layer; while prompts are read, one block's vectors are there too.
     """
     shape, size = profile_shape(profile), 2 if profile.n_gpus else 4
     n_cached = 2 * shape.n_layers * shape.n_kv_heads * shape.head_size * (profile.max_length + profile.max_new_tokens)
@@ -200,10 +190,6 @@ def estimate_generation(profile: Profile) -> MemoryEstimate:
 
 
 def wanted_gib(profile: Profile) -> int:
-    """What a profile wants, in whole GiB of its GPU or else of the machine: its larger estimate and the margin.
-
-    Raises:
-        ModelError: The model's folder is unreadable.
-    """
+    """What a profile wants, in whole GiB of its GPU or else of the machine: its larger estimate and the margin."""
     larger = max(estimate_profile(profile).total_gib, estimate_generation(profile).total_gib)
     return math.ceil(larger + (GPU_MARGIN_GIB if profile.n_gpus else MACHINE_MARGIN_GIB))

@@ -86,8 +86,7 @@ def ready_database(source: Path, db_id: str) -> Path | None:
 def build_database(source: Path, target: Path) -> Path:
     """Build ``target`` from ``schema.sql`` and, if there is one, ``rows.sql``; reuse it if it is newer.
 
-    Raises:
-        DataError: ``schema.sql`` is missing or a script does not execute; nothing half-built stays.
+    DataError says that ``schema.sql`` is missing or a script does not execute; nothing half-built stays.
     """
     try:
         scripts = [path for path in (source / "schema.sql", source / "rows.sql") if path.is_file()]
@@ -106,10 +105,9 @@ def build_database(source: Path, target: Path) -> Path:
 
 
 def require_intact(database: Path) -> None:
-    """Stop at a file that is no intact SQLite database. Archives are named, never unpacked.
+    """Stop, by DataError, at a file that is missing, not readable, not SQLite, cut off, corrupt or locked.
 
-    Raises:
-        DataError: The file is missing, not readable, not SQLite, cut off, corrupt or locked by another program.
+    Archives are named, never unpacked.
     """
     try:
         status = database.stat()

@@ -128,21 +128,24 @@ _open: "OrderedDict[tuple[object, ...], sqlite3.Connection]" = OrderedDict()
 
 
 def open_database(database: Path) -> sqlite3.Connection:
-    """A connection that reads alone, within this worker's limits; it stays open for the next query.
+    """A connection that reads alone, within this worker's limits; QueryError if it cannot be opened.
 
-    Raises:
-        QueryError: The database is missing or cannot be opened.
+    It stays open for the next query.
     """
     try:
         key = (database, *_state_of(database))
         if key in _open:
             _open.move_to_end(key)
             return _open[key]
-        connection = _restrict(connect(database))
+        connection = connect(database)
     except FileNotFoundError as error:
         raise QueryError(f"{database}: there is no such database") from error
     except (OSError, DataError, sqlite3.Error) as error:
         raise QueryError(f"{database}: cannot be opened ({error})") from error
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    connection.set_authorizer(_authorize)
     _open[key] = connection
     if len(_open) > MAX_OPEN:
         _open.popitem(last=False)[1].close()
@@ -159,12 +162,8 @@ def _state_of(database: Path) -> tuple[object, ...]:
 def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """A new connection that reads alone, for this module's own statements: what they are is not restricted.
 
-    A file that is not there is not created; ``busy_s`` seconds are given to another program's lock.
-
-    Raises:
-        OSError: The file cannot be read.
-        DataError: It cannot be copied to where its log can be read.
-        sqlite3.Error: It cannot be opened.
+    A file that is not there is not created, and one that another program locks is waited for, ``busy_s`` seconds.
+    Raises OSError or sqlite3.Error, or DataError if it cannot be copied to where its log can be read.
     """
     if not has_log(database):
         return _connect(database, busy_s)
@@ -186,14 +185,6 @@ def _connect(database: Path, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(read_only_uri(database), uri=True, timeout=busy_s, isolation_level=None)
     connection.execute(f"PRAGMA hard_heap_limit = {MEMORY_BYTES // 2}")
     connection.execute("PRAGMA temp_store = MEMORY")  # what a sort needs counts as memory, and no file is left
-    return connection
-
-
-def _restrict(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-    connection.set_authorizer(_authorize)
     return connection
 
 

@@ -75,11 +75,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_parquet(path: Path) -> Iterator[Record]:
-    """Rows of a Parquet file, batch by batch; the line is the row's number.
-
-    Raises:
-        FormatError: It is no Parquet file or is cut off.
-    """
+    """Rows of a Parquet file, batch by batch, with their numbers as lines; FormatError if it is none or cut off."""
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
     import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
 

@@ -150,14 +150,12 @@ def _from_completion(fields: Row) -> Any:
     return [*prompt, *completion]
 
 
-def _to_completion(messages: list[Message]) -> Row:
-    return {"prompt": messages[:-1], "completion": messages[-1:]}
-
-
 LAYOUTS = {
     "openai": Layout(("messages",), lambda fields: fields["messages"], lambda messages: {"messages": messages}),
     "sharegpt": Layout(("conversations",), _from_sharegpt, _to_sharegpt),
     "alpaca": Layout(("instruction", "input", "output"), _from_alpaca, _to_alpaca),
-    "prompt-completion": Layout(("prompt", "completion"), _from_completion, _to_completion),
+    "prompt-completion": Layout(
+        ("prompt", "completion"), _from_completion, lambda chat: {"prompt": chat[:-1], "completion": chat[-1:]}
+    ),
 }
 """By name; prompt and completion are TRL's, of messages, and read as two texts as well."""

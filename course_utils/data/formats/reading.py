@@ -31,10 +31,7 @@ ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
 
 
 def read_rows(path: Path) -> list[Record]:
-    """Every row of a file of JSON, CSV or Parquet, in whichever layout it is.
-
-    Returns:
-        Records, as many as the file has rows: each with a row's fields, or with the fault why it has none.
+    """Every row of a file of JSON, CSV or Parquet, in whichever layout: its fields, or the fault why it has none.
 
     Raises:
         FormatError: The file as a whole cannot be read.

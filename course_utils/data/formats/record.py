@@ -165,11 +165,7 @@ def _read_array(path: Path) -> Iterator[Record]:
 
 
 def decode(text: str) -> Any:
-    """The one JSON value that a text is, as far as Python reads it; ``to_record`` judges the values.
-
-    Raises:
-        RowError: It is none, or more follows.
-    """
+    """The one JSON value that a text is, as far as Python reads it; RowError if it is none, or more follows."""
     try:
         return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:

@@ -61,10 +61,6 @@ def database_values(database: Path) -> frozenset[str]:
 
     A column that cannot be read whole gives none, and neither do those that are left after ``READ_S`` seconds: then
     more is reported, and nothing is missed.
-
-    Raises:
-        DataError: The file is no SQLite database.
-        QueryError: It cannot be opened.
     """
     columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]
     queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]

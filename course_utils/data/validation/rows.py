@@ -38,7 +38,7 @@ class RowChecker:
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
         """Findings about the fields, and where these are right about the texts and the queries."""
-        about = [(record, _fault(record) or field_findings(record.fields, self.databases)) for record in records]
+        about = [(record, field_findings(record, self.databases)) for record in records]
         readable = [record for record, found in about if not found]
         about += [(record, [*self._texts(record.fields)]) for record in readable]
         findings = [_at(record, finding) for record, found in about for finding in found]
@@ -73,24 +73,19 @@ class RowChecker:
                         yield _at(record, finding)
 
 
-def _fault(record: Record) -> list[Finding]:
-    """Why the row could not be read."""
-    if not record.fault:
-        return []
-    what, _, remedy = record.fault.rpartition("; ")
-    return [Finding(record.check or "schema", "error", what or remedy, remedy)]
-
-
 @lru_cache(maxsize=4)  # rows of one database follow each other
 def _values(database: Path, _changed_ns: int) -> frozenset[str]:
     """What the database holds; remembered until the file changes."""
     return database_values(database)
 
 
-def field_findings(fields: Row, databases: Mapping[str, Path | str]) -> list[Finding]:
-    """What is wrong with the fields of one row, given each database's SQLite file or why there is none."""
-    found = [*_types(fields)]
-    db_id = fields.get("db_id")
+def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[Finding]:
+    """Why a row cannot be read, or what is wrong with its fields; of a database its file, or why there is none."""
+    if record.fault:
+        what, _, remedy = record.fault.rpartition("; ")
+        return [Finding(record.check, "error", what or remedy, remedy)]
+    found = [*_types(record.fields)]
+    db_id = record.fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():
         return found
     if db_id not in databases:

@@ -49,7 +49,9 @@ def validate_dataset(
     records = read_dataset(folder) if records is None else records
     names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
     databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
-    return _validate(records, databases, options, _in_sample(records, folder, options.sample))
+    named = {split: set(ids) for split, ids in read_sample(folder, options.sample).items()}
+    sample = [record for record in records if not named or row_id(record) in named.get(record.split, ())]
+    return _validate(records, databases, options, sample)
 
 
 def validate_rows(
@@ -77,12 +79,6 @@ def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
     except DataError as error:
         return str(error)
     return database
-
-
-def _in_sample(records: Sequence[Record], folder: Path, name: str) -> Sequence[Record]:
-    """The records that the dataset's sample names; all where it has no such sample."""
-    named = {split: set(ids) for split, ids in read_sample(folder, name).items()}
-    return [record for record in records if not named or row_id(record) in named.get(record.split, ())]
 
 
 def _validate(

@@ -21,7 +21,9 @@ def record(number: int = 1, split: str = "train", **fields: object) -> Record:
 
 def test_good_fields_have_no_finding() -> None:
     marks = {"answerable": False, "empty": True, "query_toks": ["SELECT"], "difficulty": None}
-    assert [field_findings({**GOOD, **marks, "id": id_}, DATABASES) for id_ in (7, "a", None)] == [[], [], []]
+    assert [
+        field_findings(Record(Path("a.jsonl"), 1, {**GOOD, **marks, "id": id_}), DATABASES) for id_ in (7, "a", None)
+    ] == [[], [], []]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +41,12 @@ def test_good_fields_have_no_finding() -> None:
     ],
 )
 def test_a_bad_field_is_an_error_with_the_evidence(fields: Row, reason: str) -> None:
-    findings = field_findings({**GOOD, **fields}, DATABASES)
+    findings = field_findings(Record(Path("a.jsonl"), 1, {**GOOD, **fields}), DATABASES)
     assert [(finding.check, finding.severity, finding.reason) for finding in findings] == [("schema", "error", reason)]
 
 
 def test_every_bad_field_is_named() -> None:
-    assert len(field_findings({"question": 5, "answerable": "no"}, {})) == 4
+    assert len(field_findings(Record(Path("a.jsonl"), 1, {"question": 5, "answerable": "no"}), {})) == 4
 
 
 def test_duplicate_ids_are_found_within_a_split_only() -> None:
