@@ -9,19 +9,18 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.more_defects import every_defect
-from course_utils.artifacts import resolve
+from course_utils.artifacts import open_course, resolve
 from course_utils.data.inject import Injection, inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
 from course_utils.figures import PALETTE, course_style, new_axes
 from course_utils.finding import Finding
-from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.sql import find_database, list_databases
 
@@ -45,7 +44,10 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
         Found and injected defects by kind; false alarms in the clean rows and in the untouched ones of the others.
     """
     folder = resolve(data)
-    options = ValidationOptions(tokenizers=(load_tokenizer(resolve("data/tiny_base")),), max_length=MAX_LENGTH)
+    course = open_course("smoke")
+    options = ValidationOptions(
+        course=replace(course, profile=replace(course.profile, sample="", max_length=MAX_LENGTH))
+    )
     with tempfile.TemporaryDirectory() as build_in:
         clean = validate_dataset(folder, Path(build_in), options)
         databases = {name: find_database(folder, name, Path(build_in)) for name in list_databases(folder)}

@@ -24,14 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from course_utils.artifacts import PROJECT, Row
+from course_utils.artifacts import Row, open_course
 from course_utils.data.formats import Record
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.validate import validate_rows
 from course_utils.figures import course_style, new_axes
-from course_utils.models import load_tokenizer
-from course_utils.profiles import get_profile
 from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:
@@ -197,9 +195,8 @@ def run_size(n_rows: int) -> dict[str, Any]:
     rows = make_rows(n_rows)
     with tempfile.TemporaryDirectory() as folder, watched_memory() as peak:
         databases = make_databases(Path(folder))
-        tokenizer, max_length = load_tokenizer(PROJECT / "data" / "tiny_base"), get_profile("smoke").max_length
         began, used = time.perf_counter(), sum(os.times()[:4])
-        report = validate_rows(rows, databases, ValidationOptions(tokenizers=[tokenizer], max_length=max_length))
+        report = validate_rows(rows, databases, ValidationOptions(course=open_course("smoke")))
         seconds, cpu_seconds, peak_gib = time.perf_counter() - began, sum(os.times()[:4]) - used, peak[-1]
         counts = report.counts
         del report

@@ -128,13 +128,13 @@ def validate(
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from rich.console import Console
 
-    from course_utils.data.validation.options import CHECKS, ValidationOptions, with_profile
+    from course_utils.artifacts import open_course
+    from course_utils.data.validation.options import CHECKS, ValidationOptions
     from course_utils.data.validation.repair import repair_dataset
     from course_utils.data.validation.validate import validate_dataset
 
     with refusals(), TemporaryDirectory() as build_in:
-        options = ValidationOptions(only or CHECKS, engine=engine)
-        options = with_profile(options, profile) if profile else options
+        options = ValidationOptions(only or CHECKS, open_course(profile) if profile else None, engine)
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)
     if as_json:

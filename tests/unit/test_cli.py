@@ -146,7 +146,7 @@ def test_validate_prints_json_and_fails_on_errors(course, dataset):
     report = json.loads(result.stdout)
     assert report["n_rejected"] == 2
     assert report["counts"]["execution"]["error"] == report["counts"]["leak-exact"]["error"] == 1
-    assert report["skipped"]["length"] == "it needs a tokenizer and max_length"
+    assert report["skipped"]["length"] == "it needs a profile"
 
 
 def test_validate_fails_on_what_it_is_told_to(course, dataset):

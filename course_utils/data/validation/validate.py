@@ -26,6 +26,7 @@ from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import RowChecker, find_duplicate_ids, row_id
 from course_utils.errors import DataError
 from course_utils.finding import SEVERITIES, Finding
+from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases, read_schema
 
 BATCH = 1_000
@@ -42,15 +43,16 @@ def validate_dataset(
 
     Raises:
         DataError: The folder or one of its files is missing or not readable; bad rows are in the report instead.
-        ModelError: A tokenizer's chat template does not fit.
+        ModelError: The course's tokenizer cannot be loaded, or its chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
     options = options or ValidationOptions()
     records = read_dataset(folder) if records is None else records
     names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
     databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
-    named = {split: set(ids) for split, ids in read_sample(folder, options.sample).items()}
-    sample = [record for record in records if not named or row_id(record) in named.get(record.split, ())]
+    named = read_sample(folder, options.course.profile.sample) if options.course else {}
+    chosen = {(split, each) for split, ids in named.items() for each in ids}
+    sample = [record for record in records if not named or (record.split, row_id(record)) in chosen]
     return _validate(records, databases, options, sample)
 
 
@@ -60,7 +62,7 @@ def validate_rows(
     """Check rows in memory against the SQLite file of each db_id; row 17 of ``train`` is named ``train.jsonl:17``.
 
     Raises:
-        ModelError: A tokenizer's chat template does not fit.
+        ModelError: The course's tokenizer cannot be loaded, or its chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
     records = [
@@ -98,12 +100,12 @@ def _validate(
     if options.wants(*SPLIT_CHECKS):
         findings += describe_splits(running, schemas)
     skipped = {}
-    if options.wants("length") and options.tokenizers and options.max_length:
+    if options.wants("length") and (course := options.course):
         rendered = {name: schema.render() for name, schema in schemas.items()}
         whole = _without(sample, findings, "schema")
-        findings += find_too_long(whole, rendered, options.tokenizers, options.max_length)
+        findings += find_too_long(whole, rendered, load_tokenizer(course.model), course.profile.max_length)
     elif options.wants("length"):
-        skipped["length"] = "it needs a tokenizer and max_length"
+        skipped["length"] = "it needs a profile"
     wanted = sorted((finding for finding in findings if options.wants(finding.check)), key=_order)
     return ValidationReport(records, wanted, skipped, time.perf_counter() - began)
 

@@ -1,18 +1,18 @@
 """What the checks find of many injected defects, and how often they cry wolf, on the course's own data."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.more_defects import every_defect
 from benchmarks.validation_quality import false_alarms
-from course_utils.artifacts import PROJECT
+from course_utils.artifacts import PROJECT, open_course
 from course_utils.data.inject import inject_defects
 from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import validate_dataset, validate_rows
-from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases
 
 DATA = PROJECT / "data"
@@ -21,7 +21,8 @@ N_EACH = 10
 
 @pytest.fixture(scope="module")
 def options() -> ValidationOptions:
-    return ValidationOptions(tokenizers=(load_tokenizer(PROJECT / "data" / "tiny_base"),), max_length=2048)
+    course = open_course("smoke")
+    return ValidationOptions(course=replace(course, profile=replace(course.profile, sample="", max_length=2048)))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.validation.options import GATE, ValidationOptions, with_profile
+from course_utils.artifacts import open_course
+from course_utils.data.validation.options import GATE, ValidationOptions
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
@@ -64,7 +65,7 @@ def test_a_broken_database_costs_each_of_its_rows_one_error(
 def test_lengths_are_counted_of_the_profiles_sample(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     long = {**GOOD, "question": "Who is " + "very " * 600 + "big?", "id": "long"}
     folder = make_dataset(test=[long, {**GOOD, "id": "short"}])
-    options = with_profile(ValidationOptions(("length",)), "smoke")
+    options = ValidationOptions(("length",), open_course("smoke"))
     assert [finding.number for finding in validate_dataset(folder, tmp_path / "built", options).findings] == [1]
     (folder / "samples").mkdir()
     (folder / "samples" / "smoke.json").write_text('{"train": [], "validation": [], "test": ["short"]}')
