@@ -1,8 +1,7 @@
 """Where results live, and how one stage hands them to the next: through files and manifests.
 
-``open_course`` turns the four notebook parameters into a ``Course``. ``course.begin("data")`` checks
-the manifests of the earlier stages and empties the stage's folder, but for ``unfinished``; ``stage.finish(results)``
-writes ``artifacts/<profile>/<stage>/manifest.json``.
+``open_course`` gives a ``Course``; its ``begin`` checks the manifests of earlier stages and empties the stage's folder,
+and ``finish`` writes ``artifacts/<profile>/<stage>/manifest.json``.
 """
 
 import hashlib

@@ -95,11 +95,7 @@ class Server:
         raise self._failure(f"is not ready after {_START_TIMEOUT_S:g} s")
 
     def check(self) -> None:
-        """Make sure that the process still runs.
-
-        Raises:
-            ServiceError: It has ended; the message closes with the last lines of its log.
-        """
+        """Make sure that the process still runs; ServiceError closes with the last lines of its log."""
         if self.process.poll() is not None:
             raise self._failure(f"ended with exit code {self.process.returncode}")
 
@@ -115,11 +111,7 @@ class Server:
         return "\n".join(lines[-_LOG_LINES:])
 
     def find_process(self, module: str) -> "psutil.Process":
-        """The descendant that runs a Python module, to see what happens when it fails.
-
-        Raises:
-            ServiceError: There is none.
-        """
+        """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
         import psutil
 
         children = psutil.Process(self.process.pid).children(recursive=True)

@@ -22,9 +22,7 @@ SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
 def write_report(course: Course, state: RunState, machine: Machine | None = None) -> dict[str, Any]:
-    """Merge the six manifests and the wall-clock seconds of their notebooks into the course's ``report.json``.
-
-    The machine is where the run took place; None looks at this one.
+    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``; None is this machine.
 
     Raises:
         ArtifactError: A stage has not run or does not match.

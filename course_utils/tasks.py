@@ -1,8 +1,6 @@
 """What a model is taught: a task is one small object, so that training and evaluation know no task by name.
 
-How good replies are is no task's business: ``course_utils.evaluation`` runs queries, other tasks bring their own
-scores. A task's three functions are module-level functions or partials of them, so that it can be sent to other
-processes.
+How good replies are is no task's business. Its functions are of this module, or partials, to be sent to processes.
 """
 
 import json
@@ -70,9 +68,8 @@ class CountQuestion:
 def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
     """Ask for the number of rows of the first table of each of the first databases, ``n_databases`` at most.
 
-    Works on any dataset, before anything is prepared; databases that come as SQL are built in ``build_in``. A table
-    that cannot be counted gives way to the next, and a database without one to the next: these are examples, and to
-    find faults is the work of ``course validate``.
+    Works on any dataset, before anything is prepared; databases that come as SQL are built in ``build_in``. What cannot
+    be counted is passed over: these are examples, and to find faults is the work of ``course validate``.
 
     Raises:
         DataError: The dataset has no databases, or none has a table that can be counted.
@@ -126,10 +123,9 @@ def _to_json(row: Mapping[str, Any]) -> str:
 
 
 def parse_triage(text: str) -> dict[str, str] | None:
-    """The label and priority that a reply gives, or None where it gives no such object.
+    """The label and priority of the first JSON object in a reply that has both as text, or None where there is none.
 
-    Takes the first JSON object that has both fields as text: in a fence, amid words, after a chain of thought. The
-    values stay as they are, in the closed set or not.
+    They stay as they are, in the closed set or not.
     """
     for flat in _FLAT_OBJECT.findall(text.rpartition("</think>")[2]):
         try:

@@ -19,11 +19,7 @@ METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4b
 
 
 def compare_bases(memory_gib: Callable[[KnownModel, str], float]) -> Table:
-    """The models of the catalogue side by side, each with a link to its card.
-
-    ``memory_gib`` says what fine-tuning a model by one of ``METHODS`` takes, in GiB: the setup stage's estimator, which
-    the data stage does not know.
-    """
+    """The models of the catalogue side by side; ``memory_gib`` says what fine-tuning one by a method takes, in GiB."""
     columns = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
     links, rows = {}, []
     for model in known_models().values():
@@ -68,8 +64,7 @@ class BaseMeasurement:
     def bits_per_byte(self) -> float:
         """Nats / (ln 2 * query bytes in UTF-8), from 0, lower is better; comparable between tokenizers.
 
-        A tokenizer with longer tokens has fewer and more surprising ones; per byte that cancels
-        (Gao et al. 2020, arXiv 2101.00027).
+        A tokenizer with longer tokens has fewer and more surprising ones (Gao et al. 2020, arXiv 2101.00027).
         """
         return self.nats / math.log(2) / self.n_query_bytes
 

@@ -73,11 +73,7 @@ def strip_invisible(text: str) -> str:
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:
-    """A text in plain letters (NFKD), without accents, which people leave out, and invisible characters.
-
-    Returns:
-        The plain text, and for each of its characters and its end the place in `text`.
-    """
+    """A text in plain letters (NFKD), without accents and invisible characters, and the place of each in ``text``."""
     if text.isascii():
         return text, range(len(text) + 1)
     pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))

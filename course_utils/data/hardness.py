@@ -1,9 +1,8 @@
-"""Spider's levels of difficulty: easy, medium, hard, extra.
+"""Spider's levels of difficulty: easy, medium, hard, extra, by a query's parts and not how hard it is to understand.
 
-The level counts a query's parts and not how hard it is to understand. The rules are those of ``eval_hardness`` in
-Spider's ``evaluation.py`` (https://github.com/taoyds/spider; Yu et al. 2018, arXiv 1809.08887), read off sqlglot's
-tree instead of Spider's own, which knows fewer of SQLite's functions. Where several SELECTs are combined or
-nested, only the outermost is counted, as there. Window functions (``OVER``) are not counted, as in Spider.
+The rules are those of ``eval_hardness`` in Spider's ``evaluation.py`` (https://github.com/taoyds/spider; Yu et al.
+2018, arXiv 1809.08887), read off sqlglot's tree, which knows more of SQLite's functions. Where several SELECTs are
+combined or nested, only the outermost is counted, and window functions (``OVER``) are not, as there.
 """
 
 from collections.abc import Iterator

@@ -49,10 +49,7 @@ class Injection:
     """Kinds of which fewer were injected than were asked for, and why: no row was left that could take one."""
 
     def count_found(self, findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-        """By kind, how many defects are ``injected`` and ``found``; of a kind that was left out 0.
-
-        One is found if its own check has an error or a warning for its row.
-        """
+        """By kind, how many defects are ``injected``, and ``found`` by an error or a warning of their own check."""
         alarms = {(f.check, f.split, f.number) for f in findings if f.severity != "note"}
         counts = {kind: {"injected": 0, "found": 0} for kind in self.kinds}
         for kind, *place in self.defects:

@@ -97,10 +97,7 @@ class Machine:
 
 
 def probe_machine(*, check_hub: bool = False) -> Machine:
-    """Look at this machine, in under two seconds unless a GPU has to wake up; what is broken counts as silent.
-
-    Only ``check_hub`` asks the network: whether the Hugging Face Hub answers.
-    """
+    """Look at this machine, in under two seconds unless a GPU has to wake up; only ``check_hub`` asks the network."""
     import psutil
 
     versions = package_versions(("torch", "unsloth"))

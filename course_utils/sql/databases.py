@@ -84,10 +84,7 @@ def ready_database(source: Path, db_id: str) -> Path | None:
 
 
 def build_database(source: Path, target: Path) -> Path:
-    """Build ``target`` from ``schema.sql`` and, if there is one, ``rows.sql``; reuse it if it is newer.
-
-    DataError says that ``schema.sql`` is missing or a script does not execute; nothing half-built stays.
-    """
+    """Build ``target`` from ``schema.sql`` and ``rows.sql``, whole or not at all; reuse it if it is newer."""
     try:
         scripts = [path for path in (source / "schema.sql", source / "rows.sql") if path.is_file()]
     except OSError as error:
@@ -105,10 +102,7 @@ def build_database(source: Path, target: Path) -> Path:
 
 
 def require_intact(database: Path) -> None:
-    """Stop, by DataError, at a file that is missing, not readable, not SQLite, cut off, corrupt or locked.
-
-    Archives are named, never unpacked.
-    """
+    """Stop, by DataError, at a file that is missing, not readable, not SQLite, cut off, corrupt or locked."""
     try:
         status = database.stat()
         if not stat.S_ISREG(status.st_mode):

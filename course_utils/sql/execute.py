@@ -128,10 +128,7 @@ _open: "OrderedDict[tuple[object, ...], sqlite3.Connection]" = OrderedDict()
 
 
 def open_database(database: Path) -> sqlite3.Connection:
-    """A connection that reads alone, within this worker's limits; QueryError if it cannot be opened.
-
-    It stays open for the next query.
-    """
+    """A connection that reads alone, kept for the next query, within this worker's limits; QueryError without one."""
     try:
         key = (database, *_state_of(database))
         if key in _open:

@@ -55,9 +55,7 @@ def is_one_file(database: Path) -> bool:
 
 
 def copy_database(source: Path, target: Path) -> Path:
-    """Copy a database, in use or not, with all that its log holds, into one file.
-
-    Neither the source nor its folder is changed; the target is replaced if it is there, whole or not at all.
+    """Copy a database, in use or not, with all that its log holds, into one file, whole or not at all.
 
     Raises:
         DataError: The source is no database, or locked by another program.

@@ -77,9 +77,7 @@ def read_dataset(folder: Path) -> list[Record]:
 
 
 def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
-    """The ids of the rows, by split, that a dataset itself names in ``samples/<name>.json``; none without the file.
-
-    A small model needs rows that fit it. Naming them keeps that choice in one place, for everybody to see.
+    """The ids by split that a dataset names in ``samples/<name>.json``, rows that fit a small model; none without one.
 
     Raises:
         DataError: The file is not an object of lists.

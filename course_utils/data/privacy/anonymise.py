@@ -27,10 +27,7 @@ _COMPARED = re.compile(
 
 
 def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> list[Row]:
-    """Replace in ``question`` and ``query`` what the patterns find, and every value known from earlier calls.
-
-    The same ``pseudonyms`` in every call, such as one a split, give the same value the same pseudonym; they grow.
-    """
+    """Replace in ``question`` and ``query`` what the patterns find, and every value that ``pseudonyms`` know by now."""
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):

@@ -41,10 +41,7 @@ READ_S = 20.0
 
 
 def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
-    """The personal data of one text, masked: the report must not be the next leak.
-
-    ``allowed`` are values that may stand there, in lower case: those of the row's database (``database_values``).
-    """
+    """The personal data of one text, masked, for the report must not be the next leak, but for ``allowed`` values."""
     findings = []
     for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")
@@ -57,10 +54,9 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
 
 
 def database_values(database: Path) -> frozenset[str]:
-    """Every text in an SQLite file in lower case, and the single words of names, for ``allowed``.
+    """Every text in an SQLite file in lower case, and the single words of names: what is allowed in its rows.
 
-    A column that cannot be read whole gives none, and neither do those that are left after ``READ_S`` seconds: then
-    more is reported, and nothing is missed.
+    What cannot be read whole, or within ``READ_S`` seconds, is left out: then more is reported, and nothing is missed.
     """
     columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]
     queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]

@@ -1,8 +1,7 @@
 """Find personal data by the patterns of ``patterns.toml`` and check digits: fast, offline, no model.
 
-They see what has a form (addresses, numbers, keys) and names that the words around them give away; they do not know who
-is a person, as a named-entity model does. "Patients born after 1980-01-01" is a condition, and "she was born on
-1980-01-01" is a person.
+They see what has a form and names that the words around them give away, not who is a person: "patients born after
+1980-01-01" is a condition, "she was born on 1980-01-01" a person.
 """
 
 import ipaddress

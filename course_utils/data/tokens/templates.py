@@ -38,10 +38,7 @@ its template never writes: set ``tokenizer.eos_token`` before training."""
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):
-    """By family, what a model reads of one chat, and what it then writes.
-
-    Of a family whose template refuses the chat, the first says why.
-    """
+    """By family, what a model reads of one chat, or why its template refuses it, and what the model then writes."""
 
     def _repr_html_(self) -> str:
         cards = "".join(_card(family, *chat) for family, chat in self.items())
@@ -72,10 +69,9 @@ def read_template(family: str) -> str:
 
 
 def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
-    """One chat as models of all ``FAMILIES`` would read it.
+    """One chat as models of all ``FAMILIES`` would read it, rendered by Transformers as in training and generation.
 
-    Rendered by Transformers, as training and generation do, with the options of ``prompts``. Where the last
-    message is the assistant's, it is shown as the reply to the prompt before it.
+    Where the last message is the assistant's, it is shown as the reply to the prompt before it.
     """
     return RenderedTemplates({family: _render_in(family, messages) for family in FAMILIES})
 

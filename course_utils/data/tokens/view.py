@@ -96,9 +96,6 @@ def _bytes_of(name: str, byte_of: dict[str, int]) -> bytes:
 
 
 def visible(raw: bytes) -> str:
-    r"""A token's bytes for people: a sign for spaces and line breaks, Python's escapes for what else is not seen.
-
-    Bytes that are no whole characters are escaped as well: ``\xf0\x9f``.
-    """
+    r"""A token's bytes for people: signs for spaces and line breaks, escapes for what is unseen or no character."""
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(_SIGNS.get(letter) or (letter if letter.isprintable() else ascii(letter)[1:-1]) for letter in text)

@@ -27,10 +27,9 @@ _SELECTS_VALUES = re.compile(
 
 
 def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -> Iterator[Finding]:
-    """Everything that is wrong with the query of one row, whose result is given.
+    """Everything that is wrong with the query of one row, given its result and the rows of the largest table.
 
-    ``answerable: false`` in the row excuses a constant, ``empty: true`` an empty result; ``n_largest`` are the rows of
-    the database's largest table (``count_largest``).
+    ``answerable: false`` in the row excuses a constant, ``empty: true`` an empty result.
     """
     if isinstance(result, QueryError):
         is_syntax = result.kind == "syntax"

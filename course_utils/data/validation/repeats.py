@@ -41,9 +41,8 @@ class Compared(NamedTuple):
 def find_repeats(records: Iterable[Record]) -> list[Finding]:
     """Duplicates and leaks among rows that run: of each row at most one of either, the strongest.
 
-    Of rows that are alike, the first and those of the earlier split have none. Errors are exact duplicates, and rows
-    with the same question, nearly the same question or the same query about one database as an earlier split has;
-    warnings are near-duplicates; then comes one note a split (row number 0) on how many of its skeletons training has.
+    Of rows that are alike, the first and those of the earlier split have none. Near-duplicates are warnings, the others
+    errors; then comes one note a split (row number 0) on how many of its skeletons training has.
     """
     rows = _compared_rows(records)
     by_query: dict[tuple[str, str], list[Compared]] = defaultdict(list)
@@ -113,9 +112,8 @@ def _same_words(group: Sequence[Compared]) -> Iterator[Finding]:
 def similar_pairs(texts: Sequence[str], splits: Sequence[str]) -> list[tuple[int, int, float]]:
     """For each text the first earlier one of its own split that is nearly the same, and the first of another split.
 
-    The texts are normalised questions of one group, in the order of their rows. Gives the places of the later and the
-    earlier text and their Jaccard similarity, ``THRESHOLD`` to 1, sorted. Texts that are equal are no pair; in groups
-    above ``MAX_GROUP`` a pair that is alike in its middle alone is missed.
+    Gives the places of the later and the earlier text and their Jaccard similarity, ``THRESHOLD`` to 1, sorted. Equal
+    texts are no pair; in groups above ``MAX_GROUP`` a pair that is alike in its middle alone is missed.
     """
     first: dict[tuple[int, bool], tuple[int, float]] = {}
     for later, earlier in _candidates(texts):

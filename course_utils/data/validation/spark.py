@@ -1,6 +1,5 @@
 """Map the checks of single rows on Spark: on this machine, or on a cluster that ``SPARK_MASTER`` names.
 
-What the executors find comes back to this process, where the checks that compare rows are the same for every engine.
 On a cluster the executors need this package, and the databases at the paths that this process has.
 """
 
