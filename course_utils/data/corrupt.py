@@ -61,11 +61,6 @@ def drop_field(row: Row, rng: Random) -> Row:
     return {name: value for name, value in row.items() if name != gone}
 
 
-def rename_database(row: Row, _: Random) -> Row:
-    """``db_id`` names a database that is not there."""
-    return {**row, "db_id": f"{row['db_id']}_old"}
-
-
 def break_sql(row: Row, rng: Random) -> Row | None:
     """A typo in a keyword, or a bracket too few or too many, before any quoted text, which may hold either."""
     query = row["query"]
@@ -95,12 +90,6 @@ def _reformat(name: str, patterns: Sequence[str]) -> Corruption:
     return lambda row, rng: {**row, name: rng.choice(patterns).format(row[name])}
 
 
-wrap_question = _reformat("question", _TEMPLATES)  # in another model's template
-wrap_answer = _reformat("query", _ANSWERS)  # in a code fence or an assistant's manners
-add_personal_data = _reformat("question", _PERSONAL)
-swear = _reformat("question", _SWEARING)
-
-
 def mistype(row: Row, rng: Random) -> Row | None:
     """A question with a slip in a word of any script, as small as keeps it recognisable; a long one may have more."""
     text = row["question"]
@@ -121,10 +110,20 @@ def mistype(row: Row, rng: Random) -> Row | None:
     return {**row, "question": rng.choice(edits)}
 
 
-def keep(row: Row, _: Random) -> Row:
-    """The same row once more."""
-    return dict(row)
-
+DEFECTS: dict[str, Defect] = {
+    "missing field": Defect("schema", drop_field),
+    "unknown database": Defect("schema", lambda row, _: {**row, "db_id": f"{row['db_id']}_old"}),
+    "broken SQL": Defect("syntax", break_sql, needs="a keyword or bracket before any quotation mark"),
+    "truncated SQL": Defect("syntax", cut_sql, needs="a keyword that cannot be the last word"),
+    "hidden character": Defect("encoding", hide_character),
+    "template in question": Defect("template", _reformat("question", _TEMPLATES)),
+    "template in answer": Defect("template", _reformat("query", _ANSWERS)),
+    "personal data": Defect("personal-data", _reformat("question", _PERSONAL)),
+    "profanity": Defect("profanity", _reformat("question", _SWEARING)),
+    "exact duplicate": Defect("exact-duplicate", lambda row, _: dict(row), "split"),
+    "near duplicate": Defect("near-duplicate", mistype, "split", "a long question with a word of 4 letters"),
+    "exact leak": Defect("leak-exact", lambda row, _: dict(row), "test", "a place in training, and a test to leak to"),
+}
 
 # Mutants: queries that differ from the right one in one place, run, and answer differently (Tuya, Suárez-Cabal and de
 # la Riva 2007, Information and Software Technology 49, 398-417). They are labels that are wrong where no check looks.

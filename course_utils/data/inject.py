@@ -6,25 +6,10 @@ from random import Random
 from typing import NamedTuple
 
 from course_utils.artifacts import Row
-from course_utils.data import corrupt
-from course_utils.data.corrupt import Defect
+from course_utils.data.corrupt import DEFECTS, Defect
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
 
-DEFECTS: dict[str, Defect] = {
-    "missing field": Defect("schema", corrupt.drop_field),
-    "unknown database": Defect("schema", corrupt.rename_database),
-    "broken SQL": Defect("syntax", corrupt.break_sql, needs="a keyword or bracket before any quotation mark"),
-    "truncated SQL": Defect("syntax", corrupt.cut_sql, needs="a keyword that cannot be the last word"),
-    "hidden character": Defect("encoding", corrupt.hide_character),
-    "template in question": Defect("template", corrupt.wrap_question),
-    "template in answer": Defect("template", corrupt.wrap_answer),
-    "personal data": Defect("personal-data", corrupt.add_personal_data),
-    "profanity": Defect("profanity", corrupt.swear),
-    "exact duplicate": Defect("exact-duplicate", corrupt.keep, "split"),
-    "near duplicate": Defect("near-duplicate", corrupt.mistype, "split", "a long question with a word of 4 letters"),
-    "exact leak": Defect("leak-exact", corrupt.keep, "test", "a place in training, and a test to leak to"),
-}
 PREFACE = "Sure, here is the query:\n"
 """What answers begin with that were copied from a chat with an assistant."""
 
