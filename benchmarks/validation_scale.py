@@ -26,9 +26,8 @@ import psutil
 
 from course_utils.artifacts import Row, open_course
 from course_utils.data.formats import Record
-from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.repeats import find_repeats
-from course_utils.data.validation.validate import validate_rows
+from course_utils.data.validation.validate import ValidationOptions, validate_rows
 from course_utils.figures import course_style, new_axes
 from course_utils.setup import probe_machine
 

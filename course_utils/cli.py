@@ -129,9 +129,9 @@ def validate(
     from rich.console import Console
 
     from course_utils.artifacts import open_course
-    from course_utils.data.validation.options import CHECKS, ValidationOptions
     from course_utils.data.validation.repair import repair_dataset
-    from course_utils.data.validation.validate import validate_dataset
+    from course_utils.data.validation.rows import CHECKS
+    from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 
     with refusals(), TemporaryDirectory() as build_in:
         options = ValidationOptions(only or CHECKS, open_course(profile) if profile else None, engine)

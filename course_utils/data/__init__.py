@@ -10,8 +10,7 @@ from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
 from course_utils.data.tokens import render_templates, template_findings, token_view
-from course_utils.data.validation.options import ValidationOptions
-from course_utils.data.validation.validate import validate_dataset, validate_rows
+from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [
     "Prepared",

@@ -8,8 +8,7 @@ from random import Random
 
 from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, write_json, write_jsonl
 from course_utils.data.formats import read_sample, shown
-from course_utils.data.validation.options import GATE, ValidationOptions
-from course_utils.data.validation.validate import validate_dataset
+from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 from course_utils.tables import Table

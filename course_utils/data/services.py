@@ -10,10 +10,9 @@ from pathlib import Path
 
 from course_utils.artifacts import Row, write_jsonl
 from course_utils.data.formats import shown, write_rows
-from course_utils.data.validation.options import GATE, ValidationOptions
 from course_utils.data.validation.repair import REJECTED
 from course_utils.data.validation.report import Rejected
-from course_utils.data.validation.validate import validate_dataset
+from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.finding import Finding
 from course_utils.sql import find_database, read_schema

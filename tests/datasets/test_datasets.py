@@ -8,8 +8,7 @@ import pytest
 
 from course_utils.artifacts import open_course
 from course_utils.data.prepare import prepare_dataset
-from course_utils.data.validation.options import ValidationOptions
-from course_utils.data.validation.validate import validate_dataset
+from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.sql import run_query
 
 from .run import DATASETS

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import SPLITS, Row
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.options import CHECKS
-from course_utils.data.validation.rows import complete_row
+from course_utils.data.validation.rows import CHECKS, complete_row
 from course_utils.errors import DataError
 from course_utils.finding import SEVERITIES, Finding, Severity, findings_table
 from course_utils.tables import Table

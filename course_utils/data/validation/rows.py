@@ -12,12 +12,18 @@ from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
 from course_utils.data.validation.markers import marker_findings
-from course_utils.data.validation.options import CHECKS, QUERY_CHECKS
 from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.errors import QueryError
 from course_utils.finding import Finding
 from course_utils.sql import run_queries
+
+TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
+QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result")
+REPEAT_CHECKS = ("exact-duplicate", "near-duplicate", "leak-exact", "leak-near", "leak-skeleton")
+SPLIT_CHECKS = ("label-balance", "diversity")
+CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "length", *SPLIT_CHECKS)
+"""Every check's name, in the order of a report; the list is closed."""
 
 REQUIRED = ("db_id", "question", "query")
 TYPES: dict[str, tuple[type, ...]] = {

@@ -6,31 +6,65 @@ run are not compared with others, so that a broken copy does not cost the right 
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.artifacts import SPLITS, Row
+from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.lengths import find_too_long
 from course_utils.data.validation.distribution import describe_splits
-from course_utils.data.validation.options import (
+from course_utils.data.validation.queries import find_contradictions
+from course_utils.data.validation.repeats import find_repeats
+from course_utils.data.validation.report import ValidationReport
+from course_utils.data.validation.rows import (
     CHECKS,
     QUERY_CHECKS,
     REPEAT_CHECKS,
     SPLIT_CHECKS,
     TEXT_CHECKS,
-    ValidationOptions,
+    RowChecker,
+    find_duplicate_ids,
+    row_id,
 )
-from course_utils.data.validation.queries import find_contradictions
-from course_utils.data.validation.repeats import find_repeats
-from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import RowChecker, find_duplicate_ids, row_id
-from course_utils.errors import DataError
+from course_utils.errors import ConfigurationError, DataError
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases, read_schema
 
+GATE = ("schema", "syntax", "execution", "leak-exact")
+"""What no row may fail that a model is trained or tested on; quick enough to run before every training."""
+ENGINES = ("local", "spark")
 BATCH = 1_000
 """Rows that are checked at once."""
+
+
+@dataclass(frozen=True)
+class ValidationOptions:
+    """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what.
+
+    Raises:
+        ConfigurationError: A check or the engine is unknown.
+    """
+
+    checks: Sequence[str] = CHECKS
+    """Names from ``CHECKS``."""
+    course: Course | None = None
+    """Whose base model counts tokens, against its profile's ``max_length``; of the rows alone that the dataset's sample
+    of the profile has, where there is one. Without a course no length is checked."""
+    engine: str = "local"
+    """What runs the checks of single rows, one of ``ENGINES``; those that compare rows run in this process."""
+    progress: str = ""
+    """Label of a progress bar over the rows that the local engine has checked; none if empty."""
+
+    def __post_init__(self) -> None:
+        if unknown := [check for check in self.checks if check not in CHECKS]:
+            raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
+        if self.engine not in ENGINES:
+            raise ConfigurationError(f"engine {self.engine!r} is unknown; choose from {', '.join(ENGINES)}")
+
+    def wants(self, *checks: str) -> bool:
+        """Whether any of them is to run."""
+        return any(check in self.checks for check in checks)
 
 
 def validate_dataset(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from course_utils.data.inject import DEFECTS, PREFACE, Defect, InjectedDefect, Injection, inject_defects, inject_preface
-from course_utils.data.validation.options import CHECKS
+from course_utils.data.validation.rows import CHECKS
 from course_utils.data.validation.validate import validate_rows
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding

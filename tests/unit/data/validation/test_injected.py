@@ -10,9 +10,8 @@ from benchmarks.more_defects import every_defect
 from benchmarks.validation_quality import false_alarms
 from course_utils.artifacts import PROJECT, open_course
 from course_utils.data.inject import inject_defects
-from course_utils.data.validation.options import ValidationOptions
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.validate import validate_dataset, validate_rows
+from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 from course_utils.sql import find_database, list_databases
 
 DATA = PROJECT / "data"

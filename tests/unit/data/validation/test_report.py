@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from course_utils.data.formats import Record
-from course_utils.data.validation.options import CHECKS
 from course_utils.data.validation.report import N_REASONS, N_SHOWN, ValidationReport
+from course_utils.data.validation.rows import CHECKS
 from course_utils.errors import DataError
 from course_utils.finding import Finding, Severity
 

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from course_utils.artifacts import open_course
-from course_utils.data.validation.options import GATE, ValidationOptions
-from course_utils.data.validation.validate import validate_dataset
-from course_utils.errors import DataError
+from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
+from course_utils.errors import ConfigurationError, DataError
 from course_utils.sql import find_database, run_query
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
@@ -80,3 +79,15 @@ def test_the_foreign_dataset_passes_and_answers_as_counted_by_hand(foreign: Path
     prices = run_query(bakery, queries["What is the average price for each flavor?"]).rows
     assert [row[-1] for row in prices] == pytest.approx([21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5])
     assert run_query(club, queries["Which members have no year of joining?"]).rows == [("Huw Preece",)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"checks": ("syntax", "speling")}, "check speling is unknown; choose from schema, encoding"),
+        ({"engine": "ray"}, "engine 'ray' is unknown; choose from local, spark"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        ValidationOptions(**options)
