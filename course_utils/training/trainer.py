@@ -11,7 +11,7 @@ from course_utils.profiles import Profile
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
+    from transformers import TrainerCallback, TrainingArguments
     from trl import SFTConfig, SFTTrainer
 
 # Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
@@ -50,11 +50,20 @@ def trainer_class() -> "type[SFTTrainer]":
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             super().log(logs, start_time)
             logs.pop("eval_num_tokens", None)  # TRL adds up the attention mask, which is square for shared prompts
-            for name, what in (("loss", "training"), ("eval_loss", "validation")):
-                if not math.isfinite(logs.get(name, 0.0)):
-                    raise TrainingError(_explain_divergence(what, logs[name], self.state.global_step, self.args))
+            check_losses(logs, self.state.global_step, self.args)
 
     return TrustedTrainer
+
+
+def check_losses(logs: dict[str, float], step: int, arguments: "TrainingArguments") -> None:
+    """Stop where a trainer logs a loss that is no number.
+
+    Raises:
+        TrainingError: Says which loss, at which step, and what to change.
+    """
+    for name, what in (("loss", "training"), ("eval_loss", "validation")):
+        if not math.isfinite(logs.get(name, 0.0)):
+            raise TrainingError(_explain_divergence(what, logs[name], step, arguments))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -62,7 +71,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "mtime may not be reliable" not in record.getMessage()
 
 
-def _explain_divergence(what: str, loss: float, step: int, arguments: "SFTConfig") -> str:
+def _explain_divergence(what: str, loss: float, step: int, arguments: "TrainingArguments") -> str:
     if step == 0:
         return f"the {what} loss of the base model is {loss}, before any training; check the model, or load it afresh"
     rate, warmup = arguments.learning_rate, arguments.warmup_steps
@@ -94,7 +103,6 @@ def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed:
     """
     from trl import SFTConfig
 
-    device = choose_device().value
     n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
     n_batches = math.ceil(n_items / n_rows_at_once)
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
@@ -102,6 +110,7 @@ def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed:
     row_settings = _SHARED if profile.share_prompts else _SEPARATE
     return SFTConfig(
         **row_settings,
+        **machine_settings(profile),
         output_dir=str(folder),
         max_length=profile.max_length,
         completion_only_loss=True,
@@ -126,13 +135,20 @@ def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed:
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, n_steps // 50),
         logging_first_step=True,
-        logging_nan_inf_filter=False,  # it would put the mean of earlier losses in the place of NaN
-        report_to=chosen_trackers(),
-        use_cpu=device == "cpu",
-        bf16=choose_dtype(device).value == "bfloat16",
-        fp16=choose_dtype(device).value == "float16",
-        gradient_checkpointing=device == "cuda",
-        seed=profile.seed,
-        data_seed=profile.seed,
-        dataloader_pin_memory=device == "cuda",
     )
+
+
+def machine_settings(profile: Profile) -> dict[str, Any]:
+    """What every trainer of the course is told of machine, seed and trackers."""
+    device = choose_device().value
+    return {
+        "report_to": chosen_trackers(),
+        "use_cpu": device == "cpu",
+        "bf16": choose_dtype(device).value == "bfloat16",
+        "fp16": choose_dtype(device).value == "float16",
+        "gradient_checkpointing": device == "cuda",
+        "seed": profile.seed,
+        "data_seed": profile.seed,
+        "dataloader_pin_memory": device == "cuda",
+        "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
+    }
