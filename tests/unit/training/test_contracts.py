@@ -36,6 +36,9 @@ def keywords(function: str) -> set[str]:
     ("module", "name"),
     [
         ("trl", "SFTConfig"),
+        ("trl", "DPOConfig"),
+        ("trl", "GRPOConfig"),
+        ("trl", "GRPOTrainer"),
         ("peft", "LoraConfig"),
         ("peft", "IA3Config"),
         ("peft", "get_peft_model"),

@@ -1,0 +1,60 @@
+"""What tuning costs a model elsewhere: how likely it still finds what it used to say, and rows that remind it.
+
+No data of its pretraining is needed: the base model's own replies to other prompts than the task's stand for it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from course_utils.artifacts import Row
+from course_utils.models.generation import generate_tokens
+from course_utils.profiles import Profile
+from course_utils.prompts import EncodedExample, Message, encode_prompt
+from course_utils.training.examples import TokenizedRows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EXPLAIN = "Explain in plain English how you would find the answer. Do not write a query."
+ASSISTANT = "You are a helpful assistant."
+CHATS = (
+    "What can you do for me?",
+    "Explain in two sentences what a database is.",
+    "Give me three tips for learning to cook.",
+    "Write a short, friendly email that moves a meeting to Friday.",
+)
+
+
+def other_prompts(rows: Iterable[Row], schemas: Mapping[str, str], chats: Iterable[str] = ()) -> list[list[Message]]:
+    """Prompts that are not the task's: to explain how each row's question would be answered, and plain chats."""
+    explain = [(f"{EXPLAIN}\n\n{schemas[row['db_id']]}", row["question"]) for row in rows]
+    asked = [*explain, *((ASSISTANT, chat) for chat in chats)]
+    return [[{"role": "system", "content": system}, {"role": "user", "content": user}] for system, user in asked]
+
+
+def own_replies(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[Message]], profile: Profile
+) -> TokenizedRows:
+    """A model's greedy replies as rows: those of a base measure later what was forgotten, or are trained on too."""
+    examples = []
+    for start in range(0, len(prompts), profile.generation_batch_size):
+        chats = prompts[start : start + profile.generation_batch_size]
+        asked = [encode_prompt(tokenizer, chat) for chat in chats]
+        replies = generate_tokens(model, tokenizer, asked, profile.max_new_tokens)
+        for chat, prompt, reply in zip(chats, asked, replies, strict=True):
+            mask = [0] * len(prompt) + [1] * len(reply)
+            examples.append(EncodedExample(prompt + reply, mask, chat[0]["content"]))
+    return TokenizedRows(examples, [])
+
+
+def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
+    """Mean cross-entropy of the replies, in nats per token: 0 or more, lower is better."""
+    import torch
+
+    total = 0.0
+    with torch.inference_mode():
+        for row in rows.examples:
+            ids = torch.tensor([row.input_ids], device=model.device)  # (1, length)
+            labels = torch.where(torch.tensor([row.completion_mask], device=model.device) == 1, ids, -100)
+            total += float(model(input_ids=ids, labels=labels).loss) * sum(row.completion_mask)
+    return total / max(1, rows.n_supervised_tokens)

@@ -1,0 +1,138 @@
+"""Learn from what answers are worth when they run: a dense reward for queries, and GRPO after supervised tuning."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from course_utils.artifacts import Row
+from course_utils.errors import DataError, QueryError
+from course_utils.profiles import Profile
+from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
+from course_utils.sql import compare_answers, find_database
+from course_utils.tasks import Task
+from course_utils.training.policy import PolicyResult, load_policy, policy_settings, train_policy
+
+N_ANSWERS = 8
+"""Answers to one question, which are compared with each other."""
+N_QUESTIONS = 4
+"""Questions of one optimizer step."""
+RATE_FACTOR = 0.1
+"""Of the profile's learning rate: what is learned from is noisier than an answer that somebody wrote."""
+REFUSED = ("not allowed", "timeout", "too large")
+"""Errors of queries that would change something, or eat time or memory: they earn nothing at all."""
+
+
+class Reward(NamedTuple):
+    """What an answer is worth: parts from 0 to 1, in the order in which a model learns to earn them."""
+
+    parses: float = 0.0
+    tables: float = 0.0  # of the tables that this query or the gold one names, the share that both name
+    columns: float = 0.0  # the same of the columns
+    runs: float = 0.0
+    n_rows: float = 0.0  # as many rows come back as should
+    right: float = 0.0  # the same answer, as in evaluation; then all parts are earned, however the query is written
+
+    @property
+    def total(self) -> float:
+        """The weighted sum, from 0 to 1; a part more never makes it less."""
+        return sum(weight * part for weight, part in zip(REWARD_WEIGHTS, self, strict=True))
+
+
+REWARD_WEIGHTS = Reward(parses=0.05, tables=0.15, columns=0.2, runs=0.05, n_rows=0.05, right=0.5)
+"""Half for what is near. With the other half alone a model that is never right would get no hint where to go."""
+
+
+def execution_reward(database: Path, gold: str, query: str) -> Reward:
+    """What a query is worth beside the gold one: a function of the three alone. A worker runs the SQL.
+
+    Raises:
+        QueryError: The gold query does not execute.
+    """
+    comparison = compare_answers(database, gold, query)
+    found = comparison.found
+    if isinstance(found, QueryError):
+        runs, n_rows, is_refused = 0.0, 0.0, found.kind in REFUSED
+    elif comparison.difference is None:
+        return Reward(*(1.0 for _ in REWARD_WEIGHTS))
+    else:
+        runs, n_rows, is_refused = 1.0, float(found.n_rows == comparison.gold.n_rows), False
+    wanted, named = _names(gold), _names(query)
+    if is_refused or not wanted or not named:
+        return Reward()
+    tables, columns = (len(a & b) / max(1, len(a | b)) for a, b in zip(wanted, named, strict=True))
+    return Reward(1.0, tables, columns, runs, n_rows)
+
+
+def _names(query: str) -> tuple[set[str], set[str]] | None:
+    """Tables and columns that a query names, in lower case; None where it does not parse as a query."""
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = parse_one(query, dialect="sqlite", into=exp.Select)  # else others, such as EXPLAIN, parse as well
+    except (SqlglotError, RecursionError):
+        return None
+    own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own
+    return tables, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
+
+
+def train_grpo(
+    profile: Profile, model: str | Path, adapter: Path, rows: Sequence[Row], task: Task, data: Path, output: Path
+) -> PolicyResult:
+    r"""Let a tuned model answer, and make those answers likelier that earn more than others to the same question.
+
+    Group relative policy optimization: ``N_ANSWERS`` answers to a question are drawn; each has the advantage
+    :math:`A_i = (r_i - \bar r) / s_r` of its reward over the group's mean, in standard deviations, by which the
+    gradient of its log probability is weighted. A group of equal rewards teaches nothing.
+    Source: Shao et al. 2024, arXiv:2402.03300.
+
+    Args:
+        profile: Sizes and seed; ``max_steps`` or else ``epochs`` decide the length.
+        model: Folder or Hub id of the base model.
+        adapter: What ``train_sft`` wrote.
+        rows: With ``db_id``, ``query`` and what the task reads.
+        task: Gives a row's prompt and reads replies.
+        data: Folder of the databases, in Spider's layout.
+        output: Folder of the new adapter.
+
+    Returns:
+        Its history has the ``reward`` and each part of ``Reward``, as means over the answers of a step.
+
+    Raises:
+        DataError: Fewer than ``N_QUESTIONS`` rows are short enough, or a database is missing.
+        QueryError: A gold query does not execute.
+        ModelError, TrainingError: As for ``train_dpo``.
+    """
+    policy, tokenizer = load_policy(profile, model, adapter)
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    room = profile.max_length - profile.max_new_tokens
+    asked = [{"prompt": task.to_messages(row), "db_id": row["db_id"], "gold": row["query"]} for row in rows]
+    short = [row for row in asked if len(encode_prompt(tokenizer, row["prompt"])) <= room]
+    if len(short) < N_QUESTIONS:
+        found = f"{len(short)} of {len(rows)} prompts have {room} tokens at most, but {N_QUESTIONS} must"
+        raise DataError(f"{found}; raise max_length={profile.max_length}, or give more rows")
+    files = {db_id: find_database(data, db_id, data) for db_id in {row["db_id"] for row in short}}
+
+    def reward(completions: list[Any], db_id: list[str], gold: list[str], **more: Any) -> list[float]:
+        queries = [task.read_reply(completion[0]["content"]) for completion in completions]
+        earned = [execution_reward(files[db], *pair) for db, *pair in zip(db_id, gold, queries, strict=True)]
+        for name, parts in zip(Reward._fields, zip(*earned, strict=True), strict=True):
+            more["log_metric"](name, fmean(parts))
+        return [each.total for each in earned]
+
+    n_steps = profile.max_steps or math.ceil(len(short) * profile.epochs / N_QUESTIONS)
+    grouped = profile.with_batch_size(profile.batch_size, N_ANSWERS * N_QUESTIONS)
+    arguments = GRPOConfig(
+        **policy_settings(grouped, RATE_FACTOR * profile.learning_rate, n_steps, output),
+        num_generations=N_ANSWERS,
+        max_completion_length=profile.max_new_tokens,
+        chat_template_kwargs=TEMPLATE_OPTIONS,
+    )
+    questions = Dataset.from_list(short)
+    trainer = GRPOTrainer(policy, reward, args=arguments, train_dataset=questions, processing_class=tokenizer)
+    return train_policy(trainer, len(rows) - len(short))

@@ -1,0 +1,44 @@
+"""What a model says by itself is measured token by token, and found less likely once it is tuned to something else."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_utils.artifacts import PROJECT
+from course_utils.models import generate, load_model, load_tokenizer
+from course_utils.profiles import get_profile
+from course_utils.prompts import encode_prompt
+from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+PROFILE = replace(get_profile("smoke"), max_new_tokens=12, generation_batch_size=2)
+PROMPTS = other_prompts([{"db_id": "shop", "question": "How many items are there?"}], SCHEMAS, CHATS[:2])
+
+
+def test_the_prompts_are_others_than_the_tasks() -> None:
+    explain, chat, _ = PROMPTS
+    assert explain[0]["content"] == f"{EXPLAIN}\n\n{SCHEMAS['shop']}"
+    assert [message["content"] for message in chat] == ["You are a helpful assistant.", CHATS[0]]
+
+
+def test_the_replies_are_the_models_own_and_their_loss_is_that_of_their_tokens() -> None:
+    model, tokenizer = load_model(TINY_BASE), load_tokenizer(TINY_BASE)
+    rows = own_replies(model, tokenizer, PROMPTS, PROFILE)
+    prompts = [encode_prompt(tokenizer, prompt) for prompt in PROMPTS]
+    texts = generate(model, tokenizer, prompts, max_new_tokens=12, batch_size=1)
+    learned = [ids.input_ids[ids.completion_mask.index(1) :] for ids in rows.examples]
+    assert tokenizer.batch_decode(learned, skip_special_tokens=True) == texts
+
+    logs = []
+    for prompt, reply in zip(prompts, learned, strict=True):
+        with torch.inference_mode():
+            ids = torch.tensor([prompt + reply])
+            scores = model(ids).logits.log_softmax(-1)[0, len(prompt) - 1 : -1]  # (reply, vocabulary)
+        logs += scores[range(len(reply)), reply].tolist()
+    before = reply_loss(model, rows)
+    assert before == pytest.approx(-sum(logs) / len(logs), rel=1e-4)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.add_(torch.randn(model.get_input_embeddings().weight.shape) * 0.2)
+    assert reply_loss(model, rows) > before
