@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import (
+    after_sft,
     busy_machine,
     dirty_data,
     memory,
@@ -26,6 +27,7 @@ from course_utils.artifacts import write_json
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "smoke_seeds": lambda: smoke_seeds.measure("smoke"),
+    "after_sft": after_sft.measure,
     "busy_machine": busy_machine.measure,
     "dirty_data": dirty_data.measure,
     "memory": memory.measure,
@@ -38,6 +40,7 @@ BENCHMARKS = {
 }
 PLOTS = {
     "smoke_seeds": smoke_seeds.plot,
+    "after_sft": after_sft.plot,
     "busy_machine": busy_machine.plot,
     "dirty_data": dirty_data.plot,
     "memory": memory.plot,

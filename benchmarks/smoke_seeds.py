@@ -43,7 +43,7 @@ def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
         course = open_course(profile, artifacts=folder)
         data = course.folder("data")
         prepared = prepare_dataset(course, data)
-        base = _summary(_score(course, prepared, data, adapter=None))
+        base = summarise(score_adapter(course, prepared, data, adapter=None))
         runs = [tune(course, prepared, data, seed) for seed in seeds]
     return {
         "benchmark": "smoke_seeds",
@@ -64,12 +64,13 @@ def tune(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str,
         for rows in (prepared.train, prepared.validation)
     )
     result = train_sft(profile, course.model, train, validation, course.root / f"adapter_{seed}")
-    summary = _summary(_score(course, prepared, data, adapter=result.adapter))
+    summary = summarise(score_adapter(course, prepared, data, adapter=result.adapter))
     logger.info("seed %d: %s", seed, summary)
     return {"seed": seed, **summary, "train_seconds": round(result.seconds, 1), **result.results()}
 
 
-def _score(course: Course, prepared: Prepared, data: Path, adapter: Path | None) -> Scores:
+def score_adapter(course: Course, prepared: Prepared, data: Path, adapter: Path | None) -> Scores:
+    """Let the base model, with an adapter or without, answer the test rows, and score what it says."""
     tokenizer = load_tokenizer(course.model)
     model = load_model(course.model, adapter=adapter)
     began = time.perf_counter()
@@ -78,7 +79,8 @@ def _score(course: Course, prepared: Prepared, data: Path, adapter: Path | None)
     return score_predictions(rows, data)
 
 
-def _summary(scores: Scores) -> dict[str, Any]:
+def summarise(scores: Scores) -> dict[str, Any]:
+    """Validity, accuracy with its interval by group, and what went wrong, as plain JSON values."""
     return {
         "validity": round(scores.validity.value, 4),
         "groups": {
