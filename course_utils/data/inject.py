@@ -57,13 +57,10 @@ def inject_defects(
     n_each: int = 10,
     seed: int = 0,
 ) -> Injection:
-    """Corrupt some rows and add corrupted copies of others; no row is used twice.
+    """Corrupt some good rows and add corrupted copies of others; no row is used twice, and none is changed in place.
 
-    Args:
-        splits: Good rows by split, such as ``ValidationReport.splits``; not changed.
-        defects: Names from ``DEFECTS``, or defects of one's own by name.
-        n_each: Defects of each kind; fewer where fewer rows can take one (a small typo needs a long question).
-        seed: Chooses rows and places.
+    The defects are names from ``DEFECTS``, or one's own by name; ``n_each`` of a kind, fewer where fewer rows can take
+    one.
 
     Raises:
         ConfigurationError: A kind is unknown.

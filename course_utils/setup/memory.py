@@ -91,17 +91,9 @@ def estimate_memory(
     keeps two moments and needs no copy. Activations take ``CPU_HEAP`` times their size there. For a mixture of experts,
     N counts all experts: each must be in memory, though a token uses few.
 
-    Args:
-        n_parameters: Of the whole model, such as ``7e9``.
-        method: One of ``METHODS``.
-        shape: The model's dimensions; for another size than 7B, pass the model's own.
-        rank: Of the LoRA adapter, which sits on every linear layer.
-        batch_size: Rows in one forward pass.
-        n_tokens: Tokens of a row.
-        optimizer_bytes: Per parameter under full fine-tuning; ``OPTIMIZER_BYTES`` in 16 bits if left out.
-        gradient_checkpointing: Keep one activation per layer and compute the others again.
-        offloads: Keep that one in the machine's memory, as Unsloth does.
-        on_cpu: Train in float32 on a CPU.
+    A pass has ``batch_size`` rows of ``n_tokens`` tokens; an adapter of ``rank`` sits on every linear layer. For
+    another size than 7B, pass the model's own ``shape``. ``gradient_checkpointing`` keeps one activation per layer and
+    computes the others again; ``offloads`` keeps that one in the machine's memory, as Unsloth does.
 
     Raises:
         ConfigurationError: The method is unknown, or a size is not positive.

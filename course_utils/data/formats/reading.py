@@ -1,8 +1,7 @@
 """Read rows, whatever holds them: the ending of a file says how, the fields say what they mean, a folder is a dataset.
 
-Known layouts of folders: the course's own (``train.jsonl``, ``validation.jsonl``, ``test.jsonl``), Spider's release
-(``train_spider.json``, ``train_others.json``, ``dev.json``, ``test.json``) and BIRD's (``train/train.json``,
-``dev*/dev.json``). Rows are read as they are; ``validation`` judges them.
+A folder has the course's own layout, that of Spider's release or that of BIRD's. Rows are read as they are;
+``validation`` judges them.
 """
 
 import json

@@ -30,12 +30,9 @@ def write_rows(
 ) -> Path:
     """Write rows so that ``read_rows`` gives them back, which is tried; the file is written whole or not at all.
 
-    Args:
-        rows: Text, numbers, true, false, None, lists and objects of them. A None comes back as a missing field.
-        path: Ends in .jsonl, .json, .csv or .parquet.
-        layout: ``rows`` as they are, or a conversation: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
-        to_messages: What a row asks, for conversations; a task's function fits.
-        to_target: What the answer is, likewise.
+    Rows hold text, numbers, true, false, None, lists and objects of them; a None comes back as a missing field. The
+    path ends in .jsonl, .json, .csv or .parquet. The layout is ``rows`` as they are, or conversations: ``openai``,
+    ``sharegpt``, ``alpaca``, ``prompt-completion``, whose prompt and answer a task's functions give.
 
     Raises:
         FormatError: Rows do not fit, lists them; or the file cannot be written.
