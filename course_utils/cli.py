@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -138,7 +139,7 @@ def validate(
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)
     if as_json:
-        typer.echo(json.dumps(report.to_json() | ({"fixed": repair.to_json()} if repair else {}), indent=2))
+        typer.echo(json.dumps(report.to_json() | ({"fixed": asdict(repair)} if repair else {}), indent=2))
     else:
         Console().print(report, soft_wrap=True)
         typer.echo(str(repair or ""), nl=repair is not None)

@@ -9,7 +9,9 @@ from course_utils.data.lengths import measure_lengths
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
-from course_utils.data.tokens import render_templates, template_findings, token_view
+from course_utils.data.tokens.findings import template_findings
+from course_utils.data.tokens.templates import render_templates
+from course_utils.data.tokens.view import token_view
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [

@@ -8,10 +8,9 @@ import shutil
 import tempfile
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
@@ -30,27 +29,17 @@ REJECTED = "rejected.jsonl"
 class Repair:
     """What ``repair_dataset`` wrote; all rows that were read are accepted or rejected."""
 
-    folder: Path
-    report: ValidationReport = field(repr=False)
-    """About the rows after the safe fixes."""
-    n_fixed: int
-    """Rows that a safe fix changed, whether they were accepted or not."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The counts, for ``json.dumps``."""
-        return {
-            "folder": shown(self.folder),
-            "n_read": self.report.n_read,
-            "n_accepted": len(self.report.accepted),
-            "n_rejected": len(self.report.rejected),
-            "n_fixed": self.n_fixed,
-        }
+    folder: str
+    n_read: int
+    n_accepted: int
+    n_rejected: int
+    n_fixed: int  # rows that a safe fix changed, whether they were accepted or not
 
     def __str__(self) -> str:
         return (
-            "{n_read:,} rows read, {n_accepted:,} accepted ({n_fixed:,} rows had spaces or invisible characters "
-            "removed), {n_rejected:,} rejected, see {folder}/{file}"
-        ).format(**self.to_json(), file=REJECTED)
+            f"{self.n_read:,} rows read, {self.n_accepted:,} accepted ({self.n_fixed:,} rows had spaces or invisible "
+            f"characters removed), {self.n_rejected:,} rejected, see {self.folder}/{REJECTED}"
+        )
 
 
 def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
@@ -74,7 +63,8 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         _copy_samples(report, folder, unfinished)
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id)
-    return Repair(out, report, sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True)))
+    n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))
+    return Repair(shown(out), report.n_read, len(report.accepted), len(report.rejected), n_fixed)
 
 
 def fix_fields(fields: Row) -> Row:

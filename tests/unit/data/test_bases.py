@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from course_utils.data.bases import METHODS, BaseMeasurement, compare_bases, measure_base
-from course_utils.data.tokens import FAMILIES
+from course_utils.data.tokens.templates import FAMILIES
 from course_utils.errors import ConfigurationError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.catalogue import KnownModel, known_models

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_a_cleaned_copy_has_no_errors_and_nothing_is_lost(make_dataset: Callable
     assert contents(folder) == before
     n_lines = sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl"))
     assert sum(len(read_jsonl(path)) for path in (tmp_path / "out").glob("*.jsonl")) == n_lines
-    counts = repair.to_json()
+    counts = asdict(repair)
     assert (counts["n_read"], counts["n_accepted"], counts["n_rejected"]) == (
         2 + 1 + 3 + len(WRONG),
         2 + 1 + 1,
