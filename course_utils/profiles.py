@@ -82,11 +82,7 @@ class Profile:
         return self.method == "qlora"
 
     def fit_to(self, n_rows: int) -> "Profile":
-        """This profile with the epochs that so many rows take: as it says, or more for ``min_steps``.
-
-        Args:
-            n_rows: Rows to train on, 1 or more.
-        """
+        """This profile with the epochs that ``n_rows``, 1 or more, take: as it says, or more for ``min_steps``."""
         steps_per_epoch = -(-n_rows // self.effective_batch_size)
         return replace(self, epochs=max(self.epochs, min(MAX_EPOCHS, round(self.min_steps / steps_per_epoch, 1))))
 
@@ -96,12 +92,7 @@ class Profile:
         return self.batch_size * self.gradient_accumulation
 
     def with_batch_size(self, most: int, effective: int | None = None) -> "Profile":
-        """The profile with as many rows in one pass as divide the effective batch, ``most`` at most.
-
-        Args:
-            most: Rows in one forward pass, 1 or more.
-            effective: Rows per optimizer step; None keeps those that there are.
-        """
+        """The profile with as many rows a pass, up to ``most``, as divide the ``effective`` batch, its own if None."""
         rows = effective or self.effective_batch_size
         size = next(size for size in range(min(rows, most), 0, -1) if rows % size == 0)
         return replace(self, batch_size=size, gradient_accumulation=rows // size)
