@@ -5,7 +5,7 @@ from course_utils.data.corrupt import mutants
 from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.inject import inject_defects, inject_preface
-from course_utils.data.lengths import measure_lengths
+from course_utils.data.lengths import count_tokens
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
@@ -20,10 +20,10 @@ __all__ = [
     "ValidationOptions",
     "anonymise_rows",
     "compare_bases",
+    "count_tokens",
     "inject_defects",
     "inject_preface",
     "measure_base",
-    "measure_lengths",
     "mutants",
     "plot_gains",
     "plot_query_parts",

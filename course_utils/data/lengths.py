@@ -12,7 +12,6 @@ from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
 from course_utils.finding import Finding
 from course_utils.prompts import encode_example, render_chat, to_messages
-from course_utils.tables import Table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -74,24 +73,3 @@ def find_too_long(
 
 def _n_bytes(record: Record) -> int:
     return sum(len(record.fields[name].encode("utf-8", "surrogatepass")) for name in ("question", "query"))
-
-
-def measure_lengths(
-    tokenizer: "PreTrainedTokenizerBase",
-    splits: Mapping[str, Sequence[Row]],
-    schemas: Mapping[str, str],
-    max_length: int,
-) -> Table:
-    """How many tokens each split's rows have as training would see them, prompt and completion together.
-
-    Raises:
-        ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
-    """
-    lines = []
-    for split, rows in splits.items():
-        ranked, n = sorted(count_tokens(tokenizer, rows, schemas)) or [0], len(rows)
-        counts = (n, ranked[n // 2], ranked[int(0.95 * n)], ranked[-1], sum(length > max_length for length in ranked))
-        lines.append((split, *(f"{count:,}" for count in counts)))
-    caption = f"Tokens a row; training leaves out rows of more than {max_length:,}."
-    columns = ("split", "rows", "median", "95 %", "longest", "too long")
-    return Table(caption, columns, tuple(lines), frozenset({"split"}))

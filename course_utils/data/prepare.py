@@ -11,7 +11,6 @@ from course_utils.data.formats import read_sample, shown
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
-from course_utils.tables import Table
 
 _SEED = 0
 """Fixed, and not the profile's: training with three seeds must see the same rows."""
@@ -25,7 +24,6 @@ class Prepared:
     validation: list[Row] = field(repr=False)
     test: list[Row] = field(repr=False)
     schemas: dict[str, str] = field(repr=False)
-    n_read: int
 
     @property
     def splits(self) -> dict[str, list[Row]]:
@@ -37,15 +35,6 @@ class Prepared:
         """The numbers for the manifest."""
         counts = {f"n_{split}": len(rows) for split, rows in self.splits.items()}
         return {**counts, "n_test_unseen": sum(not row["seen"] for row in self.test)}
-
-    def _repr_html_(self) -> str:
-        lines = []
-        for split, rows in self.splits.items():
-            counts = len(rows), len({row["db_id"] for row in rows}), sum(not row["seen"] for row in rows)
-            lines.append((split, *(f"{count:,}" for count in counts)))
-        caption = f"{self.n_read:,} rows read, none of them bad"
-        columns = ("split", "rows", "databases", "rows about unseen databases")
-        return Table(caption, columns, tuple(lines), frozenset({"split"}))._repr_html_()
 
 
 def prepare_dataset(course: Course, folder: Path) -> Prepared:
@@ -64,7 +53,7 @@ def prepare_dataset(course: Course, folder: Path) -> Prepared:
             f"{', '.join(kept)}, which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
-    prepared = Prepared(**splits, schemas=schemas, n_read=report.n_read)
+    prepared = Prepared(**splits, schemas=schemas)
     for split, rows in prepared.splits.items():
         write_jsonl(folder / f"{split}.jsonl", rows)
     write_json(folder / "schemas.json", schemas)

@@ -29,7 +29,7 @@ def test_each_kind_has_rows_of_its_own_and_cleaning_leaves_none_of_them(tmp_path
         for query in [f"SELECT name FROM item WHERE size = {n}"]
     ]
     schemas = {"shop": "table item: size integer, name text"}
-    arms = make_arms(Prepared(rows, [], [], schemas, n_read=40), tmp_path, seed=0)
+    arms = make_arms(Prepared(rows, [], [], schemas), tmp_path, seed=0)
     assert arms["scattered, dirty"][1] == {"n_rows": 40, "n_corrupted": 26}
     assert 22 <= arms["one source, dirty"][1]["n_corrupted"] <= 26
     for kind in PAIRS:

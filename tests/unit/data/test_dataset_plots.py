@@ -26,7 +26,6 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
         validation=[row("shop", True, "simple")],
         test=[row("zoo", False)] * 3,
         schemas={},
-        n_read=11,
     )
     axes = plot_rows(prepared)
     assert sum(patch.get_width() for patch in axes.patches) == 11

@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.data.formats.record import Record
-from course_utils.data.lengths import count_tokens, find_too_long, measure_lengths
+from course_utils.data.lengths import count_tokens, find_too_long
 from course_utils.data.tokens.templates import CONTROL_TOKEN, FAMILIES, read_template
 from course_utils.errors import ModelError
 from course_utils.models import load_tokenizer
@@ -77,17 +77,3 @@ def test_a_template_that_does_not_fit_is_refused(tokenizer: Any) -> None:
     made.eos_token = "<|endoftext|>"
     with pytest.raises(ModelError, match="would never stop"):
         count_tokens(made, [], SCHEMAS)
-
-
-def test_the_report_counts_rows_over_the_limit_and_not_those_at_it(tokenizer: Any) -> None:
-    row = {"db_id": "shop", "question": "List the names.", "query": "SELECT name FROM shop"}
-    longer = {**row, "question": "List the names. " * 20}
-    limit = encoded_length(tokenizer, row)
-    table = measure_lengths(tokenizer, {"train": [row, longer], "test": [row], "none": []}, SCHEMAS, limit)
-    longest = f"{encoded_length(tokenizer, longer):,}"
-    assert table.rows == (
-        ("train", "2", longest, longest, longest, "1"),
-        ("test", "1", f"{limit}", f"{limit}", f"{limit}", "0"),
-        ("none", "0", "0", "0", "0", "0"),
-    )
-    assert f"more than {limit}" in table.caption
