@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.more_defects import every_defect
 from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
-from course_utils.data import Prepared, inject_defects, inject_preface, prepare_dataset, validate_rows
+from course_utils.data import Prepared, inject_defects, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, bootstrap_difference, compare, predict, score_predictions
 from course_utils.figures import PALETTE, course_style
 from course_utils.models import load_model, load_tokenizer
@@ -33,6 +34,8 @@ N_STEPS = 120
 SCATTERED = {"template in answer": 0.35, "truncated SQL": 0.2, "wrong column": 0.1}
 """Share of the rows to corrupt, by kind of defect."""
 PREFACE_SHARE, TRUNCATED_SHARE = 0.55, 0.1
+PREFACE = "Sure, here is the query:\n"
+"""What answers begin with that were copied from a chat with an assistant."""
 PAIRS = {kind: (f"{kind}, dirty", f"{kind}, cleaned") for kind in ("scattered", "one source")}
 
 
@@ -73,6 +76,12 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     }
 
 
+def add_preface(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
+    """Put ``PREFACE`` before the queries of a share of the rows, 0 to 1, as if they came from one chat."""
+    chosen = set(Random(seed).sample(range(len(rows)), round(share * len(rows))))
+    return [{**row, "query": PREFACE + row["query"]} if i in chosen else row for i, row in enumerate(rows)]
+
+
 def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list[Row], dict[str, int]]]:
     """The rows of each arm, with how many of them are corrupted.
 
@@ -86,7 +95,7 @@ def make_arms(prepared: Prepared, data: Path, seed: int) -> dict[str, tuple[list
     truncated = _corrupt(clean, {"truncated SQL": TRUNCATED_SHARE}, seed)
     dirty = {
         "scattered": _corrupt(clean, SCATTERED, seed),
-        "one source": inject_preface(truncated, PREFACE_SHARE, seed),
+        "one source": add_preface(truncated, PREFACE_SHARE, seed),
     }
     arms = {}
     for kind, rows in dirty.items():

@@ -22,8 +22,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...] = field(repr=False)
     text_columns: frozenset[str] = field(default=frozenset(), repr=False)
     """Columns of words, aligned left; the others hold numbers."""
-    links: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Where a cell leads to in a notebook, by its text."""
 
     def _repr_html_(self) -> str:
         styles = [_LEFT if name in self.text_columns else _RIGHT for name in self.columns]
@@ -31,16 +29,12 @@ class Table:
             f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(self.columns, styles, strict=True)
         )
         body = "\n".join(
-            "<tr>" + "".join(f"<td{s}>{self._linked(cell)}</td>" for cell, s in zip(row, styles, strict=True)) + "</tr>"
+            "<tr>" + "".join(f"<td{s}>{escape(cell)}</td>" for cell, s in zip(row, styles, strict=True)) + "</tr>"
             for row in self.rows
         )
         caption = f'<caption style="text-align:left">{escape(self.caption)}</caption>' if self.caption else ""
         inside = f"{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
         return f'<table style="white-space:pre-wrap">{inside}</table>'
-
-    def _linked(self, cell: str) -> str:
-        shown = escape(cell)
-        return f'<a href="{escape(self.links[cell])}">{shown}</a>' if cell in self.links else shown
 
     def __rich__(self) -> "RichTable":
         """The same for ``rich.console.Console.print``."""

@@ -1,10 +1,10 @@
 """Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
 
-from course_utils.data.bases import compare_bases, measure_base
+from course_utils.data.bases import measure_base
 from course_utils.data.corrupt import mutants
 from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
-from course_utils.data.inject import inject_defects, inject_preface
+from course_utils.data.inject import inject_defects
 from course_utils.data.lengths import count_tokens
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
@@ -19,10 +19,8 @@ __all__ = [
     "Pseudonyms",
     "ValidationOptions",
     "anonymise_rows",
-    "compare_bases",
     "count_tokens",
     "inject_defects",
-    "inject_preface",
     "measure_base",
     "mutants",
     "plot_gains",

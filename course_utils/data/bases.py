@@ -1,43 +1,16 @@
-"""Which model to start from: what the cards say of the models that the course knows, and what one's own rows say."""
+"""Which model to start from: what one's own rows say of it."""
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ConfigurationError
-from course_utils.models.catalogue import KnownModel, known_models
 from course_utils.prompts import encode_example, to_messages
-from course_utils.tables import Table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-METHODS = {"full": "full, 16 bit (GiB)", "lora": "LoRA, 16 bit (GiB)", "qlora_4bit": "QLoRA, 4 bit (GiB)"}
-"""The ways to fine-tune that the table has memory for, under the names of ``setup.METHODS``."""
-
-
-def compare_bases(memory_gib: Callable[[KnownModel, str], float]) -> Table:
-    """The models of the catalogue side by side; ``memory_gib`` says what fine-tuning one by a method takes, in GiB."""
-    columns = ("model", "parameters", "layers × hidden", "heads (kv)", "vocabulary", "context", "licence", "template")
-    links, rows = {}, []
-    for model in known_models().values():
-        name, shape = model.hub_id.rpartition("/")[2], model.shape
-        links[name] = model.card
-        facts = (
-            name,
-            model.size,
-            f"{shape.n_layers} × {shape.hidden_size}",
-            f"{shape.n_heads} ({shape.n_kv_heads})",
-            f"{shape.vocab_size:,}",
-            f"{model.context:,}",
-            model.licence + (", gated" if model.gated else ""),
-            model.template,
-        )
-        rows.append((*facts, *(f"{memory_gib(model, method):.1f}" for method in METHODS), model.note))
-    words = frozenset({"model", "licence", "template", "note"})
-    return Table("", (*columns, *METHODS.values(), "note"), tuple(rows), words, links)
 
 
 @dataclass(frozen=True)

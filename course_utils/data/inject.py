@@ -10,9 +10,6 @@ from course_utils.data.corrupt import DEFECTS, Defect
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
 
-PREFACE = "Sure, here is the query:\n"
-"""What answers begin with that were copied from a chat with an assistant."""
-
 
 class InjectedDefect(NamedTuple):
     """One defect: its kind, the check that is meant to find it, and the row that it is in now, from 1."""
@@ -111,17 +108,3 @@ def _inject_one(
         target.insert(rng.randint(first, len(target)), _Entry(copied, kind))
         return True
     return False
-
-
-def inject_preface(rows: Sequence[Row], share: float, seed: int = 0) -> list[Row]:
-    """Put ``PREFACE`` before the queries of a ``share`` of the rows, 0 to 1, as if they came from one chat.
-
-    ``inject_defects`` scatters its defects; this is one source that is wrong in one way, which a model learns.
-
-    Raises:
-        ConfigurationError: The share is not from 0 to 1.
-    """
-    if not 0 <= share <= 1:
-        raise ConfigurationError(f"share is {share}; give a part of the rows, from 0 to 1")
-    chosen = set(Random(seed).sample(range(len(rows)), round(share * len(rows))))
-    return [{**row, "query": PREFACE + row["query"]} if i in chosen else row for i, row in enumerate(rows)]

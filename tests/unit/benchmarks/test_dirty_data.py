@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.dirty_data import PAIRS, compare_arms, make_arms, plot
+from benchmarks.dirty_data import PAIRS, PREFACE, add_preface, compare_arms, make_arms, plot
 from course_utils.data import Prepared
 from course_utils.evaluation import Outcome, Scores, Verdict
 
@@ -36,6 +36,17 @@ def test_each_kind_has_rows_of_its_own_and_cleaning_leaves_none_of_them(tmp_path
         cleaned, counts = arms[f"{kind}, cleaned"]
         assert counts == {"n_rows": 40 - arms[f"{kind}, dirty"][1]["n_corrupted"], "n_corrupted": 0}
         assert [row["id"] for row in cleaned] == sorted((row["id"] for row in cleaned), key=int)
+
+
+def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> None:
+    rows = [{"id": str(n), "query": f"SELECT {n}"} for n in range(400)]
+    before = repr(rows)
+    corrupted = add_preface(rows, 0.55, seed=2)
+    assert repr(rows) == before
+    changed = [(old, new) for old, new in zip(rows, corrupted, strict=True) if old != new]
+    assert len(changed) == 220
+    assert all(new == {**old, "query": PREFACE + old["query"]} for old, new in changed)
+    assert add_preface(rows, 0.55, seed=2) == corrupted != add_preface(rows, 0.55, seed=3)
 
 
 def test_the_pooled_gain_is_that_of_all_seeds_and_its_interval_is_of_questions() -> None:

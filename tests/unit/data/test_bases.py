@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.bases import METHODS, BaseMeasurement, compare_bases, measure_base
+from course_utils.data.bases import BaseMeasurement, measure_base
 from course_utils.data.tokens.templates import FAMILIES
 from course_utils.errors import ConfigurationError
 from course_utils.models import load_model, load_tokenizer
-from course_utils.models.catalogue import KnownModel, known_models
+from course_utils.models.catalogue import known_models
 from course_utils.prompts import to_messages
 
 SCHEMAS = {
@@ -112,19 +112,6 @@ def test_no_rows_are_refused(model: Any, tokenizer: Any) -> None:
         measure_base(model, tokenizer, [], SCHEMAS)
     with pytest.raises(ConfigurationError, match="at least 1"):
         measure_base(model, tokenizer, ROWS, SCHEMAS, batch_size=0)
-
-
-def test_the_table_has_every_model_with_a_link_to_its_card_and_the_estimators_memory() -> None:
-    def memory_gib(model: KnownModel, method: str) -> float:
-        return model.shape.n_parameters / 2**30 + list(METHODS).index(method)
-
-    table = compare_bases(memory_gib)
-    assert len(table.rows) == len(known_models())
-    for model, row in zip(known_models().values(), table.rows, strict=True):
-        cells = dict(zip(table.columns, row, strict=True))
-        assert [cells[title] for title in METHODS.values()] == [f"{memory_gib(model, name):.1f}" for name in METHODS]
-        assert (cells["parameters"], cells["note"]) == (model.size, model.note)
-        assert f'<a href="{model.card}">{cells["model"]}</a>' in table._repr_html_()
 
 
 def test_there_is_a_model_for_every_family_and_no_unknown_family() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.inject import DEFECTS, PREFACE, Defect, InjectedDefect, Injection, inject_defects, inject_preface
+from course_utils.data.inject import DEFECTS, Defect, InjectedDefect, Injection, inject_defects
 from course_utils.data.validation.rows import CHECKS
 from course_utils.data.validation.validate import validate_rows
 from course_utils.errors import ConfigurationError
@@ -142,20 +142,3 @@ def test_a_defect_is_found_by_its_own_check_and_by_no_note() -> None:
     ]
     counts = Injection({}, defects, ("mojibake", "exact duplicate"), {}).count_found(findings)
     assert counts == {"mojibake": {"injected": 2, "found": 1}, "exact duplicate": {"injected": 1, "found": 0}}
-
-
-def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> None:
-    rows = ROWS["train"]
-    before = repr(rows)
-    corrupted = inject_preface(rows, 0.55, seed=2)
-    assert repr(rows) == before
-    changed = [(old, new) for old, new in zip(rows, corrupted, strict=True) if old != new]
-    assert len(changed) == 220
-    assert all(new == {**old, "query": PREFACE + old["query"]} for old, new in changed)
-    assert inject_preface(rows, 0.55, seed=2) == corrupted != inject_preface(rows, 0.55, seed=3)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.01])
-def test_a_share_of_more_than_all_rows_is_refused(share: float) -> None:
-    with pytest.raises(ConfigurationError, match="from 0 to 1"):
-        inject_preface(ROWS["train"], share)
