@@ -1,6 +1,6 @@
 """The one way to load a model and its tokenizer, and to generate with them."""
 
-from course_utils.models.generation import Reply, generate, generate_replies, generate_tokens
+from course_utils.models.generation import Reply, generate, generate_replies
 from course_utils.models.hub import hub_is_reachable, locate_model
 from course_utils.models.load import choose_device, choose_dtype, load_model, load_tokenizer
 
@@ -10,7 +10,6 @@ __all__ = [
     "choose_dtype",
     "generate",
     "generate_replies",
-    "generate_tokens",
     "hub_is_reachable",
     "load_model",
     "load_tokenizer",

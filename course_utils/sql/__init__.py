@@ -6,7 +6,6 @@ from course_utils.sql.compare import (
     ResultShape,
     compare_answers,
     find_difference,
-    has_top_level_order,
     same_answer,
 )
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
@@ -28,7 +27,6 @@ __all__ = [
     "databases_in",
     "find_database",
     "find_difference",
-    "has_top_level_order",
     "is_one_file",
     "list_databases",
     "quote",

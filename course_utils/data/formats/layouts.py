@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import RowError
+from course_utils.tasks import Task
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -37,16 +38,14 @@ def to_row(fields: Row) -> Row:
     return _from_bird(fields) if "SQL" in fields or "evidence" in fields else fields
 
 
-def to_fields(
-    row: Row, layout: Layout, to_messages: Callable[[Row], list[Message]], to_target: Callable[[Row], str]
-) -> Row:
+def to_fields(row: Row, layout: Layout, task: Task) -> Row:
     """What a file of a layout shows of a row, or of a conversation; raises RowError where it cannot hold it."""
     if isinstance(row.get("messages"), list):
         answer = [{"role": "assistant", "content": row["target"]}] if "target" in row else []
         messages = _checked([*row["messages"], *answer])
         extra = _without(row, "messages", "target")
     else:
-        messages = [*map(dict, to_messages(row)), {"role": "assistant", "content": to_target(row)}]
+        messages = [*task.to_messages(row), {"role": "assistant", "content": task.to_target(row)}]
         extra = {"metadata": _without(row, "question", "query")}
     return {**layout.to_fields(messages), **extra}
 

@@ -1,15 +1,20 @@
 """Write rows so that reading gives them back."""
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from course_utils.artifacts import Row, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
-from course_utils.data.formats.layouts import LAYOUTS, Message, to_fields
+from course_utils.data.formats.layouts import LAYOUTS, to_fields
 from course_utils.data.formats.reading import ENDINGS, read_rows
 from course_utils.data.formats.record import Record, RowError, file_error
 from course_utils.errors import ConfigurationError, FormatError
+from course_utils.tasks import Task
 
+QUESTION_ALONE = Task(
+    "question alone", lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip
+)
 MAX_LISTED = 20
 """Bad rows that one error lists; it counts the others."""
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
@@ -20,19 +25,12 @@ _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
 }
 
 
-def write_rows(
-    rows: Iterable[Row],
-    path: Path,
-    layout: str = "rows",
-    *,
-    to_messages: Callable[[Row], list[Message]] = lambda row: [{"role": "user", "content": row["question"]}],
-    to_target: Callable[[Row], str] = lambda row: row["query"],
-) -> Path:
+def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task = QUESTION_ALONE) -> Path:
     """Write rows so that ``read_rows`` gives them back, which is tried; the file is written whole or not at all.
 
     Rows hold text, numbers, true, false, None, lists and objects of them; a None comes back as a missing field. The
-    path ends in .jsonl, .json, .csv or .parquet. The layout is ``rows`` as they are, or conversations: ``openai``,
-    ``sharegpt``, ``alpaca``, ``prompt-completion``, whose prompt and answer a task's functions give.
+    path ends in .jsonl, .json, .csv or .parquet. The layout is ``rows`` as they are, or conversations of what the task
+    asks and answers: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
 
     Raises:
         FormatError: Rows do not fit, lists them; or the file cannot be written.
@@ -45,9 +43,9 @@ def write_rows(
     rows, shown, faults = list(rows), [], []
     for number, row in enumerate(rows, 1):
         try:
-            shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], to_messages, to_target))
+            shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], task))
         except KeyError as error:
-            faults.append(f"row {number}: {error} is missing; give to_messages and to_target, which say what to show")
+            faults.append(f"row {number}: {error} is missing; give the task, which says what to show")
         except RowError as error:
             faults.append(f"row {number}: {error}")
     _refuse(path, faults)

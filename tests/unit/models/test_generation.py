@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from course_utils.models import generate, generate_replies, generate_tokens, load_model, load_tokenizer
+from course_utils.models import generate, generate_replies, load_model, load_tokenizer
+from course_utils.models.generation import generate_tokens
 from course_utils.prompts import encode_prompt, to_messages
 
 SCHEMAS = (

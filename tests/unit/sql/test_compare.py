@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryResult, find_difference, has_top_level_order, same_answer, same_rows
-from course_utils.sql.compare import MAX_ORDERS_TO_TRY
+from course_utils.sql import QueryResult, find_difference, same_answer, same_rows
+from course_utils.sql.compare import MAX_ORDERS_TO_TRY, has_top_level_order
 
 NAMES = "SELECT name FROM item"
 

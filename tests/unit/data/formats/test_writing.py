@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from course_utils import prompts
 from course_utils.data.formats import read_rows, write_rows
 from course_utils.errors import ConfigurationError, FormatError
+from course_utils.tasks import text_to_sql
 
 Row = dict[str, Any]
 LAYOUTS = ["openai", "sharegpt", "alpaca", "prompt-completion"]
@@ -69,7 +70,7 @@ def test_any_course_rows_come_back_as_they_were(
 def test_the_courses_rows_become_the_courses_prompt(layout: str, tmp_path: Path) -> None:
     row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT 1", "answerable": True}
     path = tmp_path / "rows.jsonl"
-    write_rows([row], path, layout, to_messages=lambda row: prompts.to_messages("table shop", row["question"]))
+    write_rows([row], path, layout, text_to_sql({"shop": "table shop"}))
     texts = [prompts.to_messages("table shop", "How many?")[0]["content"], "How many?", "SELECT 1"]
     expected = {
         "openai": {"messages": chat(("system", "user", "assistant"), texts)},
@@ -242,7 +243,7 @@ def test_rows_that_would_not_come_back_are_all_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "layout", "row", "reason"),
     [
-        ("a.json", "openai", {"query": "SELECT 1"}, "'question' is missing; give to_messages and to_target"),
+        ("a.json", "openai", {"query": "SELECT 1"}, "'question' is missing; give the task"),
         ("a.json", "openai", {"db_id": "a", "question": 5, "query": "x"}, '"content" is missing or not text'),
         ("a.json", "openai", {"question": "x", "query": "y"}, "would come back changed"),
         ("a.json", "alpaca", {"messages": chat(("user", "tool"), ["a", "c"]), "target": "d"}, "choose the openai"),
