@@ -1,7 +1,8 @@
 """Ways to corrupt one row, each as real datasets are corrupted; None for a row that cannot be corrupted so."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,27 +33,7 @@ class Defect(NamedTuple):
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
 _TYPOS = ((r"\bSELECT\b", "SELCT"), (r"\bFROM\b", "FORM"), (r"\bWHERE\b", "WEHRE"), (r"\)", ""), (r"\(", "(("))
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
-_TEMPLATES = (
-    "<|im_start|>user\n{}<|im_end|>",
-    "[INST] {} [/INST]",
-    "### Instruction:\n{}\n\n### Response:",
-    "USER: {} ASSISTANT:",
-    "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
-)
-_ANSWERS = ("```sql\n{}\n```", "Sure, here is the query:\n{}", "Here is the SQL: {}", "```\n{}", "The query is: {}")
-_PERSONAL = (
-    "{} Please mail the answer to maria.keller81@gmail.com.",
-    "{} Call me on +44 20 7946 0958 if it takes long.",
-    "{} My card is 4539 1488 0343 6467.",
-    "{} Send it to IBAN DE89 3704 0044 0532 0130 00.",
-    "{} My social security number is 536-90-4399.",
-)
-_SWEARING = (
-    "{} - this fucking list is wrong",
-    "{} - answer me, you asshole",
-    "{} - I need the shit now",
-    "{} - what a bitch of a table",
-)
+_FORMS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def drop_field(row: Row, rng: Random) -> Row:
@@ -85,9 +66,9 @@ def hide_character(row: Row, rng: Random) -> Row:
     return {**row, "question": text[:place] + rng.choice("\u200b\u00ad\ufeff") + text[place:]}
 
 
-def _reformat(name: str, patterns: Sequence[str]) -> Corruption:
-    """A field's text in one of some patterns."""
-    return lambda row, rng: {**row, name: rng.choice(patterns).format(row[name])}
+def _reformat(name: str, forms: str) -> Corruption:
+    """A field's text in one of the forms that ``corrupt.toml`` has under this name."""
+    return lambda row, rng: {**row, name: rng.choice(_FORMS[forms]).format(row[name])}
 
 
 def mistype(row: Row, rng: Random) -> Row | None:
@@ -116,10 +97,10 @@ DEFECTS: dict[str, Defect] = {
     "broken SQL": Defect("syntax", break_sql, needs="a keyword or bracket before any quotation mark"),
     "truncated SQL": Defect("syntax", cut_sql, needs="a keyword that cannot be the last word"),
     "hidden character": Defect("encoding", hide_character),
-    "template in question": Defect("template", _reformat("question", _TEMPLATES)),
-    "template in answer": Defect("template", _reformat("query", _ANSWERS)),
-    "personal data": Defect("personal-data", _reformat("question", _PERSONAL)),
-    "profanity": Defect("profanity", _reformat("question", _SWEARING)),
+    "template in question": Defect("template", _reformat("question", "templates")),
+    "template in answer": Defect("template", _reformat("query", "manners")),
+    "personal data": Defect("personal-data", _reformat("question", "personal_data")),
+    "profanity": Defect("profanity", _reformat("question", "profanity")),
     "exact duplicate": Defect("exact-duplicate", lambda row, _: dict(row), "split"),
     "near duplicate": Defect("near-duplicate", mistype, "split", "a long question with a word of 4 letters"),
     "exact leak": Defect("leak-exact", lambda row, _: dict(row), "test", "a place in training, and a test to leak to"),

@@ -1,7 +1,10 @@
 """Should I fine-tune at all, and how? Rules of thumb as a tree, in which one's own path is lit."""
 
+import tomllib
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+from typing import NamedTuple
 
 from course_utils.errors import ConfigurationError
 from course_utils.models.catalogue import known_models
@@ -14,49 +17,18 @@ SMALL_CARD_GIB = 7.5
 """A card that is sold with 8 GB reports a little less than 8 GiB."""
 N_TOKENS = 2048
 """Of the rows that a model must have room for, as in the course's GPU profiles."""
-GO_ON = "go on"
 _WIDTH, _ROW = 640, 112
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A question of the tree, and its answers as (answer, what follows, why); the first ``n_ending`` end the path."""
 
     text: str
-    answers: tuple[tuple[str, str, str], ...]
-    n_ending: int = 1
+    n_ending: int
+    answers: list[tuple[str, str, str]]
 
 
-def _question(text: str, ending: str, going_on: str, end: str, why: str) -> Question:
-    return Question(text, ((ending, end, why), (going_on, GO_ON, why)))
-
-
-TREE = (
-    _question("Can you measure success?", "no", "yes", "measure", "else nobody can say if tuning helped"),
-    _question("Is a good prompt enough?", "yes", "no", "prompt", "a prompt has nothing to train, serve or age"),
-    _question(
-        *("What does the model lack?", "facts", "behaviour", "retrieve"),
-        "tuning teaches behaviour; facts belong in the prompt, found by a search",
-    ),
-    Question(
-        "How many checked examples?",
-        (
-            ("under 100", "few-shot", "too few to learn from: show some in the prompt"),
-            ("to 1,000", "LoRA, rank 8", "enough for LoRA; watch validation loss for overfitting"),
-            ("to 10,000", "LoRA, rank 16", "the range where LoRA does best"),
-            ("more", "+ DPO, or full", "preference tuning (DPO) or full fine-tuning may pay too"),
-        ),
-    ),
-    Question(
-        "How much GPU memory?",
-        (
-            ("none", "CPU, or API", "LoRA of SmolLM2-135M takes minutes on a CPU"),
-            ("under 8 GB", "QLoRA, or API", "frozen weights in 4 bits leave room for the rest"),
-            ("8 GB or more", "QLoRA or LoRA", "frozen weights in 4 bits leave room for a larger model"),
-        ),
-        n_ending=0,
-    ),
-)
+TREE = [Question(**each) for each in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["question"]]
 
 
 @dataclass(frozen=True)

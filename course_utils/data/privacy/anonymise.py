@@ -10,8 +10,7 @@ from functools import partial
 from typing import Any
 
 from course_utils.artifacts import Row
-from course_utils.data.privacy.detect import ENTITY_TYPES
-from course_utils.data.privacy.patterns import find_by_patterns, without_overlaps
+from course_utils.data.privacy.patterns import find_by_patterns, load_table, without_overlaps
 from course_utils.data.privacy.pseudonyms import Pseudonyms, fold
 from course_utils.errors import DataError
 
@@ -51,7 +50,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
             if isinstance(value, str) and name != "db_id":
                 text = value.replace("''", "'")  # as a query writes O'Neil
                 known = pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")
-                other = (each for each in find_by_patterns(text) if ENTITY_TYPES[each.type][1] == "error")
+                other = (each for each in find_by_patterns(text) if load_table()["types"][each.type][1] == "error")
                 entities = without_overlaps([*known, *(each for each in other if not pseudonyms.is_invented(each))])
                 left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:

@@ -12,29 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.data.encoding import CONFUSABLES
-from course_utils.data.privacy.patterns import find_by_patterns
-from course_utils.finding import Finding, Severity
+from course_utils.data.privacy.patterns import find_by_patterns, load_table
+from course_utils.finding import Finding
 from course_utils.sql import QueryResult, quote, read_schema, run_queries
 
 if TYPE_CHECKING:
     from profanex import Filter
-
-ENTITY_TYPES: dict[str, tuple[str, Severity]] = {
-    "secret": ("a key or password", "error"),
-    "url_credentials": ("a user and password in an address", "error"),
-    "email": ("an e-mail address", "error"),
-    "iban": ("a bank account (IBAN)", "error"),
-    "card": ("a payment card number", "error"),
-    "mac": ("a hardware (MAC) address", "error"),
-    "ip": ("an IP address", "error"),
-    "national_id": ("a national identity number", "error"),
-    "ssn": ("a US social security number", "error"),
-    "phone": ("a phone number", "error"),
-    "birth_date": ("somebody's date of birth", "warning"),
-    "address": ("a street address", "warning"),
-    "name": ("a person's name", "note"),
-}
-"""Each type in words, and how bad it is: a checksum or a form speaks for an error, the words around for the others."""
 
 READ_S = 20.0
 """Seconds in which the texts of one database are read."""
@@ -46,7 +29,7 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
     for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")
         if lowered not in allowed and lowered.strip(" .,'\"") not in allowed:
-            words, severity = ENTITY_TYPES[entity.type]
+            words, severity = load_table()["types"][entity.type]
             reason = f'"{name}" has {words}: {entity.masked} at {entity.start}-{entity.end}'
             fix = "replace it with an invented value, or anonymise question, query and database together"
             findings.append(Finding("personal-data", severity, reason, fix))

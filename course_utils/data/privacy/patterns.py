@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stdnum import iban, luhn
 
@@ -116,14 +116,19 @@ def _find_ibans(text: str) -> Iterator[Entity]:
 
 
 @cache
+def load_table() -> dict[str, Any]:
+    """``patterns.toml``: the ``types``, and what the patterns are made of."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+@cache
 def _patterns() -> tuple[Pattern, ...]:
-    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     patterns = []
-    for each in table["pattern"]:
-        regex = each.pop("regex")
-        for name, fragment in reversed(table["fragments"].items()):  # a fragment may hold those above it
+    for each in load_table()["pattern"]:
+        regex = each["regex"]
+        for name, fragment in reversed(load_table()["fragments"].items()):  # a fragment may hold those above it
             regex = regex.replace(f"<{name}>", fragment)
-        patterns.append(Pattern(regex=re.compile(regex.replace("\n", "")), **each))
+        patterns.append(Pattern(**{**each, "regex": re.compile(regex.replace("\n", ""))}))
     return tuple(patterns)
 
 
