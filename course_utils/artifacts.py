@@ -41,9 +41,9 @@ def notebook_of(stage: str) -> str:
 class Manifest:
     """What a finished stage leaves behind, as ``manifest.json`` holds it.
 
-    ``outputs`` maps each file, as a path inside the stage's folder, to its SHA-256; ``inputs`` does
-    the same for the files of earlier stages, as ``<stage>/<file>``. ``data`` and ``model`` are
-    relative to the project where they lie in it, so that a moved checkout keeps its results.
+    ``outputs`` maps each file in the stage's folder to its SHA-256, ``inputs`` those of earlier stages, as
+    ``<stage>/<file>``. ``data`` and ``model`` are relative to the project where they lie in it: a moved checkout keeps
+    its results.
     """
 
     stage: str

@@ -23,8 +23,7 @@ _FONTS = (
     *("Noto Sans Arabic", "Noto Sans Thai", "Noto Emoji", "Arial Unicode MS", "Droid Sans Fallback"),
 )
 """Matplotlib's own, and those of systems that have what it lacks: names of tables may be Chinese."""
-_LETTERS_PER_INCH = 9
-"""Of the title's bold 12 points."""
+_LETTERS_PER_INCH = 9  # of the title's bold 12 points
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,

@@ -120,17 +120,9 @@ class Profile:
 
 
 _POSITIVE = (
-    "max_length",
-    "lora_rank",
-    "lora_alpha",
-    "epochs",
-    "short_steps",
-    "batch_size",
-    "gradient_accumulation",
-    "n_evaluations",
-    "generation_batch_size",
-    "max_new_tokens",
-)
+    "max_length lora_rank lora_alpha epochs short_steps batch_size gradient_accumulation n_evaluations "
+    "generation_batch_size max_new_tokens"
+).split()
 
 
 def _is_number(value: object, *, above: float) -> bool:

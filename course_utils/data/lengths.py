@@ -16,8 +16,7 @@ from course_utils.prompts import encode_example, render_chat, to_messages
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_BATCH = 1_000
-"""Texts that are tokenized at once; what a tokenizer returns takes some kilobytes a text."""
+_BATCH = 1_000  # texts that are tokenized at once; what a tokenizer returns takes some kilobytes a text
 
 
 def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], schemas: Mapping[str, str]) -> list[int]:

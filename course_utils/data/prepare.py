@@ -12,8 +12,7 @@ from course_utils.data.validation.validate import GATE, ValidationOptions, valid
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 
-_SEED = 0
-"""Fixed, and not the profile's: training with three seeds must see the same rows."""
+_SEED = 0  # fixed, and not the profile's: training with three seeds must see the same rows
 
 
 @dataclass(frozen=True)

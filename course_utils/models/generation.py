@@ -2,20 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-GREEDY = {
-    "do_sample": False,
-    "num_beams": 1,
-    "repetition_penalty": 1.0,
-    "temperature": None,
-    "top_p": None,
-    "top_k": None,
-    "min_p": None,
-}
+GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
+GREEDY |= dict.fromkeys(("temperature", "top_p", "top_k", "min_p"))
 """The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
 
 

@@ -49,15 +49,13 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """What fine-tuning needs to know of a machine. Memory and disk are in GiB."""
+    """What fine-tuning needs to know of a machine: cores and memory (GiB) within a container's limits."""
 
     os: str
     python: str
     cpu: str
     n_cores: int
-    """Logical cores that this process may use; a container's limit counts."""
     memory_gib: float
-    """Memory that this process may use; a container's limit counts."""
     disk_free_gib: float
     """Free space where the course lies."""
     cpu_features: tuple[str, ...] = ()

@@ -39,8 +39,7 @@ _INTERNAL_TABLES = re.compile(r"sqlite_(?:temp_)?(?:master|schema)|.*_(?:node|ro
 """What virtual tables prepare to change when they are opened: the schema to declare themselves, R-Tree its parts.
 
 Whether anything is changed is not the authorizer's to say: the file is open for reading alone."""
-_INTERNAL_PRAGMAS = {"data_version", "page_size"}
-"""What FTS reads before it searches."""
+_INTERNAL_PRAGMAS = {"data_version", "page_size"}  # what FTS reads before it searches
 _KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
     (r"no such table: .*", "no such table"),
     (r"no such column: .*", "no such column"),

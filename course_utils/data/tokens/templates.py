@@ -2,6 +2,7 @@
 
 import html
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from course_utils.data.tokens.view import coloured
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
 
 FOLDER = Path(__file__).parent / "chat_templates"
-"""One ``<family>.jinja`` each, and a README that names the sources."""
+"""One ``<family>.jinja`` each, ``families.toml``, and a README that names the sources."""
 CONTROL_TOKEN = re.compile(
     r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|</?think>|\[/?[A-Z]{3,}(?:_[A-Z]+)*\]"
 )
@@ -26,15 +27,8 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "llama3": Family("<|begin_of_text|>", "<|eot_id|>", "a turn of its own"),
-    "mistral": Family("<s>", "</s>", "opens the last user turn"),
-    "phi": Family("<|endoftext|>", "<|endoftext|>", "a turn of its own"),
-    "gemma": Family("<bos>", "<end_of_turn>", "opens the first user turn"),
-    "qwen": Family("", "<|im_end|>", "a turn of its own"),
-    "smollm": Family("<|im_start|>", "<|im_end|>", "a turn of its own; a default where there is none"),
+    name: Family(**facts) for name, facts in tomllib.loads((FOLDER / "families.toml").read_text("utf-8")).items()
 }
-"""``eos`` is the token at which generation stops after a reply. Gemma's tokenizer itself names ``<eos>``, which
-its template never writes: set ``tokenizer.eos_token`` before training."""
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):

@@ -16,8 +16,7 @@ COLOURS = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
 """Light backgrounds under dark letters, set together: readable in a light and in a dark theme."""
 _FALLBACK_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 """How SentencePiece vocabularies spell a byte of a character that they lack."""
-_WORD_START = "\u2581"
-"""How SentencePiece spells the space before a word."""
+_WORD_START = "\u2581"  # how SentencePiece spells the space before a word
 _SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
 
 

@@ -1,5 +1,6 @@
 """All checks of rows by themselves as one pure function, which any engine maps, and the finished row."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,10 @@ from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.hardness import hardness
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
-from course_utils.data.validation.markers import marker_findings
 from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.errors import QueryError
-from course_utils.finding import Finding
+from course_utils.finding import Finding, Severity, quoted
 from course_utils.sql import run_queries
 
 TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
@@ -32,6 +32,22 @@ TYPES: dict[str, tuple[type, ...]] = {
     "id": (str, int),
 }
 """Optional fields and what they may hold. Others are left alone, because releases add their own."""
+# The prompt module alone adds the template: markers that are in a text already come out doubled.
+MARKERS = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|start_header_id|end_header_id|eot_id|user|assistant"
+    r"|system|end)\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<bos>|<eos>|</?think>"
+    r"|(?:^|\n)\s*#{2,}\s*(?:instruction|input|response|question|answer|sql)\s*:?\s*(?:\n|$)"
+    r"|#{3}\s*(?:instruction|input|response)\s*:"
+    r"|(?:^|\n)\s*(?:USER|ASSISTANT|SYSTEM|HUMAN|User|Assistant|Human|System)\s*:",
+    re.IGNORECASE,
+)
+"""Markers of ChatML, Llama 2 and 3, Mistral, Gemma, Phi, Alpaca and Vicuna."""
+FENCE = re.compile(r"```|~~~")
+MANNERS = re.compile(
+    r"^\s*(?:sure|certainly|of course|okay|here(?:'s| is| are)|the (?:sql )?query (?:is|would be)|to answer|you can use"
+    r"|sql\s*:|sqlquery\s*:|answer\s*:|i\b)",
+    re.IGNORECASE,
+)
 _NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
@@ -123,6 +139,18 @@ def _at(record: Record, finding: Finding) -> Finding:
 
 def _error(reason: str, fix: str) -> Finding:
     return Finding("schema", "error", reason, fix)
+
+
+def marker_findings(text: str, name: str) -> Iterator[Finding]:
+    """Template markers and code fences in one text, and prose in front of a query; `name` is its field's."""
+    if found := MARKERS.search(text):
+        reason = f'"{name}" has the template marker {quoted(found[0].strip())}'
+        yield Finding("template", "error", reason, "keep the text alone, prompts.py adds it")
+    if FENCE.search(text):
+        severity: Severity = "error" if name == "query" else "warning"
+        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(text)}', "keep the text alone")
+    if name == "query" and MANNERS.search(text):
+        yield Finding("template", "error", f'"query" begins with prose: {quoted(text)}', "keep the SQL alone")
 
 
 def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:

@@ -1,6 +1,6 @@
 import pytest
 
-from course_utils.data.validation.markers import marker_findings
+from course_utils.data.validation.rows import marker_findings
 
 
 @pytest.mark.parametrize(
