@@ -1,14 +1,23 @@
 """Which matters more, the learning rate or the rank? A grid of both on the smoke profile's rows.
 
-Every run takes the same number of steps; alpha stays at the profile's, and only rate and rank change.
+Every run takes the same number of steps; alpha stays at the profile's, and only rate and rank change. Optuna draws the
+settings and says what share of the losses' variance each of them explains. ``python -m benchmarks.sweeps --ray`` trains
+the same grid by Ray Tune, which spreads it over the machines of a cluster that share this folder (``pip install
+"ray[tune]"``); nothing else changes.
 """
 
 import json
+import logging
+import math
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import product
+from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
@@ -25,15 +34,18 @@ if TYPE_CHECKING:
 RATES = (4e-4, 1.3e-3, 4e-3, 1.3e-2, 4e-2)
 RANKS = (1, 8, 64)
 SEEDS = (0,)
+GRID: dict[str, tuple[float, ...]] = {"learning_rate": RATES, "lora_rank": RANKS, "seed": SEEDS}
 N_STEPS = 40
 N_VALIDATION = 32
+Trial = dict[str, float]
+"""One run: a value for each name in ``GRID``, and ``loss``."""
 
 
-def measure() -> dict[str, Any]:
+def measure(*, on_ray: bool = False) -> dict[str, Any]:
     """Train every combination.
 
     Returns:
-        The machine and, for each run, its settings and its validation loss at the end.
+        The machine, each run's settings and validation loss at the end, and what either setting explains.
     """
     with tempfile.TemporaryDirectory() as folder:
         course = open_course("smoke", artifacts=folder)
@@ -44,11 +56,13 @@ def measure() -> dict[str, Any]:
             tokenize_rows(tokenizer, rows, task, course.profile.max_length) for rows in (prepared.train, held_out)
         )
         profile = replace(course.profile, max_steps=N_STEPS, n_evaluations=2, patience=None)
-        trials = []
-        for rate, rank, seed in product(RATES, RANKS, SEEDS):
-            settings = replace(profile, learning_rate=rate, lora_rank=rank, seed=seed)
-            loss = train_sft(settings, course.model, train, validation, course.root / "sweep").final_validation_loss
-            trials.append({"learning_rate": rate, "lora_rank": rank, "seed": seed, "loss": round(loss, 4)})
+
+        def loss_of(settings: dict[str, Any]) -> float:
+            with tempfile.TemporaryDirectory() as scratch:
+                changed = replace(profile, **settings)
+                return train_sft(changed, course.model, train, validation, Path(scratch) / "run").final_validation_loss
+
+        trials = (_by_ray if on_ray else _by_optuna)(loss_of)
     return {
         "benchmark": "sweeps",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
@@ -56,8 +70,53 @@ def measure() -> dict[str, Any]:
         "n_validation": len(held_out),
         "lora_alpha": profile.lora_alpha,
         "trials": trials,
+        "explained": explained_shares(trials),
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }
+
+
+def _by_optuna(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
+    """Every point of the grid in this process, one after another."""
+    import optuna
+
+    study = optuna.create_study(sampler=optuna.samplers.GridSampler(GRID, seed=0))
+    study.optimize(lambda trial: loss_of({name: trial.suggest_categorical(name, GRID[name]) for name in GRID}))
+    return sorted(({**trial.params, "loss": round(trial.value, 4)} for trial in study.trials), key=_place)
+
+
+def _by_ray(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
+    """Every point of the grid on whatever machines Ray finds, as many at once as they have room for."""
+    from ray import tune
+
+    space = {name: tune.grid_search(list(values)) for name, values in GRID.items()}
+    results = tune.Tuner(lambda settings: {"loss": loss_of(settings)}, param_space=space).fit()
+    trials = [{name: result.config[name] for name in GRID} | {"loss": result.metrics["loss"]} for result in results]
+    return sorted(({**trial, "loss": round(trial["loss"], 4)} for trial in trials), key=_place)
+
+
+def _place(trial: Trial) -> tuple[float, ...]:
+    return tuple(trial[name] for name in GRID)
+
+
+def explained_shares(trials: list[Trial]) -> dict[str, float]:
+    """Share of the variance of the logarithm of the loss that rate and rank explain, each from 0 to 1, together 1.
+
+    By functional ANOVA over a random forest (Hutter et al. 2014), as Optuna computes it.
+    """
+    import optuna
+
+    names = ["learning_rate", "lora_rank"]
+    study = optuna.create_study()
+    for trial in trials:
+        values = {name: sorted({other[name] for other in trials}) for name in names}
+        distributions = {name: optuna.distributions.CategoricalDistribution(values[name]) for name in names}
+        chosen = {name: trial[name] for name in names}
+        study.add_trial(
+            optuna.trial.create_trial(params=chosen, distributions=distributions, value=math.log(trial["loss"]))
+        )
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    shares = optuna.importance.get_param_importances(study, evaluator=evaluator, params=names)
+    return {name: round(float(shares[name]), 3) for name in names}
 
 
 @course_style
@@ -83,3 +142,15 @@ def plot(result: dict[str, Any]) -> "Axes":
     show_losses(axes)
     axes.legend()
     return axes
+
+
+def main(
+    ray: Annotated[bool, typer.Option("--ray", help="Train by Ray Tune, on every machine of its cluster.")] = False,
+) -> None:
+    """Print the result; ``python -m benchmarks sweeps`` writes it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    typer.echo(json.dumps(measure(on_ray=ray), indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)

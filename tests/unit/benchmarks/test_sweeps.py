@@ -1,4 +1,6 @@
-from benchmarks.sweeps import RANKS, RATES, SEEDS, plot
+from itertools import product
+
+from benchmarks.sweeps import RANKS, RATES, SEEDS, _by_optuna, explained_shares, plot
 
 
 def test_the_plot_has_a_line_for_each_rank_over_all_rates() -> None:
@@ -24,3 +26,16 @@ def test_the_title_compares_means_over_seeds_at_the_best_rate_and_rank() -> None
     title = axes.figure.get_suptitle().replace("\n", " ")
     assert title == "The rate changes the loss 5-fold; at the best rate, the rank 2-fold"
     assert list(axes.lines[0].get_ydata()) == [4.0, 0.8]
+
+
+def test_the_share_that_is_explained_is_that_of_the_setting_that_changes_the_loss() -> None:
+    trials = [{"learning_rate": rate, "lora_rank": rank, "loss": 1e-3 / rate} for rate in RATES for rank in RANKS]
+    assert explained_shares(trials)["learning_rate"] > 0.95
+    turned = [{"learning_rate": rate, "lora_rank": rank, "loss": 1.0 / rank} for rate in RATES for rank in RANKS]
+    assert explained_shares(turned)["lora_rank"] > 0.95
+
+
+def test_optuna_tries_every_point_of_the_grid_once() -> None:
+    trials = _by_optuna(lambda settings: settings["learning_rate"] * settings["lora_rank"])
+    assert [(trial["learning_rate"], trial["lora_rank"]) for trial in trials] == list(product(RATES, RANKS))
+    assert all(trial["loss"] == round(trial["learning_rate"] * trial["lora_rank"], 4) for trial in trials)
