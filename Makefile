@@ -18,7 +18,7 @@ BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
-.PHONY: help course test coverage lab check notebooks serve bench data tiny-base lock clean install install-dev
+.PHONY: help course test coverage lab check notebooks serve bench gpu-check data tiny-base lock clean install install-dev
 
 help: ## show these commands
 	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
@@ -29,6 +29,7 @@ help: ## show these commands
 	@echo "make serve      start the model server and the gateway as plain processes"
 	@echo "make coverage   run the tests and say which lines they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"
+	@echo "make gpu-check  measure on the GPU at hand (WEIGHTS=folder of a model, WHEELS=folder of missing packages)"
 	@echo "make data       write data/ again from tools/dataset; make tiny-base pretrains data/tiny_base"
 	@echo "make lock       resolve requirements/*.txt again from pyproject.toml"
 	@echo "make clean      delete artifacts and caches; .venv stays"
@@ -74,6 +75,15 @@ tiny-base: install-dev
 
 bench: install-dev
 	$(BIN)/python -m benchmarks
+
+# On a borrowed machine with no network: its own Python, and beside it the packages that it lacks.
+WHEELS ?=
+WEIGHTS ?=
+PACKAGES = artifacts/gpu-packages
+
+gpu-check:
+	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(PACKAGES) $(WHEELS)/*.whl)
+	PYTHONPATH=.:$(PACKAGES) $(if $(WHEELS),$(PYTHON),$(BIN)/python) -m benchmarks.gpu_check "$(WEIGHTS)"
 
 # One resolution of everything, then its parts with hashes. torch and CUDA stay out of the parts: install.py takes
 # torch's CPU or CUDA build, whose files differ. LOCK_OPTIONS=--upgrade takes newer versions.

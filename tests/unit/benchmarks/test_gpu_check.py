@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+from benchmarks.gpu_check import PARTS, _code_cells, _random_row, check, sizes
+from course_utils.artifacts import PROJECT
+
+
+def test_cells_lose_the_commands_of_ipython_and_nothing_else(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["!no code"]},
+        {"cell_type": "code", "source": ["if colab:\n", "    !pip install x\n", "%matplotlib inline\n", "a = 7 % 4"]},
+    ]
+    (tmp_path / "some.ipynb").write_text(json.dumps({"cells": cells}))
+    (source,) = _code_cells(tmp_path / "some.ipynb")
+    found: dict[str, object] = {"colab": True}
+    exec(source, found)
+    assert found["a"] == 3
+
+
+def test_every_notebook_is_code_without_a_kernel() -> None:
+    for notebook in sorted((PROJECT / "notebooks").glob("*.ipynb")):
+        for source in _code_cells(notebook):
+            compile(source, notebook.name, "exec")
+
+
+def test_a_part_that_fails_is_written_down() -> None:
+    result = check(PROJECT / "data" / "tiny_base", ["large_unsloth"], rehearse=True)
+    assert any("gpu" in line for line in result["large_unsloth"]["failed"])
+    assert result["rehearsal"]
+
+
+def test_a_check_trains_the_shape_that_it_names() -> None:
+    on_gpu = sizes(Path("weights"), rehearse=False)
+    assert round(on_gpu.large.n_parameters / 1e9, 1) == 8.0
+    assert on_gpu.profile.load_in_4bit
+    row = _random_row(3, on_gpu.n_tokens, on_gpu.large.vocab_size)
+    assert len(row.input_ids) == on_gpu.n_tokens
+    assert sum(row.completion_mask) == on_gpu.n_tokens // 4
+    assert set(PARTS) == {"large_unsloth", "large_trl", "small", "notebooks"}
