@@ -82,13 +82,8 @@ def show_progress(console: Console) -> Iterator[Listener]:
     if not console.is_terminal:
         yield Lines(console)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[cell]}", style="dim"),
-    )
+    counts = BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}"), *counts, TextColumn("{task.fields[cell]}", style="dim")
     with Progress(*columns, console=console) as progress:
         yield Bars(progress)
 

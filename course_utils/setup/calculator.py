@@ -1,16 +1,14 @@
 """The memory estimate with knobs on it: what each choice adds, against the limit of a card."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from html import escape
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from course_utils.figures import PALETTE
 from course_utils.models.catalogue import known_models
 from course_utils.setup.memory import METHODS, PARTS, MemoryEstimate, estimate_memory
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
 
 CARDS_GIB = (8, 16, 24, 80)
 RANKS, BATCH_SIZES, LENGTHS = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32), (256, 512, 1024, 2048, 4096, 8192)
@@ -77,24 +75,20 @@ class MemoryCalculator:
         by_size = sorted(known_models().values(), key=lambda known: known.shape.n_parameters)
         models = [(known.hub_id.split("/")[1], known.shape) for known in by_size]
 
-        def slider(name: str, options: Iterable[Any], value: Any) -> "Widget":
-            return ipywidgets.SelectionSlider(
-                options=options, value=value, description=name, continuous_update=False, layout={"width": "420px"}
-            )
-
-        def buttons(name: str, options: Iterable[Any], value: Any) -> "Widget":
-            return ipywidgets.ToggleButtons(
-                options=options, value=value, description=name, style={"button_width": "auto"}
-            )
-
+        slider = partial(ipywidgets.SelectionSlider, continuous_update=False, layout={"width": "420px"})
+        buttons = partial(ipywidgets.ToggleButtons, style={"button_width": "auto"})
         self.controls = {
-            "method": buttons("method", METHODS, "qlora_4bit"),
-            "shape": slider("model", models, dict(models)["Llama-3.1-8B-Instruct"]),
-            "rank": slider("LoRA rank", RANKS, 16),
-            "batch_size": slider("rows at once", BATCH_SIZES, 1),
-            "n_tokens": slider("tokens a row", LENGTHS, 2048),
-            "gradient_checkpointing": buttons("checkpoints", [("on", True), ("off", False)], True),
-            "card_gib": buttons("card", [(f"{card} GiB", card) for card in CARDS_GIB], CARDS_GIB[0]),
+            "method": buttons(description="method", options=METHODS, value="qlora_4bit"),
+            "shape": slider(description="model", options=models, value=dict(models)["Llama-3.1-8B-Instruct"]),
+            "rank": slider(description="LoRA rank", options=RANKS, value=16),
+            "batch_size": slider(description="rows at once", options=BATCH_SIZES, value=1),
+            "n_tokens": slider(description="tokens a row", options=LENGTHS, value=2048),
+            "gradient_checkpointing": buttons(
+                description="checkpoints", options=[("on", True), ("off", False)], value=True
+            ),
+            "card_gib": buttons(
+                description="card", options=[(f"{card} GiB", card) for card in CARDS_GIB], value=CARDS_GIB[0]
+            ),
         }
         self.picture = ipywidgets.HTML()
         self._box = ipywidgets.VBox([*self.controls.values(), self.picture, ipywidgets.HTML(_KEEP_KEYS)])

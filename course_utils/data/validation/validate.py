@@ -12,20 +12,12 @@ from pathlib import Path
 from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.lengths import find_too_long
+from course_utils.data.validation import rows
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import (
-    CHECKS,
-    QUERY_CHECKS,
-    REPEAT_CHECKS,
-    SPLIT_CHECKS,
-    TEXT_CHECKS,
-    RowChecker,
-    find_duplicate_ids,
-    row_id,
-)
+from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, row_id
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
@@ -125,13 +117,13 @@ def _validate(
     findings = _check_rows(records, databases, options)
     findings += find_duplicate_ids(_without(records, findings, "schema"))
     # A text that should not be there is no reason not to look for its likes.
-    running = _without(records, findings, *(check for check in CHECKS if check not in TEXT_CHECKS))
+    running = _without(records, findings, *(check for check in CHECKS if check not in rows.TEXT_CHECKS))
     schemas = {name: read_schema(path) for name, path in usable.items()}
     if options.wants("contradiction"):
         findings += find_contradictions(running, usable)
-    if options.wants(*REPEAT_CHECKS):
+    if options.wants(*rows.REPEAT_CHECKS):
         findings += find_repeats(running)
-    if options.wants(*SPLIT_CHECKS):
+    if options.wants(*rows.SPLIT_CHECKS):
         findings += describe_splits(running, schemas)
     skipped = {}
     if options.wants("length") and (course := options.course):
@@ -151,9 +143,8 @@ def _check_rows(
     from tqdm.auto import tqdm
 
     # The checks that compare rows need to know which queries run.
-    runs = options.wants(*QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", *SPLIT_CHECKS)
-    checks = {check for check in TEXT_CHECKS if options.wants(check)} | set(QUERY_CHECKS if runs else ())
-    check = RowChecker(databases, frozenset(checks))
+    runs = options.wants(*rows.QUERY_CHECKS, *rows.REPEAT_CHECKS, "contradiction", *rows.SPLIT_CHECKS)
+    check = RowChecker(databases, frozenset((*options.checks, *(rows.QUERY_CHECKS if runs else ()))))
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
