@@ -16,10 +16,10 @@ from course_utils.models import load_tokenizer
 from course_utils.models.packaged import WHEELS
 from course_utils.processes import choose_port
 from course_utils.profiles import Profile
-from course_utils.setup import Machine, probe_machine, recommend_profile
+from course_utils.setup import probe_machine, recommend_profile
 from course_utils.setup.advisor import SMALL_CARD_GIB
 from course_utils.setup.install import PYTHONS
-from course_utils.setup.machine import SILENT
+from course_utils.setup.machine import SILENT, Machine
 from course_utils.setup.memory import MACHINE_MARGIN_GIB, wanted_gib
 from course_utils.setup.recommend import reason_against
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from course_utils.artifacts import STAGES, Course, write_json
 from course_utils.runner import RunState
-from course_utils.setup import Machine, probe_machine
+from course_utils.setup.machine import Machine, probe_machine
 from course_utils.tables import Table
 
 HEADLINES = (

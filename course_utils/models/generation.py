@@ -19,8 +19,7 @@ class Reply:
     text: str
     """Without special tokens."""
     seconds: float
-    """The time of its batch divided by the batch's prompts, so that the sum over all replies is the time that
-    generation took. It measures throughput; a prompt asked alone waits longer."""
+    """The time of its batch divided by the batch's prompts: throughput. A prompt asked alone waits longer."""
     stopped: bool
     """The model ended the reply itself, before ``max_new_tokens``."""
 

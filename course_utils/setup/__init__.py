@@ -2,14 +2,12 @@
 
 from course_utils.setup.advisor import advise
 from course_utils.setup.calculator import MemoryCalculator, draw_memory
-from course_utils.setup.machine import Gpu, Machine, probe_machine
+from course_utils.setup.machine import probe_machine
 from course_utils.setup.memory import METHODS, estimate_memory
 from course_utils.setup.recommend import describe_profile, recommend_profile
 
 __all__ = [
     "METHODS",
-    "Gpu",
-    "Machine",
     "MemoryCalculator",
     "advise",
     "describe_profile",

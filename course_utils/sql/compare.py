@@ -1,7 +1,6 @@
 """When two queries give the same answer: the one rule, for evaluation, validation, feedback and the makers of data.
 
-It compares what comes back and not the texts, so it does not see a query that is right by luck on this one database.
-The worker that runs the queries compares too, so that rows need not travel.
+It compares what comes back, in the worker that runs the queries, and does not see a query that is right by luck.
 """
 
 from collections.abc import Iterator

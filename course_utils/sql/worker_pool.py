@@ -1,8 +1,7 @@
 """Run functions in child processes that can be killed, because nothing in this process can stop SQLite everywhere.
 
-A worker serves one caller at a time and thousands of calls in its life. What reaches a limit takes the worker with it,
-never this process. The limits hold against queries that hang or eat the machine; they are no wall against one that
-would take over SQLite itself.
+A worker serves one caller at a time and thousands of calls in its life; what reaches a limit takes the worker with it,
+never this process. The limits are no wall against what would take over SQLite itself.
 """
 
 import atexit

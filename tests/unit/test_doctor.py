@@ -10,8 +10,7 @@ import pytest
 from course_utils import doctor
 from course_utils.artifacts import open_course
 from course_utils.doctor import examine, examine_machine, locked_versions
-from course_utils.setup import Gpu, Machine
-from course_utils.setup.machine import SILENT
+from course_utils.setup.machine import SILENT, Gpu, Machine
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
 from course_utils.run_report import format_result, render_report, render_scores, write_report
 from course_utils.runner import RunState, StageState
-from course_utils.setup import Gpu, Machine
+from course_utils.setup.machine import Gpu, Machine
 
 RESULTS = {
     "setup": {"recommended_profile": "smoke"},

@@ -1,11 +1,9 @@
 """Rows that say the same thing twice: duplicates within a split, leaks between splits.
 
-A row twice weighs double in training, and in a test it makes the result look surer than it is. A test row that
-training has seen measures memory and not skill. That two splits share query *skeletons* is normal, since people ask
-the same kinds of questions: it is counted and no fault. That they share the whole query is one.
-
-"Older than 30" and "older than 40" are nearly the same text and different questions, and their queries say so. So near
-ones are looked for among rows of one query alone, and such groups are small.
+A row twice weighs double in training, and in a test it makes the result look surer than it is. A test row that training
+has seen measures memory and not skill. That two splits share query *skeletons* is normal, and counted; that they share
+a whole query is a fault. Near ones are looked for among rows of one query alone: "older than 30" and "older than 40"
+are nearly the same text and different questions, as their queries say.
 """
 
 from collections import Counter, defaultdict

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from course_utils.profiles import PROFILES, get_profile
-from course_utils.setup import Gpu, Machine, describe_profile, recommend_profile
+from course_utils.setup import describe_profile, recommend_profile
+from course_utils.setup.machine import Gpu, Machine
 
 LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0", unsloth="2026.10.7", hub_reachable=True)
 T4 = Gpu("Tesla T4", 15.0, (7, 5))
