@@ -225,7 +225,7 @@ def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]
 
 
 def peak_memory_gib() -> float:
-    """The most memory that this process has held at once, in GiB (resident set)."""
+    """The most memory that this process, or one that it started and that has ended, has held at once (GiB resident)."""
     if sys.platform == "win32":
         import psutil
 
@@ -233,7 +233,8 @@ def peak_memory_gib() -> float:
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(peaks) * unit / 2**30
 
 
 def read_jsonl(path: Path) -> list[Row]:

@@ -75,6 +75,29 @@ def run(
 
 
 @app.command()
+def train(
+    profile: Profile = "smoke",
+    data: Data = "",
+    model: Model = "",
+    artifacts: Artifacts = "",
+    launch: Annotated[Literal["", "accelerate"], typer.Option(help="Train in several processes at once.")] = "",
+    config: Annotated[str, typer.Option(help="What these share out: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
+    options: Annotated[
+        list[str] | None, typer.Argument(help="After --, options of accelerate launch, such as --num_processes 4.")
+    ] = None,
+) -> None:
+    """Train on what notebook 2 prepared, as notebook 3 does; notebook 4 goes on from the result."""
+    from course_utils.training.launch import train_stage
+
+    if options and not launch:
+        raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
+    with refusals(), stopped_by_sigterm():
+        course = read_settings(profile, data, model, artifacts).open()
+        result = train_stage(course, config if launch else "", options or ())
+    typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
+
+
+@app.command()
 def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> None:
     """Say what is wrong with this machine or installation, and how to mend it."""
     from rich.console import Console

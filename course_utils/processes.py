@@ -1,4 +1,4 @@
-"""The one way to run a server as a child process: choose its port, wait until it answers, and always stop it.
+"""The one way to run a child process: a server, until it is not needed, or a module to its end; none is left behind.
 
 A child ends with its parent, even with a killed one. ``python -m course_utils.processes MODULE ...`` runs a module
 that knows nothing of this and ends it when standard input closes: a pipe whose other end only the parent holds.
@@ -125,15 +125,9 @@ class Server:
         atexit.unregister(self.stop)
         if self.process.stdin is None or self.process.stdin.closed:
             return
-        _signal(self.process, signal.SIGTERM)
         try:
-            self.process.wait(self._stop_timeout_s)
-        except subprocess.TimeoutExpired:
-            pass
+            _end(self.process, self._stop_timeout_s)
         finally:
-            _signal(self.process, getattr(signal, "SIGKILL", signal.SIGTERM))
-            self.process.wait()
-            self.process.stdin.close()
             self._own_folder.cleanup()
 
     def __enter__(self) -> "Server":
@@ -143,6 +137,30 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def run_module(module: str, *arguments: str) -> int:
+    """Run a module to its end as a child, and say its exit code; what it writes goes where this process writes."""
+    command = [sys.executable, "-m", "course_utils.processes", module, *arguments]
+    child = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        return child.wait()
+    finally:
+        _end(child, _STOP_TIMEOUT_S)
+
+
+def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
+    """Ask a process to end, insist, and end what it leaves behind."""
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:

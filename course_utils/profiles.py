@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from course_utils.errors import ConfigurationError
 
 Backend = Literal["trl", "unsloth", "fsdp"]
-"""What trains. The course plans for several GPUs ("fsdp") but cannot train on them yet: ``load_trainable`` says so."""
+"""What trains; "fsdp" is TRL in one process a GPU, over which Accelerate shares weights and rows out."""
 
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 """What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""

@@ -113,11 +113,14 @@ def _spare_token(tokenizer: "PreTrainedTokenizerBase") -> str:
     return str(spare[0])
 
 
-def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: bool = False) -> "PreTrainedModel":
+def load_model(
+    model: str | Path, *, adapter: Path | None = None, load_in_4bit: bool = False, place: str | None = None
+) -> "PreTrainedModel":
     """Load a causal language model, from a folder or the Hub, for this machine, in evaluation mode.
 
     ``adapter`` is a folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
-    which is then loaded instead. ``load_in_4bit`` gives NF4 weights by bitsandbytes, on a GPU or a CPU.
+    which is then loaded instead. ``load_in_4bit`` gives NF4 weights by bitsandbytes, on a GPU or a CPU. ``place`` is
+    where weights go at first, such as ``"cpu"``; None for this machine's device.
 
     Raises:
         ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
@@ -137,7 +140,8 @@ def load_model(model: str | Path, *, adapter: Path | None = None, load_in_4bit: 
     quantization = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
     )
-    loaded = _read(name, dtype=dtype, device_map=device, quantization_config=quantization if load_in_4bit else None)
+    config = quantization if load_in_4bit else None
+    loaded = _read(name, dtype=dtype, device_map=place or device, quantization_config=config)
     if adapter is not None:
         loaded = _put_on(loaded, adapter)
     return loaded.eval()

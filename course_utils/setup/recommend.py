@@ -49,13 +49,12 @@ def recommend_profile(machine: Machine) -> Recommendation:
 
 def reason_against(profile: Profile, machine: Machine) -> str | None:
     """Why a machine cannot run a profile; None if it can."""
-    if profile.backend == "fsdp":
-        return "the course cannot train on several GPUs yet"
     wanted = wanted_gib(profile)
     if profile.n_gpus:
         if len(usable_gpus(profile, machine)) < profile.n_gpus:
             found = "; ".join(map(str, machine.gpus)) or "none"
-            return f"wants {profile.n_gpus} NVIDIA GPU with {wanted} GiB or more; found: {found}"
+            several = "s" if profile.n_gpus > 1 else ""
+            return f"wants {profile.n_gpus} NVIDIA GPU{several} with {wanted} GiB or more; found: {found}"
     elif machine.memory_gib < wanted:
         return f"wants {wanted} GiB of memory; found {machine.memory_gib:.1f} GiB"
     if profile.needs_hub and machine.hub_reachable is False and profile.base_model not in WHEELS:
@@ -80,7 +79,8 @@ def _reason_for(profile: Profile, machine: Machine, against: str | None) -> str:
     if against is not None:
         return f"nothing fits well ({profile.name} {against}), but this one asks least"
     if profile.n_gpus:
-        return f"{usable_gpus(profile, machine)[0]}: enough for {profile.base_model} with {profile.backend}"
+        gpu = "; ".join(map(str, usable_gpus(profile, machine)[: profile.n_gpus]))
+        return f"{gpu}: enough for {profile.base_model} with {profile.backend}"
     gpus = "" if machine.gpus else " and no GPU"
     return f"{machine.memory_gib:.0f} GiB of memory, {machine.n_cores} cores{gpus}: enough for {profile.base_model}"
 

@@ -12,6 +12,7 @@ from course_utils.errors import ConfigurationError, MissingExtraError
 from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.hub import explain_loading
 from course_utils.profiles import Profile
+from course_utils.training.launch import n_launched
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftConfig
@@ -64,7 +65,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free.
 
     Raises:
-        ConfigurationError: The profile needs a GPU and there is none, or wants several at once.
+        ConfigurationError: The profile needs a GPU and there is none, or takes one and there are several processes.
         MissingExtraError: The profile needs Unsloth or bitsandbytes, and it is not installed.
         ModelError: The model folder is missing or incomplete.
     """
@@ -75,7 +76,9 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     from transformers import set_seed
 
     tokenizer = load_tokenizer(model)
-    base = load_model(model, load_in_4bit=profile.load_in_4bit)
+    # The trainer shares weights out, or puts them all on its process' GPU; 4-bit ones have to be there from the start.
+    is_bound = n_launched() == 1 or profile.load_in_4bit
+    base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     if profile.load_in_4bit:
@@ -96,11 +99,8 @@ def _keep_gradients(base: "PreTrainedModel") -> None:
 
 
 def _check_machine(profile: Profile) -> None:
-    if profile.backend == "fsdp":
-        raise ConfigurationError(
-            f"PROFILE={profile.name!r}: the course cannot train on several GPUs yet, for that needs a start by "
-            '"accelerate launch" and a model shared out over them (FSDP); use gpu_24gb, which takes one'
-        )
+    if profile.backend == "unsloth" and n_launched() > 1:
+        raise ConfigurationError(f"PROFILE={profile.name!r} trains by Unsloth, on one GPU; for several use multi_gpu")
     device = choose_device()
     if profile.n_gpus and device.value != "cuda":
         raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")

@@ -38,7 +38,7 @@ def last_checkpoint(folder: Path) -> Path | None:
         try:
             whole[trained_part(checkpoint, "global_step")] = checkpoint
         except (OSError, ValueError, KeyError):
-            shutil.rmtree(checkpoint)
+            shutil.rmtree(checkpoint, ignore_errors=True)  # of several processes, another one may be faster
     return whole[max(whole)] if whole else None
 
 

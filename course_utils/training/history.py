@@ -31,6 +31,7 @@ class TrainingResult:
     so that speeds with and without ``share_prompts`` compare."""
     seconds: float
     """Wall-clock time of training with its evaluations, in this call."""
+    n_trainable_parameters: int
     kept_step: int | None = None
     """The step whose weights were kept, as the best by validation loss; None for the last."""
 
@@ -52,6 +53,7 @@ class TrainingResult:
             "train_examples_per_s": round(self.n_examples / self.seconds, 2),
             "train_tokens_per_s": round(self.n_tokens / self.seconds, 1),
             "final_validation_loss": round(self.final_validation_loss, 4),
+            "n_trainable_parameters": self.n_trainable_parameters,
         }
 
     def _repr_html_(self) -> str:

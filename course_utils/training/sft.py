@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from course_utils.errors import DataError, TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
-from course_utils.training.backends import load_trainable
+from course_utils.training.backends import count_parameters, load_trainable
 from course_utils.training.checkpoints import last_checkpoint, trained_part, unfinished_folder
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
+from course_utils.training.launch import launch_sft, n_launched
 from course_utils.training.shared_prompts import collate_shared, share_prompts
 from course_utils.training.tracking import disable_telemetry, end_tracking, place_trackers
 from course_utils.training.trainer import stop_early, trainer_class, training_arguments
@@ -31,20 +32,18 @@ def train_sft(
     validation: TokenizedRows,
     output: Path,
 ) -> TrainingResult:
-    """Train a model on completions, by the profile's ``method``, and save what was trained with the tokenizer.
+    """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
 
-    A checkpoint is written at each evaluation, beside ``output``. The same call after the process was killed goes on
-    from there, to the very same end; then the checkpoints are removed. Where memory runs out, the run starts over with
-    half the rows in one pass and twice the passes in a step.
+    Loss of the ``validation`` rows is measured before the first step and ``profile.n_evaluations`` times on the way,
+    the last time after the last step. A checkpoint is written each time, beside ``output``. The same call after the
+    process was killed goes on from there, to the very same end; then the checkpoints are removed. Where memory runs
+    out, the run starts over with half the rows in one pass and twice the passes in a step.
 
-    Args:
-        profile: Method, sizes, rates and backend; change one value with ``dataclasses.replace``.
-        model: Folder or Hub id of the base model.
-        train: Rows to learn from.
-        validation: Rows whose loss is measured before the first step and ``profile.n_evaluations`` times on the way,
-            the last time after the last step.
-        output: Folder of the adapter, or of the whole model under ``method="full"``, made if missing;
-            ``load_model(model, adapter=output)`` takes either.
+    ``output`` is the folder of the adapter, or of the whole model under ``method="full"``, made if missing;
+    ``load_model(model, adapter=output)`` takes either.
+
+    ``backend="fsdp"`` makes this call in one process for each GPU of this machine. Processes share out the rows of a
+    step, so that the effective batch stays what the profile says.
 
     Raises:
         ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
@@ -52,8 +51,14 @@ def train_sft(
         ModelError: The base model is missing or incomplete.
         TrainingError: The loss is no number any more, or one row does not fit into memory.
     """
+    from accelerate import PartialState  # type: ignore[import-untyped]
     from accelerate.utils import find_executable_batch_size  # type: ignore[import-untyped]
 
+    if profile.backend == "fsdp" and n_launched() == 1:
+        launched = launch_sft("fsdp", (), profile, model, train, validation, output)
+        assert launched is not None, "this machine is alone"
+        return launched
+    profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
     for name, rows in (("train", train), ("validation", validation)):
         _check_rows(name, rows, profile.max_length)
     disable_telemetry()
@@ -67,9 +72,10 @@ def train_sft(
 
     result: TrainingResult = find_executable_batch_size(attempt, profile.batch_size, lambda: next(sizes))()
     end_tracking()
-    shutil.rmtree(folder)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
+    if PartialState().is_main_process:
+        shutil.rmtree(folder)
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
     return result
 
 
@@ -87,11 +93,13 @@ def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
 
 def _smaller_sizes(profile: Profile) -> Iterator[int]:
     size = profile.batch_size
-    while size > 1:
+    while size > 1 and n_launched() == 1:  # the other processes would wait for this one
         size = profile.with_batch_size(size // 2).batch_size
         logger.warning("out of memory: starting over with %d rows in one pass, and as many a step as before", size)
         yield size
     remedy = 'choose method="qlora", a smaller model, or a lower max_length for shorter rows'
+    if size > 1:
+        raise TrainingError(f"{size} rows in one pass do not fit into memory; halve the profile's batch_size")
     raise TrainingError(f"PROFILE={profile.name!r}: one row in one pass does not fit into memory; {remedy}")
 
 
@@ -102,6 +110,7 @@ def _train(
 
     clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
     trainable, tokenizer = load_trainable(profile, model)
+    n_trainable = count_parameters(trainable).trainable  # before it is shared out
     checkpoint = last_checkpoint(folder)
     batches, held_out = (_dataset(profile, rows) for rows in (train, validation))
     trainer = trainer_class()(
@@ -119,9 +128,11 @@ def _train(
     began = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
-    for other in ("adapter_config.json", "config.json"):  # by which loading tells what the folder holds
-        (output / other).unlink(missing_ok=True)
-    trainer.save_model(str(output))
+    if trainer.args.should_save:
+        for other in ("adapter_config.json", "config.json"):  # by which loading tells what the folder holds
+            (output / other).unlink(missing_ok=True)
+    trainer.save_model(str(output))  # in every process, for each may hold a part
+    trainer.accelerator.wait_for_everyone()  # the checkpoints go, and another process may still read the best
     epochs = trainer.state.epoch - (trained_part(checkpoint, "epoch") if checkpoint else 0.0)
     return TrainingResult(
         adapter=output,
@@ -130,6 +141,7 @@ def _train(
         n_examples=round(len(train.examples) * epochs),
         n_tokens=round(train.n_tokens * epochs),
         seconds=seconds,
+        n_trainable_parameters=n_trainable,
         kept_step=None if profile.patience is None else trainer.state.best_global_step,
     )
 

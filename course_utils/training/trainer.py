@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
+from course_utils.training.launch import n_launched
+from course_utils.training.shared_prompts import IGNORED
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
@@ -43,9 +45,31 @@ def trainer_class() -> "type[SFTTrainer]":
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             sampler = super()._get_train_sampler(train_dataset)
             if isinstance(sampler, LengthGroupedSampler):
-                sampler = EpochSampler(sampler.batch_size, lengths=sampler.lengths)
+                sampler = EpochSampler(sampler.batch_size * self.args.world_size, lengths=sampler.lengths)
                 sampler.seed = self.args.data_seed
             return sampler
+
+        def get_batch_samples(self, batches: Any, n_batches: int, device: Any) -> Any:
+            samples, n_labels = super().get_batch_samples(batches, n_batches, device)
+            if samples and self._ignore_repeated(samples[-1]):
+                n_labels = self._get_num_items_in_batch(samples, device)
+            return samples, n_labels
+
+        def prediction_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
+            self._ignore_repeated(inputs)
+            self.args.average_tokens_across_devices = False  # a batch counts by itself, as it does in one process
+            try:
+                return super().prediction_step(model, inputs, *rest, **options)
+            finally:
+                self.args.average_tokens_across_devices = True
+
+        def _ignore_repeated(self, batch: Any) -> bool:
+            """Take the labels of rows that fill up an epoch's last batches, so that all processes have as many."""
+            state, n = self.accelerator.gradient_state, len(batch["labels"])
+            if self.args.world_size == 1 or not state.end_of_dataloader or state.remainder < 1:
+                return False
+            batch["labels"][max(0, state.remainder - n * self.args.process_index) :] = IGNORED
+            return True
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             super().log(logs, start_time)
@@ -93,18 +117,15 @@ def stop_early(patience: int) -> "TrainerCallback":
 
 
 def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed: bool = False) -> "SFTConfig":
-    """The trainer's settings.
+    """The trainer's settings, with checkpoints in ``folder``.
 
-    Args:
-        profile: Sizes and rates.
-        n_items: What the trainer takes for rows, which ``share_prompts`` makes batches.
-        folder: Of the checkpoints.
-        resumed: Whether the run goes on from a checkpoint, so that the base model has been measured.
+    ``n_items`` are what the trainer takes for rows, which ``share_prompts`` makes batches; a run that is ``resumed``
+    goes on from a checkpoint, so that the base model has been measured.
     """
     from trl import SFTConfig
 
     n_rows_at_once = 1 if profile.share_prompts else profile.batch_size
-    n_batches = math.ceil(n_items / n_rows_at_once)
+    n_batches = math.ceil(n_items / n_rows_at_once / n_launched())
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     steps_between = math.ceil(n_steps / profile.n_evaluations)
     row_settings = _SHARED if profile.share_prompts else _SEPARATE

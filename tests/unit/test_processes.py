@@ -13,7 +13,7 @@ import pytest
 from course_utils import processes
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
-from course_utils.processes import LOOPBACK, Server, choose_port
+from course_utils.processes import LOOPBACK, Server, choose_port, run_module
 
 SLEEPER = "import time; time.sleep(60)"
 
@@ -138,3 +138,22 @@ def test_a_port_in_use_says_where_and_what_next() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ServiceError, match=rf"127\.0\.0\.1:{port}.*in use.*choose another"):
             choose_port(LOOPBACK, port)
+
+
+def test_a_module_runs_to_its_end_and_says_how_it_ended() -> None:
+    assert run_module("this") == 0
+    assert run_module("json.tool", "/nowhere") != 0
+
+
+def test_a_module_ends_with_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def interrupt(process: "subprocess.Popen[bytes]") -> int:
+        waited.append(process.pid)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_module("http.server", "0")
+    assert is_gone(waited[0])

@@ -24,7 +24,7 @@ MACHINES = {
     "a GPU with 8 GB": (replace(LAPTOP, gpus=(Gpu("RTX 4060", 8.0, (8, 9)),)), "gpu_8gb"),
     "Colab": (replace(LAPTOP, gpus=(T4,)), "gpu_16gb"),
     "a workstation": (replace(LAPTOP, gpus=(RTX_4090,)), "gpu_24gb"),
-    "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "gpu_24gb"),
+    "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "multi_gpu"),
     "two small GPUs": (replace(LAPTOP, gpus=(T4, T4)), "gpu_16gb"),
     "a large GPU without the Hub": (replace(LAPTOP, gpus=(RTX_4090,), hub_reachable=False), "laptop"),
     "a large GPU and a full disk": (replace(LAPTOP, gpus=(RTX_4090,), disk_free_gib=10), "gpu_8gb"),
@@ -49,6 +49,7 @@ def test_a_rejection_says_what_is_missing() -> None:
     )
     assert "Hub cannot be reached" in rejected["gpu_16gb"]
     assert "laptop" not in rejected, "a package index has its model too"
+    assert rejected["multi_gpu"].startswith("wants 2 NVIDIA GPUs with 22 GiB or more")
     full = recommend_profile(replace(LAPTOP, disk_free_gib=0.5))
     assert "of free disk; found 0 GiB" in full.rejected["laptop"]
 

@@ -15,7 +15,7 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.backends import count_parameters, load_trainable, lora_config
+from course_utils.training.backends import count_parameters, lora_config
 
 CONFIG = LlamaConfig(
     vocab_size=64,
@@ -45,11 +45,6 @@ def test_training_starts_at_the_base_model() -> None:
     before = model(ids).logits.detach().clone()
     after = get_peft_model(model, lora_config(get_profile("smoke"))).eval()(ids).logits
     torch.testing.assert_close(before, after)
-
-
-def test_several_gpus_are_refused_with_what_is_missing() -> None:
-    with pytest.raises(ConfigurationError, match=r"several GPUs yet.*accelerate launch.*use gpu_24gb"):
-        load_trainable(get_profile("multi_gpu"), "Qwen/none")
 
 
 def test_an_unknown_method_is_refused_and_one_that_unsloth_lacks() -> None:

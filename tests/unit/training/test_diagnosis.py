@@ -91,7 +91,7 @@ def test_a_history_without_one_of_the_losses_is_refused(missing: str) -> None:
 
 
 def test_the_verdict_is_drawn_on_the_curve() -> None:
-    result = TrainingResult(Path("adapter"), CURVES["ten-epochs"]["history"], 160, 1000, 1000, 1.0)
+    result = TrainingResult(Path("adapter"), CURVES["ten-epochs"]["history"], 160, 1000, 1000, 1.0, 7)
     axes = plot_losses(result)
     assert axes.figure.get_suptitle().startswith("Overfit: ")
     (mark,) = axes.texts

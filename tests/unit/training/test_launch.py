@@ -1,0 +1,178 @@
+"""Several processes train as one does at the same effective batch; what fails in one of them is said in a sentence."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from course_utils.artifacts import PROJECT, Course, open_course, read_jsonl, write_json, write_jsonl
+from course_utils.cli import app
+from course_utils.errors import ConfigurationError, TrainingError
+from course_utils.models import load_tokenizer
+from course_utils.profiles import get_profile
+from course_utils.tasks import text_to_sql
+from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
+from course_utils.training.launch import launch_sft
+
+TINY_BASE = PROJECT / "data" / "tiny_base"
+SCHEMAS = {
+    "shop": "table item: item_id integer, name text, price real",
+    "zoo": "table animal: animal_id integer, name text, legs integer",
+}
+SMOKE = replace(
+    get_profile("smoke"), epochs=1.0, batch_size=2, gradient_accumulation=2, n_evaluations=2, warmup_steps=1
+)
+TWO = ("ddp", ("--num_processes", "2"))
+SLOW = pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a minute more")
+
+
+def encode() -> TokenizedRows:
+    """Seventeen rows of unlike lengths about two databases: batches that two processes cannot share evenly."""
+    rows = [
+        {
+            "id": str(n),
+            "db_id": ("shop", "zoo")[n % 2],
+            "question": f"{'Really, ' * n}how many cost {n}?",
+            "query": f"SELECT {n}",
+        }
+        for n in range(17)
+    ]
+    return tokenize_rows(load_tokenizer(TINY_BASE), rows, text_to_sql(SCHEMAS), 512)
+
+
+def assert_alike(one: TrainingResult, several: TrainingResult) -> None:
+    """Losses at every step that is logged and weights of the adapter, within 1e-3."""
+    assert len(one.history) == len(several.history)
+    for alone, shared in zip(one.history, several.history, strict=True):
+        # The trainer counts epochs in batches, and those that only fill up the last step count too.
+        assert shared | {"epoch": 0} == pytest.approx(alone | {"epoch": 0}, abs=1e-3)
+    weights, others = (load_file(result.adapter / "adapter_model.safetensors") for result in (one, several))
+    torch.testing.assert_close(others, weights, rtol=0, atol=1e-3)
+
+
+@SLOW
+@pytest.mark.parametrize("share_prompts", [True, False])
+def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) -> None:
+    rows, profile = encode(), replace(SMOKE, share_prompts=share_prompts)
+    one = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
+    two = launch_sft(*TWO, profile, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    assert two is not None
+    assert_alike(one, two)
+    assert (two.n_steps, two.n_examples, two.kept_step) == (one.n_steps, one.n_examples, one.kept_step)
+    assert two.n_trainable_parameters == one.n_trainable_parameters
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["adapter"], "the checkpoints are still there"
+
+
+# Accelerate shares weights out over GPUs alone; this lets it do so over processes on CPUs, and counts the parts.
+SHARDING_ON_CPUS = """
+import os
+import accelerate.state as state
+from accelerate.accelerator import Accelerator
+from torch.distributed.fsdp import FSDPModule
+
+started, gathered = state.AcceleratorState.__init__, Accelerator.get_state_dict
+
+def start(self, *arguments, **options):
+    started(self, *arguments, **options)
+    if options.get("fsdp_plugin") and self.distributed_type == state.DistributedType.MULTI_CPU:
+        self.fsdp_plugin, self.distributed_type = options["fsdp_plugin"], state.DistributedType.FSDP
+        state.PartialState._shared_state["distributed_type"] = self.distributed_type
+
+def gather(self, model, unwrap=True):
+    parts = [name for name, module in model.named_modules() if isinstance(module, FSDPModule)]
+    open(os.environ["PARTS"], "w").write(" ".join(parts))
+    return gathered(self, model, unwrap)
+
+state.AcceleratorState.__init__, Accelerator.get_state_dict = start, gather
+"""
+
+
+@SLOW
+def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SHARDING_ON_CPUS)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
+    monkeypatch.setenv("PARTS", str(tmp_path / "parts"))
+    rows = encode()
+    one = train_sft(SMOKE, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
+    two = launch_sft("fsdp", TWO[1], SMOKE, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    assert two is not None
+    assert_alike(one, two)
+    parts = (tmp_path / "parts").read_text().split()
+    assert [part for part in parts if part.endswith("layers.3")], "the layers are not parts of their own"
+
+
+@SLOW
+def test_a_process_that_fails_gives_its_reason(tmp_path: Path) -> None:
+    rows = encode()
+    with pytest.raises(TrainingError, match=r"a process of ddp.yaml failed: train: 17 of 17 rows are longer"):
+        launch_sft(*TWO, replace(SMOKE, max_length=5), TINY_BASE, rows, rows, tmp_path / "adapter")
+
+
+def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"mine: there is no such configuration.*ddp, fsdp, zero2, zero3"):
+        launch_sft("mine", ())
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 1, reason="this machine has several GPUs")
+def test_several_gpus_are_wanted_unless_processes_are_counted(tmp_path: Path) -> None:
+    rows = encode()
+    with pytest.raises(ConfigurationError, match=r"[01] GPUs here, and several processes want one each"):
+        train_sft(get_profile("multi_gpu"), TINY_BASE, rows, rows, tmp_path / "adapter")
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    """A course whose first two stages have run, on a dataset of a few rows."""
+    course = open_course("smoke", artifacts=str(tmp_path))
+    course.begin("setup").finish({})
+    stage = course.begin("data")
+    write_json(stage.folder / "schemas.json", SCHEMAS)
+    row = {"db_id": "shop", "difficulty": "easy"}
+    for split, n_rows in (("train", 8), ("validation", 3)):
+        rows = [
+            row | {"id": f"{split}-{n}", "question": f"How many cost {n}?", "query": f"SELECT {n}"}
+            for n in range(n_rows)
+        ]
+        write_jsonl(stage.folder / f"{split}.jsonl", rows)
+    stage.finish({})
+    return course
+
+
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["--launch", "accelerate", "--config", *TWO[0:1], "--", *TWO[1]], marks=SLOW)]
+)
+def test_the_command_hands_over_what_the_notebook_does(course: Course, options: list[str]) -> None:
+    done = CliRunner().invoke(app, ["train", "--artifacts", str(course.root.parent), *options])
+    assert done.exit_code == 0, done.output
+    manifest = course.manifest("training")
+    assert manifest.results["n_steps"] == 10
+    assert manifest.results["n_supervised_tokens"] > 0
+    assert {"n_trainable_parameters", "n_rows_too_long", "peak_memory_gib"} <= manifest.results.keys()
+    assert manifest.inputs.keys() == {"data/schemas.json", "data/train.jsonl", "data/validation.jsonl"}
+    assert read_jsonl(course.output("training", "history.jsonl"))[0]["step"] == 0
+    assert (course.output("training", "adapter") / "adapter_model.safetensors").is_file()
+
+
+def test_the_command_wants_the_data_stage(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["train", "--artifacts", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "run notebooks/01_setup.ipynb" in done.stderr
+
+
+def test_options_of_a_launch_want_a_launch() -> None:
+    done = CliRunner().invoke(app, ["train", "--", "--num_processes", "2"])
+    assert done.exit_code == 2
+    assert "come with --launch accelerate" in done.stderr
+
+
+def test_unsloth_is_not_started_in_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_utils.training.backends import load_trainable
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigurationError, match="trains by Unsloth, on one GPU; for several use multi_gpu"):
+        load_trainable(get_profile("gpu_16gb"), "Qwen/none")
