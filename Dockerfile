@@ -9,11 +9,13 @@ FROM python:3.11-slim-bookworm
 
 # torch's CUDA build carries its own CUDA libraries, so one base image serves both; Triton compiles with gcc.
 # No versions here: Debian keeps only the newest of each package, and none of them reaches a result.
+# Clusters run the image as another user (deploy/cloud/slurm.sbatch), who has to get into the project's folder.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 learner
+    && useradd --create-home --uid 1000 learner \
+    && chmod 755 /home/learner
 
 USER 1000
 WORKDIR /home/learner/course

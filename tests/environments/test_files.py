@@ -84,6 +84,7 @@ def test_compose_files_fit_their_schema(path):
 def test_every_yaml_is_read_by_a_test_here():
     known = {"environment.yml", ".pre-commit-config.yaml", "deploy/compose.yaml", "deploy/prometheus.yml"}
     known |= {f"deploy/accelerate/{name}.yaml" for name in ("ddp", "fsdp", "zero2", "zero3")}  # test_accelerate.py
+    known |= {f"deploy/cloud/{name}.yaml" for name in ("kubeflow-trainjob", "vertex", "azureml")}  # test_cloud_jobs.py
     listed = run("git", "ls-files", "*.yml", "*.yaml").stdout.split()
     assert set(listed) <= known, "give the new file a schema check"
 
