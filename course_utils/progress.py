@@ -89,10 +89,7 @@ def show_progress(console: Console) -> Iterator[Listener]:
 
 
 def render_failure(error: NotebookError) -> Group:
-    """The cell that failed, its error, and nothing else.
-
-    An error that the course raises on purpose says all in its message; others show their traceback.
-    """
+    """The cell that failed and its error: what the course raises on purpose says all, else with its traceback."""
     position = error.position
     title = f"notebooks/{error.notebook}, cell {position.number} of {position.n_cells} ({position.cell_id})"
     source = Syntax(position.source or "(the kernel did not start)", "python", line_numbers=True, word_wrap=True)

@@ -90,9 +90,8 @@ class Export:
 def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
     """About as many tokens as a chat has, whatever the tokenizer: pieces of up to seven letters, digits, runs of marks.
 
-    Of English schemas, questions and queries that is 93 to 106 per cent of what SmolLM2's tokenizer of 49,152 words
-    gives. A larger vocabulary, as those of services, takes fewer; a letter beyond ASCII counts as one, which is rather
-    too many.
+    Of English schemas, questions and queries that is 93 to 106 per cent of SmolLM2's count. Services with a larger
+    vocabulary count fewer; a letter beyond ASCII counts as one, which is rather too many.
     """
     return sum(len(_PIECE.findall(message["content"])) + TOKENS_OF_MESSAGE for message in messages)
 

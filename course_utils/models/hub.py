@@ -17,8 +17,8 @@ from course_utils.models import packaged
 def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     """Whether the Hugging Face Hub (or the mirror that ``HF_ENDPOINT`` names) answers; asked once per process.
 
-    Libraries retry for half a minute before they say that there is no network, so the course asks first. The answer is
-    no after ``timeout_s`` seconds, even where looking up the name hangs.
+    Libraries retry for half a minute without a network. Here it is no after ``timeout_s`` seconds, even where DNS
+    hangs.
     """
     import urllib.error
     import urllib.request
@@ -102,10 +102,7 @@ def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
-    """Turn what libraries raise about a model's files, which may be any exception, into one ``ModelError``.
-
-    What does not fit into memory says nothing about files and passes as it is.
-    """
+    """Turn any exception of libraries about a model's files, but not a lack of memory, into one ``ModelError``."""
     try:
         yield
     except (CourseError, MemoryError):

@@ -56,8 +56,7 @@ def choose_dtype(device: str) -> Choice:
 def choose_threads() -> int:
     """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
 
-    Threads meet at a barrier after every matrix product, and one that must share its core keeps all others waiting.
-    A tenth of a second of such products with either number decides.
+    Threads wait for each other after every matrix product; a tenth of a second of products with either number decides.
     """
     import torch
 

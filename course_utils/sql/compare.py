@@ -99,9 +99,8 @@ def _shape_of(result: QueryResult) -> ResultShape:
 def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Difference | None:
     """How ``found`` differs from the answer to the gold ``query``; None if it is the same answer.
 
-    Same are results of as many columns with the same rows (see ``same_rows``): in the same order if the gold query
-    has a top-level ORDER BY, in any order if not. Of results longer than what was fetched, the fetched rows are
-    compared in the order they came, for another order of the whole would give other rows.
+    Same are results of as many columns with the same rows (``same_rows``), in the same order if the gold query has a
+    top-level ORDER BY. Of results longer than what was fetched, the fetched rows are compared in the order they came.
     """
     if len(gold.columns) != len(found.columns):
         return "wrong number of columns"
@@ -130,10 +129,7 @@ def _are_columns_swapped(gold: list[tuple[object, ...]], found: list[tuple[objec
 
 
 def has_top_level_order(query: str) -> bool:
-    """Whether the outermost query asks for an order; one inside a subquery does not count.
-
-    A query that sqlglot cannot parse, or that is nested too deeply for it, counts as having none.
-    """
+    """Whether the outermost query, where sqlglot parses it, asks for an order; one inside a subquery does not count."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 

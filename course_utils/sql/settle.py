@@ -1,9 +1,8 @@
 """Open and copy SQLite files that another program may have left in the middle of its work.
 
-In WAL mode the last rows lie in ``<name>-wal`` until they are moved into the file. Copying the file alone loses them,
-and opening it in place leaves ``-wal`` and ``-shm`` behind. In the other modes a crash leaves ``<name>-journal``, from
-which half a transaction must be taken back before anybody can read.
-Sources: https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals
+In WAL mode the last rows lie in ``<name>-wal``: copying the file alone loses them, and opening it in place leaves
+``-wal`` and ``-shm`` behind. In the other modes a crash leaves ``<name>-journal``, from which half a transaction must
+be taken back. Sources: https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals
 """
 
 import shutil

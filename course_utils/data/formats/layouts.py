@@ -1,9 +1,8 @@
 """What rows look like in the files of others: conversations in four layouts, and BIRD's names of fields.
 
-A row of the course becomes a conversation of its prompt and its query, and its other fields go to ``metadata``. Reading
-gives the row back, with whatever others edited in the messages. A conversation from elsewhere, whose metadata has no
-``db_id``, becomes ``{"messages": [the prompt], "target": "the answer", ...}`` with its further fields as they are.
-Where the answer is more than plain text (a tool call, parts), ``messages`` keeps all and there is no ``target``.
+A row of the course becomes a conversation of its prompt and its query, its other fields ``metadata``, and comes back
+with whatever others edited in the messages. A conversation without ``db_id`` in its metadata becomes ``{"messages":
+[the prompt], "target": "the answer", ...}``; where the answer is more than plain text, there is no ``target``.
 """
 
 from collections.abc import Callable

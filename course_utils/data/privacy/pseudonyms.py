@@ -70,9 +70,8 @@ class Pseudonyms:
     def find(self, text: str, values: Collection[str], *, is_prose: bool = True) -> Iterator[Entity]:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
-        What stands among ``values``, the folded text values of the row's query, is a value in the question as well,
-        even a name of one small word (the pilot May is not the modal verb). In prose a capital tells a name from a
-        word.
+        What stands among ``values``, the folded ones of the row's query, is a value in the question too, even a small
+        word (the pilot May is not the modal verb). In prose a capital tells a name from a word.
         """
         return in_plain_letters(text, lambda plain: self._find(plain, values, is_prose))
 

@@ -35,9 +35,8 @@ FIXES = {
 def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], completion: str) -> Findings:
     """What is wrong with the way a tokenizer and its chat template turn a prompt and a reply into tokens.
 
-    Empty if nothing is; an ``error`` harms what is trained. Llama 3's and Gemma's own tokenizers give one ``warning``:
-    their templates write the beginning-of-text token, and so does the tokenizer, for those who tokenize rendered text
-    themselves.
+    An ``error`` harms what is trained. Llama 3's and Gemma's tokenizers give one ``warning``: they write the
+    beginning-of-text token as their templates do, for those who tokenize rendered text themselves.
     """
     chat = [*messages, {"role": "assistant", "content": completion.strip()}]
     found = Findings([*_check_padding(tokenizer), *_check_contents(tokenizer, chat)])
