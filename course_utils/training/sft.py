@@ -55,7 +55,7 @@ def train_sft(
     from accelerate.utils import find_executable_batch_size  # type: ignore[import-untyped]
 
     if profile.backend == "fsdp" and n_launched() == 1:
-        launched = launch_sft("fsdp", (), profile, model, train, validation, output)
+        launched = launch_sft("fsdp", (), profile, model, train, validation, output.resolve())
         assert launched is not None, "this machine is alone"
         return launched
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
@@ -106,12 +106,14 @@ def _smaller_sizes(profile: Profile) -> Iterator[int]:
 def _train(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
 ) -> TrainingResult:
+    import torch
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
     clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
     trainable, tokenizer = load_trainable(profile, model)
     n_trainable = count_parameters(trainable).trainable  # before it is shared out
     checkpoint = last_checkpoint(folder)
+    began_at = trained_part(checkpoint, "epoch") if checkpoint else 0.0  # now, for newer checkpoints replace it
     batches, held_out = (_dataset(profile, rows) for rows in (train, validation))
     trainer = trainer_class()(
         model=trainable,
@@ -122,6 +124,8 @@ def _train(
         callbacks=[] if profile.patience is None else [stop_early(profile.patience)],
         processing_class=tokenizer,
     )
+    if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
+        trainer.args._setup_devices = torch.device("cpu")
     if choose_dtype(choose_device().value).value == "float32":
         for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
             parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
@@ -133,7 +137,7 @@ def _train(
             (output / other).unlink(missing_ok=True)
     trainer.save_model(str(output))  # in every process, for each may hold a part
     trainer.accelerator.wait_for_everyone()  # the checkpoints go, and another process may still read the best
-    epochs = trainer.state.epoch - (trained_part(checkpoint, "epoch") if checkpoint else 0.0)
+    epochs = trainer.state.epoch - began_at
     return TrainingResult(
         adapter=output,
         history=_losses(trainer.state.log_history),

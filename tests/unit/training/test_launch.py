@@ -1,15 +1,20 @@
 """Several processes train as one does at the same effective batch; what fails in one of them is said in a sentence."""
 
 import os
+import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PROJECT, Course, open_course, read_jsonl, write_json, write_jsonl
+from course_utils.artifacts import PROJECT, UNFINISHED, Course, open_course, read_jsonl, write_json, write_jsonl
 from course_utils.cli import app
 from course_utils.errors import ConfigurationError, TrainingError
 from course_utils.models import load_tokenizer
@@ -65,6 +70,34 @@ def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) ->
     assert (two.n_steps, two.n_examples, two.kept_step) == (one.n_steps, one.n_examples, one.kept_step)
     assert two.n_trainable_parameters == one.n_trainable_parameters
     assert [path.name for path in (tmp_path / "two").iterdir()] == ["adapter"], "the checkpoints are still there"
+
+
+TO_BE_KILLED = """
+import pickle, sys
+from course_utils.training.launch import launch_sft
+launch_sft(*pickle.loads(open(sys.argv[1], "rb").read()))
+"""
+
+
+@SLOW
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(tmp_path: Path) -> None:
+    rows, profile = encode(), replace(SMOKE, epochs=3.0, n_evaluations=3, patience=None)
+    call = (*TWO, profile, str(TINY_BASE), rows, rows, tmp_path / "two" / "adapter")
+    (tmp_path / "call").write_bytes(pickle.dumps(call))
+    first = subprocess.Popen([sys.executable, "-c", TO_BE_KILLED, str(tmp_path / "call")], cwd=PROJECT)
+    while not list(tmp_path.glob(f"two/{UNFINISHED}/*/2/checkpoint-*/trainer_state.json")) and first.poll() is None:
+        time.sleep(0.1)
+    children = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    first.wait()
+    assert len(children) >= 3, "accelerate and two processes"
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    two = launch_sft(*call)
+    one = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
+    assert two is not None
+    assert two.n_examples < one.n_examples, "it has not gone on from the checkpoint"
+    assert_alike(one, two)
 
 
 # Accelerate shares weights out over GPUs alone; this lets it do so over processes on CPUs, and counts the parts.

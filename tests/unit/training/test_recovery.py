@@ -106,6 +106,27 @@ def test_another_setting_does_not_go_on_from_what_is_there(tmp_path: Path, monke
     assert train(SMOKE, tmp_path / "adapter").n_examples == 0
 
 
+def test_a_run_that_was_killed_early_outlives_the_checkpoint_that_it_began_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import Trainer
+
+    save, saved = Trainer._save_checkpoint, []
+
+    def save_once(self: Trainer, *rest: object) -> None:
+        if saved:
+            raise KeyboardInterrupt
+        saved.append(save(self, *rest))
+
+    often = replace(SMOKE, n_evaluations=6)
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_save_checkpoint", save_once)
+        with pytest.raises(KeyboardInterrupt):
+            train(often, tmp_path / "adapter")
+    result = train(often, tmp_path / "adapter")  # two checkpoints are kept, and it writes five more
+    assert (result.n_steps, result.n_examples) == (6, 20)
+
+
 def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
