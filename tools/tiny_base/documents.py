@@ -6,36 +6,52 @@ So the base model knows the skill but not the task, as a real pretrained model d
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from random import Random
 
 from tools.tiny_base.questions import ask
 from tools.tiny_base.schemas import Column, Table, invent_schema, random_values
 
 Message = dict[str, str]
-Document = str | list[Message]
-"""Plain text, or chat messages for the tokenizer's own template."""
+WHOLLY_LEARNED = 0.15
+"""Share of the documents with questions whose schemas and questions are learned too."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text, and which parts of it are worth learning.
+
+    Nobody can guess an invented schema or which question comes next. A small model that tries spends most of its
+    gradient on noise, so the loss counts what follows from the text before.
+    """
+
+    text: str | list[Message]
+    """Plain text, or chat messages for the tokenizer's own template."""
+    learned: tuple[str, ...] = ()
+    """Parts of the text in their order; none means all of it."""
 
 
 def _ddl(tables: list[Table]) -> str:
-    return "\n".join(
-        f"CREATE TABLE {table.name} ({', '.join(f'{c.name} {c.sql_type.upper()}' for c in table.columns)});"
-        for table in tables
-    )
+    def show(column: Column) -> str:
+        arrow = f" REFERENCES {column.style.written(column.references)}" if column.references else ""
+        return f"{column.written} {column.sql_type.upper()}{arrow}"
+
+    return "\n".join(f"CREATE TABLE {table.written} ({', '.join(map(show, table.columns))});" for table in tables)
 
 
 def _outline(tables: list[Table]) -> str:
     def show(column: Column) -> str:
-        return f"{column.name} -> {column.references}" if column.references else column.name
+        return f"{column.written} -> {column.style.written(column.references)}" if column.references else column.written
 
-    return "\n".join(f"{table.name} ({', '.join(show(c) for c in table.columns)})" for table in tables)
+    return "\n".join(f"{table.written} ({', '.join(show(c) for c in table.columns)})" for table in tables)
 
 
 def _listing(tables: list[Table]) -> str:
     def show(column: Column) -> str:
-        arrow = f" -> {column.references}" if column.references else ""
-        return f"{column.name} {column.sql_type}{arrow}"
+        arrow = f" -> {column.style.written(column.references)}" if column.references else ""
+        return f"{column.written} {column.sql_type.lower()}{arrow}"
 
-    return "\n".join(f"table {table.name}: {', '.join(show(c) for c in table.columns)}" for table in tables)
+    return "\n".join(f"table {table.written}: {', '.join(show(c) for c in table.columns)}" for table in tables)
 
 
 SCHEMA_STYLES: tuple[Callable[[list[Table]], str], ...] = (_ddl, _outline, _listing, _listing)
@@ -45,37 +61,46 @@ def _schema_text(rng: Random, tables: list[Table]) -> str:
     return rng.choice(SCHEMA_STYLES)(tables)
 
 
-def query_notes(rng: Random) -> str:
+def query_notes(rng: Random) -> Document:
     """A schema, then questions each followed by SQL, as in a notebook of an analyst."""
     tables = invent_schema(rng)
     before, between, after = rng.choice(
-        (("Q: ", "\nSQL: ", ";"), ("-- ", "\n", ";"), ("# ", "\n> ", ""), ("", "\n```sql\n", ";\n```"))
+        (
+            ("Q: ", "\nSQL: ", ";"),
+            ("-- ", "\n", ";"),
+            ("# ", "\n> ", ""),
+            ("", "\n```sql\n", ";\n```"),
+            ("* ", "\n  ", ""),
+        )
     )
-    lower = rng.random() < 0.1
-    lines = [_schema_text(rng, tables), ""]
+    text, answers = f"{_schema_text(rng, tables)}\n", []
+    for _ in range(rng.randint(5, 11)):
+        question = ask(rng, tables)
+        answers.append(f"{question.sql}{after}\n")
+        text += f"\n{before}{question.text}{between}{answers[-1].rstrip()}"
+    return _document(rng, f"{text}\n", answers)
+
+
+def _document(rng: Random, text: str | list[Message], answers: list[str]) -> Document:
+    return Document(text, () if rng.random() < WHOLLY_LEARNED else tuple(answers))
+
+
+def explained_query(rng: Random) -> Document:
+    """SQL and what it does in English, in either order; what comes second is learned."""
+    tables = invent_schema(rng)
+    text, answers = f"{_schema_text(rng, tables)}\n" if rng.random() < 0.7 else "", []
     for _ in range(rng.randint(3, 6)):
         question = ask(rng, tables)
-        sql = _lower_keywords(question.sql) if lower else question.sql
-        lines.append(f"{before}{question.text}{between}{sql}{after}")
-    return "\n".join(lines)
+        if rng.random() < 0.6:
+            opening, answer = f"This query will {question.plan}:\n", f"{question.sql};\n"
+        else:
+            opening, answer = f"{question.sql}; means: ", f"{question.plan}.\n"
+        text += opening + answer
+        answers.append(answer)
+    return _document(rng, text, answers)
 
 
-def _lower_keywords(sql: str) -> str:
-    return " ".join(word.lower() if word.isupper() and word.isalpha() else word for word in sql.split(" "))
-
-
-def explained_query(rng: Random) -> str:
-    """SQL and what it does in English, in either order."""
-    tables = invent_schema(rng)
-    lines = [_schema_text(rng, tables)] if rng.random() < 0.7 else []
-    for _ in range(rng.randint(2, 4)):
-        question = ask(rng, tables)
-        pair = [f"This query will {question.plan}:", f"{question.sql};"]
-        lines += pair if rng.random() < 0.6 else [f"{question.sql}; means: {question.plan}."]
-    return "\n".join(lines)
-
-
-def chat_about_data(rng: Random) -> list[Message]:
+def chat_about_data(rng: Random) -> Document:
     """A user asks about the data; the assistant answers with a plan in English."""
     tables = invent_schema(rng)
     system = rng.choice(
@@ -87,10 +112,12 @@ def chat_about_data(rng: Random) -> list[Message]:
         )
     )
     messages = [{"role": "system", "content": f"{system}\n\n{_schema_text(rng, tables)}"}]
-    for _ in range(rng.randint(1, 3)):
+    answers = []
+    for _ in range(rng.randint(1, 5)):
         asked, answer = _data_turn(rng, tables) if rng.random() < 0.65 else _schema_turn(rng, tables)
         messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-    return messages
+        answers.append(answer)
+    return _document(rng, messages, answers)
 
 
 def _data_turn(rng: Random, tables: list[Table]) -> tuple[str, str]:
@@ -113,16 +140,17 @@ def _schema_turn(rng: Random, tables: list[Table]) -> tuple[str, str]:
     )
 
 
-def repeated_list(rng: Random) -> str:
+def repeated_list(rng: Random) -> Document:
     """A list of words said two or three times: the plainest lesson in copying."""
     words = random_values(rng, rng.randint(4, 14))
     separator = rng.choice((", ", " ", "_", ".", "\n", "', '"))
     line = separator.join(words)
     spoken = " ".join(words)
-    return "\n".join([line, rng.choice((line, spoken)), line][: rng.randint(2, 3)])
+    again = [rng.choice((line, spoken)), line][: rng.randint(1, 2)]
+    return Document("\n".join([line, *again]), tuple(f"\n{each}" for each in again))
 
 
-def table_prose(rng: Random) -> str:
+def table_prose(rng: Random) -> Document:
     """Plain English about rows: what a report or an encyclopedia would say."""
     table = rng.choice(invent_schema(rng))
     columns = table.of_kind("text", "integer", "real", "year", "date")
@@ -130,15 +158,15 @@ def table_prose(rng: Random) -> str:
     for _ in range(rng.randint(2, 4)):
         facts = [f"its {c.phrase} is {c.value(rng)}" for c in rng.sample(columns, min(2, len(columns)))]
         lines.append(f"{rng.choice(('One', 'This', 'Another'))} {table.singular}: {' and '.join(facts)}.")
-    return "\n".join(lines)
+    return Document("\n".join(lines))
 
 
 KINDS: tuple[tuple[Callable[[Random], Document], float], ...] = (
-    (query_notes, 0.58),
+    (query_notes, 0.62),
     (explained_query, 0.08),
-    (chat_about_data, 0.18),
+    (chat_about_data, 0.16),
     (repeated_list, 0.10),
-    (table_prose, 0.06),
+    (table_prose, 0.04),
 )
 
 

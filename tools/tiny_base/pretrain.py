@@ -1,20 +1,30 @@
 """Pretrain the tiny base model from nothing on generated text.
 
-AdamW; the rate rises over the first 100 steps and falls linearly to zero. Most steps read short
-blocks, which are fastest; the last ones read long blocks, so that long schemas work too.
+Muon moves the matrices between layers and AdamW the rest; their rates rise over the first 100 steps and fall linearly
+to zero. Most steps read rows of short documents, which are fastest; the last ones read long ones, so that long schemas
+work too.
 """
 
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.tiny_base.documents import documents
-from tools.tiny_base.tokenizer import END, END_OF_TEXT, PAD, as_text, train_tokenizer
+from tools.tiny_base.documents import Document, documents
+from tools.tiny_base.induction import install_induction
+from tools.tiny_base.tokenizer import (
+    END,
+    END_OF_TEXT,
+    PAD,
+    as_text,
+    learned_spans,
+    lower_case_twins,
+    train_tokenizer,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +32,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 WARMUP_STEPS = 100
-TOKENIZER_DOCUMENTS = 6_000
+WAITING_DOCUMENTS = 64
+"""Encoded documents from which a row takes the longest that fits."""
+IGNORED = -100
+"""The label that cross-entropy skips."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +43,24 @@ class Recipe:
     """Everything that decides the result, next to the code and the versions."""
 
     seed: int = 0
-    n_tokens: int = 12_000_000
+    tokenizer_documents: int = 3_000
+    """Documents from which the tokenizer learns its merges."""
+    n_tokens: int = 40_000_000
     """Training tokens; each is seen once."""
-    step_tokens: int = 4096
+    minutes: float = 70.0
+    """A slow machine stops here: the rate falls by tokens or by time, whichever is further."""
+    step_tokens: int = 2048
     """Tokens in one optimizer step."""
-    short_block: int = 256
-    """Tokens in one training sequence at first."""
+    short_block: int = 512
+    """Tokens in one training sequence at first; it holds whole documents."""
     long_block: int = 1024
     """Tokens in one training sequence at the end."""
-    long_share: float = 0.2
+    long_share: float = 0.3
     """Share of the steps that read long blocks."""
     learning_rate: float = 3e-3
+    """AdamW's, of embeddings and norms."""
+    muon_rate: float = 0.02
+    """Muon's (Jordan 2024), of the matrices between layers: it needs a fifth of the tokens that AdamW needs here."""
     hidden: int = 256
     """Width; with ``intermediate`` a multiple of 256, the row size of llama.cpp's K-quants."""
     intermediate: int = 512
@@ -53,9 +73,9 @@ class Recipe:
         """Optimizer steps."""
         return self.n_tokens // self.step_tokens
 
-    def block(self, step: int) -> int:
-        """Tokens in one sequence of this step."""
-        return self.long_block if step >= self.n_steps * (1 - self.long_share) else self.short_block
+    def block(self, progress: float) -> int:
+        """Tokens in one sequence at this part of the run, from 0 to 1."""
+        return self.long_block if progress >= 1 - self.long_share else self.short_block
 
 
 def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
@@ -77,30 +97,110 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaFor
         eos_token_id=tokenizer.convert_tokens_to_ids(END),
         pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    weight = model.get_input_embeddings().weight.data
+    by_case = torch.randn(2, recipe.hidden) * config.initializer_range
+    for token, twin in lower_case_twins(tokenizer).items():
+        # From the start, SALARY is salary plus what all capitals have in common.
+        weight[token] = weight[twin] + by_case[int(tokenizer.convert_ids_to_tokens(token).isupper())]
+    install_induction(model, recipe.seed)
+    return model
 
 
-def _batches(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> Iterator["torch.Tensor"]:
-    """Token ids of every step, shape (sequences, block), cut from one endless line of documents."""
+@dataclass
+class Encoded:
+    """A document's token ids, and its labels: the ids where there is something to learn."""
+
+    ids: list[int]
+    labels: list[int]
+
+
+def encode(tokenizer: "PreTrainedTokenizerFast", document: Document) -> Encoded:
+    """Token ids and labels of a document."""
+    text = as_text(tokenizer, document)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    is_learned = bytearray(len(text) + 1)
+    for start, end in learned_spans(text, document):
+        is_learned[start:end] = b"\1" * (end - start)
+    pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    return Encoded(encoded["input_ids"], [token if is_learned[end - 1] else IGNORED for token, (_, end) in pairs])
+
+
+def _rows(tokenizer: "PreTrainedTokenizerFast", stream: Iterator[Document]) -> Callable[[int], Encoded]:
+    """A function that fills a row of so many tokens with whole documents; it passes over those too long for a row."""
+    waiting: list[Encoded] = []
+
+    def fill(n_tokens: int) -> Encoded:
+        row = Encoded([], [])
+        while True:
+            while len(waiting) < WAITING_DOCUMENTS:
+                document = encode(tokenizer, next(stream))
+                waiting.extend([document] if len(document.ids) <= n_tokens else [])
+            fitting = [document for document in waiting if len(document.ids) <= n_tokens - len(row.ids)]
+            if not fitting:
+                break
+            chosen = max(fitting, key=lambda document: len(document.ids)) if row.ids else fitting[0]
+            waiting.remove(chosen)
+            row.ids += chosen.ids
+            row.labels += chosen.labels
+        n_empty = n_tokens - len(row.ids)
+        return Encoded(row.ids + [tokenizer.pad_token_id] * n_empty, row.labels + [IGNORED] * n_empty)
+
+    return fill
+
+
+def _loss(model: "LlamaForCausalLM", rows: list[Encoded]) -> "torch.Tensor":
+    """Mean cross-entropy of rows of one length, in nats; the head works only where there is a label."""
     import torch
 
-    stream = documents(recipe.seed + 1)
-    ids: list[int] = []
-    for step in range(recipe.n_steps):
-        while len(ids) < recipe.step_tokens:
-            texts = [as_text(tokenizer, document) for document in islice(stream, 64)]
-            for encoded in tokenizer(texts, add_special_tokens=False)["input_ids"]:
-                ids += encoded
-        yield torch.tensor(ids[: recipe.step_tokens]).view(-1, recipe.block(step))
-        ids = ids[recipe.step_tokens :]
+    ids = torch.tensor([row.ids for row in rows], device=model.device)  # (rows, length)
+    targets = torch.tensor([row.labels[1:] for row in rows], device=model.device)  # (rows, length - 1)
+    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]  # (rows, length - 1, width)
+    is_learned = targets != IGNORED
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[is_learned]).float(), targets[is_learned])
 
 
-def _rate(step: int, n_steps: int) -> float:
-    """Share of the full rate at a step: warm-up, then a straight line to zero."""
-    return min(1.0, (step + 1) / WARMUP_STEPS) * (1 - step / n_steps)
+def bfloat16_pays(device: str) -> bool:
+    """Whether this device multiplies matrices faster in bfloat16: a fifth of a second of either decides."""
+    import torch
+
+    def seconds(dtype: torch.dtype) -> float:
+        left, right = (
+            torch.ones(4096, 256, dtype=dtype, device=device),
+            torch.ones(256, 512, dtype=dtype, device=device),
+        )
+        (left @ right).sum().item()
+        began = time.perf_counter()
+        for _ in range(20):
+            (left @ right).sum().item()
+        return time.perf_counter() - began
+
+    return seconds(torch.bfloat16) < 0.9 * seconds(torch.float32)
 
 
-def _report(step: int, recipe: Recipe, loss: float, began: float) -> dict[str, float]:
+def _optimizers(model: "LlamaForCausalLM", recipe: Recipe) -> "list[torch.optim.Optimizer]":
+    """Muon for the matrices between layers, AdamW for the rest; each group keeps its full rate as ``full``."""
+    import torch
+
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.05),
+        torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["full"] = group["lr"]
+    return optimizers
+
+
+def _rate(progress: float, step: int) -> float:
+    """Share of the full rate: warm-up, then a straight line to zero; ``progress`` is from 0 to 1."""
+    return min(1.0, (step + 1) / WARMUP_STEPS) * max(0.0, 1 - progress)
+
+
+def _report(step: int, recipe: Recipe, losses: list[float], began: float) -> dict[str, float]:
+    loss = sum(losses) / len(losses)
     rate = (step + 1) * recipe.step_tokens / (time.perf_counter() - began)
     logger.info("step %d/%d loss %.3f, %.0f tokens/s", step + 1, recipe.n_steps, loss, rate)
     return {"step": step + 1, "loss": round(loss, 4), "tokens_per_s": round(rate)}
@@ -119,28 +219,43 @@ def pretrain(recipe: Recipe, output: Path) -> Path:
     import torch
     from tqdm.auto import tqdm
 
-    sample = list(islice(documents(recipe.seed), TOKENIZER_DOCUMENTS))
+    sample = (document.text for document in islice(documents(recipe.seed), recipe.tokenizer_documents))
     tokenizer = train_tokenizer(
-        text if isinstance(text, str) else "\n".join(m["content"] for m in text) for text in sample
+        text if isinstance(text, str) else "\n".join(message["content"] for message in text) for text in sample
     )
-    model = new_model(recipe, tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe.n_steps))
-    history, began = [], time.perf_counter()
-    for step, batch in enumerate(tqdm(_batches(recipe, tokenizer), total=recipe.n_steps, unit="step")):
-        batch = batch.to(model.device)
-        loss = model(input_ids=batch, labels=batch).loss
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    in_bfloat16 = bfloat16_pays(device)
+    model = new_model(recipe, tokenizer).to(device)
+    optimizers = _optimizers(model, recipe)
+    history, losses, began = [], [], time.perf_counter()
+    fill = _rows(tokenizer, documents(recipe.seed + 1))
+    for step in tqdm(range(recipe.n_steps), unit="step"):
+        progress = max(step / recipe.n_steps, (time.perf_counter() - began) / (60 * recipe.minutes))
+        if progress >= 1:
+            break
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = group["full"] * _rate(progress, step)
+        with torch.autocast(device, torch.bfloat16, enabled=in_bfloat16):
+            block = recipe.block(progress)
+            loss = _loss(model, [fill(block) for _ in range(recipe.step_tokens // block)])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        if (step + 1) % 50 == 0 or step + 1 == recipe.n_steps:
-            history.append(_report(step, recipe, loss.item(), began))
-        if (step + 1) % 250 == 0:
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        losses.append(loss.item())
+        if (step + 1) % 50 == 0:
+            history.append(_report(step, recipe, losses[-50:], began))
+        if (step + 1) % 500 == 0:
             _save(model, tokenizer, output)
     _save(model, tokenizer, output)
-    record = {"recipe": asdict(recipe), "seconds": round(time.perf_counter() - began), "history": history}
+    history.append(_report(len(losses) - 1, recipe, losses[-50:], began))
+    record = {
+        "recipe": asdict(recipe),
+        "seconds": round(time.perf_counter() - began),
+        "bfloat16": in_bfloat16,
+        "history": history,
+    }
     (output / "pretraining.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return output
 
