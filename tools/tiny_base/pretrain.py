@@ -8,23 +8,15 @@ work too.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.tiny_base.documents import Document, documents
+from tools.tiny_base.documents import documents
 from tools.tiny_base.induction import install_induction
-from tools.tiny_base.tokenizer import (
-    END,
-    END_OF_TEXT,
-    PAD,
-    as_text,
-    learned_spans,
-    lower_case_twins,
-    train_tokenizer,
-)
+from tools.tiny_base.rows import IGNORED, Encoded, fill_rows
+from tools.tiny_base.tokenizer import END, END_OF_TEXT, PAD, lower_case_twins, train_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 WARMUP_STEPS = 100
-WAITING_DOCUMENTS = 64
-"""Encoded documents from which a row takes the longest that fits."""
-IGNORED = -100
-"""The label that cross-entropy skips."""
 
 
 @dataclass(frozen=True)
@@ -105,48 +93,6 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaFor
         weight[token] = weight[twin] + by_case[int(tokenizer.convert_ids_to_tokens(token).isupper())]
     install_induction(model, recipe.seed)
     return model
-
-
-@dataclass
-class Encoded:
-    """A document's token ids, and its labels: the ids where there is something to learn."""
-
-    ids: list[int]
-    labels: list[int]
-
-
-def encode(tokenizer: "PreTrainedTokenizerFast", document: Document) -> Encoded:
-    """Token ids and labels of a document."""
-    text = as_text(tokenizer, document)
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    is_learned = bytearray(len(text) + 1)
-    for start, end in learned_spans(text, document):
-        is_learned[start:end] = b"\1" * (end - start)
-    pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    return Encoded(encoded["input_ids"], [token if is_learned[end - 1] else IGNORED for token, (_, end) in pairs])
-
-
-def _rows(tokenizer: "PreTrainedTokenizerFast", stream: Iterator[Document]) -> Callable[[int], Encoded]:
-    """A function that fills a row of so many tokens with whole documents; it passes over those too long for a row."""
-    waiting: list[Encoded] = []
-
-    def fill(n_tokens: int) -> Encoded:
-        row = Encoded([], [])
-        while True:
-            while len(waiting) < WAITING_DOCUMENTS:
-                document = encode(tokenizer, next(stream))
-                waiting.extend([document] if len(document.ids) <= n_tokens else [])
-            fitting = [document for document in waiting if len(document.ids) <= n_tokens - len(row.ids)]
-            if not fitting:
-                break
-            chosen = max(fitting, key=lambda document: len(document.ids)) if row.ids else fitting[0]
-            waiting.remove(chosen)
-            row.ids += chosen.ids
-            row.labels += chosen.labels
-        n_empty = n_tokens - len(row.ids)
-        return Encoded(row.ids + [tokenizer.pad_token_id] * n_empty, row.labels + [IGNORED] * n_empty)
-
-    return fill
 
 
 def _loss(model: "LlamaForCausalLM", rows: list[Encoded]) -> "torch.Tensor":
@@ -228,7 +174,7 @@ def pretrain(recipe: Recipe, output: Path) -> Path:
     model = new_model(recipe, tokenizer).to(device)
     optimizers = _optimizers(model, recipe)
     history, losses, began = [], [], time.perf_counter()
-    fill = _rows(tokenizer, documents(recipe.seed + 1))
+    fill = fill_rows(tokenizer, documents(recipe.seed + 1))
     for step in tqdm(range(recipe.n_steps), unit="step"):
         progress = max(step / recipe.n_steps, (time.perf_counter() - began) / (60 * recipe.minutes))
         if progress >= 1:

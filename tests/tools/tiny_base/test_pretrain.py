@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from course_utils.artifacts import PROJECT
 from tools.tiny_base.documents import Document, documents
-from tools.tiny_base.pretrain import IGNORED, Recipe, bfloat16_pays, encode, new_model, pretrain
+from tools.tiny_base.pretrain import Recipe, bfloat16_pays, new_model, pretrain
+from tools.tiny_base.rows import IGNORED, encode
 from tools.tiny_base.tokenizer import END_OF_TEXT, as_text, lower_case_twins, train_tokenizer
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
