@@ -84,7 +84,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
 @course_style
 def plot_policy(result: PolicyResult, *names: str, title: str) -> "Axes":
     """Numbers of the history by step: those of held-out rows as dots, others as lines."""
-    axes = new_axes(title)
+    axes = new_axes(title, height=3.0)
     for number, name in enumerate(names):
         points = [(record["step"], record[name]) for record in result.history if name in record]
         look = "o" if name.startswith("held-out") else ("-", "--", ":")[number % 3]
