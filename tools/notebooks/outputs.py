@@ -102,12 +102,13 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
 
 
 def with_palette(png: str) -> str:
-    """A PNG image in Base64, reduced to ``MAX_COLOURS``."""
+    """A PNG image in Base64, reduced to ``MAX_COLOURS``, those of thin lines among them."""
     from PIL import Image
 
     image = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
     reduced = BytesIO()
-    image.quantize(MAX_COLOURS, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
+    few = image.quantize(MAX_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(reduced, "PNG", optimize=True)
     return base64.b64encode(reduced.getvalue()).decode()
 
 

@@ -148,3 +148,21 @@ def test_figures_get_a_palette_and_stay_the_same_picture() -> None:
     assert old.size == new.size
     assert ImageStat.Stat(ImageChops.difference(old, new)).mean == pytest.approx([0, 0, 0], abs=1)
     assert with_palette(before) == after
+
+
+def test_thin_lines_keep_their_colours() -> None:
+    from matplotlib import pyplot
+
+    colours = ("#0072B2", "#E69F00", "#009E73", "#D55E00")
+    figure, axes = pyplot.subplots()
+    for number, colour in enumerate(colours):
+        axes.plot([number, number + 1], color=colour, linewidth=1, label=colour)
+    axes.legend()
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    pyplot.close(figure)
+    reduced = with_palette(base64.b64encode(file.getvalue()).decode())
+    shown = Image.open(BytesIO(base64.b64decode(reduced))).convert("RGB").getcolors()
+    for colour in colours:
+        wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+        assert min(max(map(abs, map(int.__sub__, wanted, found))) for _, found in shown) < 16, colour
