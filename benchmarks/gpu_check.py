@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.memory import shape_of
+from benchmarks.memory import llama_config, random_row, shape_of
 from benchmarks.smoke_seeds import tune
 from course_utils.artifacts import PROJECT, open_course, peak_memory_gib, write_json
 from course_utils.data import prepare_dataset
@@ -100,7 +100,7 @@ def large(check_sizes: Sizes, backend: Backend) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as folder, _step_seconds() as seconds:
         _write_random_model(shape, Path(folder) / "model")
-        rows = [_random_row(number, n_tokens, shape.vocab_size) for number in range(n_rows * N_STEPS)]
+        rows = [EncodedExample(*random_row(n, n_tokens, shape.vocab_size)) for n in range(n_rows * N_STEPS)]
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
         result = train_sft(profile, Path(folder) / "model", train, validation, Path(folder) / "adapter")
     method = "qlora_4bit" if profile.load_in_4bit else "lora"
@@ -141,7 +141,11 @@ def small(check_sizes: Sizes) -> dict[str, Any]:
         course = replace(open_course(profile.name, "data", check_sizes.small_model, folder), profile=profile)
         prepared = prepare_dataset(course, course.folder("data"))
         run = tune(course, prepared, course.folder("data"), seed=0)
-    return {**run, "rows_per_s": round(16 / statistics.median(seconds), 1), "peak_gib": _peak_gib()}
+    return {
+        **run,
+        "rows_per_s": round(profile.effective_batch_size / statistics.median(seconds), 1),
+        "peak_gib": _peak_gib(),
+    }
 
 
 def notebooks(check_sizes: Sizes) -> dict[str, Any]:
@@ -195,28 +199,12 @@ def _peak_gib() -> float:
     return round(torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else peak_memory_gib(), 2)
 
 
-def _random_row(number: int, n_tokens: int, vocab_size: int) -> EncodedExample:
-    """A row of any tokens, the last quarter of which is learned."""
-    ids = [(7 * number + 11 * place) % vocab_size for place in range(n_tokens)]
-    n_learned = n_tokens // 4
-    return EncodedExample(ids, [0] * (n_tokens - n_learned) + [1] * n_learned)
-
-
 def _write_random_model(shape: ModelShape, folder: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig
+    from transformers import AutoModelForCausalLM
 
-    config = LlamaConfig(
-        hidden_size=shape.hidden_size,
-        num_hidden_layers=shape.n_layers,
-        intermediate_size=shape.intermediate_size,
-        num_attention_heads=shape.n_heads,
-        num_key_value_heads=shape.n_kv_heads,
-        vocab_size=shape.vocab_size,
-        tie_word_embeddings=shape.tied_embeddings,
-    )
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
+        AutoModelForCausalLM.from_config(llama_config(shape), dtype=torch.bfloat16).save_pretrained(folder)
     load_tokenizer(TINY_BASE).save_pretrained(folder)
 
 

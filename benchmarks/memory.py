@@ -25,7 +25,7 @@ from course_utils.setup.memory import Method
 if TYPE_CHECKING:
     from datasets import Dataset
     from matplotlib.axes import Axes
-    from transformers import PreTrainedModel
+    from transformers import LlamaConfig, PreTrainedModel
 
 logger = logging.getLogger(__name__)
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -133,18 +133,22 @@ def _rows(n: int, n_tokens: int, vocab_size: int) -> "Dataset":
     """Rows of any tokens, whose last quarter is learned."""
     from datasets import Dataset
 
-    ids = [[(7 * row + 11 * place) % vocab_size for place in range(n_tokens)] for row in range(n)]
+    ids, masks = zip(*(random_row(number, n_tokens, vocab_size) for number in range(n)), strict=True)
+    return Dataset.from_dict({"input_ids": ids, "completion_mask": masks})
+
+
+def random_row(number: int, n_tokens: int, vocab_size: int) -> tuple[list[int], list[int]]:
+    """Token ids without meaning, and a mask by which their last quarter is learned."""
     n_learned = n_tokens // 4
-    mask = [0] * (n_tokens - n_learned) + [1] * n_learned
-    return Dataset.from_dict({"input_ids": ids, "completion_mask": [mask] * n})
+    ids = [(7 * number + 11 * place) % vocab_size for place in range(n_tokens)]
+    return ids, [0] * (n_tokens - n_learned) + [1] * n_learned
 
 
-def _write_model(size: str, folder: str) -> None:
-    """A model with random weights, made in a process of its own so that the measured one never holds it twice."""
-    from transformers import AutoModelForCausalLM, LlamaConfig
+def llama_config(shape: ModelShape) -> "LlamaConfig":
+    """Transformers' configuration of a model of this shape."""
+    from transformers import LlamaConfig
 
-    shape = shape_of(size)
-    config = LlamaConfig(
+    return LlamaConfig(
         hidden_size=shape.hidden_size,
         num_hidden_layers=shape.n_layers,
         intermediate_size=shape.intermediate_size,
@@ -153,7 +157,13 @@ def _write_model(size: str, folder: str) -> None:
         vocab_size=shape.vocab_size,
         tie_word_embeddings=shape.tied_embeddings,
     )
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+
+
+def _write_model(size: str, folder: str) -> None:
+    """A model with random weights, made in a process of its own so that the measured one never holds it twice."""
+    from transformers import AutoModelForCausalLM
+
+    AutoModelForCausalLM.from_config(llama_config(shape_of(size))).save_pretrained(folder)
 
 
 def plot(result: dict[str, Any]) -> "Axes":

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu_check import PARTS, _code_cells, _random_row, check, sizes
+from benchmarks.gpu_check import PARTS, _code_cells, check, sizes
+from benchmarks.memory import random_row
 from course_utils.artifacts import PROJECT
 
 
@@ -37,7 +38,7 @@ def test_a_check_trains_the_shape_that_it_names() -> None:
     on_gpu = sizes(Path("weights"), rehearse=False)
     assert round(on_gpu.large.n_parameters / 1e9, 1) == 8.0
     assert on_gpu.profile.load_in_4bit
-    row = _random_row(3, on_gpu.n_tokens, on_gpu.large.vocab_size)
-    assert len(row.input_ids) == on_gpu.n_tokens
-    assert sum(row.completion_mask) == on_gpu.n_tokens // 4
+    ids, mask = random_row(3, on_gpu.n_tokens, on_gpu.large.vocab_size)
+    assert len(ids) == len(mask) == on_gpu.n_tokens
+    assert sum(mask) == on_gpu.n_tokens // 4
     assert set(PARTS) == {"large_unsloth", "large_trl", "small", "notebooks"}
