@@ -133,6 +133,7 @@ def small(check_sizes: Sizes) -> dict[str, Any]:
         max_train_rows=check_sizes.small_rows,
         max_test_rows=check_sizes.small_rows,
         epochs=1.0,
+        n_evaluations=1,
         batch_size=16,
         gradient_accumulation=1,
         generation_batch_size=64,
