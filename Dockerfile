@@ -25,9 +25,8 @@ ARG TORCH=cpu
 COPY --chown=1000 pyproject.toml README.md ./
 COPY --chown=1000 requirements requirements
 COPY --chown=1000 course_utils/__init__.py course_utils/__init__.py
-COPY --chown=1000 course_utils/setup/install.py course_utils/setup/install.py
 RUN --mount=type=cache,target=/home/learner/.cache,uid=1000 \
-    UV_LINK_MODE=copy python3 course_utils/setup/install.py --torch "$TORCH"
+    UV_LINK_MODE=copy python3 requirements/install.py --torch "$TORCH"
 
 COPY --chown=1000 . .
 RUN mkdir -p artifacts /home/learner/.cache

@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && exit; done; echo python3)
 
-INSTALL = $(PYTHON) course_utils/setup/install.py
+INSTALL = $(PYTHON) requirements/install.py
 BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 

@@ -3,11 +3,13 @@
 import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from course_utils.artifacts import PROJECT, Course, package_versions
 from course_utils.errors import CourseError
@@ -18,7 +20,6 @@ from course_utils.processes import choose_port
 from course_utils.profiles import Profile
 from course_utils.setup import probe_machine, recommend_profile
 from course_utils.setup.advisor import SMALL_CARD_GIB
-from course_utils.setup.install import PYTHONS
 from course_utils.setup.machine import SILENT, Machine
 from course_utils.setup.memory import MACHINE_MARGIN_GIB, wanted_gib
 from course_utils.setup.recommend import reason_against
@@ -36,10 +37,10 @@ def examine(course: Course) -> list[Finding]:
 
 def _python() -> Finding:
     found = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    if SpecifierSet(wanted).contains(found):
         return Finding("Python", "note", found)
-    wanted = " to ".join(f"{major}.{minor}" for major, minor in PYTHONS)
-    return Finding("Python", "error", f"{found} is not {wanted}", f"install one of those, then {REINSTALL}")
+    return Finding("Python", "error", f"{found} is not {wanted}", f"install such a one, then {REINSTALL}")
 
 
 def _packages() -> Finding:

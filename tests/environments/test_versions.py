@@ -43,7 +43,7 @@ USED_AS = {
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
     "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
-    "uv": ("course_utils/setup/install.py", '"uv", "pip", "install"'),
+    "uv": ("requirements/install.py", '"uv", "pip", "install"'),
     "wandb": ("course_utils/training/tracking.py", '"wandb"'),
 }
 
@@ -131,7 +131,7 @@ def test_the_table_has_no_strangers():
 
 
 ROUTES = ["Makefile", "Dockerfile", "environment.yml", ".devcontainer/devcontainer.json", ".ci/run", "README.md"]
-ROUTES += ["course_utils/setup/install.py", *(f"notebooks/{notebook.name}" for notebook in NOTEBOOKS)]
+ROUTES += ["requirements/install.py", *(f"notebooks/{notebook.name}" for notebook in NOTEBOOKS)]
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -168,9 +168,9 @@ def test_every_image_has_a_python_in_the_range(route, pattern):
 
 def test_images_install_through_the_locks():
     makefile = (ROOT / "Makefile").read_text()
-    assert "python3 course_utils/setup/install.py" in (ROOT / "Dockerfile").read_text()
+    assert "python3 requirements/install.py" in (ROOT / "Dockerfile").read_text()
     assert "make install-dev" in (ROOT / ".devcontainer/devcontainer.json").read_text()
-    assert re.search(r"^INSTALL = \$\(PYTHON\) course_utils/setup/install\.py$", makefile, re.MULTILINE)
+    assert re.search(r"^INSTALL = \$\(PYTHON\) requirements/install\.py$", makefile, re.MULTILINE)
     assert re.search(r"^install-dev:\n\t@\$\(INSTALL\)", makefile, re.MULTILINE)
     installs = r"\b(?:pip3?|uv|conda|mamba) +(?:pip +)?install\b"
     for route in ("Dockerfile", ".devcontainer/devcontainer.json", ".ci/run"):

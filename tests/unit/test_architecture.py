@@ -22,7 +22,7 @@ FLOORS = (
 STAGES = FLOORS[2]
 HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft", "scipy", "statsmodels", "pyspark")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
-SCRIPTS = {"course_utils/cli.py", "course_utils/setup/install.py"}
+SCRIPTS = {"course_utils/cli.py"}
 MAX_LINES, MAX_MODULES = 14_000, 130
 
 
@@ -108,7 +108,7 @@ def test_an_import_is_judged_by_where_it_points(path: str, source: str, n_wrong:
 
 
 def test_the_installer_needs_nothing_installed() -> None:
-    install = PACKAGE / "setup" / "install.py"
+    install = PROJECT / "requirements" / "install.py"
     modules = {name.partition(".")[0] for name in imported_modules("x.py", install.read_text("utf-8"))}
     assert modules <= sys.stdlib_module_names
 

@@ -32,7 +32,7 @@ import sys
 
 if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {repository} /content/course
-    !{{sys.executable}} /content/course/course_utils/setup/install.py --colab
+    !{{sys.executable}} /content/course/requirements/install.py --colab
     sys.path.insert(0, "/content/course")"""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.setup import install
+from requirements import install
 
 SCRIPT = Path(install.__file__)
 

@@ -1,8 +1,8 @@
-"""Installs what the course needs, from the locks in ``requirements/``, and nothing when it is there already.
+"""Installs what the course needs, from the locks beside this file, and nothing when it is there already.
 
 ``make``, the Dockerfile, the devcontainer and the Colab cell run this file with any ``python3``: it uses the standard
 library only, and parses on Python 3.8 so that it can say which Python is needed. It chooses no versions:
-``pyproject.toml`` names torch's, ``requirements/`` all others.
+``pyproject.toml`` names torch's, the locks all others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest that the locks are made for
 SETS = ("course", "dev", "gpu")
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
