@@ -27,29 +27,25 @@ def plot_by_difficulty(*scores: Scores) -> "Axes":
 
 
 def _plot_groups(scores: tuple[Scores, ...], groups: list[str], title: str) -> "Axes":
-    axes = new_axes(title)
+    axes = new_axes(title, height=max(3.6, 0.34 * len(scores) * len(groups)))
     height = 0.8 / len(scores)
     for number, model in enumerate(scores):
         shares = [model.accuracy_by_group()[name] for name in groups]
-        below = [share.value - share.low for share in shares]
-        above = [share.high - share.value for share in shares]
-        places = [index + (number - (len(scores) - 1) / 2) * height for index in range(len(groups))]
         values = [share.value for share in shares]
+        ends = [[share.value - share.low for share in shares], [share.high - share.value for share in shares]]
+        places = [index + (number - (len(scores) - 1) / 2) * height for index in range(len(groups))]
         hatch = HATCHES[number % len(HATCHES)]
-        axes.barh(
-            places,
-            values,
-            height * 0.9,
-            xerr=[below, above],
-            capsize=3,
-            label=model.name,
-            hatch=hatch,
-            edgecolor="white",
-        )
+        bars = axes.barh(places, values, height * 0.9, xerr=ends, capsize=3, hatch=hatch, edgecolor="white")
+        bars.set_label(model.name)
+        # A bar of 0 % has no width: its end and its number show that it is there.
+        tops, bottoms = ([bar.get_y() + side * bar.get_height() for bar in bars] for side in (0, 1))
+        axes.vlines(values, tops, bottoms, color=bars[0].get_facecolor(), linewidth=3)
+        axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=4, fontsize=9)
     axes.set_yticks(range(len(groups)), [f"{name}\n({len(scores[0].groups()[name])} rows)" for name in groups])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.01, 1.06)
+    axes.set_xticks([tick / 5 for tick in range(6)])
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
     axes.set_xlabel("execution accuracy (% of rows), with 95 % interval")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -26,7 +26,17 @@ def test_plots_draw_each_accuracy_with_its_interval(plot: object, groups: int, t
     assert len(bars) == 2 * groups
     assert len(axes.get_yticklabels()) == groups
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["base", "tuned"]
-    segments = axes.collections[-1].get_segments()
+    *_, intervals, ends = (drawn.get_segments() for drawn in axes.collections)
     expected = list(TUNED.accuracy_by_group().values())
     shares = expected[:3] if plot is plot_accuracy else expected[3:]
-    assert [(s[0][0], s[1][0]) for s in segments] == [pytest.approx((x.low, x.high)) for x in shares]
+    assert [(s[0][0], s[1][0]) for s in intervals] == [pytest.approx((x.low, x.high)) for x in shares]
+    assert [line[0][0] for line in ends] == [share.value for share in shares]
+
+
+def test_a_bar_of_nothing_is_there_to_see() -> None:
+    axes = plot_accuracy(BASE)
+    (bars,) = (container for container in axes.containers if hasattr(container, "patches"))
+    assert {bar.get_width() for bar in bars} == {0}
+    assert [text.get_text() for text in axes.texts] == ["0", "0", "0"]
+    for bar, ((x, low), (_, high)) in zip(bars, axes.collections[-1].get_segments(), strict=True):
+        assert (x, high - low) == (0, pytest.approx(bar.get_height()))
