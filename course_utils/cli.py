@@ -43,11 +43,12 @@ def run(
 
     from course_utils.artifacts import PROJECT, STAGES, notebook_of
     from course_utils.kernel import NotebookError
-    from course_utils.progress import render_failure, show_progress
+    from course_utils.progress import RunProgress, render_failure
     from course_utils.run_report import render_report, write_report
     from course_utils.runner import check_settings, plan_stages, run_stages
 
     console = Console()
+    progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
     settings = read_settings(profile, data, model, artifacts)
     with refusals():
@@ -57,8 +58,8 @@ def run(
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
         resume = " ".join(filter(None, ["make course", settings.make_options]))
         try:
-            with show_progress(console) as listener, stopped_by_sigterm():
-                state = run_stages(settings, course, stages, listener, folder)
+            with progress.bars, stopped_by_sigterm():
+                state = run_stages(settings, course, stages, progress, folder)
         except NotebookError as error:
             Console(stderr=True).print(render_failure(error))
             console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)

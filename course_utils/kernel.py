@@ -58,15 +58,13 @@ def execute_notebook(
     notebook: Path,
     executed: Path,
     parameters: dict[str, str],
-    environment: dict[str, str] | None = None,
     on_cell: Callable[[Position], None] = lambda position: None,
     cwd: Path | None = None,
 ) -> None:
     """Execute a notebook in a fresh kernel of this very Python, with ``parameters`` put after its own.
 
-    The notebook is not changed; the ``executed`` copy is written cell by cell. ``environment`` joins the variables of
-    this process, ``on_cell`` is called before each code cell, and the kernel starts in ``cwd``, or in the notebook's
-    folder as in JupyterLab.
+    The notebook is not changed; the ``executed`` copy is written cell by cell. ``on_cell`` is called before each
+    code cell, and the kernel starts in ``cwd``, or in the notebook's folder as in JupyterLab.
 
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
@@ -91,7 +89,7 @@ def execute_notebook(
             executed,
             parameters,
             kernel_name="python3",
-            kernel_manager_class=kernel_manager(kernel_environment(environment or {})),
+            kernel_manager_class=kernel_manager(),
             progress_bar=False,
             cwd=cwd or notebook.parent,
             start_timeout=START_TIMEOUT_S,
@@ -107,27 +105,24 @@ def execute_notebook(
         raise NotebookError(notebook.name, position, "RuntimeError", str(error)) from error
 
 
-def kernel_environment(extra: dict[str, str]) -> dict[str, str]:
-    """Variables that keep outputs free of progress bars and chatter, and find ``course_utils`` uninstalled."""
-    search_path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        "PYTHONPATH": os.pathsep.join(search_path),
+def kernel_manager() -> "type[AsyncKernelManager]":
+    """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
+
+    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter.
+    """
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
         "TOKENIZERS_PARALLELISM": "false",
         "TQDM_DISABLE": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        **extra,
     }
-
-
-def kernel_manager(environment: dict[str, str]) -> "type[AsyncKernelManager]":
-    """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
 
     class CourseKernelManager(AsyncKernelManager):
         @property

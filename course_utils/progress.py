@@ -1,8 +1,6 @@
 """What a person sees while the notebooks run: bars on a terminal, lines elsewhere, and the cell that failed."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -18,74 +16,44 @@ N_TRACEBACK_LINES = 30
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
 
 
-class Lines:
-    """Progress as plain lines, for logs and pipes: each notebook, and a sign of life between quick cells."""
+class RunProgress:
+    """Tells how a run goes: on a terminal a bar for each notebook, to be shown within ``with progress.bars``.
+
+    In a log or a pipe it is a line when a notebook starts and ends, and as a sign of life one for a cell, if nothing
+    was said for ``every_s`` seconds.
+    """
 
     def __init__(self, console: Console, every_s: float = 5.0) -> None:
-        self.console = console
-        self.every_s = every_s
-        self.n_cells = 0
-        self.wrote = 0.0
-
-    def started(self, stage: str) -> None:
-        """Say which notebook starts."""
-        self.n_cells = 0
-        self._write(stage, "starts")
-
-    def cell(self, stage: str, position: Position) -> None:
-        """Say which cell starts, unless something was said just now."""
-        self.n_cells = position.n_cells
-        if time.monotonic() - self.wrote >= self.every_s:
-            self._write(stage, f"cell {position.number}/{position.n_cells} {position.cell_id}")
-
-    def finished(self, stage: str, seconds: float) -> None:
-        """Say how long the notebook took."""
-        self._write(stage, f"done, {self.n_cells} cells in {seconds:.1f} s")
-
-    def _write(self, stage: str, text: str) -> None:
-        where = f"[{STAGES.index(stage) + 1}/{len(STAGES)}] {notebook_of(stage)}"
-        self.console.print(f"{where}: {text}", markup=False, highlight=False, soft_wrap=True)
-        self.wrote = time.monotonic()
-
-
-class Bars:
-    """Progress as one bar per notebook, with a clock that runs."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+        self.console, self.every_s, self.wrote = console, every_s, 0.0
+        counts = BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn()
+        columns = TextColumn("{task.description}"), *counts, TextColumn("{task.fields[cell]}", style="dim")
+        self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
         self.task = TaskID(0)
 
     def started(self, stage: str) -> None:
-        """Add a bar for the notebook."""
-        self.task = self.progress.add_task(notebook_of(stage), total=None, cell="kernel starts")
+        """A notebook starts."""
+        self.task = self.bars.add_task(notebook_of(stage), total=None, cell="kernel starts")
+        self._write(stage, "starts")
 
     def cell(self, stage: str, position: Position) -> None:
-        """Move the bar to the cell that starts now."""
-        self.progress.update(
-            self.task, total=position.n_cells, completed=position.number - 1, cell=position.cell_id.replace("-", " ")
-        )
+        """A cell starts."""
+        number, total, name = position.number, position.n_cells, position.cell_id
+        self.bars.update(self.task, total=total, completed=number - 1, cell=name.replace("-", " "))
+        if time.monotonic() - self.wrote >= self.every_s:
+            self._write(stage, f"cell {number}/{total} {name}")
 
     def finished(self, stage: str, seconds: float) -> None:
-        """Fill the bar."""
-        total = self.progress.tasks[self.task].total
-        self.progress.update(self.task, completed=total, cell="done")
-        self.progress.stop_task(self.task)
+        """A notebook ran to its end."""
+        n_cells = self.bars.tasks[self.task].total or 0
+        self.bars.update(self.task, completed=n_cells, cell="done")
+        self.bars.stop_task(self.task)
+        self._write(stage, f"done, {n_cells:.0f} cells in {seconds:.1f} s")
 
-
-Listener = Lines | Bars
-"""Who is told how a run goes: that a notebook started, that a cell starts, and that a notebook ran to its end."""
-
-
-@contextmanager
-def show_progress(console: Console) -> Iterator[Listener]:
-    """A listener that suits the console: bars where it is a terminal, else lines."""
-    if not console.is_terminal:
-        yield Lines(console)
-        return
-    counts = BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn()
-    columns = TextColumn("{task.description}"), *counts, TextColumn("{task.fields[cell]}", style="dim")
-    with Progress(*columns, console=console) as progress:
-        yield Bars(progress)
+    def _write(self, stage: str, text: str) -> None:
+        if not self.console.is_terminal:
+            where = f"[{STAGES.index(stage) + 1}/{len(STAGES)}] {notebook_of(stage)}"
+            self.console.print(f"{where}: {text}", markup=False, highlight=False, soft_wrap=True)
+        self.wrote = time.monotonic()
 
 
 def render_failure(error: NotebookError) -> Group:

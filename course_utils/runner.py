@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from course_utils.kernel import execute_notebook
 from course_utils.models import locate_model
 
 if TYPE_CHECKING:
-    from course_utils.progress import Listener
+    from course_utils.progress import RunProgress
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def run_stages(
     settings: RunSettings,
     course: Course,
     stages: Sequence[str],
-    listener: "Listener",
+    progress: "RunProgress",
     notebooks: Path = PROJECT / "notebooks",
 ) -> RunState:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
@@ -133,41 +134,35 @@ def run_stages(
     """
     try:
         with FileLock(course.root / "run.lock", timeout=0):
-            return _run_stages(settings, course, stages, listener, notebooks)
+            return _run_stages(settings, course, stages, progress, notebooks)
     except Timeout as error:
         remedy = "wait for it, or set another ARTIFACTS"
         raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
 
 
 def _run_stages(
-    settings: RunSettings, course: Course, stages: Sequence[str], listener: "Listener", notebooks: Path
+    settings: RunSettings, course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path
 ) -> RunState:
     state = load_state(course)
     for stage in stages:
         state.stages[stage] = StageState()
         (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
     (course.root / "report.json").unlink(missing_ok=True)
-    environment = {} if course.profile.needs_hub else {"HF_HUB_OFFLINE": "1"}
     for stage in stages:
-        listener.started(stage)
+        progress.started(stage)
         began = time.perf_counter()
         _save(course, state, stage, "running", 0.0)
         try:
             name = Path(notebook_of(stage)).name
-            execute_notebook(
-                notebooks / name,
-                course.root / "notebooks" / name,
-                settings.parameters,
-                environment,
-                lambda position, stage=stage: listener.cell(stage, position),  # type: ignore[misc]
-            )
+            executed, on_cell = course.root / "notebooks" / name, partial(progress.cell, stage)
+            execute_notebook(notebooks / name, executed, settings.parameters, on_cell)
             course.manifest(stage)
         except BaseException:  # Ctrl-C too leaves a run that can be resumed
             _save(course, state, stage, "stopped", time.perf_counter() - began)
             raise
         seconds = time.perf_counter() - began
         _save(course, state, stage, "done", seconds)
-        listener.finished(stage, seconds)
+        progress.finished(stage, seconds)
     for stage in STAGES[STAGES.index(stages[-1]) + 1 :]:
         if not _is_current(course, stage):
             _save(course, state, stage, "pending", 0.0)

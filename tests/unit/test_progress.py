@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from course_utils.kernel import NotebookError, Position
-from course_utils.progress import Lines, render_failure, show_progress, trim_traceback
+from course_utils.progress import RunProgress, render_failure, trim_traceback
 
 POSITION = Position(3, 7, "train-adapter", "adapter = train(rows)\nadapter")
 
@@ -22,7 +22,7 @@ def show(console, error):
 
 
 def test_lines_name_the_notebook_and_its_seconds(console):
-    lines = Lines(console, every_s=0)
+    lines = RunProgress(console, every_s=0)
     lines.started("training")
     lines.cell("training", POSITION)
     lines.finished("training", 12.34)
@@ -34,7 +34,7 @@ def test_lines_name_the_notebook_and_its_seconds(console):
 
 
 def test_quick_cells_say_nothing(console):
-    lines = Lines(console)
+    lines = RunProgress(console)
     lines.started("training")
     lines.cell("training", POSITION)
     assert "cell" not in console.file.getvalue()
@@ -42,11 +42,13 @@ def test_quick_cells_say_nothing(console):
 
 def test_a_terminal_gets_bars():
     console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
-    with show_progress(console) as listener:
-        listener.started("training")
-        listener.cell("training", POSITION)
-        listener.finished("training", 12.34)
+    progress = RunProgress(console, every_s=0)
+    with progress.bars:
+        progress.started("training")
+        progress.cell("training", POSITION)
+        progress.finished("training", 12.34)
     shown = console.file.getvalue()
+    assert "done, " not in shown
     assert "notebooks/03_training.ipynb" in shown
     assert "7/7" in shown
 

@@ -1,6 +1,7 @@
 """Where a run starts, what it leaves behind, and what it refuses. The kernels are real in tests/notebooks."""
 
 import json
+import os
 
 import pytest
 from filelock import FileLock
@@ -13,7 +14,7 @@ from course_utils.runner import RunSettings, check_settings, load_state, plan_st
 
 
 class Silence:
-    """A listener that only remembers."""
+    """Progress that only remembers."""
 
     def __init__(self):
         self.said = []
@@ -55,7 +56,7 @@ def run(settings, course, notebooks, monkeypatch):
     """Run stages with notebooks that do nothing but finish their stage, or stop the run at one."""
 
     def run_until(stop_at=None, error=None, content="", **chosen):
-        def execute(notebook, executed, parameters, environment, on_cell):
+        def execute(notebook, executed, parameters, on_cell):
             stage = notebook.stem.split("_")[1]
             stage_run = course.begin(stage)
             if stage == stop_at:
@@ -187,13 +188,13 @@ def test_the_state_says_how_far_the_run_came(course, run):
 def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(settings, course, notebooks, monkeypatch):
     seen = []
 
-    def execute(notebook, executed, parameters, environment, on_cell):
-        seen.append((parameters, environment))
+    def execute(notebook, executed, parameters, on_cell):
+        seen.append((parameters, os.environ["HF_HUB_OFFLINE"]))  # which a kernel inherits
         course.begin("setup").finish({})
 
     monkeypatch.setattr(runner, "execute_notebook", execute)
     run_stages(settings, course, ("setup",), Silence(), notebooks)
-    assert seen == [(settings.parameters, {"HF_HUB_OFFLINE": "1"})]
+    assert seen == [(settings.parameters, "1")]
     assert list(settings.parameters) == ["PROFILE", "DATA", "MODEL", "ARTIFACTS"]
 
 
