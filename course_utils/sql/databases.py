@@ -24,12 +24,9 @@ FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_dat
 """Names that the course, Spider and BIRD give the folder of databases."""
 BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
 """Where BIRD's archives unpack theirs."""
-HEADER = b"SQLite format 3\x00"
 CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _BUSY_SECONDS = 0.5
-_ARCHIVES = {b"PK": "a zip archive", b"\x1f\x8b": "a gzip archive", b"BZ": "a bzip2 archive", b"7z": "a 7z archive"}
-_ARCHIVES |= {b"\xfd7": "an xz archive", b"\x28\xb5": "a zstd archive"}
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")
 
@@ -124,22 +121,8 @@ def require_intact(database: Path) -> None:
 @lru_cache(maxsize=4096)
 def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
     """What is wrong with a file, empty if nothing is; remembered until it changes, as every row asks."""
-    with database.open("rb") as file:
-        head = file.read(100)
-    if not head:
+    if not n_bytes:  # for SQLite a database without tables
         return "the database is empty; replace the file"
-    if not head.startswith(HEADER):
-        kind = _ARCHIVES.get(head[:2])
-        return f"{kind}, not a SQLite database; unpack it yourself" if kind else "not a SQLite database; replace it"
-    page_bytes = int.from_bytes(head[16:18], "big")
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
-    n_pages = int.from_bytes(head[28:32], "big")
-    if head[24:28] == head[92:96] and n_bytes < n_pages * page_bytes:
-        return f"corrupt: cut off at {n_bytes:,} of {n_pages * page_bytes:,} bytes; copy the file again"
-    return _damage_of_pages(database)
-
-
-def _damage_of_pages(database: Path) -> str:
     try:
         (damage,) = run_in_worker(_check_pages, database.absolute())
     except (WorkerDiedError, MemoryError) as error:
@@ -183,4 +166,6 @@ def _describe(error: sqlite3.Error) -> str:
         return ""
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return "locked by another program; close it and try again"
+    if code == sqlite3.SQLITE_NOTADB:
+        return "not a SQLite database; replace it, or unpack it yourself if it is an archive"
     return f"corrupt ({error}); replace the file"

@@ -175,19 +175,19 @@ def bomb(kind: str) -> bytes:
 
 NOT_SOUND = {
     "an empty file": (lambda: b"", "the database is empty; replace the file"),
-    "text": (lambda: b"id,name\n1,Rex\n", "not a SQLite database; replace it"),
-    "half a header": (lambda: b"SQLite form", "not a SQLite database; replace it"),
-    "a header alone": (lambda: b"SQLite format 3\0", "corrupt ("),
-    "zip bomb": (lambda: bomb("zip"), "a zip archive, not a SQLite database; unpack it yourself"),
-    "gzip bomb": (lambda: bomb("gzip"), "a gzip archive, not a SQLite database; unpack it yourself"),
-    "cut off": (lambda: filled()[:-5_000], "corrupt: cut off at "),
-    "cut in half": (lambda: filled()[: len(filled()) // 2], "corrupt: cut off at "),
+    "text": (lambda: b"id,name\n1,Rex\n", "not a SQLite database; replace it, or unpack"),
+    "half a header": (lambda: b"SQLite form", "not a SQLite database; replace it, or unpack"),
+    "a header alone": (lambda: b"SQLite format 3\0", "not a SQLite database; replace it, or unpack"),
+    "zip bomb": (lambda: bomb("zip"), "not a SQLite database; replace it, or unpack"),
+    "gzip bomb": (lambda: bomb("gzip"), "not a SQLite database; replace it, or unpack"),
+    "cut off": (lambda: filled()[:-5_000], "corrupt (database disk image is malformed)"),
+    "cut in half": (lambda: filled()[: len(filled()) // 2], "corrupt (database disk image is malformed)"),
     "pages of garbage": (lambda: filled()[:4096] + b"\xa5" * (len(filled()) - 4096), "corrupt ("),
     "one page of garbage": (lambda: filled()[:40_960] + b"\xa5" * 4096 + filled()[45_056:], "corrupt ("),
     "a schema of garbage": (lambda: filled()[:100] + b"\xa5" * 3996 + filled()[4096:], "corrupt ("),
     "a schema that is no text": (lambda: filled().replace(b"TABLE pet (name", b"TABLE pet (n\xe4me"), "corrupt ("),
     "pages of zeros": (lambda: filled()[:100] + bytes(len(filled()) - 100), "corrupt ("),
-    "a page size of zero": (lambda: filled()[:16] + bytes(2) + filled()[18:], "corrupt ("),
+    "a page size of zero": (lambda: filled()[:16] + bytes(2) + filled()[18:], "not a SQLite database; replace"),
 }
 
 
