@@ -1,6 +1,5 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
-from course_utils.monitoring.cost import api_cost_usd, break_even_per_hour, machine_cost_usd
 from course_utils.monitoring.drift import (
     build_vocabulary,
     detect_drift,
@@ -9,26 +8,21 @@ from course_utils.monitoring.drift import (
     read_windows,
     read_words,
     unknown_word_share,
-    watch_drift,
 )
 from course_utils.monitoring.prometheus import histogram_quantile, scrape
-from course_utils.monitoring.ratings import collect_retraining_rows, rate_answers, send_feedback
+from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
 from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_latency, plot_outcomes
 
 __all__ = [
-    "api_cost_usd",
-    "break_even_per_hour",
     "build_vocabulary",
-    "collect_retraining_rows",
     "detect_drift",
     "detection_rate",
     "error_rate",
     "false_alarm_rate",
     "histogram_quantile",
     "latency_quantile_ms",
-    "machine_cost_usd",
     "plot_cost",
     "plot_drift",
     "plot_latency",
@@ -42,5 +36,4 @@ __all__ = [
     "send_traffic",
     "start_service",
     "unknown_word_share",
-    "watch_drift",
 ]

@@ -49,8 +49,6 @@ class DriftResult:
     p_value: float
     """Chance of a gap at least this large if both windows came from the same traffic."""
     alpha: float
-    n_reference: int
-    n_live: int
 
     @property
     def drifted(self) -> bool:
@@ -61,16 +59,11 @@ class DriftResult:
 def detect_drift(
     signal: str, reference: Sequence[float], live: Sequence[float], *, alpha: float = ALPHA
 ) -> DriftResult:
-    """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test.
+    """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test, one number per question.
 
     Values that occur often in both windows make the test cautious: it then alarms more rarely than ``alpha``. So do
-    small windows: two of four questions that share no value have p = 0.03, so that they never alarm.
-
-    Args:
-        signal: Its name, for people.
-        reference: One number per question of the reference window.
-        live: One number per question of the live window.
-        alpha: Alarm below this p-value.
+    small windows: two of four questions that share no value have p = 0.03, so that they never alarm. Each look
+    may be a false alarm: ``k`` looks without drift raise about ``k * alpha`` of them.
 
     Raises:
         DataError: A window is empty.
@@ -80,21 +73,7 @@ def detect_drift(
     if not reference or not live:
         raise DataError(f"{signal}: {len(reference)} reference and {len(live)} live questions; wait for some")
     test = ks_2samp(reference, live)
-    return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha, len(reference), len(live))
-
-
-def watch_drift(
-    signal: str, reference: Sequence[float], live: Sequence[float], *, window: int, alpha: float = ALPHA
-) -> list[DriftResult]:
-    """Compare every full window of ``live``, one after the other, with the reference.
-
-    Each look may be a false alarm, so ``k`` looks without drift raise about ``k * alpha`` of them.
-
-    Raises:
-        DataError: The reference is empty.
-    """
-    starts = range(0, len(live) - window + 1, window)
-    return [detect_drift(signal, reference, live[start : start + window], alpha=alpha) for start in starts]
+    return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha)
 
 
 def detection_rate(

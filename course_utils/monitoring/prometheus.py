@@ -90,14 +90,11 @@ def histogram_quantile(q: float, buckets: Sequence[Bucket]) -> float:
     ``low + (high - low) * (rank - count below) / (count in the bucket)``
 
     The first bucket starts at 0 where its bound is positive. A rank in the last, unbounded bucket gives
-    the highest finite bound: the answer can never exceed it, however slow the requests were.
+    the highest finite bound: the answer can never exceed it, however slow the requests were. Below 0, ``q`` gives
+    -inf, and above 1 +inf. Buckets are sorted, the last with bound +inf; otherwise the result is NaN, as without
+    observations and as for q = 0 when the first bucket is empty.
 
     Source: prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile.
-
-    Args:
-        q: In [0, 1]; below gives -inf, above gives +inf.
-        buckets: Sorted, the last with bound +inf; otherwise the result is NaN, as without observations
-            and as for q = 0 when the first bucket is empty.
     """
     if not 0 <= q <= 1:
         return math.nan if math.isnan(q) else math.copysign(math.inf, q)

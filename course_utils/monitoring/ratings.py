@@ -1,4 +1,4 @@
-"""Rate answers as a user who knows the right one would, send the ratings, and keep what went wrong."""
+"""Rate answers as a user who knows the right one would, and send the ratings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,10 +26,8 @@ class RatedAnswer:
 def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[RatedAnswer]:
     """Compare each answer with the right one by executing both; one that does not execute is wrong.
 
-    Args:
-        records: Those without a reply are skipped, for their users saw nothing to rate.
-        rows: The questions that were sent, with ``id`` and ``query``.
-        dataset: Folder that holds the databases.
+    ``rows`` are the questions that were sent, ``dataset`` the folder that holds the databases. Records without a reply
+    are passed over, for their users saw nothing to rate.
     """
     gold = {row["id"]: row["query"] for row in rows}
     rated = []
@@ -46,10 +44,7 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
 
 
 def send_feedback(url: str, answers: Iterable[RatedAnswer]) -> int:
-    """Send each rating to the gateway's ``/v1/feedback``.
-
-    Returns:
-        How many were accepted.
+    """Send each rating to the gateway's ``/v1/feedback``, and say how many were accepted.
 
     Raises:
         ServiceError: The gateway does not answer or refuses one.
@@ -72,22 +67,3 @@ def send_feedback(url: str, answers: Iterable[RatedAnswer]) -> int:
                 raise ServiceError(f"{url}/v1/feedback: {error}; {n_sent} ratings were accepted before") from error
             n_sent += 1
     return n_sent
-
-
-def collect_retraining_rows(feedback: Iterable[Row]) -> list[Row]:
-    """Corrected answers as rows of the dataset's layout; of the same question, the last correction counts.
-
-    Args:
-        feedback: Lines of the gateway's ``feedback.jsonl``.
-    """
-    corrected = {(line["database"], line["question"]): line for line in feedback if line.get("correction")}
-    return [
-        {
-            "id": f"feedback-{number}",
-            "db_id": database,
-            "question": question,
-            "query": line["correction"],
-            "source": "feedback",
-        }
-        for number, ((database, question), line) in enumerate(corrected.items(), start=1)
-    ]

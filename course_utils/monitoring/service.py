@@ -15,10 +15,8 @@ _READY_TIMEOUT_S = 10.0
 def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] | None = None) -> Server:
     """Run ``course serve`` and wait until it is ready to answer.
 
-    Args:
-        course: Says which profile, data, model and artifacts to serve.
-        folder: Where to write ``gateway.log`` and the ``feedback.jsonl`` of its users.
-        settings: Further ``COURSE_*`` variables of the gateway.
+    It writes ``gateway.log`` and the ``feedback.jsonl`` of its users to ``folder``; ``settings`` are further
+    ``COURSE_*`` variables of the gateway.
 
     Raises:
         ServiceError: It ends or is not ready in time; holds the last lines of its log.

@@ -55,19 +55,8 @@ def send_traffic(
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
 
     Questions are drawn in random order, and again from the start when they are used up. No failure
-    raises: an error, a timeout and a refused connection are records like the others.
-
-    Args:
-        url: Of the gateway, without a path.
-        questions: Rows with ``question`` and ``db_id``, and ``id`` where there is one.
-        n_requests: How many to send.
-        concurrency: Requests in flight at once at most.
-        seed: Of the order.
-        phase: Written to every record.
-        timeout_s: Seconds to wait for a reply.
-
-    Returns:
-        One record per request, in the order of sending.
+    raises: an error, a timeout and a refused connection are records like the others, in the order of sending. Each
+    has the name of its ``phase``; ``timeout_s`` are the seconds to wait for a reply.
 
     Raises:
         DataError: There are no questions.

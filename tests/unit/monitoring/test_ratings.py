@@ -1,4 +1,4 @@
-"""Ratings come from executed queries and reach a real server; what is wrong is kept for retraining."""
+"""Ratings come from executed queries and reach a real server."""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from course_utils.artifacts import read_jsonl
 from course_utils.errors import ServiceError
-from course_utils.monitoring.ratings import RatedAnswer, collect_retraining_rows, rate_answers, send_feedback
+from course_utils.monitoring.ratings import RatedAnswer, rate_answers, send_feedback
 from course_utils.monitoring.traffic import Outcome, TrafficRecord
 
 RANKED = "SELECT name, rank() OVER (ORDER BY legs) AS place FROM animal"
@@ -63,9 +63,7 @@ def test_ratings(dataset: Path) -> None:
     assert answers[1].corrected == "SELECT name FROM animal"
 
 
-def test_feedback_reaches_the_server_and_comes_back_as_training_rows(
-    fresh_gateway: tuple[str, Path],
-) -> None:
+def test_feedback_reaches_the_server(fresh_gateway: tuple[str, Path]) -> None:
     url, folder = fresh_gateway
     right, wrong = record("q1", "SELECT 3"), record("q2", "SELECT 4")
     answers = [
@@ -75,15 +73,7 @@ def test_feedback_reaches_the_server_and_comes_back_as_training_rows(
     assert send_feedback(url, answers) == 3
     stored = read_jsonl(folder / "feedback.jsonl")
     assert [(line["id"], line["rating"]) for line in stored] == [("a1", "up"), ("a1", "down"), ("a1", "down")]
-    assert collect_retraining_rows(stored) == [
-        {
-            "id": "feedback-1",
-            "db_id": "zoo",
-            "question": "q2?",
-            "query": "SELECT name FROM animal",
-            "source": "feedback",
-        }
-    ]
+    assert [line["correction"] for line in stored] == [None, *["SELECT name FROM animal"] * 2]
 
 
 def test_refused_feedback_says_where(little_gateway: str) -> None:
