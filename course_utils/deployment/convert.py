@@ -24,12 +24,7 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
 
     Each adapted matrix becomes W + (alpha / r) B A (LoRA, arXiv 2106.09685, section 4). The sum is
     computed and stored in 16- or 32-bit floating point, never in 4 bits: the update is small, and
-    rounding to 4 bits would change it.
-
-    Args:
-        base: Folder or Hub id of the model that the adapter was trained on.
-        adapter: Folder that training wrote.
-        output: Folder to write; any application that reads Transformers models can load it.
+    rounding to 4 bits would change it. Any application that reads Transformers models can load ``output``.
 
     Raises:
         ModelError: A folder is missing, holds no model or no adapter, or cannot be written; ``output`` then stays as
@@ -52,10 +47,7 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
 def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
     """Write weights, tokenizer and chat template of a model folder into one file.
 
-    Args:
-        folder: As ``merge_adapter`` wrote it.
-        output: The GGUF file.
-        kind: Number format of the weight matrices: 4, 2, 2 and about 1.06 bytes a weight.
+    ``kind`` is the number format of the weight matrices: 4, 2, 2 and about 1.06 bytes a weight.
 
     Raises:
         MissingExtraError: The converter is not installed.

@@ -4,13 +4,14 @@ It speaks the OpenAI protocol, batches requests as they come and reuses the prom
 on the loopback interface by default and knows no keys: the gateway stands before it.
 """
 
-import argparse
 import json
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from course_utils.deployment.stack import CONTEXT, MODEL_NAME
 from course_utils.errors import CourseError, MissingExtraError, ModelError
@@ -24,14 +25,13 @@ _ERRORS_AND_WARNINGS = 2
 _TINY_BYTES = 64 * 2**20
 
 
-def serve_gguf(model: Path, host: str, port: int, context: int) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Args:
-        model: A GGUF file with its chat template.
-        host: Address to listen on.
-        port: Port to listen on.
-        context: Tokens of prompt and reply together, per request.
+def serve_gguf(
+    model: Annotated[Path, typer.Option(help="GGUF file with its chat template.")],
+    host: str = LOOPBACK,
+    port: int = 8081,
+    context: Annotated[int, typer.Option(help="Tokens of prompt and reply together, per request.")] = CONTEXT,
+) -> None:
+    """Serve a model until SIGTERM or SIGINT.
 
     Raises:
         ModelError: The file is missing or llama.cpp cannot load it.
@@ -73,19 +73,8 @@ def choose_threads(model: Path) -> int:
     return 1 if model.stat().st_size < _TINY_BYTES else -1
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and serve."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.deployment.model_server", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="GGUF file")
-    parser.add_argument("--host", default=LOOPBACK)
-    parser.add_argument("--port", type=int, default=8081)
-    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per request")
-    options = parser.parse_args(arguments)
+if __name__ == "__main__":
     try:
-        serve_gguf(options.model, options.host, options.port, options.context)
+        typer.run(serve_gguf)
     except CourseError as error:
         sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

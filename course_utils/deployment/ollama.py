@@ -39,12 +39,7 @@ class TurnMarkers:
 
 
 def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = CONTEXT) -> str:
-    """The text of an Ollama Modelfile that asks the model as it was trained.
-
-    Args:
-        tokenizer: Of the model; its template is the truth.
-        gguf: The model's path as Ollama sees it.
-        context: Tokens of prompt and reply together.
+    """The text of an Ollama Modelfile that asks the model as it was trained, at the path where Ollama sees ``gguf``.
 
     Raises:
         ModelError: The template does more than put markers around turns, or lacks a beginning token that llama.cpp

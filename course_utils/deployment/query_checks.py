@@ -42,17 +42,7 @@ class CheckedQuery:
 
 
 def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int) -> CheckedQuery:
-    """Run a query if it is one statement that only reads.
-
-    Args:
-        database: A SQLite file.
-        query: As the model wrote it.
-        timeout_s: Wall-clock limit in seconds.
-        max_rows: Rows to return at most.
-
-    Returns:
-        The outcome; a bad query is an outcome, not an error.
-    """
+    """Run a query if it is one statement that only reads; a bad query is an outcome, not an error."""
     began = time.perf_counter()
     try:
         result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=MAX_BYTES)

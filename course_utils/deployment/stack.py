@@ -24,11 +24,7 @@ _POLL_S = 0.5
 
 
 def start_model_server(gguf: Path, *, context: int = CONTEXT) -> Server:
-    """Serve a GGUF file with llama.cpp, on a free port of the loopback interface.
-
-    Args:
-        gguf: The model, with its chat template.
-        context: Tokens of prompt and reply together, per request.
+    """Serve a GGUF file with llama.cpp, on a free port; ``context`` are the tokens of each prompt and its reply.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
@@ -49,14 +45,10 @@ def start_gateway(
     port: int = 0,
     settings: Mapping[str, str] | None = None,
 ) -> Server:
-    """Run the gateway.
+    """Run the gateway, on a free port if ``port`` is 0.
 
-    Args:
-        model_url: An OpenAI-compatible model server.
-        databases: Folder with ``<db_id>/<db_id>.sqlite``.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        settings: Further ``COURSE_*`` variables, as ``gateway.settings`` describes them.
+    ``databases`` is a folder with ``<db_id>/<db_id>.sqlite``, ``settings`` are further ``COURSE_*`` variables as
+    ``gateway.settings`` describes them.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
@@ -75,13 +67,8 @@ def serve_stack(
 ) -> None:
     """Serve the tuned model of a course until Ctrl-C, then stop both processes.
 
-    ``COURSE_*`` variables of the environment reach the gateway, ``COURSE_API_KEY`` among them.
-
-    Args:
-        course: Whose deployment stage has run.
-        host: Address of the gateway.
-        port: Port of the gateway; 0 takes a free one.
-        when_ready: Called with the gateway's address once both answer.
+    ``COURSE_*`` variables of the environment reach the gateway, ``COURSE_API_KEY`` among them. ``host`` and ``port``
+    are the gateway's, as ``start_gateway`` takes them; ``when_ready`` is called with its address once both answer.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.
