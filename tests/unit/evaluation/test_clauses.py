@@ -1,0 +1,93 @@
+"""Clauses are told apart as the makers of the course's wrong queries name their mistakes."""
+
+import pytest
+
+from course_utils.artifacts import PROJECT, read_jsonl
+from course_utils.evaluation.clauses import CLAUSES, compare_clauses
+
+PAIRS = read_jsonl(PROJECT / "data" / "preferences.jsonl")[::3]
+CLAUSE_OF = {
+    "missing-condition": "condition",
+    "missing-distinct": "aggregate",
+    "missing-group": "aggregate",
+    "missing-join": "join",
+    "missing-negation": "condition",
+    "missing-order": "order",
+    "wrong-aggregate": "aggregate",
+    "wrong-column": "column",
+    "wrong-comparison": "condition",
+    "wrong-connective": "condition",
+    "wrong-direction": "order",
+    "wrong-join-key": "join",
+    "wrong-limit": "order",
+    "wrong-literal-case": "value",
+    "wrong-set-operation": "join",
+    "wrong-table": "table",
+    "wrong-value": "value",
+}
+"""The clause that each reason for a rejection names; others concern several or none."""
+
+
+def parted(gold: str, predicted: str) -> list[str] | None:
+    found = compare_clauses(gold, predicted)
+    return None if found is None else [clause for clause, match in found.items() if any(match)]
+
+
+def test_a_known_mistake_is_found_in_its_clause() -> None:
+    named = [pair for pair in PAIRS if pair["reason"] in CLAUSE_OF]
+    missed = [
+        pair for pair in named if CLAUSE_OF[pair["reason"]] not in (parted(pair["chosen"], pair["rejected"]) or [])
+    ]
+    assert {pair["reason"] for pair in named} == set(CLAUSE_OF)
+    # A constant may also stand in the SELECT, and a condition in an aggregate's FILTER.
+    assert len(missed) <= 0.02 * len(named), missed
+
+
+def test_a_query_does_not_part_from_itself() -> None:
+    for pair in PAIRS[::5]:
+        found = compare_clauses(pair["chosen"], pair["chosen"])
+        assert found is not None
+        assert list(found) == [clause for clause in CLAUSES if clause in found]
+        assert not any(map(any, found.values()))
+
+
+@pytest.mark.parametrize(
+    ("gold", "other"),
+    [
+        ("SELECT name FROM singer WHERE age > 30", "select S.Name AS n from Singer S where s.AGE > 30"),
+        ("SELECT a.x FROM a JOIN b ON a.k = b.k", "SELECT T1.x FROM a AS T1 INNER JOIN b AS T2 ON T2.k = T1.k"),
+        ("SELECT a FROM t WHERE b = 'x' AND c = 1", 'SELECT a FROM t WHERE 1 = c AND (b = "x")'),
+        (
+            "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u z WHERE z.k = t.k)",
+            "SELECT t.a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.k)",
+        ),
+    ],
+)
+def test_other_spellings_do_not_part(gold: str, other: str) -> None:
+    assert parted(gold, other) == []
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "clause", "missing", "added"),
+    [
+        ("SELECT a FROM t WHERE b > 3", "SELECT a FROM t WHERE b < 3", "condition", ("b > ?",), ("b < ?",)),
+        ("SELECT a FROM t WHERE b > 3", "SELECT a FROM t WHERE b > 4", "value", ("3",), ("4",)),
+        ("SELECT x.n FROM x JOIN y", "SELECT y.n FROM x JOIN y", "column", ("x.n",), ("y.n",)),
+        ("SELECT a FROM t", "SELECT a FROM t ORDER BY a LIMIT 2", "order", (), ("ORDER BY a", "LIMIT 2")),
+        ("SELECT (SELECT a WHERE b = 1)", "SELECT (SELECT a WHERE c = 1)", "condition", ("? = b",), ("? = c",)),
+    ],
+)  # fmt: skip
+def test_the_parts_that_differ_are_named(
+    gold: str, predicted: str, clause: str, missing: object, added: object
+) -> None:
+    found = compare_clauses(gold, predicted)
+    assert found is not None
+    assert {name: match for name, match in found.items() if any(match)} == {clause: (missing, added)}
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    ["", "To find the answer, look at the names.", "DELETE FROM t", "SELECT 1; SELECT 2", "SELECT " + "(" * 3000],
+)
+def test_what_is_no_single_query_has_no_clauses(predicted: str) -> None:
+    assert parted("SELECT a FROM t", predicted) is None
