@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,23 +25,7 @@ _FONTS = (
 )
 """Matplotlib's own, and those of systems that have what it lacks: names of tables may be Chinese."""
 _LETTERS_PER_INCH = 9  # of the title's bold 12 points
-STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100,
-    "figure.titlesize": 12,
-    "figure.titleweight": "bold",
-    "figure.facecolor": "white",  # not transparent: a dark theme would swallow the black text
-    "font.size": 11,
-    "grid.alpha": 0.3,
-    "hatch.linewidth": 0.6,
-    "legend.fontsize": 10,
-    "legend.frameon": False,
-    "savefig.facecolor": "white",
-}
+_STYLE = Path(__file__).with_suffix(".mplstyle")
 
 
 def course_style(plot: Callable[P, R]) -> Callable[P, R]:
@@ -56,7 +41,7 @@ def course_style(plot: Callable[P, R]) -> Callable[P, R]:
         # A notebook's backend switches interactive mode on when it is first needed. Inside of the context that would
         # be taken back at its end, and no later figure would be shown.
         pyplot.draw_if_interactive()
-        with pyplot.rc_context({**STYLE, "font.family": fonts, "axes.prop_cycle": cycler(color=PALETTE)}):
+        with pyplot.style.context([_STYLE, {"font.family": fonts, "axes.prop_cycle": cycler(color=PALETTE)}]):
             return plot(*args, **kwargs)
 
     return styled
