@@ -50,13 +50,13 @@ class Findings(list[Finding]):
         return findings_table(self)._repr_html_() if self else "<p>Nothing found.</p>"
 
 
-def findings_table(findings: Iterable[Finding], caption: str = "") -> Table:
+def findings_table(findings: Iterable[Finding]) -> Table:
     """One line a finding: its check, severity, place, reason and fix; the place only where one has it."""
     rows = [(each.check, each.severity, each.place, each.reason, each.fix) for each in findings]
     columns = ("check", "severity", "place", "reason", "what to do")
     keep = [i for i, name in enumerate(columns) if name != "place" or any(row[i] for row in rows)]
     shown = tuple(columns[i] for i in keep)
-    return Table(caption, shown, tuple(tuple(row[i] for i in keep) for row in rows), frozenset(shown))
+    return Table("", shown, tuple(tuple(row[i] for i in keep) for row in rows), frozenset(shown))
 
 
 def printable(text: str) -> str:
@@ -65,9 +65,9 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
 
 
-def quoted(text: str, limit: int = 80) -> str:
+def quoted(text: str) -> str:
     """A text as evidence: one line, in quotes, with its middle left out if it is long."""
     line = " ".join(text.split())
-    if len(line) > limit:
-        line = f"{line[: limit * 2 // 3]} ... {line[-(limit // 4) :]}"
+    if len(line) > 80:
+        line = f"{line[:53]} ... {line[-20:]}"
     return f'"{line}"'

@@ -14,6 +14,8 @@ from course_utils.errors import DataError
 
 ALPHA = 0.01
 """Alarm below this p-value: at most one window in a hundred without drift raises it."""
+N_DRAWS = 200
+"""Windows that are drawn to measure how often the alarm rings."""
 MIN_SHIFTED = 8
 """Questions about new databases that make a shift."""
 MIN_ROWS = 16
@@ -48,22 +50,19 @@ class DriftResult:
     """Largest gap between the two cumulative distributions, in [0, 1]; 0 is no drift."""
     p_value: float
     """Chance of a gap at least this large if both windows came from the same traffic."""
-    alpha: float
 
     @property
     def drifted(self) -> bool:
         """Whether to raise the alarm."""
-        return self.p_value < self.alpha
+        return self.p_value < ALPHA
 
 
-def detect_drift(
-    signal: str, reference: Sequence[float], live: Sequence[float], *, alpha: float = ALPHA
-) -> DriftResult:
+def detect_drift(signal: str, reference: Sequence[float], live: Sequence[float]) -> DriftResult:
     """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test, one number per question.
 
-    Values that occur often in both windows make the test cautious: it then alarms more rarely than ``alpha``. So do
+    Values that occur often in both windows make the test cautious: it then alarms more rarely than ``ALPHA``. So do
     small windows: two of four questions that share no value have p = 0.03, so that they never alarm. Each look
-    may be a false alarm: ``k`` looks without drift raise about ``k * alpha`` of them.
+    may be a false alarm: ``k`` looks without drift raise about ``k * ALPHA`` of them.
 
     Raises:
         DataError: A window is empty.
@@ -73,18 +72,10 @@ def detect_drift(
     if not reference or not live:
         raise DataError(f"{signal}: {len(reference)} reference and {len(live)} live questions; wait for some")
     test = ks_2samp(reference, live)
-    return DriftResult(signal, float(test.statistic), float(test.pvalue), alpha)
+    return DriftResult(signal, float(test.statistic), float(test.pvalue))
 
 
-def detection_rate(
-    reference: Sequence[float],
-    live: Sequence[float],
-    *,
-    window: int,
-    n_resamples: int = 200,
-    alpha: float = ALPHA,
-    seed: int = 0,
-) -> float:
+def detection_rate(reference: Sequence[float], live: Sequence[float], *, window: int) -> float:
     """Share of windows drawn from ``live`` that raise the alarm; higher is better where there is drift.
 
     Raises:
@@ -92,26 +83,23 @@ def detection_rate(
     """
     if window > len(live):
         raise DataError(f"a window of {window} cannot be drawn from {len(live)} live questions; make it smaller")
-    rng = Random(seed)
-    alarms = (detect_drift("", reference, rng.sample(live, window), alpha=alpha).drifted for _ in range(n_resamples))
-    return sum(alarms) / n_resamples
+    rng = Random(0)
+    return sum(detect_drift("", reference, rng.sample(live, window)).drifted for _ in range(N_DRAWS)) / N_DRAWS
 
 
-def false_alarm_rate(
-    values: Sequence[float], *, window: int, n_resamples: int = 200, alpha: float = ALPHA, seed: int = 0
-) -> float:
+def false_alarm_rate(values: Sequence[float], *, window: int) -> float:
     """Share of alarms when reference and window are drawn at random from the *same* traffic.
 
-    Lower is better; a valid test keeps it at or below ``alpha``.
+    Lower is better; a valid test keeps it at or below ``ALPHA``.
 
     Raises:
         DataError: The values are too few for a window and a reference.
     """
-    rng, shuffled, alarms = Random(seed), list(values), 0
-    for _ in range(n_resamples):
+    rng, shuffled, alarms = Random(0), list(values), 0
+    for _ in range(N_DRAWS):
         rng.shuffle(shuffled)
-        alarms += detect_drift("", shuffled[window:], shuffled[:window], alpha=alpha).drifted
-    return alarms / n_resamples
+        alarms += detect_drift("", shuffled[window:], shuffled[:window]).drifted
+    return alarms / N_DRAWS
 
 
 @dataclass(frozen=True)

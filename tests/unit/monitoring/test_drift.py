@@ -9,8 +9,10 @@ import pytest
 from course_utils.artifacts import Row
 from course_utils.errors import DataError
 from course_utils.monitoring.drift import (
+    ALPHA,
     GREETING,
     MIN_ROWS,
+    N_DRAWS,
     build_vocabulary,
     choose_windows,
     detect_drift,
@@ -46,9 +48,8 @@ def test_equal_windows_do_not_drift() -> None:
 def test_false_alarms_stay_within_alpha(distribution: str) -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=300) if distribution == "continuous" else rng.integers(0, 4, size=300)
-    alpha, n_resamples = 0.05, 400
-    rate = false_alarm_rate([float(v) for v in values], window=60, alpha=alpha, n_resamples=n_resamples)
-    assert rate <= alpha + 3 * (alpha * (1 - alpha) / n_resamples) ** 0.5
+    rate = false_alarm_rate([float(v) for v in values], window=60)
+    assert rate <= ALPHA + 3 * (ALPHA * (1 - ALPHA) / N_DRAWS) ** 0.5
 
 
 def test_detection_grows_with_the_window() -> None:
