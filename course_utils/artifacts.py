@@ -27,6 +27,8 @@ SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard", "extra")
 """Spider's levels, easiest first."""
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
+PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "artifacts"}
+"""The notebooks' parameters, with the values that they have there."""
 UNFINISHED = "unfinished"
 """What lies under this name in a stage's folder outlives a run that was killed, so that the next one can go on."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
@@ -75,6 +77,13 @@ class Course:
     def identity(self) -> dict[str, str]:
         """The fields of a manifest that results of this course share."""
         return {"profile": self.profile.name, "data": portable(str(self.data)), "model": portable(self.model)}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The notebooks' parameters that open this very course."""
+        own, base_model = get_profile(self.profile.name).base_model, self.profile.base_model
+        places = {"DATA": portable(str(self.data)), "ARTIFACTS": portable(str(self.root.parent))}
+        return PARAMETERS | {"PROFILE": self.profile.name, "MODEL": base_model if base_model != own else "", **places}
 
     def folder(self, stage: str) -> Path:
         """The folder of a stage; it may not exist yet."""

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from course_utils.runner import RunSettings
+from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
+from course_utils.errors import CourseError
 
 app = typer.Typer(
     help="Fine-tune a small language model: run the course, or a part of it.",
@@ -41,25 +41,25 @@ def run(
     """Run the six notebooks in order; resume where the last run stopped midway."""
     from rich.console import Console
 
-    from course_utils.artifacts import PROJECT, STAGES, notebook_of
     from course_utils.kernel import NotebookError
     from course_utils.progress import RunProgress, render_failure
     from course_utils.run_report import render_report, write_report
-    from course_utils.runner import check_settings, plan_stages, run_stages
+    from course_utils.runner import check_course, plan_stages, run_stages
 
     console = Console()
     progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
-    settings = read_settings(profile, data, model, artifacts)
     with refusals():
-        course = check_settings(settings, folder)
+        course = open_here(profile, data, model, artifacts)
+        check_course(course, folder)
         stages = plan_stages(course, first, only)
         if stages[0] != STAGES[0]:
             console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
-        resume = " ".join(filter(None, ["make course", settings.make_options]))
+        chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]
+        resume = " ".join(["make course", *chosen])
         try:
             with progress.bars, stopped_by_sigterm():
-                state = run_stages(settings, course, stages, progress, folder)
+                state = run_stages(course, stages, progress, folder)
         except NotebookError as error:
             Console(stderr=True).print(render_failure(error))
             console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
@@ -93,7 +93,7 @@ def train(
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
     with refusals(), stopped_by_sigterm():
-        course = read_settings(profile, data, model, artifacts).open()
+        course = open_here(profile, data, model, artifacts)
         result = train_stage(course, config if launch else "", options or ())
     typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
 
@@ -107,7 +107,7 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
     from course_utils.finding import findings_table
 
     with refusals():
-        findings = examine(read_settings(profile, data, model, artifacts).open())
+        findings = examine(open_here(profile, data, model, artifacts))
     Console().print(findings_table(findings))
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
@@ -122,12 +122,11 @@ def evaluate(
     """Score a file of predictions by executing them, whoever wrote it."""
     from rich.console import Console
 
-    from course_utils.artifacts import resolve
     from course_utils.evaluation import score_file
     from course_utils.run_report import render_scores
 
     with refusals():
-        scores = score_file(file, resolve(read_settings("", data, "", "").data))
+        scores = score_file(file, path_here(data, "data"))
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -153,7 +152,6 @@ def validate(
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from rich.console import Console
 
-    from course_utils.artifacts import open_course
     from course_utils.data.validation.repair import repair_dataset
     from course_utils.data.validation.rows import CHECKS
     from course_utils.data.validation.validate import ValidationOptions, validate_dataset
@@ -181,11 +179,10 @@ def export(
     """Write the rows for a service that fine-tunes for you, and price it; nothing is uploaded."""
     from rich.console import Console
 
-    from course_utils.artifacts import resolve
     from course_utils.data.services import export_rows
 
     with refusals(), TemporaryDirectory() as build_in:
-        written = export_rows(resolve(read_settings("", data, "", "").data), out, service, Path(build_in), epochs)
+        written = export_rows(path_here(data, "data"), out, service, Path(build_in), epochs)
     Console().print(written.table)
 
 
@@ -202,35 +199,25 @@ def serve(
     from course_utils.deployment import serve_stack
 
     with refusals(), stopped_by_sigterm():
-        course = read_settings(profile, data, model, artifacts).open()
+        course = open_here(profile, data, model, artifacts)
         serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
 
 
-def read_settings(profile: str, data: str, model: str, artifacts: str) -> "RunSettings":
-    """What the command line says, as the notebooks take it; relative paths start at the current folder."""
-    from course_utils.runner import RunSettings
-
-    default = RunSettings()
-    return RunSettings(
-        profile=profile or default.profile,
-        data=portable_path(data) if data else default.data,
-        model=portable_model(model),
-        artifacts=portable_path(artifacts) if artifacts else default.artifacts,
-    )
+def open_here(profile: str, data: str, model: str, artifacts: str) -> Course:
+    """The course that the command line names; relative paths start at the current folder."""
+    return open_course(profile, str(path_here(data, "data")), model_here(model), str(path_here(artifacts, "artifacts")))
 
 
-def portable_path(path: str) -> str:
-    """A path relative to the project where it lies inside, so that outputs name no machine; else an absolute one."""
-    from course_utils.artifacts import portable
-
-    return portable(str(Path(path).expanduser().resolve()))
+def path_here(path: str, default: str) -> Path:
+    """A path as seen from the current folder; the project's own ``default`` if none is named."""
+    return Path(path).expanduser().resolve() if path else PROJECT / default
 
 
-def portable_model(model: str) -> str:
+def model_here(model: str) -> str:
     """A model's folder, seen from the current one, as a portable path that looks like one; a Hub id as it is."""
     if not model or not (model.startswith((".", "/", "~")) or Path(model).exists()):
         return model
-    path = portable_path(model)
+    path = portable(str(path_here(model, "")))
     return path if Path(path).is_absolute() else f"./{path}"
 
 
@@ -247,8 +234,6 @@ def stopped_by_sigterm() -> Iterator[None]:
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn an error that the course raises on purpose into its one sentence and exit status 2."""
-    from course_utils.errors import CourseError
-
     try:
         yield
     except CourseError as error:

@@ -11,38 +11,13 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from course_utils.artifacts import PROJECT, STAGES, Course, notebook_of, open_course, write_json
+from course_utils.artifacts import STAGES, Course, notebook_of, write_json
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
 from course_utils.kernel import execute_notebook
 from course_utils.models import locate_model
 
 if TYPE_CHECKING:
     from course_utils.progress import RunProgress
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What the notebooks' ``parameters`` cell takes; the defaults are the notebooks' own."""
-
-    profile: str = "smoke"
-    data: str = "data"
-    model: str = ""
-    artifacts: str = "artifacts"
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The values by the names that the notebooks give them."""
-        return {name.upper(): value for name, value in asdict(self).items()}
-
-    def open(self) -> Course:
-        """The course that these values mean; raises ConfigurationError for an unknown profile."""
-        return open_course(self.profile, self.data, self.model, self.artifacts)
-
-    @property
-    def make_options(self) -> str:
-        """Those that differ from the defaults, as ``make course`` takes them: ``PROFILE=laptop``."""
-        default = RunSettings().parameters
-        return " ".join(f"{name}={value}" for name, value in self.parameters.items() if value != default[name])
 
 
 @dataclass
@@ -68,21 +43,22 @@ class RunState:
         return all(stage.status == "done" for stage in self.stages.values())
 
 
-def check_settings(settings: RunSettings, notebooks: Path) -> Course:
+def check_course(course: Course, notebooks: Path) -> None:
     """Make sure, before anything runs, that the run can start.
 
     Raises:
-        ConfigurationError: The profile is unknown, or a notebook is not there.
+        ConfigurationError: A notebook is not there.
         DataError: The dataset's folder is missing.
         ModelError: The base model's folder is missing, or nothing here or on the network has the model.
         ArtifactError: Nothing can be written where the artifacts go.
     """
-    course = settings.open()
     missing = [name for stage in STAGES if not (notebooks / (name := Path(notebook_of(stage)).name)).is_file()]
     if missing:
         raise ConfigurationError(f"{notebooks}: {', '.join(missing)} missing; run from a clone of the repository")
     if not course.data.is_dir():
-        raise DataError(f"DATA={settings.data!r}: there is no folder {course.data}; name one in Spider's layout")
+        raise DataError(
+            f"DATA={course.parameters['DATA']!r}: there is no folder {course.data}; name one in Spider's layout"
+        )
     try:
         course.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=course.root):
@@ -91,7 +67,6 @@ def check_settings(settings: RunSettings, notebooks: Path) -> Course:
         remedy = "set ARTIFACTS to a folder that you may write to"
         raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
     locate_model(course.model)
-    return course
 
 
 def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, ...]:
@@ -116,13 +91,7 @@ def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, .
     return STAGES if state.is_finished else STAGES[[*done, False].index(False) :]
 
 
-def run_stages(
-    settings: RunSettings,
-    course: Course,
-    stages: Sequence[str],
-    progress: "RunProgress",
-    notebooks: Path = PROJECT / "notebooks",
-) -> RunState:
+def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> RunState:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
 
     What earlier runs left for these stages counts as undone from here on.
@@ -134,15 +103,13 @@ def run_stages(
     """
     try:
         with FileLock(course.root / "run.lock", timeout=0):
-            return _run_stages(settings, course, stages, progress, notebooks)
+            return _run_stages(course, stages, progress, notebooks)
     except Timeout as error:
         remedy = "wait for it, or set another ARTIFACTS"
         raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
 
 
-def _run_stages(
-    settings: RunSettings, course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path
-) -> RunState:
+def _run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> RunState:
     state = load_state(course)
     for stage in stages:
         state.stages[stage] = StageState()
@@ -155,7 +122,7 @@ def _run_stages(
         try:
             name = Path(notebook_of(stage)).name
             executed, on_cell = course.root / "notebooks" / name, partial(progress.cell, stage)
-            execute_notebook(notebooks / name, executed, settings.parameters, on_cell)
+            execute_notebook(notebooks / name, executed, course.parameters, on_cell)
             course.manifest(stage)
         except BaseException:  # Ctrl-C too leaves a run that can be resumed
             _save(course, state, stage, "stopped", time.perf_counter() - began)

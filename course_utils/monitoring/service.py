@@ -6,7 +6,6 @@ from typing import Any
 
 from course_utils.artifacts import Course
 from course_utils.processes import LOOPBACK, Server, choose_port
-from course_utils.profiles import get_profile
 
 _STOP_TIMEOUT_S = 30.0  # more than the command itself gives each of its two servers
 _READY_TIMEOUT_S = 10.0
@@ -21,18 +20,12 @@ def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] |
     Raises:
         ServiceError: It ends or is not ready in time; holds the last lines of its log.
     """
-    base_model, port = course.profile.base_model, choose_port(LOOPBACK)
-    options = {
-        "--profile": course.profile.name,
-        "--data": str(course.data),
-        "--model": "" if base_model == get_profile(course.profile.name).base_model else base_model,
-        "--artifacts": str(course.root.parent),
-        "--port": str(port),
-    }
+    port = choose_port(LOOPBACK)
+    options = [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
     return Server(
         "service",
         "course_utils.cli",
-        ["serve", *(text for option in options.items() for text in option)],
+        ["serve", *options, f"--port={port}"],
         url=f"http://{LOOPBACK}:{port}",
         health="/health/ready",
         settings={"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"), **(settings or {})},

@@ -9,9 +9,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PROJECT
-from course_utils.cli import app, portable_path, read_settings
-from course_utils.runner import RunSettings
+from course_utils.artifacts import PARAMETERS, PROJECT
+from course_utils.cli import app, open_here
 
 
 @pytest.fixture
@@ -32,26 +31,27 @@ def test_every_command_of_the_contract_explains_itself(course, command):
     assert "--data" in result.output
 
 
-def test_without_options_the_settings_are_the_notebooks_own():
-    assert read_settings("", "", "", "") == RunSettings()
+def test_without_options_the_course_is_the_notebooks_own():
+    assert open_here("smoke", "", "", "").parameters == PARAMETERS
 
 
 def test_paths_start_at_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
-    settings = read_settings("laptop", "mine", "model", "out")
-    assert settings == RunSettings("laptop", str(tmp_path / "mine"), str(tmp_path / "model"), str(tmp_path / "out"))
+    chosen = open_here("laptop", "mine", "model", "out").parameters
+    places = {"DATA": str(tmp_path / "mine"), "MODEL": str(tmp_path / "model"), "ARTIFACTS": str(tmp_path / "out")}
+    assert chosen == {"PROFILE": "laptop", **places}
 
 
 def test_a_hub_id_stays_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert read_settings("", "", "someone/some-model", "").model == "someone/some-model"
+    assert open_here("smoke", "", "someone/some-model", "").parameters["MODEL"] == "someone/some-model"
 
 
 def test_paths_inside_the_project_name_no_machine(monkeypatch):
     monkeypatch.chdir(PROJECT / "course_utils")
-    assert portable_path("../data") == "data"
-    assert portable_path(str(PROJECT / "artifacts")) == "artifacts"
+    chosen = open_here("smoke", "../data", "../data/tiny_base", str(PROJECT / "artifacts")).parameters
+    assert chosen == PARAMETERS | {"MODEL": "./data/tiny_base"}
 
 
 @pytest.mark.parametrize(

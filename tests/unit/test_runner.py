@@ -7,10 +7,10 @@ import pytest
 from filelock import FileLock
 
 from course_utils import runner
-from course_utils.artifacts import STAGES
+from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
 from course_utils.kernel import NotebookError, Position
-from course_utils.runner import RunSettings, check_settings, load_state, plan_stages, run_stages
+from course_utils.runner import check_course, load_state, plan_stages, run_stages
 
 
 class Silence:
@@ -34,7 +34,7 @@ def settings(tmp_path):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "model").mkdir()
     places = {name: str(tmp_path / folder) for name, folder in (("data", "dataset"), ("model", "model"))}
-    return RunSettings("smoke", artifacts=str(tmp_path / "results"), **places)
+    return {"profile": "smoke", "artifacts": str(tmp_path / "results"), **places}
 
 
 @pytest.fixture
@@ -48,11 +48,17 @@ def notebooks(tmp_path):
 
 @pytest.fixture
 def course(settings, notebooks):
-    return check_settings(settings, notebooks)
+    return checked(settings, notebooks)
+
+
+def checked(settings, notebooks, **change):
+    course = open_course(**{**settings, **change})
+    check_course(course, notebooks)
+    return course
 
 
 @pytest.fixture
-def run(settings, course, notebooks, monkeypatch):
+def run(course, notebooks, monkeypatch):
     """Run stages with notebooks that do nothing but finish their stage, or stop the run at one."""
 
     def run_until(stop_at=None, error=None, content="", **chosen):
@@ -65,7 +71,7 @@ def run(settings, course, notebooks, monkeypatch):
             stage_run.finish({f"n_{stage}": 1})
 
         monkeypatch.setattr(runner, "execute_notebook", execute)
-        return run_stages(settings, course, plan_stages(course, **chosen), Silence(), notebooks)
+        return run_stages(course, plan_stages(course, **chosen), Silence(), notebooks)
 
     return run_until
 
@@ -114,7 +120,7 @@ def test_other_settings_start_afresh(course, run, settings, notebooks, tmp_path)
         run("training")
     (tmp_path / "other").mkdir()
     for change in ({"data": str(tmp_path / "other")}, {"model": str(tmp_path / "other")}, {"profile": "laptop"}):
-        other = check_settings(runner.replace(settings, **change), notebooks)
+        other = checked(settings, notebooks, **change)
         assert plan_stages(other) == STAGES
 
 
@@ -171,10 +177,10 @@ def test_looking_at_the_machine_again_outdates_nothing(course, run):
     assert run(only="setup", content="another machine").is_finished
 
 
-def test_a_notebook_that_finishes_no_stage_stops_the_run(settings, course, notebooks, monkeypatch):
+def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monkeypatch):
     monkeypatch.setattr(runner, "execute_notebook", lambda *arguments: None)
     with pytest.raises(ArtifactError, match="setup stage is missing"):
-        run_stages(settings, course, STAGES, Silence(), notebooks)
+        run_stages(course, STAGES, Silence(), notebooks)
 
 
 def test_the_state_says_how_far_the_run_came(course, run):
@@ -185,7 +191,7 @@ def test_the_state_says_how_far_the_run_came(course, run):
     assert saved["profile"] == "smoke"
 
 
-def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(settings, course, notebooks, monkeypatch):
+def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, notebooks, monkeypatch):
     seen = []
 
     def execute(notebook, executed, parameters, on_cell):
@@ -193,9 +199,8 @@ def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(settings, cours
         course.begin("setup").finish({})
 
     monkeypatch.setattr(runner, "execute_notebook", execute)
-    run_stages(settings, course, ("setup",), Silence(), notebooks)
-    assert seen == [(settings.parameters, "1")]
-    assert list(settings.parameters) == ["PROFILE", "DATA", "MODEL", "ARTIFACTS"]
+    run_stages(course, ("setup",), Silence(), notebooks)
+    assert seen == [(course.parameters, "1")]
 
 
 @pytest.mark.parametrize(
@@ -209,21 +214,16 @@ def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(settings, cours
 )
 def test_what_cannot_work_is_refused_before_anything_runs(settings, notebooks, change, error, message):
     with pytest.raises(error, match=message):
-        check_settings(runner.replace(settings, **change), notebooks)
+        checked(settings, notebooks, **change)
 
 
 def test_artifacts_that_cannot_be_written_are_refused(settings, notebooks, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="cannot write there"):
-        check_settings(runner.replace(settings, artifacts=str(tmp_path / "file")), notebooks)
+        checked(settings, notebooks, artifacts=str(tmp_path / "file"))
 
 
 def test_missing_notebooks_are_named(settings, notebooks):
     (notebooks / "04_evaluation.ipynb").unlink()
     with pytest.raises(ConfigurationError, match=r"04_evaluation\.ipynb missing"):
-        check_settings(settings, notebooks)
-
-
-def test_the_resume_command_repeats_what_was_chosen():
-    assert RunSettings().make_options == ""
-    assert RunSettings("laptop", data="my/data").make_options == "PROFILE=laptop DATA=my/data"
+        checked(settings, notebooks)
