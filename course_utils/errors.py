@@ -1,5 +1,6 @@
 """What can go wrong. Every message says what, where and what to do next."""
 
+from importlib.util import find_spec
 from typing import Literal
 
 QueryErrorKind = Literal["syntax", "no such table", "no such column", "not allowed", "timeout", "too large", "other"]
@@ -53,3 +54,10 @@ class MissingExtraError(CourseError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed; run: pip install "course-utils[{extra}]"')
+
+
+def require(extra: str, *packages: str) -> None:
+    """Raise MissingExtraError for the first of some optional packages, named as they are imported, that is missing."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, extra)

@@ -14,8 +14,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from course_utils.artifacts import PROJECT
@@ -33,7 +33,7 @@ _ANSWER_TIMEOUT_S = 5.0
 _LOG_LINES = 15
 
 
-class Server:
+class Server(AbstractContextManager["Server"]):
     """A child process that runs a ``module`` and answers HTTP requests at ``url``; messages call it ``name``.
 
     It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process. It is
@@ -130,12 +130,7 @@ class Server:
         finally:
             self._own_folder.cleanup()
 
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

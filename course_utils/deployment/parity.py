@@ -2,54 +2,27 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ServiceError
 from course_utils.prompts import TEMPLATE_OPTIONS, Message
 from course_utils.proportion import Proportion, wilson_interval
-from course_utils.tables import Table, text_table
 
 _TIMEOUT_S = 120.0
 _N_AT_A_TIME = 4
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Replies of two engines to the same conversations, in the same order."""
+def equal_replies(first: Sequence[str], second: Sequence[str]) -> Proportion:
+    """The share of replies of two engines to the same conversations that are one text, but for white space around it.
 
-    first: list[str]
-    second: list[str]
+    Higher is better. Its interval says what a few questions cannot show: that all replies are equal.
 
-    @property
-    def n(self) -> int:
-        """Conversations compared."""
-        return len(self.first)
-
-    @property
-    def n_equal(self) -> int:
-        """Replies that are the same text, but for white space around it."""
-        return sum(a.strip() == b.strip() for a, b in zip(self.first, self.second, strict=True))
-
-    @property
-    def share(self) -> float:
-        """``n_equal / n``, between 0 and 1; higher is better."""
-        return self.n_equal / self.n if self.n else 0.0
-
-    @property
-    def interval(self) -> Proportion:
-        """``share`` with its 95 % interval: a few questions cannot show that all replies are equal."""
-        return wilson_interval(self.n_equal, self.n)
-
-    def differences(self, first: str, second: str, limit: int = 3) -> Table:
-        """The first replies that differ, side by side under the names of the engines."""
-        pairs = enumerate(zip(self.first, self.second, strict=True))
-        rows = [(str(index), a, b) for index, (a, b) in pairs if a.strip() != b.strip()]
-        return text_table(("question", first, second), rows[:limit], f"{len(rows)} of {self.n} replies differ")
-
-    def _repr_html_(self) -> str:
-        return f"<b>{self.n_equal} of {self.n}</b> replies are equal, letter by letter: {self.interval}"
+    Raises:
+        DataError: There are no replies.
+    """
+    equal = [one.strip() == other.strip() for one, other in zip(first, second, strict=True)]
+    return wilson_interval(sum(equal), len(equal))
 
 
 def answer_over_http(url: str, conversations: Sequence[list[Message]], *, max_new_tokens: int) -> list[str]:

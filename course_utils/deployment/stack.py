@@ -7,11 +7,10 @@ Ctrl-C.
 import os
 import time
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from course_utils.artifacts import Course
-from course_utils.errors import MissingExtraError
+from course_utils.errors import require
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
 
@@ -30,7 +29,7 @@ def start_model_server(gguf: Path, *, context: int = CONTEXT) -> Server:
         MissingExtraError: A package for serving is not installed.
         ServiceError: The server does not start.
     """
-    _require_packages()
+    require("serve", *_PACKAGES)
     port = choose_port(LOOPBACK)
     arguments = ["--model", str(gguf.absolute()), "--port", str(port), "--context", str(context)]
     module = "course_utils.deployment.model_server"
@@ -54,7 +53,7 @@ def start_gateway(
         MissingExtraError: A package for serving is not installed.
         ServiceError: The port is in use or the gateway does not start.
     """
-    _require_packages()
+    require("serve", *_PACKAGES)
     port = choose_port(host, port)
     where = {"MODEL_URL": model_url, "DATABASES": str(databases.absolute()), "HOST": host, "PORT": str(port)}
     variables = {**(settings or {}), **{SETTINGS_PREFIX + name: value for name, value in where.items()}}
@@ -100,12 +99,6 @@ def serve_stack(
 def context_length(profile: Profile) -> int:
     """Tokens that a request needs at most: the longest prompt that training saw and the longest reply."""
     return max(CONTEXT, profile.max_length + profile.max_new_tokens)
-
-
-def _require_packages() -> None:
-    for package in _PACKAGES:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "serve")
 
 
 def _url(host: str, port: int) -> str:

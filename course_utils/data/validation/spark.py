@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from course_utils.data.formats.record import Record
-from course_utils.errors import ConfigurationError, MissingExtraError, ServiceError
+from course_utils.errors import ConfigurationError, ServiceError, require
 from course_utils.finding import Finding
 
 
@@ -22,10 +22,9 @@ def map_batches(batches: Sequence[list[Record]], check: Callable[[list[Record]],
         ConfigurationError: There is no Java.
         ServiceError: Spark does not start.
     """
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise MissingExtraError("pyspark", "scale") from error
+    require("scale", "pyspark")
+    from pyspark.sql import SparkSession
+
     if not has_java():
         raise ConfigurationError("Spark needs Java 17 or 21 and there is none; install it, or use the local engine")
     # Else Spark's workers are the "python3" of the path, which may lack the packages.
