@@ -44,7 +44,7 @@ def run(
     from course_utils.kernel import NotebookError
     from course_utils.progress import RunProgress, render_failure
     from course_utils.run_report import render_report, write_report
-    from course_utils.runner import check_course, plan_stages, run_stages
+    from course_utils.runner import check_course, is_finished, plan_stages, run_stages
 
     console = Console()
     progress = RunProgress(console)
@@ -59,7 +59,7 @@ def run(
         resume = " ".join(["make course", *chosen])
         try:
             with progress.bars, stopped_by_sigterm():
-                state = run_stages(course, stages, progress, folder)
+                seconds = run_stages(course, stages, progress, folder)
         except NotebookError as error:
             Console(stderr=True).print(render_failure(error))
             console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
@@ -68,8 +68,8 @@ def run(
         except KeyboardInterrupt:
             console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
             raise typer.Exit(130) from None
-        if state.is_finished:
-            report = write_report(course, state)
+        if is_finished(seconds):
+            report = write_report(course, seconds)
             console.print(render_report(report))
             path = course.root / "report.json"
             console.print(f"All {len(report['results'])} results: {path}", highlight=False, soft_wrap=True)

@@ -1,9 +1,9 @@
 """The result of a course run: what each stage measured, on which machine and how long it took."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from course_utils.artifacts import STAGES, Course, write_json
-from course_utils.runner import RunState
 from course_utils.setup.machine import Machine, probe_machine
 from course_utils.tables import Table
 
@@ -15,7 +15,7 @@ HEADLINES = (
 SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
-def write_report(course: Course, state: RunState, machine: Machine | None = None) -> dict[str, Any]:
+def write_report(course: Course, took: Mapping[str, float], machine: Machine | None = None) -> dict[str, Any]:
     """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``; None is this machine.
 
     Raises:
@@ -24,7 +24,7 @@ def write_report(course: Course, state: RunState, machine: Machine | None = None
     manifests = [course.manifest(stage) for stage in STAGES]
     merged = {name: value for manifest in manifests for name, value in manifest.results.items()}
     merged["peak_memory_gib"] = max(manifest.results["peak_memory_gib"] for manifest in manifests)
-    seconds = {stage: state.stages[stage].seconds for stage in STAGES}
+    seconds = {stage: took[stage] for stage in STAGES}
     machine = machine or probe_machine()
     report = {
         "profile": course.profile.name,

@@ -3,8 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,29 +17,6 @@ from course_utils.models import locate_model
 
 if TYPE_CHECKING:
     from course_utils.progress import RunProgress
-
-
-@dataclass
-class StageState:
-    """How far one notebook came: pending, running, stopped or done; ``seconds`` counts the kernel's start too."""
-
-    status: str = "pending"
-    seconds: float = 0.0
-
-
-@dataclass
-class RunState:
-    """How far a run came, as ``artifacts/<profile>/run.json`` holds it."""
-
-    profile: str
-    data: str
-    model: str
-    stages: dict[str, StageState] = field(default_factory=lambda: {stage: StageState() for stage in STAGES})
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether all six notebooks are done."""
-        return all(stage.status == "done" for stage in self.stages.values())
 
 
 def check_course(course: Course, notebooks: Path) -> None:
@@ -86,15 +62,16 @@ def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, .
         for stage in STAGES[: STAGES.index(chosen)]:
             course.manifest(stage)
         return (only,) if only else STAGES[STAGES.index(first) :]
-    state = load_state(course)
-    done = [state.stages[stage].status == "done" and _is_current(course, stage) for stage in STAGES]
-    return STAGES if state.is_finished else STAGES[[*done, False].index(False) :]
+    seconds = load_seconds(course)
+    done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
+    return STAGES if is_finished(seconds) else STAGES[[*done, False].index(False) :]
 
 
-def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> RunState:
+def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> dict[str, float]:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
 
-    What earlier runs left for these stages counts as undone from here on.
+    What earlier runs left for these stages counts as undone from here on. Gives the ``load_seconds`` of all stages that
+    are done then.
 
     Raises:
         ArtifactError: Another run writes to the same artifacts, or a notebook ran to its end without
@@ -102,50 +79,43 @@ def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", n
         NotebookError: A cell failed.
     """
     try:
-        with FileLock(course.root / "run.lock", timeout=0):
-            return _run_stages(course, stages, progress, notebooks)
+        lock = FileLock(course.root / "run.lock").acquire(timeout=0)
     except Timeout as error:
         remedy = "wait for it, or set another ARTIFACTS"
         raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
-
-
-def _run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> RunState:
-    state = load_state(course)
-    for stage in stages:
-        state.stages[stage] = StageState()
-        (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
-    (course.root / "report.json").unlink(missing_ok=True)
-    for stage in stages:
-        progress.started(stage)
-        began = time.perf_counter()
-        _save(course, state, stage, "running", 0.0)
-        try:
-            name = Path(notebook_of(stage)).name
+    with lock:
+        for stage in stages:
+            (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
+        (course.root / "report.json").unlink(missing_ok=True)
+        seconds = _save(course, {stage: each for stage, each in load_seconds(course).items() if stage not in stages})
+        for stage in stages:
+            progress.started(stage)
+            began, name = time.perf_counter(), Path(notebook_of(stage)).name
             executed, on_cell = course.root / "notebooks" / name, partial(progress.cell, stage)
             execute_notebook(notebooks / name, executed, course.parameters, on_cell)
             course.manifest(stage)
-        except BaseException:  # Ctrl-C too leaves a run that can be resumed
-            _save(course, state, stage, "stopped", time.perf_counter() - began)
-            raise
-        seconds = time.perf_counter() - began
-        _save(course, state, stage, "done", seconds)
-        progress.finished(stage, seconds)
-    for stage in STAGES[STAGES.index(stages[-1]) + 1 :]:
-        if not _is_current(course, stage):
-            _save(course, state, stage, "pending", 0.0)
-    return state
+            seconds = _save(course, seconds | {stage: round(time.perf_counter() - began, 1)})
+            progress.finished(stage, seconds[stage])
+        return _save(course, {stage: each for stage, each in seconds.items() if _is_current(course, stage)})
 
 
-def load_state(course: Course) -> RunState:
-    """The state of the last run, or a fresh one where there is none or it had other settings."""
-    fresh = RunState(course.profile.name, str(course.data), course.model)
+def load_seconds(course: Course) -> dict[str, float]:
+    """How long each notebook took that was run to its end with these settings, from the kernel's start on."""
     try:
         saved = json.loads((course.root / "run.json").read_text("utf-8"))
-        stages = {stage: StageState(**saved["stages"][stage]) for stage in STAGES}
+        return dict(saved["seconds"]) if saved["course"] == course.identity else {}
     except (OSError, ValueError, TypeError, KeyError):
-        return fresh
-    same = all(saved.get(name) == getattr(fresh, name) for name in ("profile", "data", "model"))
-    return replace(fresh, stages=stages) if same else fresh
+        return {}
+
+
+def is_finished(seconds: Mapping[str, float]) -> bool:
+    """Whether all six notebooks are done."""
+    return len(seconds) == len(STAGES)
+
+
+def _save(course: Course, seconds: dict[str, float]) -> dict[str, float]:
+    write_json(course.root / "run.json", {"course": course.identity, "seconds": seconds})
+    return seconds
 
 
 def _is_current(course: Course, stage: str) -> bool:
@@ -155,8 +125,3 @@ def _is_current(course: Course, stage: str) -> bool:
     except ArtifactError:
         return False
     return True
-
-
-def _save(course: Course, state: RunState, stage: str, status: str, seconds: float) -> None:
-    state.stages[stage] = StageState(status, round(seconds, 1))
-    write_json(course.root / "run.json", asdict(state))

@@ -157,5 +157,4 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant,
     assert "Stopped; `make course" in output
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(begun.read_text())).wait(timeout=20)
-    state = json.loads((tmp_path / "artifacts/smoke/run.json").read_text())
-    assert state["stages"]["setup"]["status"] == "stopped"
+    assert json.loads((tmp_path / "artifacts/smoke/run.json").read_text())["seconds"] == {}

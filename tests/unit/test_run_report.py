@@ -9,7 +9,6 @@ from rich.console import Console
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
 from course_utils.run_report import format_result, render_report, render_scores, write_report
-from course_utils.runner import RunState, StageState
 from course_utils.setup.machine import Gpu, Machine
 
 RESULTS = {
@@ -28,6 +27,8 @@ RESULTS = {
     "monitoring": {"latency_p95_ms": 812.5},
 }
 
+SECONDS = {stage: 10.0 + number for number, stage in enumerate(STAGES)}
+
 
 @pytest.fixture
 def course(tmp_path):
@@ -37,14 +38,8 @@ def course(tmp_path):
     return course
 
 
-@pytest.fixture
-def state(course):
-    stages = {stage: StageState("done", 10.0 + number) for number, stage in enumerate(STAGES)}
-    return RunState("smoke", str(course.data), course.model, stages)
-
-
-def test_the_report_has_the_shape_of_the_contract(course, state):
-    report = write_report(course, state)
+def test_the_report_has_the_shape_of_the_contract(course):
+    report = write_report(course, SECONDS)
     assert json.loads((course.root / "report.json").read_text()) == report
     assert list(report) == ["profile", "machine", "seconds", "results"]
     assert set(report["machine"]) == {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
@@ -52,31 +47,31 @@ def test_the_report_has_the_shape_of_the_contract(course, state):
     assert report["seconds"]["total"] == 75.0
 
 
-def test_results_of_all_stages_meet_headlines_first(course, state):
-    results = write_report(course, state)["results"]
+def test_results_of_all_stages_meet_headlines_first(course):
+    results = write_report(course, SECONDS)["results"]
     headlines = ["base_execution_accuracy", "tuned_execution_accuracy", "tuned_execution_accuracy_unseen", "n_test"]
     assert list(results)[:4] == headlines
     assert results["n_train"] == 1500
     assert results["latency_p95_ms"] == 812.5
 
 
-def test_peak_memory_is_the_largest_of_all_stages(course, state):
+def test_peak_memory_is_the_largest_of_all_stages(course):
     path = course.folder("training") / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["results"]["peak_memory_gib"] = 99.5
     path.write_text(json.dumps(manifest))
-    assert write_report(course, state)["results"]["peak_memory_gib"] == 99.5
+    assert write_report(course, SECONDS)["results"]["peak_memory_gib"] == 99.5
 
 
-def test_a_missing_stage_is_named(course, state):
+def test_a_missing_stage_is_named(course):
     (course.folder("deployment") / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match=r"notebooks/05_deployment\.ipynb"):
-        write_report(course, state)
+        write_report(course, SECONDS)
 
 
-def test_the_table_shows_results_and_times(course, state):
+def test_the_table_shows_results_and_times(course):
     console = Console(file=io.StringIO(), width=100)
-    console.print(render_report(write_report(course, state)))
+    console.print(render_report(write_report(course, SECONDS)))
     shown = console.file.getvalue()
     for text in (
         "80.0%",
@@ -105,9 +100,9 @@ def test_numbers_show_their_kind(name, value, shown):
     assert format_result(name, value) == shown
 
 
-def test_gpus_are_named(course, state):
+def test_gpus_are_named(course):
     machine = Machine("Linux", "3.12", "a processor", 8, 32.0, 100.0, gpus=(Gpu("NVIDIA L4", 22.5, (8, 9)),))
-    assert write_report(course, state, machine)["machine"]["gpu"].startswith("NVIDIA L4")
+    assert write_report(course, SECONDS, machine)["machine"]["gpu"].startswith("NVIDIA L4")
 
 
 def test_scores_show_their_interval():
