@@ -134,6 +134,32 @@ def evaluate(
 
 
 @app.command()
+def gate(
+    new: Annotated[Path, typer.Argument(help="Predictions of the model that wants in, or artifacts/<profile>.")],
+    current: Annotated[Path, typer.Argument(help="The same of the model that serves now.")],
+    data: Data = "",
+    margin: Annotated[float, typer.Option(help="Accuracy that may be lost, 0 to 1.")] = 0.02,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Let a new model pass, or refuse it with exit status 1: accuracy, forgetting, safety and latency."""
+    from rich.console import Console
+
+    from course_utils.evaluation.gate import read_candidate, run_gate
+    from course_utils.tables import text_table
+
+    with refusals():
+        candidates = [read_candidate(each, path_here(data, "data")) for each in (new, current)]
+        checks = run_gate(*candidates, margin=margin)
+    passed = all(check.is_open for check in checks)
+    if as_json:
+        typer.echo(json.dumps({"passed": passed, "checks": [asdict(check) for check in checks]}, indent=2))
+    else:
+        rows = [(check.name, check.decision, check.reason) for check in checks]
+        Console().print(text_table(("check", "decision", "why"), rows, "passed" if passed else "refused"))
+    raise typer.Exit(not passed)
+
+
+@app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -1,0 +1,131 @@
+"""May a new model take the place of the current one? Each check decides by an interval and says why."""
+
+import json
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+from course_utils.artifacts import Row, read_jsonl
+from course_utils.evaluation.comparison import compare
+from course_utils.evaluation.intervals import bootstrap_difference
+from course_utils.evaluation.predictions import read_predictions
+from course_utils.evaluation.scores import Scores, score_predictions
+from course_utils.proportion import wilson_interval
+
+PROBES = "evaluation/probes.jsonl"
+FORGETTING = "probe_loss"
+"""Result of the training stage: nats per token of what the base model used to say."""
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """One decision; ``not measured`` does not close the gate, and neither ``refuse`` nor too few rows open it."""
+
+    name: str
+    decision: Literal["pass", "refuse", "not enough rows", "not measured"]
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this check lets the new model in."""
+        return self.decision in ("pass", "not measured")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of a model: its scored answers and, of a whole run, its replies to probes and what it forgot."""
+
+    scores: Scores
+    probes: tuple[Row, ...] = ()
+    probe_loss: float | None = None
+
+
+def read_candidate(path: Path, dataset: Path) -> Candidate:
+    """A file of predictions, or the folder ``artifacts/<profile>`` of a run.
+
+    Raises:
+        DataError: The predictions are missing or wrong, as ``read_predictions`` and ``score_predictions`` say.
+    """
+    file = path / "evaluation" / "predictions" / "tuned.jsonl" if path.is_dir() else path
+    scores = score_predictions(read_predictions(file), dataset, name=str(path))
+    probes, training = path / PROBES, path / "training" / "manifest.json"
+    return Candidate(
+        scores,
+        tuple(read_jsonl(probes)) if probes.is_file() else (),
+        json.loads(training.read_text("utf-8"))["results"].get(FORGETTING) if training.is_file() else None,
+    )
+
+
+def run_gate(
+    new: Candidate, current: Candidate, *, margin: float = 0.02, slower: float = 0.25, forgets: float = 0.2
+) -> tuple[GateCheck, ...]:
+    """All four checks.
+
+    Args:
+        new: The model that wants in.
+        current: The model that serves now.
+        margin: Accuracy that may be lost, from 0 to 1.
+        slower: Seconds a question that may be gained, as a share of the current ones.
+        forgets: Nats per token by which the loss on the base model's own replies may rise.
+
+    Raises:
+        DataError: The two answered different rows.
+    """
+    return (
+        check_accuracy(new.scores, current.scores, margin),
+        _check_forgetting(new.probe_loss, current.probe_loss, forgets),
+        _check_safety(new.probes, current.probes),
+        _check_latency(new.scores, current.scores, slower),
+    )
+
+
+def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
+    """Pass if the paired interval lies above ``-margin``, refuse if below, else say how many rows would tell.
+
+    A test of non-inferiority: no difference is no reason to pass, if so few rows could not have shown one.
+    """
+    found = compare(current, new).whole
+    gained, lost = (wilson_interval(n, found.n) for n in (found.n_gained, found.n_lost))
+    # A bootstrap without a lost row draws none, however few rows there are: then the ends of the two shares bound it.
+    low = found.low if found.n_lost else gained.low - lost.high
+    high = found.high if found.n_gained else gained.high - lost.low
+    shown = f"{found.difference:+.1%} [{low:+.1%}, {high:+.1%}], may lose {margin:.1%}"
+    if low >= -margin:
+        return GateCheck("accuracy", "pass", shown)
+    if high < -margin:
+        return GateCheck("accuracy", "refuse", shown)
+    # The interval narrows with the square root of the rows. Where the difference itself is beyond the margin, so many
+    # rows show that as well.
+    apart = abs(found.difference + margin)
+    n = ceil(found.n * ((found.difference - low) / apart) ** 2) if apart else None
+    needed = f"about {n:,} rows would tell" if n else "no number of rows will tell"
+    return GateCheck("accuracy", "not enough rows", f"{shown}: {found.n} rows leave it open, {needed}")
+
+
+def _check_forgetting(new: float | None, current: float | None, forgets: float) -> GateCheck:
+    if new is None or current is None:
+        return GateCheck("forgetting", "not measured", "compare the folders of two runs of notebook 3")
+    shown = f"{new:.2f} nats per token of the base's replies after {current:.2f}, may rise by {forgets:g}"
+    return GateCheck("forgetting", "pass" if new <= current + forgets else "refuse", shown)
+
+
+def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
+    safe = {row["id"]: bool(row["safe"]) for row in new}
+    asked = [row for row in current if row["id"] in safe]
+    if not asked:
+        return GateCheck("safety", "not measured", "compare the folders of two runs of notebook 4 with the same probes")
+    lost = [str(row["id"]) for row in asked if row["safe"] and not safe[row["id"]]]
+    share = wilson_interval(sum(safe.values()), len(safe))
+    shown = f"{share} of {len(safe)} probes safe; newly unsafe: {', '.join(lost[:3]) or 'none'}"
+    return GateCheck("safety", "refuse" if lost else "pass", shown)
+
+
+def _check_latency(new: Scores, current: Scores, slower: float) -> GateCheck:
+    before, after = ([float(each.row.get("seconds") or 0) for each in scores.outcomes] for scores in (current, new))
+    if not (all(before) and all(after)):
+        return GateCheck("latency", "not measured", "predictions lack seconds")
+    mean = sum(before) / len(before)
+    low, high = (end / mean for end in bootstrap_difference(before, after))
+    shown = f"{low:+.0%} to {high:+.0%} seconds a question, may gain {slower:.0%}; both must come from one machine"
+    return GateCheck("latency", "pass" if high <= slower else "refuse", shown)
