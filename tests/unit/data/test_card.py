@@ -26,6 +26,7 @@ def test_hand_written_rows(split: str) -> None:
 def test_the_sample_and_the_other_folders() -> None:
     sample = json.loads((DATA / "samples" / "smoke.json").read_text("utf-8"))
     assert " / ".join(f"{len(sample[split]):,}" for split in ("train", "validation", "test")) in CARD
+    assert f"| `probes.json` | {len(json.loads((DATA / 'probes.json').read_text('utf-8')))} |" in CARD
     for folder in ("written", "tickets"):
         n_rows = sum(len(read_jsonl(path)) for path in Path(DATA / folder).glob("*.jsonl"))
         assert re.search(rf"`{folder}/[^|]*\| {n_rows} \|", CARD)
