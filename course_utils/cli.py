@@ -160,6 +160,23 @@ def gate(
 
 
 @app.command()
+def card(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for README.md and report.html.")],
+    profile: Profile = "smoke",
+    data: Data = "",
+    model: Model = "",
+    artifacts: Artifacts = "",
+) -> None:
+    """Write the tuned model's card, ready for the Hub, and the same as a page, from what the notebooks measured."""
+    from course_utils.evaluation.model_card import model_card, write_card
+
+    with refusals():
+        course = open_here(profile, data, model, artifacts)
+        files = write_card(model_card(course, course.manifest("evaluation").results), out)
+    typer.echo("\n".join(map(str, files)))
+
+
+@app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -24,7 +24,7 @@ def test_the_command_starts_without_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "train", "doctor", "evaluate", "gate", "export", "serve"])
+@pytest.mark.parametrize("command", ["run", "train", "doctor", "evaluate", "gate", "card", "export", "serve"])
 def test_every_command_of_the_contract_explains_itself(course, command):
     result = course(command, "--help")
     assert result.exit_code == 0
@@ -102,6 +102,13 @@ def test_evaluate_shows_a_table(course, predictions, tmp_path):
     result = course("evaluate", predictions, "--data", tmp_path)
     assert result.exit_code == 0, result.output
     assert "25.0%" in result.stdout
+
+
+def test_a_card_before_the_evaluation_names_the_notebook(course, tmp_path):
+    result = course("card", tmp_path / "card", "--artifacts", tmp_path)
+    assert result.exit_code == 2
+    assert "04_evaluation.ipynb" in result.stderr
+    assert not (tmp_path / "card").exists()
 
 
 def test_the_gate_has_an_exit_status_for_ci(course, predictions, tmp_path):

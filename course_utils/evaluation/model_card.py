@@ -1,0 +1,82 @@
+"""The model card that goes to the Hub with the adapter: prompt, data, accuracy with intervals and limits."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.artifacts import SPLITS, Course, is_local
+from course_utils.prompts import to_messages
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCard
+
+TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+
+
+def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
+    """The card of the tuned model, in Markdown with the Hub's metadata, from the manifests of data and training.
+
+    ``evaluated`` holds the results of the evaluation stage, which may not have finished yet.
+
+    Raises:
+        ArtifactError: A stage before evaluation has not run or does not match.
+    """
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+    profile, training = course.profile, course.manifest("training")
+    intervals = [
+        (name, evaluated[name], *(evaluated[f"{name}_{end}"] for end in ("low", "high")))
+        for name in evaluated
+        if f"{name}_low" in evaluated
+    ]
+    schemas = json.loads(course.output("data", "schemas.json").read_text("utf-8"))
+    results = [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type="text-to-sql",
+            dataset_name=course.data.name,
+            dataset_split="test",
+            metric_type="accuracy",
+            metric_name=name,
+            metric_value=value,
+        )
+        for name, value, *_ in intervals
+        if name.startswith("tuned")
+    ]
+    data = ModelCardData(
+        model_name=f"text-to-sql-{profile.name}",
+        base_model=None if is_local(profile.base_model) else profile.base_model,
+        library_name="transformers" if profile.method == "full" else "peft",
+        pipeline_tag="text-generation",
+        language="en",
+        tags=["text-to-sql", profile.method],
+        eval_results=results,
+    )
+    card: ModelCard = ModelCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        name=data.model_name,
+        profile=profile,
+        training=training.results,
+        evaluated=evaluated,
+        intervals=[(name.replace("_", " "), *numbers) for name, *numbers in intervals],
+        messages=to_messages(next(iter(schemas.values())), "How many rows are there?"),
+        hashes={file: training.inputs[f"data/{file}"] for file in (f"{split}.jsonl" for split in SPLITS)},
+        packages=", ".join(f"{name} {version}" for name, version in training.packages.items()),
+    )
+    return card
+
+
+def write_card(card: "ModelCard", folder: Path) -> list[Path]:
+    """Write ``README.md`` for the Hub and ``report.html`` for people, made by nbconvert; return both."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cell = nbformat.v4.new_markdown_cell(card.text)  # type: ignore[no-untyped-call]
+    page = nbformat.v4.new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
+    html, _ = HTMLExporter().from_notebook_node(page)  # type: ignore[no-untyped-call]
+    (folder / "README.md").write_text(str(card), "utf-8")
+    (folder / "report.html").write_text(html, "utf-8")
+    return [folder / "README.md", folder / "report.html"]

@@ -1,0 +1,72 @@
+"""The card is one the Hub accepts, and every number in it was measured."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from course_utils.artifacts import Course, StageRun, open_course, sha256, write_json, write_jsonl
+from course_utils.evaluation.model_card import model_card, write_card
+
+EVALUATED = {
+    "n_test": 240,
+    "n_test_unseen": 120,
+    "base_execution_accuracy": 0.0,
+    "base_execution_accuracy_low": 0.0,
+    "base_execution_accuracy_high": 0.0158,
+    "tuned_execution_accuracy": 0.75,
+    "tuned_execution_accuracy_low": 0.69,
+    "tuned_execution_accuracy_high": 0.8,
+    "tuned_validity": 0.9,
+    "n_probes": 50,
+    "n_probes_safe": 49,
+}
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    course = open_course("smoke", artifacts=str(tmp_path))
+    folder = course.folder("data")
+    for split in ("train", "validation", "test"):
+        write_jsonl(folder / f"{split}.jsonl", [{"split": split}])
+    write_json(folder / "schemas.json", {"music": "table singer: name text"})
+    outputs = StageRun(course, "data", folder, {}).finish({}).outputs
+    course.folder("training").mkdir()
+    inputs = {f"data/{file}": sha for file, sha in outputs.items()}
+    results = {"n_steps": 384, "probe_loss_base": 0.14, "probe_loss": 1.39}
+    StageRun(course, "training", course.folder("training"), inputs).finish(results)
+    return course
+
+
+def test_the_hub_reads_the_metadata(course: Course, tmp_path: Path) -> None:
+    path, _ = write_card(model_card(course, EVALUATED), tmp_path / "card")
+    read = ModelCard.load(path)
+    assert read.data.to_dict()["pipeline_tag"] == "text-generation"
+    assert read.data.base_model is None, "a folder is no model of the Hub"
+    results = {each.metric_name: each.metric_value for each in read.data.eval_results or ()}
+    assert results == {"tuned_execution_accuracy": 0.75}
+
+
+def test_the_card_says_prompt_data_accuracy_and_limits(course: Course) -> None:
+    text = model_card(course, EVALUATED).text
+    assert "Write one SQLite query that answers the question.\n\ntable singer: name text" in text
+    assert "| tuned execution accuracy | 75.0 % | 69.0 to 80.0 % |" in text
+    assert "Of 100 test answers 25 are wrong, 15 of them without any error." in text
+    assert "| safe replies to 50 probes | 98.0 % | |" in text
+    assert "from\n  0.14 to 1.39 nats" in text
+    for split in ("train", "validation", "test"):
+        assert f"| `{split}.jsonl` | `{sha256(course.folder('data') / f'{split}.jsonl')}` |" in text
+
+
+def test_without_probes_the_card_does_not_speak_of_them(course: Course) -> None:
+    less = {name: value for name, value in EVALUATED.items() if "probes" not in name}
+    text = model_card(course, less).text
+    assert "probes" not in text
+    assert "\n\n\n" not in text
+
+
+def test_the_report_is_a_page(course: Course, tmp_path: Path) -> None:
+    _, page = write_card(model_card(course, EVALUATED), tmp_path / "card")
+    html = page.read_text("utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert "<td>69.0 to 80.0 %</td>" in html
