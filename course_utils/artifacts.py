@@ -76,13 +76,13 @@ class Course:
     @property
     def identity(self) -> dict[str, str]:
         """The fields of a manifest that results of this course share."""
-        return {"profile": self.profile.name, "data": portable(str(self.data)), "model": portable(self.model)}
+        return {"profile": self.profile.name, "data": portable(self.data), "model": portable(self.model)}
 
     @property
     def parameters(self) -> dict[str, str]:
         """The notebooks' parameters that open this very course."""
         own, base_model = get_profile(self.profile.name).base_model, self.profile.base_model
-        places = {"DATA": portable(str(self.data)), "ARTIFACTS": portable(str(self.root.parent))}
+        places = {"DATA": portable(self.data), "ARTIFACTS": portable(self.root.parent)}
         return PARAMETERS | {"PROFILE": self.profile.name, "MODEL": base_model if base_model != own else "", **places}
 
     def folder(self, stage: str) -> Path:
@@ -207,10 +207,10 @@ def resolve(path: str | Path) -> Path:
     return (PROJECT / Path(path).expanduser()).resolve()
 
 
-def portable(location: str) -> str:
-    """A path as manifests record it: relative to the project where it lies in it; a Hub id stays."""
+def portable(location: str | Path) -> str:
+    """A path as manifests record it and people see it: from the project where it lies in it; a Hub id stays."""
     path = Path(location)
-    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else location
+    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else str(location)
 
 
 def is_local(model: str) -> bool:

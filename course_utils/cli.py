@@ -260,7 +260,7 @@ def model_here(model: str) -> str:
     """A model's folder, seen from the current one, as a portable path that looks like one; a Hub id as it is."""
     if not model or not (model.startswith((".", "/", "~")) or Path(model).exists()):
         return model
-    path = portable(str(path_here(model, "")))
+    path = portable(path_here(model, ""))
     return path if Path(path).is_absolute() else f"./{path}"
 
 

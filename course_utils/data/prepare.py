@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, write_json, write_jsonl
-from course_utils.data.formats import read_sample, shown
+from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, portable, write_json, write_jsonl
+from course_utils.data.formats import read_sample
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
@@ -48,7 +48,7 @@ def prepare_dataset(course: Course, folder: Path) -> Prepared:
     if empty := [split for split in SPLITS if not splits[split]]:
         kept = course.profile.difficulties or DIFFICULTIES
         raise DataError(
-            f"{shown(course.data)}: profile {course.profile.name!r} keeps its sample or the difficulties "
+            f"{portable(course.data)}: profile {course.profile.name!r} keeps its sample or the difficulties "
             f"{', '.join(kept)}, which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
@@ -90,7 +90,7 @@ def _named_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
     good = {(split, row["id"]) for split, rows in splits.items() for row in rows}
     if unknown := sorted(f"{row_id} of {split}" for split, row_id in named - good):
         raise DataError(
-            f"{shown(course.data)}: sample {course.profile.sample!r} names rows that are missing or bad: "
+            f"{portable(course.data)}: sample {course.profile.sample!r} names rows that are missing or bad: "
             f"{', '.join(unknown[:5])}{' ...' * (len(unknown) > 5)}; mend them, or delete it and the profile chooses"
         )
     return {split: [row for row in rows if (split, row["id"]) in named] for split, rows in splits.items() if sample}

@@ -8,8 +8,8 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from course_utils.artifacts import Row, write_jsonl
-from course_utils.data.formats import shown, write_rows
+from course_utils.artifacts import Row, portable, write_jsonl
+from course_utils.data.formats import write_rows
 from course_utils.data.validation.repair import REJECTED
 from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
@@ -111,7 +111,7 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     if epochs < 1:
         raise ConfigurationError(f"epochs={epochs} is not above 0; choose 1 or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{shown(out)}: there is something already; choose a new folder, or empty this one")
+        raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
     limits = known_services()[service]
     report = validate_dataset(dataset, build_in, ValidationOptions(GATE))
     names = sorted({record.fields["db_id"] for record in report.accepted})
@@ -132,7 +132,7 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     if (n_good := len(chats["train"])) < limits.min_rows:
         reason = f"{n_good} good training rows, where {service} takes {limits.min_rows} or more"
         raise DataError(
-            f"{shown(dataset)}: {reason}; `course validate {shown(dataset)}` says what is wrong with others"
+            f"{portable(dataset)}: {reason}; `course validate {portable(dataset)}` says what is wrong with others"
         )
     files = {f"{split}.jsonl": rows for split, rows in chats.items() if rows}
     for name, rows in files.items():

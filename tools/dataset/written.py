@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from course_utils.artifacts import Row
-from course_utils.data.formats import normalise, shown
+from course_utils.artifacts import Row, portable
+from course_utils.data.formats import normalise
 from course_utils.data.hardness import hardness
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
@@ -40,7 +40,7 @@ def read_written(folder: Path, databases: Mapping[str, Path], roles: Mapping[str
         for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
             if not line.strip():
                 continue
-            place = f"{shown(path)}:{number}"
+            place = f"{portable(path)}:{number}"
             fields = _parse(line)
             fault = _fault_of(fields, path.stem, databases, roles)
             if not fault and (first := places.setdefault(_key(fields), place)) != place:

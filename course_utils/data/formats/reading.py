@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from course_utils.artifacts import portable
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import to_row
-from course_utils.data.formats.record import Record, RowError, file_error, read_json, shown
+from course_utils.data.formats.record import Record, RowError, file_error, read_json
 from course_utils.errors import DataError
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
@@ -61,16 +62,16 @@ def read_dataset(folder: Path) -> list[Record]:
         list(folder.iterdir())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(folder)}: no dataset folder that can be read ({reason}); check DATA") from error
+        raise DataError(f"{portable(folder)}: no dataset folder that can be read ({reason}); check DATA") from error
     train, validation, dev, test = (
         _find(folder, names) for names in (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
     )
     if not train:
-        raise DataError(f"{shown(folder)}: no training file; add train.jsonl or Spider's train_spider.json")
+        raise DataError(f"{portable(folder)}: no training file; add train.jsonl or Spider's train_spider.json")
     if not test:
         test, dev = dev, []
     if not test:
-        raise DataError(f"{shown(folder)}: no file to test on; add test.jsonl or Spider's dev.json")
+        raise DataError(f"{portable(folder)}: no file to test on; add test.jsonl or Spider's dev.json")
     training, held_back = _read_split("train", train), _read_split("validation", validation or dev)
     return [*(training if held_back else _hold_back(training)), *held_back, *_read_split("test", test)]
 
@@ -87,7 +88,7 @@ def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{shown(path)}: not an object of lists of ids ({error}); write the sample again") from error
+        raise DataError(f"{portable(path)}: not an object of lists of ids ({error}); write the sample again") from error
 
 
 def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:

@@ -8,11 +8,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from course_utils.artifacts import PROJECT, Row
+from course_utils.artifacts import Row, portable
 from course_utils.errors import FormatError
 
 BOM = b"\xef\xbb\xbf"
@@ -37,7 +36,7 @@ class Record:
     @property
     def place(self) -> str:
         """``data/train.jsonl:17``, or ``dev.json (row 17)``; from the project where the file lies in it."""
-        return f"{shown(self.path)}{f' (row {self.line})' if self.path.suffix in _BY_ROW else f':{self.line}'}"
+        return f"{portable(self.path)}{f' (row {self.line})' if self.path.suffix in _BY_ROW else f':{self.line}'}"
 
     @property
     def key(self) -> tuple[str, str]:
@@ -68,13 +67,7 @@ def to_record(path: Path, line: int, value: Any) -> Record:
 
 def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
     """The error for a whole file, or for one of its lines."""
-    return FormatError(f"{shown(path)}{f':{line}' if line else ''}: {reason}")
-
-
-@lru_cache(maxsize=256)  # every row of a file asks
-def shown(path: Path) -> str:
-    """A path to show to people: from the project where it lies in it."""
-    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
+    return FormatError(f"{portable(path)}{f':{line}' if line else ''}: {reason}")
 
 
 def normalise(question: str) -> str:

@@ -8,7 +8,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from course_utils.data.formats.record import Record, shown
+from course_utils.artifacts import portable
+from course_utils.data.formats.record import Record
 from course_utils.data.validation.query_forms import skeleton
 from course_utils.finding import Finding, Severity
 from course_utils.sql import Schema
@@ -34,7 +35,7 @@ def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) ->
     found = []
     for split, rows in by_split.items():
         about = (*_imbalance(rows), _variety(rows), *_unasked(rows, schemas))
-        found += [finding.at(split, 0, f"{split} rows of {shown(rows[0].path)}") for finding in about]
+        found += [finding.at(split, 0, f"{split} rows of {portable(rows[0].path)}") for finding in about]
     return found
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from course_utils.artifacts import Row, write_json, write_jsonl, writing
+from course_utils.artifacts import Row, portable, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
-from course_utils.data.formats import Record, read_dataset, read_sample, shown
+from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.validation.query_forms import clean_query
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
@@ -51,9 +51,9 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
     """
     source, target = folder.resolve(), out.resolve()
     if target.is_relative_to(source) or source.is_relative_to(target):
-        raise DataError(f"{shown(out)}: lies in {shown(folder)} or holds it; choose a folder elsewhere")
+        raise DataError(f"{portable(out)}: lies in {portable(folder)} or holds it; choose a folder elsewhere")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(f"{shown(out)}: there is something already; choose a new folder, or empty this one")
+        raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
     records = read_dataset(folder)
     fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
     with tempfile.TemporaryDirectory() as build_in:
@@ -64,7 +64,7 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id)
     n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))
-    return Repair(shown(out), report.n_read, len(report.accepted), len(report.rejected), n_fixed)
+    return Repair(portable(out), report.n_read, len(report.accepted), len(report.rejected), n_fixed)
 
 
 def fix_fields(fields: Row) -> Row:
