@@ -57,39 +57,32 @@ class Server(AbstractContextManager["Server"]):
         log: Path | None = None,
         stop_timeout_s: float = _STOP_TIMEOUT_S,
     ) -> None:
-        self.name, self.url = name, url
-        self._command = [sys.executable, "-m", "course_utils.processes", module, *arguments]
+        self.name, self.url, self._stop_timeout_s = name, url, stop_timeout_s
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_PREFIX)}
-        self._environment = {**inherited, **(settings or {})}
-        self._health, self._stop_timeout_s = health, stop_timeout_s
         self._own_folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
         self._log = log or Path(self._own_folder.name) / "log"
-        self._start()
-
-    def _start(self) -> None:
-        """Start the process and wait until it is ready; a dead server is started again by calling this again."""
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                self._command,
+                [sys.executable, "-m", "course_utils.processes", module, *arguments],
                 cwd=PROJECT,
-                env=self._environment,
+                env={**inherited, **(settings or {})},
                 stdin=subprocess.PIPE,  # closes when this process dies, however it dies
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its children in order
             )
         atexit.register(self.stop)
         try:
-            self._wait_until_ready()
+            self._wait_until_ready(url + health)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, address: str) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             self.check()
-            if _answers(self.url + self._health):
+            if _answers(address):
                 return
             time.sleep(_POLL_S)
         raise self._failure(f"is not ready after {_START_TIMEOUT_S:g} s")

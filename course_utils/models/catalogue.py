@@ -7,9 +7,8 @@ import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 from course_utils.artifacts import is_local, resolve
 from course_utils.errors import ModelError
@@ -83,12 +82,12 @@ class KnownModel:
         return f"https://huggingface.co/{self.hub_id}"
 
 
-@lru_cache(maxsize=1)
-def known_models() -> MappingProxyType[str, KnownModel]:
+@cache
+def known_models() -> dict[str, KnownModel]:
     """Every model of the catalogue by its Hub id."""
     entries = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     shapes = {name: ModelShape(**facts.pop("shape")) for name, facts in entries.items()}
-    return MappingProxyType({name: KnownModel(name, shape=shapes[name], **facts) for name, facts in entries.items()})
+    return {name: KnownModel(name, shape=shapes[name], **facts) for name, facts in entries.items()}
 
 
 def find_shape(model: str) -> ModelShape | None:
