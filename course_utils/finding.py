@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from course_utils.tables import Table
@@ -37,10 +37,6 @@ class Finding:
 
     def __str__(self) -> str:
         return ": ".join(filter(None, [self.place, "; ".join(filter(None, [self.reason, self.fix]))]))
-
-    def at(self, split: str, number: int, place: str) -> "Finding":
-        """The same finding, said of one row."""
-        return replace(self, split=split, number=number, place=place)
 
 
 class Findings(list[Finding]):

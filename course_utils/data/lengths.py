@@ -65,8 +65,8 @@ def find_too_long(
     for record, n in zip(suspects, lengths, strict=True):
         if n > max_length:
             reason = f"{n:,} tokens ({name}), {n - max_length:,} over the limit: training leaves the row out whole"
-            finding = Finding("length", "warning", reason, "shorten the row, remove it, or raise max_length")
-            found.append(finding.at(record.split, record.number, record.place))
+            fix = "shorten the row, remove it, or raise max_length"
+            found.append(record.mark(Finding("length", "warning", reason, fix)))
     return found
 
 

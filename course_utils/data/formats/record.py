@@ -7,12 +7,13 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from course_utils.artifacts import Row, portable
 from course_utils.errors import FormatError
+from course_utils.finding import Finding
 
 BOM = b"\xef\xbb\xbf"
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
@@ -37,6 +38,10 @@ class Record:
     def place(self) -> str:
         """``data/train.jsonl:17``, or ``dev.json (row 17)``; from the project where the file lies in it."""
         return f"{portable(self.path)}{f' (row {self.line})' if self.path.suffix in _BY_ROW else f':{self.line}'}"
+
+    def mark(self, finding: Finding) -> Finding:
+        """A finding, said of this row."""
+        return replace(finding, split=self.split, number=self.number, place=self.place)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -7,6 +7,7 @@ It falls as a split grows, so compare splits of like size.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from course_utils.artifacts import portable
 from course_utils.data.formats.record import Record
@@ -35,7 +36,8 @@ def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) ->
     found = []
     for split, rows in by_split.items():
         about = (*_imbalance(rows), _variety(rows), *_unasked(rows, schemas))
-        found += [finding.at(split, 0, f"{split} rows of {portable(rows[0].path)}") for finding in about]
+        place = f"{split} rows of {portable(rows[0].path)}"
+        found += [replace(finding, split=split, place=place) for finding in about]
     return found
 
 

@@ -124,7 +124,5 @@ def _judge(answers: list[list[Record]]) -> Iterator[Finding]:
             against = (trusted or next(other for other in answers if other is not rows))[0]
             query = quoted(clean_query(against.fields["query"]))
             reason = f"{against.place} asks the same, and its query {query} gives another result"
-            finding = Finding(
-                "contradiction", "error", reason, "keep the right one, or make the questions say how they differ"
-            )
-            yield from (finding.at(record.split, record.number, record.place) for record in rows)
+            fix = "keep the right one, or make the questions say how they differ"
+            yield from (record.mark(Finding("contradiction", "error", reason, fix)) for record in rows)

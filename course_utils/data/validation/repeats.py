@@ -79,8 +79,7 @@ def _same_query(group: Sequence[Compared]) -> Iterator[Finding]:
         earlier = first.setdefault((row.record.split, row.question), row).record
         if earlier is not row.record:
             reason = f"the same question and query about {earlier.fields['db_id']} as in {earlier.place}"
-            finding = Finding("exact-duplicate", "error", reason, "remove one of the two")
-            yield finding.at(row.record.split, row.record.number, row.record.place)
+            yield row.record.mark(Finding("exact-duplicate", "error", reason, "remove one of the two"))
     yield from _same_words([*first.values()])
     # Questions that no query answers all have the same one.
     answerable = [row for row in group if row.query and row.record.fields.get("answerable") is not False]
@@ -103,8 +102,8 @@ def _same_words(group: Sequence[Compared]) -> Iterator[Finding]:
             yield _leak(later.record, "leak-near", f"nearly the question is in {earlier.record.split} {evidence}")
         else:
             fix = "remove one of the two, or ask in words that differ more"
-            finding = Finding("near-duplicate", "warning", f"nearly the question of an earlier row {evidence}", fix)
-            yield finding.at(later.record.split, later.record.number, later.record.place)
+            reason = f"nearly the question of an earlier row {evidence}"
+            yield later.record.mark(Finding("near-duplicate", "warning", reason, fix))
 
 
 def similar_pairs(texts: Sequence[str], splits: Sequence[str]) -> list[tuple[int, int, float]]:
@@ -163,5 +162,4 @@ def _skeleton_notes(rows: Iterable[Compared]) -> Iterator[Finding]:
 
 
 def _leak(record: Record, check: str, reason: str) -> Finding:
-    finding = Finding(check, "error", reason, "remove it from one of the two splits")
-    return finding.at(record.split, record.number, record.place)
+    return record.mark(Finding(check, "error", reason, "remove it from one of the two splits"))

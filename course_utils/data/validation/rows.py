@@ -63,7 +63,7 @@ class RowChecker:
         about = [(record, field_findings(record, self.databases)) for record in records]
         readable = [record for record, found in about if not found]
         about += [(record, [*self._texts(record.fields)]) for record in readable]
-        findings = [_at(record, finding) for record, found in about for finding in found]
+        findings = [record.mark(finding) for record, found in about for finding in found]
         return findings if set(self.checks).isdisjoint(QUERY_CHECKS) else [*findings, *self._queries(readable)]
 
     def _texts(self, row: Row) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ class RowChecker:
             for sharing, result in zip(by_query.values(), results, strict=True):
                 for record in sharing:
                     for finding in query_findings(record.fields, result, n_largest):
-                        yield _at(record, finding)
+                        yield record.mark(finding)
 
 
 @lru_cache(maxsize=4)  # rows of one database follow each other
@@ -133,10 +133,6 @@ def _types(fields: Row) -> Iterator[Finding]:
             yield _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
 
 
-def _at(record: Record, finding: Finding) -> Finding:
-    return finding.at(record.split, record.number, record.place)
-
-
 def _error(reason: str, fix: str) -> Finding:
     return Finding("schema", "error", reason, fix)
 
@@ -161,7 +157,7 @@ def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:
         earlier = first.setdefault((record.split, row_id(record)), record)
         if earlier is not record:
             error = _error(f'"id" {row_id(record)} is also the id of {earlier.place}', "ids must differ; rename one")
-            found.append(_at(record, error))
+            found.append(record.mark(error))
     return found
 
 

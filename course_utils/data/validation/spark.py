@@ -4,13 +4,12 @@ On a cluster the executors need this package, and the databases at the paths tha
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from course_utils.data.formats.record import Record
-from course_utils.errors import ConfigurationError, ServiceError, require
+from course_utils.errors import ServiceError, require
 from course_utils.finding import Finding
 
 
@@ -19,14 +18,11 @@ def map_batches(batches: Sequence[list[Record]], check: Callable[[list[Record]],
 
     Raises:
         MissingExtraError: pyspark is not installed.
-        ConfigurationError: There is no Java.
-        ServiceError: Spark does not start.
+        ServiceError: Spark does not start, for lack of Java most often.
     """
     require("scale", "pyspark")
     from pyspark.sql import SparkSession
 
-    if not has_java():
-        raise ConfigurationError("Spark needs Java 17 or 21 and there is none; install it, or use the local engine")
     # Else Spark's workers are the "python3" of the path, which may lack the packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings: dict[str, Any] = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
@@ -36,15 +32,10 @@ def map_batches(batches: Sequence[list[Record]], check: Callable[[list[Record]],
     try:
         session: SparkSession = builder.config(map=settings).getOrCreate()
     except Exception as error:  # Spark raises whatever its gateway to Java does
-        raise ServiceError(f"Spark does not start ({error}); Java's own message stands above") from error
+        remedy = "install Java 17 or 21, which it needs, or use the local engine"
+        raise ServiceError(f"Spark does not start ({error}); Java's own message stands above; {remedy}") from error
     session.sparkContext.setLogLevel("ERROR")
     try:
         return list(session.sparkContext.parallelize(batches, max(1, len(batches))).flatMap(check).collect())
     finally:
         session.stop()
-
-
-def has_java() -> bool:
-    """Whether Spark finds a Java to run on."""
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which("java", path=os.path.join(home, "bin") if home else None) is not None  # noqa: PTH118
