@@ -3,19 +3,39 @@
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
 from course_utils.errors import CourseError
 
+
+class CourseCommands(TyperGroup):
+    """What all commands share: SIGTERM does what Ctrl-C does, and a refusal is one sentence and exit status 2.
+
+    A run begun in the background needs SIGTERM, for there the shell has Ctrl-C ignored. A refusal is an error that the
+    course raises on purpose.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is asked for."""
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            return super().invoke(ctx)
+        except CourseError as error:
+            typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+            raise typer.Exit(2) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
 app = typer.Typer(
+    cls=CourseCommands,
     help="Fine-tune a small language model: run the course, or a part of it.",
     no_args_is_help=True,
     add_completion=False,
@@ -26,6 +46,7 @@ Profile = Annotated[str, typer.Option(help="Sizes for this machine: smoke, lapto
 Data = Annotated[str, typer.Option(help="Dataset in Spider's layout; default: the project's data/.")]
 Model = Annotated[str, typer.Option(help="Base model, a folder or a Hub id; default: the profile's.")]
 Artifacts = Annotated[str, typer.Option(help="Where results go; default: the project's artifacts/.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command()
@@ -49,30 +70,29 @@ def run(
     console = Console()
     progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
-    with refusals():
-        course = open_here(profile, data, model, artifacts)
-        check_course(course, folder)
-        stages = plan_stages(course, first, only)
-        if stages[0] != STAGES[0]:
-            console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
-        chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]
-        resume = " ".join(["make course", *chosen])
-        try:
-            with progress.bars, stopped_by_sigterm():
-                seconds = run_stages(course, stages, progress, folder)
-        except NotebookError as error:
-            Console(stderr=True).print(render_failure(error))
-            console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
-            console.print(f"Once it is mended, `{resume}` resumes at this notebook.", soft_wrap=True)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
-            raise typer.Exit(130) from None
-        if is_finished(seconds):
-            report = write_report(course, seconds)
-            console.print(render_report(report))
-            path = course.root / "report.json"
-            console.print(f"All {len(report['results'])} results: {path}", highlight=False, soft_wrap=True)
+    course = open_here(profile, data, model, artifacts)
+    check_course(course, folder)
+    stages = plan_stages(course, first, only)
+    if stages[0] != STAGES[0]:
+        console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
+    chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]
+    resume = " ".join(["make course", *chosen])
+    try:
+        with progress.bars:
+            seconds = run_stages(course, stages, progress, folder)
+    except NotebookError as error:
+        Console(stderr=True).print(render_failure(error))
+        console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
+        console.print(f"Once it is mended, `{resume}` resumes at this notebook.", soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
+        raise typer.Exit(130) from None
+    if is_finished(seconds):
+        report = write_report(course, seconds)
+        console.print(render_report(report))
+        path = course.root / "report.json"
+        console.print(f"All {len(report['results'])} results: {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -92,9 +112,8 @@ def train(
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
-    with refusals(), stopped_by_sigterm():
-        course = open_here(profile, data, model, artifacts)
-        result = train_stage(course, config if launch else "", options or ())
+    course = open_here(profile, data, model, artifacts)
+    result = train_stage(course, config if launch else "", options or ())
     typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
 
 
@@ -106,8 +125,7 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
     from course_utils.doctor import examine
     from course_utils.finding import findings_table
 
-    with refusals():
-        findings = examine(open_here(profile, data, model, artifacts))
+    findings = examine(open_here(profile, data, model, artifacts))
     Console().print(findings_table(findings))
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
@@ -117,7 +135,7 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
 def evaluate(
     file: Annotated[Path, typer.Argument(help="Predictions: JSON lines with id, db_id, question, query, predicted.")],
     data: Data = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
     from rich.console import Console
@@ -125,8 +143,7 @@ def evaluate(
     from course_utils.evaluation import score_file
     from course_utils.run_report import render_scores
 
-    with refusals():
-        scores = score_file(file, path_here(data, "data"))
+    scores = score_file(file, path_here(data, "data"))
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -139,7 +156,7 @@ def gate(
     current: Annotated[Path, typer.Argument(help="The same of the model that serves now.")],
     data: Data = "",
     margin: Annotated[float, typer.Option(help="Accuracy that may be lost, 0 to 1.")] = 0.02,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let a new model pass, or refuse it with exit status 1: accuracy, forgetting, safety and latency."""
     from rich.console import Console
@@ -147,9 +164,8 @@ def gate(
     from course_utils.evaluation.gate import read_candidate, run_gate
     from course_utils.tables import text_table
 
-    with refusals():
-        candidates = [read_candidate(each, path_here(data, "data")) for each in (new, current)]
-        checks = run_gate(*candidates, margin=margin)
+    candidates = [read_candidate(each, path_here(data, "data")) for each in (new, current)]
+    checks = run_gate(*candidates, margin=margin)
     passed = all(check.is_open for check in checks)
     if as_json:
         typer.echo(json.dumps({"passed": passed, "checks": [asdict(check) for check in checks]}, indent=2))
@@ -170,16 +186,15 @@ def card(
     """Write the tuned model's card, ready for the Hub, and the same as a page, from what the notebooks measured."""
     from course_utils.evaluation.model_card import model_card, write_card
 
-    with refusals():
-        course = open_here(profile, data, model, artifacts)
-        files = write_card(model_card(course, course.manifest("evaluation").results), out)
+    course = open_here(profile, data, model, artifacts)
+    files = write_card(model_card(course, course.manifest("evaluation").results), out)
     typer.echo("\n".join(map(str, files)))
 
 
 @app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
     fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
     profile: Annotated[
         str, typer.Option(help="Count tokens with this profile's model, against its max_length; '' does not.")
@@ -199,7 +214,7 @@ def validate(
     from course_utils.data.validation.rows import CHECKS
     from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 
-    with refusals(), TemporaryDirectory() as build_in:
+    with TemporaryDirectory() as build_in:
         options = ValidationOptions(only or CHECKS, open_course(profile) if profile else None, engine)
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)
@@ -224,7 +239,7 @@ def export(
 
     from course_utils.data.services import export_rows
 
-    with refusals(), TemporaryDirectory() as build_in:
+    with TemporaryDirectory() as build_in:
         written = export_rows(path_here(data, "data"), out, service, Path(build_in), epochs)
     Console().print(written.table)
 
@@ -241,9 +256,8 @@ def serve(
     """Serve the tuned model over HTTP until Ctrl-C."""
     from course_utils.deployment import serve_stack
 
-    with refusals(), stopped_by_sigterm():
-        course = open_here(profile, data, model, artifacts)
-        serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
+    course = open_here(profile, data, model, artifacts)
+    serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
 
 
 def open_here(profile: str, data: str, model: str, artifacts: str) -> Course:
@@ -262,26 +276,6 @@ def model_here(model: str) -> str:
         return model
     path = portable(path_here(model, ""))
     return path if Path(path).is_absolute() else f"./{path}"
-
-
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, for a run begun in the background: there the shell has Ctrl-C ignored."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn an error that the course raises on purpose into its one sentence and exit status 2."""
-    try:
-        yield
-    except CourseError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
