@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from statistics import NormalDist
 from typing import Literal
 
 from course_utils.artifacts import Row, read_jsonl
@@ -11,7 +12,7 @@ from course_utils.evaluation.comparison import compare
 from course_utils.evaluation.intervals import bootstrap_difference
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores, score_predictions
-from course_utils.proportion import wilson_interval
+from course_utils.proportion import CONFIDENCE, wilson_interval
 
 PROBES = "evaluation/probes.jsonl"
 FORGETTING = "probe_loss"
@@ -96,9 +97,10 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
     if high < -margin:
         return GateCheck("accuracy", "refuse", shown)
     # The interval narrows with the square root of the rows. Where the difference itself is beyond the margin, so many
-    # rows show that as well.
-    apart = abs(found.difference + margin)
-    n = ceil(found.n * ((found.difference - low) / apart) ** 2) if apart else None
+    # rows show that as well. Fewer than z² (1 - margin) / margin never do, for none lost may still be too many lost.
+    z2, apart = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2, abs(found.difference + margin)
+    variance = (found.n_gained + found.n_lost) / found.n - found.difference**2
+    n = ceil(max(z2 * variance / apart**2, z2 * (1 - margin) / margin)) if apart and margin else None
     needed = f"about {n:,} rows would tell" if n else "no number of rows will tell"
     return GateCheck("accuracy", "not enough rows", f"{shown}: {found.n} rows leave it open, {needed}")
 

@@ -43,13 +43,16 @@ def test_accuracy_is_decided_by_the_interval(n: int, n_gained: int, n_lost: int,
     assert check_accuracy(*pair(n, n_gained, n_lost), margin=0.02).decision == decision
 
 
-def test_as_many_rows_as_it_asks_for_would_tell() -> None:
-    check = check_accuracy(*pair(240, 4, 5), margin=0.02)
+@pytest.mark.parametrize(("n_gained", "n_lost"), [(4, 5), (0, 0)])
+def test_as_many_rows_as_it_asks_for_would_tell(n_gained: int, n_lost: int) -> None:
+    start = 240 if n_lost else 100
+    check = check_accuracy(*pair(start, n_gained, n_lost), margin=0.02)
     assert check.decision == "not enough rows"
     needed = int(check.reason.rsplit("about ", 1)[1].split(" ")[0].replace(",", ""))
     for factor, decision in ((1.2, "pass"), (0.8, "not enough rows")):
         n = round(needed * factor)
-        assert check_accuracy(*pair(n, round(n * 4 / 240), round(n * 5 / 240)), margin=0.02).decision == decision
+        changed = (round(n * count / start) for count in (n_gained, n_lost))
+        assert check_accuracy(*pair(n, *changed), margin=0.02).decision == decision
 
 
 def decisions(new: Candidate, current: Candidate) -> dict[str, str]:
