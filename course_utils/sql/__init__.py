@@ -2,9 +2,12 @@
 
 from course_utils.sql.compare import (
     MAX_COMPARED_ROWS,
+    AnswerComparison,
     Difference,
+    QueryPair,
     ResultShape,
     compare_answers,
+    compare_pairs,
     find_difference,
     same_answer,
 )
@@ -18,11 +21,14 @@ from course_utils.sql.settle import copy_database, is_one_file
 __all__ = [
     "FOLDERS",
     "MAX_COMPARED_ROWS",
+    "AnswerComparison",
     "Difference",
+    "QueryPair",
     "QueryResult",
     "ResultShape",
     "Schema",
     "compare_answers",
+    "compare_pairs",
     "copy_database",
     "databases_in",
     "find_database",

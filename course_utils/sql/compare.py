@@ -3,18 +3,21 @@
 It compares what comes back, in the worker that runs the queries, and does not see a query that is right by luck.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice, permutations
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from course_utils.errors import QueryError
-from course_utils.sql.execute import QueryResult, execute, open_database
+from course_utils.sql.execute import QueryResult, execute, open_database, open_image
 from course_utils.sql.row_equality import same_rows
 from course_utils.sql.run import TIMEOUT_S, to_query_error
 from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker_pool import WorkerDiedError, run_each
 
 MAX_COMPARED_ROWS = 100_000
 """Rows of a result that are fetched to be compared; beyond, only these are compared, in their order."""
@@ -28,6 +31,14 @@ Difference = Literal[
 ]
 
 
+class QueryPair(NamedTuple):
+    """A gold query, the one to compare with it, and further instances of their database, as the bytes of its file."""
+
+    gold: str
+    other: str
+    instances: tuple[bytes, ...] = ()
+
+
 @dataclass(frozen=True)
 class ResultShape:
     """What is left of a result once it has been compared."""
@@ -37,6 +48,7 @@ class ResultShape:
     truncated: bool
     is_empty: bool
     """There are no rows, or only NULL: then many wrong queries match it too."""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,8 @@ class AnswerComparison:
     """The error if the other query does not execute."""
     difference: Difference | None
     """None if the answers are the same, or there is only one."""
+    refuted_by: int = 0
+    """Number of the first further instance, from 1, on which answers differ that are the same here; 0 if on none."""
 
 
 def same_answer(database: Path, gold: str, other: str) -> bool:
@@ -58,42 +72,76 @@ def same_answer(database: Path, gold: str, other: str) -> bool:
     return comparison.difference is None
 
 
-def compare_answers(database: Path, gold: str, other: str, *, max_rows: int = MAX_COMPARED_ROWS) -> AnswerComparison:
+def compare_answers(
+    database: Path, gold: str, other: str, *, instances: tuple[bytes, ...] = (), max_rows: int = MAX_COMPARED_ROWS
+) -> AnswerComparison:
     """Run two queries and say how their answers differ, as ``find_difference`` does, by ``max_rows`` of each.
 
     Raises:
         QueryError: The gold query does not execute, or the answers take too long to compare.
     """
-    steps: list[AnswerComparison] = []
-    try:
-        for step in run_in_worker(_compare, database.absolute(), gold, other, max_rows):
-            steps.append(step)
-    except (WorkerDiedError, MemoryError) as error:
-        failure = to_query_error(error, TIMEOUT_S)
-        if not steps:
-            raise failure from error
-        return replace(steps[0], found=failure)
-    return steps[-1]
+    (comparison,) = compare_pairs(database, [QueryPair(gold, other, instances)], max_rows=max_rows)
+    if isinstance(comparison, QueryError):
+        raise comparison
+    return comparison
 
 
-def _compare(database: Path, gold: str, other: str, max_rows: int) -> Iterator[AnswerComparison]:
-    """What is known once the gold query has run, then the whole."""
-    connection = open_database(database)
-    wanted = execute(connection, gold, TIMEOUT_S, max_rows)
-    begun = AnswerComparison(_shape_of(wanted), QueryError("the query has not run"), None)
-    yield begun
+def compare_pairs(
+    database: Path, pairs: Sequence[QueryPair], *, max_rows: int = MAX_COMPARED_ROWS
+) -> Iterator[AnswerComparison | QueryError]:
+    """``compare_answers`` for many pairs in one worker; where it would raise, the error is given."""
+    results = run_each(_compare, database.absolute(), max_rows, items=pairs)
+    for pair, result in zip(pairs, results, strict=True):
+        if isinstance(result, WorkerDiedError | MemoryError):
+            yield _blame(to_query_error(result, TIMEOUT_S), database, pair, max_rows)
+        else:
+            yield result
+
+
+def _blame(failure: QueryError, database: Path, pair: QueryPair, max_rows: int) -> AnswerComparison | QueryError:
+    """Who did not let the worker live: the gold query, if it does not run by itself either, or the other one."""
+    if pair.gold == pair.other:
+        return failure
+    (alone,) = compare_pairs(database, [QueryPair(pair.gold, pair.gold)], max_rows=max_rows)
+    return alone if isinstance(alone, QueryError) else replace(alone, found=failure)
+
+
+def _compare(database: Path, max_rows: int, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
+    for pair in pairs:
+        try:
+            comparison = _compare_on(open_database(database), pair, max_rows, TIMEOUT_S)
+            if comparison.difference is None and not isinstance(comparison.found, QueryError):
+                comparison = replace(comparison, refuted_by=_refute(pair, comparison.found, max_rows))
+            yield comparison
+        except QueryError as error:
+            yield error
+
+
+def _compare_on(connection: sqlite3.Connection, pair: QueryPair, max_rows: int, timeout_s: float) -> AnswerComparison:
+    gold = execute(connection, pair.gold, TIMEOUT_S, max_rows)
     try:
-        found = execute(connection, other, TIMEOUT_S, max_rows)
+        found = execute(connection, pair.other, timeout_s, max_rows)
     except QueryError as error:
-        yield replace(begun, found=error)
-        return
+        return AnswerComparison(_shape_of(gold), error, None)
     limit_time(COMPARE_S)
-    yield replace(begun, found=_shape_of(found), difference=find_difference(wanted, found, gold))
+    return AnswerComparison(_shape_of(gold), _shape_of(found), find_difference(gold, found, pair.gold))
+
+
+def _refute(pair: QueryPair, found: ResultShape, max_rows: int) -> int:
+    """On which further instance the answers differ. All share the time of one, so that a slow query costs it once."""
+    left_s = TIMEOUT_S - found.seconds
+    for number, instance in enumerate(pair.instances if pair.gold != pair.other else (), 1):
+        with closing(open_image(instance)) as connection:
+            comparison = _compare_on(connection, pair, max_rows, left_s)
+        if comparison.difference or isinstance(comparison.found, QueryError):
+            return number
+        left_s -= comparison.found.seconds
+    return 0
 
 
 def _shape_of(result: QueryResult) -> ResultShape:
     is_empty = all(value is None for row in result.rows for value in row)
-    return ResultShape(len(result.columns), len(result.rows), result.truncated, is_empty)
+    return ResultShape(len(result.columns), len(result.rows), result.truncated, is_empty, result.seconds)
 
 
 def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Difference | None:
@@ -106,12 +154,12 @@ def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Differ
         return "wrong number of columns"
     if gold.truncated != found.truncated or len(gold.rows) != len(found.rows):
         return "wrong number of rows"
-    if same_rows(gold.rows, found.rows, ordered=True):
+    if gold.rows == found.rows or same_rows(gold.rows, found.rows, ordered=True):
         return None
-    is_ordered = gold.truncated or has_top_level_order(query)
     if not same_rows(gold.rows, found.rows):
+        is_ordered = gold.truncated or has_top_level_order(query)
         return "columns in another order" if _are_columns_swapped(gold.rows, found.rows, is_ordered) else "wrong rows"
-    return "rows in another order" if is_ordered else None
+    return "rows in another order" if gold.truncated or has_top_level_order(query) else None
 
 
 def _are_columns_swapped(gold: list[tuple[object, ...]], found: list[tuple[object, ...]], is_ordered: bool) -> bool:
@@ -128,8 +176,11 @@ def _are_columns_swapped(gold: list[tuple[object, ...]], found: list[tuple[objec
     )
 
 
+@lru_cache(maxsize=1024)
 def has_top_level_order(query: str) -> bool:
     """Whether the outermost query, where sqlglot parses it, asks for an order; one inside a subquery does not count."""
+    if "order" not in query.lower():
+        return False
     import sqlglot
     from sqlglot.errors import SqlglotError
 

@@ -31,6 +31,7 @@ STEPS_BETWEEN_CHECKS = 1_000
 BUSY_S = 1.0
 """How long to wait for another program's lock, in seconds."""
 MAX_OPEN = 8
+_decode = partial(str, encoding="utf-8", errors="replace")
 _ROWS_AT_ONCE = 16
 FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -64,7 +65,7 @@ class QueryResult:
 
 
 def execute_queries(
-    database: Path, queries: Iterable[str], timeout_s: float, max_rows: int, max_bytes: int
+    database: Path, timeout_s: float, max_rows: int, max_bytes: int, queries: Iterable[str]
 ) -> Iterator[QueryResult | QueryError]:
     """Run each query, for ``run_queries``; the arguments and errors are its own."""
     connection = open_database(database)
@@ -138,13 +139,28 @@ def open_database(database: Path) -> sqlite3.Connection:
         raise QueryError(f"{database}: there is no such database") from error
     except (OSError, DataError, sqlite3.Error) as error:
         raise QueryError(f"{database}: cannot be opened ({error})") from error
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-    connection.set_authorizer(_authorize)
-    _open[key] = connection
+    _open[key] = _restrict(connection)
     if len(_open) > MAX_OPEN:
         _open.popitem(last=False)[1].close()
+    return connection
+
+
+def open_image(image: bytes, *, in_reverse: bool = False) -> sqlite3.Connection:
+    """A connection to the database that the bytes of a SQLite file hold, in memory and within the same limits.
+
+    ``in_reverse`` scans tables from their end, so that what depends on where rows lie comes out differently.
+    """
+    connection = _prepare(sqlite3.connect(":memory:", isolation_level=None))
+    connection.deserialize(image)
+    connection.execute(f"PRAGMA reverse_unordered_selects = {in_reverse}")
+    return _restrict(connection)
+
+
+def _restrict(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)
+    connection.text_factory = _decode
+    connection.set_authorizer(_authorize)
     return connection
 
 
@@ -178,7 +194,10 @@ def _n_bytes(database: Path) -> int:
 
 
 def _connect(database: Path, busy_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(read_only_uri(database), uri=True, timeout=busy_s, isolation_level=None)
+    return _prepare(sqlite3.connect(read_only_uri(database), uri=True, timeout=busy_s, isolation_level=None))
+
+
+def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute(f"PRAGMA hard_heap_limit = {MEMORY_BYTES // 2}")
     connection.execute("PRAGMA temp_store = MEMORY")  # what a sort needs counts as memory, and no file is left
     return connection

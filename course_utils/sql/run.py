@@ -6,7 +6,7 @@ from pathlib import Path
 from course_utils.errors import QueryError
 from course_utils.sql.execute import MAX_RESULT_BYTES, QueryResult, execute_queries
 from course_utils.sql.worker import MEMORY_BYTES
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker_pool import WorkerDiedError, run_each
 
 TIMEOUT_S = 5.0
 MAX_ROWS = 10_000
@@ -54,17 +54,8 @@ def run_queries(
     if not database.is_file():
         raise QueryError(f"{database}: there is no such database")
     limits = timeout_s, max_rows, max_bytes
-    left = [*queries]
-    while left:
-        n_done = 0
-        try:
-            for result in run_in_worker(execute_queries, database.absolute(), left, *limits):
-                n_done += 1
-                yield result
-            return
-        except (WorkerDiedError, MemoryError) as error:
-            yield to_query_error(error, timeout_s)
-        left = left[n_done + 1 :]
+    for result in run_each(execute_queries, database.absolute(), *limits, items=queries):
+        yield to_query_error(result, timeout_s) if isinstance(result, WorkerDiedError | MemoryError) else result
 
 
 def to_query_error(error: Exception, timeout_s: float) -> QueryError:

@@ -18,6 +18,7 @@ from course_utils.artifacts import PROJECT
 
 MAX_IDLE = os.cpu_count() or 1
 """Workers kept for the next calls. Those at work are as many as there are callers."""
+AT_ONCE = 50
 _idle: "list[_Worker]" = []
 
 P = ParamSpec("P")
@@ -58,6 +59,26 @@ def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P
             _idle.append(worker)
         else:
             worker.kill()
+
+
+def run_each(
+    function: Callable[..., Iterable[T]], *args: Any, items: Iterable[Any]
+) -> Iterator[T | WorkerDiedError | MemoryError]:
+    """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
+
+    Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
+    """
+    left = [*items]
+    while left:
+        n_done = 0
+        try:
+            for result in run_in_worker(function, *args, left[:AT_ONCE]):
+                n_done += 1
+                yield result
+        except (WorkerDiedError, MemoryError) as error:
+            n_done += 1
+            yield error
+        left = left[n_done:]
 
 
 def _take() -> "_Worker":

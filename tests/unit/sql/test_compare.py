@@ -1,6 +1,8 @@
 """The one rule for what is the same answer."""
 
 import sqlite3
+import time
+from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -10,8 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryResult, find_difference, same_answer, same_rows
+from course_utils.sql import (
+    AnswerComparison,
+    QueryPair,
+    QueryResult,
+    compare,
+    compare_answers,
+    compare_pairs,
+    find_difference,
+    same_answer,
+    same_rows,
+    worker_pool,
+)
 from course_utils.sql.compare import MAX_ORDERS_TO_TRY, has_top_level_order
+from course_utils.sql.execute import execute, open_image
+from course_utils.sql.worker import limit_time
 
 NAMES = "SELECT name FROM item"
 
@@ -204,3 +219,75 @@ def test_columns_that_all_look_alike_are_not_tried_in_all_orders(monkeypatch: py
     monkeypatch.setattr("course_utils.sql.compare.same_rows", count)
     assert find_difference(gold, found, "SELECT 1") == "wrong rows"
     assert sum(whole_rows) <= 2 + MAX_ORDERS_TO_TRY  # and not one comparison for each of 119 orders
+
+
+# Many pairs, and further instances
+
+
+def test_many_pairs_get_what_each_gets_alone_and_a_death_costs_one_of_them(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_pool, "AT_ONCE", 3)
+    deadly = f"SELECT {'printf(' * 30}'%.*c', 900000, 'x'{')' * 30}, {'hex(' * 9}zeroblob(900000){')' * 9}"
+    others = [NAMES, f"{NAMES} WHERE id > 1", "SELECT nam FROM item", deadly, "", f"{NAMES} ORDER BY id DESC"]
+    pairs = [QueryPair(NAMES, other) for other in others] + [QueryPair("SELECT nam FROM item", NAMES)]
+    *compared, failed = compare_pairs(shop, pairs)
+    assert [isinstance(each, AnswerComparison) and each.difference for each in compared] == [
+        None, "wrong number of rows", None, None, None, None
+    ]  # fmt: skip
+    kinds = [isinstance(each, AnswerComparison) and getattr(each.found, "kind", "") for each in compared]
+    assert kinds == ["", "", "no such column", "too large", "syntax", ""]
+    assert isinstance(failed, QueryError)
+
+
+@pytest.fixture(scope="module")
+def instances() -> tuple[bytes, ...]:
+    images = []
+    for rows in ("(9, 'pen', 2.0)", "(9, 'pen', 2.0), (8, 'pen', 2.0)"):
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(
+            f"CREATE TABLE item (id integer, name text, price real); INSERT INTO item VALUES {rows}"
+        )
+        images.append(connection.serialize())
+        connection.close()
+    return tuple(images)
+
+
+@pytest.mark.parametrize(
+    ("gold", "other", "number"),
+    [
+        ("SELECT DISTINCT name FROM item", "SELECT name FROM item GROUP BY name", 0),
+        ("SELECT DISTINCT name FROM item WHERE id > 2", "SELECT name FROM item WHERE id > 2", 2),
+        (f"{NAMES} WHERE id > 2", f"{NAMES} WHERE id IN (3, 4)", 1),
+        ("SELECT 1", "SELECT 1 + 0 * abs(-9223372036854775807 - (count(*) = 2)) FROM item", 2),  # it overflows there
+    ],
+)
+def test_a_further_instance_refutes_what_is_right_by_luck(
+    shop: Path, instances: tuple[bytes, ...], gold: str, other: str, number: int
+) -> None:
+    assert same_answer(shop, gold, other)
+    assert compare_answers(shop, gold, other, instances=instances).refuted_by == number
+
+
+def test_a_slow_query_costs_its_time_once_however_many_instances(
+    shop: Path, instances: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT max(i) FROM n"
+    began = time.perf_counter()
+    same_answer(shop, slow.format(10**6), slow.format(10**6) + " WHERE 1")
+    once = (time.perf_counter() - began) / 2
+    monkeypatch.setattr(compare, "TIMEOUT_S", 3 * once)
+    (found,) = compare._compare(shop, 10, [QueryPair("SELECT 1000000", slow.format(10**6), instances * 4)])
+    limit_time(0)
+    assert isinstance(found, AnswerComparison)
+    assert 1 < found.refuted_by < 8
+
+
+def test_nothing_is_written_to_an_instance(shop: Path, instances: tuple[bytes, ...]) -> None:
+    with closing(open_image(instances[0])) as connection:
+        for statement in ("DELETE FROM item", "ATTACH ':memory:' AS x", "PRAGMA reverse_unordered_selects = 1"):
+            with pytest.raises(QueryError) as caught:
+                execute(connection, statement, 1, 10)
+            assert caught.value.kind in ("not allowed", "syntax")
+        assert execute(connection, "SELECT count(*) FROM item", 1, 10).rows == [(1,)]
+    limit_time(0)
