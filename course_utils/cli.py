@@ -135,15 +135,32 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
 def evaluate(
     file: Annotated[Path, typer.Argument(help="Predictions: JSON lines with id, db_id, question, query, predicted.")],
     data: Data = "",
+    artifacts: Artifacts = "",
+    instances: Annotated[
+        int, typer.Option(min=1, help="Try right queries on so many instances of their database, made around the gold.")
+    ] = 1,
+    raw: Annotated[bool, typer.Option("--raw", help="Read the query in a reply, such as in a fence.")] = False,
+    skip_bad_gold: Annotated[
+        bool, typer.Option("--skip-bad-gold", help="Leave out rows, and say which, whose gold query fails.")
+    ] = False,
+    clauses: Annotated[bool, typer.Option("--clauses", help="Compare the queries clause by clause too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
     from rich.console import Console
 
-    from course_utils.evaluation import score_file
+    from course_utils.evaluation.scoring import INSTANCES_FILE, score_file
     from course_utils.run_report import render_scores
 
-    scores = score_file(file, path_here(data, "data"))
+    scores = score_file(
+        file,
+        path_here(data, "data"),
+        raw=raw,
+        clauses=clauses,
+        instances=instances,
+        cache=path_here(artifacts, "artifacts") / INSTANCES_FILE,
+        skip_bad_gold=skip_bad_gold,
+    )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:

@@ -12,6 +12,11 @@ HEADLINES = (
     "train_tokens_per_s peak_memory_gib gguf_parity"
 ).split()
 """Results that every report holds and that come first."""
+SCORES_TOO = {
+    "stop_rate": "replies that ended by themselves: {stop_rate:.1%}",
+    "time_ratio": "seconds of a right query in other words by those of its gold, median: {time_ratio:.2f}",
+    "n_unanswerable": "unanswerable questions refused: {n_refused} of {n_unanswerable}; others: {n_wrongly_refused}",
+}
 SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
@@ -68,12 +73,29 @@ def format_result(name: str, value: float | str) -> str:
 
 
 def render_scores(scores: dict[str, Any]) -> Table:
-    """What ``evaluation.score_file`` returns, as a table."""
-    rows = []
-    for name, group in {"all": scores, **scores["by_seen"], **scores["by_difficulty"]}.items():
-        low, high = group["execution_accuracy_low"], group["execution_accuracy_high"]
-        rows.append((name, str(group["n"]), f"{group['execution_accuracy']:.1%}", f"{low:.1%} to {high:.1%}"))
+    """What ``evaluation.score_file`` returns, as a table: a row for each slice, what else was counted above it."""
+    measures = [name for name in ("execution_accuracy", "test_suite_accuracy") if name in scores]
+    slices = [("all", scores)] + [
+        (f"{kind.removeprefix('by_').replace('_', ' ')}: {name}", group)
+        for kind, groups in scores.items()
+        if kind.startswith("by_")
+        for name, group in groups.items()
+    ]
+    rows = [
+        (
+            name,
+            str(group["n"]),
+            *(f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures),
+        )
+        for name, group in slices
+    ]
     errors = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items()) or "no errors"
-    caption = f"{scores['file']}\nvalid SQL: {scores['validity']:.1%}; {errors}"
-    columns = ("group", "questions", "execution accuracy", "95 % interval")
-    return Table(caption, columns, tuple(rows), frozenset({"group"}))
+    caption = [scores["file"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
+    caption += [words.format(**scores) for name, words in SCORES_TOO.items() if name in scores]
+    if matches := scores.get("component_match"):
+        shares = ", ".join(f"{clause} {share:.1%}" for clause, share in matches.items())
+        caption.append(f"clauses as in the gold, of the rows that have them: {shares}")
+    if left_out := scores.get("left_out"):
+        caption += [f"left out: {len(left_out)} rows whose gold fails", *left_out]
+    columns = ("group", "questions", *(name.replace("_", " ") for name in measures))
+    return Table("\n".join(caption), columns, tuple(rows), frozenset({"group"}))

@@ -10,10 +10,9 @@ from course_utils.evaluation.scores import (
     Scores,
     accuracy_table,
     error_table,
-    score_file,
-    score_predictions,
-    wrong_answers,
+    slice_table,
 )
+from course_utils.evaluation.scoring import score_file, score_predictions
 from course_utils.evaluation.text_metrics import text_metrics
 from course_utils.proportion import Proportion, wilson_interval
 
@@ -34,7 +33,7 @@ __all__ = [
     "read_predictions",
     "score_file",
     "score_predictions",
+    "slice_table",
     "text_metrics",
     "wilson_interval",
-    "wrong_answers",
 ]

@@ -4,7 +4,7 @@ It compares what is written, not what comes back: queries that part may give the
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, get_args
 
 import sqlglot
@@ -46,6 +46,20 @@ def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | No
         for clause in CLAUSES
         if any(name == clause for name, _ in wanted | found)
     }
+
+
+def component_match(pairs: Iterable[tuple[str, str]]) -> dict[Clause, float]:
+    """Of the pairs of gold and prediction in which one has a clause, the share in which both have the same of it.
+
+    What does not parse has no clause in common with its gold. 0 to 1, higher is more alike, as likeness of text goes:
+    equal parts may still stand in queries that answer differently.
+    """
+    n_equal, n_present = Counter[Clause](), Counter[Clause]()
+    for gold, predicted in pairs:
+        clauses = compare_clauses(gold, predicted)
+        n_present.update([*(clauses or compare_clauses(gold, gold) or ())])
+        n_equal.update(clause for clause, match in (clauses or {}).items() if not any(match))
+    return {clause: n_equal[clause] / n_present[clause] for clause in CLAUSES if n_present[clause]}
 
 
 def _parse(query: str) -> exp.Expr | None:

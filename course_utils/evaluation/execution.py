@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql import MAX_COMPARED_ROWS, Difference, ResultShape, compare_answers
+from course_utils.sql import MAX_COMPARED_ROWS, AnswerComparison, Difference, ResultShape, compare_answers
 
 FAILURES: dict[QueryErrorKind, str] = {
     "syntax": "syntax error",
@@ -38,6 +38,10 @@ class Verdict:
     """The gold returns no rows, or only NULL: then many wrong queries match it too."""
     truncated: bool
     """A result had more rows than were compared."""
+    refuted_by: int = 0
+    """Number of the first further instance of the database on which a correct query is wrong; 0 if on none."""
+    time_ratio: float | None = None
+    """Seconds of the prediction by those of the gold; None if it does not execute."""
 
 
 def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_COMPARED_ROWS) -> Verdict:
@@ -46,14 +50,25 @@ def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_COM
     Raises:
         QueryError: The gold query does not execute; a prediction that does not is a verdict.
     """
-    comparison = compare_answers(database, query, predicted, max_rows=max_rows)
-    gold, found = comparison.gold, comparison.found
+    return read_verdict(compare_answers(database, query, predicted, max_rows=max_rows), predicted)
+
+
+def read_verdict(comparison: AnswerComparison, predicted: str) -> Verdict:
+    """What the comparison of a gold query with ``predicted`` says about it."""
+    gold, found, difference = comparison.gold, comparison.found, comparison.difference
     if isinstance(found, QueryError):
         failure = FAILURES[found.kind] if predicted.strip() else EMPTY_REPLY
         return Verdict(False, False, failure, str(found), gold.is_empty, gold.truncated)
-    difference = comparison.difference
-    detail = _describe(difference, gold, found) if difference else ""
-    return Verdict(not difference, True, difference or "", detail, gold.is_empty, gold.truncated or found.truncated)
+    return Verdict(
+        correct=not difference,
+        valid=True,
+        failure=difference or "",
+        detail=_describe(difference, gold, found) if difference else "",
+        gold_is_empty=gold.is_empty,
+        truncated=gold.truncated or found.truncated,
+        refuted_by=comparison.refuted_by,
+        time_ratio=found.seconds / gold.seconds,
+    )
 
 
 def _describe(difference: Difference, gold: ResultShape, found: ResultShape) -> str:

@@ -11,7 +11,8 @@ from course_utils.artifacts import Row, read_jsonl
 from course_utils.evaluation.comparison import compare
 from course_utils.evaluation.intervals import bootstrap_difference
 from course_utils.evaluation.predictions import read_predictions
-from course_utils.evaluation.scores import Scores, score_predictions
+from course_utils.evaluation.scores import Scores
+from course_utils.evaluation.scoring import score_predictions
 from course_utils.proportion import CONFIDENCE, wilson_interval
 
 PROBES = "evaluation/probes.jsonl"

@@ -1,17 +1,15 @@
-"""Score predictions: validity and execution accuracy with intervals, whole and by group, as numbers and as tables."""
+"""What became of predictions: validity and accuracy with intervals, whole and by group, as numbers and as tables."""
 
-import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from statistics import median
 from typing import Any
 
-from course_utils.artifacts import DIFFICULTIES, Row
-from course_utils.errors import DataError, QueryError
-from course_utils.evaluation.execution import Verdict, judge
-from course_utils.evaluation.predictions import read_predictions
+from course_utils.artifacts import Row
+from course_utils.evaluation.execution import Verdict
+from course_utils.evaluation.slices import slice_rows
 from course_utils.proportion import Proportion, wilson_interval
-from course_utils.sql import find_database
 from course_utils.tables import Table
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
@@ -36,6 +34,10 @@ class Scores:
 
     name: str
     outcomes: tuple[Outcome, ...] = field(repr=False)
+    n_instances: int = 1
+    """Instances of its database that a right query was tried on, the given one included."""
+    left_out: tuple[str, ...] = ()
+    """Rows whose gold query does not execute, and why."""
 
     @property
     def n(self) -> int:
@@ -58,20 +60,38 @@ class Scores:
         stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
         return sum(stopped) / len(stopped) if stopped else None
 
+    @property
+    def test_suite_accuracy(self) -> Proportion | None:
+        """The share right on every instance of their database; None where there was one.
+
+        Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
+        """
+        return _suite_share(self.outcomes) if self.n_instances > 1 else None
+
+    @property
+    def time_ratio(self) -> float | None:
+        """Median seconds of a right query in other words than its gold's, by those of the gold; lower is better."""
+        right = [outcome for outcome in self.outcomes if outcome.verdict.correct]
+        ratios = [x.verdict.time_ratio for x in right if x.verdict.time_ratio and x.row["query"] != x.row["predicted"]]
+        return median(ratios) if ratios else None
+
+    def refusals(self) -> dict[str, int]:
+        """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
+        golds = {_plain(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
+        refused = [x.row.get("answerable") for x in self.outcomes if _plain(x.row["predicted"]) in golds]
+        n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
+        return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
+
     def groups(self) -> dict[str, tuple[int, ...]]:
         """Indices of the outcomes in each group: all, seen and unseen databases, each difficulty."""
-        rows = [outcome.row for outcome in self.outcomes]
-        found = {ALL: tuple(range(self.n))}
-        for name, seen in ((SEEN, True), (UNSEEN, False)):
-            found[name] = tuple(index for index, row in enumerate(rows) if row.get("seen") is seen)
-        for name in self.difficulties():
-            found[name] = tuple(index for index, row in enumerate(rows) if str(row.get("difficulty")) == name)
+        slices = slice_rows([outcome.row for outcome in self.outcomes])
+        seen = {name: slices["seen"].get(key, ()) for key, name in (("seen", SEEN), ("unseen", UNSEEN))}
+        found = {ALL: tuple(range(self.n)), **seen, **slices["difficulty"]}
         return {name: indices for name, indices in found.items() if indices}
 
     def difficulties(self) -> list[str]:
         """The difficulties that rows name, easiest first where they have Spider's names."""
-        names = {str(outcome.row["difficulty"]) for outcome in self.outcomes if outcome.row.get("difficulty")}
-        return sorted(names, key=lambda name: (DIFFICULTIES.index(name) if name in DIFFICULTIES else 9, name))
+        return [*slice_rows([outcome.row for outcome in self.outcomes])["difficulty"]]
 
     def accuracy_by_group(self) -> dict[str, Proportion]:
         """Execution accuracy of each group."""
@@ -84,39 +104,74 @@ class Scores:
 
     def summary(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
-        groups = {name: _as_dict(share) for name, share in self.accuracy_by_group().items()}
         empty = [outcome for outcome in self.outcomes if outcome.verdict.gold_is_empty]
+        slices = slice_rows([outcome.row for outcome in self.outcomes])
         return {
             "n": self.n,
-            **_as_dict(self.accuracy),
+            **self._as_dict(self.outcomes),
             "validity": self.validity.value,
             "validity_low": self.validity.low,
             "validity_high": self.validity.high,
             **({} if self.stop_rate is None else {"stop_rate": self.stop_rate}),
+            **({} if self.time_ratio is None else {"time_ratio": self.time_ratio}),
             "empty_reply_rate": sum(not outcome.row["predicted"].strip() for outcome in self.outcomes) / self.n,
+            **self.refusals(),
             "n_empty_gold": len(empty),
             "n_empty_gold_correct": sum(outcome.verdict.correct for outcome in empty),
             "n_truncated": sum(outcome.verdict.truncated for outcome in self.outcomes),
-            "by_seen": {key: groups[name] for key, name in (("seen", SEEN), ("unseen", UNSEEN)) if name in groups},
-            "by_difficulty": {name: groups[name] for name in self.difficulties()},
+            "n_instances": self.n_instances,
+            "left_out": list(self.left_out),
+            **{
+                f"by_{kind}": {name: self._as_dict([self.outcomes[i] for i in at]) for name, at in found.items()}
+                for kind, found in slices.items()
+            },
             "errors": self.failures(),
         }
+
+    def _as_dict(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
+        shares = {"execution_accuracy": _share(outcomes)}
+        if self.n_instances > 1:
+            shares["test_suite_accuracy"] = _suite_share(outcomes)
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        values = {f"{name}{end}": getattr(share, of) for name, share in shares.items() for end, of in ends.items()}
+        return {"n": len(outcomes), **values}
 
     def _repr_html_(self) -> str:
         return accuracy_table(self)._repr_html_()
 
 
-def _share(outcomes: "list[Outcome] | tuple[Outcome, ...]") -> Proportion:
+def _plain(query: str) -> str:
+    return query.strip("; \n").casefold()
+
+
+def _share(outcomes: Sequence[Outcome]) -> Proportion:
     return wilson_interval(sum(outcome.verdict.correct for outcome in outcomes), len(outcomes))
 
 
-def _as_dict(share: Proportion) -> dict[str, float]:
-    return {
-        "n": share.n,
-        "execution_accuracy": share.value,
-        "execution_accuracy_low": share.low,
-        "execution_accuracy_high": share.high,
-    }
+def _suite_share(outcomes: Sequence[Outcome]) -> Proportion:
+    """The share that is right on the given instance and on those made from its neighbourhood."""
+    n_right = sum(outcome.verdict.correct and not outcome.verdict.refuted_by for outcome in outcomes)
+    return wilson_interval(n_right, len(outcomes))
+
+
+def slice_table(*scores: Scores) -> Table:
+    """Accuracy of one or more models by what the rows are about, and test-suite accuracy where it is known."""
+    measures = [(model.name, model.outcomes, _share) for model in scores]
+    measures += [
+        (f"{model.name}, test suite", model.outcomes, _suite_share) for model in scores if model.n_instances > 1
+    ]
+    rows = [
+        (
+            kind.replace("_", " "),
+            name,
+            str(len(at)),
+            *(f"{share([found[i] for i in at]).value:.1%}" for _, found, share in measures),
+        )
+        for kind, slices in slice_rows([outcome.row for outcome in scores[0].outcomes]).items()
+        for name, at in slices.items()
+    ]
+    columns = ("slice", "of", "rows", *(name for name, *_ in measures))
+    return Table("Share of rows that are right, slice by slice", columns, tuple(rows), frozenset({"slice", "of"}))
 
 
 def accuracy_table(*scores: Scores) -> Table:
@@ -145,91 +200,3 @@ def error_table(*scores: Scores) -> Table:
         tuple(rows),
         frozenset({"outcome"}),
     )
-
-
-def wrong_answers(scores: Scores, n_rows: int = 10) -> Table:
-    """Wrong answers side by side with the gold, ``n_rows`` at most, the kinds of failure taking turns."""
-    wrong = [outcome for outcome in scores.outcomes if not outcome.verdict.correct]
-    turns: dict[str, int] = {}
-    keyed = []
-    for position, outcome in enumerate(wrong):
-        turn = turns[outcome.verdict.failure] = turns.get(outcome.verdict.failure, 0) + 1
-        keyed.append((turn, position, outcome))
-    chosen = [outcome for _, _, outcome in sorted(keyed, key=lambda item: item[:2])[:n_rows]]
-    columns = ("database", "question", "gold", "predicted", "what happened", "detail")
-    rows = tuple(
-        (
-            str(outcome.row["db_id"]),
-            str(outcome.row.get("question", "")),
-            str(outcome.row["query"]),
-            str(outcome.row["predicted"]) or "(nothing)",
-            outcome.verdict.failure,
-            outcome.verdict.detail,
-        )
-        for outcome in chosen
-    )
-    return Table(f"{len(chosen)} of {len(wrong)} wrong answers of {scores.name}", columns, rows, frozenset(columns))
-
-
-def score_predictions(rows: list[Row], dataset: Path, *, name: str = "model") -> Scores:
-    """Execute gold and predicted query of every row and compare the results.
-
-    Args:
-        rows: Predictions with ``id``, ``db_id``, ``query`` and ``predicted``.
-        dataset: A dataset in Spider's layout, or the folder of the data stage; nothing is written there.
-        name: What tables and plots call the model.
-
-    Raises:
-        DataError: There are no rows, a database is missing, or a gold query does not execute; all are listed.
-    """
-    if not rows:
-        raise DataError(f"{name}: no predictions to score; give at least one row")
-    errors: list[str] = []
-    outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory() as folder:
-        databases = _find_databases(rows, dataset, Path(folder), errors)
-        for row in rows:
-            if row["db_id"] not in databases:
-                continue
-            try:
-                outcomes.append(Outcome(row, judge(databases[row["db_id"]], row["query"], row["predicted"])))
-            except QueryError as error:
-                errors.append(f'{_place(row)}: the gold "query" fails: {error}; correct it or leave the row out')
-    if errors:
-        raise DataError("\n".join(errors))
-    return Scores(name, tuple(outcomes))
-
-
-def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[str]) -> dict[str, Path]:
-    """The SQLite file of each ``db_id`` that has one; adds to ``errors`` each that has none."""
-    if not dataset.is_dir():
-        raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
-    found: dict[str, Path] = {}
-    for row in {row["db_id"]: row for row in reversed(rows)}.values():
-        try:
-            found[row["db_id"]] = find_database(dataset, row["db_id"], folder)
-        except DataError as error:
-            errors.append(f"{_place(row)}: {error}")
-    return found
-
-
-def _place(row: Row) -> str:
-    return str(row.get("place") or f"row {row['id']!r}")
-
-
-def score_file(path: str | Path, data_dir: str | Path) -> dict[str, Any]:
-    """Score a file of predictions, whoever wrote it.
-
-    Args:
-        path: JSON lines with ``id``, ``db_id``, ``query`` and ``predicted``; ``difficulty`` and ``seen`` if known.
-        data_dir: A dataset in Spider's layout, or the data folder of the artifacts.
-
-    Returns:
-        Plain JSON values: ``n``, ``execution_accuracy`` and ``validity`` with the ends of their 95 %
-        intervals, ``by_difficulty``, ``by_seen`` and ``errors`` by class.
-
-    Raises:
-        DataError: The file, a row, a database or a gold query is wrong; every one is listed.
-    """
-    rows = read_predictions(Path(path))
-    return {"file": Path(path).name, **score_predictions(rows, Path(data_dir), name=Path(path).stem).summary()}

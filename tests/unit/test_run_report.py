@@ -111,5 +111,5 @@ def test_scores_show_their_interval():
     console = Console(file=io.StringIO(), width=100)
     console.print(render_scores({**scores, "errors": {"no such column": 1}}))
     shown = console.file.getvalue()
-    for text in ("unseen", "50.0%", "15.0% to 85.0%", "valid SQL: 75.0%; no such column: 1"):
+    for text in ("unseen", "50.0%", "[15.0%, 85.0%]", "valid SQL: 75.0%; no such column: 1"):
         assert text in shown

@@ -13,7 +13,6 @@ from course_utils.evaluation import (
     error_table,
     score_file,
     score_predictions,
-    wrong_answers,
 )
 
 SCHEMA = "CREATE TABLE item (id integer, name text);"
@@ -153,10 +152,3 @@ def test_the_accuracy_table_has_a_row_for_each_group() -> None:
 def test_the_error_table_adds_up() -> None:
     rows = error_table(BASE, TUNED).rows
     assert rows == (("right", "0", "1"), ("wrong rows", "0", "2"), ("syntax error", "4", "1"))
-
-
-def test_wrong_answers_take_turns_between_kinds() -> None:
-    table = wrong_answers(TUNED, n_rows=2)
-    assert [row[4] for row in table.rows] == ["wrong rows", "syntax error"]
-    assert table.rows[0][3] == "(nothing)"
-    assert table.caption == "2 of 3 wrong answers of tuned"

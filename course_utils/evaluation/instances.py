@@ -1,0 +1,252 @@
+"""Further instances of a question's database, small ones, on which a query that is right by luck is wrong.
+
+They are made around the gold query: values at the edges of its conditions, ties, duplicates, NULL, parents without
+children. Keys, types and constraints stay sound, and only instances are kept on which the gold's answer does not depend
+on where rows lie, so that another way to say the same is not refused. After Zhong, Yu, Klein (2020), Semantic
+Evaluation for Text-to-SQL with Distilled Test Suites, who choose among random instances by mutants of the gold.
+"""
+
+import hashlib
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from course_utils.errors import DataError, QueryError
+from course_utils.evaluation.boundaries import joined_columns, literals_by_column, near
+from course_utils.sql import find_difference, quote, read_schema
+from course_utils.sql.execute import connect, execute, open_image
+from course_utils.sql.worker import limit_time
+from course_utils.sql.worker_pool import run_each
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+Instances = tuple[bytes, ...]
+"""Each the bytes of a SQLite file."""
+VERSION = 1
+"""Of what a seed makes; another one makes all anew."""
+MAKE_S = 5.0
+"""Seconds for the instances of one gold query; a usual one takes a hundredth of one."""
+QUERY_S = 1.0
+MAX_ROWS = 10_000
+TRIES = 6
+"""Instances tried for each that is asked for."""
+N_SAMPLED = 60
+"""Rows of a real table from which values are taken."""
+N_ROWS = (3, 8, 16, 40)
+N_VALUES = (2, 3, 5, 8)
+NULL_RATES = (0.0, 0.1, 0.4)
+
+
+class _Column(NamedTuple):
+    id: str
+    """``table.column``, in lower case, as ``parent``."""
+    name: str
+    is_key: bool
+    is_nullable: bool
+    parent: str
+    """What it refers to; empty without a foreign key."""
+    values: list[object]
+    """Of the real table."""
+    edges: tuple[object, ...] = ()
+    """At the edges of the gold's conditions."""
+
+
+_Tables = dict[str, list[_Column]]
+
+
+def find_instances(database: Path, golds: list[str], n: int, cache: Path | None = None) -> dict[str, Instances]:
+    """``n`` instances for each gold query, the same ones each time; fewer, or none, where no more can be made.
+
+    Args:
+        database: The SQLite file whose schema they share.
+        golds: Gold queries.
+        n: Instances of each.
+        cache: File that keeps them, by the content of the database and the gold; None keeps nothing.
+
+    Raises:
+        DataError: The database cannot be read, or the cache is no such file.
+    """
+    with database.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    keys = {gold: hashlib.sha256(f"{VERSION} {n} {content} {gold}".encode()).hexdigest() for gold in golds}
+    if cache:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(cache or ":memory:", timeout=60)) as store:
+            store.execute(
+                "CREATE TABLE IF NOT EXISTS suite (key TEXT, number INTEGER, image BLOB, PRIMARY KEY (key, number))"
+            )
+            kept = "SELECT image FROM suite WHERE key = ? ORDER BY number"
+            suites = {gold: [image for (image,) in store.execute(kept, (key,))] for gold, key in keys.items()}
+            missing = [gold for gold, images in suites.items() if not images]
+            tables = [table.name for table in read_schema(database).tables] if missing else []
+            for gold, made in zip(
+                missing, run_each(_make_all, database.absolute(), tables, n, items=missing), strict=True
+            ):
+                # The first says that the others were looked for, where there are none.
+                suites[gold] = [b"", *map(zlib.compress, made if isinstance(made, tuple) else ())]
+                rows = ((keys[gold], number, image) for number, image in enumerate(suites[gold]))
+                store.executemany("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", rows)
+            store.commit()
+    except sqlite3.Error as error:
+        raise DataError(f"{cache}: cannot keep instances ({error}); delete the file") from error
+    return {gold: tuple(map(zlib.decompress, images[1:])) for gold, images in suites.items()}
+
+
+def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[Instances]:
+    import sqlglot
+
+    with closing(connect(database)) as connection:
+        tables = {name: _read_columns(connection, name) for name in names}
+        wanted = {name.lower() for name in names}
+        made_by = (
+            "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' ORDER BY rowid"
+        )
+        schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in wanted]
+    for gold in golds:
+        try:
+            tree = sqlglot.parse_one(gold, dialect="sqlite")
+            yield tuple(_make(schema, tables, tree, gold, n))
+        except (sqlglot.errors.SqlglotError, RecursionError, sqlite3.Error):
+            yield ()
+
+
+def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
+    # A foreign key that names no column means the primary key.
+    keys = connection.execute(
+        """SELECT "from", "table" || '.' || coalesce("to", (SELECT name FROM pragma_table_info(k."table") WHERE pk))
+        FROM pragma_foreign_key_list(?) AS k""",
+        (table,),
+    )
+    parents = {column.lower(): parent.lower() for column, parent in keys if parent}
+    columns = connection.execute('SELECT name, pk, "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
+    names = ", ".join(quote(name) for name, *_ in columns)
+    rows = connection.execute(f"SELECT {names} FROM {quote(table)} LIMIT {N_SAMPLED}").fetchall()
+    return [
+        _Column(
+            f"{table}.{name}".lower(),
+            name,
+            bool(is_key),
+            not (is_key or is_required),
+            parents.get(name.lower(), ""),
+            [value for value in dict.fromkeys(row[at] for row in rows) if value is not None and len(str(value)) < 200],
+        )
+        for at, (name, is_key, is_required) in enumerate(columns)
+    ]
+
+
+def _make(schema: list[str], tables: _Tables, tree: "exp.Expr", gold: str, n: int) -> Iterator[bytes]:
+    from sqlglot import exp
+
+    rng, end, n_made = Random(f"{VERSION} {gold}"), time.monotonic() + MAKE_S, 0
+    variants = [_break_ties(tree, descending) for descending in (False, True)]
+    literals, joined = literals_by_column(tree), joined_columns(tree)
+    known, read = {name.lower() for name in tables}, {table.name.lower() for table in tree.find_all(exp.Table)}
+    if not read <= known:
+        read = known  # a view may read any table
+    while parents := {c.parent.partition(".")[0] for t in tables if t.lower() in read for c in tables[t]} - read:
+        read |= parents  # the other tables stay empty
+    read_columns = {
+        name: [_around(column, literals, joined) for column in columns]
+        for name, columns in tables.items()
+        if name.lower() in read
+    }
+    for attempt in range(TRIES * n):
+        limit_time(MAKE_S)
+        try:
+            image = _build(schema, read_columns, rng)
+            if _is_telling(image, gold, variants, with_rows=attempt < TRIES * n // 2):
+                n_made += 1
+                yield image
+        except (QueryError, sqlite3.Error):
+            continue
+        if n_made == n or time.monotonic() > end:
+            return
+
+
+def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, str]) -> _Column:
+    """The column as one query sees it, whose joins show foreign keys that a schema does not declare."""
+    like = next(iter(column.values), 1)
+    edges = [value for literal in literals.get(column.name.lower(), ()) for value in near(literal, like)]
+    parent = column.parent or ("" if column.is_key else joined.get(column.id, ""))
+    return column._replace(parent=parent, edges=tuple(dict.fromkeys(edges)))
+
+
+def _draw_rows(tables: _Tables, rng: Random) -> dict[str, list[object]]:
+    """Values of each column by its id: first those that stand for themselves, then those that refer to others."""
+    drawn: dict[str, list[object]] = {}
+    for columns in tables.values():
+        n = rng.choice(N_ROWS)
+        drawn |= {column.id: _draw(column, n, rng) for column in columns}
+    for column in (column for columns in tables.values() for column in columns):
+        if known := [value for value in drawn.get(column.parent, ()) if value is not None]:
+            some = rng.sample(known, rng.randint(-(-len(known) // 3), len(known)))
+            drawn[column.id] = _choose(some, len(drawn[column.id]), column, rng)
+    return drawn
+
+
+def _draw(column: _Column, n: int, rng: Random) -> list[object]:
+    if column.is_key and all(isinstance(value, int) for value in column.values):
+        return rng.sample([*range(1, 3 * n + 1), *column.edges], n)
+    if column.is_key:
+        return rng.choices([*column.edges, *column.values], k=n)
+    size = rng.choice(N_VALUES)
+    chosen = [value for some in (column.edges, column.values) for value in rng.sample(some, min(size, len(some)))]
+    return _choose(chosen or [1], n, column, rng)
+
+
+def _choose(values: list[object], n: int, column: _Column, rng: Random) -> list[object]:
+    """Some of the values more often than others, so that there are groups of all sizes."""
+    weights, null_rate = [rng.random() ** 2 for _ in values], rng.choice(NULL_RATES) * column.is_nullable
+    return [None if rng.random() < null_rate else value for value in rng.choices(values, weights, k=n)]
+
+
+def _build(schema: list[str], tables: _Tables, rng: Random) -> bytes:
+    drawn = _draw_rows(tables, rng)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size = 512")
+        connection.execute("BEGIN")
+        for statement in schema:
+            connection.execute(statement)
+        for name, columns in tables.items():
+            names, marks = ", ".join(quote(column.name) for column in columns), ", ".join("?" * len(columns))
+            rows = zip(*(drawn[column.id] for column in columns), strict=True)
+            # SQLite leaves out rows that break a key, a CHECK or NOT NULL.
+            connection.executemany(f"INSERT OR IGNORE INTO {quote(name)} ({names}) VALUES ({marks})", rows)
+        while orphans := connection.execute("PRAGMA foreign_key_check").fetchall():
+            for table, rowid, *_ in orphans:
+                if rowid is None:
+                    raise sqlite3.IntegrityError(f"{table} has no rowid to delete an orphan by")
+                connection.execute(f"DELETE FROM {quote(table)} WHERE rowid = ?", (rowid,))
+        connection.execute("COMMIT")
+        return connection.serialize()
+
+
+def _break_ties(tree: "exp.Expr", descending: bool) -> str:
+    """The query with what ties in an ORDER BY ordered by all that it shows: only a tie tells two directions apart."""
+    from sqlglot import exp
+
+    tree = tree.copy()
+    for order in tree.find_all(exp.Order):
+        if isinstance(query := order.parent, exp.Query) and not query.is_star:
+            for number in range(1, len(query.selects) + 1):
+                column = exp.Literal.number(number)
+                order.append("expressions", exp.Ordered(this=column, desc=descending, nulls_first=not descending))
+    return tree.sql("sqlite")
+
+
+def _is_telling(image: bytes, gold: str, variants: list[str], with_rows: bool) -> bool:
+    """Whether the gold has one answer, wherever rows lie and however ties are broken; ``with_rows`` for not nothing."""
+    with closing(open_image(image)) as connection:
+        answer = execute(connection, gold, QUERY_S, MAX_ROWS)
+    if with_rows and all(value is None for row in answer.rows for value in row):
+        return False
+    with closing(open_image(image, in_reverse=True)) as connection:
+        again = (execute(connection, query, QUERY_S, MAX_ROWS) for query in (gold, *variants))
+        return not any(find_difference(answer, result, gold) for result in again)

@@ -1,0 +1,125 @@
+"""Score predictions: execute gold and predicted queries, database by database, in a worker on each core."""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from course_utils.artifacts import Row
+from course_utils.errors import DataError, QueryError
+from course_utils.evaluation.execution import Verdict, read_verdict
+from course_utils.evaluation.instances import find_instances
+from course_utils.evaluation.predictions import read_predictions
+from course_utils.evaluation.scores import Outcome, Scores
+from course_utils.prompts import read_query
+from course_utils.sql import QueryPair, compare_pairs, find_database
+
+INSTANCES_FILE = "instances.sqlite"
+"""Among the artifacts of all profiles: instances made once serve every model."""
+
+
+def score_predictions(
+    rows: list[Row],
+    dataset: Path,
+    *,
+    name: str = "model",
+    instances: int = 1,
+    cache: Path | None = None,
+    skip_bad_gold: bool = False,
+) -> Scores:
+    """Execute gold and predicted query of every row and compare the results.
+
+    Args:
+        rows: Predictions with ``id``, ``db_id``, ``query`` and ``predicted``.
+        dataset: A dataset in Spider's layout, or the folder of the data stage; nothing is written there.
+        name: What tables and plots call the model.
+        instances: Of each row's database; beyond 1, right queries are tried on ``instances - 1`` made ones too.
+        cache: File that keeps the made instances for the next time.
+        skip_bad_gold: Leave rows out, and count them, whose gold query does not execute.
+
+    Raises:
+        DataError: There are no rows, a database is missing, or a gold query does not execute; all are listed.
+    """
+    if not rows:
+        raise DataError(f"{name}: no predictions to score; give at least one row")
+    if instances < 1:
+        raise DataError(f"{name}: {instances} instances are none; give at least one")
+    errors: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        databases = _find_databases(rows, dataset, Path(folder), errors)
+        groups = [[row for row in rows if row["db_id"] == db_id] for db_id in databases]
+        # The work is that of other processes: threads only wait for them.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            judge_group = partial(_judge_rows, n_more=instances - 1, cache=cache)
+            judged = {
+                db_id: iter(found)
+                for db_id, found in zip(databases, pool.map(judge_group, databases.values(), groups), strict=True)
+            }
+    found = [(row, next(judged[row["db_id"]])) for row in rows if row["db_id"] in judged]
+    outcomes = [Outcome(row, verdict) for row, verdict in found if isinstance(verdict, Verdict)]
+    bad_golds = [
+        f'{_place(row)}: the gold "query" fails: {error}' for row, error in found if isinstance(error, QueryError)
+    ]
+    if not skip_bad_gold or not outcomes:
+        errors += [f"{reason}; correct it or leave the row out" for reason in bad_golds]
+    if errors:
+        raise DataError("\n".join(errors))
+    return Scores(name, tuple(outcomes), instances, tuple(bad_golds))
+
+
+def _judge_rows(database: Path, rows: list[Row], n_more: int, cache: Path | None) -> list[Verdict | QueryError]:
+    """The verdict on each row about one database, or the error of its gold query."""
+    suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
+    pairs = [QueryPair(row["query"], row["predicted"], suites.get(row["query"], ())) for row in rows]
+    return [
+        each if isinstance(each, QueryError) else read_verdict(each, pair.other)
+        for pair, each in zip(pairs, compare_pairs(database, pairs), strict=True)
+    ]
+
+
+def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[str]) -> dict[str, Path]:
+    """The SQLite file of each ``db_id`` that has one; adds to ``errors`` each that has none."""
+    if not dataset.is_dir():
+        raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
+    found: dict[str, Path] = {}
+    for row in {row["db_id"]: row for row in reversed(rows)}.values():
+        try:
+            found[row["db_id"]] = find_database(dataset, row["db_id"], folder)
+        except DataError as error:
+            errors.append(f"{_place(row)}: {error}")
+    return found
+
+
+def _place(row: Row) -> str:
+    return str(row.get("place") or f"row {row['id']!r}")
+
+
+def score_file(
+    path: str | Path, data_dir: str | Path, *, raw: bool = False, clauses: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Score a file of predictions, whoever wrote it.
+
+    Args:
+        path: JSON lines with ``id``, ``db_id``, ``query`` and ``predicted``; ``difficulty`` and ``seen`` if known.
+        data_dir: A dataset in Spider's layout, or the data folder of the artifacts.
+        raw: The predictions are whole replies, of which the query is read as serving does.
+        clauses: Compare the queries clause by clause too, which takes longer than to run them.
+        options: As of ``score_predictions``.
+
+    Returns:
+        Plain JSON values: ``file``, what ``Scores.summary`` gives and ``component_match`` if asked.
+
+    Raises:
+        DataError: The file, a row, a database or a gold query is wrong; every one is listed.
+    """
+    rows = read_predictions(Path(path))
+    if raw:
+        rows = [{**row, "predicted": read_query(row["predicted"])} for row in rows]
+    summary = score_predictions(rows, Path(data_dir), name=Path(path).stem, **options).summary()
+    if clauses:
+        from course_utils.evaluation.clauses import component_match
+
+        summary["component_match"] = component_match((row["query"], row["predicted"]) for row in rows)
+    return {"file": Path(path).name, **summary}

@@ -1,0 +1,129 @@
+"""Scoring more than the plain case: further instances, replies as they come, golds that fail, questions without one."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.errors import DataError
+from course_utils.evaluation import score_file, score_predictions, slice_table
+from course_utils.evaluation.slices import shape_of
+
+GOLD = "SELECT name FROM item WHERE price > 2"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "dataset" / "databases" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "schema.sql").write_text("CREATE TABLE item (id integer primary key, name text, price integer);")
+    (folder / "rows.sql").write_text("INSERT INTO item VALUES (1, 'pen', 1), (2, 'ink', 3), (3, 'pad', 5);")
+    return tmp_path / "dataset"
+
+
+def rows(*predicted: str, query: str = GOLD, **fields: Any) -> list[dict[str, Any]]:
+    return [{"id": f"q{n}", "db_id": "shop", "query": query, "predicted": p, **fields} for n, p in enumerate(predicted)]
+
+
+def test_a_lucky_match_is_right_on_one_instance_alone(dataset: Path, tmp_path: Path) -> None:
+    predicted = (
+        GOLD,
+        "SELECT i.name FROM item i WHERE NOT i.price <= 2",
+        "SELECT name FROM item WHERE price >= 2",
+        "SELECT",
+    )
+    cache = tmp_path / "new" / "instances.sqlite"
+    for _ in range(2):  # the second time, the instances come from the cache
+        scores = score_predictions(rows(*predicted), dataset, instances=10, cache=cache)
+        assert [outcome.verdict.correct for outcome in scores.outcomes] == [True, True, True, False]
+        assert [outcome.verdict.refuted_by > 0 for outcome in scores.outcomes] == [False, False, True, False]
+        assert scores.test_suite_accuracy is not None
+        assert (scores.accuracy.n_true, scores.test_suite_accuracy.n_true) == (3, 2)
+    summary = scores.summary()
+    assert (summary["execution_accuracy"], summary["test_suite_accuracy"], summary["n_instances"]) == (0.75, 0.5, 10)
+    assert slice_table(scores).rows[0] == ("shape", "one table", "4", "75.0%", "50.0%")
+    assert score_predictions(rows(*predicted), dataset).test_suite_accuracy is None
+
+
+def test_a_cache_that_is_none_is_named(dataset: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "instances.sqlite"
+    cache.write_text("no database" * 100)
+    with pytest.raises(DataError, match=r"instances.sqlite: cannot keep instances .*; delete the file"):
+        score_predictions(rows(GOLD), dataset, instances=2, cache=cache)
+    with pytest.raises(DataError, match="give at least one"):
+        score_predictions(rows(GOLD), dataset, instances=0)
+
+
+def test_a_failing_gold_is_left_out_by_name_alone(dataset: Path) -> None:
+    mixed = [*rows(GOLD), *rows("SELECT 1", query="SELECT nam FROM item", place="mine.jsonl:2")]
+    with pytest.raises(DataError, match=r"mine.jsonl:2: the gold .*no such column: nam; correct it"):
+        score_predictions(mixed, dataset)
+    scores = score_predictions(mixed, dataset, skip_bad_gold=True)
+    assert (scores.n, scores.accuracy.n_true) == (1, 1)
+    assert scores.summary()["left_out"] == ['mine.jsonl:2: the gold "query" fails: no such column: nam']
+    with pytest.raises(DataError, match="no such column"):
+        score_predictions(mixed[1:], dataset, skip_bad_gold=True)
+
+
+def test_replies_are_read_as_serving_reads_them(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "replies.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(f"Here it is:\n```sql\n{GOLD};\n```\nDone.")))
+    assert score_file(path, dataset)["execution_accuracy"] == 0
+    scores = score_file(path, dataset, raw=True, clauses=True)
+    assert (scores["execution_accuracy"], set(scores["component_match"].values())) == (1, {1})
+
+
+def test_questions_without_an_answer_are_counted_apart(dataset: Path) -> None:
+    refusal = "SELECT 'unanswerable'"
+    asked = rows(refusal, GOLD, query=refusal, answerable=False) + rows("select 'unanswerable';", GOLD, GOLD)
+    summary = score_predictions(asked, dataset).summary()
+    assert [summary[name] for name in ("n_unanswerable", "n_refused", "n_wrongly_refused")] == [2, 1, 1]
+    assert "n_refused" not in score_predictions(asked[2:], dataset).summary()
+
+
+def test_seconds_are_compared_where_words_differ(dataset: Path) -> None:
+    assert score_predictions(rows(GOLD), dataset).time_ratio is None
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT max(i) FROM n"
+    ratio = score_predictions(rows(f"{GOLD} AND ({slow}) > 0"), dataset).time_ratio
+    assert ratio is not None
+    assert ratio > 10
+
+
+@pytest.mark.parametrize(
+    ("query", "shape"),
+    [
+        ("SELECT name FROM item WHERE name = 'SELECT max( JOIN'", "one table"),
+        ("SELECT count(*) FROM item", "aggregate"),
+        ("SELECT name, count(*) FROM item GROUP  BY name", "groups"),
+        ("SELECT a.x, max(b.y) FROM a join b ON a.id = b.id GROUP BY 1", "join"),
+        ("SELECT x FROM a\nWHERE x IN (SELECT y FROM b)", "several queries"),
+    ],
+)
+def test_a_shape_is_read_off_the_keywords(query: str, shape: str) -> None:
+    assert shape_of(query) == shape
+
+
+def test_rows_are_sliced_by_what_they_say(dataset: Path) -> None:
+    about = [{"question": "how many " * 3, "source": "written"}, {"question": "who " * 20, "source": "grammar:join"}]
+    asked = [row | fields for row, fields in zip(rows(GOLD, "SELECT 1"), about, strict=True)]
+    summary = score_predictions(asked, dataset).summary()
+    assert {name: group["execution_accuracy"] for name, group in summary["by_source"].items()} == {
+        "grammar": 0,
+        "written": 1,
+    }
+    assert {name: group["n"] for name, group in summary["by_question_length"].items()} == {
+        "to 8 words": 1,
+        "15 words and more": 1,
+    }
+
+
+def test_the_file_of_instances_holds_databases(dataset: Path, tmp_path: Path) -> None:
+    import zlib
+
+    cache = tmp_path / "instances.sqlite"
+    score_predictions(rows(GOLD), dataset, instances=4, cache=cache)
+    with sqlite3.connect(cache) as store:
+        images = store.execute("SELECT image FROM suite WHERE number > 0").fetchall()
+    assert [zlib.decompress(image)[:15] for (image,) in images] == [b"SQLite format 3"] * 3
