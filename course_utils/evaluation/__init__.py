@@ -9,7 +9,6 @@ from course_utils.evaluation.scores import (
     Outcome,
     Scores,
     accuracy_table,
-    error_table,
     slice_table,
 )
 from course_utils.evaluation.scoring import score_file, score_predictions
@@ -24,7 +23,6 @@ __all__ = [
     "accuracy_table",
     "bootstrap_difference",
     "compare",
-    "error_table",
     "headline_results",
     "judge",
     "plot_accuracy",

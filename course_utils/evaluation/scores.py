@@ -186,17 +186,3 @@ def accuracy_table(*scores: Scores) -> Table:
         tuple((name, str(n), *map(str, shares)) for name, n, shares in rows),
         frozenset({"measure"}),
     )
-
-
-def error_table(*scores: Scores) -> Table:
-    """How many predictions of each model failed in each way, the last model's most frequent way first."""
-    counts = [model.failures() for model in scores]
-    names = dict.fromkeys(name for found in reversed(counts) for name in found)
-    rows = [("right", *(str(model.accuracy.n_true) for model in scores))]
-    rows += [(name, *(str(found.get(name, 0)) for found in counts)) for name in names]
-    return Table(
-        f"What became of {scores[0].n} predictions",
-        ("outcome", *(model.name for model in scores)),
-        tuple(rows),
-        frozenset({"outcome"}),
-    )

@@ -10,7 +10,6 @@ from course_utils.evaluation import (
     Scores,
     Verdict,
     accuracy_table,
-    error_table,
     score_file,
     score_predictions,
 )
@@ -147,8 +146,3 @@ def test_the_accuracy_table_has_a_row_for_each_group() -> None:
         ("accuracy, easy", "2"),
         ("accuracy, hard", "2"),
     ]
-
-
-def test_the_error_table_adds_up() -> None:
-    rows = error_table(BASE, TUNED).rows
-    assert rows == (("right", "0", "1"), ("wrong rows", "0", "2"), ("syntax error", "4", "1"))
