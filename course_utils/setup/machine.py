@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -149,10 +150,10 @@ def _text_of(path: Path) -> str:
 
 
 def _os_name() -> str:
-    if platform.system() == "Linux":
-        pretty = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text_of(Path("/etc/os-release")), re.MULTILINE)
-        return f"{pretty[1] if pretty else 'Linux'} ({platform.machine()})"
-    return f"{platform.system()} {platform.release()} ({platform.machine()})"
+    name = f"{platform.system()} {platform.release()}"
+    with suppress(OSError):  # of Linux alone
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return f"{name} ({platform.machine()})"
 
 
 def _cpu_name() -> str:

@@ -1,6 +1,7 @@
 """What the gateway counts, in Prometheus's terms."""
 
 import time
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,34 +18,22 @@ class GatewayMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "course_requests", "Requests answered", ["route", "method", "status"], registry=self.registry
-        )
-        self.seconds = self._histogram(
-            "course_request_seconds", "From a request's arrival to the last byte of its response", "route"
-        )
-        self.in_flight = Gauge(
-            "course_requests_in_flight", "Requests to /v1 that are being answered", registry=self.registry
-        )
-        self.tokens = Counter(
-            "course_tokens", "Tokens read (prompt) and written (completion)", ["direction"], registry=self.registry
-        )
-        self.first_token_seconds = self._histogram(
-            "course_first_token_seconds", "From a streamed request's arrival to its first piece of text"
-        )
-        self.queries = Counter(
-            "course_queries", "Queries the model wrote, by what became of them", ["outcome"], registry=self.registry
-        )
-        self.sql_seconds = self._histogram(
-            "course_sql_seconds", "Where the time of /v1/sql goes: the model or the database", "part"
-        )
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, buckets=_SECONDS, registry=self.registry)
+        self.requests = counter("course_requests", "Requests answered", ["route", "method", "status"])
+        text = "From a request's arrival to the last byte of its response"
+        self.seconds = histogram("course_request_seconds", text, ["route"])
+        self.in_flight = gauge("course_requests_in_flight", "Requests to /v1 that are being answered")
+        self.tokens = counter("course_tokens", "Tokens read (prompt) and written (completion)", ["direction"])
+        text = "From a streamed request's arrival to its first piece of text"
+        self.first_token_seconds = histogram("course_first_token_seconds", text)
+        self.queries = counter("course_queries", "Queries the model wrote, by what became of them", ["outcome"])
+        text = "Where the time of /v1/sql goes: the model or the database"
+        self.sql_seconds = histogram("course_sql_seconds", text, ["part"])
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
         for direction in _DIRECTIONS:
             self.tokens.labels(direction)
-
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
 
     def count_tokens(self, usage: dict[str, int] | None) -> None:
         """Add what a model server reports as ``usage``; some report nothing."""
