@@ -47,8 +47,7 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
         }
     found = {}
     for name, model in models.items():
-        measured = measure_base(load_model(model), load_tokenizer(model), rows, schemas, progress=name)
-        found[name] = measured.results()
+        found[name] = measure_base(load_model(model), load_tokenizer(model), rows, schemas, progress=name)
         logger.info("%s: %s", name, found[name])
     return {
         "benchmark": "base_models",

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ConfigurationError
@@ -11,45 +10,6 @@ from course_utils.prompts import encode_example, to_messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-@dataclass(frozen=True)
-class BaseMeasurement:
-    """The surprise of the gold queries given their prompts, and what they cost in tokens.
-
-    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries but the end token, which
-    says more of the template than of the query.
-    """
-
-    n_rows: int
-    n_prompt_tokens: int
-    n_query_tokens: int
-    n_query_bytes: int
-    nats: float
-    seconds: float
-
-    @property
-    def perplexity(self) -> float:
-        """exp(nats / query tokens), from 1, lower is better; comparable only under one tokenizer."""
-        return math.exp(self.nats / self.n_query_tokens)
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Nats / (ln 2 * query bytes in UTF-8), from 0, lower is better; comparable between tokenizers.
-
-        A tokenizer with longer tokens has fewer and more surprising ones (Gao et al. 2020, arXiv 2101.00027).
-        """
-        return self.nats / math.log(2) / self.n_query_bytes
-
-    def results(self) -> dict[str, float]:
-        """Counts and measures, rounded for a JSON file."""
-        measures = {
-            "perplexity": self.perplexity,
-            "bits_per_byte": self.bits_per_byte,
-            "tokens_per_prompt": self.n_prompt_tokens / self.n_rows,
-            "tokens_per_query": self.n_query_tokens / self.n_rows,
-        }
-        return {name: round(value, 4) for name, value in (asdict(self) | measures).items()}
 
 
 def measure_base(
@@ -60,8 +20,15 @@ def measure_base(
     *,
     batch_size: int = 8,
     progress: str = "",
-) -> BaseMeasurement:
+) -> dict[str, float]:
     """How well an untuned model already knows the gold queries of rows; nothing is generated.
+
+    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries but the end token, which
+    says more of the template than of the query. From it, lower is better:
+
+    - ``perplexity`` = exp(nats / query tokens), from 1; comparable only under one tokenizer
+    - ``bits_per_byte`` = nats / (ln 2 * query bytes in UTF-8), from 0; comparable between tokenizers, one of which may
+      have longer and so fewer and more surprising tokens (Gao et al. 2020, arXiv 2101.00027)
 
     The rows are of the validation split, which is not trained on; ``schemas`` are rendered, by ``db_id``.
     ``batch_size`` rows share a forward pass, and ``progress`` labels a bar, none if empty.
@@ -82,14 +49,21 @@ def measure_base(
             batch = encoded[start : start + batch_size]
             nats += _batch_nats(model, tokenizer, batch)
             bar.update(len(batch))
-    return BaseMeasurement(
-        n_rows=len(rows),
-        n_prompt_tokens=sum(len(prompt) for prompt, _ in encoded),
-        n_query_tokens=sum(len(query) for _, query in encoded),
-        n_query_bytes=sum(len(str(row["query"]).strip().encode()) for row in rows),
-        nats=nats,
-        seconds=time.perf_counter() - began,
-    )
+    n_prompt_tokens, n_query_tokens = (sum(map(len, parts)) for parts in zip(*encoded, strict=True))
+    n_query_bytes = sum(len(str(row["query"]).strip().encode()) for row in rows)
+    measured = {
+        "n_rows": len(rows),
+        "n_prompt_tokens": n_prompt_tokens,
+        "n_query_tokens": n_query_tokens,
+        "n_query_bytes": n_query_bytes,
+        "nats": nats,
+        "seconds": time.perf_counter() - began,
+        "perplexity": math.exp(nats / n_query_tokens),
+        "bits_per_byte": nats / math.log(2) / n_query_bytes,
+        "tokens_per_prompt": n_prompt_tokens / len(rows),
+        "tokens_per_query": n_query_tokens / len(rows),
+    }
+    return {name: round(value, 4) for name, value in measured.items()}
 
 
 def _split(tokenizer: "PreTrainedTokenizerBase", row: Mapping[str, Any], schema: str) -> tuple[list[int], list[int]]:
