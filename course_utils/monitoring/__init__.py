@@ -1,8 +1,8 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
 from course_utils.monitoring.drift import (
+    ALPHA,
     build_vocabulary,
-    detect_drift,
     detection_rate,
     false_alarm_rate,
     read_windows,
@@ -16,8 +16,8 @@ from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, sen
 from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_latency, plot_outcomes
 
 __all__ = [
+    "ALPHA",
     "build_vocabulary",
-    "detect_drift",
     "detection_rate",
     "error_rate",
     "false_alarm_rate",

@@ -1,7 +1,7 @@
 """Does live traffic still look like the traffic that the model was measured on?
 
-A signal turns each question into a number; the two-sample Kolmogorov-Smirnov test of SciPy compares
-the numbers of two windows of traffic. Model quality is not measured here: drift says where to look.
+A signal turns each question into a number, and a statistical test compares the numbers of two windows of traffic.
+Model quality is not measured here: drift says where to look.
 """
 
 import re
@@ -41,28 +41,11 @@ def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
     return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
 
 
-@dataclass(frozen=True)
-class DriftResult:
-    """Two windows of one signal, compared."""
-
-    signal: str
-    statistic: float
-    """Largest gap between the two cumulative distributions, in [0, 1]; 0 is no drift."""
-    p_value: float
-    """Chance of a gap at least this large if both windows came from the same traffic."""
-
-    @property
-    def drifted(self) -> bool:
-        """Whether to raise the alarm."""
-        return self.p_value < ALPHA
-
-
-def detect_drift(signal: str, reference: Sequence[float], live: Sequence[float]) -> DriftResult:
-    """Compare a live window with the reference by the two-sample Kolmogorov-Smirnov test, one number per question.
+def raises_alarm(reference: Sequence[float], live: Sequence[float]) -> bool:
+    """Whether SciPy's two-sample Kolmogorov-Smirnov test tells two windows apart, one number per question.
 
     Values that occur often in both windows make the test cautious: it then alarms more rarely than ``ALPHA``. So do
-    small windows: two of four questions that share no value have p = 0.03, so that they never alarm. Each look
-    may be a false alarm: ``k`` looks without drift raise about ``k * ALPHA`` of them.
+    small windows: two of four questions that share no value have p = 0.03, so that they never alarm.
 
     Raises:
         DataError: A window is empty.
@@ -70,21 +53,20 @@ def detect_drift(signal: str, reference: Sequence[float], live: Sequence[float])
     from scipy.stats import ks_2samp
 
     if not reference or not live:
-        raise DataError(f"{signal}: {len(reference)} reference and {len(live)} live questions; wait for some")
-    test = ks_2samp(reference, live)
-    return DriftResult(signal, float(test.statistic), float(test.pvalue))
+        raise DataError(f"{len(reference)} reference and {len(live)} live questions; wait for some")
+    return bool(ks_2samp(reference, live).pvalue < ALPHA)
 
 
 def detection_rate(reference: Sequence[float], live: Sequence[float], *, window: int) -> float:
     """Share of windows drawn from ``live`` that raise the alarm; higher is better where there is drift.
 
     Raises:
-        DataError: The window is empty, or larger than ``live``.
+        DataError: The window is larger than ``live``.
     """
     if window > len(live):
         raise DataError(f"a window of {window} cannot be drawn from {len(live)} live questions; make it smaller")
     rng = Random(0)
-    return sum(detect_drift("", reference, rng.sample(live, window)).drifted for _ in range(N_DRAWS)) / N_DRAWS
+    return sum(raises_alarm(reference, rng.sample(live, window)) for _ in range(N_DRAWS)) / N_DRAWS
 
 
 def false_alarm_rate(values: Sequence[float], *, window: int) -> float:
@@ -98,7 +80,7 @@ def false_alarm_rate(values: Sequence[float], *, window: int) -> float:
     rng, shuffled, alarms = Random(0), list(values), 0
     for _ in range(N_DRAWS):
         rng.shuffle(shuffled)
-        alarms += detect_drift("", shuffled[window:], shuffled[:window]).drifted
+        alarms += raises_alarm(shuffled[window:], shuffled[:window])
     return alarms / N_DRAWS
 
 
