@@ -1,16 +1,15 @@
-"""Why a prediction is wrong, by the first clause in which it parts from the gold, and a browser of wrong answers."""
+"""Why a prediction is wrong: the first clause in which it parts from the gold, and both side by side as a page."""
 
 import re
 from difflib import SequenceMatcher
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import CLAUSES, compare_clauses
 from course_utils.evaluation.execution import FAILURES
-from course_utils.evaluation.scores import Outcome, Scores
+from course_utils.evaluation.scores import Outcome
 from course_utils.finding import printable
 from course_utils.sql import find_database, run_queries
 from course_utils.tables import text_table
@@ -38,39 +37,6 @@ def error_kind(outcome: Outcome) -> str:
     if "join" in clauses and len(clauses["join"].missing) > len(clauses["join"].added):
         return "join"
     return next((clause for clause, match in clauses.items() if match.missing), "extra")
-
-
-class ErrorBrowser:
-    """Wrong answers by kind, one at a time; without a kernel, the first of each kind."""
-
-    def __init__(self, scores: Scores, dataset: Path) -> None:
-        import ipywidgets
-
-        self.dataset, self.found = dataset, dict[str, list[Outcome]]()
-        for outcome in scores.outcomes:
-            self.found.setdefault(error_kind(outcome), []).append(outcome)
-        self.found.pop("right", None)
-        kinds = [(f"{kind} ({len(found)})", kind) for kind, found in self.found.items()] or [("none", "")]
-        self.kind = ipywidgets.SelectionSlider(description="kind", options=kinds)
-        self.number = ipywidgets.IntSlider(description="answer", min=1, max=1)
-        self.page = ipywidgets.HTML()
-        for control in (self.kind, self.number):
-            control.observe(self._turn, "value")
-        self._turn()
-
-    def _turn(self, _: object = None) -> None:
-        chosen = self.found.get(self.kind.value, [])
-        self.number.max = max(1, len(chosen))
-        self.page.value = show_error(chosen[self.number.value - 1], self.dataset) if chosen else "No wrong answers."
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        import ipywidgets
-
-        box = ipywidgets.VBox([self.kind, self.number, self.page])
-        pages = (
-            f"<h4>{kind} ({len(found)})</h4>{show_error(found[0], self.dataset)}" for kind, found in self.found.items()
-        )
-        return {**box._repr_mimebundle_(), "text/html": "\n".join(pages) or self.page.value}
 
 
 def show_error(outcome: Outcome, dataset: Path) -> str:

@@ -15,10 +15,6 @@ from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
 from course_utils.proportion import CONFIDENCE, wilson_interval
 
-PROBES = "evaluation/probes.jsonl"
-FORGETTING = "probe_loss"
-"""Result of the training stage: nats per token of what the base model used to say."""
-
 
 @dataclass(frozen=True)
 class GateCheck:
@@ -36,7 +32,7 @@ class GateCheck:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is known of a model: its scored answers and, of a whole run, its replies to probes and what it forgot."""
+    """A model's scored answers and, of a whole run, its judged probes and its loss on what the base used to say."""
 
     scores: Scores
     probes: tuple[Row, ...] = ()
@@ -44,18 +40,14 @@ class Candidate:
 
 
 def read_candidate(path: Path, dataset: Path) -> Candidate:
-    """A file of predictions, or the folder ``artifacts/<profile>`` of a run.
-
-    Raises:
-        DataError: The predictions are missing or wrong, as ``read_predictions`` and ``score_predictions`` say.
-    """
+    """A file of predictions, or the folder ``artifacts/<profile>`` of a run; raises DataError as scoring does."""
     file = path / "evaluation" / "predictions" / "tuned.jsonl" if path.is_dir() else path
     scores = score_predictions(read_predictions(file), dataset, name=str(path))
-    probes, training = path / PROBES, path / "training" / "manifest.json"
+    probes, training = path / "evaluation" / "probes.jsonl", path / "training" / "manifest.json"
     return Candidate(
         scores,
         tuple(read_jsonl(probes)) if probes.is_file() else (),
-        json.loads(training.read_text("utf-8"))["results"].get(FORGETTING) if training.is_file() else None,
+        json.loads(training.read_text("utf-8"))["results"].get("probe_loss") if training.is_file() else None,
     )
 
 

@@ -25,25 +25,9 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     profile, training = course.profile, course.manifest("training")
-    intervals = [
-        (name, evaluated[name], *(evaluated[f"{name}_{end}"] for end in ("low", "high")))
-        for name in evaluated
-        if f"{name}_low" in evaluated
-    ]
+    shares = [name for name in evaluated if f"{name}_low" in evaluated]
     schemas = json.loads(course.output("data", "schemas.json").read_text("utf-8"))
-    results = [
-        EvalResult(
-            task_type="text-generation",
-            dataset_type="text-to-sql",
-            dataset_name=course.data.name,
-            dataset_split="test",
-            metric_type="accuracy",
-            metric_name=name,
-            metric_value=value,
-        )
-        for name, value, *_ in intervals
-        if name.startswith("tuned")
-    ]
+    tested = ("text-generation", "text-to-sql", course.data.name, "accuracy")
     data = ModelCardData(
         model_name=f"text-to-sql-{profile.name}",
         base_model=None if is_local(profile.base_model) else profile.base_model,
@@ -51,7 +35,7 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
         pipeline_tag="text-generation",
         language="en",
         tags=["text-to-sql", profile.method],
-        eval_results=results,
+        eval_results=[EvalResult(*tested, evaluated[name], metric_name=name) for name in shares if "tuned" in name],
     )
     card: ModelCard = ModelCard.from_template(
         data,
@@ -60,7 +44,10 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
         profile=profile,
         training=training.results,
         evaluated=evaluated,
-        intervals=[(name.replace("_", " "), *numbers) for name, *numbers in intervals],
+        intervals=[
+            (name.replace("_", " "), *(100 * evaluated[f"{name}{end}"] for end in ("", "_low", "_high")))
+            for name in shares
+        ],
         messages=to_messages(next(iter(schemas.values())), "How many rows are there?"),
         hashes={file: training.inputs[f"data/{file}"] for file in (f"{split}.jsonl" for split in SPLITS)},
         packages=", ".join(f"{name} {version}" for name, version in training.packages.items()),

@@ -1,4 +1,4 @@
-"""Every prediction gets one kind, and the browser shows what differs without trusting what the model wrote."""
+"""Every prediction gets one kind, and a page shows what differs without trusting what the model wrote."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ import pytest
 
 from course_utils.artifacts import Row
 from course_utils.evaluation import score_predictions
-from course_utils.evaluation.error_kinds import KINDS, ErrorBrowser, error_kind, mark_changes
+from course_utils.evaluation.error_kinds import KINDS, error_kind, mark_changes, show_error
 from course_utils.evaluation.execution import FAILURES
 
 GOLD = "SELECT singer.name FROM singer JOIN song ON song.singer = singer.id WHERE song.year > 2000"
@@ -62,27 +62,14 @@ def test_swapped_columns_are_of_the_columns(dataset: Path) -> None:
     assert error_kind(outcome) == "column"
 
 
-def test_the_browser_steps_through_one_kind_after_another(dataset: Path) -> None:
-    wrong = [text for text, kind in KIND_BY_PREDICTION.items() if kind in ("join", "extra")]
-    browser = ErrorBrowser(score_predictions(rows(*wrong), dataset), dataset)
-    assert [label for label, _ in browser.kind.options] == ["join (2)", "extra (1)"]
-    first = browser.page.value
-    browser.number.value = 2
-    assert browser.page.value != first
-    assert "<ins>id</ins>" in browser.page.value
-    browser.kind.value = "extra"
-    assert (browser.number.value, browser.number.max) == (1, 1)
-    assert "AND singer.name" in browser.page.value
-    page = browser._repr_mimebundle_()["text/html"]
-    assert page.count("<h4>") == 2
-    assert "Who &lt;i&gt;?" in page
-    assert "&lt;b&gt;" in page
+def test_a_wrong_answer_is_shown_with_what_both_queries_return(dataset: Path) -> None:
+    wrong, fails = score_predictions(rows("SELECT name FROM singer", "SELECT nam FROM singer"), dataset).outcomes
+    page = show_error(wrong, dataset)
+    assert "music: Who &lt;i&gt;?" in page
+    assert "<del> JOIN song" in page
+    assert "[(&#x27;Ben&#x27;,), (&#x27;&lt;b&gt;&#x27;,)]" in page
     assert "<b>" not in page
-
-
-def test_the_browser_of_a_perfect_model_says_so(dataset: Path) -> None:
-    browser = ErrorBrowser(score_predictions(rows(GOLD), dataset), dataset)
-    assert browser._repr_mimebundle_()["text/html"] == "No wrong answers."
+    assert "no such column: nam" in show_error(fails, dataset)
 
 
 def test_changes_are_marked_word_by_word() -> None:

@@ -30,13 +30,13 @@ def pair(n: int, n_gained: int, n_lost: int) -> tuple[Scores, Scores]:
     [
         (240, 0, 0, "pass"),
         (240, 20, 1, "pass"),
-        (2400, 60, 60, "pass"),
+        (1200, 30, 30, "pass"),
         (3, 0, 0, "not enough rows"),  # no difference in three rows shows nothing
         (3, 1, 0, "not enough rows"),
         (3, 0, 1, "not enough rows"),
         (240, 4, 12, "not enough rows"),
         (240, 0, 40, "refuse"),
-        (2400, 10, 120, "refuse"),
+        (1200, 5, 65, "refuse"),
     ],
 )
 def test_accuracy_is_decided_by_the_interval(n: int, n_gained: int, n_lost: int, decision: str) -> None:
