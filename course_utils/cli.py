@@ -257,8 +257,8 @@ def export(
     from course_utils.data.services import export_rows
 
     with TemporaryDirectory() as build_in:
-        written = export_rows(path_here(data, "data"), out, service, Path(build_in), epochs)
-    Console().print(written.table)
+        table = export_rows(path_here(data, "data"), out, service, Path(build_in), epochs)
+    Console().print(table)
 
 
 @app.command()

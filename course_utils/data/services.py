@@ -48,45 +48,6 @@ def known_services() -> dict[str, Service]:
     return {name: Service(name, **facts) for name, facts in tables.items()}
 
 
-@dataclass(frozen=True)
-class Export:
-    """What ``export_rows`` wrote: every row that was read was written, rejected, or left as test row."""
-
-    service: Service
-    files: tuple[str, ...]
-    n_read: int
-    n_written: int
-    n_rejected: int
-    n_test: int
-    n_tokens: int
-    """Of one epoch over the training rows, about."""
-    epochs: int
-
-    @property
-    def usd(self) -> float:
-        """Price of the training."""
-        return self.n_tokens * self.epochs * self.service.usd_per_million_tokens / 1e6
-
-    @property
-    def table(self) -> Table:
-        """The numbers, for people."""
-        price = f"{self.service.usd_per_million_tokens:.2f} USD a million tokens, {self.service.as_of:%B %Y}"
-        values = {
-            "files": ", ".join(self.files),
-            "rows read": f"{self.n_read:,}",
-            "rows written": f"{self.n_written:,}",
-            "rows rejected": f"{self.n_rejected:,}",
-            "rows kept to test with": f"{self.n_test:,}",
-            "tokens of the training rows": f"about {self.n_tokens:,} (by pieces of words; for English within a tenth)",
-            "model": self.service.model,
-            "price": f"{price} ({self.service.source})",
-            f"training, {self.epochs} epochs": f"about {self.usd:.2f} USD" if self.usd >= 0.01 else "under 0.01 USD",
-            "to know": self.service.note,
-            "format and limits": self.service.rules,
-        }
-        return value_table(values)
-
-
 def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
     """About as many tokens as a chat has, whatever the tokenizer: pieces of up to seven letters, digits, runs of marks.
 
@@ -96,8 +57,8 @@ def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
     return sum(len(_PIECE.findall(message["content"])) + TOKENS_OF_MESSAGE for message in messages)
 
 
-def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: int = 3) -> Export:
-    """Write a dataset's good training and validation rows as a service takes them: chats, one a line.
+def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: int = 3) -> Table:
+    """Write a dataset's good training and validation rows as a service takes them, chats, one a line; what came of it.
 
     ``out`` becomes a new folder of ``train.jsonl``, ``validation.jsonl`` and, if need be, ``rejected.jsonl`` with the
     reasons; databases that come as SQL are built in ``build_in``. The service is priced for ``epochs`` readings.
@@ -139,6 +100,18 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
         write_rows(rows, out / name, "openai")
     if rejected:
         write_jsonl(out / REJECTED, rejected)
-    n_written = sum(map(len, chats.values()))
-    n_test = report.n_read - n_written - len(rejected)
-    return Export(limits, (*files,), report.n_read, n_written, len(rejected), n_test, n_tokens["train"], epochs)
+    n_written, usd = sum(map(len, chats.values())), n_tokens["train"] * epochs * limits.usd_per_million_tokens / 1e6
+    values = {
+        "files": ", ".join(files),
+        "rows read": f"{report.n_read:,}",
+        "rows written": f"{n_written:,}",
+        "rows rejected": f"{len(rejected):,}",
+        "rows kept to test with": f"{report.n_read - n_written - len(rejected):,}",
+        "tokens of the training rows": f"about {n_tokens['train']:,} (by pieces of words; for English within a tenth)",
+        "model": limits.model,
+        "price": f"{limits.usd_per_million_tokens:.2f} USD a million tokens, {limits.as_of:%B %Y} ({limits.source})",
+        f"training, {epochs} epochs": f"about {usd:.2f} USD" if usd >= 0.01 else "under 0.01 USD",
+        "to know": limits.note,
+        "format and limits": limits.rules,
+    }
+    return value_table(values)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
 
 from course_utils.artifacts import writing
 from course_utils.errors import DataError
@@ -28,7 +27,7 @@ CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _BUSY_SECONDS = 0.5
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
-_DB_ID = re.compile(r"\w([\w .-]*[\w-])?")
+_DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
 def list_databases(dataset: Path) -> dict[str, Path]:
@@ -48,11 +47,6 @@ def databases_in(folder: Path) -> dict[str, Path]:
         raise DataError(f"{folder}: its databases are not readable ({error}); change the permissions") from error
 
 
-def is_plain_name(db_id: object) -> TypeGuard[str]:
-    """Whether ``db_id`` can name a folder and nothing else: no path, no drive, no leading dash."""
-    return isinstance(db_id, str) and bool(_DB_ID.fullmatch(db_id)) and ".." not in db_id
-
-
 def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
     """The SQLite file of ``db_id``, built as ``<build_in>/<db_id>/<db_id>.sqlite`` where only SQL files are there.
 
@@ -62,7 +56,7 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
         DataError: ``db_id`` is not a plain name, there is no such database, its file is not an intact SQLite
             database, or its SQL fails.
     """
-    if not is_plain_name(db_id):
+    if not (isinstance(db_id, str) and _DB_ID.fullmatch(db_id)) or ".." in db_id:
         raise DataError(f"{dataset}: db_id {db_id!r} is not a plain folder name; rename the database")
     source = list_databases(dataset).get(db_id)
     if source is None:

@@ -12,8 +12,16 @@ from course_utils.artifacts import read_jsonl
 from course_utils.data import services
 from course_utils.data.services import count_tokens, export_rows, known_services
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.tables import Table
 
 TARGET = "SELECT name FROM item WHERE price > {}"
+
+
+def rows_of(written: Table) -> list[int]:
+    """Rows read, written, rejected and kept to test with."""
+    shown = dict(written.rows)
+    names = ("rows read", "rows written", "rows rejected", "rows kept to test with")
+    return [int(shown[name].replace(",", "")) for name in names]
 
 
 def write_split(dataset: Path, split: str, queries: list[str]) -> None:
@@ -39,7 +47,7 @@ def dataset(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("service", ["openai", "together"])
 def test_each_line_is_one_chat_and_nothing_else(dataset: Path, tmp_path: Path, service: str) -> None:
     written = export_rows(dataset, tmp_path / "out", service, tmp_path / "built")
-    assert (written.n_read, written.n_written, written.n_rejected, written.n_test) == (19, 15, 0, 4)
+    assert rows_of(written) == [19, 15, 0, 4]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["train.jsonl", "validation.jsonl"]
     for row in read_jsonl(tmp_path / "out" / "train.jsonl"):
         assert row.keys() == {"messages"}
@@ -58,23 +66,22 @@ def test_rejected_rows_say_why_and_none_is_lost(dataset: Path, tmp_path: Path, m
     monkeypatch.setattr(services, "known_services", lambda: {"openai": limits})
     written = export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     rejected = read_jsonl(tmp_path / "out" / "rejected.jsonl")
-    assert len(rejected) == written.n_rejected == 4
-    assert written.n_read == written.n_written + written.n_rejected + written.n_test
+    n_read, *n_others = rows_of(written)
+    assert len(rejected) == n_others[1] == 4
+    assert n_read == sum(n_others)
     reasons = " ".join(row["reason"] for row in rejected)
     assert "no such column" in reasons
     assert "tokens, where openai takes 400" in reasons
 
 
 def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_path: Path) -> None:
-    written = export_rows(dataset, tmp_path / "out", "together", tmp_path / "built", epochs=4)
+    shown = dict(export_rows(dataset, tmp_path / "out", "together", tmp_path / "built", epochs=4).rows)
     chats = [row["messages"] for row in read_jsonl(tmp_path / "out" / "train.jsonl")]
-    assert written.n_tokens == sum(map(count_tokens, chats))
-    assert written.usd == pytest.approx(written.n_tokens * 4 * 0.48 / 1e6)
-    shown = dict(written.table.rows)
+    n_tokens = sum(map(count_tokens, chats))
+    assert shown["tokens of the training rows"].startswith(f"about {n_tokens:,} ")
     assert shown["training, 4 epochs"] == "under 0.01 USD"
-    assert (
-        dict(replace(written, epochs=4000).table.rows)["training, 4000 epochs"] == f"about {written.usd * 1e3:.2f} USD"
-    )
+    more = dict(export_rows(dataset, tmp_path / "more", "together", tmp_path / "built", epochs=4000).rows)
+    assert more["training, 4000 epochs"] == f"about {n_tokens * 4000 * 0.48 / 1e6:.2f} USD"
     assert "May 2026 (https://" in shown["price"]
 
 
