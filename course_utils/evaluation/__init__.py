@@ -3,7 +3,7 @@
 from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.comparison import compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
-from course_utils.evaluation.intervals import bootstrap_difference
+from course_utils.evaluation.intervals import bootstrap_difference, rows_needed
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.evaluation.scores import (
     Outcome,
@@ -12,6 +12,7 @@ from course_utils.evaluation.scores import (
     slice_table,
 )
 from course_utils.evaluation.scoring import score_file, score_predictions
+from course_utils.evaluation.sequential import plot_evidence, sequential_evidence
 from course_utils.evaluation.text_metrics import text_metrics
 from course_utils.proportion import Proportion, wilson_interval
 
@@ -27,10 +28,13 @@ __all__ = [
     "judge",
     "plot_accuracy",
     "plot_by_difficulty",
+    "plot_evidence",
     "predict",
     "read_predictions",
+    "rows_needed",
     "score_file",
     "score_predictions",
+    "sequential_evidence",
     "slice_table",
     "text_metrics",
     "wilson_interval",

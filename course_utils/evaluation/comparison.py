@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from course_utils.errors import DataError
-from course_utils.evaluation.intervals import bootstrap_difference, mcnemar_p_value
+from course_utils.evaluation.intervals import adjust_holm, bootstrap_difference, mcnemar_p_value
 from course_utils.evaluation.scores import UNSEEN, Scores
 from course_utils.tables import Table
 
@@ -51,7 +51,8 @@ class Comparison:
         return {group.group: {**asdict(group), "difference": group.difference} for group in self.groups}
 
     def table(self) -> Table:
-        """The paired differences of every group, with bootstrap intervals and McNemar's p-value."""
+        """The paired differences of every group, with bootstrap intervals and McNemar's p-value, alone and adjusted."""
+        adjusted = adjust_holm([group.p_value for group in self.groups])
         rows = tuple(
             (
                 group.group,
@@ -60,13 +61,14 @@ class Comparison:
                 str(group.n_gained),
                 str(group.n_lost),
                 f"{group.p_value:.2g}",
+                f"{p_value:.2g}",
             )
-            for group in self.groups
+            for group, p_value in zip(self.groups, adjusted, strict=True)
         )
         return Table(
             f"{self.second_name} minus {self.first_name} on the same rows, "
             "with the 95 % paired bootstrap interval in brackets",
-            ("group", "rows", "difference", "gained", "lost", "McNemar p"),
+            ("group", "rows", "difference", "gained", "lost", "McNemar p", "p, Holm"),
             rows,
             frozenset({"group"}),
         )
