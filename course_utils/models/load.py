@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ from course_utils.models.hub import explain_loading, locate_model
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+NARROW = 512
+"""Hidden size below which training takes no other way to save products of matrices than to share prompts."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -39,8 +42,8 @@ def choose_device() -> Choice:
 def choose_dtype(device: str) -> Choice:
     """The number format to compute in: ``bfloat16``, ``float16`` or ``float32``.
 
-    Not bfloat16 on a CPU even where it is fast (AMX): without AVX-512 it is tens of times slower, and
-    one format everywhere keeps the course's numbers comparable.
+    Not bfloat16 on a CPU, even where it is fast: one format everywhere keeps the course's numbers comparable.
+    Training, which is long, may multiply in it; see ``choose_product_dtype``.
     """
     import torch
 
@@ -51,6 +54,23 @@ def choose_dtype(device: str) -> Choice:
     if device == "mps":
         return Choice("float32", "training in float16 needs loss scaling, which Apple's GPUs do without in float32")
     return Choice("float32", "most CPUs compute 16-bit numbers slower than float32, some tens of times slower")
+
+
+def choose_product_dtype(width: int) -> Choice:
+    """The number format in which a CPU multiplies matrices while it trains a model with activations of ``width``.
+
+    Tens of times slower in bfloat16 than in float32 without the instructions for it, and up to four times as fast
+    with them (AVX512-BF16, AMX): a fifth of a second decides, of one thread's own time, whatever else runs.
+    """
+    import torch
+
+    if width < NARROW:
+        return Choice("float32", f"casting costs what products save in a model narrower than {NARROW}")
+    n_threads = torch.get_num_threads()
+    plain, halved = (_products_per_s(1, width, dtype, time.thread_time) for dtype in ("float32", "bfloat16"))
+    torch.set_num_threads(n_threads)
+    how = f"products in bfloat16 are {halved / plain:.1f} times as fast as in float32 on this CPU"
+    return Choice("bfloat16" if halved > 1.5 * plain else "float32", how)
 
 
 def choose_threads() -> int:
@@ -73,12 +93,15 @@ def _all_threads() -> int:
     return torch.get_num_threads()  # as it was before any choice
 
 
-def _products_per_s(n_threads: int, seconds: float = 0.1) -> float:
+def _products_per_s(
+    n_threads: int, width: int = 256, dtype: str = "float32", clock: Callable[[], float] = time.perf_counter
+) -> float:
     import torch
 
     torch.set_num_threads(n_threads)
-    rows, weights, n, began = torch.ones(400, 256), torch.ones(256, 768), 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
+    rows, weights = (torch.ones(shape, dtype=getattr(torch, dtype)) for shape in ((400, width), (width, 3 * width)))
+    n, began = 0, clock()
+    while (passed := clock() - began) < 0.1:
         n += len(rows @ weights) > 0
     return n / passed
 

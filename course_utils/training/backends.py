@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from course_utils.errors import ConfigurationError, MissingExtraError
 from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.hub import explain_loading
+from course_utils.models.load import choose_product_dtype
 from course_utils.profiles import Profile
 from course_utils.training.launch import n_launched
 
@@ -83,6 +84,8 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     if profile.load_in_4bit:
         _keep_gradients(base)
+    elif base.device.type == "cpu":
+        _mix_precision(base)
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
     return get_peft_model(base, adapter_config(profile)), tokenizer
 
@@ -96,6 +99,20 @@ def _keep_gradients(base: "PreTrainedModel") -> None:
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+def _mix_precision(base: "PreTrainedModel") -> None:
+    """Keep frozen matrices in bfloat16 where this CPU multiplies faster in it, which the trainer then does by autocast.
+
+    The rest stays in float32: the sums between layers, norms, the output head and the adapter, whose steps are small.
+    """
+    import torch
+
+    if choose_product_dtype(base.config.hidden_size).value == "bfloat16":
+        head = base.get_output_embeddings()
+        for module in base.modules():
+            if isinstance(module, torch.nn.Linear) and module is not head:
+                module.bfloat16()
 
 
 def _check_machine(profile: Profile) -> None:

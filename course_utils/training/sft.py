@@ -15,6 +15,7 @@ from course_utils.training.checkpoints import last_checkpoint, trained_part, unf
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.launch import launch_sft, n_launched
+from course_utils.training.row_attention import collate_rows, use_row_attention
 from course_utils.training.shared_prompts import collate_shared, share_prompts
 from course_utils.training.tracking import disable_telemetry, end_tracking, place_trackers
 from course_utils.training.trainer import stop_early, trainer_class, training_arguments
@@ -115,12 +116,17 @@ def _train(
     checkpoint = last_checkpoint(folder)
     began_at = trained_part(checkpoint, "epoch") if checkpoint else 0.0  # now, for newer checkpoints replace it
     batches, held_out = (_dataset(profile, rows) for rows in (train, validation))
+    collate = None
+    if profile.share_prompts:
+        by_rows = use_row_attention(trainable)
+        collate = collate_rows if by_rows else collate_shared
+    is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in trainable.parameters())
     trainer = trainer_class()(
         model=trainable,
-        args=training_arguments(profile, len(batches), folder, resumed=checkpoint is not None),
+        args=training_arguments(profile, len(batches), folder, checkpoint is not None, is_bfloat16),
         train_dataset=batches,
         eval_dataset=held_out,
-        data_collator=collate_shared if profile.share_prompts else None,
+        data_collator=collate,
         callbacks=[] if profile.patience is None else [stop_early(profile.patience)],
         processing_class=tokenizer,
     )

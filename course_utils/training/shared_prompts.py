@@ -100,6 +100,26 @@ def collate_shared(batches: "list[dict[str, list[int]]]") -> "dict[str, torch.Te
     }
 
 
+def label_loss(model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Tensor | None" = None) -> "torch.Tensor":
+    """Cross-entropy of one batch, with logits only where the next token has a label: a third of the places, or fewer.
+
+    TRL computes them in chunks, twice, and with the entropy and accuracy of each.
+
+    Args:
+        model: One that takes ``logits_to_keep``, as causal models of Transformers do.
+        batch: As ``collate_shared`` makes it of one.
+        n_labels: By what the sum is divided, for a mean over several batches; None for the batch's own labels.
+    """
+    from torch.nn.functional import cross_entropy
+
+    labels = batch["labels"][0, 1:]
+    at = (labels != IGNORED).nonzero().flatten()
+    inputs = {name: part for name, part in batch.items() if name != "labels"}
+    logits = model(**inputs, logits_to_keep=at, use_cache=False).logits[0]
+    total = cross_entropy(logits.float(), labels[at], reduction="sum")
+    return total / (max(1, len(at)) if n_labels is None else n_labels)
+
+
 @course_style
 def plot_mask(batch: dict[str, Any]) -> "Axes":
     """Who sees whom in one batch of ``share_prompts``; black means "sees"."""

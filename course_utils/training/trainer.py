@@ -9,7 +9,7 @@ from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
 from course_utils.training.launch import n_launched
-from course_utils.training.shared_prompts import IGNORED
+from course_utils.training.shared_prompts import IGNORED, label_loss
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
 # ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
 _SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
+_SHARED |= {"loss_type": "nll"}  # by ``label_loss``
 
 
 def trainer_class() -> "type[SFTTrainer]":
@@ -54,6 +55,17 @@ def trainer_class() -> "type[SFTTrainer]":
             if samples and self._ignore_repeated(samples[-1]):
                 n_labels = self._get_num_items_in_batch(samples, device)
             return samples, n_labels
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            if self.args.loss_type != "nll":
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            loss = label_loss(model, inputs, num_items_in_batch)
+            if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+                # The labels of all processes were counted, and the gradients of processes will be averaged.
+                loss = loss * self.args.world_size
+            return (loss, {}) if return_outputs else loss
 
         def prediction_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
             self._ignore_repeated(inputs)
@@ -116,11 +128,14 @@ def stop_early(patience: int) -> "TrainerCallback":
     return EarlyStopping(patience)
 
 
-def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed: bool = False) -> "SFTConfig":
+def training_arguments(
+    profile: Profile, n_items: int, folder: Path, resumed: bool = False, is_bfloat16: bool = False
+) -> "SFTConfig":
     """The trainer's settings, with checkpoints in ``folder``.
 
     ``n_items`` are what the trainer takes for rows, which ``share_prompts`` makes batches; a run that is ``resumed``
-    goes on from a checkpoint, so that the base model has been measured.
+    goes on from a checkpoint, so that the base model has been measured. ``is_bfloat16`` says that the model's matrices
+    are, so that their products are taken in it.
     """
     from trl import SFTConfig
 
@@ -129,9 +144,11 @@ def training_arguments(profile: Profile, n_items: int, folder: Path, *, resumed:
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     steps_between = math.ceil(n_steps / profile.n_evaluations)
     row_settings = _SHARED if profile.share_prompts else _SEPARATE
+    machine = machine_settings(profile)
+    machine["bf16"] |= is_bfloat16
     return SFTConfig(
         **row_settings,
-        **machine_settings(profile),
+        **machine,
         output_dir=str(folder),
         max_length=profile.max_length,
         completion_only_loss=True,

@@ -224,6 +224,24 @@ def test_every_format_is_one_of_torchs() -> None:
         assert isinstance(getattr(torch, choose_dtype(device).value), torch.dtype)
 
 
+@pytest.mark.parametrize(
+    ("factor", "width", "dtype"), [(3, 576, "bfloat16"), (1.2, 576, "float32"), (3, 256, "float32")]
+)
+def test_products_are_taken_in_what_is_faster(
+    factor: float, width: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_products_per_s", lambda n, width, name, clock: factor if name == "bfloat16" else 1)
+    choice = load.choose_product_dtype(width)
+    assert choice.value == dtype
+    assert "bfloat16 are" in choice.reason or "narrower" in choice.reason
+
+
+def test_the_probe_leaves_the_threads_as_they_are() -> None:
+    before = torch.get_num_threads()
+    assert load.choose_product_dtype(load.NARROW).value in ("bfloat16", "float32")
+    assert torch.get_num_threads() == before
+
+
 def test_threads_are_all_or_one_fewer_and_a_later_choice_may_take_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
     most = torch.get_num_threads()
     monkeypatch.setattr(load, "_all_threads", lambda: 3)

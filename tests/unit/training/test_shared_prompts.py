@@ -13,7 +13,7 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows
-from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, share_prompts
+from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, label_loss, share_prompts
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
@@ -39,6 +39,18 @@ def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> N
         for logits, wanted, rows in zip(together, labels, batches, strict=True):
             alone = sum(loss_alone(model, row) for row in rows)
             assert float(cross_entropy(logits[:-1], wanted[1:], reduction="sum")) == pytest.approx(alone, rel=1e-4)
+
+
+def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) -> None:
+    model, batch = load_model(TINY_BASE), collate_shared([vars(join_rows(examples[:5]))])
+    with torch.inference_mode():
+        whole = float(model(**batch).loss)
+        assert float(label_loss(model, batch)) == pytest.approx(whole, rel=1e-5)
+        assert float(label_loss(model, batch, torch.tensor(1))) == pytest.approx(
+            whole * int((batch["labels"] != IGNORED).sum()), rel=1e-5
+        )
+        batch["labels"][:] = IGNORED  # of rows that fill up an epoch, in several processes
+        assert float(label_loss(model, batch)) == 0
 
 
 def loss_alone(model: torch.nn.Module, row: EncodedExample) -> float:
