@@ -9,7 +9,7 @@ from typing import Literal
 
 from course_utils.artifacts import Row, read_jsonl
 from course_utils.evaluation.comparison import compare
-from course_utils.evaluation.intervals import bootstrap_difference
+from course_utils.evaluation.intervals import bootstrap_difference, rows_needed
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
@@ -89,12 +89,12 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
         return GateCheck("accuracy", "pass", shown)
     if high < -margin:
         return GateCheck("accuracy", "refuse", shown)
-    # The interval narrows with the square root of the rows. Where the difference itself is beyond the margin, so many
-    # rows show that as well. Fewer than z² (1 - margin) / margin never do, for none lost may still be too many lost.
-    z2, apart = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2, abs(found.difference + margin)
-    variance = (found.n_gained + found.n_lost) / found.n - found.difference**2
-    n = ceil(max(z2 * variance / apart**2, z2 * (1 - margin) / margin)) if apart and margin else None
-    needed = f"about {n:,} rows would tell" if n else "no number of rows will tell"
+    apart, changed = abs(found.difference + margin), (found.n_gained + found.n_lost) / found.n
+    n = rows_needed(min(apart, changed), changed) if apart and changed else 0
+    # None lost of fewer rows may still be too many lost: Wilson's upper end of none is z² / (n + z²).
+    z2 = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+    n = max(n, ceil(z2 * (1 - margin) / margin)) if margin else n
+    needed = f"about {max(n, found.n + 1):,} would tell, four times in five" if apart else "no number of rows will tell"
     return GateCheck("accuracy", "not enough rows", f"{shown}: {found.n} rows leave it open, {needed}")
 
 
