@@ -3,9 +3,9 @@
 from course_utils.monitoring.drift import (
     ALPHA,
     build_vocabulary,
+    choose_windows,
     detection_rate,
     false_alarm_rate,
-    read_windows,
     read_words,
     unknown_word_share,
 )
@@ -18,6 +18,7 @@ from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_la
 __all__ = [
     "ALPHA",
     "build_vocabulary",
+    "choose_windows",
     "detection_rate",
     "error_rate",
     "false_alarm_rate",
@@ -29,7 +30,6 @@ __all__ = [
     "plot_outcomes",
     "rate_answers",
     "read_readiness",
-    "read_windows",
     "read_words",
     "scrape",
     "send_feedback",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from course_utils.artifacts import Course, Row, read_jsonl
+from course_utils.artifacts import Row
 from course_utils.errors import DataError
 
 ALPHA = 0.01
@@ -98,16 +98,6 @@ class Windows:
     """Live traffic unlike it."""
     shift: str
     """What is different, in words."""
-
-
-def read_windows(course: Course) -> Windows:
-    """Build the windows from the splits of the data stage; see ``choose_windows``.
-
-    Raises:
-        ArtifactError: The data stage has not run.
-    """
-    splits = [read_jsonl(course.output("data", f"{split}.jsonl")) for split in ("train", "validation", "test")]
-    return choose_windows(*splits)
 
 
 def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> Windows:

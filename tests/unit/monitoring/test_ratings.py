@@ -7,7 +7,7 @@ import pytest
 
 from course_utils.artifacts import read_jsonl
 from course_utils.errors import ServiceError
-from course_utils.monitoring.ratings import RatedAnswer, rate_answers, send_feedback
+from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.traffic import Outcome, TrafficRecord
 
 RANKED = "SELECT name, rank() OVER (ORDER BY legs) AS place FROM animal"
@@ -47,7 +47,7 @@ def test_an_answer_is_right_by_the_one_rule_of_the_course(
     dataset: Path, predicted: str, gold: str, rating: str
 ) -> None:
     (answer,) = rate_answers([record("q1", predicted)], [{"id": "q1", "query": gold}], dataset)
-    assert answer.rating == rating
+    assert answer["rating"] == rating
 
 
 def test_ratings(dataset: Path) -> None:
@@ -59,24 +59,21 @@ def test_ratings(dataset: Path) -> None:
         record("not sent by us", "SELECT 1"),
     ]
     answers = rate_answers(records, ROWS, dataset)
-    assert [answer.rating for answer in answers] == ["up", "down", "down"]
-    assert answers[1].corrected == "SELECT name FROM animal"
+    assert [answer["rating"] for answer in answers] == ["up", "down", "down"]
+    assert [answer.get("correction") for answer in answers] == [None, *["SELECT name FROM animal"] * 2]
+    assert answers[0].keys() == {"id", "database", "question", "rating"}
 
 
-def test_feedback_reaches_the_server(fresh_gateway: tuple[str, Path]) -> None:
+def test_feedback_reaches_the_server(fresh_gateway: tuple[str, Path], dataset: Path) -> None:
     url, folder = fresh_gateway
-    right, wrong = record("q1", "SELECT 3"), record("q2", "SELECT 4")
-    answers = [
-        RatedAnswer(right, "up", "SELECT COUNT(*)"),
-        *[RatedAnswer(wrong, "down", "SELECT name FROM animal")] * 2,
-    ]
-    assert send_feedback(url, answers) == 3
+    ratings = rate_answers([record("q1", "SELECT 3"), *[record("q2", "SELECT 4")] * 2], ROWS, dataset)
+    assert send_feedback(url, ratings) == 3
     stored = read_jsonl(folder / "feedback.jsonl")
     assert [(line["id"], line["rating"]) for line in stored] == [("a1", "up"), ("a1", "down"), ("a1", "down")]
-    assert [line["correction"] for line in stored] == [None, *["SELECT name FROM animal"] * 2]
+    assert [line.get("correction") for line in stored] == [None, *["SELECT name FROM animal"] * 2]
 
 
-def test_refused_feedback_says_where(little_gateway: str) -> None:
-    answers = [RatedAnswer(record("q1", "SELECT 3", answer_id="unknown"), "up", "")]
+def test_refused_feedback_says_where(little_gateway: str, dataset: Path) -> None:
+    ratings = rate_answers([record("q1", "SELECT 3", answer_id="unknown")], ROWS, dataset)
     with pytest.raises(ServiceError, match=r"/v1/feedback: .*404"):
-        send_feedback(little_gateway, answers)
+        send_feedback(little_gateway, ratings)
