@@ -44,13 +44,18 @@ class Verdict:
     """Seconds of the prediction by those of the gold; None if it does not execute."""
 
 
-def judge(database: Path, query: str, predicted: str, *, max_rows: int = MAX_COMPARED_ROWS) -> Verdict:
+def judge(
+    database: Path, query: str, predicted: str, *, instances: tuple[bytes, ...] = (), max_rows: int = MAX_COMPARED_ROWS
+) -> Verdict:
     """Execute the gold ``query`` and ``predicted`` and compare their answers as ``sql.find_difference`` does.
+
+    ``instances`` are further ones of the database, as ``find_instances`` makes them.
 
     Raises:
         QueryError: The gold query does not execute; a prediction that does not is a verdict.
     """
-    return read_verdict(compare_answers(database, query, predicted, max_rows=max_rows), predicted)
+    comparison = compare_answers(database, query, predicted, instances=instances, max_rows=max_rows)
+    return read_verdict(comparison, predicted)
 
 
 def read_verdict(comparison: AnswerComparison, predicted: str) -> Verdict:
