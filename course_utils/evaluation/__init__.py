@@ -3,6 +3,7 @@
 from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_by_difficulty
 from course_utils.evaluation.comparison import compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
+from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.intervals import bootstrap_difference, rows_needed
 from course_utils.evaluation.predictions import predict, read_predictions
 from course_utils.evaluation.scores import (
@@ -24,6 +25,7 @@ __all__ = [
     "accuracy_table",
     "bootstrap_difference",
     "compare",
+    "find_instances",
     "headline_results",
     "judge",
     "plot_accuracy",
