@@ -102,7 +102,7 @@ async def chat(
         reply = await client.complete(body)
         metrics.count_tokens(reply.get("usage"))
         return JSONResponse(reply)
-    upstream = await client.open_stream(body)
+    upstream = await client.send(body, stream=True)
     wants_usage = bool((request.stream_options or {}).get("include_usage"))
     return _ClosingStream(_relay(upstream, metrics, began, wants_usage), upstream)
 

@@ -33,27 +33,20 @@ class ModelClient:
         return "" if response.is_success else f"answers {response.status_code}"
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One whole reply.
-
-        Raises:
-            ApiError: 502 if the server is down or fails, 504 if it stays silent, 4xx as it answers.
-        """
-        response = await self._send(body, stream=False)
+        """One whole reply; raises as ``send``."""
+        response = await self.send(body, stream=False)
         try:
             reply: dict[str, Any] = response.json()
         except ValueError as error:
             raise ApiError(502, "the model server's answer is not JSON", code="model_server_failed") from error
         return reply
 
-    async def open_stream(self, body: dict[str, Any]) -> httpx.Response:
-        """Start a streamed reply; the caller closes the response.
+    async def send(self, body: dict[str, Any], *, stream: bool) -> httpx.Response:
+        """Ask for a reply; of a stream the caller closes the response.
 
         Raises:
-            ApiError: As ``complete``.
+            ApiError: 502 if the server is down or fails, 504 if it stays silent, 4xx as it answers.
         """
-        return await self._send(body, stream=True)
-
-    async def _send(self, body: dict[str, Any], *, stream: bool) -> httpx.Response:
         request = self._http.build_request("POST", "/v1/chat/completions", json=body)
         try:
             response = await self._http.send(request, stream=stream)
