@@ -109,7 +109,9 @@ def _blame(failure: QueryError, database: Path, pair: QueryPair, max_rows: int) 
 def _compare(database: Path, max_rows: int, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
     for pair in pairs:
         try:
-            comparison = _compare_on(open_database(database), pair, max_rows, TIMEOUT_S)
+            connection = open_database(database)
+            gold = _run_gold(connection, pair.gold, max_rows)
+            comparison = _compare_with(gold, connection, pair, max_rows, TIMEOUT_S)
             if comparison.difference is None and not isinstance(comparison.found, QueryError):
                 comparison = replace(comparison, refuted_by=_refute(pair, comparison.found, max_rows))
             yield comparison
@@ -117,8 +119,15 @@ def _compare(database: Path, max_rows: int, pairs: list[QueryPair]) -> Iterator[
             yield error
 
 
-def _compare_on(connection: sqlite3.Connection, pair: QueryPair, max_rows: int, timeout_s: float) -> AnswerComparison:
-    gold = execute(connection, pair.gold, TIMEOUT_S, max_rows)
+@lru_cache(maxsize=1)
+def _run_gold(connection: sqlite3.Connection, gold: str, max_rows: int) -> QueryResult:
+    """Answers of several models to one question often come one after the other."""
+    return execute(connection, gold, TIMEOUT_S, max_rows)
+
+
+def _compare_with(
+    gold: QueryResult, connection: sqlite3.Connection, pair: QueryPair, max_rows: int, timeout_s: float
+) -> AnswerComparison:
     try:
         found = execute(connection, pair.other, timeout_s, max_rows)
     except QueryError as error:
@@ -132,7 +141,8 @@ def _refute(pair: QueryPair, found: ResultShape, max_rows: int) -> int:
     left_s = TIMEOUT_S - found.seconds
     for number, instance in enumerate(pair.instances if pair.gold != pair.other else (), 1):
         with closing(open_image(instance)) as connection:
-            comparison = _compare_on(connection, pair, max_rows, left_s)
+            gold = execute(connection, pair.gold, TIMEOUT_S, max_rows)
+            comparison = _compare_with(gold, connection, pair, max_rows, left_s)
         if comparison.difference or isinstance(comparison.found, QueryError):
             return number
         left_s -= comparison.found.seconds
