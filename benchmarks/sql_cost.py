@@ -59,13 +59,13 @@ def run_arm(arm: str, folder: Path, predictions: str = "") -> dict[str, dict[str
         work = works[name]
         for job in jobs:
             work(*job)
-        cpu, wall = _cpu_seconds(), time.perf_counter()
+        cpu, wall = cpu_seconds(), time.perf_counter()
         for _ in range(N_REPEATS):
             for job in jobs:
                 work(*job)
         n = N_REPEATS * sum(len(rows) for _, rows in jobs)
         cpu_ms, wall_ms = (
-            1000 * (after - before) / n for after, before in ((_cpu_seconds(), cpu), (time.perf_counter(), wall))
+            1000 * (after - before) / n for after, before in ((cpu_seconds(), cpu), (time.perf_counter(), wall))
         )
         found[name] = {"cpu_ms": cpu_ms, "wall_ms": wall_ms}
     return found
@@ -106,7 +106,7 @@ def _works(arm: str) -> dict[str, Callable[[Path, list[Row]], object]]:
     }
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """Of this process and of its living children, user and system."""
     processes = [psutil.Process(), *psutil.Process().children()]
     return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
