@@ -14,7 +14,7 @@ from course_utils.evaluation.scores import (
 )
 from course_utils.evaluation.scoring import score_file, score_predictions
 from course_utils.evaluation.sequential import plot_evidence, sequential_evidence
-from course_utils.evaluation.text_metrics import text_metrics
+from course_utils.evaluation.text_metrics import find_encoder, misleading_answers, text_metrics, text_scores
 from course_utils.proportion import Proportion, wilson_interval
 
 __all__ = [
@@ -25,9 +25,11 @@ __all__ = [
     "accuracy_table",
     "bootstrap_difference",
     "compare",
+    "find_encoder",
     "find_instances",
     "headline_results",
     "judge",
+    "misleading_answers",
     "plot_accuracy",
     "plot_by_difficulty",
     "plot_evidence",
@@ -39,5 +41,6 @@ __all__ = [
     "sequential_evidence",
     "slice_table",
     "text_metrics",
+    "text_scores",
     "wilson_interval",
 ]

