@@ -1,18 +1,25 @@
 """The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
 
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
 from course_utils.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_utils.evaluation.predictions import Answer
+    from course_utils.profiles import Profile as Sizes
+    from course_utils.tasks import Task
 
 
 class CourseCommands(TyperGroup):
@@ -129,6 +136,35 @@ def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artif
     Console().print(findings_table(findings))
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    asked: Annotated[str, typer.Argument(metavar="WHAT", help="Folder, Hub id, .gguf file, or URL of a server.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File of predictions, new or begun.")],
+    adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter on the model.")] = None,
+    served_as: Annotated[str, typer.Option(help="What the server calls the model.")] = "course",
+    prompt: Annotated[Literal["chat", "plain"], typer.Option(help="With the chat template or without.")] = "chat",
+    examples: Annotated[int, typer.Option(help="Training rows to show, those most like each question.")] = 0,
+    split: Annotated[Literal["validation", "test"], typer.Option(help="Rows that notebook 2 prepared.")] = "test",
+    first: Annotated[int | None, typer.Option(metavar="N", help="Ask about so many of them; default: all.")] = None,
+    profile: Profile = "smoke",
+    data: Data = "",
+    model: Model = "",
+    artifacts: Artifacts = "",
+) -> None:
+    """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
+    from course_utils.artifacts import read_jsonl
+    from course_utils.evaluation.predictions import make_prompts, predict_file
+    from course_utils.tasks import text_to_sql
+
+    course = open_here(profile, data, model, artifacts)
+    train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
+    task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
+    prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
+    answer, made_by = open_engine(asked, served_as, adapter, course.profile, task)
+    n_kept = predict_file(out, rows[:first], prompts, answer, made_by, course.profile.generation_batch_size)
+    typer.echo(f"{out}: {len(prompts)} predictions, {n_kept} of them from before; `course evaluate {out}` scores them.")
 
 
 @app.command()
@@ -275,6 +311,28 @@ def serve(
 
     course = open_here(profile, data, model, artifacts)
     serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
+
+
+def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task") -> "tuple[Answer, str]":
+    """What answers rows, and by what to know it: the hash of its files, else its commit or address."""
+    from course_utils.artifacts import is_local, sha256
+    from course_utils.deployment import context_length, start_model_server
+    from course_utils.evaluation.predictions import predict, read_replies
+    from course_utils.models import ask_server, identify_model, load_model, load_tokenizer
+
+    limits = f"{sizes.max_new_tokens} tokens, 4 bits: {sizes.load_in_4bit}"
+    if asked.endswith(".gguf") or asked.startswith(("http://", "https://")):
+        url, made_by = asked, f"{asked} {served_as}"
+        if asked.endswith(".gguf"):
+            url = start_model_server(Path(asked), context=context_length(sizes)).url  # which ends with this process
+            made_by = f"sha256 {sha256(Path(asked))}"
+        ask = partial(ask_server, url, model=served_as, max_new_tokens=sizes.max_new_tokens)
+        return lambda rows, prompts: read_replies(rows, task, ask(prompts)), f"{made_by}, {limits}"
+    if not is_local(name := model_here(asked)):
+        os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
+    load = cache(lambda: (load_model(name, adapter=adapter, load_in_4bit=sizes.load_in_4bit), load_tokenizer(name)))
+    made_by = f"{identify_model(name, adapter)}, {limits}"
+    return lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts), made_by
 
 
 def open_here(profile: str, data: str, model: str, artifacts: str) -> Course:

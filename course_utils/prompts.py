@@ -5,7 +5,7 @@ exactly as it was taught. The template is the tokenizer's own; no special token 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Message = dict[str, str]
+Prompt = list[Message] | str
+"""What a model is asked: a chat, which its template renders, or a document, which it goes on with."""
 
 _THOUGHT = re.compile(r"\A.*(?:</think(?:ing)?>|\[/THINK\])|(?:<think(?:ing)?>|\[THINK\]).*", re.DOTALL)
 _FENCE = re.compile(
@@ -29,6 +31,8 @@ _FENCE = re.compile(
 )
 _SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*(?:\w{,20}(?i:sql)\w{,20}\s)?(?P<query>.+?)(?P=ticks)(?!`)", re.DOTALL)
 _NAME = re.compile(r"\s*[\w.]*\s*")
+BLOCK_END = "```"
+"""Where the answer to a document ends: the mark that closes the block of SQL in which ``to_document`` leaves off."""
 INSTRUCTION = "Write one SQLite query that answers the question."
 TEMPLATE_OPTIONS = {"enable_thinking": False}
 """What every chat template is rendered with, in training and by every server. Templates that know no thinking ignore
@@ -53,14 +57,32 @@ def to_messages(schema: str, question: str) -> list[Message]:
     ]
 
 
-def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]) -> list[int]:
-    """Token ids up to and including the marker after which the model replies.
+def add_examples(messages: list[Message], examples: Iterable[tuple[str, str]]) -> list[Message]:
+    """A chat with answered questions before its last one: few-shot prompting (Brown et al. 2020, arXiv 2005.14165)."""
+    turns = [[("user", question), ("assistant", answer)] for question, answer in examples]
+    shown = [{"role": role, "content": content} for pair in turns for role, content in pair]
+    return [*messages[:-1], *shown, messages[-1]]
+
+
+def to_document(messages: list[Message]) -> str:
+    """A chat as plain text with no template, as SQL is written about: it breaks off in a block that the answer fills.
+
+    For models that go on with texts and do not chat, and to see what a model knows that its chat does not show.
+    """
+    shown = {"user": "{}\n```sql\n", "assistant": f"{{}}\n{BLOCK_END}\n\n"}
+    return "".join(shown.get(message["role"], "{}\n\n").format(message["content"]) for message in messages)
+
+
+def encode_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> list[int]:
+    """Token ids up to and including the marker after which the model replies; of a document, all of it.
 
     Raises:
         ModelError: The tokenizer has no chat template or one without a system role, or it doubles its
             beginning-of-text token.
     """
-    ids = encode_text(tokenizer, render_chat(tokenizer, messages, add_generation_prompt=True))
+    if isinstance(prompt, str):
+        return list(tokenizer(prompt)["input_ids"])
+    ids = encode_text(tokenizer, render_chat(tokenizer, prompt, add_generation_prompt=True))
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise ModelError(f"{tokenizer.name_or_path}: the prompt begins with two {tokenizer.bos_token!r} tokens")

@@ -5,7 +5,7 @@ from course_utils.evaluation.comparison import compare, headline_results
 from course_utils.evaluation.execution import Verdict, judge
 from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.intervals import bootstrap_difference, rows_needed
-from course_utils.evaluation.predictions import predict, read_predictions
+from course_utils.evaluation.predictions import make_prompts, predict, read_predictions
 from course_utils.evaluation.scores import (
     Outcome,
     Scores,
@@ -29,6 +29,7 @@ __all__ = [
     "find_instances",
     "headline_results",
     "judge",
+    "make_prompts",
     "misleading_answers",
     "plot_accuracy",
     "plot_by_difficulty",

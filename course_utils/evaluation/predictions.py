@@ -1,7 +1,9 @@
-"""Ask a model every test question, and read predictions that anybody wrote."""
+"""Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
 
+import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,54 +11,118 @@ from course_utils.artifacts import Row
 from course_utils.errors import DataError
 from course_utils.models import Reply, generate_replies
 from course_utils.profiles import Profile
-from course_utils.prompts import encode_prompt
+from course_utils.prompts import BLOCK_END, Prompt, add_examples, encode_prompt, to_document
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+Answer = Callable[[Sequence[Row], Sequence[Prompt]], list[Row]]
+"""An engine with a model: answers rows by prompts, as ``predict`` does."""
 REQUIRED = ("id", "db_id", "query", "predicted")
+
+
+def make_prompts(
+    rows: Sequence[Row], task: Task, *, plain: bool = False, train: Sequence[Row] = (), n_examples: int = 0
+) -> list[Prompt]:
+    """What to ask about each row: the task's chat, or as ``plain`` a document without a chat template.
+
+    ``n_examples`` rows of ``train`` are shown with their answers: those whose questions are most like the row's, by the
+    cosine of TF-IDF vectors of their words, and the most like it last.
+    """
+    chats = [task.to_messages(row) for row in rows]
+    if n_examples:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        known = [task.to_messages(row)[-1]["content"] for row in train]
+        vectors = (vectorizer := TfidfVectorizer()).fit_transform(known)
+        likeness = vectorizer.transform([chat[-1]["content"] for chat in chats]) @ vectors.T
+        nearest = likeness.toarray().argsort(kind="stable")[:, -n_examples:]
+        shown = [[(known[i], task.to_target(train[i])) for i in places] for places in nearest]
+        chats = [add_examples(chat, examples) for chat, examples in zip(chats, shown, strict=True)]
+    return [to_document(chat) if plain else chat for chat in chats]
 
 
 def predict(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    rows: list[Row],
+    rows: Sequence[Row],
     task: Task,
     profile: Profile,
     *,
+    prompts: Sequence[Prompt] = (),
     progress: str = "",
     max_s: float | None = None,
 ) -> list[Row]:
-    """Greedy answers of a model to the rows, in their order.
+    """Greedy answers to the rows, in their order, of a model in evaluation mode.
 
-    Args:
-        model: In evaluation mode.
-        tokenizer: Of the same model.
-        rows: With what the task reads.
-        task: Gives a row's messages, and says what counts of a reply.
-        profile: Gives ``generation_batch_size`` and ``max_new_tokens``.
-        progress: Label of a progress bar; none if empty.
-        max_s: Seconds behind which no batch is begun; None answers every row.
+    ``prompts`` are what to ask about each row, all chats or all documents; none for the task's own chats. ``progress``
+    labels a bar. After ``max_s`` seconds, if given, no batch is begun: then only the first rows come back.
 
     Returns:
-        The rows, or the first of them where the time is limited, with three more fields. ``predicted``: what counts of
-        the reply. ``seconds`` and ``stopped``: as ``models.Reply`` explains them.
+        The rows with three more fields. ``predicted``: what counts of the reply, as the task says. ``seconds`` and
+        ``stopped``: as ``models.Reply`` explains them.
     """
-    prompts = [encode_prompt(tokenizer, task.to_messages(row)) for row in rows]
+    prompts = prompts or make_prompts(rows, task)
     sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
+    stop = BLOCK_END if prompts and isinstance(prompts[0], str) else ""
     replies: list[Reply] = []
     began = time.perf_counter()
     n_at_once = profile.generation_batch_size if max_s else max(1, len(prompts))
     for start in range(0, len(prompts), n_at_once):
         if max_s and start and time.perf_counter() - began > max_s:
             break
-        some = prompts[start : start + n_at_once]
-        replies += generate_replies(model, tokenizer, some, **sizes, progress=progress)
+        some = [encode_prompt(tokenizer, prompt) for prompt in prompts[start : start + n_at_once]]
+        replies += generate_replies(model, tokenizer, some, **sizes, stop=stop, progress=progress)
+    return read_replies(rows, task, replies)
+
+
+def read_replies(rows: Sequence[Row], task: Task, replies: Sequence[Reply]) -> list[Row]:
+    """The first rows with what counts of their replies, as ``predict`` gives them."""
     return [
         {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
         for row, reply in zip(rows, replies, strict=False)
     ]
+
+
+def predict_file(
+    path: Path,
+    rows: Sequence[Row],
+    prompts: Sequence[Prompt],
+    answer: Answer,
+    made_by: str,
+    n_at_once: int,
+) -> int:
+    """Write predictions a batch of ``n_at_once`` at a time, and say how many were there before.
+
+    The file is its own cache. ``asked`` of a line is a hash of all that its answer follows from: row, prompt and
+    ``made_by``, which names model and limits. A run that was cut off resumes to the same file, but for the seconds.
+
+    Raises:
+        DataError: The file holds other predictions; they stay.
+    """
+    from tqdm.auto import tqdm
+
+    asked = [[made_by, prompt, row] for prompt, row in zip(prompts, rows, strict=True)]
+    keys = [hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()[:16] for each in asked]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        lines = file.read().split(b"\n")[:-1]  # what follows the last end of line was cut off
+        for number, line in enumerate(lines, 1):
+            if number > len(keys) or keys[number - 1].encode() not in line:
+                reason = "answers another row, prompt or model than is asked now"
+                raise DataError(f"{path}:{number}: {reason}; name another file, or remove this one")
+        # A row asked in a batch with others may be answered in other words: numbers are rounded otherwise.
+        n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % n_at_once
+        file.truncate(sum(len(line) + 1 for line in lines[:n_kept]))
+        for start in tqdm(range(n_kept, len(keys), n_at_once), path.stem, unit="batch"):
+            some = slice(start, start + n_at_once)
+            answers = zip(answer(rows[some], prompts[some]), keys[some], strict=True)
+            text = "".join(json.dumps(row | {"asked": key}, ensure_ascii=False) + "\n" for row, key in answers)
+            file.write(text.encode())
+            file.flush()
+    return n_kept
 
 
 def read_predictions(path: Path) -> list[Row]:

@@ -21,7 +21,7 @@ class Reply:
     seconds: float
     """The time of its batch divided by the batch's prompts: throughput. A prompt asked alone waits longer."""
     stopped: bool
-    """The model ended the reply itself, before ``max_new_tokens``."""
+    """The model ended the reply itself, before ``max_new_tokens``, or wrote what it was to stop at."""
 
 
 def generate(
@@ -44,12 +44,13 @@ def generate_replies(
     *,
     max_new_tokens: int,
     batch_size: int,
+    stop: str = "",
     progress: str = "",
 ) -> list[Reply]:
     """Greedy replies, in order, of a model in evaluation mode to prompts given as token ids, each of shape (length,).
 
-    Prompts of like length share a batch of ``batch_size``, padded on the left; a reply has ``max_new_tokens`` at most.
-    ``progress`` labels a bar, none if empty.
+    Prompts of like length share a batch of ``batch_size``, padded on the left; a reply has ``max_new_tokens`` at most,
+    and ends before ``stop`` if that is given and comes. ``progress`` labels a bar, none if empty.
     """
     from tqdm.auto import tqdm
 
@@ -59,20 +60,25 @@ def generate_replies(
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
             began = time.perf_counter()
-            tokens = generate_tokens(model, tokenizer, [prompts[index] for index in indices], max_new_tokens)
+            tokens = generate_tokens(model, tokenizer, [prompts[index] for index in indices], max_new_tokens, stop)
             seconds = round((time.perf_counter() - began) / len(indices), 4)
             texts = tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
             for index, ids, text in zip(indices, tokens, texts, strict=True):
-                stopped = len(ids) < max_new_tokens or ids[-1] == tokenizer.eos_token_id
+                text, mark, _ = text.partition(stop) if stop else (text, "", "")
+                stopped = bool(mark) or len(ids) < max_new_tokens or ids[-1] == tokenizer.eos_token_id
                 replies[index] = Reply(text, seconds, stopped)
             bar.update(len(indices))
     return [replies[index] for index in range(len(prompts))]
 
 
 def generate_tokens(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[int]], max_new_tokens: int
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    stop: str = "",
 ) -> list[list[int]]:
-    """Greedy token ids for one batch of prompts; a reply that stopped by itself ends with its end token."""
+    """Greedy token ids for one batch of prompts; a reply that stopped by itself ends with its end token or ``stop``."""
     import torch
 
     batch = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
@@ -81,6 +87,7 @@ def generate_tokens(
             **batch.to(model.device),
             max_new_tokens=max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
+            **({"stop_strings": [stop], "tokenizer": tokenizer} if stop else {}),
             **GREEDY,
         )
     replies: list[list[int]] = output[:, batch["input_ids"].shape[1] :].tolist()

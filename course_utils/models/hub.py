@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 
-from course_utils.artifacts import is_local, resolve
+from course_utils.artifacts import is_local, resolve, sha256
 from course_utils.errors import CourseError, ModelError
 from course_utils.models import packaged
 
@@ -67,6 +67,21 @@ def locate_model(model: str | Path) -> str:
 
     with explain_loading(name, "model"):
         return str(snapshot_download(name, local_files_only=True))
+
+
+def identify_model(model: str | Path, adapter: Path | None = None) -> str:
+    """What tells a model from any other: the hashes of its files and of an adapter's, or its commit on the Hub.
+
+    Raises:
+        ModelError: As ``locate_model``.
+    """
+    from huggingface_hub import HfApi
+
+    name = locate_model(model)
+    folders = [folder for folder in (Path(name), adapter) if folder]
+    files = [file for folder in folders for file in sorted(folder.glob("*")) if file.is_file()]
+    commit = "" if Path(name).is_dir() else f"{name} {HfApi().model_info(name).sha}"
+    return " ".join([commit, *(f"{file.name} {sha256(file)}" for file in files)])
 
 
 def _is_offline() -> bool:

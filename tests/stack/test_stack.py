@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from course_utils.artifacts import PROJECT, Course
-from course_utils.deployment import answer_over_http, serve_stack, start_model_server
+from course_utils.deployment import serve_stack, start_model_server
 from course_utils.errors import ServiceError
-from course_utils.models import generate, load_model, load_tokenizer
+from course_utils.models import ask_server, generate, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
@@ -42,7 +42,8 @@ def test_server_applies_the_tokenizers_template_and_answers_like_transformers(mo
     assert prompt == wanted
     prompts = [encode_prompt(tokenizer, messages) for messages in conversations]
     reference = generate(load_model(BASE), tokenizer, prompts, max_new_tokens=16, batch_size=3)
-    assert answer_over_http(model_server.url, conversations, max_new_tokens=16) == reference
+    replies = ask_server(model_server.url, conversations, max_new_tokens=16)
+    assert [reply.text for reply in replies] == reference
 
 
 def test_server_splits_text_like_the_tokenizer(model_server: Server) -> None:

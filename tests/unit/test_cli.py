@@ -24,7 +24,7 @@ def test_the_command_starts_without_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "train", "doctor", "evaluate", "gate", "card", "export", "serve"])
+@pytest.mark.parametrize("command", ["run", "train", "doctor", "predict", "evaluate", "export", "serve"])
 def test_every_command_of_the_contract_explains_itself(course, command):
     result = course(command, "--help")
     assert result.exit_code == 0
@@ -102,31 +102,6 @@ def test_evaluate_shows_a_table(course, predictions, tmp_path):
     result = course("evaluate", predictions, "--data", tmp_path)
     assert result.exit_code == 0, result.output
     assert "25.0%" in result.stdout
-
-
-def test_a_card_before_the_evaluation_names_the_notebook(course, tmp_path):
-    result = course("card", tmp_path / "card", "--artifacts", tmp_path)
-    assert result.exit_code == 2
-    assert "04_evaluation.ipynb" in result.stderr
-    assert not (tmp_path / "card").exists()
-
-
-def test_the_gate_has_an_exit_status_for_ci(course, predictions, tmp_path):
-    rows = [{**json.loads(line), "predicted": "SELECT 2"} for line in predictions.read_text().splitlines()]
-    better = tmp_path / "better.jsonl"
-    better.write_text("".join(json.dumps({**row, "id": f"{n}-{row['id']}"}) + "\n" for row in rows for n in range(50)))
-    worse = tmp_path / "worse.jsonl"
-    worse.write_text(better.read_text().replace("SELECT 2", "SELECT 3"))
-    passed = course("gate", better, worse, "--data", tmp_path)
-    assert (passed.exit_code, "passed" in passed.stdout) == (0, True), passed.output
-    refused = course("gate", worse, better, "--data", tmp_path, "--json")
-    assert refused.exit_code == 1
-    found = json.loads(refused.stdout)
-    assert not found["passed"]
-    assert {check["name"]: check["decision"] for check in found["checks"]}["accuracy"] == "refuse"
-    other = course("gate", predictions, better, "--data", tmp_path)
-    assert other.exit_code == 2
-    assert "answered different rows" in other.stderr
 
 
 def test_export_refuses_an_unknown_service_in_a_sentence(course, tmp_path):

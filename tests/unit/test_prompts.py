@@ -14,7 +14,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from course_utils.errors import ModelError
-from course_utils.prompts import INSTRUCTION, EncodedExample, encode_example, encode_prompt, read_query, to_messages
+from course_utils.prompts import (
+    BLOCK_END,
+    INSTRUCTION,
+    EncodedExample,
+    add_examples,
+    encode_example,
+    encode_prompt,
+    read_query,
+    to_document,
+    to_messages,
+)
 
 SCHEMA = "table singer: singer_id integer, name text"
 QUESTION = "How many singers are there?"
@@ -244,3 +254,23 @@ def test_a_long_reply_is_read_at_once(piece: str) -> None:
     began = time.perf_counter()
     read_query(piece * 20_000)
     assert time.perf_counter() - began < 2
+
+
+def test_examples_are_turns_before_the_question() -> None:
+    chat = add_examples(to_messages(SCHEMA, QUESTION), [("Who?", "SELECT name FROM singer"), ("Which?", "SELECT 1")])
+    assert [message["role"] for message in chat] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert [message["content"] for message in chat[1:]] == [
+        "Who?",
+        "SELECT name FROM singer",
+        "Which?",
+        "SELECT 1",
+        QUESTION,
+    ]
+    assert add_examples(to_messages(SCHEMA, QUESTION), []) == to_messages(SCHEMA, QUESTION)
+
+
+def test_a_document_breaks_off_in_the_block_that_the_answer_fills() -> None:
+    document = to_document(add_examples(to_messages(SCHEMA, QUESTION), [("Who?", "SELECT name FROM singer")]))
+    assert document.startswith(f"{INSTRUCTION}\n\n{SCHEMA}\n\nWho?\n")
+    assert document.endswith(f"{QUESTION}\n```sql\n")
+    assert read_query(document + QUERY + "\n" + BLOCK_END) == QUERY

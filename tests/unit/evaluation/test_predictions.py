@@ -1,13 +1,17 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation.predictions import predict, read_predictions
+from course_utils.evaluation.predictions import make_prompts, predict, predict_file, read_predictions, read_replies
+from course_utils.models import Reply
 from course_utils.profiles import get_profile
+from course_utils.prompts import Prompt
 from course_utils.tasks import text_to_sql
 
 GOOD = {"id": "1", "db_id": "shop", "query": "SELECT 1", "predicted": ""}
@@ -117,3 +121,100 @@ def test_a_time_limit_ends_behind_a_batch_and_leaves_the_first_rows(tiny_model: 
     profile = replace(get_profile("smoke"), max_new_tokens=2, generation_batch_size=2)
     answers = [predict(*tiny_model, rows, text_to_sql(SCHEMAS), profile, max_s=limit) for limit in (1e-9, 60.0)]
     assert [[row["id"] for row in answered] for answered in answers] == [["0", "1"], ["0", "1", "2", "3", "4"]]
+
+
+ROWS = [{"id": str(n), "db_id": "zoo", "question": f"how many {n} ?", "query": f"SELECT {n}"} for n in range(7)]
+TRAIN = [
+    {"db_id": "shop", "question": "Which item has the longest name?", "query": "SELECT 1"},
+    {"db_id": "zoo", "question": "How heavy is the lightest animal?", "query": "SELECT 2"},
+    {"db_id": "zoo", "question": "How many animals have a name?", "query": "SELECT 3"},
+]
+
+
+def test_examples_are_the_training_rows_most_like_the_question_the_nearest_last() -> None:
+    row = {"db_id": "shop", "question": "how many animals?"}
+    ((*_, last, _),) = make_prompts([row], text_to_sql(SCHEMAS), train=TRAIN, n_examples=1)
+    assert last == {"role": "assistant", "content": "SELECT 3"}
+    (document,) = make_prompts([row], text_to_sql(SCHEMAS), plain=True, train=TRAIN, n_examples=2)
+    assert isinstance(document, str)
+    assert document.index("SELECT 2") < document.index("SELECT 3") < document.index("how many animals?")
+    assert "SELECT 1" not in document
+
+
+def test_nothing_asked_gives_no_reply(tiny_model: tuple[Any, Any]) -> None:
+    assert predict(*tiny_model, [], text_to_sql(SCHEMAS), get_profile("smoke")) == []
+
+
+class Engine:
+    """Answers with the end of the prompt, remembers the sizes of batches, and may break down at a prompt."""
+
+    def __init__(self, breaks_at: str = "?!") -> None:
+        self.breaks_at = breaks_at
+        self.asked: list[int] = []
+
+    def __call__(self, rows: Sequence[dict[str, Any]], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+        if any(self.breaks_at in prompt for prompt in prompts):
+            raise KeyboardInterrupt
+        self.asked.append(len(prompts))
+        return read_replies(rows, text_to_sql(SCHEMAS), [Reply(str(prompt)[-60:], 0.1, True) for prompt in prompts])
+
+
+def write(path: Path, engine: Engine, rows: list[dict[str, Any]] = ROWS, made_by: str = "model", **options: Any) -> int:
+    prompts = make_prompts(rows, text_to_sql(SCHEMAS), plain=True, **options)
+    return predict_file(path, rows, prompts, engine, made_by, 2)
+
+
+def test_a_run_cut_off_resumes_to_the_same_file_at_a_whole_batch(tmp_path: Path) -> None:
+    whole, cut, engine = tmp_path / "a" / "whole.jsonl", tmp_path / "cut.jsonl", Engine()
+    assert write(whole, engine) == 0
+    assert engine.asked == [2, 2, 2, 1]
+    with pytest.raises(KeyboardInterrupt):
+        write(cut, Engine("how many 4"))
+    lines = whole.read_bytes().splitlines(keepends=True)
+    assert cut.read_bytes() == b"".join(lines[:4])
+    for n_bytes in (0, 1, len(lines[0]), sum(map(len, lines[:3])) + 9, sum(map(len, lines[:4]))):
+        cut.write_bytes(whole.read_bytes()[:n_bytes])
+        write(cut, engine)
+        assert cut.read_bytes() == whole.read_bytes()
+    assert [row["id"] for row in read_predictions(cut)] == [row["id"] for row in ROWS]
+
+
+def test_a_whole_file_is_not_asked_again(tmp_path: Path) -> None:
+    write(tmp_path / "x.jsonl", Engine())
+    before, engine = (tmp_path / "x.jsonl").read_bytes(), Engine()
+    assert write(tmp_path / "x.jsonl", engine) == 7
+    assert engine.asked == []
+    assert (tmp_path / "x.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"made_by": "another"}, 1),
+        ({"train": TRAIN, "n_examples": 1}, 1),
+        ({"rows": [ROWS[0], ROWS[1] | {"query": "SELECT 0"}, *ROWS[2:]]}, 2),
+        ({"rows": ROWS[:5]}, 6),
+    ],
+)
+def test_other_predictions_are_not_overwritten(tmp_path: Path, change: dict[str, Any], line: int) -> None:
+    path = tmp_path / "x.jsonl"
+    write(path, Engine())
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=rf"x\.jsonl:{line}: .*another row, prompt or model"):
+        write(path, Engine(), **change)
+    assert path.read_bytes() == before
+
+
+def test_the_file_holds_what_predict_answers(tiny_model: tuple[Any, Any], tmp_path: Path) -> None:
+    profile, task = replace(get_profile("smoke"), max_new_tokens=6), text_to_sql(SCHEMAS)
+    answer = partial(predict, *tiny_model, task=task, profile=profile)
+    predict_file(
+        tmp_path / "x.jsonl",
+        ROWS,
+        make_prompts(ROWS, task),
+        lambda rows, prompts: answer(rows, prompts=prompts),
+        "tiny",
+        3,
+    )
+    found = [row["predicted"] for row in read_predictions(tmp_path / "x.jsonl")]
+    assert found == [row["predicted"] for row in predict(*tiny_model, ROWS, task, profile)]

@@ -109,3 +109,14 @@ def test_replies_say_which_the_model_ended_and_share_the_time_of_their_batch(
     replies = generate_replies(model, tokenizer, [prompts[0]] * 4, max_new_tokens=3, batch_size=4)
     assert [reply.stopped for reply in replies] == [True, False, True, True]
     assert len({reply.seconds for reply in replies}) == 1
+
+
+def test_a_reply_ends_before_what_it_is_to_stop_at(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    sizes = {"max_new_tokens": 24, "batch_size": len(prompts)}
+    whole = generate(model, tokenizer, prompts, **sizes)
+    stop = whole[0][len(whole[0]) // 2 :][:2]
+    replies = generate_replies(model, tokenizer, prompts, **sizes, stop=stop)
+    assert [reply.text for reply in replies] == [text.partition(stop)[0] for text in whole]
+    assert replies[0].stopped

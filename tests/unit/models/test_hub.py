@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ModelError
-from course_utils.models import hub_is_reachable, load_tokenizer, locate_model
+from course_utils.models import hub_is_reachable, identify_model, load_tokenizer, locate_model
 
 MODEL = "small-model-course/no-such-model"
 
@@ -101,3 +101,17 @@ def test_a_cached_model_is_found_without_a_network(monkeypatch: pytest.MonkeyPat
 def test_a_folder_is_found_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert Path(locate_model("data/tiny_base")) == PROJECT / "data" / "tiny_base"
+
+
+def test_a_model_is_known_by_what_its_files_and_its_adapters_hold(tmp_path: Path) -> None:
+    model, adapter = tmp_path / "model", tmp_path / "adapter"
+    for folder in (model, adapter):
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+    known = {identify_model(model), identify_model(model, adapter)}
+    (model / "config.json").write_text("{ }")
+    known |= {identify_model(model), identify_model(model, adapter)}
+    assert len(known) == 4
+    assert identify_model(shutil.copytree(model, tmp_path / "copy")) in known
+    with pytest.raises(ModelError):
+        identify_model(tmp_path / "nowhere")

@@ -1,0 +1,94 @@
+"""A server of the test's own, which answers as OpenAI's protocol says and remembers what it was asked."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from course_utils.errors import ServiceError
+from course_utils.models import ask_server
+from course_utils.prompts import to_messages
+
+CHAT = to_messages("table item: name text", "How many?")
+
+
+class Recorder(ThreadingHTTPServer):
+    """Says back what it was asked, last word first."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], str]] = []
+        self.is_strict = False
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Recorder
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, body, self.headers.get("Authorization", "")))
+        if self.server.is_strict and "chat_template_kwargs" in body:
+            return self.answer(400, {"error": "Unrecognized request argument supplied: chat_template_kwargs"})
+        text = body.get("prompt") or body["messages"][-1]["content"]
+        said = {"message": {"content": text[::-1]}} if "messages" in body else {"text": text[::-1]}
+        return self.answer(200, {"choices": [said | {"finish_reason": "length" if "long" in text else "stop"}]})
+
+    def answer(self, status: int, value: dict[str, Any]) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Recorder]:
+    with Recorder() as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def url_of(server: Recorder) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_chats_and_documents_go_to_their_own_address(server: Recorder, end: str) -> None:
+    replies = [ask_server(url_of(server) + end, [p], model="m", max_new_tokens=7)[0] for p in (CHAT, "a document")]
+    assert [reply.text for reply in replies] == ["?ynam woH", "tnemucod a"]
+    (chat_path, chat, _), (path, document, _) = server.asked
+    assert (chat_path, path) == ("/v1/chat/completions", "/v1/completions")
+    assert chat["messages"] == CHAT
+    assert document["stop"] == ["```"]
+    assert all((body["model"], body["temperature"], body["max_tokens"]) == ("m", 0, 7) for body in (chat, document))
+
+
+def test_replies_keep_the_order_of_their_prompts_and_say_whether_they_ended(server: Recorder) -> None:
+    prompts = [f"{number} {'long' if number % 3 == 0 else ''}" for number in range(20)]
+    replies = ask_server(url_of(server), prompts, model="m", max_new_tokens=7)
+    assert [reply.text[::-1] for reply in replies] == prompts
+    assert [reply.stopped for reply in replies] == [number % 3 != 0 for number in range(20)]
+    assert ask_server(url_of(server), [], model="m", max_new_tokens=7) == []
+
+
+def test_a_server_that_refuses_unknown_fields_is_asked_without_them(server: Recorder) -> None:
+    server.is_strict = True
+    assert ask_server(url_of(server), [CHAT], model="m", max_new_tokens=7)[0].text == "?ynam woH"
+
+
+def test_the_key_comes_from_the_environment(server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    ask_server(url_of(server), ["x"], model="m", max_new_tokens=7)
+    assert server.asked[0][2] == "Bearer sesame"
+
+
+def test_nobody_there_is_said_with_the_address() -> None:
+    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:9: .*is the model server running"):
+        ask_server("http://127.0.0.1:9", ["x"], model="m", max_new_tokens=7)
