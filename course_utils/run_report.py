@@ -15,6 +15,7 @@ HEADLINES = (
 SCORES_TOO = {
     "stop_rate": "replies that ended by themselves: {stop_rate:.1%}",
     "time_ratio": "seconds of a right query in other words by those of its gold, median: {time_ratio:.2f}",
+    "n_without_instances": "rows with fewer than {n_instances} instances: {n_without_instances}",
     "n_unanswerable": "unanswerable questions refused: {n_refused} of {n_unanswerable}; others: {n_wrongly_refused}",
 }
 SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")

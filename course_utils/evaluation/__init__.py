@@ -10,7 +10,6 @@ from course_utils.evaluation.scores import (
     Outcome,
     Scores,
     accuracy_table,
-    slice_table,
 )
 from course_utils.evaluation.scoring import score_file, score_predictions
 from course_utils.evaluation.sequential import plot_evidence, sequential_evidence
@@ -40,7 +39,6 @@ __all__ = [
     "score_file",
     "score_predictions",
     "sequential_evidence",
-    "slice_table",
     "text_metrics",
     "text_scores",
     "wilson_interval",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql import MAX_COMPARED_ROWS, AnswerComparison, Difference, ResultShape, compare_answers
+from course_utils.sql import MAX_COMPARED_ROWS, AnswerComparison, Difference, QueryPair, ResultShape, compare_answers
 
 FAILURES: dict[QueryErrorKind, str] = {
     "syntax": "syntax error",
@@ -38,6 +38,8 @@ class Verdict:
     """The gold returns no rows, or only NULL: then many wrong queries match it too."""
     truncated: bool
     """A result had more rows than were compared."""
+    n_instances: int = 1
+    """Instances of the database on which it was tried if right, the given one included."""
     refuted_by: int = 0
     """Number of the first further instance of the database on which a correct query is wrong; 0 if on none."""
     time_ratio: float | None = None
@@ -55,15 +57,15 @@ def judge(
         QueryError: The gold query does not execute; a prediction that does not is a verdict.
     """
     comparison = compare_answers(database, query, predicted, instances=instances, max_rows=max_rows)
-    return read_verdict(comparison, predicted)
+    return read_verdict(comparison, QueryPair(query, predicted, instances))
 
 
-def read_verdict(comparison: AnswerComparison, predicted: str) -> Verdict:
-    """What the comparison of a gold query with ``predicted`` says about it."""
-    gold, found, difference = comparison.gold, comparison.found, comparison.difference
+def read_verdict(comparison: AnswerComparison, pair: QueryPair) -> Verdict:
+    """What the comparison of a pair says about the query that is not the gold."""
+    gold, found, difference, n_instances = comparison.gold, comparison.found, comparison.difference, len(pair.instances)
     if isinstance(found, QueryError):
-        failure = FAILURES[found.kind] if predicted.strip() else EMPTY_REPLY
-        return Verdict(False, False, failure, str(found), gold.is_empty, gold.truncated)
+        failure = FAILURES[found.kind] if pair.other.strip() else EMPTY_REPLY
+        return Verdict(False, False, failure, str(found), gold.is_empty, gold.truncated, n_instances + 1)
     return Verdict(
         correct=not difference,
         valid=True,
@@ -71,6 +73,7 @@ def read_verdict(comparison: AnswerComparison, predicted: str) -> Verdict:
         detail=_describe(difference, gold, found) if difference else "",
         gold_is_empty=gold.is_empty,
         truncated=gold.truncated or found.truncated,
+        n_instances=n_instances + 1,
         refuted_by=comparison.refuted_by,
         time_ratio=found.seconds / gold.seconds,
     )

@@ -79,16 +79,13 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
         cache.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(cache or ":memory:", timeout=60)) as store:
-            store.execute(
-                "CREATE TABLE IF NOT EXISTS suite (key TEXT, number INTEGER, image BLOB, PRIMARY KEY (key, number))"
-            )
+            store.execute("CREATE TABLE IF NOT EXISTS suite (key, number, image, PRIMARY KEY (key, number))")
             kept = "SELECT image FROM suite WHERE key = ? ORDER BY number"
             suites = {gold: [image for (image,) in store.execute(kept, (key,))] for gold, key in keys.items()}
             missing = [gold for gold, images in suites.items() if not images]
             tables = [table.name for table in read_schema(database).tables] if missing else []
-            for gold, made in zip(
-                missing, run_each(_make_all, database.absolute(), tables, n, items=missing), strict=True
-            ):
+            results = run_each(_make_all, database.absolute(), tables, n, items=missing)
+            for gold, made in zip(missing, results, strict=True):
                 # The first says that the others were looked for, where there are none.
                 suites[gold] = [b"", *map(zlib.compress, made if isinstance(made, tuple) else ())]
                 rows = ((keys[gold], number, image) for number, image in enumerate(suites[gold]))
@@ -105,9 +102,7 @@ def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Ite
     with closing(connect(database)) as connection:
         tables = {name: _read_columns(connection, name) for name in names}
         wanted = {name.lower() for name in names}
-        made_by = (
-            "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' ORDER BY rowid"
-        )
+        made_by = "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
         schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in wanted]
     for gold in golds:
         try:

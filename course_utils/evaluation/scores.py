@@ -82,20 +82,20 @@ class Scores:
         n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
         return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
 
-    def groups(self) -> dict[str, tuple[int, ...]]:
-        """Indices of the outcomes in each group: all, seen and unseen databases, each difficulty."""
+    def groups(self, kinds: Sequence[str] = ("seen", "difficulty")) -> dict[str, tuple[int, ...]]:
+        """Indices of all outcomes and of those in each slice of some ``kinds``, as ``slices.SLICES`` names them."""
         slices = slice_rows([outcome.row for outcome in self.outcomes])
-        seen = {name: slices["seen"].get(key, ()) for key, name in (("seen", SEEN), ("unseen", UNSEEN))}
-        found = {ALL: tuple(range(self.n)), **seen, **slices["difficulty"]}
-        return {name: indices for name, indices in found.items() if indices}
+        named = {"seen": SEEN, "unseen": UNSEEN}
+        found = {named.get(name, name): indices for kind in kinds for name, indices in slices[kind].items()}
+        return {ALL: tuple(range(self.n)), **found}
 
     def difficulties(self) -> list[str]:
         """The difficulties that rows name, easiest first where they have Spider's names."""
         return [*slice_rows([outcome.row for outcome in self.outcomes])["difficulty"]]
 
-    def accuracy_by_group(self) -> dict[str, Proportion]:
+    def accuracy_by_group(self, kinds: Sequence[str] = ("seen", "difficulty")) -> dict[str, Proportion]:
         """Execution accuracy of each group."""
-        return {name: _share([self.outcomes[i] for i in indices]) for name, indices in self.groups().items()}
+        return {name: _share([self.outcomes[i] for i in indices]) for name, indices in self.groups(kinds).items()}
 
     def failures(self) -> dict[str, int]:
         """How many predictions failed in each way, most frequent first."""
@@ -120,6 +120,7 @@ class Scores:
             "n_empty_gold_correct": sum(outcome.verdict.correct for outcome in empty),
             "n_truncated": sum(outcome.verdict.truncated for outcome in self.outcomes),
             "n_instances": self.n_instances,
+            "n_without_instances": sum(x.verdict.n_instances < self.n_instances for x in self.outcomes),
             "left_out": list(self.left_out),
             **{
                 f"by_{kind}": {name: self._as_dict([self.outcomes[i] for i in at]) for name, at in found.items()}
@@ -154,30 +155,12 @@ def _suite_share(outcomes: Sequence[Outcome]) -> Proportion:
     return wilson_interval(n_right, len(outcomes))
 
 
-def slice_table(*scores: Scores) -> Table:
-    """Accuracy of one or more models by what the rows are about, and test-suite accuracy where it is known."""
-    measures = [(model.name, model.outcomes, _share) for model in scores]
-    measures += [
-        (f"{model.name}, test suite", model.outcomes, _suite_share) for model in scores if model.n_instances > 1
-    ]
-    rows = [
-        (
-            kind.replace("_", " "),
-            name,
-            str(len(at)),
-            *(f"{share([found[i] for i in at]).value:.1%}" for _, found, share in measures),
-        )
-        for kind, slices in slice_rows([outcome.row for outcome in scores[0].outcomes]).items()
-        for name, at in slices.items()
-    ]
-    columns = ("slice", "of", "rows", *(name for name, *_ in measures))
-    return Table("Share of rows that are right, slice by slice", columns, tuple(rows), frozenset({"slice", "of"}))
-
-
-def accuracy_table(*scores: Scores) -> Table:
-    """Validity and execution accuracy of one or more models, by group, with 95 % intervals."""
+def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
+    """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
     rows = [("validity, all rows", scores[0].n, [model.validity for model in scores])]
-    by_group = [model.accuracy_by_group() for model in scores]
+    if suite := [share for model in scores if (share := model.test_suite_accuracy)]:
+        rows.append((f"accuracy on {scores[0].n_instances} instances, all rows", scores[0].n, suite))
+    by_group = [model.accuracy_by_group(kinds) for model in scores]
     for name, share in by_group[0].items():
         rows.append((f"accuracy, {name}", share.n, [groups[name] for groups in by_group]))
     return Table(

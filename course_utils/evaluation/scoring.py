@@ -74,7 +74,7 @@ def _judge_rows(database: Path, rows: list[Row], n_more: int, cache: Path | None
     suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
     pairs = [QueryPair(row["query"], row["predicted"], suites.get(row["query"], ())) for row in rows]
     return [
-        each if isinstance(each, QueryError) else read_verdict(each, pair.other)
+        each if isinstance(each, QueryError) else read_verdict(each, pair)
         for pair, each in zip(pairs, compare_pairs(database, pairs), strict=True)
     ]
 

@@ -25,8 +25,7 @@ def shape_of(query: str) -> str:
 
 
 def _length_of(question: str) -> str:
-    n_words = len(question.split())
-    return next(name for name, longest in LENGTHS.items() if n_words <= longest) if n_words else ""
+    return next((name for name, longest in LENGTHS.items() if 0 < len(question.split()) <= longest), "")
 
 
 SLICES: dict[str, Callable[[Row], str]] = {

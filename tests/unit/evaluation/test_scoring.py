@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation import score_file, score_predictions, slice_table
+from course_utils.evaluation import accuracy_table, score_file, score_predictions
 from course_utils.evaluation.slices import shape_of
 
 GOLD = "SELECT name FROM item WHERE price > 2"
@@ -43,7 +43,16 @@ def test_a_lucky_match_is_right_on_one_instance_alone(dataset: Path, tmp_path: P
         assert (scores.accuracy.n_true, scores.test_suite_accuracy.n_true) == (3, 2)
     summary = scores.summary()
     assert (summary["execution_accuracy"], summary["test_suite_accuracy"], summary["n_instances"]) == (0.75, 0.5, 10)
-    assert slice_table(scores).rows[0] == ("shape", "one table", "4", "75.0%", "50.0%")
+    assert summary["n_without_instances"] == 0
+    table = accuracy_table(scores, kinds=["shape"])
+    assert [row[:2] for row in table.rows[1:]] == [
+        ("accuracy on 10 instances, all rows", "4"),
+        ("accuracy, all rows", "4"),
+        ("accuracy, one table", "4"),
+    ]
+    assert [row[2][:5] for row in table.rows[1:]] == ["50.0%", "75.0%", "75.0%"]
+    unmade = score_predictions(rows("SELECT random()", query="SELECT random()"), dataset, instances=4).summary()
+    assert (unmade["n_without_instances"], unmade["test_suite_accuracy"]) == (1, 0)
     assert score_predictions(rows(*predicted), dataset).test_suite_accuracy is None
 
 
