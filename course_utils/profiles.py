@@ -159,13 +159,16 @@ PROFILES = {
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
             difficulties=("easy", "medium"),
-            max_train_rows=600,
             max_test_rows=100,
-            max_length=640,  # with 1,024, training on the longest rows would not fit a machine of 8 GB
-            learning_rate=5e-4,
+            max_length=384,  # 16 of the longest rows still fit a machine of 8 GB
+            learning_rate=1.5e-3,
             epochs=1.0,
+            min_steps=60,
             experiment_s=300.0,
+            batch_size=16,
             share_prompts=True,
+            gradient_accumulation=1,
+            n_evaluations=3,
             generation_batch_size=16,
         ),
         Profile(
