@@ -34,7 +34,7 @@ MAKE_S = 5.0
 """Seconds for the instances of one gold query; a usual one takes a hundredth of one."""
 QUERY_S = 1.0
 MAX_ROWS = 10_000
-TRIES = 6
+TRIES = 12
 """Instances tried for each that is asked for."""
 N_SAMPLED = 60
 """Rows of a real table from which values are taken."""
@@ -85,15 +85,18 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
             missing = [gold for gold, images in suites.items() if not images]
             tables = [table.name for table in read_schema(database).tables] if missing else []
             results = run_each(_make_all, database.absolute(), tables, n, items=missing)
-            for gold, made in zip(missing, results, strict=True):
-                # The first says that the others were looked for, where there are none.
-                suites[gold] = [b"", *map(zlib.compress, made if isinstance(made, tuple) else ())]
-                rows = ((keys[gold], number, image) for number, image in enumerate(suites[gold]))
-                store.executemany("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", rows)
+            # The first says that others were looked for, where there are none. Nothing is written before all are
+            # made, for that would lock out threads that make those of other databases.
+            made = {
+                gold: [b"", *map(zlib.compress, images if isinstance(images, tuple) else ())]
+                for gold, images in zip(missing, results, strict=True)
+            }
+            rows = [(keys[gold], *numbered) for gold, images in made.items() for numbered in enumerate(images)]
+            store.executemany("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", rows)
             store.commit()
     except sqlite3.Error as error:
         raise DataError(f"{cache}: cannot keep instances ({error}); delete the file") from error
-    return {gold: tuple(map(zlib.decompress, images[1:])) for gold, images in suites.items()}
+    return {gold: tuple(map(zlib.decompress, images[1:])) for gold, images in (suites | made).items()}
 
 
 def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[Instances]:
