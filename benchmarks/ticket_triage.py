@@ -14,14 +14,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.triage_scores import Estimate, TriageScores, score_triage
 from course_utils.artifacts import PROJECT, Row, peak_memory_gib, read_jsonl
-from course_utils.evaluation import Proportion, bootstrap_difference, predict
+from course_utils.evaluation import bootstrap_difference, predict
+from course_utils.evaluation.tickets import CLASSES, is_sorted_right, score_tickets
 from course_utils.figures import course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile, get_profile
 from course_utils.setup import probe_machine
-from course_utils.tasks import ticket_triage
+from course_utils.tasks import parse_triage, ticket_triage
 from course_utils.training import tokenize_rows, train_sft
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ SETTINGS = (
 REGULARISATIONS = (1.0, 10.0, 100.0)
 """Logistic regression's C: the higher, the closer to the training rows."""
 MEASURES = ("label and priority right", "label right", "priority right", "label, macro-F1", "priority, macro-F1")
+ENDS = ("", "_low", "_high")
+N_RESAMPLES = 999
 
 
 def measure(settings: Sequence[dict[str, float]] = SETTINGS) -> dict[str, Any]:
@@ -62,15 +64,14 @@ def measure(settings: Sequence[dict[str, float]] = SETTINGS) -> dict[str, Any]:
         "tiny base": _answer(splits["test"], None),
         "tiny base, tuned": tuned,
     }
-    scores = {name: score_triage(rows, name=name) for name, rows in answers.items()}
     return {
         "benchmark": "ticket_triage",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
         "n_rows": {split: len(rows) for split, rows in splits.items()},
         "validation": {"tiny base, tuned": tried, "TF-IDF + logistic regression": classical_tried},
         "chosen": settings[best],
-        "test": {name: _shares(found) | {"details": found.summary()} for name, found in scores.items()},
-        "tuned_minus": {name: _difference(scores["tiny base, tuned"], scores[name]) for name in list(scores)[:2]},
+        "test": {name: score_answers(rows) for name, rows in answers.items()},
+        "tuned_minus": {name: _difference(tuned, answers[name]) for name in list(answers)[:2]},
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }
 
@@ -84,13 +85,13 @@ def _tune(splits: dict[str, list[Row]], setting: dict[str, float], output: Path)
         for split in ("train", "validation")
     )
     result = train_sft(profile, MODEL, train, validation, output)
-    scores = score_triage(_answer(splits["validation"], output))
+    scores = score_tickets(_answer(splits["validation"], output))
     found = setting | {
         "n_steps": result.n_steps,
         "train_seconds": round(result.seconds, 1),
         "validation_loss": result.final_validation_loss,
-        "validation_accuracy": scores.both.value,
-        "validation_label_accuracy": scores.labels.accuracy.value,
+        "validation_accuracy": scores["accuracy"],
+        "validation_label_accuracy": scores["label"]["accuracy"],
     }
     logger.info("%s", found)
     return found
@@ -117,48 +118,70 @@ def fit_classical(splits: dict[str, list[Row]]) -> tuple[list[Row], list[dict[st
         both = _answer_classically(splits["train"], [*splits["validation"], *splits["test"]], strength)
         n_validation = len(splits["validation"])
         answers[strength] = both[n_validation:]
-        tried.append({"C": strength, "validation_accuracy": score_triage(both[:n_validation]).both.value})
+        tried.append({"C": strength, "validation_accuracy": score_tickets(both[:n_validation])["accuracy"]})
     best = max(tried, key=lambda found: found["validation_accuracy"])
     return answers[best["C"]], tried
 
 
 def _answer_classically(train: Sequence[Row], rows: Sequence[Row], strength: float) -> list[Row]:
+    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
 
-    predicted = {}
+    predicted, confidences = {}, np.ones(len(rows))
     for field in ("label", "priority"):
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=2, sublinear_tf=True)
         model = make_pipeline(make_union(words, letters), LogisticRegression(C=strength, max_iter=2_000))
         model.fit([row["text"] for row in train], [row[field] for row in train])
-        predicted[field] = [str(value) for value in model.predict([row["text"] for row in rows])]
+        probabilities = model.predict_proba([row["text"] for row in rows])
+        predicted[field] = [str(value) for value in model.classes_[probabilities.argmax(axis=1)]]
+        confidences *= probabilities.max(axis=1)  # as if label and priority were independent
     return [
-        row | {"predicted": json.dumps({"label": label, "priority": priority})}
-        for row, label, priority in zip(rows, predicted["label"], predicted["priority"], strict=True)
+        row | {"predicted": json.dumps({"label": label, "priority": priority}), "confidence": float(confidence)}
+        for row, label, priority, confidence in zip(rows, *predicted.values(), confidences, strict=True)
     ]
 
 
-def _shares(scores: TriageScores) -> dict[str, Any]:
-    """Value and 95 % interval of each of ``MEASURES``, 0 to 1, higher is better."""
-    estimates: tuple[Proportion | Estimate, ...] = (
-        scores.both,
-        scores.labels.accuracy,
-        scores.priorities.accuracy,
-        scores.labels.macro_f1,
-        scores.priorities.macro_f1,
-    )
-    return {
-        measure: {"value": round(found.value, 4), "interval": [round(found.low, 4), round(found.high, 4)]}
-        for measure, found in zip(MEASURES, estimates, strict=True)
+def score_answers(rows: Sequence[Row]) -> dict[str, Any]:
+    """Value and 95 % interval of each of ``MEASURES``, 0 to 1, higher is better, and all else in ``details``."""
+    scores = score_tickets(rows)
+    found = [[part[f"accuracy{end}"] for end in ENDS] for part in (scores, scores["label"], scores["priority"])]
+    found += [_macro_f1(field, rows) for field in ("label", "priority")]
+    shares = {
+        measure: {"value": round(value, 4), "interval": [round(low, 4), round(high, 4)]}
+        for measure, (value, low, high) in zip(MEASURES, found, strict=True)
     }
+    return shares | {"details": scores}
 
 
-def _difference(tuned: TriageScores, other: TriageScores) -> dict[str, Any]:
+def _macro_f1(field: str, rows: Sequence[Row]) -> list[float]:
+    """The mean F1 over the classes that occur and the ends of its 95 % bootstrap interval, by percentiles."""
+    import numpy as np
+    from scipy.stats import bootstrap
+    from sklearn.metrics import f1_score
+
+    gold = np.array([row[field] for row in rows])
+    said = np.array([(parse_triage(row["predicted"]) or {}).get(field, "") for row in rows])
+    classes = CLASSES[field]
+
+    def statistic(at: Any) -> float:
+        labels = sorted({*gold[at], *said[at]} & {*classes})
+        return float(f1_score(gold[at], said[at], labels=labels, average="macro", zero_division=0.0))
+
+    places = np.arange(len(rows))
+    options = {"n_resamples": N_RESAMPLES, "method": "percentile", "vectorized": False}
+    interval = bootstrap((places,), statistic, **options, rng=0).confidence_interval
+    return [statistic(places), float(interval.low), float(interval.high)]
+
+
+def _difference(tuned: Sequence[Row], other: Sequence[Row]) -> dict[str, Any]:
     """In label and priority both right, -1 to 1, with the paired 95 % interval."""
-    low, high = bootstrap_difference(other.correct, tuned.correct)
-    return {"difference": round(tuned.both.value - other.both.value, 4), "interval": [round(low, 4), round(high, 4)]}
+    before, after = ([is_sorted_right(row) for row in rows] for rows in (other, tuned))
+    low, high = bootstrap_difference(before, after)
+    difference = (sum(after) - sum(before)) / len(after)
+    return {"difference": round(difference, 4), "interval": [round(low, 4), round(high, 4)]}
 
 
 @course_style

@@ -180,6 +180,7 @@ def evaluate(
         bool, typer.Option("--skip-bad-gold", help="Leave out rows, and say which, whose gold query fails.")
     ] = False,
     clauses: Annotated[bool, typer.Option("--clauses", help="Compare the queries clause by clause too.")] = False,
+    tickets: Annotated[bool, typer.Option("--tickets", help="Score tickets: rows with label and priority.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
@@ -188,19 +189,28 @@ def evaluate(
     from course_utils.evaluation.scoring import INSTANCES_FILE, score_file
     from course_utils.run_report import render_scores
 
-    scores = score_file(
-        file,
-        path_here(data, "data"),
-        raw=raw,
-        clauses=clauses,
-        instances=instances,
-        cache=path_here(artifacts, "artifacts") / INSTANCES_FILE,
-        skip_bad_gold=skip_bad_gold,
-    )
+    if tickets:
+        from course_utils.evaluation.predictions import read_predictions
+        from course_utils.evaluation.tickets import TICKET_FIELDS, score_tickets, tickets_table
+
+        scores, render = score_tickets(read_predictions(file, TICKET_FIELDS)), tickets_table
+    else:
+        scores, render = (
+            score_file(
+                file,
+                path_here(data, "data"),
+                raw=raw,
+                clauses=clauses,
+                instances=instances,
+                cache=path_here(artifacts, "artifacts") / INSTANCES_FILE,
+                skip_bad_gold=skip_bad_gold,
+            ),
+            render_scores,
+        )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
-        Console().print(render_scores(scores))
+        Console().print(render(scores))
 
 
 @app.command()

@@ -125,8 +125,8 @@ def predict_file(
     return n_kept
 
 
-def read_predictions(path: Path) -> list[Row]:
-    """Read and check predictions: one JSON object per line with id, db_id, query and predicted.
+def read_predictions(path: Path, required: Sequence[str] = REQUIRED) -> list[Row]:
+    """Read and check predictions: one JSON object per line with the required fields.
 
     Any end of line, a byte-order mark and empty lines are accepted; further fields are kept.
     Each row gets ``place``, its file and line, for later messages.
@@ -143,7 +143,7 @@ def read_predictions(path: Path) -> list[Row]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise DataError(f"{path}: the file is empty; write one prediction per line")
-    rows = [(number, *_parse(line)) for number, line in lines]
+    rows = [(number, *_parse(line, required)) for number, line in lines]
     wrong = [f"{path}:{number}: {reason}" for number, _, reason in rows if reason]
     wrong += _repeated_ids(path, [(number, row["id"]) for number, row, reason in rows if not reason])
     if wrong:
@@ -160,7 +160,7 @@ def _repeated_ids(path: Path, ids: list[tuple[int, str]]) -> list[str]:
     ]
 
 
-def _parse(line: str) -> tuple[Row, str]:
+def _parse(line: str, required: Sequence[str]) -> tuple[Row, str]:
     """A row and what is wrong with it; an empty text if nothing is."""
     try:
         row = json.loads(line)
@@ -170,11 +170,11 @@ def _parse(line: str) -> tuple[Row, str]:
         return {}, f"a {type(row).__name__} instead of an object; write one object per line"
     if isinstance(row.get("id"), int):
         row["id"] = str(row["id"])
-    missing = [f'"{key}"' for key in REQUIRED if key not in row]
+    missing = [f'"{key}"' for key in required if key not in row]
     if missing:
-        return {}, f"{', '.join(missing)} missing; every row needs {', '.join(REQUIRED)}"
-    wrong = [f'"{key}"' for key in REQUIRED if not isinstance(row[key], str)]
+        return {}, f"{', '.join(missing)} missing; every row needs {', '.join(required)}"
+    wrong = [f'"{key}"' for key in required if not isinstance(row[key], str)]
     if wrong:
         return {}, f'{", ".join(wrong)} not a text; write "" where the model gave nothing'
-    empty = [f'"{key}"' for key in REQUIRED if key != "predicted" and not row[key].strip()]
+    empty = [f'"{key}"' for key in required if key != "predicted" and not row[key].strip()]
     return row, f"{', '.join(empty)} empty; only predicted may be" if empty else ""

@@ -20,10 +20,11 @@ FLOORS = (
 )
 """Lowest first. Within the first, a module may import those before it; stages may not import each other."""
 STAGES = FLOORS[2]
-HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft", "scipy", "statsmodels", "pyspark")
+HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft", "pyspark")
+HEAVY += ("scipy", "sklearn", "statsmodels")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
 SCRIPTS = {"course_utils/cli.py"}
-MAX_LINES, MAX_MODULES = 14_880, 136
+MAX_LINES, MAX_MODULES = 15_140, 138
 
 
 def sources() -> dict[str, str]:

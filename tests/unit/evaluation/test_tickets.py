@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from course_utils.artifacts import write_jsonl
+from course_utils.cli import app
+from course_utils.errors import DataError
+from course_utils.evaluation.tickets import NO_CLASS, score_tickets, tickets_table
+from course_utils.tasks import ticket_triage
+
+TASK = ticket_triage()
+GOLD = [("bug", "normal"), ("bug", "high"), ("outage", "urgent"), ("how_to", "low")]
+REPLIES = [
+    '{"label": "bug", "priority": "normal"}',
+    'I think: {"label": "bug", "priority": "urgent"}',
+    '{"label": "hardware", "priority": "urgent"}',
+    "how_to",
+]
+
+
+def rows(**fields: float) -> list[dict[str, object]]:
+    return [
+        {"id": str(i), "label": label, "priority": priority, "predicted": TASK.read_reply(reply), **fields}
+        for i, ((label, priority), reply) in enumerate(zip(GOLD, REPLIES, strict=True))
+    ]
+
+
+def test_scores_worked_by_hand() -> None:
+    scores = score_tickets(rows())
+    assert json.loads(json.dumps(scores)) == scores
+    assert (scores["n"], scores["accuracy"], scores["valid_json"]) == (4, 0.25, 0.75)
+    label = scores["label"]
+    assert label["accuracy"] == 0.5
+    assert label["by_class"]["bug"] == {"precision": 1, "recall": 1, "f1-score": 1, "support": 2}
+    # bug 2 of 2 found and right, outage and how_to missed, hardware said for nothing
+    assert label["by_class"]["macro avg"]["f1-score"] == 1 / 4
+    confused = {
+        (wanted, found): n
+        for wanted, line in zip(label["classes"], label["confusion"], strict=True)
+        for found, n in zip(label["classes"], line, strict=True)
+        if n
+    }
+    assert confused == {("bug", "bug"): 2, ("outage", "hardware"): 1, ("how_to", NO_CLASS): 1}
+    # Of the three read, one is a step off, which costs 1; by chance, 15 / 3 would be: 8 for normal, 3 for high,
+    # 4 for urgent, each against normal, urgent and urgent.
+    assert scores["priority"]["kappa"] == pytest.approx(1 - 1 / 5)
+
+
+def test_confidence_is_compared_with_what_is_right() -> None:
+    assert "calibration" not in score_tickets(rows())
+    found = score_tickets(rows(confidence=0.5))["calibration"]
+    assert found["brier"] == pytest.approx(0.25)
+    assert (found["confidence"], found["accuracy"]) == ([0.5], [0.25])
+
+
+@pytest.mark.parametrize("label", ["Bug", "bugs", "bug ", "spam"])
+def test_values_are_taken_strictly(label: str) -> None:
+    row = rows()[0] | {"predicted": json.dumps({"label": label, "priority": "normal"})}
+    scores = score_tickets([row])
+    assert (scores["accuracy"], scores["priority"]["accuracy"], scores["valid_json"]) == (0, 1, 1)
+    assert "kappa" not in scores["priority"]
+
+
+def test_wrong_rows_are_all_named() -> None:
+    wrong = [rows()[0] | {"label": "spam"}, rows()[1] | {"priority": "soon", "confidence": 2}]
+    with pytest.raises(DataError, match=r"(?s)0: label 'spam'.*1: priority 'soon'.*from 0 to 1"):
+        score_tickets(wrong)
+    with pytest.raises(DataError, match="at least one row"):
+        score_tickets([])
+
+
+def test_the_command_scores_a_file_of_tickets(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "tickets.jsonl", rows(confidence=0.5))
+    done = CliRunner().invoke(app, ["evaluate", str(file), "--tickets", "--json"])
+    assert json.loads(done.output) == score_tickets(rows(confidence=0.5))
+    assert "Brier score of the confidence: 0.250" in tickets_table(json.loads(done.output)).caption
+    assert "25.0%" in CliRunner().invoke(app, ["evaluate", str(file), "--tickets"]).output
+    write_jsonl(file, [{"id": "1", "label": "bug", "predicted": ""}])
+    assert CliRunner().invoke(app, ["evaluate", str(file), "--tickets"]).exit_code == 2
