@@ -40,15 +40,21 @@ SHOW = """(id) => { const content = window.jupyterapp.shell.currentWidget.conten
     content.activeCellIndex = cells.findIndex(cell => cell.id === id);
     return content.scrollToItem(content.activeCellIndex, 'start'); }"""
 
+RATING_PAGE = """from pathlib import Path
+from course_utils.evaluation.side_by_side import BlindPair, RatingPage
+row = {"id": "1", "db_id": "singers", "question": "Who sings?"}
+pairs = [BlindPair(row | {"id": str(i)}, ("SELECT 1", "SELECT 2"), ("old", "new")) for i in range(3)]
+RatingPage(pairs, "Ana", Path("ratings.jsonl"))"""
 ACTIVE = "window.jupyterapp.shell.currentWidget.content.activeCell.model.id"
 
 
 @pytest.fixture
 def notebook(tmp_path):
-    """A copy of the first notebook that writes under the test's folder."""
+    """A copy of the first notebook that writes under the test's folder, with the fourth's rating page behind it."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     content = json.loads((ROOT / "notebooks" / "01_setup.ipynb").read_text())
+    content["cells"].append({"cell_type": "code", "id": "rating-page", "metadata": {}, "source": RATING_PAGE})
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
@@ -143,3 +149,14 @@ def test_the_first_notebook_runs_and_its_widget_answers(page, tmp_path):
     page.keyboard.press("ArrowDown")
     calculator.locator("svg", has_text="Llama-3.1-8B-Instruct on a card").wait_for(timeout=WIDGET_MS)
     assert page.evaluate(ACTIVE) == cell, "arrow keys stay in the widget"
+
+    page.evaluate(SHOW, "rating-page")
+    rating = page.locator(".course-rating")
+    rating.get_by_role("button", name="1: the first").focus()
+    for n_left, key in enumerate(("2", "0", "1")):
+        rating.get_by_text(f"{3 - n_left} left").wait_for(timeout=WIDGET_MS)
+        page.keyboard.press(key)
+    rating.get_by_text("All pairs are rated").wait_for(timeout=WIDGET_MS)
+    ratings = (tmp_path / "notebooks" / "ratings.jsonl").read_text().splitlines()
+    assert [json.loads(each)["winner"] for each in ratings] == ["new", "tie", "old"]
+    assert len(page.evaluate(f"({CELLS})()")) == len(cells), "digits make no headings of cells"

@@ -1,0 +1,119 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import ServiceError
+from course_utils.evaluation.side_by_side import (
+    CHOICES,
+    TIE,
+    BlindPair,
+    RatingPage,
+    both_ways,
+    draw_pairs,
+    model_judge,
+    rate_pairs,
+    read_ratings,
+)
+
+
+def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
+    question = {"db_id": "singers", "question": "Which <b>?", "query": "SELECT 0"}
+    return [question | {"id": str(i), "predicted": f"SELECT '{letter if i else 'same'}'"} for i in range(n)]
+
+
+ANSWERS = {"old": rows("a"), "new": rows("b")}
+PAIR = BlindPair(ANSWERS["old"][1], ("short", "longer"), ("old", "new"))
+
+
+def shorter(pair: BlindPair) -> str:
+    return "1" if len(pair.texts[0]) < len(pair.texts[1]) else "2"
+
+
+def test_raters_see_different_answers_in_orders_of_their_own() -> None:
+    pairs = draw_pairs(ANSWERS, "Ana")
+    assert sorted(pair.row["id"] for pair in pairs) == sorted(str(i) for i in range(1, 40))
+    assert all(pair.texts[pair.models.index("new")] == "SELECT 'b'" for pair in pairs)
+    assert 8 <= sum(pair.models[0] == "new" for pair in pairs) <= 31  # a fair coin leaves this once in 10,000 times
+    assert pairs == draw_pairs(ANSWERS, "Ana")
+    assert [pair.row["id"] for pair in pairs] != [pair.row["id"] for pair in draw_pairs(ANSWERS, "Ben")]
+    assert not any(name in repr(pairs[0]) for name in ANSWERS)
+
+
+def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:
+    pairs = draw_pairs(ANSWERS, "Ana")
+    rate_pairs(pairs, "Ana", tmp_path / "whole.jsonl", lambda _: "1")
+    for end in (7, len(pairs), len(pairs)):
+        rate_pairs(pairs[:end], "Ana", tmp_path / "parts.jsonl", lambda _: "1")
+    assert (tmp_path / "parts.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    rate_pairs(pairs, "Ben", tmp_path / "parts.jsonl", lambda _: "0")
+    ratings = read_ratings(tmp_path / "parts.jsonl", draw_pairs(ANSWERS, "Cleo"))
+    assert len(ratings) == 2 * len(pairs)
+    assert ratings[0]["winner"] == ratings[0]["models"][0]
+    assert ratings[-1]["winner"] == TIE
+    changed = draw_pairs(ANSWERS | {"new": rows("c")}, "Ana")
+    assert read_ratings(tmp_path / "parts.jsonl", changed) == [], "they were about other answers"
+
+
+def test_the_page_writes_each_rating_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    pairs, file = draw_pairs(ANSWERS, "Ana")[:4], tmp_path / "ratings.jsonl"
+    page = RatingPage(pairs, "Ana", file)
+    shown = page._repr_mimebundle_()["text/html"]
+    assert "4 left" in shown
+    assert "Which &lt;b&gt;?" in shown
+    assert not any(name in shown for name in ANSWERS)
+    for number in (0, 1, 2):
+        page.buttons[number].click()
+    winners = [rating["winner"] for rating in read_ratings(file, pairs)]
+    assert winners == [pairs[0].models[0], pairs[1].models[1], TIE]
+    again = RatingPage(pairs, "Ana", file)
+    assert "1 left" in again._repr_mimebundle_()["text/html"]
+    for _ in range(2):  # the second finds nothing to rate
+        again.buttons[0].click()
+    assert "All pairs are rated" in again._repr_mimebundle_()["text/html"]
+    assert len(read_ratings(file, pairs)) == 4
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_asked_both_ways_who_always_takes_one_side_takes_none(choice: str) -> None:
+    assert both_ways(lambda _: choice)(PAIR) == "0"
+
+
+def test_asked_both_ways_who_looks_at_the_answers_stays_with_theirs() -> None:
+    assert both_ways(shorter)(PAIR) == "1"
+    assert both_ways(shorter)(PAIR.swapped()) == "2"
+
+
+class Judge(BaseHTTPRequestHandler):
+    """OpenAI's protocol: prefers the shorter answer, says so in many words, and fails on request."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        texts = body["messages"][-1]["content"].split("\n\n")[1:]
+        verdict = {"words": f"Answer {1 if len(texts[0]) < len(texts[1]) else 2}, of 10", "none": "Both are nice"}
+        named = verdict.get(body["model"]) if self.headers["Authorization"] == "Bearer key" else None
+        content = {"choices": [{"message": {"content": named}}]} if named else {"error": "no"}
+        reply = json.dumps(content).encode()
+        self.send_response(200 if named or body["model"] == "odd" else 404)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_model_behind_a_url_is_a_rater() -> None:
+    with HTTPServer(("127.0.0.1", 0), Judge) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        assert both_ways(model_judge(url, "words", "key"))(PAIR) == "1"
+        assert model_judge(f"{url}/", "none", "key")(PAIR) == "0"
+        for model in ("unknown", "odd"):
+            with pytest.raises(ServiceError, match="OpenAI-compatible"):
+                model_judge(url, model, "key")(PAIR)
+        server.shutdown()
+    with pytest.raises(ServiceError, match="OpenAI-compatible"):
+        model_judge(url, "words")(PAIR)
