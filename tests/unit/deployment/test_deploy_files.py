@@ -31,6 +31,11 @@ def test_only_the_loopback_interface_is_published() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
+def test_no_service_may_take_all_memory_or_processes() -> None:
+    for name, service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].items():
+        assert service.keys() >= {"mem_limit", "pids_limit"}, name
+
+
 def test_prometheus_scrapes_services_that_exist() -> None:
     services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
     targets = re.findall(r'"(\w+):\d+"', (DEPLOY / "prometheus.yml").read_text("utf-8"))
