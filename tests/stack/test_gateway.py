@@ -199,6 +199,83 @@ def test_bad_requests_in_openai_form(client: httpx.Client, path: str, body: byte
     assert says in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "metadata": {"x": NaN}}'),
+        ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "metadata": {"x": -Infinity}}'),
+        ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "temperature": 1e999}'),
+        ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "stop": "\\udc80"}'),
+        ("/v1/chat/completions", '{"messages": ' + "[" * 30_000 + "]" * 30_000 + "}"),
+        ("/v1/chat/completions", '{"messages": ' + "[" * 40 + "]" * 40 + "}"),
+        ("/v1/feedback", '{"id": "\\ud800", "rating": "up"}'),
+        ("/v1/sql", '{"question": "\\ud83d?", "database": "music"}'),
+        ("/v1/sql", '{"question": ' + "9" * 5000 + ', "database": "music"}'),
+    ],
+)
+def test_what_only_python_takes_for_json_is_refused(client: httpx.Client, path: str, body: str) -> None:
+    response = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == httpx.codes.BAD_REQUEST, response.text
+    assert response.json()["error"]["code"] in ("invalid_json", "http_400")
+
+
+def test_whole_characters_pass_however_they_are_written(client: httpx.Client) -> None:
+    body = '{"id": "\\ud83d\\ude00", "rating": "up", "comment": "1.5e300"}'
+    response = client.post("/v1/feedback", content=body, headers={"Content-Type": "application/json"})
+    assert response.json() == {"id": "😀", "stored": True}
+
+
+def schema(**keywords: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": keywords}}
+
+
+SMALL = schema(type="object", properties={"n": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}, required=["n"])
+
+
+def test_a_small_schema_shapes_the_reply(client: httpx.Client) -> None:
+    body = CHAT | {"response_format": SMALL}
+    assert client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"].startswith("{")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        schema(type="string", pattern="(a?){50}(a?){50}(a?){50}"),
+        schema(**{"$defs": {"d": {"anyOf": [{"$ref": "#/$defs/d"}] * 2}}, "$ref": "#/$defs/d"}),
+        schema(type="array", items={"type": "string"}, maxItems=2000),
+        schema(type="object", properties={f"p{i}": {"type": "string"} for i in range(200)}),
+        schema(enum=["x" * 5000]),
+        {"type": "json_object", "schema": {"type": "string", "pattern": "a"}},
+        {"type": "grammar", "grammar": "root ::= root root"},
+    ],
+)
+def test_a_schema_that_stalls_the_model_server_is_refused(client: httpx.Client, form: dict[str, Any]) -> None:
+    response = client.post("/v1/chat/completions", json=CHAT | {"response_format": form})
+    assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert response.json()["error"]["param"].startswith("response_format")
+
+
+def test_an_image_is_refused(client: httpx.Client) -> None:
+    parts = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
+    response = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": parts}]})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "unsupported_content")
+    text = {"messages": [{"role": "user", "content": parts[:1]}], "max_tokens": 2}
+    assert client.post("/v1/chat/completions", json=text).status_code == httpx.codes.OK
+
+
+@pytest.mark.parametrize(("method", "path", "allow"), [("GET", "/v1/sql", "POST"), ("DELETE", "/metrics", "GET")])
+def test_another_method_is_told_the_right_one(client: httpx.Client, method: str, path: str, allow: str) -> None:
+    response = client.request(method, path)
+    assert (response.status_code, response.headers["Allow"]) == (405, allow)
+
+
+def test_methods_that_callers_invent_share_one_label(client: httpx.Client) -> None:
+    for index in range(3):
+        client.request(f"INVENTED{index}", "/v1/sql")
+    assert metric(client, "course_requests_total", route="/v1/sql", method="other") >= 3
+    assert "INVENTED" not in client.get("/metrics").text
+
+
 def test_an_unannounced_large_body_is_413(client: httpx.Client) -> None:
     response = client.post("/v1/sql", content=(b"x" * 10_000 for _ in range(40)))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "http_413")
@@ -219,6 +296,46 @@ def test_feedback_is_kept(client: httpx.Client, feedback_file: Path) -> None:
     assert kept["time"].endswith("+00:00")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"correction": "SELECT nothing FROM singer"}, 422),
+        ({"correction": "DROP TABLE singer"}, 422),
+        ({"correction": "just text"}, 422),
+        ({"correction": "SELECT 1", "database": None}, 422),
+        ({"correction": "SELECT 1", "database": "opera"}, 404),
+        ({"comment": "x" * 2001}, 422),
+        ({"id": "x" * 201}, 422),
+    ],
+)
+def test_feedback_that_teaches_nothing_is_refused(
+    client: httpx.Client, feedback_file: Path, wrong: dict[str, str | None], status: int
+) -> None:
+    client.post("/v1/feedback", json={"id": "sql-1", "rating": "up"})
+    before = feedback_file.read_bytes()
+    response = client.post("/v1/feedback", json={"id": "sql-1", "rating": "down", "database": "music"} | wrong)
+    assert (response.status_code, feedback_file.read_bytes()) == (status, before)
+
+
+def test_feedback_ends_where_its_file_is_full(model_server: Server, databases: Path, tmp_path: Path) -> None:
+    settings = {"COURSE_FEEDBACK_FILE": str(tmp_path / "f" / "feedback.jsonl"), "COURSE_MAX_FEEDBACK_BYTES": "1000"}
+    row = {"id": "x", "rating": "up", "comment": "y" * 100}
+    with (
+        start_gateway(model_server.url, databases, settings=settings) as gateway,
+        httpx.Client(base_url=gateway.url, trust_env=False) as guarded,
+    ):
+        responses = [guarded.post("/v1/feedback", json=row) for _ in range(6)]
+        (tmp_path / "f").rename(tmp_path / "g")
+        (tmp_path / "f").touch()  # a file where the folder was: nothing can be written there
+        lost = guarded.post("/v1/feedback", json=row)
+    kept = [json.loads(line) for line in (tmp_path / "g" / "feedback.jsonl").read_text("utf-8").splitlines()]
+    statuses = [response.status_code for response in responses]
+    assert statuses == [201] * len(kept) + [429] * (6 - len(kept))
+    assert 0 < len(kept) < 6
+    assert int(responses[-1].headers["Retry-After"]) > 0
+    assert (lost.status_code, lost.json()["error"]["code"]) == (503, "feedback_failed")
+
+
 def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
     key = {"COURSE_API_KEY": "open-sesame"}
     with (
@@ -227,7 +344,14 @@ def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
     ):
         statuses = {
             header: guarded.post("/v1/sql", json=SQL, headers={"Authorization": header} if header else {}).status_code
-            for header in ("", "Bearer wrong", "open-sesame", "Bearer open-sesame")
+            for header in (
+                "",
+                "Bearer wrong",
+                "open-sesame",
+                "Basic open-sesame",
+                "Bearer open-sesame",
+                "bearer open-sesame",
+            )
         }
         feedback = guarded.post(
             "/v1/feedback", json={"id": "x", "rating": "up"}, headers={"Authorization": "Bearer open-sesame"}
@@ -235,7 +359,7 @@ def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
         listed = [guarded.get(path).status_code for path in ("/v1/models", "/v1/models/course")]
         open_routes = [guarded.get(path).status_code for path in ("/health/ready", "/metrics")]
         log = gateway.read_log()
-    assert list(statuses.values()) == [401, 401, 401, 200]
+    assert list(statuses.values()) == [401, 401, 401, 401, 200, 200]
     assert listed == [401, 401]
     assert open_routes == [200, 200]
     assert (feedback.status_code, feedback.json()["error"]["code"]) == (404, "feedback_off")

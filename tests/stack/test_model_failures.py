@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,10 +12,16 @@ import httpx
 import pytest
 
 from course_utils.deployment import start_gateway
+from course_utils.deployment.gateway.model_client import MAX_REPLY_BYTES
 from course_utils.sql import run_query
 
 SQL = {"question": "How many singers are there?", "database": "music"}
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+def reply(content: str, usage: str = "null") -> bytes:
+    """A model server's reply, put together of two texts of JSON."""
+    return f'{{"choices": [{{"message": {{"content": {content}}}}}], "usage": {usage}}}'.encode()
 
 
 class Script(BaseHTTPRequestHandler):
@@ -33,6 +39,14 @@ class Script(BaseHTTPRequestHandler):
         elif kind == "sleeps":
             time.sleep(value)
             self._answer(200, b"{}")
+        elif kind == "drips":  # never silent for long, and never done
+            self.send_response(200)
+            self.end_headers()
+            until = time.monotonic() + value
+            with suppress(OSError):
+                while time.monotonic() < until:
+                    self.wfile.write(b": still here\n\n")
+                    time.sleep(0.2)
         elif kind == "breaks off":
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -125,9 +139,19 @@ def test_rows_come_back(client: httpx.Client, model: ThreadingHTTPServer) -> Non
     [
         (("sleeps", 4), 504, "model_server_timeout"),
         ((500, b'{"error": {"message": "out of memory"}}'), 502, "model_server_failed"),
-        ((503, b"loading"), 502, "model_server_failed"),
+        ((503, b"loading"), 503, "model_server_down"),
         ((200, b"<html>"), 502, "model_server_failed"),
         ((200, b"{}"), 502, "model_server_failed"),
+        ((200, reply('[{"type": "text", "text": "SELECT 1"}]')), 502, "model_server_failed"),
+        ((200, reply("7")), 502, "model_server_failed"),
+        ((200, b'{"choices": []}'), 502, "model_server_failed"),
+        ((200, reply("null", '{"completion_tokens": -5}')), 502, "model_server_failed"),
+        ((200, reply("null", '{"completion_tokens": "many"}')), 502, "model_server_failed"),
+        ((200, reply("null", '{"completion_tokens": 1e999}')), 502, "model_server_failed"),
+        ((200, reply("null", '{"completion_tokens": NaN}')), 502, "model_server_failed"),
+        ((200, reply("null", "[" * 50_000)), 502, "model_server_failed"),
+        ((200, reply(f'"{"x" * MAX_REPLY_BYTES}"')), 502, "model_server_failed"),
+        (("drips", 4), 504, "model_server_timeout"),
         ((400, b'{"error": {"message": "the prompt is too long"}}'), 400, "model_server_refused"),
     ],
 )
@@ -135,8 +159,46 @@ def test_failures_of_the_model_server(
     client: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
 ) -> None:
     model.plan = plan
-    response = client.post("/v1/sql", json=SQL)
-    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT)):
+        response = client.post(path, json=body)
+        assert (response.status_code, response.json()["error"]["code"]) == (status, code), path
+        assert ("Retry-After" in response.headers) == (status == httpx.codes.SERVICE_UNAVAILABLE)
+
+
+def test_an_empty_reply_is_one(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+    model.plan = (200, reply("null", '{"completion_tokens": null}'))
+    assert client.post("/v1/sql", json=SQL).json()["query"] == ""
+    assert client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"] is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"choices": [{"delta": null}]}',
+        '{"choices": [{"delta": {"content": ["SEL"]}}]}',
+        '{"choices": {}}',
+        '{"choices": [], "usage": {"prompt_tokens": -1}}',
+        '{"choices": [], "usage": "much"}',
+        '{"choices": [{"delta": {"content": "x"}, "logprobs": NaN}]}',
+        '{"choices": ' + "[" * 50_000,
+        "17",
+        '"' + "x" * MAX_REPLY_BYTES,
+    ],
+)
+def test_a_stream_of_nonsense_ends_in_an_error(client: httpx.Client, model: ThreadingHTTPServer, event: str) -> None:
+    model.plan = (200, f'data: {{"choices": [{{"delta": {{"content": "SEL"}}}}]}}\n\ndata: {event}\n\n'.encode())
+    lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
+    assert len(lines) == 3
+    assert "SEL" in lines[0]
+    assert json.loads(lines[1].removeprefix("data: "))["error"]["code"] == "model_server_failed"
+    assert lines[2] == "data: [DONE]"
+
+
+def test_a_stream_without_end_is_ended(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+    model.plan = ("drips", 4)
+    lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
+    assert json.loads(lines[-2].removeprefix("data: "))["error"]["code"] == "model_server_timeout"
+    assert lines[-1] == "data: [DONE]"
 
 
 def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: ThreadingHTTPServer) -> None:
@@ -151,7 +213,8 @@ def test_nothing_listens(databases: Path) -> None:
     with gateway_before("http://127.0.0.1:9", databases) as client:
         for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT | {"stream": True})):
             response = client.post(path, json=body)
-            assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_down")
+            assert (response.status_code, response.json()["error"]["code"]) == (503, "model_server_down")
+            assert int(response.headers["Retry-After"]) > 0
         ready = client.get("/health/ready")
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
         assert client.get("/health/live").status_code == httpx.codes.OK

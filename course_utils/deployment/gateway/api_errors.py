@@ -1,6 +1,7 @@
 """Refusals and failures as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,10 +25,13 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def error_response(status: int, message: str, *, code: str, param: str | None = None) -> JSONResponse:
+def error_response(
+    status: int, message: str, *, code: str, param: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """The response for an error."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    if status == 401:
+        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
     body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     return JSONResponse(body, status, headers=headers)
 
@@ -37,26 +41,22 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
-        response = error_response(error.status, error.message, code=error.code, param=error.param)
-        if error.retry_after_s is not None:
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
+        headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else None
+        return error_response(error.status, error.message, code=error.code, param=error.param, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
         if error.errors()[0]["type"] == "json_invalid":
-            return error_response(400, "the body is not valid JSON", code="invalid_json")
+            message = f"the body is not valid JSON: {error.errors()[0]['ctx']['error']}"
+            return error_response(400, message, code="invalid_json")
         wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in error.errors()]
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
         return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
 
-    @app.exception_handler(UnicodeEncodeError)
-    async def _(request: Request, error: UnicodeEncodeError) -> JSONResponse:
-        return error_response(400, "half a character (a lone surrogate) is no text", code="invalid_text")
-
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
-        return error_response(error.status_code, str(error.detail), code=f"http_{error.status_code}")
+        code = f"http_{error.status_code}"
+        return error_response(error.status_code, str(error.detail), code=code, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> JSONResponse:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from course_utils import __version__
 from course_utils.deployment.gateway.api_errors import ApiError, LimitBody, add_error_handlers
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, store_feedback
+from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
@@ -26,6 +26,7 @@ from course_utils.deployment.gateway.sql_answers import (
     answer_question,
     served_databases,
 )
+from course_utils.deployment.gateway.strict_json import StrictJsonRoute
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
@@ -55,7 +56,8 @@ def _work_routes(
 ) -> APIRouter:
     """What applications call; guarded by the key if there is one."""
     key = settings.api_key.get_secret_value()
-    router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
+    guards = [Depends(_require_key(key))] if key else []
+    router = APIRouter(prefix="/v1", dependencies=guards, route_class=StrictJsonRoute)
     served = {"id": settings.model_name, "object": "model", "created": int(time.time()), "owned_by": "course"}
 
     @router.get("/models")
@@ -78,18 +80,17 @@ def _work_routes(
         return await answer_question(request, client, queries, settings, metrics)
 
     @router.post("/feedback", status_code=201)
-    def feedback(request: Feedback) -> dict[str, Any]:  # no coroutine, so it writes in a thread of its own
-        return store_feedback(settings.feedback_file, request)
+    async def feedback(request: Feedback) -> dict[str, Any]:
+        return await take_feedback(request, queries, settings)
 
     return router
 
 
 def _require_key(key: str) -> Callable[[str], Awaitable[None]]:
-    expected = f"Bearer {key}".encode()
-
     async def check(authorization: Annotated[str, Header()] = "") -> None:
+        scheme, _, sent = authorization.partition(" ")
         # compare_digest takes the same time wherever the first difference is
-        if not secrets.compare_digest(authorization.encode(), expected):
+        if scheme.lower() != "bearer" or not secrets.compare_digest(sent.strip().encode(), key.encode()):
             raise ApiError(401, "send the key as 'Authorization: Bearer ...'", code="invalid_api_key")
 
     return check

@@ -4,27 +4,34 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import httpx
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.types import Receive, Scope, Send
 
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
-from course_utils.deployment.gateway.model_client import ModelClient, read_events
+from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
+_MAX_SCHEMA_BYTES = 4096
+
+
+class ContentPart(BaseModel):
+    """A part of a turn; all but text is refused."""
+
+    type: str
+    text: str = ""
 
 
 class ChatMessage(BaseModel):
-    """One turn."""
+    """One turn. What replies carry beside their text may come back with them; it is not passed on."""
 
-    model_config = ConfigDict(extra="allow")
-    role: str
-    content: str | list[dict[str, Any]] | None = None
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[ContentPart]
 
 
 class NeutralFields(BaseModel):
@@ -48,6 +55,43 @@ class NeutralFields(BaseModel):
     audio: None = None
 
 
+class JsonSchema(BaseModel, extra="forbid"):
+    """The cheap keywords: the model server compiles a schema while all its users wait.
+
+    A ``pattern`` or a chain of ``$ref`` takes minutes with a few hundred bytes, and so may a repetition.
+    """
+
+    type: str | list[str] | None = None
+    description: str | None = None
+    properties: dict[str, "JsonSchema"] | None = None
+    required: list[str] | None = None
+    additionalProperties: "bool | JsonSchema | None" = None  # noqa: N815 - as the standard spells it
+    items: "JsonSchema | None" = None
+    anyOf: list["JsonSchema"] | None = None  # noqa: N815
+    enum: list[str | int | float | bool | None] | None = None
+
+
+class NamedSchema(BaseModel, extra="forbid"):
+    """A schema as OpenAI's clients wrap it."""
+
+    name: str = ""
+    strict: bool | None = None
+    json_schema: JsonSchema | None = Field(None, alias="schema")
+
+
+class ResponseFormat(BaseModel, extra="forbid"):
+    """The form of a reply; a schema is small, for the time it takes grows with the square of its size."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: NamedSchema | None = None
+
+    @model_validator(mode="after")
+    def _is_small(self) -> Self:
+        if len(self.model_dump_json(exclude_none=True)) > _MAX_SCHEMA_BYTES:
+            raise ValueError(f"larger than {_MAX_SCHEMA_BYTES} bytes")
+        return self
+
+
 class ChatRequest(NeutralFields):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
@@ -64,9 +108,9 @@ class ChatRequest(NeutralFields):
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    response_format: dict[str, Any] | None = None
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    response_format: ResponseFormat | None = None
     user: str | None = None
 
 
@@ -74,14 +118,19 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     """What the model server is asked.
 
     Raises:
-        ApiError: 400 if more tokens are wanted than the gateway gives.
+        ApiError: 400 if more tokens are wanted than the gateway gives, or something else than text is sent.
     """
+    parts = [part for message in request.messages if isinstance(message.content, list) for part in message.content]
+    if other := next((part.type for part in parts if part.type != "text"), None):
+        raise ApiError(400, f"{other!r}: the model reads text alone", code="unsupported_content", param="messages")
     wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
     if wanted > settings.max_tokens:
         message = f"max_tokens is {wanted}, but this server gives at most {settings.max_tokens}"
         raise ApiError(400, message, code="too_many_tokens", param="max_tokens")
     body = request.model_dump(
-        exclude_none=True, exclude={"max_completion_tokens", "stream_options", *NeutralFields.model_fields}
+        by_alias=True,
+        exclude_none=True,
+        exclude={"max_completion_tokens", "stream_options", *NeutralFields.model_fields},
     )
     body |= {"model": settings.model_name, "max_tokens": wanted}
     if request.stream:
@@ -102,9 +151,9 @@ async def chat(
         reply = await client.complete(body)
         metrics.count_tokens(reply.get("usage"))
         return JSONResponse(reply)
-    upstream = await client.send(body, stream=True)
+    upstream, events = await client.open_stream(body)
     wants_usage = bool((request.stream_options or {}).get("include_usage"))
-    return _ClosingStream(_relay(upstream, metrics, began, wants_usage), upstream)
+    return _ClosingStream(_relay(events, metrics, began, wants_usage), upstream)
 
 
 class _ClosingStream(StreamingResponse):
@@ -123,12 +172,12 @@ class _ClosingStream(StreamingResponse):
 
 
 async def _relay(
-    upstream: httpx.Response, metrics: GatewayMetrics, began: float, wants_usage: bool
+    events: AsyncIterator[dict[str, Any]], metrics: GatewayMetrics, began: float, wants_usage: bool
 ) -> AsyncIterator[str]:
     has_text = False
     try:
-        async for event in read_events(upstream):
-            choices = event.get("choices") or []
+        async for event in events:
+            choices = event.get("choices")
             if not has_text and choices and choices[0].get("delta", {}).get("content"):
                 has_text = True
                 metrics.first_token_seconds.observe(time.perf_counter() - began)
@@ -137,8 +186,8 @@ async def _relay(
                 if not choices and not wants_usage:
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
-    except (httpx.HTTPError, ValueError) as error:  # the status is sent: all that is left is to say it here
-        logger.warning("stream broke off: %r", error)
-        message = {"message": "the model server broke off", "type": "server_error", "code": "model_server_failed"}
+    except ApiError as error:  # the status is sent: all that is left is to say it here
+        logger.warning("stream broke off: %r", error.__cause__)
+        message = {"message": error.message, "type": "server_error", "code": error.code}
         yield f"data: {json.dumps({'error': message})}\n\n"
     yield "data: [DONE]\n\n"

@@ -1,6 +1,8 @@
 """``/v1/feedback``: keep what people say about answers; tomorrow's training rows start here."""
 
+import asyncio
 import json
+import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,37 +11,64 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.sql_answers import QueryThreads, find_served
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 _LOCK = threading.Lock()
+_FULL_RETRY_S = 3600
+logger = logging.getLogger(__name__)
 
 
 class Feedback(BaseModel):
     """A rating of one answer, and the query that would have been right, if the caller knows it."""
 
     model_config = ConfigDict(extra="forbid")
-    id: Text
+    id: Name
     """Of the answer."""
     rating: Literal["up", "down"]
-    database: Text | None = None
+    database: Name | None = None
     question: Text | None = None
     query: Text | None = None
     """What the model wrote."""
     correction: Text | None = None
+    """A query that runs on ``database``: what does not could teach nothing but errors."""
     comment: Text | None = None
 
 
-def store_feedback(file: Path | None, feedback: Feedback) -> dict[str, Any]:
-    """Add one line to a JSON-lines file; many threads may do so at once.
+async def take_feedback(feedback: Feedback, queries: QueryThreads, settings: GatewaySettings) -> dict[str, Any]:
+    """Keep a rating, whose correction is a query that runs.
 
     Raises:
-        ApiError: 404 if there is no file, for feedback is switched off.
+        ApiError: 404 for feedback that is switched off or an unknown database, 422 for a correction that does not run,
+            429 if the file is full, 503 if it cannot be written or too many slow queries are running.
     """
-    if file is None:
+    if settings.feedback_file is None:
         raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
+    if feedback.correction is not None:
+        if feedback.database is None:
+            raise ApiError(422, "a correction needs its database", code="invalid_field", param="database")
+        database, _ = await asyncio.to_thread(find_served, settings.databases, feedback.database)
+        checked = await queries.run(database, feedback.correction)
+        if checked.outcome != "executed":
+            raise ApiError(422, f"correction: {checked.error}", code="invalid_field", param="correction")
     row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
-    with _LOCK:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    line = json.dumps(row, ensure_ascii=False) + "\n"
+    await asyncio.to_thread(_append, settings.feedback_file, line.encode(), settings.max_feedback_bytes)
     return {"id": feedback.id, "stored": True}
+
+
+def _append(file: Path, line: bytes, max_bytes: int) -> None:
+    try:
+        with _LOCK:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as stream:
+                if stream.tell() + len(line) > max_bytes:
+                    message = "no room for more feedback; whoever runs this server has to move its file away"
+                    raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
+                stream.write(line)
+    except OSError as error:
+        logger.warning("feedback was lost: %r", error)
+        message = "feedback cannot be written now"
+        raise ApiError(503, message, code="feedback_failed", retry_after_s=_FULL_RETRY_S) from error

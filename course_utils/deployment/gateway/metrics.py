@@ -10,6 +10,7 @@ from course_utils.deployment.query_checks import OUTCOMES
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DIRECTIONS = ("prompt", "completion")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class GatewayMetrics:
@@ -68,7 +69,8 @@ class MeasureRequests:
         finally:
             if tracked:
                 tracked.dec()
-            # The route's pattern, never the path a caller chose: each label value costs memory for ever.
+            # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
             route = getattr(scope.get("route"), "path", "unknown")
-            self.metrics.requests.labels(route, scope["method"], str(status)).inc()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.seconds.labels(route).observe(time.perf_counter() - began)

@@ -1,24 +1,56 @@
-"""Talk to the model server, whichever it is, in OpenAI's protocol."""
+"""Talk to the model server, whichever it is, in OpenAI's protocol, and believe nothing of what it says unchecked."""
 
-import json
-from collections.abc import AsyncIterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import httpx
+from pydantic import BaseModel, Field
 
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.strict_json import read_json
 
+MAX_REPLY_BYTES = 4 * 2**20
+"""Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
 _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 5.0
+_RETRY_AFTER_S = 5
+_MAX_MESSAGE = 500
+
+Count = Annotated[int, Field(ge=0, le=10**9)] | None
+
+
+class _Said(BaseModel, strict=True):
+    content: str | None = None
+
+
+class _Usage(BaseModel, strict=True):
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+
+
+class _Choice(BaseModel):
+    message: _Said = _Said()
+    delta: _Said = _Said()
+
+
+class _Reply(BaseModel):
+    """What the gateway reads of a reply or of one event of a stream; the rest passes as it is."""
+
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
 
 
 class ModelClient:
     """One connection pool to the model server."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self.url = url
+        self.url, self._timeout_s = url, timeout_s
         timeout = httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S)
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False)
+        # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
+        headers = {"Accept-Encoding": "identity"}
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, headers=headers)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -33,47 +65,104 @@ class ModelClient:
         return "" if response.is_success else f"answers {response.status_code}"
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One whole reply; raises as ``send``."""
-        response = await self.send(body, stream=False)
-        try:
-            reply: dict[str, Any] = response.json()
-        except ValueError as error:
-            raise ApiError(502, "the model server's answer is not JSON", code="model_server_failed") from error
-        return reply
-
-    async def send(self, body: dict[str, Any], *, stream: bool) -> httpx.Response:
-        """Ask for a reply; of a stream the caller closes the response.
+        """One whole reply, which has a message.
 
         Raises:
-            ApiError: 502 if the server is down or fails, 504 if it stays silent, 4xx as it answers.
+            ApiError: 503 if the server is down, 504 if it takes too long, 502 if it fails or its reply is not one,
+                4xx as it answers.
         """
-        request = self._http.build_request("POST", "/v1/chat/completions", json=body)
+        response, deadline = await self._send(body)
         try:
-            response = await self._http.send(request, stream=stream)
-            if response.is_success:
-                return response
-            await response.aread()
+            with _as_api_errors():
+                reply = _read_reply(await _read(response, deadline))
+                if not reply.get("choices") or "message" not in reply["choices"][0]:
+                    raise ValueError("it has no message")
+                return reply
+        finally:
             await response.aclose()
-        except httpx.TimeoutException as error:
-            raise ApiError(504, "the model server did not answer in time", code="model_server_timeout") from error
-        except httpx.HTTPError as error:
-            raise ApiError(502, "the model server cannot be reached", code="model_server_down") from error
-        message = _error_message(response)
+
+    async def open_stream(self, body: dict[str, Any]) -> tuple[httpx.Response, AsyncIterator[dict[str, Any]]]:
+        """Start a streamed reply: the response, for the caller to close, and its events, which may raise ApiError too.
+
+        Raises:
+            ApiError: As ``complete``.
+        """
+        response, deadline = await self._send(body)
+        return response, _read_events(response, deadline)
+
+    async def _send(self, body: dict[str, Any]) -> tuple[httpx.Response, float]:
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        request = self._http.build_request("POST", "/v1/chat/completions", json=body)
+        with _as_api_errors():
+            async with asyncio.timeout_at(deadline):
+                response = await self._http.send(request, stream=True)
+            if response.is_success:
+                return response, deadline
+            try:
+                message = _error_message(await _read(response, deadline), response.status_code)
+            finally:
+                await response.aclose()
         if response.status_code in (400, 404, 413, 422, 429):
             raise ApiError(response.status_code, message, code="model_server_refused")
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S)
         raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
 
 
-def _error_message(response: httpx.Response) -> str:
+@contextmanager
+def _as_api_errors() -> Iterator[None]:
     try:
-        return str(response.json()["error"]["message"])
+        yield
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise ApiError(504, "the model server did not answer in time", code="model_server_timeout") from error
+    except httpx.ConnectError as error:
+        message = "the model server cannot be reached"
+        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S) from error
+    except httpx.HTTPError as error:
+        message = "the model server broke off"
+        raise ApiError(503, message, code="model_server_failed", retry_after_s=_RETRY_AFTER_S) from error
+    except ValueError as error:
+        raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
+
+
+async def _chunks(response: httpx.Response, deadline: float) -> AsyncIterator[bytes]:
+    """The bytes of a response as they come, up to the deadline and the limit (``ValueError``)."""
+    chunks, n_bytes = response.aiter_raw(), 0
+    while True:
+        async with asyncio.timeout_at(deadline):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        n_bytes += len(chunk)
+        if n_bytes > MAX_REPLY_BYTES:
+            raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
+        yield chunk
+
+
+async def _read(response: httpx.Response, deadline: float) -> bytes:
+    return b"".join([chunk async for chunk in _chunks(response, deadline)])
+
+
+def _read_reply(raw: bytes) -> dict[str, Any]:
+    reply: dict[str, Any] = read_json(raw, errors="replace")
+    _Reply.model_validate(reply)
+    return reply
+
+
+def _error_message(raw: bytes, status: int) -> str:
+    try:
+        return str(read_json(raw, errors="replace")["error"]["message"])[:_MAX_MESSAGE]
     except (ValueError, KeyError, TypeError):
-        return f"status {response.status_code}"
+        return f"status {status}"
 
 
-async def read_events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def _read_events(response: httpx.Response, deadline: float) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``."""
-    async for line in response.aiter_lines():
-        data = line.removeprefix("data:").strip()
-        if line.startswith("data:") and data != "[DONE]":
-            yield json.loads(data)
+    rest = b""
+    with _as_api_errors():
+        async for chunk in _chunks(response, deadline):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                data = line.removeprefix(b"data:").strip()
+                if line.startswith(b"data:") and data != b"[DONE]":
+                    yield _read_reply(data)

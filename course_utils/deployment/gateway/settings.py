@@ -44,15 +44,18 @@ class GatewaySettings(BaseSettings):
     host: str = LOOPBACK
     port: PositiveInt = 8000
     model_timeout_s: PositiveFloat = 60.0
-    """Seconds that the model server may stay silent."""
+    """Seconds that one request may take at the model server, streams included."""
     query_timeout_s: PositiveFloat = 5.0
     max_rows: PositiveInt = 100
     """Rows of a result at most."""
     max_tokens: PositiveInt = 256
     """Tokens of a reply at most."""
-    max_body_bytes: PositiveInt = 262_144
+    max_body_bytes: PositiveInt = 65_536
+    """Of a request; a token is a byte at least, so this bounds the prompt as well."""
     feedback_file: Annotated[Path, BeforeValidator(_expand)] | None = None
     """JSON-lines file to add ratings to; None switches feedback off."""
+    max_feedback_bytes: PositiveInt = 10_000_000
+    """Of that file: a full one takes no more until somebody has moved it away."""
 
 
 def read_settings() -> GatewaySettings:

@@ -95,7 +95,7 @@ async def answer_question(
         ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
             answers or fails to.
     """
-    database, schema = await asyncio.to_thread(_find_database, settings.databases, request.database)
+    database, schema = await asyncio.to_thread(find_served, settings.databases, request.database)
     began = time.perf_counter()
     reply = await client.complete(
         {
@@ -107,7 +107,7 @@ async def answer_question(
         }
     )
     model_seconds = time.perf_counter() - began
-    checked = await queries.run(database, _query_of(reply))
+    checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
     metrics.count_tokens(reply.get("usage"))
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)
@@ -125,7 +125,7 @@ def served_databases(folder: Path) -> dict[str, Path]:
     return {db_id: file for db_id, file in found.items() if file}
 
 
-def _find_database(folder: Path, db_id: str) -> tuple[Path, str]:
+def find_served(folder: Path, db_id: str) -> tuple[Path, str]:
     """The file of a database and its schema as the prompt shows it.
 
     Raises:
@@ -147,14 +147,6 @@ def _render_schema(database: Path, changed_ns: int) -> str:
     return read_schema(database).render()
 
 
-def _query_of(reply: dict[str, Any]) -> str:
-    try:
-        text = reply["choices"][0]["message"]["content"] or ""
-        return read_query(text.encode(errors="replace").decode())  # half a character, which no answer can carry
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ApiError(502, "the model server's answer has no message", code="model_server_failed") from error
-
-
 def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
     result, usage = checked.result, reply.get("usage") or {}
     return SqlAnswer(
@@ -169,7 +161,7 @@ def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery
         checks=checked.checks,
         error=checked.error or None,
         seconds={"model": round(model_seconds, 4), "database": round(checked.seconds, 4)},
-        usage={name: usage[name] for name in ("prompt_tokens", "completion_tokens") if name in usage},
+        usage={name: usage[name] for name in ("prompt_tokens", "completion_tokens") if usage.get(name) is not None},
     )
 
 

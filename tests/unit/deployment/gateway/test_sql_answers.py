@@ -26,11 +26,11 @@ def test_a_schema_is_read_again_only_when_its_file_changes(tmp_path: Path, monke
     read_schema = sql_answers.read_schema
     monkeypatch.setattr(sql_answers, "read_schema", read_and_count)
     execute(database, "CREATE TABLE singer (name text)")
-    shown = [sql_answers._find_database(tmp_path, "music")[1] for _ in range(3)]
+    shown = [sql_answers.find_served(tmp_path, "music")[1] for _ in range(3)]
     assert (n_reads, set(shown)) == (1, {"table singer: name text"})
     execute(database, "ALTER TABLE singer ADD COLUMN age integer")
     os.utime(database, ns=(0, database.stat().st_mtime_ns + 1))
-    assert sql_answers._find_database(tmp_path, "music")[1] == "table singer: name text, age integer"
+    assert sql_answers.find_served(tmp_path, "music")[1] == "table singer: name text, age integer"
 
 
 def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) -> None:
