@@ -57,7 +57,7 @@ class Server(AbstractContextManager["Server"]):
         log: Path | None = None,
         stop_timeout_s: float = _STOP_TIMEOUT_S,
     ) -> None:
-        self.name, self.url, self._stop_timeout_s = name, url, stop_timeout_s
+        self.name, self.url, self._health, self._stop_timeout_s = name, url, health, stop_timeout_s
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_PREFIX)}
         self._own_folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
         self._log = log or Path(self._own_folder.name) / "log"
@@ -112,6 +112,10 @@ class Server(AbstractContextManager["Server"]):
         if not found:
             raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
         return found[0]
+
+    def is_healthy(self) -> bool:
+        """Whether the process runs and says within some seconds that it is well."""
+        return self.process.poll() is None and _answers(self.url + self._health)
 
     def stop(self) -> None:
         """Ask the process to end, insist, and end what it leaves behind; safe to call twice."""

@@ -4,13 +4,16 @@
 Ctrl-C.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 from course_utils.artifacts import Course
-from course_utils.errors import require
+from course_utils.errors import ServiceError, require
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
 
@@ -19,21 +22,27 @@ MODEL_NAME = "course"
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
 _PACKAGES = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn", "xllamacpp")
+logger = logging.getLogger(__name__)
 _POLL_S = 0.5
+_SILENCE_S = 30.0  # a busy machine may keep a healthy server from answering for some seconds
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_STEADY_S = 60.0
+_STOP_TIMEOUT_S = 3.0  # it has nothing to save
 
 
-def start_model_server(gguf: Path, *, context: int = CONTEXT) -> Server:
-    """Serve a GGUF file with llama.cpp, on a free port; ``context`` are the tokens of each prompt and its reply.
+def start_model_server(gguf: Path, *, context: int = CONTEXT, port: int = 0) -> Server:
+    """Serve a GGUF file with llama.cpp; ``context`` are the tokens of each prompt and its reply, port 0 is a free one.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
         ServiceError: The server does not start.
     """
     require("serve", *_PACKAGES)
-    port = choose_port(LOOPBACK)
+    port = choose_port(LOOPBACK, port)
     arguments = ["--model", str(gguf.absolute()), "--port", str(port), "--context", str(context)]
     module = "course_utils.deployment.model_server"
-    return Server("model server", module, arguments, url=_url(LOOPBACK, port), health="/health")
+    url = _url(LOOPBACK, port)
+    return Server("model server", module, arguments, url=url, health="/health", stop_timeout_s=_STOP_TIMEOUT_S)
 
 
 def start_gateway(
@@ -66,13 +75,14 @@ def serve_stack(
 ) -> None:
     """Serve the tuned model of a course until Ctrl-C, then stop both processes.
 
+    A model server that ends or falls silent is started again; requests meanwhile get 503 and when to ask again.
     ``COURSE_*`` variables of the environment reach the gateway, ``COURSE_API_KEY`` among them. ``host`` and ``port``
     are the gateway's, as ``start_gateway`` takes them; ``when_ready`` is called with its address once both answer.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.
         MissingExtraError: A package for serving is not installed.
-        ServiceError: The port is in use, or a server does not start or ends by itself.
+        ServiceError: The port is in use, a server does not start, or the gateway ends by itself.
     """
     gguf, databases = course.output("deployment", "model.gguf"), course.output("data", "databases")
     settings = {
@@ -82,18 +92,44 @@ def serve_stack(
     }
     choose_port(host, port)  # before a model is loaded for nothing
     try:
-        with (
-            start_model_server(gguf, context=context_length(course.profile)) as model_server,
-            start_gateway(model_server.url, databases, host=host, port=port, settings=settings) as gateway,
-        ):
-            if when_ready is not None:
-                when_ready(gateway.url)
-            while True:
-                time.sleep(_POLL_S)
-                model_server.check()
-                gateway.check()
+        with ExitStack() as models:
+
+            def start(model_port: int = 0) -> Server:
+                context = context_length(course.profile)
+                return models.enter_context(start_model_server(gguf, context=context, port=model_port))
+
+            model_server = start()
+            with start_gateway(model_server.url, databases, host=host, port=port, settings=settings) as gateway:
+                if when_ready is not None:
+                    when_ready(gateway.url)
+                _keep_running(model_server, gateway, lambda: start(int(model_server.url.rpartition(":")[2])))
     except KeyboardInterrupt:  # how it is meant to end
         return
+
+
+def _keep_running(model_server: Server, gateway: Server, restart: Callable[[], Server]) -> NoReturn:
+    """Replace a model server that ends or is silent; the pauses grow until one runs steadily."""
+    pause_s, started = _FIRST_PAUSE_S, time.monotonic()
+    seen = started
+    while True:
+        time.sleep(_POLL_S)
+        gateway.check()
+        if model_server.is_healthy():
+            seen = time.monotonic()
+            pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
+        elif model_server.process.poll() is not None or time.monotonic() - seen > _SILENCE_S:
+            state = "silent" if model_server.process.poll() is None else "gone"
+            logger.warning(
+                "the model server is %s; starting it again in %g s\n%s", state, pause_s, model_server.read_log()
+            )
+            model_server.stop()
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                model_server = restart()
+            except ServiceError as error:
+                logger.warning("%s", error)
+            started = seen = time.monotonic()
 
 
 def context_length(profile: Profile) -> int:

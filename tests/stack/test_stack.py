@@ -76,6 +76,23 @@ def test_the_service_answers_and_stops(make_course: Callable[..., Course], tmp_p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+def test_a_killed_model_server_comes_back(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    body = {"question": "How many singers are there?", "database": "music"}
+    with start_service(make_course(), tmp_path) as service:
+        service.find_process("deployment.model_server").kill()
+        answers = [httpx.post(f"{service.url}/v1/sql", json=body, timeout=60)]
+        deadline = time.monotonic() + 60
+        while answers[-1].status_code != httpx.codes.OK and time.monotonic() < deadline:
+            time.sleep(0.1)
+            answers.append(httpx.post(f"{service.url}/v1/sql", json=body, timeout=60))
+        assert service.process.poll() is None
+    assert [answer.status_code for answer in answers] == [503] * (len(answers) - 1) + [200]
+    assert len(answers) > 1
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers[:-1])
+    assert "the model server is gone; starting it again" in (tmp_path / "gateway.log").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 def test_nothing_outlives_a_killed_service(make_course: Callable[..., Course], tmp_path: Path) -> None:
     with start_service(make_course(), tmp_path) as service:
         servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]
