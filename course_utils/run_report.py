@@ -8,8 +8,8 @@ from course_utils.setup.machine import Machine, probe_machine
 from course_utils.tables import Table
 
 HEADLINES = (
-    "base_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen n_test train_examples_per_s "
-    "train_tokens_per_s peak_memory_gib gguf_parity"
+    "base_execution_accuracy best_prompt_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen "
+    "n_test train_examples_per_s train_tokens_per_s peak_memory_gib gguf_parity"
 ).split()
 """Results that every report holds and that come first."""
 SCORES_TOO = {

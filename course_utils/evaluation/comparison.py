@@ -104,13 +104,13 @@ def _difference(group: str, first: list[bool], second: list[bool], seed: int) ->
     )
 
 
-def headline_results(base: Scores, tuned: Scores, comparison: Comparison) -> dict[str, float]:
-    """Accuracy with its interval and validity of both models, and what the paired test says.
+def headline_results(base: Scores, best_prompt: Scores, tuned: Scores, comparison: Comparison) -> dict[str, float]:
+    """Accuracy with its interval and validity of the base, asked in two ways, and the tuned model; the paired test's p.
 
     The ``..._unseen`` numbers are left out where every test row is about a database from training.
     """
     results: dict[str, float] = {"n_test": tuned.n, "n_test_unseen": len(tuned.groups().get(UNSEEN, ()))}
-    for name, scores in (("base", base), ("tuned", tuned)):
+    for name, scores in (("base", base), ("best_prompt", best_prompt), ("tuned", tuned)):
         groups = {"": scores.accuracy, "_unseen": scores.accuracy_by_group().get(UNSEEN)}
         for suffix, share in groups.items():
             if share:

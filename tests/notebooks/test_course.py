@@ -16,6 +16,7 @@ FOREIGN_DATA = PROJECT / "tests" / "fixtures" / "foreign_dataset"
 MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
 RESULTS = {
     "base_execution_accuracy",
+    "best_prompt_execution_accuracy",
     "tuned_execution_accuracy",
     "tuned_execution_accuracy_unseen",
     "n_test",
@@ -52,6 +53,7 @@ def test_the_smoke_course_learns_and_serves_what_it_learned(tmp_path, capsys):
         sys.stdout.write(f"\n{json.dumps(report, indent=1)}\n")
     results = report["results"]
     assert results["base_execution_accuracy"] <= 0.15
+    assert 0.35 <= results["best_prompt_execution_accuracy"] < results["tuned_execution_accuracy"]
     assert results["tuned_execution_accuracy"] >= 0.65
     assert results["tuned_execution_accuracy_unseen"] >= 0.50
     assert results["gguf_parity"] >= 0.98

@@ -20,6 +20,7 @@ RESULTS = {
         "tuned_execution_accuracy_low": 0.745,
         "tuned_execution_accuracy_high": 0.846,
         "base_execution_accuracy": 0.0,
+        "best_prompt_execution_accuracy": 0.5,
         "tuned_execution_accuracy_unseen": 0.75,
         "n_test": 240,
     },
@@ -49,8 +50,9 @@ def test_the_report_has_the_shape_of_the_contract(course):
 
 def test_results_of_all_stages_meet_headlines_first(course):
     results = write_report(course, SECONDS)["results"]
-    headlines = ["base_execution_accuracy", "tuned_execution_accuracy", "tuned_execution_accuracy_unseen", "n_test"]
-    assert list(results)[:4] == headlines
+    shares = ["base", "best_prompt", "tuned"]
+    headlines = [*(f"{name}_execution_accuracy" for name in shares), "tuned_execution_accuracy_unseen", "n_test"]
+    assert list(results)[:5] == headlines
     assert results["n_train"] == 1500
     assert results["latency_p95_ms"] == 812.5
 
