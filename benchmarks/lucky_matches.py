@@ -224,7 +224,12 @@ def plot(result: dict[str, Any]) -> "Axes":
         axes = new_axes(f"{result['n_wrong']:,} wrong queries are accepted: {whole} instances", height=5.2)
         for number, size in enumerate(SIZES):
             places = [place + (number - 1) * 0.27 for place in range(len(kinds))]
-            axes.barh(places, [shares[str(size)] for shares in kinds.values()], 0.25, label=f"{size} instances")
+            axes.barh(
+                places,
+                [shares[str(size)] for shares in kinds.values()],
+                0.25,
+                label=f"{size} instance{'s' * (size > 1)}",
+            )
         axes.set_yticks(range(len(kinds)), [f"{kind} ({shares['n']})" for kind, shares in kinds.items()])
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
