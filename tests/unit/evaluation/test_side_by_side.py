@@ -2,9 +2,13 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from random import Random
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
 from course_utils.evaluation.side_by_side import (
     CHOICES,
@@ -117,3 +121,17 @@ def test_a_model_behind_a_url_is_a_rater() -> None:
         server.shutdown()
     with pytest.raises(ServiceError, match="OpenAI-compatible"):
         model_judge(url, "words")(PAIR)
+
+
+def test_the_strengths_of_notebook_4_are_evalicas() -> None:
+    """Without its constant, the notebook's regression is Bradley and Terry's; evalica 0.4.2 gave these numbers."""
+    lot, ratings = Random(1), []
+    for number in range(60):
+        one, other = lot.sample(["base", "tuned", "rival"], 2)
+        options = [one, one, other, TIE] if "base" in (one, other) and one != "base" else [one, other, other, TIE]
+        ratings.append({"id": number, "models": [one, other], "winner": lot.choice(options)})
+    cells = json.loads((PROJECT / "notebooks" / "04_evaluation.ipynb").read_text("utf-8"))["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if cell["id"] == "fit-strengths")
+    names = {"np": np, "pd": pd, "ratings": pd.DataFrame(ratings)}
+    exec(source.replace(' | {"shown first": 1.0}', ""), names)
+    assert names["fit"].params.to_dict() == pytest.approx({"tuned": 0.5926890195, "rival": 0.6550259078}, abs=1e-6)
