@@ -158,7 +158,8 @@ def _suite_share(outcomes: Sequence[Outcome]) -> Proportion:
 def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
     """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
     rows = [("validity, all rows", scores[0].n, [model.validity for model in scores])]
-    if suite := [share for model in scores if (share := model.test_suite_accuracy)]:
+    suite = [share for model in scores if (share := model.test_suite_accuracy)]
+    if len(suite) == len(scores):
         rows.append((f"accuracy on {scores[0].n_instances} instances, all rows", scores[0].n, suite))
     by_group = [model.accuracy_by_group(kinds) for model in scores]
     for name, share in by_group[0].items():

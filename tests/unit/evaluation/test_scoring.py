@@ -51,6 +51,8 @@ def test_a_lucky_match_is_right_on_one_instance_alone(dataset: Path, tmp_path: P
         ("accuracy, one table", "4"),
     ]
     assert [row[2][:5] for row in table.rows[1:]] == ["50.0%", "75.0%", "75.0%"]
+    beside = accuracy_table(scores, score_predictions(rows(*predicted), dataset), kinds=["shape"])
+    assert [len(row) for row in beside.rows] == [4, 4, 4], "what is not known of all models is left out"
     unmade = score_predictions(rows("SELECT random()", query="SELECT random()"), dataset, instances=4).summary()
     assert (unmade["n_without_instances"], unmade["test_suite_accuracy"]) == (1, 0)
     assert score_predictions(rows(*predicted), dataset).test_suite_accuracy is None
