@@ -1,7 +1,9 @@
 """Refusals and failures as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
 
+import asyncio
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,8 +11,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from course_utils.deployment.gateway.strict_json import read_json
+
 logger = logging.getLogger(__name__)
 
+_BODY_S = 10.0
 _TYPES = {401: "authentication_error", 404: "not_found_error"}
 
 
@@ -46,9 +51,6 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
-        if error.errors()[0]["type"] == "json_invalid":
-            message = f"the body is not valid JSON: {error.errors()[0]['ctx']['error']}"
-            return error_response(400, message, code="invalid_json")
         wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in error.errors()]
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
         return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
@@ -64,28 +66,43 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(500, "the gateway failed; its log says why", code="internal_error")
 
 
-class LimitBody:
-    """Middleware that answers 413 to a body above the limit, announced or not."""
+class CheckBody:
+    """Middleware that reads a body before anything else does: 413 if it is large, 408 if slow, 400 if it is no JSON."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app, self.max_bytes = app, max_bytes
-        self.message = f"the body is larger than {max_bytes} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it."""
-        announced = dict(scope.get("headers", [])).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            response = error_response(413, self.message, code="http_413")
-            await response(scope, receive, send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
             return
-        n_bytes = 0
+        try:
+            async with asyncio.timeout(_BODY_S):
+                body = await self._read(receive)
+            if body:
+                read_json(body)
+        except TimeoutError:
+            refusal = error_response(408, f"the body took longer than {_BODY_S:g} s", code="http_408")
+        except OverflowError:
+            refusal = error_response(413, f"the body is larger than {self.max_bytes} bytes", code="http_413")
+        except json.JSONDecodeError as error:
+            refusal = error_response(400, f"the body is not valid JSON: {error.msg}", code="invalid_json")
+        else:
+            messages: Iterator[Message] = iter([{"type": "http.request", "body": body}])
 
-        async def receive_and_count() -> Message:
-            nonlocal n_bytes
+            async def replay() -> Message:
+                return next(messages, None) or await receive()
+
+            await self.app(scope, replay, send)
+            return
+        await refusal(scope, receive, send)
+
+    async def _read(self, receive: Receive) -> bytes:
+        body, more = b"", True
+        while more:  # a caller who leaves sends a message without either
             message = await receive()
-            n_bytes += len(message.get("body", b""))
-            if n_bytes > self.max_bytes:
-                raise HTTPException(413, self.message)
-            return message
-
-        await self.app(scope, receive_and_count, send)
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+            if len(body) > self.max_bytes:
+                raise OverflowError
+        return body

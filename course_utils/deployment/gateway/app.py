@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from course_utils import __version__
-from course_utils.deployment.gateway.api_errors import ApiError, LimitBody, add_error_handlers
+from course_utils.deployment.gateway.api_errors import ApiError, CheckBody, add_error_handlers
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
@@ -26,7 +26,6 @@ from course_utils.deployment.gateway.sql_answers import (
     answer_question,
     served_databases,
 )
-from course_utils.deployment.gateway.strict_json import StrictJsonRoute
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
@@ -44,7 +43,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
     app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
     add_error_handlers(app)
-    app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(CheckBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
     app.include_router(_work_routes(settings, client, queries, metrics))
     app.include_router(_operation_routes(settings, client, metrics))
@@ -56,8 +55,7 @@ def _work_routes(
 ) -> APIRouter:
     """What applications call; guarded by the key if there is one."""
     key = settings.api_key.get_secret_value()
-    guards = [Depends(_require_key(key))] if key else []
-    router = APIRouter(prefix="/v1", dependencies=guards, route_class=StrictJsonRoute)
+    router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
     served = {"id": settings.model_name, "object": "model", "created": int(time.time()), "owned_by": "course"}
 
     @router.get("/models")

@@ -164,5 +164,8 @@ async def _read_events(response: httpx.Response, deadline: float) -> AsyncIterat
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 data = line.removeprefix(b"data:").strip()
-                if line.startswith(b"data:") and data != b"[DONE]":
+                if data == b"[DONE]":
+                    return
+                if line.startswith(b"data:"):
                     yield _read_reply(data)
+        raise ValueError("a stream that ends without [DONE] was cut off")

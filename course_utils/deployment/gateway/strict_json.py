@@ -2,11 +2,7 @@
 
 import json
 import math
-from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
-
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 _MAX_DEPTH = 32
 
@@ -40,21 +36,3 @@ def _finite(text: str) -> float:
 def _depth(value: object) -> int:
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if children is None else 1 + max(map(_depth, children), default=0)
-
-
-class _StrictRequest(Request):
-    async def json(self) -> Any:
-        return read_json(await self.body())
-
-
-class StrictJsonRoute(APIRoute):
-    """A route that reads its body by ``read_json``; what that refuses is answered with 400."""
-
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        """FastAPI's own handler, given the stricter request."""
-        handle = super().get_route_handler()
-
-        async def handle_strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
-
-        return handle_strictly
