@@ -230,7 +230,13 @@ def schema(**keywords: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": keywords}}
 
 
-SMALL = schema(type="object", properties={"n": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}, required=["n"])
+SMALL = schema(  # as Pydantic writes it for a class of one optional number
+    title="Count",
+    type="object",
+    properties={"n": {"title": "N", "anyOf": [{"type": "integer"}, {"type": "null"}]}},
+    required=["n"],
+    additionalProperties=False,
+)
 
 
 def test_a_small_schema_shapes_the_reply(client: httpx.Client) -> None:

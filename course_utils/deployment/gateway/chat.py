@@ -62,6 +62,7 @@ class JsonSchema(BaseModel, extra="forbid"):
     """
 
     type: str | list[str] | None = None
+    title: str | None = None
     description: str | None = None
     properties: dict[str, "JsonSchema"] | None = None
     required: list[str] | None = None
