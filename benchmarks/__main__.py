@@ -21,6 +21,7 @@ from benchmarks import (
     sql_workers,
     sweeps,
     ticket_triage,
+    training,
     validation_quality,
     validation_scale,
 )
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "sql_workers": sql_workers.measure,
     "sweeps": sweeps.measure,
     "ticket_triage": ticket_triage.measure,
+    "training": training.measure,
     "validation_quality": validation_quality.measure,
     "validation_scale": validation_scale.measure,
 }
@@ -54,6 +56,7 @@ PLOTS = {
     "sql_workers": sql_workers.plot,
     "sweeps": sweeps.plot,
     "ticket_triage": ticket_triage.plot,
+    "training": training.plot,
     "validation_quality": validation_quality.plot,
     "validation_scale": validation_scale.plot,
 }
