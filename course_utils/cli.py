@@ -340,7 +340,8 @@ def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes"
         return lambda rows, prompts: read_replies(rows, task, ask(prompts)), f"{made_by}, {limits}"
     if not is_local(name := model_here(asked)):
         os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
-    load = cache(lambda: (load_model(name, adapter=adapter, load_in_4bit=sizes.load_in_4bit), load_tokenizer(name)))
+    loading = partial(load_model, name, adapter=adapter, load_in_4bit=sizes.load_in_4bit, merge=True)
+    load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"
     return lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts), made_by
 

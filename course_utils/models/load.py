@@ -13,6 +13,7 @@ from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models.hub import explain_loading, locate_model
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 NARROW = 512
@@ -136,13 +137,19 @@ def _spare_token(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def load_model(
-    model: str | Path, *, adapter: Path | None = None, load_in_4bit: bool = False, place: str | None = None
+    model: str | Path,
+    *,
+    adapter: Path | None = None,
+    load_in_4bit: bool = False,
+    place: str | None = None,
+    merge: bool = False,
 ) -> "PreTrainedModel":
     """Load a causal language model, from a folder or the Hub, for this machine, in evaluation mode.
 
     ``adapter`` is a folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
     which is then loaded instead. ``load_in_4bit`` gives NF4 weights by bitsandbytes, on a GPU or a CPU. ``place`` is
-    where weights go at first, such as ``"cpu"``; None for this machine's device.
+    where weights go at first, such as ``"cpu"``; None for this machine's device. ``merge`` adds the adapter to weights
+    that are not in 4 bits: the same replies, but for rounding, in three quarters of the time.
 
     Raises:
         ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
@@ -165,7 +172,8 @@ def load_model(
     config = quantization if load_in_4bit else None
     loaded = _read(name, dtype=dtype, device_map=place or device, quantization_config=config)
     if adapter is not None:
-        loaded = _put_on(loaded, adapter)
+        on_top = _put_on(loaded, adapter)
+        loaded = on_top.merge_and_unload() if merge and not load_in_4bit else on_top
     return loaded.eval()
 
 
@@ -194,12 +202,11 @@ def _read(name: str, **options: Any) -> "PreTrainedModel":
     return loaded
 
 
-def _put_on(model: "PreTrainedModel", adapter: Path) -> "PreTrainedModel":
+def _put_on(model: "PreTrainedModel", adapter: Path) -> "PeftModel":
     from peft import PeftModel
 
     if not (adapter / "adapter_config.json").is_file():
         raise ModelError(f"{adapter}: the folder holds no adapter; run notebooks/03_training.ipynb first")
     with explain_loading(str(adapter), "adapter"), warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys")  # else they are drawn at random
-        on_top: PreTrainedModel = PeftModel.from_pretrained(model, adapter)
-        return on_top
+        return PeftModel.from_pretrained(model, adapter)

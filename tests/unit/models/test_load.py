@@ -111,6 +111,19 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
         load_model(folder)
 
 
+def test_an_adapter_in_the_weights_says_the_same_as_one_on_top(tmp_path: Path) -> None:
+    drawn = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    get_peft_model(load_model(TINY_BASE), drawn).save_pretrained(tmp_path)
+    base, on_top, merged = (
+        load_model(TINY_BASE, adapter=adapter, merge=merge)
+        for adapter, merge in ((None, True), (tmp_path, False), (tmp_path, True))
+    )
+    ids = torch.tensor([[3, 4, 5]])
+    assert type(merged) is type(base)
+    assert torch.allclose(merged(ids).logits, on_top(ids).logits, atol=1e-4)
+    assert not torch.allclose(merged(ids).logits, base(ids).logits, atol=1e-2)
+
+
 @pytest.mark.parametrize("load_one", [load_model, load.load_skeleton])
 @pytest.mark.parametrize(
     ("change", "message"),
