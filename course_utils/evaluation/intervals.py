@@ -37,7 +37,7 @@ def adjust_holm(p_values: Sequence[float]) -> list[float]:
 
 
 def rows_needed(difference: float, changed: float, *, power: float = 0.8, confidence: float = CONFIDENCE) -> int:
-    """Rows on which McNemar's test finds a difference with probability ``power``.
+    """Rows on which McNemar's test finds a difference with probability ``power``, the exact test somewhat less often.
 
     Args:
         difference: Between the two accuracies, above 0 and up to ``changed``.
