@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ import typer
 
 from benchmarks.memory import llama_config, random_row, shape_of
 from benchmarks.smoke_seeds import tune
+from benchmarks.training import step_seconds
 from course_utils.artifacts import PROJECT, open_course, peak_memory_gib, write_json
 from course_utils.data import prepare_dataset
 from course_utils.models import load_tokenizer
@@ -98,7 +98,7 @@ def large(check_sizes: Sizes, backend: Backend) -> dict[str, Any]:
         n_evaluations=1,
         patience=None,
     )
-    with tempfile.TemporaryDirectory() as folder, _step_seconds() as seconds:
+    with tempfile.TemporaryDirectory() as folder, step_seconds(_synchronized) as seconds:
         _write_random_model(shape, Path(folder) / "model")
         rows = [EncodedExample(*random_row(n, n_tokens, shape.vocab_size)) for n in range(n_rows * N_STEPS)]
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
@@ -138,7 +138,7 @@ def small(check_sizes: Sizes) -> dict[str, Any]:
         gradient_accumulation=1,
         generation_batch_size=64,
     )
-    with tempfile.TemporaryDirectory() as folder, _step_seconds() as seconds:
+    with tempfile.TemporaryDirectory() as folder, step_seconds(_synchronized) as seconds:
         course = replace(open_course(profile.name, "data", check_sizes.small_model, folder), profile=profile)
         prepared = prepare_dataset(course, course.folder("data"))
         run = tune(course, prepared, course.folder("data"), seed=0)
@@ -171,26 +171,13 @@ def _code_cells(notebook: Path) -> Iterator[str]:
             yield re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", "".join(cell["source"]))
 
 
-@contextmanager
-def _step_seconds() -> Iterator[list[float]]:
-    """A list that fills with the seconds between optimizer steps."""
+def _synchronized() -> float:
+    """Seconds of the wall's clock, once the GPU has done what it was told."""
     import torch
-    from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    ends: list[float] = []
-    seconds: list[float] = []
-
-    def note(*_: object) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        ends.append(time.perf_counter())
-        seconds.extend([ends[-1] - ends[-2]] if ends[1:] else [])
-
-    hook = register_optimizer_step_post_hook(note)
-    try:
-        yield seconds
-    finally:
-        hook.remove()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def _peak_gib() -> float:

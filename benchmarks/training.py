@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -85,7 +85,7 @@ def _measure(name: str, n_steps: int) -> dict[str, Any]:
         runs = {}
         width = load_model(course.model).config.hidden_size
         for number, label in enumerate(RUNS[: 5 if width < NARROW else None]):
-            with _step_seconds() as seconds:
+            with step_seconds() as seconds:
                 adapter = (_ours if number > 1 else _stock)(profile, course.model, train, Path(folder) / "run", number)
             loss = reply_loss(load_model(course.model, adapter=adapter), validation)
             runs[label] = {"s_per_step": round(statistics.median(seconds), 3), "validation_loss": round(loss, 4)}
@@ -161,15 +161,15 @@ def _in_order() -> Iterator[None]:
 
 
 @contextmanager
-def _step_seconds() -> Iterator[list[float]]:
-    """A list that fills with the seconds of processor time between optimizer steps."""
+def step_seconds(clock: Callable[[], float] = time.process_time) -> Iterator[list[float]]:
+    """A list that fills with the seconds between optimizer steps, of processor time if no other clock is given."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     ends: list[float] = []
     seconds: list[float] = []
 
     def note(*_: object) -> None:
-        ends.append(time.process_time())
+        ends.append(clock())
         seconds.extend([ends[-1] - ends[-2]] if ends[1:] else [])
 
     hook = register_optimizer_step_post_hook(note)

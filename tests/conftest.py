@@ -1,6 +1,8 @@
 """What every test runs under: no Hub, no display, and one thread for each of several workers."""
 
 import os
+import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,19 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many workers as cores: two threads each would wait for each other at every barrier.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of four items, two of them equal but for their key."""
+    path = tmp_path_factory.mktemp("shop") / "shop.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE item (id integer, name text, price real);"
+        "INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'ink', 2.5), (3, 'pad', 0.3), (4, 'pen', 1.5);"
+    )
+    connection.close()
+    return path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,6 @@ equal but for one pair, whose sums differ by a rounding error. What the tool say
 e97acc5 (https://github.com/taoyds/test-suite-sql-eval), with ``--keep_distinct``, else it strikes DISTINCT out.
 """
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from course_utils.evaluation import judge
 
 NAMES = "SELECT name FROM item"
 NOTHING = f"{NAMES} WHERE id > 9"
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("shop") / "shop.sqlite"
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "CREATE TABLE item (id integer, name text, price real);"
-        "INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'ink', 2.5), (3, 'pad', 0.3), (4, 'pen', 1.5);"
-    )
-    connection.close()
-    return path
 
 
 @pytest.mark.parametrize(
