@@ -1,17 +1,17 @@
 """Replace personal data in questions and queries by pseudonyms, and look afterwards whether any is left.
 
-The same value gets the same pseudonym in question and query, so the query still asks what the question asks. What
-depends on the letters of a name (``ORDER BY name``, ``LIKE 'A%'``) finds other rows, as it would for other people.
+The same value gets the same pseudonym in question and query, so the query still asks what the question asks. Of names
+those are known that the words around them give away.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.data.privacy.patterns import find_by_patterns, load_table, without_overlaps
-from course_utils.data.privacy.pseudonyms import Pseudonyms, fold
+from course_utils.data.privacy.pseudonyms import Pseudonyms
 from course_utils.errors import DataError
 
 MAX_LISTED = 20
@@ -31,11 +31,10 @@ def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) ->
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):
                 pseudonyms.add(entity.type, entity.text)
-    anonymised = []
-    for row in rows:
-        change = partial(_change, pseudonyms=pseudonyms, values=_folded_values(row["query"]))
-        anonymised.append({**row, "question": change(row["question"]), "query": map_values(row["query"], change)})
-    return anonymised
+    change, change_value = (partial(_change, pseudonyms=pseudonyms, is_prose=is_prose) for is_prose in (True, False))
+    return [
+        {**row, "question": change(row["question"]), "query": map_values(row["query"], change_value)} for row in rows
+    ]
 
 
 def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
@@ -46,13 +45,14 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     """
     left = []
     for number, row in enumerate(rows, start=1):
-        for name, value in row.items():
-            if isinstance(value, str) and name != "db_id":
-                text = value.replace("''", "'")  # as a query writes O'Neil
-                known = pseudonyms.find(text, _folded_values(row["query"]), is_prose=name != "query")
-                other = (each for each in find_by_patterns(text) if load_table()["types"][each.type][1] == "error")
-                entities = without_overlaps([*known, *(each for each in other if not pseudonyms.is_invented(each))])
-                left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
+        texts = [
+            (name, value) for name, value in row.items() if isinstance(value, str) and name not in ("db_id", "query")
+        ]
+        for name, text in (*texts, *(("query", value) for value in _values(row["query"]))):
+            known = pseudonyms.find(text, is_prose=name != "query")
+            other = (each for each in find_by_patterns(text) if load_table()["types"][each.type][1] == "error")
+            entities = without_overlaps([*known, *(each for each in other if not pseudonyms.is_invented(each))])
+            left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         more = [f"... and {len(left) - MAX_LISTED} more"] if len(left) > MAX_LISTED else []
         raise DataError("\n".join([f"{len(left)} pieces of personal data are left:", *left[:MAX_LISTED], *more]))
@@ -70,8 +70,8 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
     return _VALUE.sub(changed, query)
 
 
-def _change(text: str, pseudonyms: Pseudonyms, values: Collection[str]) -> str:
-    found = [*pseudonyms.find(text, values), *find_by_patterns(text)]
+def _change(text: str, pseudonyms: Pseudonyms, is_prose: bool) -> str:
+    found = [*pseudonyms.find(text, is_prose=is_prose), *find_by_patterns(text)]
     entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
     for entity in reversed(entities):
         text = text[: entity.start] + pseudonyms.replace(entity.type, entity.text) + text[entity.end :]
@@ -91,8 +91,3 @@ def _value(found: re.Match[str]) -> str | None:
     if quote in "`[" or (quote == '"' and (behind == "." or not _COMPARED.search(found.string[: found.start()]))):
         return None
     return found[0][1:-1].replace(quote * 2, quote) if quote in "'\"" else found[0]
-
-
-def _folded_values(query: str) -> frozenset[str]:
-    """The values of a query without the wildcards at their ends."""
-    return frozenset(fold(value).strip("%_ ") for value in _values(query))

@@ -1,14 +1,14 @@
 """Find known personal values in texts and make pseudonyms of them: of the same type and form, derived from a secret.
 
-Words of names are replaced one by one, so that ``LIKE '%Berg%'`` still finds "Anders Berg". Numbers keep their form,
-their country or issuer, and a check digit that fits, and come from ranges that were never issued where there are some.
+Numbers keep their form, their country or issuer, and a check digit that fits, and come from ranges that were never
+issued where there are some.
 """
 
 import hmac
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from faker import Faker
 
 MIN_CHARACTERS = 16
-LOCALES = ("de_DE", "en_US", "es_ES", "fr_FR", "it_IT", "nl_NL", "pl_PL")
 FORMED = frozenset({"card", "iban", "mac", "national_id", "phone", "secret", "ssn", "url_credentials"})
 """Types whose pseudonym has the form of the value: its digits, letters and signs, with or without spaces."""
 MAX_GROUPS = 12
 """Words that such a value may be written in, such as the nine groups of an IBAN."""
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
-_KEPT = re.compile(r"\w|van|von|de[rnls]?|l[ae]|d[uia]|al|bin|[djms]r|mr?s|prof")  # initials, titles and particles
 _IPV4 = re.compile(r"(?:\d{1,3} ){3}\d{1,3}")  # as canonical() writes it
 
 
@@ -51,45 +49,36 @@ class Pseudonyms:
         self.replaced: dict[tuple[str, str], str] = {}  # (type, canonical value) to its pseudonym; of names by word
         self._secret = secret.encode("utf-8")
         self._types: dict[str, str] = {}  # of each known canonical value
-        self._words: set[str] = set()  # of known names: no pseudonym may be one
-        self._taken: set[str] = set()  # pseudonyms
+        self._taken: set[str] = set()  # pseudonyms, and words of known names: no pseudonym may be one
         self._longest = 0  # words that a known value may have
 
     def add(self, type_: str, text: str) -> None:
         """Make a value known; all of them before the first pseudonym is made."""
         value = canonical(type_, text)
         words = value.split()
-        if type_ == "name":
-            if all(map(_KEPT.fullmatch, words)):
-                return
-            self._words |= set(words)
-            self._types[" ".join(words[-1:] + words[:-1])] = type_  # Anders Berg, and Berg, Anders
         self._types[value] = type_
+        self._taken |= set(words) if type_ == "name" else set()
         self._longest = max(self._longest, MAX_GROUPS if type_ in FORMED else len(words))
 
-    def find(self, text: str, values: Collection[str], *, is_prose: bool = True) -> Iterator[Entity]:
+    def find(self, text: str, *, is_prose: bool = True) -> Iterator[Entity]:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
-        What stands among ``values``, the folded ones of the row's query, is a value in the question too, even a small
-        word (the pilot May is not the modal verb). In prose a capital tells a name from a word.
+        In prose a capital tells a name of one word from a word: the pilot May is not the modal verb.
         """
-        return in_plain_letters(text, lambda plain: self._find(plain, values, is_prose))
+        return in_plain_letters(text, partial(self._find, is_prose=is_prose))
 
-    def _find(self, text: str, values: Collection[str], is_prose: bool) -> Iterator[Entity]:
-        words = list(_WORD.finditer(text.lower()))
+    def _find(self, text: str, is_prose: bool) -> Iterator[Entity]:
+        words = list(_WORD.finditer(text))
         for first, word in enumerate(words):
             for behind in range(min(first + self._longest, len(words)), first, -1):
-                type_ = self._type_of([each[0] for each in words[first:behind]])
-                if behind == first + 1 and type_ in ("", "name"):
-                    is_part = (word[0] in self._words and len(word[0]) > 2) or type_ == "name"
-                    is_capital = is_prose and text[word.start()].isupper() and type_ == "name"
-                    type_ = "name" if (is_part if word[0] in values else is_capital) else ""
-                found = text[word.start() : words[behind - 1].end()]
-                if type_ and '"' not in found:  # two columns, "Price" and "Hill", are not one person
-                    yield Entity(type_, word.start(), word.start() + len(found), found)
+                type_ = self._type_of([each[0].lower() for each in words[first:behind]])
+                is_word = type_ == "name" and behind == first + 1 and is_prose and word[0].islower()
+                if type_ and not is_word:
+                    end = words[behind - 1].end()
+                    yield Entity(type_, word.start(), end, text[word.start() : end])
 
     def replace(self, type_: str, text: str) -> str:
-        """The pseudonym of a value, written as the value is, in plain letters."""
+        """The pseudonym of a value, written as the value is, in plain letters; a name's word by word."""
         text, _ = plain_letters(text)
         if type_ == "name":
             return _WORD.sub(lambda found: self._replace_word(found[0]), text)
@@ -106,51 +95,39 @@ class Pseudonyms:
         return next((self._types[form] for form in forms if form in self._types), "")
 
     def _replace_word(self, word: str) -> str:
-        if _KEPT.fullmatch(word.lower()):
-            return word
-        pseudonym = self._pseudonym("name", fold(word))
+        pseudonym = self._pseudonym("name", word.lower())
         return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
 
     def _pseudonym(self, type_: str, value: str) -> str:
         """The first of an endless row of inventions that is no other value's, and no word of a real name."""
         for attempt in count() if (type_, value) not in self.replaced else ():
-            fake = self._faker(type_, value, str(attempt))
+            # It depends on the secret and the value alone (HMAC-SHA256).
+            key = "\0".join((type_, value, str(attempt))).encode("utf-8", "surrogatepass")
+            fake = _faker()
+            fake.seed_instance(hmac.digest(self._secret, key, "sha256"))
             pseudonym = _invent(fake, type_, value)
-            if type_ == "name" and attempt > 20:  # Faker knows about 6,000 plain surnames
+            if type_ == "name" and attempt > 20:  # Faker knows about 1,000 plain surnames
                 pseudonym += _surname(fake).lower()
             form = canonical(type_, pseudonym)
-            is_free = form not in self._taken and form not in self._words
-            if is_free or attempt > 100:  # there are fewer birthdays than people
+            if form not in self._taken or attempt > 100:  # there are fewer birthdays than people
                 self._taken.add(form)
                 self.replaced[type_, value] = pseudonym
                 break
         return self.replaced[type_, value]
 
-    def _faker(self, *parts: str) -> "Faker":
-        """A source of invented data that depends on the secret and the parts alone (HMAC-SHA256)."""
-        digest = hmac.digest(self._secret, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
-        fake = _faker_of(LOCALES[digest[0] % len(LOCALES)])
-        fake.seed_instance(digest)
-        return fake
-
 
 @cache
-def _faker_of(locale: str) -> "Faker":
+def _faker() -> "Faker":
     from faker import Faker
 
-    return Faker(locale)
-
-
-def fold(text: str) -> str:
-    """A text as it is compared: small, in plain letters."""
-    return plain_letters(text)[0].lower()
+    return Faker()
 
 
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
     if type_ in FORMED:
         return compact(plain_letters(text)[0]).lstrip("0" if type_ == "phone" else "")
-    return " ".join(_WORD.findall(fold(text)))
+    return " ".join(_WORD.findall(plain_letters(text)[0].lower()))
 
 
 def _written_like(text: str, pseudonym: str) -> str:
