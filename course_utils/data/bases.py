@@ -18,7 +18,6 @@ def measure_base(
     rows: Sequence[Mapping[str, Any]],
     schemas: Mapping[str, str],
     *,
-    batch_size: int = 8,
     progress: str = "",
 ) -> dict[str, float]:
     """How well an untuned model already knows the gold queries of rows; nothing is generated.
@@ -31,25 +30,30 @@ def measure_base(
       have longer and so fewer and more surprising tokens (Gao et al. 2020, arXiv 2101.00027)
 
     The rows are of the validation split, which is not trained on; ``schemas`` are rendered, by ``db_id``.
-    ``batch_size`` rows share a forward pass, and ``progress`` labels a bar, none if empty.
+    ``progress`` labels a bar, none if empty.
 
     Raises:
-        ConfigurationError: There are no rows, or ``batch_size`` is below 1.
+        ConfigurationError: There are no rows.
         ModelError: The tokenizer's chat template does not fit (``prompts.encode_example``).
     """
+    import torch
+    from torch.nn.functional import cross_entropy
     from tqdm.auto import tqdm
 
-    if not rows or batch_size < 1:
-        raise ConfigurationError(f"{len(rows)} rows in batches of {batch_size}: both must be at least 1")
-    encoded = [_split(tokenizer, row, schemas[row["db_id"]]) for row in rows]
-    encoded.sort(key=lambda pair: len(pair[0]) + len(pair[1]))  # like lengths share a batch
-    began, nats = time.perf_counter(), 0.0
-    with tqdm(total=len(rows), desc=progress, unit="row", disable=not progress, leave=False) as bar:
-        for start in range(0, len(encoded), batch_size):
-            batch = encoded[start : start + batch_size]
-            nats += _batch_nats(model, tokenizer, batch)
-            bar.update(len(batch))
-    n_prompt_tokens, n_query_tokens = (sum(map(len, parts)) for parts in zip(*encoded, strict=True))
+    if not rows:
+        raise ConfigurationError("there are no rows to measure a model with; give some of the validation split")
+    began, nats, n_prompt_tokens, n_query_tokens = time.perf_counter(), 0.0, 0, 0
+    for row in tqdm(rows, progress, unit="row", disable=not progress, leave=False):
+        example = encode_example(tokenizer, to_messages(schemas[row["db_id"]], row["question"]), row["query"])
+        n_prompt, end = example.completion_mask.index(1), len(example.input_ids)
+        while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
+            end -= 1  # what ends the turn
+        ids = torch.tensor([example.input_ids[:end]], device=model.device)
+        with torch.inference_mode():
+            # The logits before a token are those that predict it.
+            logits = model(ids, logits_to_keep=end - n_prompt + 1, use_cache=False).logits[0, :-1]
+        nats += float(cross_entropy(logits.float(), ids[0, n_prompt:], reduction="sum"))
+        n_prompt_tokens, n_query_tokens = n_prompt_tokens + n_prompt, n_query_tokens + end - n_prompt
     n_query_bytes = sum(len(str(row["query"]).strip().encode()) for row in rows)
     measured = {
         "n_rows": len(rows),
@@ -64,34 +68,3 @@ def measure_base(
         "tokens_per_query": n_query_tokens / len(rows),
     }
     return {name: round(value, 4) for name, value in measured.items()}
-
-
-def _split(tokenizer: "PreTrainedTokenizerBase", row: Mapping[str, Any], schema: str) -> tuple[list[int], list[int]]:
-    """Token ids of the prompt and of the query, without what ends the turn."""
-    example = encode_example(tokenizer, to_messages(schema, row["question"]), row["query"])
-    n_prompt, end = example.completion_mask.index(1), len(example.input_ids)
-    while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
-        end -= 1
-    return example.input_ids[:n_prompt], example.input_ids[n_prompt:end]
-
-
-def _batch_nats(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", batch: list[tuple[list[int], list[int]]]
-) -> float:
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    # Padded on the left all queries end together, so that the vocabulary head, the largest matrix of a small
-    # model, is computed for the last tokens only.
-    inputs = tokenizer.pad({"input_ids": [p + q for p, q in batch]}, padding_side="left", return_tensors="pt")
-    inputs = inputs.to(model.device)
-    positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)  # (batch, length)
-    n_kept = 1 + max(len(query) for _, query in batch)
-    with torch.inference_mode():
-        logits = model(**inputs, position_ids=positions, logits_to_keep=n_kept, use_cache=False).logits
-    nats = 0.0
-    for kept, (_, query) in zip(logits, batch, strict=True):  # kept: (n_kept, vocabulary)
-        targets = torch.tensor(query, device=model.device)
-        # The logits before a token are those that predict it.
-        nats += float(cross_entropy(kept[-len(query) - 1 : -1].float(), targets, reduction="sum"))
-    return nats
