@@ -61,7 +61,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
     return {
         "benchmark": "validation_quality",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
-        "n_rows": clean.n_read,
+        "n_rows": len(clean.records),
         "n_injected": sum(n for _, n in kinds.values()),
         "found_share": sum(found for found, _ in kinds.values()) / sum(n for _, n in kinds.values()),
         "found_by_kind": kinds,
@@ -70,7 +70,6 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
         "false_alarms_by_check": {
             check: {level: levels[level] for level in ("error", "warning")} for check, levels in clean.counts.items()
         },
-        "skipped": dict(clean.skipped),
     }
 
 
@@ -90,7 +89,7 @@ def false_alarms(findings: Sequence[Finding], injection: Injection | None = None
 
 def _share(report: ValidationReport, alarms: list[Any]) -> float:
     """Rows with an alarm as a share of all, 0 to 1, lower is better."""
-    return round(len({(alarm.split, alarm.number) for alarm in alarms}) / report.n_read, 5)
+    return round(len({(alarm.split, alarm.number) for alarm in alarms}) / len(report.records), 5)
 
 
 @course_style

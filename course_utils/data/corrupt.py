@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 Corruption = Callable[[Row, Random], Row | None]
-Where = Literal["row", "split", "test"]
-"""Where a defect goes: into a row itself, into a copy in the same split, or into a copy among the test rows."""
 
 
 class Defect(NamedTuple):
@@ -26,8 +24,7 @@ class Defect(NamedTuple):
 
     check: str
     corrupt: Corruption
-    where: Where = "row"
-    needs: str = "a text that can be changed so"  # what a row must have
+    where: Literal["row", "split", "test"] = "row"  # the row itself, a copy in its split, or one among the test rows
 
 
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
@@ -94,16 +91,16 @@ def mistype(row: Row, rng: Random) -> Row | None:
 DEFECTS: dict[str, Defect] = {
     "missing field": Defect("schema", drop_field),
     "unknown database": Defect("schema", lambda row, _: {**row, "db_id": f"{row['db_id']}_old"}),
-    "broken SQL": Defect("syntax", break_sql, needs="a keyword or bracket before any quotation mark"),
-    "truncated SQL": Defect("syntax", cut_sql, needs="a keyword that cannot be the last word"),
+    "broken SQL": Defect("syntax", break_sql),
+    "truncated SQL": Defect("syntax", cut_sql),
     "hidden character": Defect("encoding", hide_character),
     "template in question": Defect("template", _reformat("question", "templates")),
     "template in answer": Defect("template", _reformat("query", "manners")),
     "personal data": Defect("personal-data", _reformat("question", "personal_data")),
     "profanity": Defect("profanity", _reformat("question", "profanity")),
     "exact duplicate": Defect("exact-duplicate", lambda row, _: dict(row), "split"),
-    "near duplicate": Defect("near-duplicate", mistype, "split", "a long question with a word of 4 letters"),
-    "exact leak": Defect("leak-exact", lambda row, _: dict(row), "test", "a place in training, and a test to leak to"),
+    "near duplicate": Defect("near-duplicate", mistype, "split"),
+    "exact leak": Defect("leak-exact", lambda row, _: dict(row), "test"),
 }
 
 # Mutants: queries that differ from the right one in one place, run, and answer differently (Tuya, Suárez-Cabal and de
@@ -117,8 +114,7 @@ _OPPOSITES = {"GT": "LT", "GTE": "LTE", "EQ": "NEQ", "Max": "Min", "Sum": "Avg",
 
 def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
     """``KINDS`` for ``inject_defects``; their check is the one that compares answers, on the SQLite file by db_id."""
-    needs = "a query of which such a mutant runs and answers differently"
-    return {kind: Defect("contradiction", partial(_mutate, kind, databases), needs=needs) for kind in KINDS}
+    return {kind: Defect("contradiction", partial(_mutate, kind, databases)) for kind in KINDS}
 
 
 def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> Row | None:

@@ -28,7 +28,7 @@ class Injection:
     defects: list[InjectedDefect] = field(repr=False)  # in the order of the rows
     kinds: tuple[str, ...]  # all that were asked for
     left_out: dict[str, str]
-    """Kinds of which fewer were injected than were asked for, and why: no row was left that could take one."""
+    """Kinds of which fewer were injected than were asked for, and how many and why."""
 
     def count_found(self, findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
         """By kind, how many defects are ``injected``, and ``found`` by an error or a warning of their own check."""
@@ -67,16 +67,19 @@ def inject_defects(
     table = defects if isinstance(defects, Mapping) else {kind: DEFECTS[kind] for kind in defects}
     rng = Random(seed)
     entries = {split: [_Entry(row) for row in rows] for split, rows in splits.items()}
-    every = [(split, entry) for split, group in entries.items() for entry in group]
-    pool = [(split, e) for split, e in every if e.row.get("answerable") is not False and len(e.row["question"]) > 1]
+    pool = [
+        (split, entry)
+        for split, group in entries.items()
+        for entry in group
+        if entry.row.get("answerable") is not False and len(entry.row["question"]) > 1
+    ]
     rng.shuffle(pool)
     left_out = {}
     # Copies go in first and take the fewest rows, which are then left alone.
     for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
         n_injected = sum(_inject_one(kind, table[kind], pool, entries, rng) for _ in range(n_each))
         if n_injected < n_each:
-            why = f"of the {len(pool)} rows without a defect none has {table[kind].needs}"
-            left_out[kind] = f"{n_each - n_injected} of {n_each}: {why}"
+            left_out[kind] = f"{n_each - n_injected} of {n_each}: none of the {len(pool)} rows left can take it"
     injected = [
         InjectedDefect(entry.kind, table[entry.kind].check, split, number)
         for split, group in entries.items()

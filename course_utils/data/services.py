@@ -3,14 +3,13 @@
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from course_utils.artifacts import Row, portable, write_jsonl
 from course_utils.data.formats import write_rows
-from course_utils.data.validation.repair import REJECTED
+from course_utils.data.validation.repair import REJECTED, require_empty
 from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
@@ -26,26 +25,10 @@ UPLOADED = ("train", "validation")
 """A service gets no test rows: they are for measuring what it gives back."""
 
 
-@dataclass(frozen=True)
-class Service:
-    """Limits and prices, as ``services.toml`` explains them."""
-
-    name: str
-    model: str
-    usd_per_million_tokens: float
-    as_of: date
-    source: str
-    rules: str
-    min_rows: int
-    max_tokens: int
-    note: str
-
-
-@lru_cache(maxsize=1)
-def known_services() -> dict[str, Service]:
-    """Every service by its name."""
-    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    return {name: Service(name, **facts) for name, facts in tables.items()}
+@cache
+def known_services() -> dict[str, dict[str, Any]]:
+    """The limits and prices of every service by its name, as ``services.toml`` explains them."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def count_tokens(messages: Sequence[Mapping[str, str]]) -> int:
@@ -64,15 +47,12 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     reasons; databases that come as SQL are built in ``build_in``. The service is priced for ``epochs`` readings.
 
     Raises:
-        ConfigurationError: The service is unknown, or ``epochs`` is not above 0.
+        ConfigurationError: The service is unknown.
         DataError: There is something in ``out``, there are too few rows, or the dataset cannot be read.
     """
     if service not in known_services():
         raise ConfigurationError(f"{service!r} is no known service; choose one of {', '.join(known_services())}")
-    if epochs < 1:
-        raise ConfigurationError(f"epochs={epochs} is not above 0; choose 1 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
+    require_empty(out)
     limits = known_services()[service]
     report = validate_dataset(dataset, build_in, ValidationOptions(GATE))
     names = sorted({record.fields["db_id"] for record in report.accepted})
@@ -83,15 +63,15 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     for record in (record for record in report.accepted if record.split in UPLOADED):
         messages, target = task.to_messages(record.fields), task.to_target(record.fields)
         size = count_tokens([*messages, {"content": target}])
-        if size > limits.max_tokens:
-            reason = f"about {size:,} tokens, where {service} takes {limits.max_tokens:,}"
+        if size > limits["max_tokens"]:
+            reason = f"about {size:,} tokens, where {service} takes {limits['max_tokens']:,}"
             finding = Finding("length", "error", reason, "shorten the schema or the query")
             rejected.append(Rejected(record, (finding,)).to_row())
         else:
             chats[record.split].append({"messages": messages, "target": target})
             n_tokens[record.split] += size
-    if (n_good := len(chats["train"])) < limits.min_rows:
-        reason = f"{n_good} good training rows, where {service} takes {limits.min_rows} or more"
+    if (n_good := len(chats["train"])) < limits["min_rows"]:
+        reason = f"{n_good} good training rows, where {service} takes {limits['min_rows']} or more"
         raise DataError(
             f"{portable(dataset)}: {reason}; `course validate {portable(dataset)}` says what is wrong with others"
         )
@@ -100,18 +80,19 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
         write_rows(rows, out / name, "openai")
     if rejected:
         write_jsonl(out / REJECTED, rejected)
-    n_written, usd = sum(map(len, chats.values())), n_tokens["train"] * epochs * limits.usd_per_million_tokens / 1e6
+    n_written, price = sum(map(len, chats.values())), limits["usd_per_million_tokens"]
+    usd = n_tokens["train"] * epochs * price / 1e6
     values = {
         "files": ", ".join(files),
-        "rows read": f"{report.n_read:,}",
+        "rows read": f"{len(report.records):,}",
         "rows written": f"{n_written:,}",
         "rows rejected": f"{len(rejected):,}",
-        "rows kept to test with": f"{report.n_read - n_written - len(rejected):,}",
+        "rows kept to test with": f"{len(report.records) - n_written - len(rejected):,}",
         "tokens of the training rows": f"about {n_tokens['train']:,} (by pieces of words; for English within a tenth)",
-        "model": limits.model,
-        "price": f"{limits.usd_per_million_tokens:.2f} USD a million tokens, {limits.as_of:%B %Y} ({limits.source})",
+        "model": limits["model"],
+        "price": f"{price:.2f} USD a million tokens, {limits['as_of']:%B %Y} ({limits['source']})",
         f"training, {epochs} epochs": f"about {usd:.2f} USD" if usd >= 0.01 else "under 0.01 USD",
-        "to know": limits.note,
-        "format and limits": limits.rules,
+        "to know": limits["note"],
+        "format and limits": limits["rules"],
     }
     return value_table(values)

@@ -41,8 +41,7 @@ SHOW = """(id) => { const content = window.jupyterapp.shell.currentWidget.conten
     return content.scrollToItem(content.activeCellIndex, 'start'); }"""
 
 RATING_PAGE = """from pathlib import Path
-from course_utils.blind_rating import BlindPair
-from course_utils.evaluation.side_by_side import RatingPage
+from course_utils.evaluation.side_by_side import BlindPair, RatingPage
 row = {"id": "1", "db_id": "singers", "question": "Who sings?"}
 pairs = [BlindPair(row | {"id": str(i)}, ("SELECT 1", "SELECT 2"), ("old", "new")) for i in range(3)]
 RatingPage(pairs, "Ana", Path("ratings.jsonl"))"""

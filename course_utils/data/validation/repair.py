@@ -52,19 +52,28 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
     source, target = folder.resolve(), out.resolve()
     if target.is_relative_to(source) or source.is_relative_to(target):
         raise DataError(f"{portable(out)}: lies in {portable(folder)} or holds it; choose a folder elsewhere")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
+    require_empty(out)
     records = read_dataset(folder)
     fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
     with tempfile.TemporaryDirectory() as build_in:
         report = validate_dataset(folder, Path(build_in), options, fixed)
+    kept = {(record.split, row_id(record)) for record in report.accepted}
     with writing(target) as unfinished:
         _write_rows(report, unfinished)
-        _copy_samples(report, folder, unfinished)
+        for path in sorted(folder.glob("samples/*.json")):
+            named = read_sample(folder, path.stem).items()
+            left = {split: [each for each in ids if (split, each) in kept] for split, ids in named}
+            write_json(unfinished / "samples" / path.name, left)
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id)
     n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))
-    return Repair(portable(out), report.n_read, len(report.accepted), len(report.rejected), n_fixed)
+    return Repair(portable(out), len(report.records), len(report.accepted), len(report.rejected), n_fixed)
+
+
+def require_empty(out: Path) -> None:
+    """Raise DataError unless ``out`` is a place for a new folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
 
 
 def fix_fields(fields: Row) -> Row:
@@ -90,15 +99,6 @@ def _raw(record: Record) -> Row:
     with record.path.open("rb") as file:
         line = next(islice(file, record.line - 1, None), b"")
     return {"raw": line.decode("utf-8", "backslashreplace").strip()}
-
-
-def _copy_samples(report: ValidationReport, source: Path, target: Path) -> None:
-    """The dataset's samples without the rejected rows."""
-    kept = {(record.split, row_id(record)) for record in report.accepted}
-    for path in sorted(source.glob("samples/*.json")):
-        named = read_sample(source, path.stem).items()
-        left = {split: [each for each in ids if (split, each) in kept] for split, ids in named}
-        write_json(target / "samples" / path.name, left)
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -1,10 +1,9 @@
 """What validation found: for people in a notebook and a terminal, for machines as JSON."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import SPLITS, Row
@@ -51,14 +50,6 @@ class ValidationReport:
 
     records: Sequence[Record] = field(repr=False)
     findings: Sequence[Finding] = field(repr=False)
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    """Checks that did not run, and why."""
-    seconds: float = 0.0
-
-    @property
-    def n_read(self) -> int:
-        """Rows read, good and bad."""
-        return len(self.records)
 
     @cached_property
     def rejected(self) -> list[Rejected]:
@@ -72,8 +63,8 @@ class ValidationReport:
     @cached_property
     def accepted(self) -> list[Record]:
         """Rows without an error, in the order of the files."""
-        bad = {(row.record.split, row.record.number) for row in self.rejected}
-        return [record for record in self.records if (record.split, record.number) not in bad]
+        bad = {id(row.record) for row in self.rejected}
+        return [record for record in self.records if id(record) not in bad]
 
     @cached_property
     def splits(self) -> dict[str, list[Row]]:
@@ -120,27 +111,24 @@ class ValidationReport:
             "n_accepted": len(self.accepted),
             "n_rejected": len(self.rejected),
             "counts": self.counts,
-            "skipped": dict(self.skipped),
-            "seconds": round(self.seconds, 2),
             "findings": [asdict(finding) for finding in self.findings],
         }
 
     def table(self) -> Table:
         """How many findings each check has, by severity."""
-        n_read = Counter(record.split for record in self.records)
-        read = ", ".join(f"{n:,} {split}" for split, n in n_read.items())
-        n_bad = len(self.rejected)
-        verdict = f"{n_bad:,} of them must not be used" if n_bad else "none of them has an error"
+        read = ", ".join(f"{n:,} {split}" for split, n in Counter(record.split for record in self.records).items())
+        verdict = f"{len(self.rejected):,} of them must not be used" if self.rejected else "none of them has an error"
         lines = ((check, *(f"{n:,}" if n else "" for n in levels.values())) for check, levels in self.counts.items())
         columns = ("check", *(f"{level}s" for level in SEVERITIES))
-        return Table(f"{self.n_read:,} rows read ({read}); {verdict}.", columns, tuple(lines), frozenset({"check"}))
+        return Table(
+            f"{len(self.records):,} rows read ({read}); {verdict}.", columns, tuple(lines), frozenset({"check"})
+        )
 
     def _repr_html_(self) -> str:
         """The table, and folded below it the first findings of each check."""
-        skipped = "".join(f"<p>Not checked: {escape(check)}, {escape(why)}.</p>" for check, why in self.skipped.items())
         shown = findings_table(self._first())._repr_html_()
         details = f"<details><summary>The first {N_SHOWN} of each check, the worst first</summary>{shown}</details>"
-        return f"<div>{self.table()._repr_html_()}{details if self.findings else ''}{skipped}</div>"
+        return f"<div>{self.table()._repr_html_()}{details if self.findings else ''}</div>"
 
     def __rich__(self) -> "Group":
         """The same for a terminal, unfolded: one line a finding, which starts with its place."""
@@ -148,8 +136,7 @@ class ValidationReport:
         from rich.text import Text
 
         lines = [Text(f"{each.check}: {each}", style=_STYLES[each.severity]) for each in self._first()]
-        skipped = [Text(f"{check}: not checked, {why}") for check, why in self.skipped.items()]
-        return Group(self.table().__rich__(), *lines, *skipped)
+        return Group(self.table().__rich__(), *lines)
 
     def _first(self) -> Iterator[Finding]:
         """The first findings of each check, errors before warnings."""

@@ -4,10 +4,12 @@ Each check can rely on what those before it made sure of: rows without their fie
 run are not compared with others, so that a broken copy does not cost the right one its place.
 """
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
@@ -18,7 +20,7 @@ from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, row_id
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.errors import ConfigurationError, DataError, ServiceError, require
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases, read_schema
@@ -35,7 +37,7 @@ class ValidationOptions:
     """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what.
 
     Raises:
-        ConfigurationError: A check or the engine is unknown.
+        ConfigurationError: A check or the engine is unknown, or lengths are asked for by name without a course.
     """
 
     checks: Sequence[str] = CHECKS
@@ -51,6 +53,8 @@ class ValidationOptions:
     def __post_init__(self) -> None:
         if unknown := [check for check in self.checks if check not in CHECKS]:
             raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
+        if self.checks is not CHECKS and "length" in self.checks and not self.course:
+            raise ConfigurationError("check length needs a profile, whose model counts the tokens; name one")
         if self.engine not in ENGINES:
             raise ConfigurationError(f"engine {self.engine!r} is unknown; choose from {', '.join(ENGINES)}")
 
@@ -75,7 +79,13 @@ def validate_dataset(
     options = options or ValidationOptions()
     records = read_dataset(folder) if records is None else records
     names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
-    databases = {name: _locate(folder, name, build_in) for name in sorted(names)}
+    databases: dict[str, Path | str] = {}
+    for name in sorted(names):
+        try:
+            databases[name] = database = find_database(folder, name, build_in)
+            read_schema(database)
+        except DataError as error:
+            databases[name] = str(error)
     named = read_sample(folder, options.course.profile.sample) if options.course else {}
     chosen = {(split, each) for split, ids in named.items() for each in ids}
     sample = [record for record in records if not named or (record.split, row_id(record)) in chosen]
@@ -99,25 +109,14 @@ def validate_rows(
     return _validate(records, databases, options or ValidationOptions(), records)
 
 
-def _locate(folder: Path, db_id: str, build_in: Path) -> Path | str:
-    """The database, or why there is none."""
-    try:
-        database = find_database(folder, db_id, build_in)
-        read_schema(database)
-    except DataError as error:
-        return str(error)
-    return database
-
-
 def _validate(
     records: Sequence[Record], databases: Mapping[str, Path | str], options: ValidationOptions, sample: Sequence[Record]
 ) -> ValidationReport:
-    began = time.perf_counter()
-    usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
     findings = _check_rows(records, databases, options)
     findings += find_duplicate_ids(_without(records, findings, "schema"))
     # A text that should not be there is no reason not to look for its likes.
     running = _without(records, findings, *(check for check in CHECKS if check not in rows.TEXT_CHECKS))
+    usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
     schemas = {name: read_schema(path) for name, path in usable.items()}
     if options.wants("contradiction"):
         findings += find_contradictions(running, usable)
@@ -125,15 +124,14 @@ def _validate(
         findings += find_repeats(running)
     if options.wants(*rows.SPLIT_CHECKS):
         findings += describe_splits(running, schemas)
-    skipped = {}
     if options.wants("length") and (course := options.course):
         rendered = {name: schema.render() for name, schema in schemas.items()}
         whole = _without(sample, findings, "schema")
         findings += find_too_long(whole, rendered, load_tokenizer(course.model), course.profile.max_length)
-    elif options.wants("length"):
-        skipped["length"] = "it needs a profile"
-    wanted = sorted((finding for finding in findings if options.wants(finding.check)), key=_order)
-    return ValidationReport(records, wanted, skipped, time.perf_counter() - began)
+    places = {name: place for place, name in enumerate((*SPLITS, *SEVERITIES, *CHECKS))}
+    # By the rows; of each row the worst first.
+    findings.sort(key=lambda f: (places.get(f.split, len(SPLITS)), f.number, places[f.severity], places[f.check]))
+    return ValidationReport(records, [finding for finding in findings if options.wants(finding.check)])
 
 
 def _check_rows(
@@ -149,20 +147,43 @@ def _check_rows(
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
     if options.engine == "spark":
-        from course_utils.data.validation.spark import map_batches
-
-        return map_batches(batches, check)
+        return map_on_spark(batches, check)
     bar = tqdm(batches, options.progress, unit="batch", disable=not options.progress, leave=False)
     return [finding for batch in bar for finding in check(batch)]
+
+
+def map_on_spark(batches: Sequence[list[Record]], check: Callable[[list[Record]], list[Finding]]) -> list[Finding]:
+    """What a pure function that pickles finds in each batch, in their order; a batch is one task.
+
+    It runs on this machine, or on a cluster that ``SPARK_MASTER`` names, whose executors need this package, and the
+    databases at the paths that this process has.
+
+    Raises:
+        MissingExtraError: pyspark is not installed.
+        ServiceError: Spark does not start, for lack of Java most often.
+    """
+    require("scale", "pyspark")
+    from pyspark.sql import SparkSession
+
+    # Else Spark's workers are the "python3" of the path, which may lack the packages.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings: dict[str, Any] = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    if "SPARK_MASTER" not in os.environ:
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    builder = SparkSession.builder.appName("course").master(os.environ.get("SPARK_MASTER", "local[*]"))
+    try:
+        session: SparkSession = builder.config(map=settings).getOrCreate()
+    except Exception as error:  # Spark raises whatever its gateway to Java does
+        remedy = "install Java 17 or 21, which it needs, or use the local engine"
+        raise ServiceError(f"Spark does not start ({error}); Java's own message stands above; {remedy}") from error
+    session.sparkContext.setLogLevel("ERROR")
+    try:
+        return list(session.sparkContext.parallelize(batches, max(1, len(batches))).flatMap(check).collect())
+    finally:
+        session.stop()
 
 
 def _without(records: Sequence[Record], findings: Iterable[Finding], *checks: str) -> list[Record]:
     """The records that could be read and have no error of these checks."""
     bad = {(found.split, found.number) for found in findings if found.severity == "error" and found.check in checks}
     return [record for record in records if not record.fault and (record.split, record.number) not in bad]
-
-
-def _order(finding: Finding) -> tuple[int, int, int, int]:
-    """By the rows; of each row the worst first."""
-    split = SPLITS.index(finding.split) if finding.split in SPLITS else len(SPLITS)
-    return split, finding.number, SEVERITIES.index(finding.severity), CHECKS.index(finding.check)

@@ -70,14 +70,12 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_what_no_row_can_take_is_left_out_and_counted() -> None:
     few = inject_defects({"train": ROWS["train"][:3], "test": ROWS["test"]}, ["exact leak"], n_each=4)
-    none = "rows without a defect none has"
-    leak = f"{none} a place in training, and a test to leak to"
-    assert few.left_out == {"exact leak": f"1 of 4: of the 120 {leak}"}
+    assert few.left_out == {"exact leak": "1 of 4: none of the 120 rows left can take it"}
     assert few.count_found([]) == {"exact leak": {"injected": 3, "found": 0}}
     one = inject_defects({"train": ROWS["train"][:1]}, ["missing field", "exact leak", "profanity"], n_each=1)
     assert one.left_out == {
-        "exact leak": f"1 of 1: of the 1 {leak}",
-        "profanity": f"1 of 1: of the 0 {none} a text that can be changed so",
+        "exact leak": "1 of 1: none of the 1 rows left can take it",
+        "profanity": "1 of 1: none of the 0 rows left can take it",
     }
     assert one.count_found([])["profanity"] == {"injected": 0, "found": 0}
 
@@ -110,7 +108,7 @@ def test_a_question_too_short_for_a_typo_is_left_alone() -> None:
     rows = [
         {"db_id": "s", "question": question, "query": "SELECT 1"} for question in ("几个学生?", "🦁🐯?", "१२ बजे कौन?")
     ]
-    reason = "1 of 1: of the 3 rows without a defect none has a long question with a word of 4 letters"
+    reason = "1 of 1: none of the 3 rows left can take it"
     assert inject_defects({"train": rows}, ["near duplicate"], n_each=1).left_out == {"near duplicate": reason}
 
 

@@ -25,7 +25,7 @@ def finding(number: int, severity: Severity = "error", check: str = "syntax", re
 def report() -> ValidationReport:
     findings = [finding(1), finding(1, check="encoding"), finding(2, "warning"), finding(0, "note", "diversity")]
     records = [record(1), record(2), record(3), record(1, "test")]
-    return ValidationReport(records, findings, {"length": "it needs a tokenizer"})
+    return ValidationReport(records, findings)
 
 
 def test_rows_with_errors_are_rejected_with_all_their_reasons(report: ValidationReport) -> None:
@@ -35,7 +35,7 @@ def test_rows_with_errors_are_rejected_with_all_their_reasons(report: Validation
     ]
     assert [(r.split, r.number) for r in report.accepted] == [("train", 2), ("train", 3), ("test", 1)]
     assert {split: len(rows) for split, rows in report.splits.items()} == {"train": 2, "validation": 0, "test": 1}
-    assert report.n_read == len(report.accepted) + len(report.rejected)
+    assert len(report.records) == len(report.accepted) + len(report.rejected)
 
 
 def test_counts_and_levels(report: ValidationReport) -> None:
@@ -47,7 +47,6 @@ def test_counts_and_levels(report: ValidationReport) -> None:
 def test_json_says_it_all(report: ValidationReport) -> None:
     read = json.loads(json.dumps(report.to_json()))
     assert (read["n_read"], read["n_accepted"], read["n_rejected"]) == ({"train": 3, "test": 1}, 3, 1)
-    assert read["skipped"] == {"length": "it needs a tokenizer"}
     assert [Finding(**each) for each in read["findings"]] == report.findings
 
 
@@ -69,10 +68,9 @@ def test_a_rejected_row_keeps_fields_that_have_a_name_of_ours() -> None:
     assert kept["split"] == "train"
 
 
-def test_html_shows_counts_first_findings_and_what_was_skipped(report: ValidationReport) -> None:
+def test_html_shows_counts_and_first_findings(report: ValidationReport) -> None:
     shown = report._repr_html_()
     assert "4 rows read (3 train, 1 test); 1 of them must not be used." in shown
-    assert "Not checked: length, it needs a tokenizer." in shown
     assert shown.count("<details>") == 1
     for cell in ("train.jsonl:2", "bad", "mend it"):
         assert f">{cell}</td>" in shown
@@ -91,11 +89,10 @@ def test_the_terminal_sees_the_same() -> None:
     from rich.console import Console
 
     findings = [finding(i, reason=f"bad {i}") for i in range(1, 7)]
-    report = ValidationReport([record(i) for i in range(1, 10)], findings, {"length": "it needs a tokenizer"})
+    report = ValidationReport([record(i) for i in range(1, 10)], findings)
     console = Console(record=True, width=120, force_terminal=False, file=io.StringIO())
     console.print(report)
     shown = console.export_text()
     assert "9 rows read (9 train); 6 of them must not be used" in " ".join(shown.split())
     assert "syntax: train.jsonl:1: bad 1; mend it" in shown
     assert "bad 4" not in shown
-    assert "length: not checked" in shown

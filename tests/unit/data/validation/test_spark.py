@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from course_utils.artifacts import write_jsonl
-from course_utils.data.validation import spark
-from course_utils.data.validation.validate import validate_dataset
+from course_utils.data.validation.validate import map_on_spark, validate_dataset
 from course_utils.errors import MissingExtraError, ServiceError
 from course_utils.finding import Finding
 
@@ -19,7 +18,7 @@ Row = dict[str, Any]
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(MissingExtraError, match=r"course-utils\[scale\]"):
-        spark.map_batches([], list)
+        map_on_spark([], list)
 
 
 def test_a_java_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -30,7 +29,7 @@ def test_a_java_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch,
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(ServiceError, match="Spark does not start"):
-        spark.map_batches([], list)
+        map_on_spark([], list)
 
 
 @pytest.mark.slow

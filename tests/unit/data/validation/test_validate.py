@@ -40,7 +40,7 @@ def test_hostile_queries_give_bounded_printable_findings(
     make_dataset: Callable[..., Path], tmp_path: Path, evil: str
 ) -> None:
     report = validate_dataset(make_dataset(test=[{**GOOD, "query": evil}]), tmp_path / "built")
-    assert report.n_read == len(report.accepted) + len(report.rejected)
+    assert len(report.records) == len(report.accepted) + len(report.rejected)
     assert len(report.findings) > 0
     assert sum(map(len, report.splits.values())) == len(report.accepted)
     for finding in report.findings:
@@ -55,7 +55,7 @@ def test_a_broken_database_costs_each_of_its_rows_one_error(
     folder = make_dataset()
     (folder / "databases" / "shop" / broken).write_bytes(b"CREATE TABEL shop (name TEXT);" * 100)
     report = validate_dataset(folder, tmp_path / "built")
-    assert [finding.check for finding in report.at_least("warning")] == ["schema"] * report.n_read
+    assert [finding.check for finding in report.at_least("warning")] == ["schema"] * len(report.records)
     with pytest.raises(DataError, match=f"(?s)4 bad rows.*{broken}") as error:
         report.raise_if_bad()
     assert len(str(error.value).splitlines()) == 2
