@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ArtifactError, CourseError
@@ -108,7 +110,9 @@ def execute_notebook(
 def kernel_manager() -> "type[AsyncKernelManager]":
     """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
 
-    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter.
+    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter. Where there
+    are Unix sockets it is reached by these: a port that is free when it is chosen may be another program's, and even
+    another kernel's, when the kernel starts, and then a cell waits for its reply for ever.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -125,6 +129,12 @@ def kernel_manager() -> "type[AsyncKernelManager]":
     }
 
     class CourseKernelManager(AsyncKernelManager):
+        def _transport_default(self) -> str:
+            return "tcp" if os.name == "nt" else "ipc"
+
+        def _ip_default(self) -> str:
+            return "127.0.0.1" if os.name == "nt" else f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}"
+
         @property
         def kernel_spec(self) -> Any:
             return KernelSpec(argv=command, display_name="Python 3 (ipykernel)", language="python", env=environment)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from course_utils.artifacts import PROJECT, STAGES, notebook_of
@@ -38,15 +39,22 @@ def run_course(artifacts, *options):
     command = [sys.executable, "-m", "course_utils.cli", "run", "--artifacts", artifacts, *options]
     output = artifacts.with_name("course.log")
     with output.open("w") as file:
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=file, stderr=file)
         try:
-            status = subprocess.run(
-                command, cwd=PROJECT, stdout=file, stderr=file, timeout=MOST_S, check=False
-            ).returncode
+            status = process.wait(MOST_S)
         except subprocess.TimeoutExpired:
-            status = f"none after {MOST_S} s"
-    assert status == 0, output.read_text()
+            status = f"none after {MOST_S} s:\n" + "\n".join(map(describe, psutil.Process(process.pid).children(True)))
+        finally:
+            process.kill()
+    assert status == 0, f"{status}\n{output.read_text()}"
     assert "tuned execution accuracy" in output.read_text()
     return json.loads((artifacts / "smoke" / "report.json").read_text())
+
+
+def describe(process):
+    """What a process does that should have ended: a hanging one has used little time, a slow one much."""
+    with process.oneshot():
+        return f"{process.status()}, {sum(process.cpu_times()[:2]):.0f} s: {' '.join(process.cmdline())}"
 
 
 def assert_is_report(report):
