@@ -1,13 +1,12 @@
 """The training stage: adapters or all weights, through Unsloth on a GPU, TRL and PEFT anywhere."""
 
-from course_utils.training.backends import count_parameters, lora_config
+from course_utils.training.backends import lora_config
 from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, label_findings, tokenize_rows
 from course_utils.training.forgetting import other_prompts, own_replies, reply_loss
 from course_utils.training.history import TrainingResult, plot_losses
-from course_utils.training.policy import plot_policy
-from course_utils.training.preferences import read_pairs, train_dpo
-from course_utils.training.presets import PRESETS, apply_preset
+from course_utils.training.policy import plot_policy, read_pairs, train_dpo
+from course_utils.training.presets import PRESETS
 from course_utils.training.reinforcement import REWARD_WEIGHTS, Reward, execution_reward, train_grpo
 from course_utils.training.sft import train_sft
 
@@ -18,8 +17,6 @@ __all__ = [
     "Reward",
     "TokenizedRows",
     "TrainingResult",
-    "apply_preset",
-    "count_parameters",
     "diagnose",
     "execution_reward",
     "label_findings",

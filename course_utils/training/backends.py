@@ -1,10 +1,9 @@
-"""What a method trains of a base model: by Unsloth where the profile says so, else by PEFT; and how much that is.
+"""What a method trains of a base model: by Unsloth where the profile says so, else by PEFT.
 
 This is the only place that imports Unsloth, and ``train_sft`` calls it before it imports TRL:
 Unsloth patches TRL and Transformers, and has to come first.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ from course_utils.training.launch import n_launched
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def lora_config(profile: Profile) -> "LoraConfig":
@@ -139,36 +136,13 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTr
         )
     if profile.method == "full":
         return base, tokenizer
-    trainable = FastLanguageModel.get_peft_model(
+    trainable = FastLanguageModel.get_peft_model(  # on every linear layer but the head, unless it is told otherwise
         base,
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
         lora_dropout=profile.lora_dropout,
         use_rslora=profile.method == "rslora",
-        target_modules=list(LINEAR_LAYERS),
         use_gradient_checkpointing="unsloth",
         random_state=profile.seed,
     )
     return trainable, tokenizer
-
-
-@dataclass(frozen=True)
-class ParameterCount:
-    """Parameters of a model that is trained."""
-
-    trainable: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """Trainable share, between 0 and 1."""
-        return self.trainable / self.total
-
-    def _repr_html_(self) -> str:
-        return f"<b>{self.trainable:,}</b> of {self.total:,} parameters are trained ({self.share:.1%})"
-
-
-def count_parameters(model: "PreTrainedModel") -> ParameterCount:
-    """Count all parameters, and those that receive gradients."""
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return ParameterCount(sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes))

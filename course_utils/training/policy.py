@@ -1,19 +1,37 @@
-"""Train a tuned model on: what preference and reinforcement learning share. They call the model a policy."""
+"""Train a tuned model on: from pairs of a better and a worse answer here, from rewards in ``reinforcement``.
 
+Both call the model a policy. A run that is killed starts over.
+"""
+
+import json
+import math
 import time
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+from course_utils.artifacts import Row, portable
+from course_utils.errors import DataError
 from course_utils.figures import PALETTE, course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile
+from course_utils.prompts import encode_example
+from course_utils.sql import list_databases
+from course_utils.tasks import Task
 from course_utils.training.tracking import disable_telemetry
-from course_utils.training.trainer import check_losses, machine_settings
+from course_utils.training.trainer import machine_settings, n_warm_up_steps, stop_at_nan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+FIELDS = ("db_id", "question", "chosen", "rejected")
+BETA = 0.1
+"""Reward of an answer, per nat that the policy finds it likelier than the start did."""
+RATE_FACTOR = 0.25
+"""Of the profile's learning rate: a policy should move little away from what it knows."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +62,12 @@ def load_policy(
 
 
 def policy_settings(profile: Profile, rate: float, n_steps: int, output: Path) -> dict[str, Any]:
-    """The settings that both trainers take by these names; no checkpoints, so a run that is killed starts over."""
+    """The settings that both trainers take by these names."""
     return machine_settings(profile) | {
         "output_dir": str(output),
         "max_steps": n_steps,
         "learning_rate": rate,
-        "warmup_steps": min(profile.warmup_steps, max(1, n_steps // 10)),
+        "warmup_steps": n_warm_up_steps(profile, n_steps),
         "per_device_train_batch_size": profile.batch_size,
         "gradient_accumulation_steps": profile.gradient_accumulation,
         "logging_steps": 1,
@@ -59,15 +77,11 @@ def policy_settings(profile: Profile, rate: float, n_steps: int, output: Path) -
 
 
 def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
-    """Train, and save adapter and tokenizer; ``check_losses`` stops a run whose loss is no number any more."""
-    from transformers import PrinterCallback, TrainerCallback
-
-    class StopAtNan(TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, _: object, logs: dict[str, float], **__: object) -> None:
-            check_losses(logs, state.global_step, args)
+    """Train, and save adapter and tokenizer."""
+    from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(StopAtNan())
+    trainer.add_callback(stop_at_nan())
     began, output = time.perf_counter(), Path(trainer.args.output_dir)
     trainer.train()
     seconds = time.perf_counter() - began
@@ -92,3 +106,103 @@ def plot_policy(result: PolicyResult, *names: str, title: str) -> "Axes":
     axes.set(xlabel="optimizer step")
     axes.legend()
     return axes
+
+
+def read_pairs(dataset: Path) -> list[Row]:
+    """The pairs of a dataset's ``preferences.jsonl``, each with ``FIELDS``.
+
+    Raises:
+        DataError: Pairs lack a field, prefer nothing, or are about no database of the dataset; lists every one.
+    """
+    path, databases = dataset / "preferences.jsonl", list_databases(dataset)
+    rows, wrong = [], []
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        rows.append(row)
+        if fault := _fault(row, databases):
+            wrong.append(f"{portable(str(path))}:{number}: {fault}")
+    if wrong:
+        raise DataError("\n".join(wrong))
+    return rows
+
+
+def _fault(row: object, databases: Container[str]) -> str:
+    given = row if isinstance(row, dict) else {}
+    pair = {name: text.strip() for name in FIELDS if isinstance(text := given.get(name), str) and text.strip()}
+    if missing := [name for name in FIELDS if name not in pair]:
+        return f"no text for {', '.join(missing)}; every line is a JSON object with {', '.join(FIELDS)}"
+    if pair["chosen"] == pair["rejected"]:
+        return "chosen and rejected are the same; write a worse answer as rejected, or drop the pair"
+    if given["db_id"] not in databases:
+        return f"no database {given['db_id']!r}; add it to the dataset, or mend db_id"
+    return ""
+
+
+def train_dpo(
+    profile: Profile, model: str | Path, adapter: Path, pairs: Sequence[Row], task: Task, output: Path
+) -> PolicyResult:
+    r"""Move a tuned model towards the better answer of each pair and away from the worse one.
+
+    With :math:`\pi` the policy, :math:`\pi_0` its start, x the prompt, :math:`y_+` and :math:`y_-` the better and the
+    worse answer, the loss is :math:`-\log \sigma(m)` of the *margin*, which is 0 at the start:
+
+    .. math:: m = \beta \log\frac{\pi(y_+|x)}{\pi_0(y_+|x)} - \beta \log\frac{\pi(y_-|x)}{\pi_0(y_-|x)}
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290.
+
+    Args:
+        profile: Sizes and seed; ``max_steps`` or else ``epochs`` decide the length.
+        model: Folder or Hub id of the base model.
+        adapter: What ``train_sft`` wrote.
+        pairs: As ``read_pairs`` gives them. One in ten is held out, and measured before the first step and
+            ``profile.n_evaluations`` times on the way.
+        task: Gives a pair's prompt.
+        output: Folder of the new adapter.
+
+    Returns:
+        Its history has ``margins``, their two terms ``chosen`` and ``rejected``, and ``accuracies``, the share of pairs
+        with a margin above 0; each also as ``held-out ...``. All are means.
+
+    Raises:
+        DataError: Fewer than two pairs are short enough.
+        ModelError: The model or the adapter is missing or incomplete.
+        TrainingError: The loss is no number any more.
+    """
+    policy, tokenizer = load_policy(profile, model, adapter)
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    class PairTrainer(DPOTrainer):  # type: ignore[misc]
+        def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
+            return dataset  # encoded already, by the one prompt module
+
+    short = []
+    for pair in pairs:
+        better, worse = (encode_example(tokenizer, task.to_messages(pair), pair[name]) for name in FIELDS[2:])
+        if max(len(better.input_ids), len(worse.input_ids)) <= profile.max_length:
+            n, ids, others = better.completion_mask.index(1), better.input_ids, worse.input_ids
+            short.append({"prompt_ids": ids[:n], "chosen_ids": ids[n:], "rejected_ids": others[n:]})
+    if len(short) < 2:
+        raise DataError(f"{len(short)} of {len(pairs)} pairs fit max_length={profile.max_length}, but 2 must; raise it")
+    Random(profile.seed).shuffle(short)
+    n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
+    n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)
+    arguments = DPOConfig(
+        **policy_settings(profile, RATE_FACTOR * profile.learning_rate, n_steps, output),
+        beta=BETA,
+        max_length=profile.max_length,
+        precompute_ref_log_probs=True,  # the start is asked once, and no second model is kept
+        per_device_eval_batch_size=profile.batch_size,
+        eval_strategy="steps",
+        eval_on_start=True,
+        eval_steps=math.ceil(n_steps / profile.n_evaluations),
+    )
+    train, held_out = short[n_held_out : n_held_out + n_steps * n_step], short[:n_held_out]
+    data = {"train_dataset": Dataset.from_list(train), "eval_dataset": Dataset.from_list(held_out)}
+    trainer = PairTrainer(policy, args=arguments, processing_class=tokenizer, **data)
+    return train_policy(trainer, len(pairs) - len(short))

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from course_utils.errors import ConfigurationError
 from course_utils.profiles import Profile
 
 
@@ -15,6 +14,17 @@ class Preset(NamedTuple):
     epochs: float
     effective_batch_size: int
 
+    def apply(self, profile: Profile) -> Profile:
+        """The profile with these; the adapter keeps its scale, alpha / rank, and a forward pass its rows at most."""
+        changed = replace(
+            profile,
+            lora_rank=self.lora_rank,
+            lora_alpha=max(1, round(self.lora_rank * profile.lora_alpha / profile.lora_rank)),
+            learning_rate=profile.learning_rate * self.rate_factor,
+            epochs=self.epochs,
+        )
+        return changed.with_batch_size(profile.batch_size, self.effective_batch_size)
+
 
 PRESETS = {
     "conservative": Preset(8, 0.5, 2.0, 4),
@@ -22,24 +32,3 @@ PRESETS = {
     "aggressive": Preset(64, 2.5, 5.0, 16),
 }
 """With the rate for billions of parameters, 2e-4, these are 1e-4, 2e-4 and 5e-4."""
-
-
-def apply_preset(profile: Profile, name: str) -> Profile:
-    """The profile with a preset's rank, rate, epochs and effective batch.
-
-    The adapter keeps its scale, alpha / rank, and the forward pass its rows, or fewer where the batch is smaller.
-
-    Raises:
-        ConfigurationError: There is no such preset.
-    """
-    if name not in PRESETS:
-        raise ConfigurationError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    preset = PRESETS[name]
-    changed = replace(
-        profile,
-        lora_rank=preset.lora_rank,
-        lora_alpha=max(1, round(preset.lora_rank * profile.lora_alpha / profile.lora_rank)),
-        learning_rate=profile.learning_rate * preset.rate_factor,
-        epochs=preset.epochs,
-    )
-    return changed.with_batch_size(profile.batch_size, preset.effective_batch_size)

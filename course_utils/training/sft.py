@@ -1,27 +1,27 @@
-"""Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend."""
+"""Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend.
 
+What a run has not finished lies beside its output, so that the same call goes on after the process was killed.
+"""
+
+import hashlib
+import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from course_utils.artifacts import UNFINISHED, package_versions
 from course_utils.errors import DataError, TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
-from course_utils.training.backends import count_parameters, load_trainable
-from course_utils.training.checkpoints import last_checkpoint, trained_part, unfinished_folder
+from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.launch import launch_sft, n_launched
-from course_utils.training.row_attention import collate_rows, use_row_attention
-from course_utils.training.shared_prompts import collate_shared, share_prompts
-from course_utils.training.tracking import disable_telemetry, end_tracking, place_trackers
-from course_utils.training.trainer import stop_early, trainer_class, training_arguments
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from course_utils.training.shared_prompts import collate_rows, collate_shared, share_prompts, use_row_attention
+from course_utils.training.tracking import disable_telemetry, tracking
+from course_utils.training.trainer import stop_at_nan, stop_early, trainer_class, training_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def train_sft(
         TrainingError: The loss is no number any more, or one row does not fit into memory.
     """
     from accelerate import PartialState  # type: ignore[import-untyped]
-    from accelerate.utils import find_executable_batch_size  # type: ignore[import-untyped]
+    from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
     if profile.backend == "fsdp" and n_launched() == 1:
         launched = launch_sft("fsdp", (), profile, model, train, validation, output.resolve())
@@ -63,16 +63,15 @@ def train_sft(
     for name, rows in (("train", train), ("validation", validation)):
         _check_rows(name, rows, profile.max_length)
     disable_telemetry()
-    place_trackers(output.parent / "tracking")
-    folder = unfinished_folder(profile, model, output, train, validation)
-    sizes = _smaller_sizes(profile)
-
-    def attempt(batch_size: int) -> TrainingResult:
-        smaller = profile.with_batch_size(batch_size)
-        return _train(smaller, model, train, validation, output, folder / str(batch_size))
-
-    result: TrainingResult = find_executable_batch_size(attempt, profile.batch_size, lambda: next(sizes))()
-    end_tracking()
+    folder, result = _unfinished_folder(profile, model, output, train, validation), None
+    with tracking(output.parent / "tracking"):
+        while result is None:
+            try:
+                result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error):
+                    raise
+                profile = _halve_batch(profile)
     if PartialState().is_main_process:
         shutil.rmtree(folder)
         if not any(folder.parent.iterdir()):
@@ -92,34 +91,66 @@ def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
         )
 
 
-def _smaller_sizes(profile: Profile) -> Iterator[int]:
-    size = profile.batch_size
-    while size > 1 and n_launched() == 1:  # the other processes would wait for this one
-        size = profile.with_batch_size(size // 2).batch_size
-        logger.warning("out of memory: starting over with %d rows in one pass, and as many a step as before", size)
-        yield size
-    remedy = 'choose method="qlora", a smaller model, or a lower max_length for shorter rows'
-    if size > 1:
-        raise TrainingError(f"{size} rows in one pass do not fit into memory; halve the profile's batch_size")
-    raise TrainingError(f"PROFILE={profile.name!r}: one row in one pass does not fit into memory; {remedy}")
+def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
+    """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends.
+
+    That is the profile, the base model, the rows, the package versions and the place: checkpoints refer to each other
+    by their paths.
+    """
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(Path(model).glob("*"))]
+    encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
+    decides = [asdict(profile), str(model), files, str(output.resolve()), package_versions(), encoded]
+    return output.resolve().parent / UNFINISHED / hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+
+
+def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
+    """The newest whole checkpoint, if there is any, and its epoch; one that was cut short is removed.
+
+    The trainer's state is what a checkpoint gets last (``Trainer._save_checkpoint``).
+    """
+    whole = []
+    for checkpoint in folder.glob("checkpoint-*"):
+        try:
+            state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+            whole.append((state["global_step"], checkpoint, state["epoch"]))
+        except (OSError, ValueError, KeyError):
+            shutil.rmtree(checkpoint, ignore_errors=True)  # of several processes, another one may be faster
+    _, newest, epoch = max(whole, default=(0, None, 0.0))
+    return newest, epoch
+
+
+def _halve_batch(profile: Profile) -> Profile:
+    """Half the rows in one pass, and as many a step as before."""
+    if profile.batch_size == 1:
+        remedy = 'choose method="qlora", a smaller model, or a lower max_length for shorter rows'
+        raise TrainingError(f"PROFILE={profile.name!r}: one row in one pass does not fit into memory; {remedy}")
+    if n_launched() > 1:  # the other processes would wait for this one
+        found = f"{profile.batch_size} rows in one pass do not fit into memory"
+        raise TrainingError(f"{found}; halve the profile's batch_size")
+    smaller = profile.with_batch_size(profile.batch_size // 2)
+    message = "out of memory: starting over with %d rows in one pass, and as many a step as before"
+    logger.warning(message, smaller.batch_size)
+    return smaller
 
 
 def _train(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
 ) -> TrainingResult:
     import torch
-    from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
+    from accelerate.utils.memory import clear_device_cache
 
     clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
     trainable, tokenizer = load_trainable(profile, model)
-    n_trainable = count_parameters(trainable).trainable  # before it is shared out
-    checkpoint = last_checkpoint(folder)
-    began_at = trained_part(checkpoint, "epoch") if checkpoint else 0.0  # now, for newer checkpoints replace it
-    batches, held_out = (_dataset(profile, rows) for rows in (train, validation))
+    n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
+    checkpoint, began_at = _last_checkpoint(folder)
     collate = None
     if profile.share_prompts:
-        by_rows = use_row_attention(trainable)
-        collate = collate_rows if by_rows else collate_shared
+        batches, held_out = (
+            share_prompts(rows.examples, profile.batch_size, profile.seed) for rows in (train, validation)
+        )
+        collate = collate_rows if use_row_attention(trainable) else collate_shared
+    else:
+        batches, held_out = train.to_dataset(), validation.to_dataset()
     is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in trainable.parameters())
     trainer = trainer_class()(
         model=trainable,
@@ -127,7 +158,7 @@ def _train(
         train_dataset=batches,
         eval_dataset=held_out,
         data_collator=collate,
-        callbacks=[] if profile.patience is None else [stop_early(profile.patience)],
+        callbacks=[stop_at_nan(), *([] if profile.patience is None else [stop_early(profile.patience)])],
         processing_class=tokenizer,
     )
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
@@ -160,9 +191,3 @@ def _losses(log: list[dict[str, float]]) -> list[dict[str, float]]:
     """The trainer's records of losses, without its counts of tokens, which a shared prompt makes meaningless."""
     kept = ("step", "epoch", "loss", "eval_loss", "learning_rate")
     return [{k: record[k] for k in kept if k in record} for record in log if "loss" in record or "eval_loss" in record]
-
-
-def _dataset(profile: Profile, rows: TokenizedRows) -> "Dataset":
-    return (
-        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
-    )

@@ -13,7 +13,7 @@ from course_utils.training.shared_prompts import IGNORED, label_loss
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback, TrainingArguments
+    from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
 # Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
@@ -24,7 +24,7 @@ _SHARED |= {"loss_type": "nll"}  # by ``label_loss``
 
 
 def trainer_class() -> "type[SFTTrainer]":
-    """TRL's ``SFTTrainer``, stopping at a loss that is no number, with rows in an order that seed and epoch decide.
+    """TRL's ``SFTTrainer`` with ``label_loss``, and with rows in an order that seed and epoch decide.
 
     Import Unsloth before, where it is used: it patches TRL.
     """
@@ -32,22 +32,19 @@ def trainer_class() -> "type[SFTTrainer]":
     from transformers.trainer_pt_utils import LengthGroupedSampler
     from trl import SFTTrainer
 
-    logging.getLogger("transformers.trainer_utils").addFilter(_is_news)
-
-    class EpochSampler(LengthGroupedSampler):  # type: ignore[misc]
-        """The order of an epoch does not depend on what was drawn before, so that a resumed run finds it again."""
-
-        seed = 0
-
-        def set_epoch(self, epoch: int) -> None:
-            self.generator = torch.Generator().manual_seed(self.seed + epoch)
+    # Checkpoints of a short run lie within a second; that they are ordered by number then is no news.
+    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
 
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             sampler = super()._get_train_sampler(train_dataset)
             if isinstance(sampler, LengthGroupedSampler):
-                sampler = EpochSampler(sampler.batch_size * self.args.world_size, lengths=sampler.lengths)
-                sampler.seed = self.args.data_seed
+                sampler.batch_size *= self.args.world_size
+                seed = self.args.data_seed
+                # Whatever was drawn before: a resumed run finds the order of its epoch again.
+                sampler.set_epoch = lambda epoch: setattr(
+                    sampler, "generator", torch.Generator().manual_seed(seed + epoch)
+                )
             return sampler
 
         def get_batch_samples(self, batches: Any, n_batches: int, device: Any) -> Any:
@@ -83,36 +80,26 @@ def trainer_class() -> "type[SFTTrainer]":
             batch["labels"][max(0, state.remainder - n * self.args.process_index) :] = IGNORED
             return True
 
-        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            super().log(logs, start_time)
-            logs.pop("eval_num_tokens", None)  # TRL adds up the attention mask, which is square for shared prompts
-            check_losses(logs, self.state.global_step, self.args)
-
     return TrustedTrainer
 
 
-def check_losses(logs: dict[str, float], step: int, arguments: "TrainingArguments") -> None:
-    """Stop where a trainer logs a loss that is no number.
+def stop_at_nan() -> "TrainerCallback":
+    """Stop any trainer that logs a loss that is no number, with a ``TrainingError`` that says where and what to do."""
+    from transformers import TrainerCallback
 
-    Raises:
-        TrainingError: Says which loss, at which step, and what to change.
-    """
-    for name, what in (("loss", "training"), ("eval_loss", "validation")):
-        if not math.isfinite(logs.get(name, 0.0)):
-            raise TrainingError(_explain_divergence(what, logs[name], step, arguments))
+    class StopAtNan(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: object, logs: dict[str, float], **_: object) -> None:
+            for name, what in (("loss", "training"), ("eval_loss", "validation")):
+                if math.isfinite(logs.get(name, 0.0)):
+                    continue
+                if state.global_step == 0:
+                    found = f"the {what} loss of the base model is {logs[name]}, before any training"
+                    raise TrainingError(f"{found}; check the model, or load it afresh")
+                found = f"step {state.global_step}: the {what} loss is {logs[name]}, so every weight is lost by now"
+                remedy = f"divide learning_rate={args.learning_rate:g} by five to ten"
+                raise TrainingError(f"{found}; {remedy}, and keep warmup_steps={args.warmup_steps:g} or raise it")
 
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """False for the remark that checkpoints are ordered by number, as those of a short run within a second must be."""
-    return "mtime may not be reliable" not in record.getMessage()
-
-
-def _explain_divergence(what: str, loss: float, step: int, arguments: "TrainingArguments") -> str:
-    if step == 0:
-        return f"the {what} loss of the base model is {loss}, before any training; check the model, or load it afresh"
-    rate, warmup = arguments.learning_rate, arguments.warmup_steps
-    remedy = f"divide learning_rate={rate:g} by five to ten, and keep warmup_steps={warmup:g} or raise it"
-    return f"step {step}: the {what} loss is {loss}, so every weight is lost by now; {remedy}"
+    return StopAtNan()
 
 
 def stop_early(patience: int) -> "TrainerCallback":
@@ -143,11 +130,10 @@ def training_arguments(
     n_batches = math.ceil(n_items / n_rows_at_once / n_launched())
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     steps_between = math.ceil(n_steps / profile.n_evaluations)
-    row_settings = _SHARED if profile.share_prompts else _SEPARATE
     machine = machine_settings(profile)
     machine["bf16"] |= is_bfloat16
     return SFTConfig(
-        **row_settings,
+        **(_SHARED if profile.share_prompts else _SEPARATE),
         **machine,
         output_dir=str(folder),
         max_length=profile.max_length,
@@ -160,7 +146,7 @@ def training_arguments(
         gradient_accumulation_steps=profile.gradient_accumulation,
         learning_rate=profile.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=min(profile.warmup_steps, max(1, n_steps // 10)),
+        warmup_steps=n_warm_up_steps(profile, n_steps),
         eval_strategy="steps",
         eval_on_start=not resumed,
         eval_steps=steps_between,
@@ -190,3 +176,8 @@ def machine_settings(profile: Profile) -> dict[str, Any]:
         "dataloader_pin_memory": device == "cuda",
         "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
     }
+
+
+def n_warm_up_steps(profile: Profile, n_steps: int) -> int:
+    """The profile's steps of warm-up, and never more than a tenth of the run."""
+    return min(profile.warmup_steps, max(1, n_steps // 10))

@@ -12,10 +12,11 @@ from course_utils.artifacts import PROJECT
 from course_utils.deployment import merge_adapter
 from course_utils.errors import ConfigurationError
 from course_utils.models import load_model, load_tokenizer
+from course_utils.models.load import Choice
 from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.backends import count_parameters, lora_config
+from course_utils.training import backends, tokenize_rows, train_sft
+from course_utils.training.backends import lora_config
 
 CONFIG = LlamaConfig(
     vocab_size=64,
@@ -32,10 +33,10 @@ def test_size_follows_the_formula_and_the_head_stays_frozen() -> None:
     from peft import get_peft_model
 
     profile = get_profile("smoke")
-    count = count_parameters(get_peft_model(LlamaForCausalLM(CONFIG), lora_config(profile)))
+    adapted = get_peft_model(LlamaForCausalLM(CONFIG), lora_config(profile))
     shapes = [(32, 32), (32, 16), (32, 16), (32, 32), (32, 48), (32, 48), (48, 32)]
-    assert count.trainable == 2 * sum(profile.lora_rank * (a + b) for a, b in shapes)
-    assert 0 < count.share < 1
+    n_trained, _ = adapted.get_nb_trainable_parameters()
+    assert n_trained == 2 * sum(profile.lora_rank * (a + b) for a, b in shapes)
 
 
 def test_training_starts_at_the_base_model() -> None:
@@ -76,6 +77,7 @@ def base_loss() -> float:
     return losses / n_labels
 
 
+LINEAR_LAYERS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 RATES = {"full": 1e-4, "ia3": 5e-2}
 
 
@@ -98,3 +100,11 @@ def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
         merged = load_model(merge_adapter(TINY_BASE, result.adapter, tmp_path / "merged"))(ids).logits
         assert not torch.allclose(load_model(TINY_BASE)(ids).logits, tuned, atol=0.1)
     torch.testing.assert_close(merged, tuned, rtol=1e-3, atol=1e-3)
+
+
+def test_frozen_matrices_alone_are_halved_where_products_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
+    model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
+    halved = {name for name, weight in model.named_parameters() if weight.dtype == torch.bfloat16}
+    assert {name.split(".")[-3] for name in halved} == LINEAR_LAYERS, "not the head, which is the embedding"
+    assert all(weight.dtype == torch.float32 for weight in model.parameters() if weight.requires_grad)

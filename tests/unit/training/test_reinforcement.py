@@ -17,7 +17,7 @@ from course_utils.prompts import encode_prompt
 from course_utils.sql import run_query
 from course_utils.tasks import text_to_sql
 from course_utils.training import Reward, execution_reward, train_grpo
-from tests.unit.training.test_preferences import start
+from tests.unit.training.test_policy import start
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 TASK = text_to_sql({"shop": "table item: item_id integer, name text, price real"})

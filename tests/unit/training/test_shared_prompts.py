@@ -12,8 +12,17 @@ from course_utils.artifacts import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
+from course_utils.training import shared_prompts
 from course_utils.training.examples import tokenize_rows
-from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, label_loss, share_prompts
+from course_utils.training.shared_prompts import (
+    IGNORED,
+    collate_rows,
+    collate_shared,
+    join_rows,
+    label_loss,
+    share_prompts,
+    use_row_attention,
+)
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
@@ -32,7 +41,7 @@ def examples() -> list[EncodedExample]:
 def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> None:
     model = load_model(TINY_BASE)
     batches = [examples[:5], examples[7:9]]
-    shared = collate_shared([vars(join_rows(rows)) for rows in batches])
+    shared = collate_shared([join_rows(rows) for rows in batches])
     labels = shared.pop("labels")
     with torch.inference_mode():
         together = model(**shared).logits
@@ -42,7 +51,7 @@ def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> N
 
 
 def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) -> None:
-    model, batch = load_model(TINY_BASE), collate_shared([vars(join_rows(examples[:5]))])
+    model, batch = load_model(TINY_BASE), collate_shared([join_rows(examples[:5])])
     with torch.inference_mode():
         whole = float(model(**batch).loss)
         assert float(label_loss(model, batch)) == pytest.approx(whole, rel=1e-5)
@@ -77,10 +86,39 @@ tokens = st.lists(st.integers(0, 3), min_size=2, max_size=6)
 def test_each_row_can_be_read_back(pairs: list[tuple[list[int], list[int]]]) -> None:
     rows = [EncodedExample(prompt + reply, [0] * len(prompt) + [1] * len(reply)) for prompt, reply in pairs]
     batch = join_rows(rows)
-    shared = [token for token, row in zip(batch.input_ids, batch.row_ids, strict=True) if row == 0]
+    shared = [token for token, row in zip(batch["input_ids"], batch["row_ids"], strict=True) if row == 0]
     for number, row in enumerate(rows, 1):
-        places = [place for place, owner in enumerate(batch.row_ids) if owner == number]
-        assert shared + [batch.input_ids[place] for place in places] == row.input_ids
-        assert [batch.position_ids[place] for place in places] == list(range(len(shared), len(row.input_ids)))
-        assert [int(batch.labels[place] != IGNORED) for place in places] == row.completion_mask[len(shared) :]
-        assert batch.labels[places[0]] == IGNORED, "the row before would be taught to begin this one"
+        places = [place for place, owner in enumerate(batch["row_ids"]) if owner == number]
+        assert shared + [batch["input_ids"][place] for place in places] == row.input_ids
+        assert [batch["position_ids"][place] for place in places] == list(range(len(shared), len(row.input_ids)))
+        assert [int(batch["labels"][place] != IGNORED) for place in places] == row.completion_mask[len(shared) :]
+        assert batch["labels"][places[0]] == IGNORED, "the row before would be taught to begin this one"
+
+
+def test_attention_by_rows_gives_the_losses_and_gradients_of_the_mask(
+    examples: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_prompts, "NARROW", 1)
+    batch, model = collate_rows([join_rows(examples[:5])]), load_model(TINY_BASE)
+    weights = [model.model.layers[0].self_attn.k_proj.weight, model.model.layers[0].self_attn.q_proj.weight]
+
+    def loss_and_gradients() -> tuple[float, torch.Tensor]:
+        model.zero_grad()
+        loss = model(**batch).loss
+        loss.backward()
+        return loss.item(), torch.cat([torch.as_tensor(weight.grad).clone() for weight in weights])
+
+    masked = loss_and_gradients()  # SDPA takes the mask and no notice of the places
+    assert use_row_attention(model)
+    batch["attention_mask"] = torch.zeros_like(batch["attention_mask"])  # which is not looked at any more
+    by_rows = loss_and_gradients()
+    assert by_rows[0] == pytest.approx(masked[0], rel=1e-5)
+    torch.testing.assert_close(by_rows[1], masked[1], rtol=1e-3, atol=1e-6)
+    alone = {"input_ids": batch["input_ids"][:, :9]}
+    assert torch.isfinite(model(**alone).logits).all(), "a prompt without places goes by SDPA"
+
+
+def test_narrow_models_keep_the_mask() -> None:
+    model = load_model(TINY_BASE)
+    assert not use_row_attention(model)
+    assert model.config._attn_implementation == "sdpa"
