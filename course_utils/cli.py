@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache, partial, wraps
+from inspect import Signature, signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
@@ -56,19 +59,33 @@ Artifacts = Annotated[str, typer.Option(help="Where results go; default: the pro
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+def open_here(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> Course:
+    """The course that the command line names; relative paths start at the current folder."""
+    return open_course(profile, str(path_here(data, "data")), model_here(model), str(path_here(artifacts, "artifacts")))
+
+
+def with_course(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command as its first argument the course that the options of ``open_here`` name."""
+    shared, own = (signature(each).parameters for each in (open_here, command))
+
+    @wraps(command)
+    def opened(**given: Any) -> None:
+        course = open_here(**{name: given.pop(name) for name in shared})
+        command(course, **given)
+
+    opened.__signature__ = Signature([*list(own.values())[1:], *shared.values()])  # type: ignore[attr-defined]
+    return opened
+
+
 @app.command()
+@with_course
 def run(
-    profile: Profile = "smoke",
-    data: Data = "",
-    model: Model = "",
-    artifacts: Artifacts = "",
+    course: Course,
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
     only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
-    from rich.console import Console
-
     from course_utils.kernel import NotebookError
     from course_utils.progress import RunProgress, render_failure
     from course_utils.run_report import render_report, write_report
@@ -77,7 +94,6 @@ def run(
     console = Console()
     progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
-    course = open_here(profile, data, model, artifacts)
     check_course(course, folder)
     stages = plan_stages(course, first, only)
     if stages[0] != STAGES[0]:
@@ -103,11 +119,9 @@ def run(
 
 
 @app.command()
+@with_course
 def train(
-    profile: Profile = "smoke",
-    data: Data = "",
-    model: Model = "",
-    artifacts: Artifacts = "",
+    course: Course,
     launch: Annotated[Literal["", "accelerate"], typer.Option(help="Train in several processes at once.")] = "",
     config: Annotated[str, typer.Option(help="What these share out: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
     options: Annotated[
@@ -119,27 +133,27 @@ def train(
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
-    course = open_here(profile, data, model, artifacts)
     result = train_stage(course, config if launch else "", options or ())
     typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
 
 
 @app.command()
-def doctor(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> None:
+@with_course
+def doctor(course: Course) -> None:
     """Say what is wrong with this machine or installation, and how to mend it."""
-    from rich.console import Console
-
     from course_utils.doctor import examine
     from course_utils.finding import findings_table
 
-    findings = examine(open_here(profile, data, model, artifacts))
+    findings = examine(course)
     Console().print(findings_table(findings))
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 
 @app.command()
+@with_course
 def predict(
+    course: Course,
     asked: Annotated[str, typer.Argument(metavar="WHAT", help="Folder, Hub id, .gguf file, or URL of a server.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File of predictions, new or begun.")],
     adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter on the model.")] = None,
@@ -148,17 +162,12 @@ def predict(
     examples: Annotated[int, typer.Option(help="Training rows to show, those most like each question.")] = 0,
     split: Annotated[Literal["validation", "test"], typer.Option(help="Rows that notebook 2 prepared.")] = "test",
     first: Annotated[int | None, typer.Option(metavar="N", help="Ask about so many of them; default: all.")] = None,
-    profile: Profile = "smoke",
-    data: Data = "",
-    model: Model = "",
-    artifacts: Artifacts = "",
 ) -> None:
     """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
     from course_utils.artifacts import read_jsonl
     from course_utils.evaluation.predictions import make_prompts, predict_file
     from course_utils.tasks import text_to_sql
 
-    course = open_here(profile, data, model, artifacts)
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
     task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
@@ -184,8 +193,6 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
-    from rich.console import Console
-
     from course_utils.evaluation.scoring import INSTANCES_FILE, score_file
     from course_utils.run_report import render_scores
 
@@ -195,18 +202,9 @@ def evaluate(
 
         scores, render = score_tickets(read_predictions(file, TICKET_FIELDS)), tickets_table
     else:
-        scores, render = (
-            score_file(
-                file,
-                path_here(data, "data"),
-                raw=raw,
-                clauses=clauses,
-                instances=instances,
-                cache=path_here(artifacts, "artifacts") / INSTANCES_FILE,
-                skip_bad_gold=skip_bad_gold,
-            ),
-            render_scores,
-        )
+        score = partial(score_file, file, path_here(data, "data"), raw=raw, clauses=clauses, instances=instances)
+        cache = path_here(artifacts, "artifacts") / INSTANCES_FILE
+        scores, render = score(cache=cache, skip_bad_gold=skip_bad_gold), render_scores
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -222,8 +220,6 @@ def gate(
     as_json: AsJson = False,
 ) -> None:
     """Let a new model pass, or refuse it with exit status 1: accuracy, forgetting, safety and latency."""
-    from rich.console import Console
-
     from course_utils.evaluation.gate import read_candidate, run_gate
     from course_utils.tables import text_table
 
@@ -239,17 +235,13 @@ def gate(
 
 
 @app.command()
+@with_course
 def card(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for README.md and report.html.")],
-    profile: Profile = "smoke",
-    data: Data = "",
-    model: Model = "",
-    artifacts: Artifacts = "",
+    course: Course, out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for README.md and report.html.")]
 ) -> None:
     """Write the tuned model's card, ready for the Hub, and the same as a page, from what the notebooks measured."""
     from course_utils.evaluation.model_card import model_card, write_card
 
-    course = open_here(profile, data, model, artifacts)
     files = write_card(model_card(course, course.manifest("evaluation").results), out)
     typer.echo("\n".join(map(str, files)))
 
@@ -271,8 +263,6 @@ def validate(
     ] = "local",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
-    from rich.console import Console
-
     from course_utils.data.validation.repair import repair_dataset
     from course_utils.data.validation.rows import CHECKS
     from course_utils.data.validation.validate import ValidationOptions, validate_dataset
@@ -298,8 +288,6 @@ def export(
     epochs: Annotated[int, typer.Option(min=1, help="How often the service reads every row, for the price.")] = 3,
 ) -> None:
     """Write the rows for a service that fine-tunes for you, and price it; nothing is uploaded."""
-    from rich.console import Console
-
     from course_utils.data.services import export_rows
 
     with TemporaryDirectory() as build_in:
@@ -308,18 +296,15 @@ def export(
 
 
 @app.command()
+@with_course
 def serve(
-    profile: Profile = "smoke",
-    data: Data = "",
-    model: Model = "",
-    artifacts: Artifacts = "",
+    course: Course,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the tuned model over HTTP until Ctrl-C."""
     from course_utils.deployment import serve_stack
 
-    course = open_here(profile, data, model, artifacts)
     serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
 
 
@@ -344,11 +329,6 @@ def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes"
     load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"
     return lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts), made_by
-
-
-def open_here(profile: str, data: str, model: str, artifacts: str) -> Course:
-    """The course that the command line names; relative paths start at the current folder."""
-    return open_course(profile, str(path_here(data, "data")), model_here(model), str(path_here(artifacts, "artifacts")))
 
 
 def path_here(path: str, default: str) -> Path:

@@ -1,23 +1,17 @@
-"""Rate two answers side by side and blind: who rates sees no names, and the sides are drawn by lot.
+"""Who rates two answers side by side: people on a page in the notebook, and models.
 
-People, rules and models add to the same file of JSON lines. What their ratings say together is in notebook 4.
+What their ratings say together is in notebook 4.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from html import escape
-from itertools import combinations
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from course_utils.artifacts import Row, read_jsonl
+from course_utils.blind_rating import CHOICES, BlindPair, Rule, add_rating, pairs_left
 from course_utils.errors import ServiceError, require
 
-CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
-TIE = "tie"
 # Digits make headings of cells in JupyterLab unless the widget stops them; ipywidgets has no property for keys.
 _KEYS = """<img src="data:," alt="" style="display:none" onerror="
     this.closest('.course-rating').addEventListener('keydown', event => {
@@ -28,86 +22,13 @@ _KEYS = """<img src="data:," alt="" style="display:none" onerror="
     })">"""
 
 
-@dataclass(frozen=True)
-class BlindPair:
-    """Two answers to one question, in the order in which they are shown."""
-
-    row: Row
-    """The question's, with its gold query; of the models it says nothing."""
-    texts: tuple[str, str]
-    models: tuple[str, str] = field(repr=False)
-    """Whose they are: for the file, not for the rater."""
-
-    def swapped(self) -> "BlindPair":
-        """The same answers, the other one first."""
-        return BlindPair(self.row, self.texts[::-1], self.models[::-1])
-
-
-Rule = Callable[[BlindPair], str]
-"""Gives one of ``CHOICES``."""
-
-
-def draw_pairs(answers: Mapping[str, Sequence[Row]], rater: str) -> list[BlindPair]:
-    """Every two different answers to a question, in an order and on sides that each rater has for their own.
-
-    Args:
-        answers: Predictions by the name of their model; all about the same rows in the same order.
-        rater: Whose name seeds the lot, so that it falls the same when they go on later.
-    """
-    lot = Random(rater)
-    pairs = []
-    for rows in zip(*answers.values(), strict=True):
-        question = {name: rows[0].get(name) for name in ("id", "db_id", "question", "query")}
-        replies = zip(answers, (row["predicted"] for row in rows), strict=True)
-        for two in combinations(replies, 2):
-            (one, text), (other, other_text) = lot.sample(two, 2)
-            if text != other_text:
-                pairs.append(BlindPair(question, (text, other_text), (one, other)))
-    lot.shuffle(pairs)
-    return pairs
-
-
-def rate_pairs(pairs: Sequence[BlindPair], rater: str, file: Path, rule: Rule) -> None:
-    """Let a rule rate what the rater has not rated yet."""
-    for pair in _left(pairs, rater, file):
-        _add(file, rater, pair, rule(pair))
-
-
-def read_ratings(file: Path, pairs: Iterable[BlindPair]) -> list[Row]:
-    """The ratings in a file that are about these answers, and not about those of a model that has changed since.
-
-    Each has ``rater``, ``id``, ``models`` and ``texts`` in the order in which they were shown, and the ``winner``: one
-    of the models, or ``TIE``.
-    """
-    wanted = {_key(pair.row["id"], pair.models, pair.texts) for pair in pairs}
-    rated = read_jsonl(file) if file.exists() else []
-    return [rating for rating in rated if _key(rating["id"], rating["models"], rating["texts"]) in wanted]
-
-
-def _key(row_id: str, models: Sequence[str], texts: Sequence[str]) -> tuple[str, frozenset[tuple[str, str]]]:
-    return row_id, frozenset(zip(models, texts, strict=True))
-
-
-def _left(pairs: Sequence[BlindPair], rater: str, file: Path) -> list[BlindPair]:
-    rated = [rating for rating in read_ratings(file, pairs) if rating["rater"] == rater]
-    done = {_key(rating["id"], rating["models"], rating["texts"]) for rating in rated}
-    return [pair for pair in pairs if _key(pair.row["id"], pair.models, pair.texts) not in done]
-
-
-def _add(file: Path, rater: str, pair: BlindPair, choice: str) -> None:
-    winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
-    rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
-    with file.open("a", encoding="utf-8", newline="\n") as ratings:
-        ratings.write(json.dumps(rating, ensure_ascii=False) + "\n")
-
-
 class RatingPage:
     """Two answers and three buttons, which the keys 1, 2 and 0 press too; each rating is in the file at once."""
 
     def __init__(self, pairs: Sequence[BlindPair], rater: str, file: Path) -> None:
         import ipywidgets
 
-        self.rater, self.file, self._pairs = rater, file, _left(pairs, rater, file)
+        self.rater, self.file, self._pairs = rater, file, pairs_left(pairs, rater, file)
         self._shown = ipywidgets.HTML()
         self.buttons = [ipywidgets.Button(description=f"{key}: {words}") for key, words in CHOICES.items()]
         for key, button in zip(CHOICES, self.buttons, strict=True):
@@ -118,7 +39,7 @@ class RatingPage:
 
     def _rate(self, choice: str) -> None:
         if self._pairs:
-            _add(self.file, self.rater, self._pairs.pop(0), choice)
+            add_rating(self.file, self.rater, self._pairs.pop(0), choice)
             self._draw()
 
     def _draw(self) -> None:

@@ -42,10 +42,8 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
             _fill, database.absolute(), [path.absolute() for path in scripts], n_bytes, limit_s
         ):
             begun.append(script)  # kept if it fails
-    except (WorkerDiedError, MemoryError) as error:
-        reason = "needs too much memory" if isinstance(error, MemoryError) else str(error)
-        if isinstance(error, WorkerDiedError) and error.timed_out:
-            reason = _too_long(limit_s)
+    except WorkerDiedError as error:
+        reason = {"timeout": _too_long(limit_s), "too large": "needs too much memory"}.get(error.kind, str(error))
         raise DataError(f"{begun[-1]}: does not execute ({reason}); fix the script") from error
 
 

@@ -92,7 +92,7 @@ def compare_pairs(
     """``compare_answers`` for many pairs in one worker; where it would raise, the error is given."""
     results = run_each(_compare, database.absolute(), max_rows, items=pairs)
     for pair, result in zip(pairs, results, strict=True):
-        if isinstance(result, WorkerDiedError | MemoryError):
+        if isinstance(result, WorkerDiedError):
             yield _blame(to_query_error(result, TIMEOUT_S), database, pair, max_rows)
         else:
             yield result

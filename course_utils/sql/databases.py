@@ -119,10 +119,8 @@ def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
         return "the database is empty; replace the file"
     try:
         (damage,) = run_in_worker(_check_pages, database.absolute())
-    except (WorkerDiedError, MemoryError) as error:
-        if isinstance(error, WorkerDiedError) and error.timed_out:
-            return ""
-        return f"corrupt (reading it fails: {error or 'too much memory'}); replace the file"
+    except WorkerDiedError as error:
+        return "" if error.kind == "timeout" else f"corrupt (reading it fails: {error}); replace the file"
     return damage
 
 

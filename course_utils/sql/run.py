@@ -5,7 +5,6 @@ from pathlib import Path
 
 from course_utils.errors import QueryError
 from course_utils.sql.execute import MAX_RESULT_BYTES, QueryResult, execute_queries
-from course_utils.sql.worker import MEMORY_BYTES
 from course_utils.sql.worker_pool import WorkerDiedError, run_each
 
 TIMEOUT_S = 5.0
@@ -55,13 +54,10 @@ def run_queries(
         raise QueryError(f"{database}: there is no such database")
     limits = timeout_s, max_rows, max_bytes
     for result in run_each(execute_queries, database.absolute(), *limits, items=queries):
-        yield to_query_error(result, timeout_s) if isinstance(result, WorkerDiedError | MemoryError) else result
+        yield to_query_error(result, timeout_s) if isinstance(result, WorkerDiedError) else result
 
 
-def to_query_error(error: Exception, timeout_s: float) -> QueryError:
+def to_query_error(error: WorkerDiedError, timeout_s: float) -> QueryError:
     """What became of a query with a limit of ``timeout_s`` seconds whose worker did not survive it."""
-    if isinstance(error, MemoryError):
-        return QueryError(f"the query needs more than {MEMORY_BYTES // 2**20} MiB; select less", "too large")
-    if isinstance(error, WorkerDiedError) and error.timed_out:
-        return QueryError(f"the query ran longer than {timeout_s:g} s", "timeout")
-    return QueryError(f"the query does not run: {error}")
+    known = {"timeout": f"the query ran longer than {timeout_s:g} s", "too large": f"the query {error}; select less"}
+    return QueryError(known.get(error.kind, f"the query does not run: {error}"), error.kind)

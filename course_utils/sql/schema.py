@@ -90,11 +90,9 @@ def read_schema(database: Path) -> Schema:
             found.append(schema)  # kept if the next one is not to be had
     except sqlite3.DatabaseError as error:
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
-    except (WorkerDiedError, MemoryError) as error:
+    except WorkerDiedError as error:
         if not found:
-            raise DataError(
-                f"{database}: reading its schema takes too long or too much ({error}); shorten it"
-            ) from error
+            raise DataError(f"{database}: its schema takes too long or too much ({error}); shorten it") from error
     return found[-1]
 
 

@@ -15,6 +15,8 @@ from contextlib import suppress
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 from course_utils.artifacts import PROJECT
+from course_utils.errors import QueryErrorKind
+from course_utils.sql.worker import MEMORY_BYTES
 
 MAX_IDLE = os.cpu_count() or 1
 """Workers kept for the next calls. Those at work are as many as there are callers."""
@@ -26,11 +28,11 @@ T = TypeVar("T")
 
 
 class WorkerDiedError(Exception):
-    """The worker was killed at its time limit, or ended in a way that nobody foresaw."""
+    """The worker reached its limit of time or memory, as ``kind`` says, or ended in a way that nobody foresaw."""
 
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(f"the process that ran it ended with code {exit_code}")
-        self.timed_out = exit_code == (-signal.SIGALRM if hasattr(signal, "SIGALRM") else 1)  # faulthandler's code
+    def __init__(self, reason: str, kind: QueryErrorKind) -> None:
+        super().__init__(reason)
+        self.kind: QueryErrorKind = kind
 
 
 def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
@@ -40,8 +42,7 @@ def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P
     ``worker.limit_time``; its arguments and items are pickled. To stop reading before the end kills the worker.
 
     Raises:
-        WorkerDiedError: It reached its time limit, or the worker crashed.
-        MemoryError: It reached the limit of memory.
+        WorkerDiedError: It reached a limit, or the worker crashed.
         Exception: What the function raises.
     """
     worker = _take()
@@ -49,8 +50,8 @@ def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P
     try:
         yield from worker.run(function, args, kwargs)
         reusable = True
-    except MemoryError:
-        raise  # what was allocated may stay so
+    except MemoryError:  # what was allocated may stay so
+        raise WorkerDiedError(f"needs more than {MEMORY_BYTES // 2**20} MiB", "too large") from None
     except Exception:
         reusable = worker.is_alive()
         raise
@@ -61,9 +62,7 @@ def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P
             worker.kill()
 
 
-def run_each(
-    function: Callable[..., Iterable[T]], *args: Any, items: Iterable[Any]
-) -> Iterator[T | WorkerDiedError | MemoryError]:
+def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[Any]) -> Iterator[T | WorkerDiedError]:
     """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
 
     Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
@@ -75,7 +74,7 @@ def run_each(
             for result in run_in_worker(function, *args, left[:AT_ONCE]):
                 n_done += 1
                 yield result
-        except (WorkerDiedError, MemoryError) as error:
+        except WorkerDiedError as error:
             n_done += 1
             yield error
         left = left[n_done:]
@@ -116,7 +115,10 @@ class _Worker:
                     raise value
                 yield value
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            raise WorkerDiedError(self._process.wait()) from None
+            code = self._process.wait()
+            is_late = code == (-signal.SIGALRM if hasattr(signal, "SIGALRM") else 1)  # faulthandler's code
+            reason = f"the process that ran it ended with code {code}"
+            raise WorkerDiedError(reason, "timeout" if is_late else "other") from None
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

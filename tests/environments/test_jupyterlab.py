@@ -41,7 +41,8 @@ SHOW = """(id) => { const content = window.jupyterapp.shell.currentWidget.conten
     return content.scrollToItem(content.activeCellIndex, 'start'); }"""
 
 RATING_PAGE = """from pathlib import Path
-from course_utils.evaluation.side_by_side import BlindPair, RatingPage
+from course_utils.blind_rating import BlindPair
+from course_utils.evaluation.side_by_side import RatingPage
 row = {"id": "1", "db_id": "singers", "question": "Who sings?"}
 pairs = [BlindPair(row | {"id": str(i)}, ("SELECT 1", "SELECT 2"), ("old", "new")) for i in range(3)]
 RatingPage(pairs, "Ana", Path("ratings.jsonl"))"""

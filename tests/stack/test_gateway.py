@@ -113,6 +113,13 @@ def test_another_model_is_404(client: httpx.Client, name: str) -> None:
     assert "this server has 'course'" in error["message"]
 
 
+def test_the_databases_are_listed_with_the_schemas_that_prompts_show(client: httpx.Client) -> None:
+    assert client.get("/v1/databases").json() == {"object": "list", "data": [{"id": "music", "object": "database"}]}
+    assert "singer" in client.get("/v1/databases/music").json()["schema"]
+    unknown = client.get("/v1/databases/no-such")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_database")
+
+
 def test_a_stream_carries_the_same_text(client: httpx.Client) -> None:
     whole = client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"]
     with client.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as response:
@@ -370,11 +377,11 @@ def test_a_key_is_asked_for(model_server: Server, databases: Path) -> None:
         feedback = guarded.post(
             "/v1/feedback", json={"id": "x", "rating": "up"}, headers={"Authorization": "Bearer open-sesame"}
         )
-        listed = [guarded.get(path).status_code for path in ("/v1/models", "/v1/models/course")]
+        listed = [guarded.get(path).status_code for path in ("/v1/models", "/v1/databases", "/v1/databases/music")]
         open_routes = [guarded.get(path).status_code for path in ("/health/ready", "/metrics")]
         log = gateway.read_log()
     assert list(statuses.values()) == [401, 401, 401, 401, 200, 200]
-    assert listed == [401, 401]
+    assert listed == [401, 401, 401]
     assert open_routes == [200, 200]
     assert (feedback.status_code, feedback.json()["error"]["code"]) == (404, "feedback_off")
     assert "sesame" not in log

@@ -84,20 +84,23 @@ def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[s
         databases = {domain.db_id: find_database(folder, domain.db_id, Path(scratch)) for domain in domains}
         written = read_written(folder / "written", databases, {domain.db_id: domain.role for domain in domains})
         splits = _grammar_rows(domains, databases, written, seed, sizes)
+        preferences = make_preferences(splits["train"], databases, sizes.preferences, seed)
+        for_training = written.pop("train")
         for split, rows in written.items():
             splits[split] += rows
-        if leaks := find_leaks(splits):
+        if leaks := find_leaks(splits | {"train": [*splits["train"], *for_training]}):
             raise DataError("\n".join([f"{len(leaks)} leaks between splits; change these rows:", *leaks]))
-        preferences = make_preferences(splits["train"], databases, sizes.preferences, seed)
     small = {domain.db_id: domain.role for domain in domains if is_small(domain)}
     sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)
     for split, rows in splits.items():
         Random(f"{seed}/{split}").shuffle(rows)
-        write_jsonl(folder / f"{split}.jsonl", rows)
+        # Written rows come last in training: one more leaves the order of all others, and so the tiny model, alone.
+        write_jsonl(folder / f"{split}.jsonl", [*rows, *for_training] if split == "train" else rows)
     write_jsonl(folder / "preferences.jsonl", preferences)
     (folder / "samples").mkdir(exist_ok=True)
     write_json(folder / "samples" / "smoke.json", sample)
-    return {split: len(rows) for split, rows in splits.items()} | {"preferences": len(preferences)}
+    n_rows = {split: len(rows) for split, rows in splits.items()}
+    return n_rows | {"train": n_rows["train"] + len(for_training), "preferences": len(preferences)}
 
 
 def _grammar_rows(

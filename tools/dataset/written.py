@@ -1,8 +1,8 @@
 """Read the questions that people wrote, ``written/<db_id>.jsonl``, and check them.
 
 A row has ``split``, ``db_id``, ``question`` and ``query``; a question that the schema cannot answer has
-``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. They are for validation
-and test only, so that no model trains on the way these people ask.
+``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. Those for training are
+about databases of training, and few: they show a model that people do not speak as the grammar does.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from course_utils.artifacts import Row, portable
+from course_utils.artifacts import SPLITS, Row, portable
 from course_utils.data.formats import normalise
 from course_utils.data.hardness import hardness
 from course_utils.errors import DataError, QueryError
@@ -19,20 +19,21 @@ from course_utils.sql import run_query
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")
 OPTIONAL = ("answerable", "note")
+SPLITS_OF_ROLE = {"train": ("train", "validation"), "validation": ("validation",), "test": ("test",)}
 
 
 def read_written(folder: Path, databases: Mapping[str, Path], roles: Mapping[str, str]) -> dict[str, list[Row]]:
-    """The written rows of validation and test, in the order of their files.
+    """The written rows of each split, in the order of their files.
 
     Args:
         folder: Holds ``<db_id>.jsonl`` files; without it there are no rows.
         databases: The database of each ``db_id``.
-        roles: The role of each ``db_id``: test databases are asked about in the test, others in validation.
+        roles: The role of each ``db_id``, which says the splits that its questions may be in.
 
     Raises:
         DataError: Rows are wrong; lists every one with file and line.
     """
-    found: dict[str, list[Row]] = {"validation": [], "test": []}
+    found: dict[str, list[Row]] = {split: [] for split in SPLITS}
     faults: list[str] = []
     places: dict[tuple[str, str], str] = {}
     counts: Counter[str] = Counter()
@@ -78,9 +79,9 @@ def _fault_of(fields: Row, stem: str, databases: Mapping[str, Path], roles: Mapp
             return f'"{name}" is missing or not text; every row needs {", ".join(REQUIRED)}'
     if fields["db_id"] != stem or stem not in databases:
         return f'"db_id" is {fields["db_id"]!r}; it must be a database and the name of the file'
-    split = "test" if roles[stem] == "test" else "validation"
-    if fields["split"] != split:
-        return f'"split" is {fields["split"]!r}; questions about {stem} belong to {split}'
+    splits = SPLITS_OF_ROLE[roles[stem]]
+    if fields["split"] not in splits:
+        return f'"split" is {fields["split"]!r}; questions about {stem} belong to {" or ".join(splits)}'
     answerable = fields.get("answerable", True)
     if not isinstance(answerable, bool) or answerable == (fields["query"] == UNANSWERABLE):
         return f'"answerable": false and the query {UNANSWERABLE} go together'

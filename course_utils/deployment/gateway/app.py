@@ -24,6 +24,7 @@ from course_utils.deployment.gateway.sql_answers import (
     SqlAnswer,
     SqlRequest,
     answer_question,
+    find_served,
     served_databases,
 )
 from course_utils.errors import DataError, QueryError
@@ -68,6 +69,16 @@ def _work_routes(
             message = f"no model {name!r}; this server has {served['id']!r}"
             raise ApiError(404, message, code="model_not_found", param="model")
         return served
+
+    @router.get("/databases")
+    async def databases() -> dict[str, Any]:
+        served = await asyncio.to_thread(served_databases, settings.databases)
+        return {"object": "list", "data": [{"id": db_id, "object": "database"} for db_id in served]}
+
+    @router.get("/databases/{name}")
+    async def database(name: str) -> dict[str, str]:
+        _, schema = await asyncio.to_thread(find_served, settings.databases, name)
+        return {"id": name, "object": "database", "schema": schema}
 
     @router.post("/chat/completions")
     async def chat_completions(request: ChatRequest) -> Response:

@@ -54,11 +54,12 @@ def test_the_dataset_is_as_large_as_promised(grammar: dict[str, list[Row]], role
     assert sum(roles[row["db_id"]] == "test" for row in grammar["test"]) == len(grammar["test"]) / 2
 
 
-def test_people_wrote_questions_for_validation_and_test_only(rows: dict[str, list[Row]]) -> None:
+def test_some_questions_of_each_split_were_written_one_by_one(rows: dict[str, list[Row]]) -> None:
     written = {split: [row for row in part if row["source"] == "written"] for split, part in rows.items()}
-    assert len(written["train"]) == 0
+    assert len(written["train"]) >= 300
     assert len(written["validation"]) >= 200
     assert len(written["test"]) >= 200
+    assert not {row["db_id"] for row in written["train"]} & {row["db_id"] for row in written["test"]}
     for row in (row for part in written.values() for row in part):
         assert (row.get("answerable") is False) == (row["query"] == "SELECT 'unanswerable'")
 
@@ -210,6 +211,18 @@ def test_a_written_query_is_not_asked_in_training(two_domains: Path) -> None:
     build_dataset(two_domains, sizes=SMALL)
     assert stolen["query"] not in {row["query"] for row in read_jsonl(two_domains / "train.jsonl")}
     assert "written-validation-football-001" in {row["id"] for row in read_jsonl(two_domains / "validation.jsonl")}
+
+
+def test_a_row_written_for_training_leaves_all_others_as_they_were(two_domains: Path) -> None:
+    build_dataset(two_domains, sizes=SMALL)
+    before = {split: read_jsonl(two_domains / f"{split}.jsonl") for split in ("train", "validation", "test")}
+    row = {"split": "train", "db_id": "football", "question": "clubs?", "query": "SELECT COUNT(*) + 0 FROM team"}
+    (two_domains / "written").mkdir()
+    (two_domains / "written" / "football.jsonl").write_text(json.dumps(row))
+    assert build_dataset(two_domains, sizes=SMALL)["train"] == len(before["train"]) + 1
+    after = {split: read_jsonl(two_domains / f"{split}.jsonl") for split in before}
+    assert after["train"].pop()["question"] == "clubs?"
+    assert after == before
 
 
 def test_a_database_that_is_too_small_is_reported(two_domains: Path) -> None:

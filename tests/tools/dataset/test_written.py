@@ -95,4 +95,12 @@ def test_every_bad_row_is_listed_and_a_question_is_asked_once(tmp_path: Path, da
 
 
 def test_no_folder_means_no_rows(tmp_path: Path, databases: dict[str, Path]) -> None:
-    assert read_written(tmp_path / "written", databases, ROLES) == {"validation": [], "test": []}
+    assert read_written(tmp_path / "written", databases, ROLES) == {"train": [], "validation": [], "test": []}
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_training_database_is_asked_about_in_training_and_validation(
+    tmp_path: Path, databases: dict[str, Path], split: str
+) -> None:
+    row = {**GOOD, "split": split, "db_id": "farm"}
+    assert len(read_written(write(tmp_path, "farm", row), databases, ROLES)[split]) == 1

@@ -17,7 +17,7 @@ def test_row_counts(name: str) -> None:
     assert f"| `{name}` | {len(read_jsonl(DATA / name)):,} |" in CARD
 
 
-@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_hand_written_rows(split: str) -> None:
     n_written = sum(row["source"] == "written" for row in read_jsonl(DATA / f"{split}.jsonl"))
     assert re.search(rf"`{split}.jsonl`.*; {n_written} written by hand", CARD)

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+from course_utils.blind_rating import TIE, draw_pairs, rate_pairs, read_ratings
+
+
+def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
+    question = {"db_id": "singers", "question": "Which <b>?", "query": "SELECT 0"}
+    return [question | {"id": str(i), "predicted": f"SELECT '{letter if i else 'same'}'"} for i in range(n)]
+
+
+ANSWERS = {"old": rows("a"), "new": rows("b")}
+
+
+def test_raters_see_different_answers_in_orders_of_their_own() -> None:
+    pairs = draw_pairs(ANSWERS, "Ana")
+    assert sorted(pair.row["id"] for pair in pairs) == sorted(str(i) for i in range(1, 40))
+    assert all(pair.texts[pair.models.index("new")] == "SELECT 'b'" for pair in pairs)
+    assert 8 <= sum(pair.models[0] == "new" for pair in pairs) <= 31  # a fair coin leaves this once in 10,000 times
+    assert pairs == draw_pairs(ANSWERS, "Ana")
+    assert [pair.row["id"] for pair in pairs] != [pair.row["id"] for pair in draw_pairs(ANSWERS, "Ben")]
+    assert not any(name in repr(pairs[0]) for name in ANSWERS)
+
+
+def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:
+    pairs = draw_pairs(ANSWERS, "Ana")
+    rate_pairs(pairs, "Ana", tmp_path / "whole.jsonl", lambda _: "1")
+    for end in (7, len(pairs), len(pairs)):
+        rate_pairs(pairs[:end], "Ana", tmp_path / "parts.jsonl", lambda _: "1")
+    assert (tmp_path / "parts.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    rate_pairs(pairs, "Ben", tmp_path / "parts.jsonl", lambda _: "0")
+    ratings = read_ratings(tmp_path / "parts.jsonl", draw_pairs(ANSWERS, "Cleo"))
+    assert len(ratings) == 2 * len(pairs)
+    assert ratings[0]["winner"] == ratings[0]["models"][0]
+    assert ratings[-1]["winner"] == TIE
+    changed = draw_pairs(ANSWERS | {"new": rows("c")}, "Ana")
+    assert read_ratings(tmp_path / "parts.jsonl", changed) == [], "they were about other answers"
