@@ -9,11 +9,11 @@ from course_utils.monitoring.drift import (
     read_words,
     unknown_word_share,
 )
-from course_utils.monitoring.prometheus import histogram_quantile, scrape
 from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
 from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_latency, plot_outcomes
+from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
     "ALPHA",

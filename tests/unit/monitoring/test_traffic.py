@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.monitoring.prometheus import scrape
 from course_utils.monitoring.traffic import TrafficRecord, error_rate, latency_quantile_ms, send_traffic
+from course_utils.prometheus import scrape
 
 
 def rows(*questions: str) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 
 from course_utils.errors import ServiceError
-from course_utils.monitoring.prometheus import histogram_quantile, parse_metrics, scrape
+from course_utils.prometheus import histogram_quantile, parse_metrics, scrape
 
 SLOW, EDGES, QUANTILES = 7.0, (0.05, 0.1, 0.25, 1.0, 2.5), (0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0)
 
