@@ -90,8 +90,16 @@ def _machine(course: Course) -> Iterator[Finding]:
 
 def examine_machine(machine: Machine) -> Findings:
     """What a machine has of all that the course can use, with a remedy for what it lacks."""
-    found = [Finding("processor", "note", f"{machine.cpu}, {machine.n_cores} cores"), *_gpu(machine)]
-    found.append(Finding("disk", "note", f"{machine.disk_free_gib:.0f} GiB free for artifacts"))
+    reached = {True: "can be reached", False: "cannot be reached", None: "nobody asked whether it can be reached"}
+    facts = {
+        "system": f"{machine.os}, Python {machine.python}",
+        "processor": f"{machine.cpu}, {machine.n_cores} cores, {machine.memory_gib:.1f} GiB of memory",
+        "vector instructions": ", ".join(machine.cpu_features) or "none known",
+        "disk": f"{machine.disk_free_gib:.0f} GiB free for artifacts",
+        "PyTorch": f"{machine.torch or 'not installed'}; Unsloth: {machine.unsloth or 'not installed'}",
+        "Hugging Face Hub": reached[machine.hub_reachable],
+    }
+    found = [*(Finding(name, "note", text) for name, text in facts.items()), *_gpu(machine)]
     for name, version, use, start in (
         ("Docker", machine.docker, "deploy/compose.yaml", "Docker Desktop, or sudo systemctl start docker"),
         ("Ollama", machine.ollama, "the Modelfile of notebook 5", "ollama serve"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from course_utils.tables import Table
+from course_utils.tables import Table, text_table
 
 Severity = Literal["error", "warning", "note"]
 """error: must be mended; warning: look at it; note: good to know."""
@@ -48,11 +48,9 @@ class Findings(list[Finding]):
 
 def findings_table(findings: Iterable[Finding]) -> Table:
     """One line a finding: its check, severity, place, reason and fix; the place only where one has it."""
-    rows = [(each.check, each.severity, each.place, each.reason, each.fix) for each in findings]
-    columns = ("check", "severity", "place", "reason", "what to do")
-    keep = [i for i, name in enumerate(columns) if name != "place" or any(row[i] for row in rows)]
-    shown = tuple(columns[i] for i in keep)
-    return Table("", shown, tuple(tuple(row[i] for i in keep) for row in rows), frozenset(shown))
+    found = [*findings]
+    names = [name for name in ("check", "severity", "place", "reason") if any(getattr(each, name) for each in found)]
+    return text_table([*names, "what to do"], [[*(getattr(each, name) for name in names), each.fix] for each in found])
 
 
 def printable(text: str) -> str:

@@ -29,16 +29,19 @@ class Position:
     source: str
 
 
+@dataclass(eq=False)
 class NotebookError(CourseError):
     """A cell of a notebook failed, or its kernel died."""
 
-    def __init__(self, notebook: str, position: Position, name: str, message: str, traceback: str = "") -> None:
-        super().__init__(f"{notebook}: cell {position.number} of {position.n_cells} failed: {name}: {message}")
-        self.notebook = notebook
-        self.position = position
-        self.name = name
-        self.message = message
-        self.traceback = traceback
+    notebook: str
+    position: Position
+    name: str
+    message: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        at = f"cell {self.position.number} of {self.position.n_cells}"
+        return f"{self.notebook}: {at} failed: {self.name}: {self.message}"
 
 
 def read_notebook(path: Path) -> "NotebookNode":
@@ -100,11 +103,10 @@ def execute_notebook(
     except papermill.PapermillExecutionError as error:
         traceback = "\n".join(error.traceback)
         raise NotebookError(notebook.name, position, error.ename, error.evalue, traceback) from error
-    except DeadKernelError as error:
-        message = "the kernel died without a word, most often because memory ran out"
-        raise NotebookError(notebook.name, position, "DeadKernelError", message) from error
     except RuntimeError as error:
-        raise NotebookError(notebook.name, position, "RuntimeError", str(error)) from error
+        died = "the kernel died without a word, most often because memory ran out"
+        message = died if isinstance(error, DeadKernelError) else str(error)
+        raise NotebookError(notebook.name, position, type(error).__name__, message) from error
 
 
 def kernel_manager() -> "type[AsyncKernelManager]":

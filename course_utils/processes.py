@@ -184,18 +184,12 @@ def choose_port(host: str, port: int = 0) -> int:
     Raises:
         ServiceError: The port is in use, or the host is not of this machine.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if sys.platform != "win32":  # there it would let two servers share the port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServiceError(
-                f"{host}:{port}: cannot listen there ({error.strerror}); "
-                "stop the program that uses the port, or choose another (0 takes any free one)"
-            ) from error
-        return int(probe.getsockname()[1])
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        remedy = "stop the program that uses the port, or choose another (0 takes any free one)"
+        raise ServiceError(f"{host}:{port}: cannot listen there ({error.strerror}); {remedy}") from error
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from course_utils.artifacts import STAGES, Course, write_json
-from course_utils.setup.machine import Machine, probe_machine
+from course_utils.setup import probe_machine
 from course_utils.tables import Table
 
 HEADLINES = (
@@ -21,8 +21,8 @@ SCORES_TOO = {
 SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
-def write_report(course: Course, took: Mapping[str, float], machine: Machine | None = None) -> dict[str, Any]:
-    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``; None is this machine.
+def write_report(course: Course, took: Mapping[str, float]) -> dict[str, Any]:
+    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``.
 
     Raises:
         ArtifactError: A stage has not run or does not match.
@@ -31,7 +31,7 @@ def write_report(course: Course, took: Mapping[str, float], machine: Machine | N
     merged = {name: value for manifest in manifests for name, value in manifest.results.items()}
     merged["peak_memory_gib"] = max(manifest.results["peak_memory_gib"] for manifest in manifests)
     seconds = {stage: took[stage] for stage in STAGES}
-    machine = machine or probe_machine()
+    machine = probe_machine()
     report = {
         "profile": course.profile.name,
         "machine": {
@@ -76,20 +76,12 @@ def format_result(name: str, value: float | str) -> str:
 def render_scores(scores: dict[str, Any]) -> Table:
     """What ``evaluation.score_file`` returns, as a table: a row for each slice, what else was counted above it."""
     measures = [name for name in ("execution_accuracy", "test_suite_accuracy") if name in scores]
-    slices = [("all", scores)] + [
-        (f"{kind.removeprefix('by_').replace('_', ' ')}: {name}", group)
-        for kind, groups in scores.items()
-        if kind.startswith("by_")
-        for name, group in groups.items()
-    ]
-    rows = [
-        (
-            name,
-            str(group["n"]),
-            *(f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures),
-        )
-        for name, group in slices
-    ]
+    slices = {"all": scores}
+    for kind in (name for name in scores if name.startswith("by_")):
+        slices |= {f"{kind[3:].replace('_', ' ')}: {name}": group for name, group in scores[kind].items()}
+    rows = [[name, str(group["n"])] for name, group in slices.items()]
+    for row, group in zip(rows, slices.values(), strict=True):
+        row += [f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures]
     errors = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items()) or "no errors"
     caption = [scores["file"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
     caption += [words.format(**scores) for name, words in SCORES_TOO.items() if name in scores]
@@ -99,4 +91,4 @@ def render_scores(scores: dict[str, Any]) -> Table:
     if left_out := scores.get("left_out"):
         caption += [f"left out: {len(left_out)} rows whose gold fails", *left_out]
     columns = ("group", "questions", *(name.replace("_", " ") for name in measures))
-    return Table("\n".join(caption), columns, tuple(rows), frozenset({"group"}))
+    return Table("\n".join(caption), columns, tuple(map(tuple, rows)), frozenset({"group"}))

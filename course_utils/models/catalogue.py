@@ -90,6 +90,12 @@ def known_models() -> dict[str, KnownModel]:
     return {name: KnownModel(name, shape=shapes[name], **facts) for name, facts in entries.items()}
 
 
+def shapes_by_size() -> dict[str, ModelShape]:
+    """The shapes of the catalogue by the models' names, smallest first."""
+    by_size = sorted(known_models().values(), key=lambda known: known.shape.n_parameters)
+    return {known.hub_id.split("/")[1]: known.shape for known in by_size}
+
+
 def find_shape(model: str) -> ModelShape | None:
     """The shape of a model folder, of a known Hub id or one of its mirrors; None for an unknown Hub id.
 

@@ -1,12 +1,12 @@
 """Find a model: in a folder, on the Hugging Face Hub, in the Hub's cache, or on a package index."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
+from threading import Thread
 
 from course_utils.artifacts import is_local, resolve, sha256
 from course_utils.errors import CourseError, ModelError
@@ -20,26 +20,18 @@ def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     Libraries retry for half a minute without a network. Here it is no after ``timeout_s`` seconds, even where DNS
     hangs.
     """
-    import urllib.error
-    import urllib.request
+    import httpx
 
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    answers: list[bool] = []
+    answers: list[httpx.Response] = []
 
     def ask() -> None:
-        try:
-            request = urllib.request.Request(endpoint, method="HEAD")
-            with urllib.request.urlopen(request, timeout=timeout_s):
-                answers.append(True)
-        except urllib.error.HTTPError:
-            answers.append(True)
-        except (OSError, ValueError):
-            answers.append(False)
+        with suppress(httpx.HTTPError, httpx.InvalidURL, OSError):
+            answers.append(httpx.head(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), timeout=timeout_s))
 
-    asking = threading.Thread(target=ask, daemon=True)
+    asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(timeout_s)
-    return bool(answers) and answers[0]
+    return bool(answers)
 
 
 def locate_model(model: str | Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.errors import ConfigurationError
-from course_utils.models.catalogue import known_models
+from course_utils.models.catalogue import shapes_by_size
 from course_utils.setup.memory import GPU_MARGIN_GIB, Method, estimate_memory
 from course_utils.tables import text_table
 
@@ -17,7 +17,6 @@ SMALL_CARD_GIB = 7.5
 """A card that is sold with 8 GB reports a little less than 8 GiB."""
 N_TOKENS = 2048
 """Of the rows that a model must have room for, as in the course's GPU profiles."""
-_WIDTH, _ROW = 640, 112
 
 
 class Question(NamedTuple):
@@ -58,9 +57,7 @@ class Advice:
     def _repr_html_(self) -> str:
         room = self.room if len(self.path) == len(TREE) else ""
         words = text_table(("question", "answer", "so", "because"), self.path)._repr_html_()
-        box = '<div style="flex:1 1 320px;max-width:640px">'
-        beside = f"{box}{draw_tree(self)}</div>{box}{words}<p>{escape(room)}</p></div>"
-        return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{beside}</div>'
+        return f"{draw_tree(self)}{words}<p>{escape(room)}</p>"
 
 
 def advise(
@@ -94,45 +91,26 @@ def advise(
 def _what_fits(gpu_gib: float) -> str:
     """The largest model of the catalogue that each method has room for, and where larger ones are tuned."""
     methods: dict[str, Method] = {"QLoRA": "qlora_4bit", "LoRA": "lora", "full fine-tuning": "full"}
-    fitting = {name: _largest(gpu_gib, method) for name, method in methods.items()}
-    room = [f"room for {model} by {name}" for name, model in fitting.items() if model]
-    service = ["a service tunes larger ones (course export)"] if gpu_gib < SMALL_CARD_GIB else []
-    return "; ".join([*room, *service])
-
-
-def _largest(gpu_gib: float, method: Method) -> str:
-    shapes = {known.hub_id.split("/")[1]: known.shape for known in known_models().values()}
-    limit = gpu_gib - GPU_MARGIN_GIB
-    needs = {n: estimate_memory(s.n_parameters, method, shape=s, n_tokens=N_TOKENS) for n, s in shapes.items()}
-    return max(
-        (name for name in shapes if needs[name].total_gib <= limit),
-        key=lambda name: shapes[name].n_parameters,
-        default="",
-    )
+    room = []
+    for name, method in methods.items():
+        fitting = ""
+        for model, shape in shapes_by_size().items():
+            estimate = estimate_memory(shape.n_parameters, method, shape=shape, n_tokens=N_TOKENS)
+            fitting = model if estimate.total_gib <= gpu_gib - GPU_MARGIN_GIB else fitting
+        room += [f"room for {fitting} by {name}"] if fitting else []
+    return "; ".join([*room, *(["a service tunes larger ones (course export)"] if gpu_gib < SMALL_CARD_GIB else [])])
 
 
 def draw_tree(advice: Advice) -> str:
-    """The tree as SVG: the path dark, all else light; letters of 21 in a width of 640 stay readable on a phone."""
-    lines, last = list[str](), (_WIDTH / 2, 0.0)
-    halo = 'stroke="white" stroke-width="6" paint-order="stroke"'
+    """The tree as HTML, which a phone can wrap: a row of boxes for each question, dark on the path, all else light."""
+    rows = []
     for number, question in enumerate(TREE):
-        taken, top = number < len(advice.path), 30 + number * _ROW
-        look = 'font-weight="bold"' if taken else 'fill="#666"'
-        lines.append(f'<text x="{_WIDTH / 2}" y="{top}" {halo} {look}>{question.text}</text>')
-        width = _WIDTH / len(question.answers)
+        taken, boxes = number < len(advice.path), []
         for place, (answer, follows, _) in enumerate(question.answers):
-            middle, y, lit = (place + 0.5) * width, top + 10, taken and place == advice.given[number]
-            fill, edge, ink = ("#003c5f", "black", "white") if lit else ("white", "#999", "#444")
-            box = f'x="{place * width + 3:.0f}" y="{y}" width="{width - 6:.0f}" height="58" rx="8"'
-            lines.append(f'<rect {box} fill="{fill}" stroke="{edge}" stroke-width="2"/>')
-            for text, down in ((answer, 25), (follows, 48)):
-                lines.append(f'<text x="{middle:.0f}" y="{y + down}" fill="{ink}">{escape(text)}</text>')
-            if lit:
-                path = f"M {last[0]:.0f} {last[1]:.0f} L {middle:.0f} {y}" if number else ""
-                lines.insert(0, f'<path d="{path}" stroke="#003c5f" stroke-width="5"/>')
-                last = (middle, y + 58)
-    title = " ".join(f"{asked} {answer}." for asked, answer, *_ in advice.path)
-    look = 'style="width:100%;background:white" font-family="sans-serif" font-size="21" text-anchor="middle"'
-    view = f'viewBox="0 0 {_WIDTH} {len(TREE) * _ROW}" role="img"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {view} {look}><title>{escape(title)}</title>'
-    return f"{head}{''.join(lines)}</svg>"
+            lit = taken and place == advice.given[number]
+            look = "font-weight:bold;background:#003c5f;color:white" if lit else "background:white;color:#444"
+            frame = f"flex:1;padding:6px;border:2px solid #999;border-radius:8px;{look}"
+            boxes.append(f'<div style="{frame}">{escape(answer)}<br/>{escape(follows)}</div>')
+        rows.append(f'<p style="margin:12px 0 4px;opacity:{1 if taken else 0.6}">{escape(question.text)}</p>')
+        rows.append(f'<div style="display:flex;gap:6px;text-align:center">{"".join(boxes)}</div>')
+    return f'<div style="max-width:640px">{"".join(rows)}</div>'

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from course_utils.figures import PALETTE
-from course_utils.models.catalogue import known_models
+from course_utils.models.catalogue import shapes_by_size
 from course_utils.setup.memory import METHODS, PARTS, MemoryEstimate, estimate_memory
 
 CARDS_GIB = (8, 16, 24, 80)
@@ -72,23 +72,17 @@ class MemoryCalculator:
     def __init__(self) -> None:
         import ipywidgets
 
-        by_size = sorted(known_models().values(), key=lambda known: known.shape.n_parameters)
-        models = [(known.hub_id.split("/")[1], known.shape) for known in by_size]
-
+        models = shapes_by_size()
         slider = partial(ipywidgets.SelectionSlider, continuous_update=False, layout={"width": "420px"})
         buttons = partial(ipywidgets.ToggleButtons, style={"button_width": "auto"})
         self.controls = {
             "method": buttons(description="method", options=METHODS, value="qlora_4bit"),
-            "shape": slider(description="model", options=models, value=dict(models)["Llama-3.1-8B-Instruct"]),
+            "shape": slider(description="model", options=models.items(), value=models["Llama-3.1-8B-Instruct"]),
             "rank": slider(description="LoRA rank", options=RANKS, value=16),
             "batch_size": slider(description="rows at once", options=BATCH_SIZES, value=1),
             "n_tokens": slider(description="tokens a row", options=LENGTHS, value=2048),
-            "gradient_checkpointing": buttons(
-                description="checkpoints", options=[("on", True), ("off", False)], value=True
-            ),
-            "card_gib": buttons(
-                description="card", options=[(f"{card} GiB", card) for card in CARDS_GIB], value=CARDS_GIB[0]
-            ),
+            "gradient_checkpointing": buttons(description="checkpoints", options={"on": True, "off": False}),
+            "card_gib": buttons(description="card", options={f"{card} GiB": card for card in CARDS_GIB}),
         }
         self.picture = ipywidgets.HTML()
         self._box = ipywidgets.VBox([*self.controls.values(), self.picture, ipywidgets.HTML(_KEEP_KEYS)])

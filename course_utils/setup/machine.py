@@ -15,7 +15,6 @@ from pathlib import Path
 
 from course_utils.artifacts import PROJECT, package_versions
 from course_utils.models import hub_is_reachable
-from course_utils.tables import value_table
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Linux's names of the instruction sets that matter to matrix arithmetic."""
@@ -74,25 +73,6 @@ class Machine:
     unsloth: str | None = None
     hub_reachable: bool | None = None
     """Whether the Hugging Face Hub answers; None if nobody asked."""
-
-    def _repr_html_(self) -> str:
-        reachable = {True: "yes", False: "no", None: "not asked"}[self.hub_reachable]
-        shown = {
-            "system": f"{self.os}, Python {self.python}",
-            "processor": f"{self.cpu}, {self.n_cores} cores",
-            "vector instructions": ", ".join(self.cpu_features) or "none known",
-            "memory": f"{self.memory_gib:.1f} GiB",
-            "free disk": f"{self.disk_free_gib:.0f} GiB",
-            "GPU": "; ".join(map(str, self.gpus)) or "none",
-            "NVIDIA driver": self.driver or "none",
-            "CUDA": self.cuda or "none",
-            "PyTorch": self.torch or "not installed",
-            "Unsloth": self.unsloth or "not installed",
-            "Docker": self.docker or "not installed",
-            "Ollama": self.ollama or "not installed",
-            "Hugging Face Hub reachable": reachable,
-        }
-        return value_table(shown)._repr_html_()
 
 
 def probe_machine(*, check_hub: bool = False) -> Machine:

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
@@ -126,33 +127,23 @@ def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
 
 def _check_pages(database: Path) -> Iterator[str]:
     end = time.monotonic() + CHECK_SECONDS
-    connection = None
     try:
-        connection = connect(database, _BUSY_SECONDS)
-        limit_time(2 * CHECK_SECONDS)
-        connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
-        connection.text_factory = lambda raw: raw.decode("utf-8")
-        connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
-        connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
-        answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
+        with closing(connect(database, _BUSY_SECONDS)) as connection:
+            limit_time(2 * CHECK_SECONDS)
+            connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
+            connection.text_factory = lambda raw: raw.decode("utf-8")
+            connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+            connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
+            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except (sqlite3.Error, DataError, UnicodeDecodeError) as error:
         yield _describe(error)
         return
-    except DataError as error:
-        yield f"corrupt ({error})"
-        return
-    except UnicodeDecodeError as error:
-        yield f"corrupt (its schema is no text: {error.reason}); replace the file"
-        return
-    finally:
-        if connection:
-            connection.close()
     # Data that break a constraint, such as NULL where NOT NULL is declared, can be read all the same.
     is_intact = answer == "ok" or answer.startswith(_HARMLESS)
     yield "" if is_intact else f"corrupt ({answer.splitlines()[-1]}); replace the file"
 
 
-def _describe(error: sqlite3.Error) -> str:
+def _describe(error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_INTERRUPT:
         return ""

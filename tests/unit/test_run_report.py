@@ -6,6 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
+from course_utils import run_report
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
 from course_utils.run_report import format_result, render_report, render_scores, write_report
@@ -102,9 +103,10 @@ def test_numbers_show_their_kind(name, value, shown):
     assert format_result(name, value) == shown
 
 
-def test_gpus_are_named(course):
+def test_gpus_are_named(course, monkeypatch):
     machine = Machine("Linux", "3.12", "a processor", 8, 32.0, 100.0, gpus=(Gpu("NVIDIA L4", 22.5, (8, 9)),))
-    assert write_report(course, SECONDS, machine)["machine"]["gpu"].startswith("NVIDIA L4")
+    monkeypatch.setattr(run_report, "probe_machine", lambda: machine)
+    assert write_report(course, SECONDS)["machine"]["gpu"].startswith("NVIDIA L4")
 
 
 def test_scores_show_their_interval():

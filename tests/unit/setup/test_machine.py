@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from course_utils.artifacts import PROJECT
+from course_utils.doctor import examine_machine
 from course_utils.setup import machine as probing
 from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 
@@ -99,12 +100,12 @@ def test_hidden_gpus_do_not_count(
 
 def test_a_machine_shows_itself_without_naming_itself() -> None:
     machine = Machine("Linux <x>", "3.12.1", "A & B", 2, 23.5, 70.0, ("avx2",), (GPUS[1],))
-    html = machine._repr_html_()
+    html = examine_machine(machine)._repr_html_()
     assert "A &amp; B, 2 cores" in html
     assert "23.5 GiB" in html
     assert "Tesla T4, 15 GiB, compute capability 7.5" in html
     real = probe_machine()
-    for text in (str(asdict(real)), real._repr_html_()):
+    for text in (str(asdict(real)), examine_machine(real)._repr_html_()):
         assert str(Path.home()) not in text
         assert str(PROJECT) not in text
 
@@ -147,7 +148,7 @@ def test_programs_name_their_versions(fake: Callable[[str, str], None]) -> None:
     machine = probe_machine()
     assert machine.gpus == (Gpu("Tesla T4", 15.0, (7, 5)),)
     assert (machine.driver, machine.cuda, machine.docker, machine.ollama) == ("550.54.15", "12.4", "28.5.1", "0.12.6")
-    assert "550.54.15" in machine._repr_html_()
+    assert "550.54.15" in examine_machine(machine)._repr_html_()
 
 
 @pytest.mark.parametrize(
