@@ -148,10 +148,8 @@ class Course:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for old in (path for path in folder.iterdir() if path.name != UNFINISHED):
-                if old.is_dir() and not old.is_symlink():
-                    shutil.rmtree(old)
-                else:
-                    old.unlink()
+                remove = shutil.rmtree if old.is_dir() and not old.is_symlink() else Path.unlink
+                remove(old)
         except OSError as error:
             raise ArtifactError(f"{folder}: cannot be emptied ({error}); close what uses it and try again") from error
         return StageRun(self, stage, folder, inputs)

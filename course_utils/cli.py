@@ -89,7 +89,7 @@ def run(
     from course_utils.kernel import NotebookError
     from course_utils.progress import RunProgress, render_failure
     from course_utils.run_report import render_report, write_report
-    from course_utils.runner import check_course, is_finished, plan_stages, run_stages
+    from course_utils.runner import check_course, plan_stages, run_stages
 
     console = Console()
     progress = RunProgress(console)
@@ -111,7 +111,7 @@ def run(
     except KeyboardInterrupt:
         console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
         raise typer.Exit(130) from None
-    if is_finished(seconds):
+    if len(seconds) == len(STAGES):
         report = write_report(course, seconds)
         console.print(render_report(report))
         path = course.root / "report.json"

@@ -5,6 +5,7 @@ Change one value with ``dataclasses.replace(profile, epochs=1)``.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
@@ -98,15 +99,13 @@ class Profile:
         return replace(self, batch_size=size, gradient_accumulation=rows // size)
 
     def __post_init__(self) -> None:
-        wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_number(getattr(self, name), above=0)]
-        wrong += [
-            f"{name} must be above 0, or None for no limit"
-            for name in ("max_train_rows", "max_test_rows", "max_steps", "experiment_s", "patience")
-            if getattr(self, name) is not None and not _is_number(getattr(self, name), above=0)
-        ]
-        if not (_is_number(self.learning_rate, above=0) and self.learning_rate < 1):
+        wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
+        limited = [name for name in _LIMITS if getattr(self, name) is not None]
+        limited = [name for name in limited if not _is_positive(getattr(self, name))]
+        wrong += [f"{name} must be above 0, or None for no limit" for name in limited]
+        if not (_is_positive(self.learning_rate) and self.learning_rate < 1):
             wrong.append("learning_rate must be between 0 and 1")
-        if not (_is_number(self.lora_dropout, above=-1) and 0 <= self.lora_dropout < 1):
+        if self.lora_dropout != 0 and not (_is_positive(self.lora_dropout) and self.lora_dropout < 1):
             wrong.append("lora_dropout must be 0 or more and below 1")
         if self.method not in get_args(Method):
             wrong.append(f"method must be one of {', '.join(get_args(Method))}")
@@ -123,13 +122,15 @@ _POSITIVE = (
     "max_length lora_rank lora_alpha epochs short_steps batch_size gradient_accumulation n_evaluations "
     "generation_batch_size max_new_tokens"
 ).split()
+_LIMITS = "max_train_rows max_test_rows max_steps experiment_s patience".split()
 
 
-def _is_number(value: object, *, above: float) -> bool:
+def _is_positive(value: object) -> bool:
     """False for text such as ``"2e-4"``, which a file or a command line gives where a number is meant."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > above
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
+_on_one_gpu = partial(Profile, backend="unsloth", n_gpus=1, method="qlora", max_length=2048)
 PROFILES = {
     profile.name: profile
     for profile in (
@@ -171,33 +172,9 @@ PROFILES = {
             n_evaluations=3,
             generation_batch_size=16,
         ),
-        Profile(
-            name="gpu_8gb",
-            purpose="a GPU with 8 GB",
-            base_model="unsloth/Qwen3-0.6B",
-            backend="unsloth",
-            n_gpus=1,
-            method="qlora",
-            max_length=2048,
-        ),
-        Profile(
-            name="gpu_16gb",
-            purpose="a GPU with 16 GB, such as Colab's T4",
-            base_model="unsloth/Qwen3-4B-Instruct-2507",
-            backend="unsloth",
-            n_gpus=1,
-            method="qlora",
-            max_length=2048,
-        ),
-        Profile(
-            name="gpu_24gb",
-            purpose="a GPU with 24 GB",
-            base_model="unsloth/Meta-Llama-3.1-8B-Instruct",
-            backend="unsloth",
-            n_gpus=1,
-            method="qlora",
-            max_length=2048,
-        ),
+        _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B"),
+        _on_one_gpu("gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507"),
+        _on_one_gpu("gpu_24gb", "a GPU with 24 GB", "unsloth/Meta-Llama-3.1-8B-Instruct"),
         Profile(
             name="multi_gpu",
             purpose="more than one GPU or machine",

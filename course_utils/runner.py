@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +32,8 @@ def check_course(course: Course, notebooks: Path) -> None:
     if missing:
         raise ConfigurationError(f"{notebooks}: {', '.join(missing)} missing; run from a clone of the repository")
     if not course.data.is_dir():
-        raise DataError(
-            f"DATA={course.parameters['DATA']!r}: there is no folder {course.data}; name one in Spider's layout"
-        )
+        named = f"DATA={course.parameters['DATA']!r}"
+        raise DataError(f"{named}: there is no folder {course.data}; name one in Spider's layout")
     try:
         course.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=course.root):
@@ -54,17 +53,15 @@ def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, .
         ConfigurationError: There is no such stage.
         ArtifactError: A stage before the chosen one has not run or does not match.
     """
-    for name in filter(None, (first, only)):
-        if name not in STAGES:
-            raise ConfigurationError(f"there is no stage {name!r}; choose one of {', '.join(STAGES)}")
-    chosen = only or first
-    if chosen:
+    if chosen := only or first:
+        if chosen not in STAGES:
+            raise ConfigurationError(f"there is no stage {chosen!r}; choose one of {', '.join(STAGES)}")
         for stage in STAGES[: STAGES.index(chosen)]:
             course.manifest(stage)
         return (only,) if only else STAGES[STAGES.index(first) :]
     seconds = load_seconds(course)
     done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
-    return STAGES if is_finished(seconds) else STAGES[[*done, False].index(False) :]
+    return STAGES if len(seconds) == len(STAGES) else STAGES[[*done, False].index(False) :]
 
 
 def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> dict[str, float]:
@@ -106,11 +103,6 @@ def load_seconds(course: Course) -> dict[str, float]:
         return dict(saved["seconds"]) if saved["course"] == course.identity else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
-
-
-def is_finished(seconds: Mapping[str, float]) -> bool:
-    """Whether all six notebooks are done."""
-    return len(seconds) == len(STAGES)
 
 
 def _save(course: Course, seconds: dict[str, float]) -> dict[str, float]:
