@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.sql import MAX_COMPARED_ROWS, QueryResult, find_difference
+from course_utils.sql import QueryResult, find_difference
+from course_utils.sql.compare import MAX_COMPARED_ROWS
 
 TIMEOUT_S = 5.0
 MAX_ROWS = 10_000

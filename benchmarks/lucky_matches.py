@@ -26,7 +26,8 @@ from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.errors import QueryError
 from course_utils.evaluation.instances import find_instances
 from course_utils.setup import probe_machine
-from course_utils.sql import QueryPair, QueryResult, compare_pairs, find_database, find_difference, read_schema
+from course_utils.sql import QueryPair, QueryResult, find_database, find_difference, read_schema
+from course_utils.sql.compare import compare_pairs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

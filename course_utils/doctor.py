@@ -49,11 +49,8 @@ def _packages() -> Finding:
         return Finding("packages", "warning", f"{LOCKS}: the locks are missing, so versions cannot be compared")
     versions = package_versions(locked)
     wrong = [f"{name} is missing" for name in sorted(needed.keys() - versions.keys())]
-    wrong += [
-        f"{name} is {versions[name]} instead of {pinned}"
-        for name, pinned in locked.items()
-        if name in versions and versions[name].split("+")[0] != pinned
-    ]
+    other = [name for name, pinned in locked.items() if versions.get(name, pinned).split("+")[0] != pinned]
+    wrong += [f"{name} is {versions[name]} instead of {locked[name]}" for name in other]
     if wrong:
         return Finding("packages", "error", ", ".join(wrong), REINSTALL)
     return Finding("packages", "note", f"{len(locked.keys() & versions.keys())} packages, all as locked")
@@ -63,9 +60,7 @@ def locked_versions(lock: Path) -> dict[str, str]:
     """Versions by package, as a lock file pins them for this machine; empty if there is no such file."""
     lines = lock.read_text("utf-8").splitlines() if lock.is_file() else []
     pins = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalnum()]
-    return {
-        pin.name: str(pin.specifier).removeprefix("==") for pin in pins if pin.marker is None or pin.marker.evaluate()
-    }
+    return {pin.name: str(pin.specifier).removeprefix("==") for pin in pins if not pin.marker or pin.marker.evaluate()}
 
 
 def _machine(course: Course) -> Iterator[Finding]:
@@ -80,9 +75,8 @@ def _machine(course: Course) -> Iterator[Finding]:
     except CourseError as error:
         against = str(error)
     if against:
-        yield Finding(
-            "profile", "error", f"PROFILE={course.profile.name}: {against}", f"choose another, such as {best.profile}"
-        )
+        remedy = f"choose another, such as {best.profile}"
+        yield Finding("profile", "error", f"PROFILE={course.profile.name}: {against}", remedy)
     severity: Severity = "note" if best.profile == course.profile.name else "warning"
     fix = "" if severity == "note" else f"to follow it: {best.next_step}"
     yield Finding("profile", severity, f"recommended: {best.profile}, {best.reason}", fix)
@@ -117,9 +111,8 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
         fix = f"too little for the GPU profiles: {RENT}" if is_small else ""
         yield Finding("GPU", "warning" if is_small else "note", str(gpu), fix)
     if machine.driver == SILENT:
-        yield Finding(
-            "driver", "error", f"nvidia-smi {SILENT}", "restart the machine, or install NVIDIA's driver again"
-        )
+        remedy = "restart the machine, or install NVIDIA's driver again"
+        yield Finding("driver", "error", f"nvidia-smi {SILENT}", remedy)
     elif not machine.gpus:
         hidden = ": CUDA_VISIBLE_DEVICES hides what there is" if machine.driver else ""
         yield Finding("GPU", "note", f"none{hidden}; smoke and laptop want none", f"for larger models: {RENT}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql import MAX_COMPARED_ROWS, AnswerComparison, Difference, QueryPair, ResultShape, compare_answers
+from course_utils.sql import QueryPair, compare_answers
+from course_utils.sql.compare import MAX_COMPARED_ROWS, AnswerComparison, Difference, ResultShape
 
 FAILURES: dict[QueryErrorKind, str] = {
     "syntax": "syntax error",

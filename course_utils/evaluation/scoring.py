@@ -14,7 +14,8 @@ from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.prompts import read_query
-from course_utils.sql import QueryPair, compare_pairs, find_database
+from course_utils.sql import QueryPair, find_database
+from course_utils.sql.compare import compare_pairs
 
 INSTANCES_FILE = "instances.sqlite"
 """Among the artifacts of all profiles: instances made once serve every model."""

@@ -41,10 +41,8 @@ def recommend_profile(machine: Machine) -> Recommendation:
         for name, reason in reasons.items()
         if name != chosen
     }
-    profile = PROFILES[chosen]
-    return Recommendation(
-        chosen, _reason_for(profile, machine, reasons[chosen]), rejected, _next_step(profile, machine)
-    )
+    reason = _reason_for(PROFILES[chosen], machine, reasons[chosen])
+    return Recommendation(chosen, reason, rejected, _next_step(PROFILES[chosen], machine))
 
 
 def reason_against(profile: Profile, machine: Machine) -> str | None:

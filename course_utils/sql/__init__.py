@@ -1,16 +1,6 @@
 """The one safe way to read, build and query SQLite databases, and the one rule for what is the same answer."""
 
-from course_utils.sql.compare import (
-    MAX_COMPARED_ROWS,
-    AnswerComparison,
-    Difference,
-    QueryPair,
-    ResultShape,
-    compare_answers,
-    compare_pairs,
-    find_difference,
-    same_answer,
-)
+from course_utils.sql.compare import QueryPair, compare_answers, find_difference, same_answer
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
 from course_utils.sql.execute import QueryResult
 from course_utils.sql.row_equality import same_rows
@@ -20,15 +10,10 @@ from course_utils.sql.settle import copy_database, is_one_file
 
 __all__ = [
     "FOLDERS",
-    "MAX_COMPARED_ROWS",
-    "AnswerComparison",
-    "Difference",
     "QueryPair",
     "QueryResult",
-    "ResultShape",
     "Schema",
     "compare_answers",
-    "compare_pairs",
     "copy_database",
     "databases_in",
     "find_database",

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,19 +113,11 @@ def _read(database: Path) -> Iterator[Schema]:
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
+    """Every column that a query can name, generated ones too; none of a view whose tables are gone."""
     keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
     references = {source: (table, target or "") for source, table, target in keys.fetchall()}
-    columns = _read_columns(connection, name)
-    return TableSchema(
-        name, tuple(Column(each, type_, bool(key), references.get(each)) for each, type_, key in columns)
-    )
-
-
-def _read_columns(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, int]]:
-    """Every column that a query can name, generated ones too; none of a view whose tables are gone."""
-    try:
-        # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
-        query = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1"
-        return connection.execute(query, (name,)).fetchall()
-    except sqlite3.OperationalError:
-        return []
+    # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
+    query, columns = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", []
+    with suppress(sqlite3.OperationalError):
+        columns = connection.execute(query, (name,)).fetchall()
+    return TableSchema(name, tuple(Column(each, kind, bool(key), references.get(each)) for each, kind, key in columns))

@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -72,12 +73,9 @@ def _answer(function: Callable[..., Iterable[Any]], args: tuple[Any, ...], kwarg
             limit_time(0)  # the parent may take its time to read
             yield "item", item
             limit_time(PATIENCE_S)
-    except (CourseError, MemoryError) as error:
-        yield "error", error
-    except Exception as error:  # a fault of ours; the parent shall see where
-        import traceback
-
-        error.add_note(traceback.format_exc())
+    except Exception as error:
+        if not isinstance(error, CourseError | MemoryError):  # a fault of ours; the parent shall see where
+            error.add_note(traceback.format_exc())
         yield "error", error
     else:
         yield "end", None

@@ -12,19 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import (
+from course_utils.sql import QueryPair, QueryResult, compare, find_difference, same_answer, same_rows, worker_pool
+from course_utils.sql.compare import (
+    MAX_ORDERS_TO_TRY,
     AnswerComparison,
-    QueryPair,
-    QueryResult,
-    compare,
     compare_answers,
     compare_pairs,
-    find_difference,
-    same_answer,
-    same_rows,
-    worker_pool,
+    has_top_level_order,
 )
-from course_utils.sql.compare import MAX_ORDERS_TO_TRY, has_top_level_order
 from course_utils.sql.execute import execute, open_image
 from course_utils.sql.worker import limit_time
 
