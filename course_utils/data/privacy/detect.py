@@ -5,13 +5,12 @@ For a dataset about real people, allow nothing, and anonymise questions, queries
 """
 
 import time
-import unicodedata
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data.encoding import CONFUSABLES
+from course_utils.data.encoding import CONFUSABLES, plain_letters
 from course_utils.data.privacy.patterns import find_by_patterns, load_table
 from course_utils.finding import Finding
 from course_utils.sql import QueryResult, quote, read_schema, run_queries
@@ -68,8 +67,7 @@ _LETTERS = str.maketrans(CONFUSABLES)
 
 def profanity_findings(text: str, name: str) -> list[Finding]:
     """The profanity of one text, which accents and confusables do not hide; `name` is its field's."""
-    decomposed = text if text.isascii() else unicodedata.normalize("NFKD", text.translate(_LETTERS))
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    plain, _ = plain_letters(text.translate(_LETTERS))
     words = dict.fromkeys(match.text for match in _filter().find(plain))
     if not words:
         return []
