@@ -44,7 +44,7 @@ def count_parts(query: str) -> tuple[int, int, int]:
         raise QueryError("not a SELECT", "syntax")
     joins = tree.args.get("joins") or []
     places = [tree.args.get("where"), tree.args.get("having"), *(join.args.get("on") for join in joins)]
-    conditions = [node for place in places if place for node in _outermost(place)]
+    conditions = [*_outermost(*places)]
     n_components = len(joins) + sum(bool(tree.args.get(name)) for name in ("where", "group", "order", "limit"))
     n_components += sum(isinstance(node, exp.Or | exp.Like) for node in conditions)
     n_nested += sum(isinstance(node, exp.Select) for node in conditions)
@@ -59,9 +59,7 @@ def _count_others(tree: "exp.Select") -> int:
     from sqlglot import exp
 
     groups, keys = (tree.args[name].expressions if tree.args.get(name) else [] for name in ("group", "order"))
-    in_where, in_having = (
-        list(_outermost(tree.args[name])) if tree.args.get(name) else [] for name in ("where", "having")
-    )
+    in_where, in_having = ([*_outermost(tree.args.get(name))] for name in ("where", "having"))
     n_aggregates = sum(expression.find(exp.AggFunc) is not None for expression in (*tree.expressions, *keys))
     n_aggregates += sum(isinstance(node, exp.Not) for node in (*in_where, *in_having))
     n_aggregates += sum(isinstance(node, exp.Connector) for node in in_having)
@@ -69,11 +67,12 @@ def _count_others(tree: "exp.Select") -> int:
     return (n_aggregates > 1) + (len(tree.expressions) > 1) + has_connective + (len(groups) > 1)
 
 
-def _outermost(condition: "exp.Expr") -> Iterator["exp.Expr"]:
-    """The nodes of a condition down to nested SELECTs, these included but not entered."""
+def _outermost(*conditions: "exp.Expr | None") -> Iterator["exp.Expr"]:
+    """The nodes of conditions down to nested SELECTs, these included but not entered."""
     from sqlglot import exp
 
-    return condition.walk(prune=lambda node: isinstance(node, exp.Select))
+    for condition in filter(None, conditions):
+        yield from condition.walk(prune=lambda node: isinstance(node, exp.Select))
 
 
 def parse(query: str) -> "exp.Expr":

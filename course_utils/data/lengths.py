@@ -31,24 +31,20 @@ def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], sche
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     boundary = re.compile(f"(?={'|'.join(map(re.escape, special))})")
     numbers: dict[str, int] = {}
-    parts = [
-        [numbers.setdefault(part, len(numbers)) for part in boundary.split(_text(tokenizer, row, schemas))]
-        for row in rows
-    ]
+    parts = []
+    for row in rows:
+        reply = {"role": "assistant", "content": row["query"].strip()}
+        messages = [*to_messages(schemas[row["db_id"]], row["question"]), reply]
+        text = render_chat(tokenizer, messages, add_generation_prompt=False)
+        # What stands behind the last end token is not trained on.
+        text = text[: text.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)]
+        parts.append([numbers.setdefault(part, len(numbers)) for part in boundary.split(text)])
     texts, lengths = [*numbers], list[int]()
     for start in range(0, len(texts), _BATCH):
         # Without verbose=False it warns of the very lengths that we are here to report.
         encoded = tokenizer(texts[start : start + _BATCH], add_special_tokens=False, verbose=False)
         lengths += map(len, encoded["input_ids"])
     return [sum(lengths[number] for number in of_row) for of_row in parts]
-
-
-def _text(tokenizer: "PreTrainedTokenizerBase", row: Row, schemas: Mapping[str, str]) -> str:
-    """The chat up to its last end token; what stands behind that is not trained on."""
-    reply = {"role": "assistant", "content": row["query"].strip()}
-    messages = [*to_messages(schemas[row["db_id"]], row["question"]), reply]
-    text = render_chat(tokenizer, messages, add_generation_prompt=False)
-    return text[: text.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)]
 
 
 def find_too_long(

@@ -38,15 +38,13 @@ def read_rows(path: Path) -> list[Record]:
     """
     if path.suffix.lower() not in _READERS:
         raise file_error(path, ENDINGS)
-    return [_to_course(record) for record in _READERS[path.suffix.lower()](path)]
-
-
-def _to_course(record: Record) -> Record:
-    try:
-        row = to_row(record.fields)
-    except RowError as error:
-        return replace(record, fields={}, fault=str(error))
-    return record if row is record.fields else replace(record, fields=row)
+    records = []
+    for record in _READERS[path.suffix.lower()](path):
+        try:
+            records.append(replace(record, fields=to_row(record.fields)))
+        except RowError as error:
+            records.append(replace(record, fields={}, fault=str(error)))
+    return records
 
 
 def read_dataset(folder: Path) -> list[Record]:
@@ -126,7 +124,5 @@ def _hold_back(training: list[Record]) -> list[Record]:
         chosen.add(query)
         asked |= keys_by_query[query]
 
-    def is_held(record: Record) -> bool:
-        return not record.fault and (str(record.fields.get("query")) in chosen or record.key in asked)
-
-    return [replace(record, split="validation") if is_held(record) else record for record in training]
+    is_held = [not each.fault and (str(each.fields.get("query")) in chosen or each.key in asked) for each in training]
+    return [replace(each, split="validation") if held else each for each, held in zip(training, is_held, strict=True)]

@@ -16,8 +16,16 @@ from course_utils.errors import FormatError
 from course_utils.finding import Finding
 
 BOM = b"\xef\xbb\xbf"
-_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
-_OTHER_KINDS = (*_ARCHIVES, b"PAR1", b"SQLite format 3\x00")
+# Archives, Parquet and SQLite.
+_OTHER_KINDS = (
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"\x28\xb5\x2f\xfd",
+    b"PAR1",
+    b"SQLite format 3\x00",
+)
 _BY_ROW = (".json", ".parquet")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 
@@ -130,36 +138,28 @@ def read_json(path: Path) -> Iterator[Record]:
     """Rows of a file of one object per line, or of an array of objects, which a ``.json`` file may hold.
 
     Raises:
-        FormatError: The file as a whole cannot be read. A row that cannot be read comes with a ``fault`` instead.
+        FormatError: The file as a whole cannot be read, as an array that is not whole. A row that cannot be read comes
+            with a ``fault`` instead.
     """
-    if path.suffix.lower() == ".json":
-        with open_file(path) as file:
-            if file.read(4096).removeprefix(BOM).lstrip().startswith(b"["):
-                return _read_array(path)
-    return _read_lines(path)
-
-
-def _read_lines(path: Path) -> Iterator[Record]:
+    with open_file(path) as file:
+        is_array = path.suffix.lower() == ".json" and file.read(4096).removeprefix(BOM).lstrip().startswith(b"[")
+    if is_array:
+        try:
+            values = decode(read_text(path))
+        except RowError as error:
+            cause = error.__cause__
+            line = cause.lineno if isinstance(cause, json.JSONDecodeError) else 0
+            raise file_error(path, str(error), line) from error
+        yield from (to_record(path, number, value) for number, value in enumerate(values, 1))
+        return
     for number, text, fault in read_lines(path):
-        content = text.strip(" \t\r\n")
         if fault:
             yield Record(path, number, fault=fault, check="encoding")
-        elif content:
+        elif content := text.strip(" \t\r\n"):
             try:
                 yield to_record(path, number, decode(content))
             except RowError as error:
                 yield Record(path, number, fault=str(error))
-
-
-def _read_array(path: Path) -> Iterator[Record]:
-    """Rows of a JSON array, which is whole or not JSON at all."""
-    try:
-        values = decode(read_text(path))
-    except RowError as error:
-        cause = error.__cause__
-        raise file_error(path, str(error), cause.lineno if isinstance(cause, json.JSONDecodeError) else 0) from error
-    for number, value in enumerate(values, 1):
-        yield to_record(path, number, value)
 
 
 def decode(text: str) -> Any:

@@ -39,29 +39,28 @@ def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[M
     beginning-of-text token as their templates do, for those who tokenize rendered text themselves.
     """
     chat = [*messages, {"role": "assistant", "content": completion.strip()}]
-    found = Findings([*_check_padding(tokenizer), *_check_contents(tokenizer, chat)])
+    found = Findings(_check_contents(tokenizer, chat))
+    if tokenizer.eos_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        evidence = f"padding and the end of a reply are both {tokenizer.eos_token!r} (id {tokenizer.eos_token_id}); "
+        evidence += "what hides padding from the loss hides the end too, and the model never learns to stop"
+        found.append(_finding("pad-is-eos", evidence))
     try:
         prompt = render_chat(tokenizer, messages, add_generation_prompt=True)
         whole = render_chat(tokenizer, chat, add_generation_prompt=False)
     except ModelError as error:
-        return Findings([*found, _refusal(tokenizer, chat, str(error))])
-    found += [*_check_messages(chat, prompt, whole), *_check_prompt(chat[-1]["content"], prompt, whole)]
-    found += [*_check_ids(tokenizer, prompt, whole), *_check_begin(tokenizer, whole)]
+        try:
+            render_chat(tokenizer, [m for m in chat if m["role"] != "system"], add_generation_prompt=False)
+            found.append(_finding("system-refused", str(error)))
+        except ModelError:
+            found.append(_finding("no-template", str(error)))
+        return found
+    found += [*_check_text(chat, prompt, whole), *_check_ids(tokenizer, prompt, whole)]
     found += _check_control_tokens(tokenizer, chat)
     return found
 
 
 def _finding(check: str, evidence: str, severity: Severity = "error") -> Finding:
     return Finding(check, severity, evidence, FIXES[check])
-
-
-def _check_padding(tokenizer: "PreTrainedTokenizerBase") -> Iterator[Finding]:
-    if tokenizer.eos_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
-        yield _finding(
-            "pad-is-eos",
-            f"padding and the end of a reply are both {tokenizer.eos_token!r} (id {tokenizer.eos_token_id}); "
-            "what hides padding from the loss hides the end too, and the model never learns to stop",
-        )
 
 
 def _check_contents(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message]) -> Iterator[Finding]:
@@ -77,27 +76,14 @@ def _check_contents(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message
             )
 
 
-def _refusal(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message], reason: str) -> Finding:
-    """Why no text came of a chat: because of the system message, or whatever the messages."""
-    try:
-        render_chat(tokenizer, [m for m in chat if m["role"] != "system"], add_generation_prompt=False)
-    except ModelError:
-        return _finding("no-template", reason)
-    return _finding("system-refused", reason)
-
-
-def _check_messages(chat: Sequence[Message], prompt: str, whole: str) -> Iterator[Finding]:
-    """Messages that the template leaves out."""
+def _check_text(chat: Sequence[Message], prompt: str, whole: str) -> Iterator[Finding]:
+    """Messages that the template leaves out, and a prompt that reads otherwise once a reply follows it."""
     for message in chat:
         text = message["content"].strip()
         if text not in whole or (message is not chat[-1] and text not in prompt):
             yield _finding("message-dropped", f"the template leaves out the {message['role']} message")
-
-
-def _check_prompt(reply: str, prompt: str, whole: str) -> Iterator[Finding]:
-    """A prompt that reads otherwise once a reply follows it."""
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, whole, strict=False)))
-    before_reply, found, _ = whole[same:].partition(reply)
+    before_reply, found, _ = whole[same:].partition(chat[-1]["content"])
     if same < len(prompt) or (found and before_reply.strip()):
         yield _finding(
             "prompt-changed",
@@ -107,7 +93,7 @@ def _check_prompt(reply: str, prompt: str, whole: str) -> Iterator[Finding]:
 
 
 def _check_ids(tokenizer: "PreTrainedTokenizerBase", prompt: str, whole: str) -> Iterator[Finding]:
-    """A last token of the prompt that merges with the reply's first; a reply whose end has no label."""
+    """A last token of the prompt that merges with the reply's first, an end without a label, two beginnings."""
     asked, taught = encode_text(tokenizer, prompt), encode_text(tokenizer, whole)
     if whole.startswith(prompt) and taught[: len(asked)] != asked:
         end = slice(max(0, len(asked) - 2), len(asked) + 1)
@@ -123,18 +109,10 @@ def _check_ids(tokenizer: "PreTrainedTokenizerBase", prompt: str, whole: str) ->
             "missing-eos",
             f"no {tokenizer.eos_token!r} among the labels; the last are {last}, so the model is never taught to stop",
         )
-
-
-def _show(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> str:
-    return " ".join(f"'{visible(raw)}'" for raw in token_bytes(tokenizer, token_ids)) or "nothing"
-
-
-def _check_begin(tokenizer: "PreTrainedTokenizerBase", whole: str) -> Iterator[Finding]:
-    """Two beginning-of-text tokens, for everybody or for those who tokenize rendered text as if it were plain."""
     name, twice = tokenizer.bos_token, [tokenizer.bos_token_id] * 2
-    if name and encode_text(tokenizer, whole)[:2] == twice:
+    if name and taught[:2] == twice:
         yield _finding("double-bos", f"the row begins with two {name!r} tokens")
-    elif name and list(tokenizer(whole)["input_ids"])[:2] == twice:
+    elif name and list(tokenizer(whole)["input_ids"])[:2] == twice:  # for those who take rendered text for plain text
         yield _finding("double-bos", f"the template writes {name!r}, and the tokenizer adds one to any text", "warning")
 
 
@@ -143,10 +121,12 @@ def _check_control_tokens(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[M
     blank = [{"role": message["role"], "content": "x"} for message in chat]
     written = dict.fromkeys(CONTROL_TOKEN.findall(render_chat(tokenizer, blank, add_generation_prompt=False)))
     split = {token: ids for token in written if len(ids := encode_text(tokenizer, token)) != 1}
-    if not split:
-        return
-    token, ids = next(iter(split.items()))
-    evidence = f"the template writes {', '.join(map(repr, split))}, for which the vocabulary has no token: "
-    evidence += f"{token!r} becomes {len(ids)} tokens: {_show(tokenizer, ids)}"
-    # Mistral's first vocabularies spell [INST] in ordinary tokens, and were trained so.
-    yield _finding("wrong-template", evidence, "warning" if all(name.startswith("[") for name in split) else "error")
+    for token, ids in [*split.items()][:1]:
+        evidence = f"the template writes {', '.join(map(repr, split))}, for which the vocabulary has no token: "
+        evidence += f"{token!r} becomes {len(ids)} tokens: {_show(tokenizer, ids)}"
+        # Mistral's first vocabularies spell [INST] in ordinary tokens, and were trained so.
+        yield _finding("wrong-template", evidence, "warning" if all(name[0] == "[" for name in split) else "error")
+
+
+def _show(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> str:
+    return " ".join(f"'{visible(raw)}'" for raw in token_bytes(tokenizer, token_ids)) or "nothing"

@@ -35,19 +35,16 @@ class RenderedTemplates(dict[str, tuple[str, str]]):
     """By family, what a model reads of one chat, or why its template refuses it, and what the model then writes."""
 
     def _repr_html_(self) -> str:
-        cards = "".join(_card(family, *chat) for family, chat in self.items())
+        cards = "".join(
+            '<div style="border:1px solid #999;border-radius:4px;padding:8px;text-align:left">'
+            f"<b>{family}</b> <small>system message: {FAMILIES[family].system}</small>"
+            '<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">'
+            f"{_highlight(prompt)}{coloured('completion', _highlight(reply))}</div></div>"
+            for family, (prompt, reply) in self.items()
+        )
         legend = f"{coloured('special', 'control token')} {coloured('completion', 'what the model writes')}"
         grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:12px"
         return f'<p>{legend}</p><div style="{grid}">{cards}</div>'
-
-
-def _card(family: str, prompt: str, reply: str) -> str:
-    shown = _highlight(prompt) + coloured("completion", _highlight(reply))
-    text = f'<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">{shown}</div>'
-    return (
-        '<div style="border:1px solid #999;border-radius:4px;padding:8px;text-align:left">'
-        f"<b>{family}</b> <small>system message: {FAMILIES[family].system}</small>{text}</div>"
-    )
 
 
 def _highlight(text: str) -> str:
@@ -67,19 +64,17 @@ def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
 
     Where the last message is the assistant's, it is shown as the reply to the prompt before it.
     """
-    return RenderedTemplates({family: _render_in(family, messages) for family in FAMILIES})
-
-
-def _render_in(family: str, messages: Sequence[Message]) -> tuple[str, str]:
     from jinja2 import TemplateError
 
-    has_reply = messages[-1]["role"] == "assistant"
-    try:
-        prompt = _render(family, messages[:-1] if has_reply else messages, add_generation_prompt=True)
-        whole = _render(family, messages, add_generation_prompt=False) if has_reply else prompt
-    except TemplateError as error:
-        return f"refuses this chat: {error}", ""
-    return prompt, whole.removeprefix(prompt)
+    has_reply, rendered = messages[-1]["role"] == "assistant", RenderedTemplates()
+    for family in FAMILIES:
+        try:
+            prompt = _render(family, messages[:-1] if has_reply else messages, add_generation_prompt=True)
+            whole = _render(family, messages, add_generation_prompt=False) if has_reply else prompt
+            rendered[family] = prompt, whole.removeprefix(prompt)
+        except TemplateError as error:
+            rendered[family] = f"refuses this chat: {error}", ""
+    return rendered
 
 
 def _render(family: str, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:

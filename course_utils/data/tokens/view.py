@@ -39,9 +39,11 @@ class TokenView:
         n_labels = sum(token.has_label for token in self.tokens)
         counts = f"{len(self.tokens)} tokens, {n_labels} of them with a label (underlined); point at one for its id"
         legend = " ".join(coloured(kind, kind) for kind in COLOURS)
+        body = ""
         # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
-        runs = groupby(self.tokens, key=lambda token: (token.is_special, token.has_label))
-        body = "".join(_run(list(run), *kind) for kind, run in runs)
+        for (is_special, has_label), run in groupby(self.tokens, key=lambda token: (token.is_special, token.has_label)):
+            kind = "special" if is_special else "completion" if has_label else "prompt"
+            body += coloured(kind, "".join(map(_show, run)), ";border-bottom:3px solid #1b7f3b" if has_label else "")
         style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere;max-height:50em;overflow-y:auto"
         return f'<p>{legend} &nbsp; {counts}</p><div style="{style}">{body}</div>'
 
@@ -49,11 +51,6 @@ class TokenView:
 def coloured(kind: str, page: str, style: str = "") -> str:
     """A piece of a page in the colour of one of ``COLOURS``."""
     return f'<span style="background:{COLOURS[kind]};color:#111{style}">{page}</span>'
-
-
-def _run(tokens: list[Token], is_special: bool, has_label: bool) -> str:
-    kind = "special" if is_special else "completion" if has_label else "prompt"
-    return coloured(kind, "".join(map(_show, tokens)), ";border-bottom:3px solid #1b7f3b" if has_label else "")
 
 
 def _show(token: Token) -> str:
@@ -78,20 +75,18 @@ def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) 
     added = {index: token.content for index, token in tokenizer.added_tokens_decoder.items()}
     backend = getattr(tokenizer, "backend_tokenizer", None)
     is_byte_level = backend is not None and "ByteLevel" in str(backend.decoder)
-    byte_of = {letter: byte for byte, letter in bytes_to_unicode().items()} if is_byte_level else {}
+    byte_of = {letter: byte for byte, letter in bytes_to_unicode().items()}
+
+    def bytes_of(index: int, name: str) -> bytes:
+        if index in added:
+            return str(added[index]).encode()
+        if is_byte_level and all(letter in byte_of for letter in name):
+            return bytes(byte_of[letter] for letter in name)
+        fallback = _FALLBACK_BYTE.fullmatch(name)
+        return bytes.fromhex(fallback[1]) if fallback else name.replace(_WORD_START, " ").encode()
+
     names = tokenizer.convert_ids_to_tokens(list(token_ids))
-    return [
-        added[index].encode() if index in added else _bytes_of(name or "", byte_of)
-        for index, name in zip(token_ids, names, strict=True)
-    ]
-
-
-def _bytes_of(name: str, byte_of: dict[str, int]) -> bytes:
-    if byte_of and all(letter in byte_of for letter in name):
-        return bytes(byte_of[letter] for letter in name)
-    if fallback := _FALLBACK_BYTE.fullmatch(name):
-        return bytes.fromhex(fallback[1])
-    return name.replace(_WORD_START, " ").encode()
+    return [bytes_of(index, name or "") for index, name in zip(token_ids, names, strict=True)]
 
 
 def visible(raw: bytes) -> str:

@@ -86,17 +86,16 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
     used: dict[str, set[str]] = defaultdict(set)
     for db_id, query in {(row.fields["db_id"], row.fields["query"]) for row in rows}:
         used[db_id].update(_WORD.findall(query.casefold()))
-    unused: list[str] = []
-    n_names = 0
+    names = {}  # by the way in which each is shown
     for db_id in sorted(used.keys() & schemas.keys()):
         for table in schemas[db_id].tables:
+            names[f"{db_id}.{table.name}"] = db_id, table.name
             columns = [each.name for each in table.columns if not (each.is_primary_key or each.references)]
-            n_names += 1 + len(columns)
-            for name, shown_as in ((table.name, ""), *((column, f".{column}") for column in columns)):
-                if not used[db_id].issuperset(_WORD.findall(name.casefold())):
-                    unused.append(f"{db_id}.{table.name}{shown_as}")
-    if unused:
-        reason = f"{len(unused):,} of {n_names:,} tables and columns are in no query: {_some(unused)}"
+            names |= {f"{db_id}.{table.name}.{column}": (db_id, column) for column in columns}
+    if unused := [
+        n for n, (db_id, name) in names.items() if not used[db_id].issuperset(_WORD.findall(name.casefold()))
+    ]:
+        reason = f"{len(unused):,} of {len(names):,} tables and columns are in no query: {_some(unused)}"
         yield Finding("diversity", "note", reason, "ask about them, or a model will not learn their names")
 
 

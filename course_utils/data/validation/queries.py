@@ -44,9 +44,10 @@ def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -
 
 def _constant(query: str) -> Iterator[Finding]:
     shape = skeleton(query)
-    why = "reads no table" if "FROM" not in shape.split() else "selects values only"
-    if why == "reads no table" or _SELECTS_VALUES.match(shape):
-        reason = f"the result is constant: the query {why} ({quoted(clean_query(query))})"
+    if "FROM" not in shape.split() or _SELECTS_VALUES.match(shape):
+        reason = (
+            f"the result is constant: the query reads no table or selects values only ({quoted(clean_query(query))})"
+        )
         yield Finding("constant-result", "warning", reason, "ask the tables, or mark the row answerable: false")
 
 
@@ -91,19 +92,7 @@ def find_contradictions(records: Sequence[Record], databases: Mapping[str, Path]
     for record in records:
         if times[hash(record.key)] > 1:
             groups[record.key].append(record)
-    return [finding for (name, _), group in groups.items() for finding in _judge(_by_answer(databases[name], group))]
-
-
-def _by_answer(database: Path, group: list[Record]) -> list[list[Record]]:
-    """The rows of one question, those of one answer together."""
-    by_query: dict[str, list[Record]] = defaultdict(list)
-    for record in group:
-        by_query[clean_query(record.fields["query"])].append(record)
-    answers: dict[str, list[Record]] = {}
-    for query, rows in by_query.items():
-        known = next((other for other in [*answers][:MAX_ANSWERS] if _agree(database, query, other)), query)
-        answers.setdefault(known, []).extend(rows)
-    return [*answers.values()]
+    return [finding for (name, _), group in groups.items() for finding in _judge(databases[name], group)]
 
 
 def _agree(database: Path, query: str, other: str) -> bool:
@@ -114,15 +103,21 @@ def _agree(database: Path, query: str, other: str) -> bool:
         return True
 
 
-def _judge(answers: list[list[Record]]) -> Iterator[Finding]:
-    if len(answers) == 1:
-        return
-    ranked = sorted(answers, key=len, reverse=True)
-    trusted = ranked[0] if len(ranked[0]) > len(ranked[1]) else None
-    for rows in answers:
-        if rows is not trusted:
-            against = (trusted or next(other for other in answers if other is not rows))[0]
-            query = quoted(clean_query(against.fields["query"]))
-            reason = f"{against.place} asks the same, and its query {query} gives another result"
-            fix = "keep the right one, or make the questions say how they differ"
-            yield from (record.mark(Finding("contradiction", "error", reason, fix)) for record in rows)
+def _judge(database: Path, group: list[Record]) -> Iterator[Finding]:
+    """The rows of one question whose answer is not that of most."""
+    answers: dict[str, list[Record]] = {}  # by the first query that gives it
+    known: dict[str, str] = {}
+    for record in group:
+        query = clean_query(record.fields["query"])
+        if query not in known:
+            tried = [*answers][:MAX_ANSWERS]
+            known[query] = next((other for other in tried if _agree(database, query, other)), query)
+        answers.setdefault(known[query], []).append(record)
+    ranked = sorted(answers.values(), key=len, reverse=True)
+    is_clear = len(ranked) == 1 or len(ranked[0]) > len(ranked[1])
+    for rows in ranked[is_clear:]:
+        against = ranked[0][0] if rows is not ranked[0] else ranked[1][0]
+        query = quoted(clean_query(against.fields["query"]))
+        reason = f"{against.place} asks the same, and its query {query} gives another result"
+        fix = "keep the right one, or make the questions say how they differ"
+        yield from (record.mark(Finding("contradiction", "error", reason, fix)) for record in rows)

@@ -9,6 +9,7 @@ are nearly the same text and different questions, as their queries say.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 from course_utils.artifacts import SPLITS
@@ -42,7 +43,12 @@ def find_repeats(records: Iterable[Record]) -> list[Finding]:
     Of rows that are alike, the first and those of the earlier split have none. Near-duplicates are warnings, the others
     errors; then comes one note a split (row number 0) on how many of its skeletons training has.
     """
-    rows = _compared_rows(records)
+    forms = lru_cache(maxsize=None)(canonical)
+    places = {split: place for place, split in enumerate(SPLITS)}
+    # Training first: of two rows that are alike, the one in the later split is reported.
+    ordered = sorted(records, key=lambda row: (places.get(row.split, len(SPLITS)), row.split, row.number))
+    compared = (Compared(row, normalise(row.fields["question"]), forms(row.fields["query"])) for row in ordered)
+    rows = [row for row in compared if row.question]
     by_query: dict[tuple[str, str], list[Compared]] = defaultdict(list)
     for row in rows:
         by_query[row.record.fields["db_id"], row.query].append(row)
@@ -51,15 +57,6 @@ def find_repeats(records: Iterable[Record]) -> list[Finding]:
     for finding in (*_same_question(rows), *(found for group in groups for found in _same_query(group))):
         repeats.setdefault((finding.check.startswith("leak"), finding.split, finding.number), finding)
     return [*repeats.values(), *_skeleton_notes(rows)]
-
-
-def _compared_rows(records: Iterable[Record]) -> list[Compared]:
-    """Rows with a question, training first: of two that are alike, the one in the later split is reported."""
-    forms = lru_cache(maxsize=None)(canonical)
-    places = {split: place for place, split in enumerate(SPLITS)}
-    ordered = sorted(records, key=lambda row: (places.get(row.split, len(SPLITS)), row.split, row.number))
-    rows = (Compared(row, normalise(row.fields["question"]), forms(row.fields["query"])) for row in ordered)
-    return [row for row in rows if row.question]
 
 
 def _same_question(rows: Sequence[Compared]) -> Iterator[Finding]:
@@ -113,7 +110,7 @@ def similar_pairs(texts: Sequence[str], splits: Sequence[str]) -> list[tuple[int
     texts are no pair; in groups above ``MAX_GROUP`` a pair that is alike in its middle alone is missed.
     """
     first: dict[tuple[int, bool], tuple[int, float]] = {}
-    for later, earlier in _candidates(texts):
+    for earlier, later in _candidates(texts):
         key = later, splits[later] == splits[earlier]
         if texts[later] == texts[earlier] or (key in first and first[key][0] <= earlier):
             continue
@@ -123,16 +120,14 @@ def similar_pairs(texts: Sequence[str], splits: Sequence[str]) -> list[tuple[int
 
 
 def _candidates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Places of a later and an earlier text each."""
-    n_texts = len(texts)
-    if n_texts <= MAX_GROUP:
-        yield from ((later, earlier) for later in range(n_texts) for earlier in range(later))
+    """Places of an earlier and a later text each."""
+    places = range(len(texts))
+    if len(texts) <= MAX_GROUP:
+        yield from combinations(places, 2)
         return
-    for step in (1, -1):
-        order = sorted(range(n_texts), key=lambda place: texts[place][::step])
+    for order in (sorted(places, key=lambda place: texts[place][::step]) for step in (1, -1)):
         for rank, place in enumerate(order):
-            for other in order[rank + 1 : rank + 1 + N_NEIGHBOURS]:
-                yield max(place, other), min(place, other)
+            yield from ((min(place, other), max(place, other)) for other in order[rank + 1 : rank + 1 + N_NEIGHBOURS])
 
 
 def jaccard(first: str, second: str) -> float:
