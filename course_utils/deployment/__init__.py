@@ -4,19 +4,21 @@ The commands: ``course serve`` (the whole stack for a finished course), ``python
 and ``python -m course_utils.deployment.model_server``.
 """
 
-from course_utils.deployment.convert import convert_to_gguf, describe_gguf, merge_adapter
+from course_utils.deployment.convert import convert_adapter, convert_to_gguf, describe_gguf, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
-from course_utils.deployment.parity import equal_replies
+from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server
 
 __all__ = [
     "check_and_run",
     "context_length",
+    "convert_adapter",
     "convert_to_gguf",
     "describe_gguf",
     "equal_replies",
     "merge_adapter",
+    "plot_frontier",
     "serve_stack",
     "start_gateway",
     "start_model_server",

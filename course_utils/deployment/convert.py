@@ -1,4 +1,7 @@
-"""From an adapter to one file: merge it into its base model, convert the sum to GGUF, and look inside."""
+"""From an adapter to one file: merge it into its base model, convert the sum to GGUF, and look inside.
+
+Or leave it apart: a GGUF adapter goes on top of a base model in any format.
+"""
 
 import json
 import logging
@@ -9,13 +12,13 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from course_utils.artifacts import resolve, writing
+from course_utils.deployment.k_quants import K_QUANTS, choose_format, k_quants_written
 from course_utils.errors import ModelError, require
 from course_utils.models import load_model, load_tokenizer
-from course_utils.models.hub import explain_failure
+from course_utils.models.hub import explain_failure, locate_folder
 from course_utils.models.load import load_skeleton
 
-Kind = Literal["f32", "f16", "bf16", "q8_0"]
-_FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
+Kind = Literal["f16", "bf16", "q8_0", "q4_k_m", "q2_k"]
 _CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
 
 
@@ -44,26 +47,96 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
     return output
 
 
-def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
-    """Write weights, tokenizer and chat template of a model folder into one file.
+def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path:
+    """Write weights, tokenizer and chat template of a model into one file.
 
-    ``kind`` is the number format of the weight matrices: 4, 2, 2 and about 1.06 bytes a weight.
+    ``kind`` is the number format of the weight matrices: 2, 2, and about 1.06, 0.6 and 0.33 bytes a weight.
 
     Raises:
         MissingExtraError: The converter is not installed.
         ModelError: The folder is incomplete or broken, llama.cpp does not know its model, or ``output`` cannot be
             written; ``output`` then stays as it was.
     """
+    folder = locate_folder(model)
+    n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
+    if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
+        remedy = "call model.resize_token_embeddings, train the new rows, and save both again"
+        raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
+    changes: dict[str, Any] = {}
+    file_type = f"MOSTLY_{kind.upper()}"
+    if splits_like_smollm(folder / "tokenizer.json"):
+        # The converter knows pre-tokenizers by a hash of the ids that a vocabulary gives, so it rejects every newly
+        # trained vocabulary, although llama.cpp has the very rules that split the text.
+        changes["get_vocab_base_pre"] = lambda converter, tokenizer: "smollm"
+    if kind not in K_QUANTS:
+        return _convert(folder, output, file_type, changes)
+
+    def choose(converter: Any, name: str, tensor: str, layer: int | None, n_dims: int) -> Any:
+        import gguf
+
+        if n_dims < 2:
+            return False  # as the converter has it: in 32 bits
+        tied, n_columns = "lm_head.weight" not in converter.model_tensors, converter.model_tensors[name]().shape[-1]
+        chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
+        return gguf.GGMLQuantizationType[chosen]
+
+    with k_quants_written():
+        return _convert(folder, output, file_type, changes | {"tensor_force_quant": choose})
+
+
+def convert_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
+    """Write a LoRA adapter into a GGUF file of its own, which llama.cpp adds to ``base`` in any number format.
+
+    One server then answers as the base, as the tuned model or as another on the same base, request by request.
+
+    Raises:
+        MissingExtraError: The converter is not installed.
+        ModelError: The folder holds no adapter or one that llama.cpp does not know, or ``output`` cannot be written.
+    """
+    from peft import PeftConfig
+    from safetensors.torch import load_file
+
+    with explain_failure(str(adapter), "not an adapter", "run notebooks/03_training.ipynb again"):
+        settings = PeftConfig.from_pretrained(adapter)
+        matrices = load_file(adapter / "adapter_model.safetensors")
+    pairs = {
+        name.removeprefix("base_model.model.").replace("lora_B.", ""): (matrices[name.replace("_B.", "_A.")], matrix)
+        for name, matrix in matrices.items()
+        if name.endswith(".lora_B.weight")
+    }
+    is_plain = settings.peft_type == "LORA" and not (settings.use_dora or settings.rank_pattern)
+    if not is_plain or settings.alpha_pattern or 2 * len(pairs) != len(matrices):
+        raise ModelError(f"{adapter}: llama.cpp knows plain LoRA alone; merge the adapter instead")
+    # llama.cpp multiplies by alpha / r; rank-stabilised LoRA by alpha / sqrt(r).
+    alpha = settings.lora_alpha * (settings.r**0.5 if settings.use_rslora else 1)
+
+    def modify_tensors(converter: Any, data: Any, name: str, layer: int | None) -> Iterator[tuple[str, Any]]:
+        # Some architectures reorder heads, that is rows of W and so of B; it leaves A alone.
+        for gguf_name, b in super(type(converter), converter).modify_tensors(data, name, layer):
+            yield f"{gguf_name}.lora_a", pairs[name][0]
+            yield f"{gguf_name}.lora_b", b
+
+    def describe(converter: Any) -> None:
+        converter.gguf_writer.add_type("adapter")
+        converter.gguf_writer.add_string("adapter.type", "lora")
+        converter.gguf_writer.add_float32("adapter.lora.alpha", alpha)
+
+    changes = {
+        "get_tensors": lambda converter: ((name, b) for name, (_, b) in pairs.items()),
+        "modify_tensors": modify_tensors,
+        "set_type": describe,
+        **dict.fromkeys(("generate_extra_tensors", "set_vocab", "set_gguf_parameters"), lambda converter: ()),
+    }
+    return _convert(locate_folder(base), output, "MOSTLY_F16", changes)
+
+
+def _convert(folder: Path, output: Path, file_type: str, changes: dict[str, Any]) -> Path:
+    """Run llama.cpp's converter over a model folder, with some of its methods replaced."""
     require("serve", "conversion", "gguf")
     import conversion
     import gguf
     import torch
 
-    folder = resolve(folder)
-    n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
-    if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
-        remedy = "call model.resize_token_embeddings, train the new rows, and save both again"
-        raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
     for name in _CONVERTER_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     remedy = f"see that {output.parent} can be written to, merge or download the model again, or serve it with vLLM"
@@ -75,8 +148,9 @@ def convert_to_gguf(folder: Path, output: Path, kind: Kind = "f16") -> Path:
     ):
         parameters = conversion.ModelBase.load_hparams(folder, False)
         architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
-        converter = _with_known_tokenizer(conversion.get_model_class(architecture), folder)
-        converter(folder, getattr(gguf.LlamaFileType, _FILE_TYPES[kind]), unfinished).write()
+        converter = conversion.get_model_class(architecture)
+        changed = type(converter.__name__, (converter,), {"model_arch": converter.model_arch, **changes})
+        changed(folder, gguf.LlamaFileType[file_type], unfinished).write()
     return output
 
 
@@ -90,18 +164,6 @@ def _without_remote_code() -> Iterator[None]:
         for module in (configuration_auto, tokenization_auto):
             stack.enter_context(patch.object(module, name, lambda _, *rest, **more: ask(False, *rest, **more)))
         yield
-
-
-def _with_known_tokenizer(converter: Any, folder: Path) -> Any:
-    """The converter; for a tokenizer of the ``smollm`` kind, one that need not recognise it.
-
-    The converter knows pre-tokenizers by a hash of the ids that a vocabulary gives, so it rejects
-    every newly trained vocabulary, although llama.cpp has the very rules that split the text.
-    """
-    if not splits_like_smollm(folder / "tokenizer.json"):
-        return converter
-    attributes = {"model_arch": converter.model_arch, "get_vocab_base_pre": lambda self, tokenizer: "smollm"}
-    return type(converter.__name__, (converter,), attributes)
 
 
 def splits_like_smollm(tokenizer_file: Path) -> bool:

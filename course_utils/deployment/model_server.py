@@ -30,8 +30,12 @@ def serve_gguf(
     host: str = LOOPBACK,
     port: int = 8081,
     context: Annotated[int, typer.Option(help="Tokens of prompt and reply together, per request.")] = CONTEXT,
+    adapter: Annotated[Path | None, typer.Option(help="GGUF adapter on the model.")] = None,
 ) -> None:
     """Serve a model until SIGTERM or SIGINT.
+
+    With an ``adapter`` it answers as the tuned model, or as the base where a request says
+    ``"lora": [{"id": 0, "scale": 0}]``.
 
     Raises:
         ModelError: The file is missing or llama.cpp cannot load it.
@@ -40,13 +44,16 @@ def serve_gguf(
     require("serve", "xllamacpp")
     import xllamacpp
 
-    if not model.is_file():
-        raise ModelError(f"{model}: there is no such GGUF file; run notebooks/05_deployment.ipynb or check the path")
+    for file in (model, adapter):
+        if file and not file.is_file():
+            raise ModelError(f"{file}: there is no such GGUF file; run notebooks/05_deployment.ipynb or check the path")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
+    if adapter:
+        parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     parameters.model_alias = {MODEL_NAME}
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL

@@ -30,8 +30,10 @@ _STEADY_S = 60.0
 _STOP_TIMEOUT_S = 3.0  # it has nothing to save
 
 
-def start_model_server(gguf: Path, *, context: int = CONTEXT, port: int = 0) -> Server:
-    """Serve a GGUF file with llama.cpp; ``context`` are the tokens of each prompt and its reply, port 0 is a free one.
+def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int = CONTEXT, port: int = 0) -> Server:
+    """Serve a GGUF file, with an ``adapter`` on it if one is given, by llama.cpp.
+
+    ``context`` are the tokens of each prompt and its reply; port 0 is a free one.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
@@ -40,6 +42,7 @@ def start_model_server(gguf: Path, *, context: int = CONTEXT, port: int = 0) -> 
     require("serve", *_PACKAGES)
     port = choose_port(LOOPBACK, port)
     arguments = ["--model", str(gguf.absolute()), "--port", str(port), "--context", str(context)]
+    arguments += ["--adapter", str(adapter.absolute())] if adapter else []
     module = "course_utils.deployment.model_server"
     url = _url(LOOPBACK, port)
     return Server("model server", module, arguments, url=url, health="/health", stop_timeout_s=_STOP_TIMEOUT_S)

@@ -61,6 +61,16 @@ def locate_model(model: str | Path) -> str:
         return str(snapshot_download(name, local_files_only=True))
 
 
+def locate_folder(model: str | Path) -> Path:
+    """The folder of a model, for tools that read files: as ``locate_model``, but what is on the Hub is downloaded."""
+    from huggingface_hub import snapshot_download
+
+    if (folder := Path(name := locate_model(model))).is_dir():
+        return folder
+    with explain_loading(name, "model"):
+        return Path(snapshot_download(name))
+
+
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:
     """What tells a model from any other: the hashes of its files and of an adapter's, or its commit on the Hub.
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +14,17 @@ _TIMEOUT_S = 120.0
 _N_AT_A_TIME = 4
 
 
-def ask_server(url: str, prompts: Sequence[Prompt], *, model: str = "course", max_new_tokens: int) -> list[Reply]:
+def ask_server(
+    url: str,
+    prompts: Sequence[Prompt],
+    *,
+    model: str = "course",
+    max_new_tokens: int,
+    options: Mapping[str, Any] | None = None,
+) -> list[Reply]:
     """Greedy replies of a server's ``model``, in order; a few are asked for at a time. The course's own take any name.
+
+    ``options`` are further fields of each request, such as llama.cpp's ``lora`` and ``grammar``.
 
     ``url`` may end in ``/v1``. Where the server wants a key, the variable ``OPENAI_API_KEY`` holds it.
 
@@ -28,16 +37,16 @@ def ask_server(url: str, prompts: Sequence[Prompt], *, model: str = "course", ma
 
     place = httpx.URL(url.rstrip("/").removesuffix("/v1"))
     headers = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("OPENAI_API_KEY")) else {}
-    options = {"model": model, "temperature": 0, "max_tokens": max_new_tokens}
+    fields = {"model": model, "temperature": 0, "max_tokens": max_new_tokens, **(options or {})}
     is_far = place.host not in ("127.0.0.1", "localhost")  # a proxy that the environment names may lead there
     with httpx.Client(base_url=place, timeout=_TIMEOUT_S, headers=headers, trust_env=is_far) as client:
 
         def ask(prompt: Prompt) -> tuple[str, bool]:
             if isinstance(prompt, str):
-                body: dict[str, Any] = options | {"prompt": prompt, "stop": [BLOCK_END]}
+                body: dict[str, Any] = fields | {"prompt": prompt, "stop": [BLOCK_END]}
                 response = client.post("/v1/completions", json=body)
             else:
-                body = options | {"messages": prompt}
+                body = fields | {"messages": prompt}
                 response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
                 if response.status_code == httpx.codes.BAD_REQUEST:  # OpenAI's own servers refuse what they do not know
                     response = client.post("/v1/chat/completions", json=body)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
+from peft import LoraConfig, get_peft_model
 
 from course_utils.artifacts import PROJECT, Course
-from course_utils.deployment import serve_stack, start_model_server
+from course_utils.deployment import convert_adapter, serve_stack, start_model_server
 from course_utils.errors import ServiceError
 from course_utils.models import ask_server, generate, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
@@ -50,6 +52,24 @@ def test_server_splits_text_like_the_tokenizer(model_server: Server) -> None:
     text = "SELECT name, 'Zoë 日本' FROM t1 WHERE age >= 1234.5  AND\n\tcity <> 'x'"
     ids = httpx.post(f"{model_server.url}/tokenize", json={"content": text}).json()["tokens"]
     assert ids == load_tokenizer(BASE)(text)["input_ids"]
+
+
+def test_one_server_answers_as_base_and_as_tuned_model(gguf: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = LoraConfig(r=4, lora_alpha=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    get_peft_model(load_model(BASE), config).save_pretrained(tmp_path / "adapter")
+    adapter = convert_adapter(BASE, tmp_path / "adapter", tmp_path / "adapter.gguf")
+    conversations, tokenizer = [to_messages("table singer: name text", "How many?")], load_tokenizer(BASE)
+    prompts = [encode_prompt(tokenizer, conversations[0])]
+    models = {0.0: load_model(BASE), 1.0: load_model(BASE, adapter=tmp_path / "adapter")}
+    with start_model_server(gguf, adapter=adapter) as server:
+        for scale, model in models.items():
+            wanted = generate(model, tokenizer, prompts, max_new_tokens=8, batch_size=1)
+            options = {"lora": [{"id": 0, "scale": scale}]}
+            (reply,) = ask_server(server.url, conversations, max_new_tokens=8, options=options)
+            assert reply.text == wanted[0]
+        (by_default,) = ask_server(server.url, conversations, max_new_tokens=8)
+    assert by_default.text == reply.text
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:

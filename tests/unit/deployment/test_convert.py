@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from course_utils.deployment import convert_to_gguf, describe_gguf, merge_adapter
+from course_utils.deployment import convert_adapter, convert_to_gguf, describe_gguf, merge_adapter
 from course_utils.deployment.convert import splits_like_smollm
 from course_utils.errors import ModelError
 from course_utils.models import load_model, load_tokenizer
@@ -80,14 +80,45 @@ def test_holds_the_tokenizer_and_its_template(base: Path, gguf_f16: Path) -> Non
     assert field(gguf_f16, "tokenizer.ggml.pre") == "smollm"
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("f32", 0.0), ("f16", 0.0), ("q8_0", 0.01)])
+@pytest.mark.parametrize(("kind", "tolerance"), [("f16", 0.0), ("q8_0", 0.01), ("q4_k_m", 0.04), ("q2_k", 0.4)])
 def test_weights_survive(base: Path, tmp_path: Path, kind: Any, tolerance: float) -> None:
-    """The base is stored in float16, so F16 and F32 are exact; Q8_0 rounds to 1/127 of a block's largest."""
+    """The base is stored in float16, so F16 is exact; Q8_0 rounds to 1/127 of a block's largest.
+
+    This matrix is a sensitive one, for it makes the logits too: 6 bits in Q4_K_M.
+    """
     path = convert_to_gguf(base, tmp_path / "model.gguf", kind)
     tensor = next(t for t in gguf.GGUFReader(path).tensors if t.name == "token_embd.weight")
     stored = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
     wanted = load_file(base / "model.safetensors")["model.embed_tokens.weight"].float().numpy()
     np.testing.assert_allclose(stored, wanted, rtol=0, atol=tolerance * float(np.abs(wanted).max()))
+
+
+def test_an_adapter_and_its_base_add_up_to_the_merged_file(
+    base: Path, adapter: Path, merged: Path, gguf_f16: Path, tmp_path: Path
+) -> None:
+    """The converter reorders the rows of query and key heads, so those of B must be too."""
+    converted = gguf.GGUFReader(convert_adapter(base, adapter, tmp_path / "adapter.gguf"))
+    alpha, kind = (converted.get_field(f"adapter.{name}").contents() for name in ("lora.alpha", "type"))
+    assert (alpha, kind) == (8.0, "lora")
+    files = (gguf_f16, convert_to_gguf(merged, tmp_path / "merged.gguf", "f16"))
+    before, after = ({t.name: t.data.astype("f4") for t in gguf.GGUFReader(file).tensors} for file in files)
+    update = {tensor.name: tensor.data.astype("f4") for tensor in converted.tensors}
+    names = sorted({name.rpartition(".")[0] for name in update})
+    assert names == sorted(name for name in after if name.startswith("blk.") and not name.endswith("norm.weight"))
+    for name in names:
+        whole = before[name] + alpha / 4 * update[f"{name}.lora_b"] @ update[f"{name}.lora_a"]
+        np.testing.assert_allclose(whole, after[name], atol=4e-3 * float(np.abs(whole).max()))
+
+
+@pytest.mark.filterwarnings("ignore:Unexpected keyword arguments")
+@pytest.mark.parametrize("change", [{"use_dora": True}, {"rank_pattern": {"q_proj": 8}}, {"peft_type": "IA3"}])
+def test_refuses_an_adapter_that_is_not_plain_lora(base: Path, adapter: Path, tmp_path: Path, change: Any) -> None:
+    settings = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    shutil.copytree(adapter, tmp_path / "other")
+    (tmp_path / "other" / "adapter_config.json").write_text(json.dumps(settings | change), "utf-8")
+    with pytest.raises(ModelError, match=r"llama\.cpp knows plain LoRA alone|not an adapter"):
+        convert_adapter(base, tmp_path / "other", tmp_path / "adapter.gguf")
+    assert not (tmp_path / "adapter.gguf").exists()
 
 
 def test_describes_itself(base: Path, gguf_f16: Path) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
-from course_utils.deployment import equal_replies
+from course_utils.deployment import equal_replies, plot_frontier
 from course_utils.errors import DataError
+from course_utils.proportion import wilson_interval
 
 
 def test_counts_equal_replies_but_for_outer_space() -> None:
@@ -14,3 +15,12 @@ def test_counts_equal_replies_but_for_outer_space() -> None:
 def test_nothing_compared_is_no_parity() -> None:
     with pytest.raises(DataError):
         equal_replies([], [])
+
+
+def test_the_frontier_leaves_out_what_something_smaller_equals() -> None:
+    n_right = {"F16": (5.6, 88), "Q8_0": (3.0, 88), "Q4_K_M": (1.8, 86), "adapter": (2.3, 85)}
+    axes = plot_frontier({name: (mib, wilson_interval(n, 100)) for name, (mib, n) in n_right.items()})
+    line = next(line for line in axes.get_lines() if line.get_label() == "frontier")
+    assert line.get_xydata().tolist() == [[1.8, 86], [3.0, 88], [5.6, 88]]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["frontier", "Q4_K_M", "adapter", "Q8_0", "F16"]
