@@ -1,4 +1,4 @@
-"""What the gateway can be told, each from a ``COURSE_*`` environment variable of its field's name."""
+"""What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ConfigurationError
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX
+
+SECRETS = Path("/run/secrets")
+"""Where containers find their secrets: a file of a variable's name holds its value, and the variable goes before it."""
 
 
 def _base_url(text: str) -> str:
@@ -65,7 +68,7 @@ def read_settings() -> GatewaySettings:
         ConfigurationError: Variables are missing or have a value that does not fit; lists all of them.
     """
     try:
-        return GatewaySettings()  # type: ignore[call-arg]  # the environment gives them
+        return GatewaySettings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)  # type: ignore[call-arg]  # the environment gives them
     except WrongValues as error:
         wrong = [
             f"{SETTINGS_PREFIX}{str(found['loc'][0]).upper()} "

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.deployment.gateway import settings as gateway_settings
 from course_utils.deployment.gateway.settings import read_settings
 from course_utils.errors import ConfigurationError
 
@@ -26,6 +27,14 @@ def test_reads_every_setting(environment: pytest.MonkeyPatch, tmp_path: Path) ->
     assert (settings.port, settings.model_timeout_s, settings.model_name) == (9000, 1.5, "course")
     assert (settings.databases, settings.feedback_file) == (tmp_path, Path("~/feedback.jsonl").expanduser())
     assert settings.api_key.get_secret_value() == "key"
+
+
+def test_a_secret_may_be_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "COURSE_API_KEY").write_text("from a file\n", "utf-8")
+    environment.setattr(gateway_settings, "SECRETS", tmp_path)
+    assert read_settings().api_key.get_secret_value() == "from a file"
+    environment.setenv("COURSE_API_KEY", "from the environment")
+    assert read_settings().api_key.get_secret_value() == "from the environment"
 
 
 def test_has_no_default_secret() -> None:
