@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from course_utils import __version__
 from course_utils.deployment.gateway.api_errors import ApiError, CheckBody, add_error_handlers
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
-from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
+from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.sql_answers import (
@@ -35,6 +36,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI app with one connection pool to the model server."""
     metrics, client = GatewayMetrics(), ModelClient(settings.model_url, settings.model_timeout_s)
     queries = QueryThreads(settings)
+    written = settings.feedback_file.parent if settings.feedback_file else settings.databases
+    metrics.disk_free.set_function(partial(free_share, written))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -90,7 +93,9 @@ def _work_routes(
 
     @router.post("/feedback", status_code=201)
     async def feedback(request: Feedback) -> dict[str, Any]:
-        return await take_feedback(request, queries, settings)
+        kept = await take_feedback(request, queries, settings)
+        metrics.feedback.labels(request.rating).inc()
+        return kept
 
     return router
 

@@ -1,7 +1,9 @@
 """What the gateway counts, in Prometheus's terms."""
 
+import shutil
 import time
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,15 +33,26 @@ class GatewayMetrics:
         self.queries = counter("course_queries", "Queries the model wrote, by what became of them", ["outcome"])
         text = "Where the time of /v1/sql goes: the model or the database"
         self.sql_seconds = histogram("course_sql_seconds", text, ["part"])
+        self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
+        text = "Share of the disk with the feedback and logs that is free, 0 to 1"
+        self.disk_free = gauge("course_disk_free_ratio", text)
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
         for direction in _DIRECTIONS:
             self.tokens.labels(direction)
+        for rating in ("up", "down"):
+            self.feedback.labels(rating)
 
     def count_tokens(self, usage: dict[str, int] | None) -> None:
         """Add what a model server reports as ``usage``; some report nothing."""
         for direction in _DIRECTIONS:
             self.tokens.labels(direction).inc((usage or {}).get(f"{direction}_tokens") or 0)
+
+
+def free_share(folder: Path) -> float:
+    """How much of the disk is free, 0 to 1, on which a folder lies that need not be there yet."""
+    usage = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists()))
+    return usage.free / usage.total
 
 
 class MeasureRequests:

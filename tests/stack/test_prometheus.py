@@ -1,0 +1,158 @@
+"""Every expression of every panel and rule returns data: Debian's Prometheus scrapes real servers under traffic."""
+
+import json
+import math
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from course_utils.artifacts import PROJECT
+from course_utils.deployment import start_gateway
+from course_utils.processes import LOOPBACK, Server, choose_port
+from tests.stack.programs import run_program
+from tests.stack.test_gateway import CHAT, SQL
+from tests.stack.test_model_failures import Script
+
+DEPLOY = PROJECT / "deploy"
+PROGRAMS = ("prometheus", "prometheus-alertmanager")
+ALERTMANAGER_WORKS_ALONE = "--cluster.listen-address="
+DEADLINE_S = 90
+SELECTOR = re.compile(r"\b(?:up|course_\w+|service:[\w:]+|route:[\w:]+)\b(?:{[^}]*})?")
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, PROGRAMS)), reason="Debian's prometheus or prometheus-alertmanager is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[ThreadingHTTPServer]:
+    """A model server that does what it is told, for the real one writes no query that runs, and does not fail."""
+    with ThreadingHTTPServer((LOOPBACK, 0), Script) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def scripted_gateway(script: ThreadingHTTPServer, databases: Path) -> Iterator[Server]:
+    with start_gateway(f"http://{LOOPBACK}:{script.server_port}", databases) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder, port = tmp_path_factory.mktemp("alertmanager"), choose_port(LOOPBACK)
+    config = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text("utf-8")
+    (folder / "webhook").write_text(f"http://{LOOPBACK}:1/", "utf-8")
+    (folder / "config.yml").write_text(config.replace("/run/secrets/alert_webhook", str(folder / "webhook")), "utf-8")
+    options = [f"--config.file={folder}/config.yml", f"--storage.path={folder}", ALERTMANAGER_WORKS_ALONE]
+    command = ["prometheus-alertmanager", *options, f"--web.listen-address={LOOPBACK}:{port}"]
+    with run_program(command, port, folder):
+        yield f"{LOOPBACK}:{port}"
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    gateway: Server,
+    scripted_gateway: Server,
+    model_server: Server,
+    alertmanager: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
+    """The project's own configuration and rules, but for the addresses and how often it looks."""
+    folder, port = tmp_path_factory.mktemp("prometheus"), choose_port(LOOPBACK)
+    targets = {
+        "gateway": [server.url.removeprefix("http://") for server in (gateway, scripted_gateway)],
+        "model_server": [model_server.url.removeprefix("http://")],
+        "prometheus": [f"{LOOPBACK}:{port}"],
+        "alertmanager": [alertmanager],
+    }
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    assert [job["job_name"] for job in config["scrape_configs"]] == [*targets]
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
+    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    config["scrape_configs"] = [
+        {"job_name": name, "static_configs": [{"targets": each}]} for name, each in targets.items()
+    ]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    with (
+        run_program(["prometheus", *options, f"--web.listen-address={LOOPBACK}:{port}"], port, folder),
+        httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", timeout=30, trust_env=False) as client,
+    ):
+        yield client
+
+
+def send_traffic(gateway: str, scripted: str, script: ThreadingHTTPServer) -> None:
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        assert client.post(f"{gateway}/v1/sql", json=SQL).status_code == 200
+        assert client.post(f"{gateway}/v1/chat/completions", json=CHAT | {"stream": True}).status_code == 200
+        for rating in ("up", "down"):
+            assert client.post(f"{gateway}/v1/feedback", json={"id": "x", "rating": rating}).status_code == 201
+        for script.plan, status in ((("says", "SELECT name FROM singer"), 200), ((500, b"{}"), 502)):  # type: ignore[attr-defined]
+            assert client.post(f"{scripted}/v1/sql", json=SQL).status_code == status
+
+
+def panel_expressions() -> dict[str, str]:
+    """Each expression as Grafana sends it, its variables at their default values."""
+    found = {}
+    for path in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json")):
+        board = json.loads(path.read_text("utf-8"))
+        values = {"__rate_interval": "1m", **{each["name"]: each["query"] for each in board["templating"]["list"]}}
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                expression = target["expr"]
+                for name, value in values.items():
+                    expression = expression.replace(f"${name}", value)
+                found[f"{path.stem}: {panel['title']} {target['refId']}"] = expression
+    return found
+
+
+def rule_expressions() -> dict[str, str]:
+    """What is recorded, and of each alert the series that it compares: the alert itself is silent while all is well."""
+    found = {}
+    for name in ("recording", "alerts"):
+        loaded = yaml.safe_load((DEPLOY / "prometheus" / f"{name}.yml").read_text("utf-8"))
+        for rule in [rule for group in loaded["groups"] for rule in group["rules"]]:
+            if name == "recording":
+                found[rule["record"]] = rule["record"]
+            selectors = SELECTOR.findall(rule["expr"])
+            assert selectors, rule
+            found |= {f"{rule.get('alert', rule.get('record'))}: {selector}": selector for selector in selectors}
+    return found
+
+
+def has_data(prometheus: httpx.Client, expression: str) -> bool:
+    answer: dict[str, Any] = prometheus.get("/query", params={"query": expression}).json()
+    assert answer["status"] == "success", f"{expression}: {answer}"
+    return any(math.isfinite(float(sample["value"][1])) for sample in answer["data"]["result"])
+
+
+def test_every_expression_of_every_panel_and_rule_returns_data(
+    prometheus: httpx.Client, gateway: Server, scripted_gateway: Server, script: ThreadingHTTPServer
+) -> None:
+    silent = panel_expressions() | rule_expressions()
+    assert len(silent) > 50
+    deadline = time.monotonic() + DEADLINE_S
+    while silent and time.monotonic() < deadline:
+        send_traffic(gateway.url, scripted_gateway.url, script)
+        time.sleep(1)
+        silent = {name: expression for name, expression in silent.items() if not has_data(prometheus, expression)}
+    assert silent == {}
+
+
+def test_every_target_and_rule_is_well_and_alertmanager_is_found(prometheus: httpx.Client) -> None:
+    targets = prometheus.get("/targets").json()["data"]["activeTargets"]
+    assert [(each["scrapePool"], each["lastError"]) for each in targets if each["health"] != "up"] == []
+    groups = prometheus.get("/rules").json()["data"]["groups"]
+    assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
+    assert len(prometheus.get("/alertmanagers").json()["data"]["activeAlertmanagers"]) == 1
