@@ -79,6 +79,7 @@ def test_every_yaml_is_read_by_a_test_here():
     known |= {"deploy/compose.yaml", "deploy/compose.prod.yaml"}  # unit/deployment/test_deploy_files.py
     known |= {"deploy/alertmanager/alertmanager.yml"}  # unit/deployment/test_alerts.py
     known |= {f"deploy/prometheus/{name}.yml" for name in ("prometheus", "recording", "alerts")}
+    known |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob("deploy/kubernetes/*.yaml")}  # test_kubernetes.py
     known |= {f"deploy/grafana/provisioning/{name}.yml" for name in ("dashboards/course", "datasources/prometheus")}
     known |= {f"deploy/accelerate/{name}.yaml" for name in ("ddp", "fsdp", "zero2", "zero3")}  # test_accelerate.py
     known |= {f"deploy/cloud/{name}.yaml" for name in ("kubeflow-trainjob", "vertex", "azureml")}  # test_cloud_jobs.py

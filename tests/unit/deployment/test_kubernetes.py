@@ -1,0 +1,140 @@
+"""Rules of our own for the manifests, and Kubernetes' schemas where their package is installed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from course_utils.artifacts import PROJECT
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.processes import SETTINGS_PREFIX
+
+FOLDER = PROJECT / "deploy" / "kubernetes"
+Manifest = dict[str, Any]
+KUSTOMIZATION: Manifest = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
+MANIFESTS: list[Manifest] = [
+    manifest
+    for name in KUSTOMIZATION["resources"]
+    for manifest in yaml.safe_load_all((FOLDER / name).read_text("utf-8"))
+]
+
+
+def of_kind(kind: str) -> dict[str, Manifest]:
+    return {each["metadata"]["name"]: each for each in MANIFESTS if each["kind"] == kind}
+
+
+DEPLOYMENTS = of_kind("Deployment")
+each_deployment = pytest.mark.parametrize(
+    "deployment", [pytest.param(each, id=name) for name, each in DEPLOYMENTS.items()]
+)
+
+
+def pod_of(deployment: Manifest) -> Manifest:
+    pod: Manifest = deployment["spec"]["template"]["spec"]
+    return pod
+
+
+def labels_of(deployment: Manifest) -> dict[str, str]:
+    labels: dict[str, str] = deployment["spec"]["template"]["metadata"]["labels"]
+    return labels
+
+
+def ports_of(deployment: Manifest) -> dict[str, int]:
+    return {port["name"]: port["containerPort"] for each in pod_of(deployment)["containers"] for port in each["ports"]}
+
+
+def selected(labels: dict[str, str]) -> Iterator[str]:
+    return (name for name, each in DEPLOYMENTS.items() if labels.items() <= labels_of(each).items())
+
+
+def test_every_manifest_is_applied() -> None:
+    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    assert files == {*KUSTOMIZATION["resources"]}
+
+
+def test_kubernetes_knows_every_field() -> None:
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    for manifest in MANIFESTS:
+        if manifest["apiVersion"].split("/")[0] not in ("keda.sh", "monitoring.coreos.com"):
+            validate.validate(manifest, "1.34", strict=True)
+
+
+@each_deployment
+def test_a_pod_may_do_no_more_than_it_must(deployment: Manifest) -> None:
+    pod = pod_of(deployment)
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"].keys() >= {"cpu", "memory"}
+        assert container["resources"]["requests"].keys() >= {"cpu", "memory"}
+        assert container.keys() >= {"readinessProbe", "livenessProbe"}
+        assert container["image"] == "small-model-course" or "@sha256:" in container["image"]
+
+
+@each_deployment
+def test_what_a_pod_mounts_is_there_and_writable_parts_are_bounded(deployment: Manifest) -> None:
+    claims = of_kind("PersistentVolumeClaim")
+    volumes = {volume["name"]: volume for volume in pod_of(deployment)["volumes"]}
+    mounted = {mount["name"] for each in pod_of(deployment)["containers"] for mount in each["volumeMounts"]}
+    assert mounted == volumes.keys()
+    for volume in volumes.values():
+        assert volume.get("persistentVolumeClaim", {}).get("claimName", "model") in claims
+        assert "sizeLimit" in volume.get("emptyDir", {"sizeLimit": ""})
+
+
+def test_every_deployment_is_reached_by_its_service_and_by_those_alone_who_may() -> None:
+    for name, deployment in DEPLOYMENTS.items():
+        service = of_kind("Service")[name]["spec"]
+        assert [*selected(service["selector"])] == [name]
+        assert {port["targetPort"] for port in service["ports"]} <= ports_of(deployment).keys()
+        policy = of_kind("NetworkPolicy")[name]["spec"]
+        assert [*selected(policy["podSelector"]["matchLabels"])] == [name]
+        opened = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+        assert opened == {*ports_of(deployment).values()}
+    everybody = of_kind("NetworkPolicy")["deny-all"]["spec"]
+    assert (everybody["podSelector"], everybody["policyTypes"]) == ({}, ["Ingress", "Egress"])
+    assert "ingress" not in everybody
+
+
+def test_one_controller_scales_a_deployment_and_a_drained_machine_does_not_end_it() -> None:
+    scaled = {each["spec"]["scaleTargetRef"]["name"]: each for each in of_kind("HorizontalPodAutoscaler").values()}
+    by_keda = {each["spec"]["scaleTargetRef"]["name"]: each for each in of_kind("ScaledObject").values()}
+    assert not scaled.keys() & by_keda.keys()
+    assert {*scaled, *by_keda} <= DEPLOYMENTS.keys()
+    for name, scaler in (scaled | by_keda).items():
+        spec = scaler["spec"]
+        assert (
+            2
+            <= spec.get("minReplicas", spec.get("minReplicaCount"))
+            < spec.get("maxReplicas", spec.get("maxReplicaCount"))
+        )
+        assert "replicas" not in DEPLOYMENTS[name]["spec"]
+        budget = of_kind("PodDisruptionBudget")[name]["spec"]
+        assert budget["selector"]["matchLabels"].items() <= labels_of(DEPLOYMENTS[name]).items()
+
+
+def test_settings_exist_and_lead_to_services() -> None:
+    settings = of_kind("ConfigMap")["gateway"]["data"]
+    assert settings.keys() <= {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
+    services = {
+        f"{name}:{port['port']}" for name, service in of_kind("Service").items() for port in service["spec"]["ports"]
+    }
+    addresses = [value.split("//")[1].split("/")[0] for value in settings.values() if "://" in value]
+    assert addresses
+    assert {*addresses} <= services
+    assert not [name for name in settings if "SECRET" in name or name.endswith("KEY")]
+
+
+def test_prometheus_finds_the_jobs_that_the_alerts_name() -> None:
+    for name, monitor in of_kind("PodMonitor").items():
+        (deployment,) = selected(monitor["spec"]["selector"]["matchLabels"])
+        assert f'job="{labels_of(DEPLOYMENTS[name])["job"]}"' in (FOLDER.parent / "prometheus/alerts.yml").read_text()
+        assert deployment == name
+        assert all(each["port"] in ports_of(DEPLOYMENTS[name]) for each in monitor["spec"]["podMetricsEndpoints"])
