@@ -48,7 +48,7 @@ def test_a_hub_that_answers_anything_is_reachable(status: int, monkeypatch: pyte
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Answer)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     try:
         assert hub_is_reachable(10)
