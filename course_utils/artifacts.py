@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "art
 """The notebooks' parameters, with the values that they have there."""
 UNFINISHED = "unfinished"
 """What lies under this name in a stage's folder outlives a run that was killed, so that the next one can go on."""
+MODEL_SUFFIXES = (".json", ".jinja", ".model", ".safetensors", ".bin")
+"""Files that a model and its tokenizer are read from."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -52,6 +55,7 @@ class Manifest:
     profile: str
     data: str
     model: str
+    model_fingerprint: str
     seconds: float
     packages: dict[str, str]
     inputs: dict[str, str]
@@ -73,10 +77,11 @@ class Course:
         """The base model: an absolute folder where it is one of this project, else a Hub id."""
         return str(resolve(self.profile.base_model)) if is_local(self.profile.base_model) else self.profile.base_model
 
-    @property
+    @cached_property
     def identity(self) -> dict[str, str]:
         """The fields of a manifest that results of this course share."""
-        return {"profile": self.profile.name, "data": portable(self.data), "model": portable(self.model)}
+        places = {"data": portable(self.data), "model": portable(self.model)}
+        return {"profile": self.profile.name, **places, "model_fingerprint": fingerprint(Path(self.model))}
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -99,7 +104,8 @@ class Course:
         manifest, path = self._read_manifest(stage), self.folder(stage) / "manifest.json"
         for name, wanted in self.identity.items():
             if (found := getattr(manifest, name)) != wanted:
-                raise ArtifactError(f"{path}: made with {name} {found!r}, not {wanted!r}; {self._remedy(stage)}")
+                named = name.replace("_", " ")
+                raise ArtifactError(f"{path}: made with {named} {found!r}, not {wanted!r}; {self._remedy(stage)}")
         # A stage that is gone or running is not judged.
         earlier = [name for name in STAGES[: STAGES.index(stage)] if (self.folder(name) / "manifest.json").is_file()]
         now = {f"{name}/{file}": sha for name in earlier for file, sha in self._read_manifest(name).outputs.items()}
@@ -220,6 +226,22 @@ def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(model: Path) -> str:
+    """What tells a model folder from another one that takes its place; empty where there is none, as for a Hub id.
+
+    Of a file beyond 64 MiB it hashes as much, in pieces from all over it, for to read all takes as long as to load it.
+    """
+    digest, piece = hashlib.sha256(), 2**20
+    for path in sorted(path for path in model.glob("*") if path.suffix in MODEL_SUFFIXES):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size} ".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, max(piece, size // 64)):
+                file.seek(start)
+                digest.update(file.read(piece))
+    return digest.hexdigest()[:16] if model.is_dir() else ""
 
 
 def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]:

@@ -201,6 +201,37 @@ def test_manifests_hold_no_path_of_the_machine_for_what_lies_in_the_project(tmp_
     assert json.loads(text)["model"] == "data/tiny_base"
 
 
+def write_model(folder: Path, weights: bytes, config: str = "{}") -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(config)
+    (folder / "model.safetensors").write_bytes(weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "config"), [(bytes(3 * 2**20)[:-1] + b"1", "{}"), (bytes(3 * 2**20), '{"hidden_size": 2}')]
+)
+def test_an_adapter_of_another_base_model_under_the_same_path_is_refused(
+    weights: bytes, config: str, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    settings = ("smoke", str(tmp_path / "dataset"), str(model), str(tmp_path / "artifacts"))
+    write_model(model, bytes(3 * 2**20))
+    run_stages(open_course(*settings), "training")
+    write_model(model, bytes(3 * 2**20))
+    (model / "README.md").write_text("the same model, copied and described")
+    assert open_course(*settings).manifest("training").model_fingerprint
+    write_model(model, weights, config)
+    other = open_course(*settings)
+    with pytest.raises(ArtifactError, match=r"made with model fingerprint .*run notebooks/03_training\.ipynb"):
+        other.output("training", "out.txt")
+    with pytest.raises(ArtifactError, match=r"made with model fingerprint .*run notebooks/01_setup\.ipynb"):
+        other.begin("evaluation")
+
+
+def test_a_model_of_the_hub_has_no_fingerprint(tmp_path: Path) -> None:
+    assert open_course("laptop", artifacts=str(tmp_path)).identity["model_fingerprint"] == ""
+
+
 def test_relative_paths_start_at_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     course = open_course("smoke")
