@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import Row, read_jsonl
+from course_utils.errors import DataError
 
 CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
 TIE = "tie"
@@ -41,7 +42,12 @@ def draw_pairs(answers: Mapping[str, Sequence[Row]], rater: str) -> list[BlindPa
     Args:
         answers: Predictions by the name of their model; all about the same rows in the same order.
         rater: Whose name seeds the lot, so that it falls the same when they go on later.
+
+    Raises:
+        DataError: They are about different rows.
     """
+    if len({tuple(row["id"] for row in rows) for rows in answers.values()}) > 1:
+        raise DataError(f"{', '.join(answers)}: they answer different questions; let all of them answer the same")
     lot = Random(rater)
     pairs = []
     for rows in zip(*answers.values(), strict=True):

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, partial, wraps
 from inspect import Signature, signature
@@ -306,6 +307,23 @@ def serve(
     from course_utils.deployment import serve_stack
 
     serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
+
+
+@app.command(name="app")
+@with_course
+def open_webapp(
+    course: Course,
+    gateway: Annotated[str, typer.Option(help="The gateway's address.")] = "http://127.0.0.1:8000",
+    port: Annotated[int, typer.Option(help="Port to listen on, for this machine alone; 0 takes a free one.")] = 8501,
+) -> None:
+    """Open the web app before a running gateway until Ctrl-C; COURSE_APP_KEY is the key that it asks with."""
+    from course_utils.deployment import start_webapp
+
+    key = os.environ.get("COURSE_APP_KEY", "")
+    with suppress(KeyboardInterrupt), start_webapp(gateway, course.root, port=port, key=key) as server:
+        typer.echo(f"The web app is at {server.url}; Ctrl-C stops it.")
+        server.process.wait()
+        server.check()
 
 
 def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task") -> "tuple[Answer, str]":

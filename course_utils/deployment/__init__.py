@@ -1,14 +1,14 @@
 """Notebook 5: merge the adapter, convert the model, serve it and put a gateway before it.
 
-The commands: ``course serve`` (the whole stack for a finished course), ``python -m course_utils.deployment.gateway``
-and ``python -m course_utils.deployment.model_server``.
+The commands: ``course serve`` (the whole stack for a finished course), ``course app`` (the web app before it),
+``python -m course_utils.deployment.gateway`` and ``python -m course_utils.deployment.model_server``.
 """
 
 from course_utils.deployment.convert import convert_adapter, convert_to_gguf, describe_gguf, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
 from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run
-from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server
+from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server, start_webapp
 
 __all__ = [
     "check_and_run",
@@ -22,5 +22,6 @@ __all__ = [
     "serve_stack",
     "start_gateway",
     "start_model_server",
+    "start_webapp",
     "write_modelfile",
 ]

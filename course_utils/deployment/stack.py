@@ -1,7 +1,7 @@
-"""The stack as plain processes: the model server, and before it the gateway.
+"""The stack as plain processes: the model server, before it the gateway, and before that the web app.
 
-``start_model_server`` and ``start_gateway`` are for notebooks and tests, ``serve_stack`` for people: it runs until
-Ctrl-C.
+``start_model_server`` and ``start_gateway`` are for notebooks and tests, ``serve_stack`` and ``start_webapp`` for
+people: the former runs until Ctrl-C.
 """
 
 import logging
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
-from course_utils.artifacts import Course
+from course_utils.artifacts import PROJECT, Course
 from course_utils.errors import ServiceError, require
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
@@ -71,6 +71,27 @@ def start_gateway(
     variables = {**(settings or {}), **{SETTINGS_PREFIX + name: value for name, value in where.items()}}
     module = "course_utils.deployment.gateway"
     return Server("gateway", module, url=_url(host, port), health="/health/live", settings=variables)
+
+
+def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "") -> Server:
+    """Run the web app, for this machine alone, on a free port if ``port`` is 0.
+
+    ``results`` is ``artifacts/<profile>``: there lie the predictions to rate, and there ratings go. Whoever opens the
+    app asks the gateway with ``key``, unless they type their own.
+
+    Raises:
+        MissingExtraError: A package for serving is not installed.
+        ServiceError: The port is in use or the app does not start.
+    """
+    require("serve", "httpx", "prometheus_client", "streamlit")
+    port = choose_port(LOOPBACK, port)
+    script = PROJECT / "course_utils" / "deployment" / "webapp" / "__main__.py"
+    options = ["run", str(script), "--server.address", LOOPBACK, "--server.port", str(port)]
+    settings = {"GATEWAY_URL": gateway_url, "APP_RESULTS": str(results.absolute()), "APP_KEY": key}
+    variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}
+    return Server(
+        "web app", "streamlit", options, url=_url(LOOPBACK, port), health="/_stcore/health", settings=variables
+    )
 
 
 def serve_stack(

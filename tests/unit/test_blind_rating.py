@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from course_utils.blind_rating import TIE, draw_pairs, rate_pairs, read_ratings
+from course_utils.errors import DataError
 
 
 def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
@@ -19,6 +22,11 @@ def test_raters_see_different_answers_in_orders_of_their_own() -> None:
     assert pairs == draw_pairs(ANSWERS, "Ana")
     assert [pair.row["id"] for pair in pairs] != [pair.row["id"] for pair in draw_pairs(ANSWERS, "Ben")]
     assert not any(name in repr(pairs[0]) for name in ANSWERS)
+
+
+def test_answers_to_different_questions_make_no_pairs() -> None:
+    with pytest.raises(DataError, match="old, new: they answer different questions"):
+        draw_pairs(ANSWERS | {"new": rows("b")[::-1]}, "Ana")
 
 
 def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""The script that Streamlit runs: the frame around every page."""
+
+import os
+from pathlib import Path
+
+import httpx
+import streamlit as st
+
+from course_utils.deployment.webapp import admin, ask, compare_models, rate
+from course_utils.errors import CourseError
+
+st.set_page_config("Questions to SQL", "🔎", "wide")
+st.html(Path(__file__).with_name("style.css"))
+pages = [
+    st.Page(ask.show_ask, title="Ask", icon=":material/chat:", default=True),
+    st.Page(compare_models.show_compare, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+    st.Page(rate.show_rate, title="Rate", icon=":material/thumbs_up_down:", url_path="rate"),
+    st.Page(admin.show_admin, title="Admin", icon=":material/tune:", url_path="admin"),
+]
+page = st.navigation(pages)
+typed = st.sidebar.text_input("API key", type="password", placeholder="the app's own, if it has one")
+st.session_state["key"] = typed or os.environ.get("COURSE_APP_KEY", "")  # in memory while the page is open
+try:
+    page.run()
+except (CourseError, httpx.HTTPError) as error:  # the latter where a stream breaks off
+    st.error(str(error), icon=":material/error:")

@@ -1,0 +1,72 @@
+"""Ask: a question in; the query, its rows and a chart out; and a word back on whether it was right."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from course_utils.deployment.webapp.gateway_client import ask_gateway
+
+
+def show_ask() -> None:
+    """The page."""
+    st.title("Ask a question")
+    database, _, question = question_form()
+    if question:
+        reply = ask_gateway("POST", "/v1/sql", {"database": database, "question": question})
+        st.session_state["answer"] = reply.json() | {"cache": reply.headers.get("X-Cache", "off")}
+    if answer := st.session_state.get("answer"):
+        _show_answer(answer)
+        _take_feedback(answer)
+
+
+def question_form() -> tuple[str, str, str]:
+    """A database, its schema as prompts show it, and a question, which is empty until the button is pressed."""
+    database = st.selectbox("Database", [each["id"] for each in ask_gateway("GET", "/v1/databases").json()["data"]])
+    schema = ask_gateway("GET", f"/v1/databases/{database}").json()["schema"]
+    st.expander("Its tables").code(schema, language=None, wrap_lines=True)
+    with st.form("question", border=False):
+        question = st.text_input("Question", placeholder="How many are there?").strip()
+        return database, schema, question if st.form_submit_button("Ask", type="primary") else ""
+
+
+def _show_answer(answer: dict[str, Any]) -> None:
+    st.html(f"<h2>{escape(answer['question'])}</h2>")  # which is no Markdown
+    frame = pd.DataFrame(answer["rows"], columns=answer["columns"])
+    if answer["error"]:
+        st.warning(f"The database refuses the query: {answer['error']}")
+    elif frame.shape == (1, 1):
+        st.metric(str(frame.columns[0]), str(frame.iloc[0, 0]))
+    else:
+        if chart := choose_chart(frame):
+            chart(frame, x=frame.columns[0], y=frame.columns[1])
+        st.dataframe(frame, hide_index=True)
+    st.code(answer["query"], language="sql", wrap_lines=True)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for check, passed in answer["checks"].items():
+            icon = ":material/check:" if passed else ":material/close:"
+            st.badge(check.replace("_", " "), icon=icon, color="green" if passed else "red")
+        seconds = ", ".join(f"{part} {seconds:.3f} s" for part, seconds in answer["seconds"].items())
+        more = " of more" if answer["truncated"] else ""
+        st.caption(f"{len(frame)} rows{more}, {seconds}, cache {answer['cache']}")
+
+
+def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
+    """A line for a number over dates, bars for a number by label, else nothing."""
+    if [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes] != [False, True] or len(frame) < 2:
+        return None
+    dates = pd.to_datetime(frame.iloc[:, 0], format="ISO8601", errors="coerce")
+    return st.line_chart if dates.notna().all() else st.bar_chart
+
+
+def _take_feedback(answer: dict[str, Any]) -> None:
+    ratings = {"up": ":material/thumb_up: Right", "down": ":material/thumb_down: Wrong"}
+    with st.form("feedback", clear_on_submit=True):
+        rating = st.radio("Is it right?", ratings, format_func=ratings.get, index=None, horizontal=True)
+        correction = st.text_input("The query that would be right, if you know it").strip() or None
+        if st.form_submit_button("Send") and rating:
+            about = {name: answer[name] for name in ("id", "database", "question", "query")}
+            ask_gateway("POST", "/v1/feedback", about | {"rating": rating, "correction": correction})
+            st.success("Thank you, it is stored.")

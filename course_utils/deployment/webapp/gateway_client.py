@@ -1,0 +1,30 @@
+"""What the pages ask the gateway."""
+
+import os
+
+import httpx
+import streamlit as st
+
+
+def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = False) -> httpx.Response:
+    """An answer to whoever looks at the page, whose key goes along; a streamed one is still to be read and closed.
+
+    If the gateway refuses or does not answer, the page says so and ends.
+    """
+    headers = {"Authorization": f"Bearer {key}"} if (key := st.session_state["key"]) else {}
+    try:
+        response = _http().send(_http().build_request(method, path, json=body, headers=headers), stream=stream)
+        if response.is_success or path == "/health/ready":  # which says with status 503 what is wrong
+            return response
+        response.read()
+        wait_s = response.headers.get("Retry-After")
+        message = response.json()["error"]["message"] + (f"; try again in {wait_s} s" if wait_s else "")
+    except (httpx.HTTPError, ValueError, LookupError) as error:
+        message = f"The gateway does not answer as it should ({error!r}); is it running?"
+    st.error(message, icon=":material/error:")
+    return st.stop()
+
+
+@st.cache_resource
+def _http() -> httpx.Client:
+    return httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], timeout=90.0, trust_env=False)

@@ -1,0 +1,40 @@
+"""Rate: two models' answers side by side and blind, by the rules of notebook 4 and into its file."""
+
+import os
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from course_utils.artifacts import read_jsonl
+from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
+
+
+def show_rate() -> None:
+    """The page."""
+    st.title("Rate answers blind")
+    results = Path(os.environ["COURSE_APP_RESULTS"])
+    found = {file.stem: file for file in sorted(results.glob("evaluation/predictions/*.jsonl"), reverse=True)}
+    name, *sides = st.columns(3)
+    rater = name.text_input("Your name", help="It draws the order and the sides, for you alone.").strip()
+    models = [side.selectbox(f"Model {n}", found, index=min(n, len(found)) - 1) for n, side in enumerate(sides, 1)]
+    if not rater or len(set(models)) < 2:
+        st.info("Write your name and choose two models. Notebook 4 writes what they answered.")
+        return
+    pairs, file = draw_pairs({model: read_jsonl(found[model]) for model in models}, rater), results / "ratings.jsonl"
+    left = pairs_left(pairs, rater, file)
+    st.progress(1 - len(left) / max(1, len(pairs)), f"{len(left)} left")
+    if not left:
+        st.success("All pairs are rated. Thank you.")
+        return
+    st.html(f"<h2>{escape(left[0].row['question'])}</h2>")
+    for number, (side, text) in enumerate(zip(st.columns(2), left[0].texts, strict=True), 1):
+        side.subheader(f"Answer {number}")
+        side.code(text, language="sql", wrap_lines=True)
+
+    def rate(choice: str) -> None:
+        if left[0] in pairs_left(pairs, rater, file):  # a key that is pressed twice rates nothing twice
+            add_rating(file, rater, left[0], choice)
+
+    for (key, words), side in zip(CHOICES.items(), st.columns(3), strict=True):
+        side.button(words.capitalize(), on_click=rate, args=(key,), shortcut=key, width="stretch")

@@ -1,0 +1,232 @@
+"""The web app in a browser, by keyboard, before the real stack; and every page under axe's rules of WCAG A and AA."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import streamlit as st
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from course_utils.artifacts import read_jsonl
+from course_utils.deployment import start_gateway, start_webapp
+from course_utils.deployment.webapp.ask import choose_chart
+from course_utils.processes import Server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+KEY = "open-sesame"
+FOCUSED = """(() => { const element = document.activeElement;
+    return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
+
+in_browser = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("columns", "chart"),
+    [
+        ({"city": ["Rome", "Oslo"], "n": [1, 2]}, st.bar_chart),
+        ({"day": ["2026-01-31", "2026-02-01"], "n": [1.5, None]}, st.line_chart),
+        ({"month": ["2026-01", "2026-02"], "n": [1, 2]}, st.line_chart),
+        ({"city": ["Rome"], "n": [1]}, None),
+        ({"n": [1, 2], "m": [3, 4]}, None),
+        ({"city": ["Rome", "Oslo"], "n": [1, 2], "m": [3, 4]}, None),
+        ({"city": ["Rome", "Oslo"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_types_of_the_columns_choose_the_chart(columns: dict[str, list[object]], chart: object) -> None:
+    chosen = choose_chart(pd.DataFrame(columns))
+    assert getattr(chosen, "__name__", None) == getattr(chart, "__name__", None)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A model server that answers with the question, so that a test can write the query."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        reply = {"choices": [{"message": {"content": body["messages"][-1]["content"]}}]}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(reply).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def guarded_gateway(databases: Path) -> Iterator[Server]:
+    """A gateway with a key, before the model that echoes."""
+    model = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=model.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{model.server_port}"
+    with start_gateway(url, databases, settings={"COURSE_API_KEY": KEY}) as gateway:
+        yield gateway
+    model.shutdown()
+    model.server_close()
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Predictions of two models, as notebook 4 leaves them."""
+    folder = tmp_path / "evaluation" / "predictions"
+    folder.mkdir(parents=True)
+    for model in ("old", "new"):
+        question = {"db_id": "music", "question": "Who sings?", "query": "SELECT name FROM singer"}
+        rows = [question | {"id": str(i), "predicted": f"SELECT '{model}' -- {i}"} for i in range(3)]
+        (folder / f"{model}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open an address; at the end, also of a failure, a picture of each page stays in the test's folder."""
+    pages = []
+
+    def open_one(url: str, **options: object) -> Page:
+        pages.append(browser.new_page(**options))
+        pages[-1].goto(url)
+        return pages[-1]
+
+    yield open_one
+    for number, page in enumerate(pages):
+        page.screenshot(path=tmp_path / f"page-{number}.png")
+        page.close()
+
+
+def settle(page: Page) -> None:
+    page.wait_for_selector("h1")
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+
+
+def violations(page: Page) -> list[str]:
+    """What is seriously or critically wrong for people with a disability."""
+    settle(page)
+    found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]}).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name is in focus."""
+    settle(page)
+    for _ in range(40):
+        if any(line.startswith(name) for line in page.evaluate(FOCUSED).splitlines()):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"the keyboard does not reach {name!r}")
+
+
+def go_to(page: Page, name: str, title: str) -> None:
+    tab_to(page, name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+
+
+class TestInABrowser:
+    pytestmark = in_browser
+
+    def test_people_ask_compare_and_rate_by_keyboard(
+        self, gateway: Server, feedback_file: Path, results: Path, open_page: Callable[..., Page]
+    ) -> None:
+        with start_webapp(gateway.url, results) as app:
+            page = open_page(app.url)
+            tab_to(page, "Question")
+            page.keyboard.type("How many singers are there?")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("heading", name="How many singers are there?")).to_be_visible()
+            tab_to(page, "The query that would be right")
+            page.keyboard.type("SELECT count(*) FROM singer")
+            page.keyboard.press("Shift+Tab")
+            page.keyboard.press("Space")
+            tab_to(page, "Send")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("Thank you")).to_be_visible()
+            assert violations(page) == []
+            said = read_jsonl(feedback_file)[-1]
+            assert (said["correction"], said["database"]) == ("SELECT count(*) FROM singer", "music")
+
+            go_to(page, "Compare", "Compare two models")
+            expect(page.get_by_text("COURSE_MODELS")).to_be_visible()
+            tab_to(page, "Question")
+            page.keyboard.type("How many singers are there?")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("the first word after")).to_be_visible()
+            assert page.locator(".stCode").last.inner_text().strip()
+            assert violations(page) == []
+
+            go_to(page, "Rate", "Rate answers blind")
+            tab_to(page, "Your name")
+            page.keyboard.type("Ana")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("3 left")).to_be_visible()
+            assert violations(page) == []
+            tab_to(page, "The first is better")
+            for n_left, key in ((2, "1"), (1, "2")):
+                page.keyboard.press(key)
+                expect(page.get_by_text(f"{n_left} left")).to_be_visible()
+            page.reload()
+            tab_to(page, "Your name")
+            page.keyboard.type("Ana")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("1 left")).to_be_visible()
+            tab_to(page, "Both alike")
+            page.keyboard.press("0")
+            expect(page.get_by_text("All pairs are rated")).to_be_visible()
+            rated = read_jsonl(results / "ratings.jsonl")
+            assert [each["winner"] for each in rated] == [rated[0]["models"][0], rated[1]["models"][1], "tie"]
+            assert len({each["id"] for each in rated}) == 3
+
+            go_to(page, "Admin", "Admin")
+            expect(page.get_by_text("Requests", exact=True)).to_be_visible()
+            assert violations(page) == []
+
+    def test_answers_are_drawn_for_who_has_the_key(
+        self, guarded_gateway: Server, results: Path, open_page: Callable[..., Page]
+    ) -> None:
+        with start_webapp(guarded_gateway.url, results) as app:
+            page = open_page(app.url, color_scheme="dark", viewport={"width": 420, "height": 900})
+            expect(page.get_by_text("Authorization")).to_be_visible()
+            page.set_viewport_size({"width": 1280, "height": 900})
+            tab_to(page, "API key")
+            page.keyboard.type(KEY)
+            page.keyboard.press("Enter")
+            for query, drawn in (
+                ("SELECT count(*) FROM singer", ".stMetric"),
+                ("SELECT name, length(name) FROM singer", ".stVegaLiteChart"),
+                ("SELECT '2026-01-0' || rowid AS day, rowid FROM singer", ".stVegaLiteChart"),
+                ("SELECT name FROM singer WHERE name = 'x'", ".stDataFrame"),
+                ("DROP TABLE singer", ".stAlert"),
+            ):
+                settle(page)
+                page.get_by_role("textbox", name="Question").fill(query)
+                page.keyboard.press("Enter")
+                expect(page.get_by_role("heading", name=query)).to_be_visible()
+                expect(page.locator(drawn).last).to_be_visible()
+                assert violations(page) == []
+            page.set_viewport_size({"width": 420, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 420
+            assert KEY not in app.read_log() + guarded_gateway.read_log()
+
+    def test_the_page_says_what_is_wrong_with_the_gateway(self, results: Path, open_page: Callable[..., Page]) -> None:
+        with start_webapp("http://127.0.0.1:9", results, key=KEY) as app:
+            page = open_page(app.url)
+            expect(page.get_by_text("is it running?")).to_be_visible()
+            assert violations(page) == []
+            assert KEY not in page.content() + app.read_log()
