@@ -6,10 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from benchmarks.gateway_attack import DATABASE, HONEST, HONEST_ROWS, MANY, ask, attacked_gateway, besiege
 from benchmarks.sql_attack import fingerprint
+from course_utils.deployment import start_gateway
+from course_utils.processes import Server
+from tests.unit.deployment.gateway.test_callers import ADMIN, ATTACKS, jwks, sign
 from tests.unit.sql.hostile import OTHERS, statements
 from tests.unit.sql.hostile_loads import LOADS
 
@@ -66,3 +70,59 @@ def test_half_a_character_in_a_request_is_refused(client: httpx.Client) -> None:
     ):
         response = client.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert response.status_code < httpx.codes.INTERNAL_SERVER_ERROR, (path, response.text)
+
+
+@pytest.fixture(scope="module")
+def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A gateway that knows API keys and web tokens; nobody gets as far as its model."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "jwks.json").write_text(jwks("r", "e", "o"), "utf-8")
+    settings = {
+        "COURSE_API_KEY": ADMIN,
+        "COURSE_KEYS_FILE": str(folder / "keys.sqlite"),
+        "COURSE_JWT_KEYS": str(folder / "jwks.json"),
+        "COURSE_JWT_AUDIENCE": "course",
+        "COURSE_JWT_ISSUER": "https://issuer",
+    }
+    with start_gateway("http://127.0.0.1:9", databases, settings=settings) as server:
+        yield server
+
+
+def test_no_forged_token_opens_a_route(guarded: Server) -> None:
+    honest = {"Authorization": f"Bearer {sign()}"}
+    assert httpx.get(f"{guarded.url}/v1/models", headers=honest).status_code == httpx.codes.OK
+    for name, forge in ATTACKS.items():
+        headers = {"Authorization": f"Bearer {forge()}"}
+        for path in ("/v1/models", "/v1/admin/keys"):
+            response = httpx.get(f"{guarded.url}{path}", headers=headers)
+            assert response.status_code == httpx.codes.UNAUTHORIZED, (name, path)
+
+
+def test_a_users_key_makes_no_keys(guarded: Server) -> None:
+    url, admin = f"{guarded.url}/v1/admin/keys", {"Authorization": f"Bearer {ADMIN}"}
+    made = httpx.post(url, headers=admin, json={"name": "user"}).json()
+    user = {"Authorization": f"Bearer {made['key']}"}
+    attempts = [
+        httpx.get(url, headers=user),
+        httpx.post(url, headers=user, json={"name": "mine", "scope": "admin"}),
+        httpx.delete(f"{url}/{made['id']}", headers=user),
+    ]
+    assert [attempt.status_code for attempt in attempts] == [httpx.codes.FORBIDDEN] * 3
+    assert [key["id"] for key in httpx.get(url, headers=admin).json()["data"]] == [made["id"]]
+
+
+def test_invented_keys_make_nothing_grow(guarded: Server) -> None:
+    process = psutil.Process(guarded.process.pid)
+    with httpx.Client(base_url=guarded.url, trust_env=False) as client:
+
+        def invent(numbers: range) -> tuple[int, int]:
+            """Size of the metrics and of the process's memory, in bytes, after so many refused requests."""
+            for number in numbers:
+                response = client.get("/v1/models", headers={"Authorization": f"Bearer course_{number}"})
+                assert response.status_code == httpx.codes.UNAUTHORIZED
+            return len(client.get("/metrics").text), process.memory_info().rss
+
+        client.get("/metrics")  # which counts itself from now on
+        (metrics_before, memory_before), (metrics_after, memory_after) = invent(range(500)), invent(range(500, 3000))
+    assert metrics_after < metrics_before + 100
+    assert memory_after < memory_before + 4 * 2**20

@@ -215,7 +215,7 @@ def test_bad_requests_in_openai_form(client: httpx.Client, path: str, body: byte
         ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "temperature": 1e999}'),
         ("/v1/chat/completions", '{"messages": [{"role": "user", "content": "x"}], "stop": "\\udc80"}'),
         ("/v1/chat/completions", '{"messages": ' + "[" * 30_000 + "]" * 30_000 + "}"),
-        ("/v1/chat/completions", '{"messages": ' + "[" * 40 + "]" * 40 + "}"),
+        ("/v1/chat/completions", '{"messages": ' + "[" * 300 + "]" * 300 + "}"),
         ("/v1/feedback", '{"id": "\\ud800", "rating": "up"}'),
         ("/v1/sql", '{"question": "\\ud83d?", "database": "music"}'),
         ("/v1/sql", '{"question": ' + "9" * 5000 + ', "database": "music"}'),

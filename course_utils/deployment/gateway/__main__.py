@@ -12,7 +12,9 @@ from course_utils.errors import CourseError
 from course_utils.processes import choose_port
 
 logger = logging.getLogger(__name__)
-_SHUTDOWN_S = 5
+_SHUTDOWN_S = 8  # for requests in progress: Docker and ``Server`` insist after ten
+_MAX_HEADER_BYTES = 16_384
+_MAX_CONNECTIONS = 1000
 
 
 def main() -> None:
@@ -22,16 +24,20 @@ def main() -> None:
     try:
         settings = read_settings()
         choose_port(settings.host, settings.port)
+        app = create_app(settings)
     except CourseError as error:
         sys.exit(str(error))
-    if not settings.api_key.get_secret_value():
+    if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_level="warning",
+        http="h11",
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_S,
     )
 

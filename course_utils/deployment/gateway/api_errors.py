@@ -3,31 +3,37 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from course_utils.deployment.gateway.strict_json import read_json
 
 logger = logging.getLogger(__name__)
 
 _BODY_S = 10.0
-_TYPES = {401: "authentication_error", 404: "not_found_error"}
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_CHALLENGES = {401: "Bearer", 403: 'Bearer error="insufficient_scope"'}
 
 
-class ApiError(Exception):
+class ApiError(HTTPException):
     """A request that ends with an error status; the message goes to the caller."""
 
     def __init__(
         self, status: int, message: str, *, code: str, param: str | None = None, retry_after_s: int | None = None
     ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
-        self.retry_after_s = retry_after_s
+        super().__init__(status, message, {"Retry-After": str(retry_after_s)} if retry_after_s else None)
+        self.code, self.param = code, param
+
+
+def errors_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These statuses as OpenAPI tells them."""
+    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def error_response(
@@ -35,19 +41,14 @@ def error_response(
 ) -> JSONResponse:
     """The response for an error."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    if status == 401:
-        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
+    if challenge := _CHALLENGES.get(status):
+        headers = {"WWW-Authenticate": challenge, **(headers or {})}
     body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     return JSONResponse(body, status, headers=headers)
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of an app in this form; unexpected ones are logged and not shown."""
-
-    @app.exception_handler(ApiError)
-    async def _(request: Request, error: ApiError) -> JSONResponse:
-        headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else None
-        return error_response(error.status, error.message, code=error.code, param=error.param, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -57,8 +58,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
-        code = f"http_{error.status_code}"
-        return error_response(error.status_code, str(error.detail), code=code, headers=error.headers)
+        code, param = getattr(error, "code", f"http_{error.status_code}"), getattr(error, "param", None)
+        return error_response(error.status_code, error.detail, code=code, param=param, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> JSONResponse:
@@ -66,43 +67,50 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(500, "the gateway failed; its log says why", code="internal_error")
 
 
-class CheckBody:
-    """Middleware that reads a body before anything else does: 413 if it is large, 408 if slow, 400 if it is no JSON."""
+class CheckedRequest(Request):
+    """A request whose body is refused if it is large (413), slow to come (408) or no JSON (400)."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app, self.max_bytes = app, max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, or refuse it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def body(self) -> bytes:
+        """The whole body."""
+        max_bytes, body = self.app.state.max_body_bytes, b""
         try:
             async with asyncio.timeout(_BODY_S):
-                body = await self._read(receive)
-            if body:
-                read_json(body)
+                async for chunk in self.stream():
+                    body += chunk
+                    if len(body) > max_bytes:
+                        raise ApiError(413, f"the body is larger than {max_bytes} bytes", code="http_413")
         except TimeoutError:
-            refusal = error_response(408, f"the body took longer than {_BODY_S:g} s", code="http_408")
-        except OverflowError:
-            refusal = error_response(413, f"the body is larger than {self.max_bytes} bytes", code="http_413")
-        except json.JSONDecodeError as error:
-            refusal = error_response(400, f"the body is not valid JSON: {error.msg}", code="invalid_json")
-        else:
-            messages: Iterator[Message] = iter([{"type": "http.request", "body": body}])
-
-            async def replay() -> Message:
-                return next(messages, None) or await receive()
-
-            await self.app(scope, replay, send)
-            return
-        await refusal(scope, receive, send)
-
-    async def _read(self, receive: Receive) -> bytes:
-        body, more = b"", True
-        while more:  # a caller who leaves sends a message without either
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-            if len(body) > self.max_bytes:
-                raise OverflowError
+            raise ApiError(408, f"the body took longer than {_BODY_S:g} s", code="http_408") from None
+        self._body = body
         return body
+
+    async def json(self) -> Any:
+        """What the body says."""
+        try:
+            return read_json(self._body)
+        except ValueError as error:
+            raise ApiError(400, f"the body is not valid JSON: {error}", code="invalid_json") from error
+
+
+class CheckedRoute(APIRoute):
+    """A route that reads its requests so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, on such a request."""
+        handle = super().get_route_handler()
+
+        async def check_and_handle(request: Request) -> Response:
+            return await handle(CheckedRequest(request.scope, request.receive))
+
+        return check_and_handle
+
+
+def read_json(raw: bytes) -> Any:
+    """Parse JSON as its standard has it: Python's parser takes more, which fails later, where it is written again.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply, or has half a character or a number that is not finite.
+    """
+    value = from_json(raw, allow_inf_nan=False)
+    json.dumps(value, allow_nan=False)  # 1e999 is read as infinity
+    return value

@@ -1,27 +1,30 @@
-"""The routes of the gateway: who may call them, and whether the gateway is ready for them."""
+"""The routes of the gateway: what each does, who may call it, and whether the gateway is ready."""
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from course_utils import __version__
-from course_utils.deployment.gateway.api_errors import ApiError, CheckBody, add_error_handlers
+from course_utils.deployment.gateway.admission import CallerLimits, connect_redis
+from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, add_error_handlers, errors_of
+from course_utils.deployment.gateway.callers import Caller, Guard, KeyStore, NewKey
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.sql_answers import (
-    QueryThreads,
+    QueryRunner,
     SqlAnswer,
     SqlRequest,
     answer_question,
@@ -33,45 +36,65 @@ from course_utils.sql import run_query
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
-    """The gateway as an ASGI app with one connection pool to the model server."""
-    metrics, client = GatewayMetrics(), ModelClient(settings.model_url, settings.model_timeout_s)
-    queries = QueryThreads(settings)
+    """The gateway as an ASGI app."""
+    metrics, guard, queries = GatewayMetrics(), Guard(settings), QueryRunner(settings)
+    redis = connect_redis(settings.redis_url.get_secret_value())
+    limits = CallerLimits(redis)
+    routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
+    models = {name: ModelClient(name, route, settings) for name, route in routes.items()}
+    metrics.queue.set_function(lambda: sum(model.queue.n_waiting for model in models.values()))
     written = settings.feedback_file.parent if settings.feedback_file else settings.databases
     metrics.disk_free.set_function(partial(free_share, written))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await client.close()
-        queries.close()
+        for model in models.values():
+            await model.close()
+        if redis:
+            await redis.aclose()
+
+    async def admit(caller: Annotated[Caller, Depends(guard.user)]) -> AsyncIterator[None]:
+        async with limits.admit(caller):
+            yield
 
     app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
+    app.state.max_body_bytes = settings.max_body_bytes
     add_error_handlers(app)
-    app.add_middleware(CheckBody, max_bytes=settings.max_body_bytes)
+    if settings.cors_origins:
+        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
-    app.include_router(_work_routes(settings, client, queries, metrics))
-    app.include_router(_operation_routes(settings, client, metrics))
+    app.include_router(_work_routes(settings, models, queries, metrics), dependencies=[Depends(admit)])
+    app.include_router(_admin_routes(guard))
+    app.include_router(_operation_routes(settings, models[settings.model_name], metrics, guard, redis))
     return app
 
 
 def _work_routes(
-    settings: GatewaySettings, client: ModelClient, queries: QueryThreads, metrics: GatewayMetrics
+    settings: GatewaySettings, models: dict[str, ModelClient], queries: QueryRunner, metrics: GatewayMetrics
 ) -> APIRouter:
-    """What applications call; guarded by the key if there is one."""
-    key = settings.api_key.get_secret_value()
-    router = APIRouter(prefix="/v1", dependencies=[Depends(_require_key(key))] if key else [])
-    served = {"id": settings.model_name, "object": "model", "created": int(time.time()), "owned_by": "course"}
+    """What applications call."""
+    told = errors_of(400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)
+    router = APIRouter(prefix="/v1", responses=told, route_class=CheckedRoute)
+    began = int(time.time())
+
+    def find(name: str) -> ModelClient:
+        if name not in models:
+            known = ", ".join(map(repr, models))
+            raise ApiError(404, f"no model {name!r}; this server has {known}", code="model_not_found", param="model")
+        return models[name]
+
+    def describe(model: ModelClient) -> dict[str, Any]:
+        return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
 
     @router.get("/models")
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [served]}
+    async def list_models() -> dict[str, Any]:
+        return {"object": "list", "data": [describe(model) for model in models.values()]}
 
     @router.get("/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
-        if name != served["id"]:
-            message = f"no model {name!r}; this server has {served['id']!r}"
-            raise ApiError(404, message, code="model_not_found", param="model")
-        return served
+        return describe(find(name))
 
     @router.get("/databases")
     async def databases() -> dict[str, Any]:
@@ -85,11 +108,12 @@ def _work_routes(
 
     @router.post("/chat/completions")
     async def chat_completions(request: ChatRequest) -> Response:
-        return await chat(request, client, settings, metrics)
+        return await chat(request, find(request.model or settings.model_name), settings, metrics)
 
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
-        return await answer_question(request, client, queries, settings, metrics)
+        model = find(request.model or settings.model_name)
+        return await answer_question(request, model, queries, settings, metrics)
 
     @router.post("/feedback", status_code=201)
     async def feedback(request: Feedback) -> dict[str, Any]:
@@ -100,61 +124,80 @@ def _work_routes(
     return router
 
 
-def _require_key(key: str) -> Callable[[str], Awaitable[None]]:
-    async def check(authorization: Annotated[str, Header()] = "") -> None:
-        scheme, _, sent = authorization.partition(" ")
-        # compare_digest takes the same time wherever the first difference is
-        if scheme.lower() != "bearer" or not secrets.compare_digest(sent.strip().encode(), key.encode()):
-            raise ApiError(401, "send the key as 'Authorization: Bearer ...'", code="invalid_api_key")
+def _admin_routes(guard: Guard) -> APIRouter:
+    """What admins call to make and end keys."""
+    told = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
+    router = APIRouter(
+        prefix="/v1/admin/keys", dependencies=[Depends(guard.admin)], responses=told, route_class=CheckedRoute
+    )
 
-    return check
+    def store() -> KeyStore:
+        if guard.keys is None:
+            raise ApiError(404, "API keys are switched off; set COURSE_KEYS_FILE", code="keys_off")
+        return guard.keys
+
+    @router.get("")
+    async def list_keys() -> dict[str, Any]:
+        return {"object": "list", "data": store().all()}
+
+    @router.post("", status_code=201)
+    async def create_key(new: NewKey) -> dict[str, Any]:
+        return store().create(new)
+
+    @router.delete("/{key_id}")
+    async def delete_key(key_id: str) -> dict[str, Any]:
+        if not store().delete(key_id):
+            raise ApiError(404, f"no key {key_id!r}", code="unknown_key", param="key_id")
+        return {"id": key_id, "deleted": True}
+
+    return router
 
 
-class Readiness(BaseModel):
-    """Whether a question asked now would be answered: each part and what is wrong with it, empty if nothing is."""
-
-    ready: bool
-    model_server: str
-    databases: str
-    n_databases: int
-
-
-def _operation_routes(settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics) -> APIRouter:
-    """What orchestrators and Prometheus call; open, so keep them inside your network."""
+def _operation_routes(
+    settings: GatewaySettings, model: ModelClient, metrics: GatewayMetrics, guard: Guard, redis: Redis | None
+) -> APIRouter:
+    """What orchestrators and Prometheus call."""
     router = APIRouter()
 
     @router.get("/health/live")
     async def live() -> dict[str, bool]:
         return {"live": True}
 
-    @router.get("/health/ready")
-    async def ready(response: Response) -> Readiness:
-        model_server, (n_databases, databases) = await asyncio.gather(
-            client.is_ready(), asyncio.to_thread(_check_databases, settings.databases)
+    @router.get("/health/ready", responses=errors_of(503))
+    async def ready(response: Response) -> dict[str, Any]:
+        """Each part and what is wrong with it, empty if nothing is; all but Redis must be well."""
+        model_server, (n_databases, databases), away = await asyncio.gather(
+            model.is_ready(), asyncio.to_thread(_check_databases, settings.databases), _check_redis(redis)
         )
-        is_ready = not (model_server or databases)
-        response.status_code = 200 if is_ready else 503
-        return Readiness(ready=is_ready, model_server=model_server, databases=databases, n_databases=n_databases)
+        parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
+        response.status_code = 503 if model_server or databases else 200
+        return {"ready": response.status_code == 200, **parts}
 
-    @router.get("/metrics")
+    @router.get("/metrics", dependencies=[Depends(guard.metrics_reader)], responses=errors_of(401, 403))
     async def show_metrics() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
+async def _check_redis(redis: Redis | None) -> str:
+    try:
+        if redis:
+            await redis.ping()
+    except (RedisError, OSError) as error:
+        return f"no answer ({type(error).__name__}): each gateway counts for itself"
+    return ""
+
+
 def _check_databases(folder: Path) -> tuple[int, str]:
     """How many databases there are, and what is wrong with them."""
+    served, db_id = {}, ""
     try:
         served = served_databases(folder)
+        for db_id in served:
+            run_query(served[db_id], "SELECT count(*) FROM sqlite_master")
     except DataError as error:
         return 0, str(error)
-    broken = []
-    for db_id, path in served.items():
-        try:
-            run_query(path, "SELECT count(*) FROM sqlite_master")
-        except QueryError:
-            broken.append(db_id)
-    if broken:
-        return len(served), f"cannot read {', '.join(broken)}"
+    except QueryError:
+        return len(served), f"cannot read {db_id}"
     return len(served), "" if served else "there is none"

@@ -4,9 +4,9 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal, Self
 
-import httpx
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.types import Receive, Scope, Send
@@ -131,9 +131,9 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     body = request.model_dump(
         by_alias=True,
         exclude_none=True,
-        exclude={"max_completion_tokens", "stream_options", *NeutralFields.model_fields},
+        exclude={"model", "max_completion_tokens", "stream_options", *NeutralFields.model_fields},
     )
-    body |= {"model": settings.model_name, "max_tokens": wanted}
+    body["max_tokens"] = wanted
     if request.stream:
         body["stream_options"] = {"include_usage": True}  # the only way to count a stream's tokens
     return body
@@ -152,24 +152,23 @@ async def chat(
         reply = await client.complete(body)
         metrics.count_tokens(reply.get("usage"))
         return JSONResponse(reply)
-    upstream, events = await client.open_stream(body)
-    wants_usage = bool((request.stream_options or {}).get("include_usage"))
-    return _ClosingStream(_relay(events, metrics, began, wants_usage), upstream)
+    async with AsyncExitStack() as opened:
+        events = await opened.enter_async_context(client.stream(body))
+        wants_usage = bool((request.stream_options or {}).get("include_usage"))
+        return _ClosingStream(_relay(events, metrics, began, wants_usage), opened.pop_all())
 
 
 class _ClosingStream(StreamingResponse):
     """A stream that lets go of the model server when it ends or the caller leaves."""
 
-    def __init__(self, events: AsyncIterator[str], upstream: httpx.Response) -> None:
+    def __init__(self, events: AsyncIterator[str], opened: AsyncExitStack) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-        self.upstream = upstream
+        self.opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
-        try:
+        async with self.opened:
             await super().__call__(scope, receive, send)
-        finally:
-            await self.upstream.aclose()
 
 
 async def _relay(
@@ -189,6 +188,6 @@ async def _relay(
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except ApiError as error:  # the status is sent: all that is left is to say it here
         logger.warning("stream broke off: %r", error.__cause__)
-        message = {"message": error.message, "type": "server_error", "code": error.code}
+        message = {"message": error.detail, "type": "server_error", "code": error.code}
         yield f"data: {json.dumps({'error': message})}\n\n"
     yield "data: [DONE]\n\n"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import QueryThreads, find_served
+from course_utils.deployment.gateway.sql_answers import QueryRunner, find_served
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -37,7 +37,7 @@ class Feedback(BaseModel):
     comment: Text | None = None
 
 
-async def take_feedback(feedback: Feedback, queries: QueryThreads, settings: GatewaySettings) -> dict[str, Any]:
+async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: GatewaySettings) -> dict[str, Any]:
     """Keep a rating, whose correction is a query that runs.
 
     Raises:

@@ -1,11 +1,17 @@
 """What the gateway counts, in Prometheus's terms."""
 
+import re
 import shutil
 import time
+import uuid
+from contextlib import nullcontext
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from course_utils.deployment.query_checks import OUTCOMES
@@ -13,6 +19,8 @@ from course_utils.deployment.query_checks import OUTCOMES
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DIRECTIONS = ("prompt", "completion")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
+"""What becomes known of a request while it is answered: its id, and the tokens that it spent."""
 
 
 class GatewayMetrics:
@@ -36,6 +44,7 @@ class GatewayMetrics:
         self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
         text = "Share of the disk with the feedback and logs that is free, 0 to 1"
         self.disk_free = gauge("course_disk_free_ratio", text)
+        self.queue = gauge("course_queue_depth", "Requests that wait for a place at a model server")
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
         for direction in _DIRECTIONS:
@@ -46,7 +55,9 @@ class GatewayMetrics:
     def count_tokens(self, usage: dict[str, int] | None) -> None:
         """Add what a model server reports as ``usage``; some report nothing."""
         for direction in _DIRECTIONS:
-            self.tokens.labels(direction).inc((usage or {}).get(f"{direction}_tokens") or 0)
+            n_tokens = (usage or {}).get(f"{direction}_tokens") or 0
+            self.tokens.labels(direction).inc(n_tokens)
+            NOTES.get()["tokens"] += n_tokens
 
 
 def free_share(folder: Path) -> float:
@@ -56,7 +67,7 @@ def free_share(folder: Path) -> float:
 
 
 class MeasureRequests:
-    """Middleware that counts requests and times them to the last byte, streams included."""
+    """Middleware that counts requests and times them to the last byte, streams included, and names each of them."""
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self.metrics = app, metrics
@@ -67,21 +78,22 @@ class MeasureRequests:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
+        asked_id = Headers(scope=scope).get("X-Request-ID", "")
+        request_id = asked_id if re.fullmatch(r"[\w.-]{1,64}", asked_id, re.ASCII) else uuid.uuid4().hex
+        NOTES.set({"request_id": request_id, "tokens": 0})
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        tracked = self.metrics.in_flight if scope["path"].startswith("/v1/") else None
-        if tracked:
-            tracked.inc()
+        is_work = scope["path"].startswith("/v1/")
         try:
-            await self.app(scope, receive, send_and_note)
+            with self.metrics.in_flight.track_inprogress() if is_work else nullcontext():
+                await self.app(scope, receive, send_and_note)
         finally:
-            if tracked:
-                tracked.dec()
             # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -1,15 +1,18 @@
 """Talk to the model server, whichever it is, in OpenAI's protocol, and believe nothing of what it says unchecked."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Any, NoReturn
 
 import httpx
+import stamina
 from pydantic import BaseModel, Field
 
-from course_utils.deployment.gateway.api_errors import ApiError
-from course_utils.deployment.gateway.strict_json import read_json
+from course_utils.deployment.gateway.admission import BoundedQueue
+from course_utils.deployment.gateway.api_errors import ApiError, read_json
+from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 
 MAX_REPLY_BYTES = 4 * 2**20
 """Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
@@ -17,6 +20,8 @@ _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 5.0
 _RETRY_AFTER_S = 5
 _MAX_MESSAGE = 500
+# Only where no connection came about: the server has heard nothing of the request then.
+_RETRIES: Any = {"on": httpx.ConnectError, "attempts": 3, "wait_initial": 0.05, "wait_jitter": 0.05}
 
 Count = Annotated[int, Field(ge=0, le=10**9)] | None
 
@@ -43,14 +48,16 @@ class _Reply(BaseModel):
 
 
 class ModelClient:
-    """One connection pool to the model server."""
+    """One model: a pool of connections to its server, and a queue before it."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
-        self.url, self._timeout_s = url, timeout_s
-        timeout = httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S)
+    def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings) -> None:
+        self.name, self._timeout_s = name, settings.model_timeout_s
+        self._asks = {"model": name, **route.body}
+        self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
+        timeout = httpx.Timeout(self._timeout_s, connect=_CONNECT_TIMEOUT_S)
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
         headers = {"Accept-Encoding": "identity"}
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, headers=headers)
+        self._http = httpx.AsyncClient(base_url=route.url, timeout=timeout, trust_env=False, headers=headers)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -68,45 +75,54 @@ class ModelClient:
         """One whole reply, which has a message.
 
         Raises:
-            ApiError: 503 if the server is down, 504 if it takes too long, 502 if it fails or its reply is not one,
-                4xx as it answers.
+            ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
+                reply is not one, 4xx as it answers.
         """
-        response, deadline = await self._send(body)
-        try:
-            with _as_api_errors():
-                reply = _read_reply(await _read(response, deadline))
-                if not reply.get("choices") or "message" not in reply["choices"][0]:
-                    raise ValueError("it has no message")
-                return reply
-        finally:
-            await response.aclose()
+        async with self._send(body) as (response, deadline):
+            reply = _read_reply(await _read(response, deadline))
+            if not reply.get("choices") or "message" not in reply["choices"][0]:
+                raise ValueError("it has no message")
+            return reply
 
-    async def open_stream(self, body: dict[str, Any]) -> tuple[httpx.Response, AsyncIterator[dict[str, Any]]]:
-        """Start a streamed reply: the response, for the caller to close, and its events, which may raise ApiError too.
+    @asynccontextmanager
+    async def stream(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """The events of a streamed reply, which raise ApiError too.
 
         Raises:
             ApiError: As ``complete``.
         """
-        response, deadline = await self._send(body)
-        return response, _read_events(response, deadline)
+        async with self._send(body) as (response, deadline):
+            yield _read_events(response, deadline)
 
-    async def _send(self, body: dict[str, Any]) -> tuple[httpx.Response, float]:
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
-        request = self._http.build_request("POST", "/v1/chat/completions", json=body)
-        with _as_api_errors():
-            async with asyncio.timeout_at(deadline):
-                response = await self._http.send(request, stream=True)
-            if response.is_success:
-                return response, deadline
-            try:
-                message = _error_message(await _read(response, deadline), response.status_code)
-            finally:
-                await response.aclose()
-        if response.status_code in (400, 404, 413, 422, 429):
-            raise ApiError(response.status_code, message, code="model_server_refused")
-        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S)
-        raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
+    @asynccontextmanager
+    async def _send(self, body: dict[str, Any]) -> AsyncIterator[tuple[httpx.Response, float]]:
+        request = self._http.build_request("POST", "/v1/chat/completions", json=body | self._asks)
+        async with self.queue.take_place():
+            deadline = asyncio.get_running_loop().time() + self._timeout_s
+            with _as_api_errors():
+                async with asyncio.timeout_at(deadline):
+                    async for attempt in stamina.retry_context(**_RETRIES):
+                        with attempt:
+                            response = await self._http.send(request, stream=True)
+                try:
+                    if not response.is_success:
+                        _refuse(response.status_code, await _read(response, deadline))
+                    yield response, deadline
+                finally:
+                    await response.aclose()
+
+
+def _refuse(status: int, raw: bytes) -> NoReturn:
+    """Say what the server says for itself in place of a reply."""
+    try:
+        message = str(read_json(raw)["error"]["message"])[:_MAX_MESSAGE]
+    except (ValueError, KeyError, TypeError):
+        message = f"status {status}"
+    if status in (400, 404, 413, 422, 429):
+        raise ApiError(status, message, code="model_server_refused")
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
+        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S)
+    raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
 
 
 @contextmanager
@@ -121,7 +137,7 @@ def _as_api_errors() -> Iterator[None]:
     except httpx.HTTPError as error:
         message = "the model server broke off"
         raise ApiError(503, message, code="model_server_failed", retry_after_s=_RETRY_AFTER_S) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 
 
@@ -144,16 +160,12 @@ async def _read(response: httpx.Response, deadline: float) -> bytes:
 
 
 def _read_reply(raw: bytes) -> dict[str, Any]:
-    reply: dict[str, Any] = read_json(raw, errors="replace")
+    """A reply or an event of a stream; ValueError if it is neither."""
+    if b"\\ud" in raw.lower():  # models write half characters, which are none of JSON's
+        raw = json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="replace")
+    reply: dict[str, Any] = read_json(raw)
     _Reply.model_validate(reply)
     return reply
-
-
-def _error_message(raw: bytes, status: int) -> str:
-    try:
-        return str(read_json(raw, errors="replace")["error"]["message"])[:_MAX_MESSAGE]
-    except (ValueError, KeyError, TypeError):
-        return f"status {status}"
 
 
 async def _read_events(response: httpx.Response, deadline: float) -> AsyncIterator[dict[str, Any]]:

@@ -1,9 +1,19 @@
 """What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    DirectoryPath,
+    Json,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
 from pydantic import ValidationError as WrongValues
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,6 +35,17 @@ def _expand(path: str | Path) -> Path:
     return Path(path).expanduser()
 
 
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+File = Annotated[Path, BeforeValidator(_expand)]
+
+
+class ModelRoute(BaseModel, extra="forbid"):
+    """A further model: the server that has it, and what each request to that server says besides."""
+
+    url: BaseUrl
+    body: dict[str, Any] = {}
+
+
 class GatewaySettings(BaseSettings):
     """Settings of one gateway process."""
 
@@ -36,14 +57,30 @@ class GatewaySettings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    model_url: Annotated[str, AfterValidator(_base_url)]
+    model_url: BaseUrl
     """Any OpenAI-compatible server: llama.cpp, Ollama, vLLM."""
     databases: Annotated[DirectoryPath, BeforeValidator(_expand)]
     """Folder with ``<db_id>/<db_id>.sqlite``."""
     api_key: SecretStr = SecretStr("")
-    """What callers of ``/v1`` must send as a bearer token; empty lets everyone in."""
+    """An admin's bearer token. Without it and the next two everybody is one."""
+    keys_file: File | None = None
+    """SQLite file of API keys, which is made when it is missing."""
+    jwt_keys: File | None = None
+    """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
+    jwt_audience: str = ""
+    jwt_issuer: str = ""
+    cors_origins: str = ""
+    """Web pages that may call from a browser, as ``https://host``, with commas between; empty is none."""
     model_name: str = MODEL_NAME
     """What the model server calls the model."""
+    models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well
+    """Further models by name, such as ``{"base": {"url": ..., "body": {"lora": [{"id": 0, "scale": 0}]}}}``."""
+    redis_url: SecretStr = SecretStr("")
+    """Where several gateways share what callers have used; empty keeps it in memory."""
+    max_concurrent: PositiveInt = 32
+    """Requests at each model server at once."""
+    max_queue: NonNegativeInt = 128
+    """Requests that may wait for that."""
     host: str = LOOPBACK
     port: PositiveInt = 8000
     model_timeout_s: PositiveFloat = 60.0
@@ -55,7 +92,7 @@ class GatewaySettings(BaseSettings):
     """Tokens of a reply at most."""
     max_body_bytes: PositiveInt = 65_536
     """Of a request; a token is a byte at least, so this bounds the prompt as well."""
-    feedback_file: Annotated[Path, BeforeValidator(_expand)] | None = None
+    feedback_file: File | None = None
     """JSON-lines file to add ratings to; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000
     """Of that file: a full one takes no more until somebody has moved it away."""

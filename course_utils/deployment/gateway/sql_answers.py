@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
@@ -32,6 +32,8 @@ class SqlRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     question: Text
     database: Text
+    model: str | None = None
+    """One of ``/v1/models``; None is the first of them."""
 
 
 class SqlAnswer(BaseModel):
@@ -55,39 +57,25 @@ class SqlAnswer(BaseModel):
     usage: dict[str, int]
 
 
-class QueryThreads:
-    """Threads that wait for the queries of models, and for nothing else: slow ones delay no other request."""
+class QueryRunner:
+    """Runs the queries of models: a few at once, and no other request waits for their threads."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._check = partial(check_and_run, timeout_s=settings.query_timeout_s, max_rows=settings.max_rows)
-        self._patience_s = settings.query_timeout_s
-        self._threads = ThreadPoolExecutor(MAX_QUERIES, "query")
-        self._free = asyncio.Semaphore(MAX_QUERIES)
+        self._queue = BoundedQueue(MAX_QUERIES, settings.max_queue, settings.query_timeout_s)
 
     async def run(self, database: Path, query: str) -> CheckedQuery:
-        """``check_and_run`` as soon as a thread is free.
+        """``check_and_run`` as soon as there is a place.
 
         Raises:
-            ApiError: 503 if none becomes free in as long as a query may take.
+            ApiError: 503 if there is none in as long as a query may take.
         """
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await self._free.acquire()
-        except TimeoutError:
-            message = f"{MAX_QUERIES} slow queries are running; ask again later"
-            raise ApiError(503, message, code="overloaded", retry_after_s=ceil(self._patience_s)) from None
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._check, database, query)
-        finally:
-            self._free.release()
-
-    def close(self) -> None:
-        """End the threads that wait for work."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        async with self._queue.take_place():
+            return await run_sync(self._check, database, query)
 
 
 async def answer_question(
-    request: SqlRequest, client: ModelClient, queries: QueryThreads, settings: GatewaySettings, metrics: GatewayMetrics
+    request: SqlRequest, client: ModelClient, queries: QueryRunner, settings: GatewaySettings, metrics: GatewayMetrics
 ) -> SqlAnswer:
     """Ask the model for a query, check it and run it.
 
@@ -99,7 +87,6 @@ async def answer_question(
     began = time.perf_counter()
     reply = await client.complete(
         {
-            "model": settings.model_name,
             "messages": to_messages(schema, request.question),
             "temperature": 0,
             "max_tokens": settings.max_tokens,
@@ -169,6 +156,4 @@ def _to_json(value: object) -> object:
     """A value as JSON can hold it: bytes in hexadecimal, an infinite number as null."""
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

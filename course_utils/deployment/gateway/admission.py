@@ -1,0 +1,109 @@
+"""How much is let in: what each caller may use, and what models and databases can do."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from math import ceil
+from typing import Any, Literal
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.callers import Caller
+from course_utils.deployment.gateway.metrics import NOTES
+
+_RETRY_S = 2
+_REDIS_S = 0.2
+
+
+def connect_redis(url: str) -> Redis | None:
+    """Redis, asked once and not waited for long, for there is memory; None without an address."""
+    if not url:
+        return None
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S)
+
+
+class CallerLimits:
+    """Counts what callers use: over all gateways on Redis, over this one without, and requests at once over this one.
+
+    Requests are counted over the last 60 seconds. Tokens are known when they are spent, so a minute may end in debt,
+    which a moving window would forget and the fixed one counts.
+    """
+
+    def __init__(self, redis: Redis | None) -> None:
+        storages: list[Any] = [MemoryStorage()]
+        if redis:
+            pool: Any = redis.connection_pool
+            storages.insert(0, RedisStorage("async+redis://", implementation="redispy", connection_pool=pool))
+        self._windows: dict[str, list[Any]] = {
+            "requests": [MovingWindowRateLimiter(storage) for storage in storages],
+            "tokens": [FixedWindowRateLimiter(storage) for storage in storages],
+        }
+        self._running: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller) -> AsyncIterator[None]:
+        """Count one request up to its last byte, and the tokens that it spent.
+
+        Raises:
+            ApiError: 429 if the caller has used what it may.
+        """
+        if caller.max_concurrent and self._running[caller.id] >= caller.max_concurrent:
+            message = f"this key may have {caller.max_concurrent} requests at once"
+            raise ApiError(429, message, code="too_many_at_once", retry_after_s=1)
+        self._running[caller.id] += 1
+        try:
+            await self._spend(caller, "requests", caller.requests_per_minute, 1)
+            await self._spend(caller, "tokens", caller.tokens_per_minute, 0)
+            yield
+        finally:
+            self._running -= Counter({caller.id: 1})  # which drops who has none left
+            with suppress(ApiError):  # it is answered: the next one has to wait
+                await self._spend(caller, "tokens", caller.tokens_per_minute, NOTES.get()["tokens"])
+
+    async def _spend(self, caller: Caller, unit: Literal["requests", "tokens"], limit: int | None, cost: int) -> None:
+        if limit is None:
+            return
+        item = RateLimitItemPerMinute(limit, namespace=unit)
+        for window in self._windows[unit]:
+            with suppress(RedisError, OSError):  # without Redis the next one counts, in memory
+                if await window.hit(item, caller.id, cost=cost):
+                    return
+                wait_s = (await window.get_window_stats(item, caller.id)).reset_time - time.time()
+                message = f"this key may use {limit} {unit} a minute"
+                raise ApiError(429, message, code="rate_limit_exceeded", retry_after_s=max(1, ceil(wait_s)))
+
+
+class BoundedQueue:
+    """``n_at_once`` pass and ``max_waiting`` wait, up to ``patience_s`` seconds; ApiError 503 for the rest."""
+
+    def __init__(self, n_at_once: int, max_waiting: int, patience_s: float) -> None:
+        self._free, self._max_waiting, self._patience_s = asyncio.Semaphore(n_at_once), max_waiting, patience_s
+        self.n_waiting = 0
+
+    @asynccontextmanager
+    async def take_place(self) -> AsyncIterator[None]:
+        """Wait for a place and hold it."""
+        refusal = ApiError(503, "too much to do; ask again later", code="overloaded", retry_after_s=_RETRY_S)
+        if self._free.locked() and self.n_waiting >= self._max_waiting:
+            raise refusal
+        self.n_waiting += 1
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise refusal from None
+        finally:
+            self.n_waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()

@@ -1,0 +1,165 @@
+"""Who calls, by a bearer token: the environment's key, an API key, or a web token that somebody else signed."""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jwt
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field, StringConstraints
+
+from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.errors import ConfigurationError
+
+Sent = Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+Limit = Annotated[int, Field(ge=1, le=10**9)] | None
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class NewKey(BaseModel, extra="forbid"):
+    """A key to make; a limit that is None is none."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    scope: Literal["user", "admin"] = "user"
+    requests_per_minute: Limit = 60
+    tokens_per_minute: Limit = 100_000
+    max_concurrent: Limit = 8
+
+
+class Caller(NewKey):
+    """What is known of a key, or of whoever calls by other means; the key itself is not."""
+
+    id: str
+    created: str = ""
+
+
+_ADMIN = Caller(
+    id="admin", name="admin", scope="admin", requests_per_minute=None, tokens_per_minute=None, max_concurrent=None
+)
+
+
+class KeyStore:
+    """API keys in an SQLite file that several gateways may share; one that is deleted there ends at once.
+
+    The file holds their SHA-256. Slow hashes such as bcrypt protect what can be guessed; these keys are 32 random
+    bytes, which nobody guesses at any speed, and a slow hash would take its time with every request.
+    """
+
+    def __init__(self, file: Path) -> None:
+        try:
+            file.touch(mode=0o600)
+            self._rows = sqlite3.connect(file, timeout=1, isolation_level=None, check_same_thread=False)
+            self._rows.execute("CREATE TABLE IF NOT EXISTS api_key (hash TEXT PRIMARY KEY, id TEXT UNIQUE, known TEXT)")
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(f"COURSE_KEYS_FILE: {file} cannot be used ({error}); choose another") from error
+
+    def create(self, new: NewKey) -> dict[str, Any]:
+        """Make a key: what is known of it, and as ``key`` the key, which is not to be had again."""
+        secret, created = f"course_{secrets.token_urlsafe(32)}", datetime.now(UTC).isoformat(timespec="seconds")
+        key = Caller(id=f"key-{secrets.token_hex(6)}", created=created, **new.model_dump())
+        self._rows.execute("INSERT INTO api_key VALUES (?, ?, ?)", (_sha256(secret), key.id, key.model_dump_json()))
+        return {**key.model_dump(), "key": secret}
+
+    def find(self, secret: str) -> Caller | None:
+        """What is known of a key, if there is one."""
+        row = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
+        return Caller.model_validate_json(row[0]) if row else None
+
+    def all(self) -> list[Caller]:
+        """What is known of every key, the oldest first."""
+        rows = self._rows.execute("SELECT known FROM api_key ORDER BY rowid").fetchall()
+        return [Caller.model_validate_json(known) for (known,) in rows]
+
+    def delete(self, key_id: str) -> bool:
+        """End a key; False if there is none."""
+        return self._rows.execute("DELETE FROM api_key WHERE id = ?", (key_id,)).rowcount > 0
+
+
+class Guard:
+    """Lets callers in, and everybody where no kind of key is set; ApiError 401 or 403 for the rest."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.keys = KeyStore(settings.keys_file) if settings.keys_file else None
+        self._secret, self._settings = settings.api_key.get_secret_value(), settings
+        if settings.jwt_keys:
+            _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
+
+    async def user(self, sent: Sent) -> Caller:
+        """Whoever may call at all."""
+        caller = self._identify(sent.credentials.strip() if sent else "")
+        if caller is None:
+            raise ApiError(401, "send a valid key as 'Authorization: Bearer ...'", code="invalid_api_key")
+        return caller
+
+    async def admin(self, sent: Sent) -> Caller:
+        """An admin, who may do what a user may, and more."""
+        caller = await self.user(sent)
+        if caller.scope != "admin":
+            raise ApiError(403, "this needs the scope 'admin'", code="insufficient_scope")
+        return caller
+
+    async def metrics_reader(self, request: Request, sent: Sent) -> None:
+        """An admin, or a program on this machine if no proxy speaks for it."""
+        is_here = request.client is not None and request.client.host in _LOOPBACK
+        if not is_here or "x-forwarded-for" in request.headers:
+            await self.admin(sent)
+
+    def _identify(self, secret: str) -> Caller | None:
+        if not (self._secret or self.keys or self._settings.jwt_keys):
+            return _ADMIN
+        # compare_digest takes the same time wherever the first difference is
+        if self._secret and secrets.compare_digest(secret.encode(), self._secret.encode()):
+            return _ADMIN
+        known = self.keys.find(secret) if self.keys else None
+        return known or _read_token(secret, self._settings)
+
+
+def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
+    """Who a web token (RFC 7519) is for; None if it is not valid now, ApiError 403 if it gives no scope.
+
+    It names one of the public keys by ``kid``, and that key alone says how it signs. What the token says of it, be it
+    ``none`` or the public key taken for a shared secret, does not count.
+    """
+    if (file := settings.jwt_keys) is None:
+        return None
+    try:
+        key = _read_public_keys(file, file.stat().st_mtime_ns)[jwt.get_unverified_header(token)["kid"]]
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+            options={"require": ["exp", "sub"]},
+        )
+    except (jwt.PyJWTError, ConfigurationError, OSError, KeyError, ValueError, RecursionError):
+        return None
+    given = str(claims.get("scope", "")).split()
+    if not {"user", "admin"} & {*given}:
+        raise ApiError(403, "this needs the scope 'user'", code="insufficient_scope")
+    # Whom it is for may be a name or an address, which have no place in a log.
+    known_as = f"jwt-{_sha256(claims['sub'])[:12]}"
+    return Caller(id=known_as, name=known_as, scope="admin" if "admin" in given else "user")
+
+
+@lru_cache(maxsize=1)
+def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
+    """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate."""
+    try:
+        keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads(file.read_text("utf-8"))["keys"]}
+        if not keys or any(key.key_type == "oct" for key in keys.values()):
+            raise ValueError("whoever can check by a shared secret can also sign by it")
+    except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+        raise ConfigurationError(f"COURSE_JWT_KEYS: {file} needs public keys, each with a kid ({error!r})") from error
+    return keys
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""The gateway in this process, before a model server that says one thing and remembers what it was asked."""
+
+import json
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.deployment.gateway.app import create_app
+from course_utils.deployment.gateway.settings import GatewaySettings
+
+with warnings.catch_warnings():  # it would rather have a successor of httpx, which nothing else here uses
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+USAGE = {"prompt_tokens": 30, "completion_tokens": 20}
+MakeClient = Callable[..., TestClient]
+
+
+class Model(BaseHTTPRequestHandler):
+    """Replies at once, or when the server's ``may_reply`` is set."""
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(body)
+        self.server.may_reply.wait(10)
+        if body.get("stream"):
+            events = [{"choices": [{"delta": {"content": "SELECT 1"}}]}, {"choices": [], "usage": USAGE}]
+            self._send(
+                b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+            )
+        else:
+            self._answer({"choices": [{"message": {"role": "assistant", "content": "SELECT 1"}}], "usage": USAGE})
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        self._send(json.dumps(body).encode())
+
+    def _send(self, text: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def model() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    server.asked, server.may_reply = [], threading.Event()
+    server.may_reply.set()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def url(model: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{model.server_port}"
+
+
+@pytest.fixture
+def make_client(url: str, tmp_path: Path) -> Iterator[MakeClient]:
+    """A client of a gateway with these settings, which ends with the test."""
+    (tmp_path / "databases").mkdir()
+    with ExitStack() as clients:
+
+        def make(key: str = "", **settings: Any) -> TestClient:
+            app = create_app(GatewaySettings(model_url=url, databases=tmp_path / "databases", **settings))
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            return clients.enter_context(TestClient(app, headers=headers, raise_server_exceptions=False))
+
+        yield make

@@ -1,0 +1,124 @@
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from course_utils.processes import choose_port
+from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
+
+ADMIN = "the environment's key"
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+def ask(client: TestClient, key: str = "", **more: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return client.post("/v1/chat/completions", json=CHAT | more, headers=headers)
+
+
+def make_key(client: TestClient, **limits: Any) -> str:
+    return client.post("/v1/admin/keys", json={"name": "x"} | limits).json()["key"]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def client(make_client: MakeClient, tmp_path: Path) -> TestClient:
+    return make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite", max_concurrent=2, max_queue=1)
+
+
+def test_requests_a_minute_are_each_keys_own(client: TestClient) -> None:
+    first, second = (make_key(client, requests_per_minute=3) for _ in range(2))
+    responses = [ask(client, first) for _ in range(5)]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]
+    assert responses[-1].json()["error"]["code"] == "rate_limit_exceeded"
+    assert 55 <= int(responses[-1].headers["Retry-After"]) <= 60
+    assert ask(client, second).status_code == 200
+    assert all(ask(client).status_code == 200 for _ in range(5))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_a_minute_end_in_debt_and_stay_there(client: TestClient, stream: bool) -> None:
+    key = make_key(client, tokens_per_minute=60)
+    assert [ask(client, key, stream=stream).status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert "tokens a minute" in ask(client, key).json()["error"]["message"]
+
+
+def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: ThreadingHTTPServer) -> None:
+    key = make_key(client, max_concurrent=1)
+    model.may_reply.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, client, key)
+        wait_for(lambda: bool(model.asked))
+        refused = ask(client, key)
+        model.may_reply.set()
+        assert slow.result().status_code == 200
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_at_once")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert ask(client, key).status_code == 200
+
+
+def test_a_full_queue_sends_away(client: TestClient, model: ThreadingHTTPServer) -> None:
+    """Two pass, one waits, and for the fourth the service has too much to do."""
+    model.may_reply.clear()
+    with ThreadPoolExecutor(3) as pool:
+        passing = [pool.submit(ask, client) for _ in range(2)]
+        wait_for(lambda: len(model.asked) == 2)
+        waiting = pool.submit(ask, client)
+        wait_for(lambda: "course_queue_depth 1.0" in client.get("/metrics").text)
+        refused = ask(client)
+        model.may_reply.set()
+        assert [each.result().status_code for each in (*passing, waiting)] == [200] * 3
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "course_queue_depth 0.0" in client.get("/metrics").text
+
+
+@pytest.fixture
+def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    port = choose_port("127.0.0.1")
+    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return not probe.connect_ex(("127.0.0.1", port))
+
+    wait_for(answers)
+    yield f"redis://127.0.0.1:{port}", process
+    process.kill()
+    process.wait()
+
+
+def test_gateways_count_together_on_redis_and_alone_without(
+    make_client: MakeClient, tmp_path: Path, redis: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    url, process = redis
+    settings = {"api_key": ADMIN, "keys_file": tmp_path / "keys.sqlite", "redis_url": url}
+    here, there = (make_client(ADMIN, **settings) for _ in range(2))
+    key = make_key(here, requests_per_minute=2, tokens_per_minute=1000)
+    assert [ask(each, key).status_code for each in (here, there, here, there)] == [200, 200, 429, 429]
+    assert here.get("/health/ready").json()["redis"] == ""
+    process.kill()
+    process.wait()
+    assert [ask(each, key).status_code for each in (here, there, here, there, here)] == [200, 200, 200, 200, 429]
+    assert "no answer" in here.get("/health/ready").json()["redis"]
+
+
+def test_a_redis_that_never_was_is_no_error(make_client: MakeClient) -> None:
+    client = make_client(redis_url="redis://127.0.0.1:9")
+    assert ask(client).status_code == 200

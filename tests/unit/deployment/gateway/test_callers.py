@@ -1,0 +1,230 @@
+import asyncio
+import base64
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from course_utils.deployment.gateway.callers import Guard, KeyStore, NewKey
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.errors import ConfigurationError
+from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
+
+ADMIN = "the environment's key"
+RSA = rsa.generate_private_key(65537, 2048)
+CURVE = ec.generate_private_key(ec.SECP256R1())
+EDWARDS = ed25519.Ed25519PrivateKey.generate()
+ALGORITHMS = {"r": ("RS256", RSA), "e": ("ES256", CURVE), "o": ("EdDSA", EDWARDS)}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def status(client: TestClient, key: str, path: str = "/v1/models") -> int:
+    return client.get(path, headers=bearer(key)).status_code
+
+
+def jwks(*kids: str) -> str:
+    public = {kid: jwt.get_algorithm_by_name(ALGORITHMS[kid[0]][0]) for kid in kids}
+    keys = [json.loads(public[kid].to_jwk(ALGORITHMS[kid[0]][1].public_key())) | {"kid": kid} for kid in kids]
+    return json.dumps({"keys": keys})
+
+
+def sign(kid: str = "r", key: Any = None, algorithm: str = "", **changes: Any) -> str:
+    known, private = ALGORITHMS.get(kid[0], ("RS256", RSA))
+    claims = {"sub": "ana@example.org", "aud": "course", "iss": "https://issuer", "exp": time.time() + 60}
+    claims = {name: value for name, value in (claims | {"scope": "user"} | changes).items() if value is not None}
+    return jwt.encode(claims, key or private, algorithm or known, headers={"kid": kid})
+
+
+@pytest.fixture
+def jwks_file(tmp_path: Path) -> Path:
+    file = tmp_path / "jwks.json"
+    file.write_text(jwks("r", "e", "o"), "utf-8")
+    return file
+
+
+@pytest.fixture
+def client(make_client: MakeClient, jwks_file: Path) -> TestClient:
+    return make_client(jwt_keys=jwks_file, jwt_audience="course", jwt_issuer="https://issuer")
+
+
+# API keys
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite")
+    made = client.post("/v1/admin/keys", json={"name": "ana", "requests_per_minute": 5}).json()
+    secret = made.pop("key")
+    assert client.get("/v1/admin/keys").json()["data"] == [made]
+    assert made.keys() >= {"id", "name", "scope", "created", "requests_per_minute", "tokens_per_minute"}
+    assert (made["scope"], made["requests_per_minute"], len(secret)) == ("user", 5, 50)
+    assert secret.encode() not in (tmp_path / "keys.sqlite").read_bytes()
+    assert (tmp_path / "keys.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_counts_in_every_gateway_until_it_is_deleted(make_client: MakeClient, tmp_path: Path) -> None:
+    here, there = (make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite") for _ in range(2))
+    made = here.post("/v1/admin/keys", json={"name": "ana"}).json()
+    assert status(there, made["key"]) == 200
+    assert there.delete(f"/v1/admin/keys/{made['id']}").json() == {"id": made["id"], "deleted": True}
+    assert status(here, made["key"]) == 401
+    gone = here.delete(f"/v1/admin/keys/{made['id']}")
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_key")
+
+
+def test_users_are_no_admins(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite")
+    made = [client.post("/v1/admin/keys", json={"name": "x", "scope": scope}).json() for scope in ("user", "admin")]
+    user, admin = (each["key"] for each in made)
+    for path in ("/v1/admin/keys", "/metrics"):
+        refused = client.get(path, headers=bearer(user))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insufficient_scope")
+        assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
+        assert status(client, admin, path) == 200
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "course_", "x" * 5000, "a.b.c", "\xff", ADMIN + "x"])
+def test_other_keys_are_refused(make_client: MakeClient, tmp_path: Path, key: str) -> None:
+    client = make_client(api_key=ADMIN, keys_file=tmp_path / "keys.sqlite")
+    for path in ("/v1/models", "/v1/admin/keys", "/metrics"):
+        refused = client.get(path, headers={"Authorization": f"Bearer {key}".encode("latin-1")} if key else {})
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"scope": "root"}, {"max_concurrent": 0}, {"id": "mine"}])
+def test_a_wrong_key_is_not_made(make_client: MakeClient, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    client = make_client(keys_file=tmp_path / "keys.sqlite", api_key=ADMIN, key=ADMIN)
+    assert client.post("/v1/admin/keys", json={"name": "x"} | wrong).status_code == 422
+    assert client.get("/v1/admin/keys").json()["data"] == []
+
+
+def test_keys_are_off_without_a_file(make_client: MakeClient) -> None:
+    off = make_client().get("/v1/admin/keys")
+    assert (off.status_code, off.json()["error"]["code"]) == (404, "keys_off")
+
+
+def test_invented_keys_leave_nothing_behind(tmp_path: Path) -> None:
+    settings = GatewaySettings(model_url="http://x", databases=tmp_path, keys_file=tmp_path / "keys.sqlite")
+    guard, before = Guard(settings), (tmp_path / "keys.sqlite").read_bytes()
+    KeyStore(tmp_path / "other.sqlite").create(NewKey(name="x"))
+    assert not any(guard._identify(f"course_{number}") for number in range(10_000))
+    assert (tmp_path / "keys.sqlite").read_bytes() == before
+
+
+def test_a_file_that_holds_no_keys(make_client: MakeClient, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("this is not a database, whatever its name says" * 30)
+    with pytest.raises(ConfigurationError, match=r"COURSE_KEYS_FILE: .*keys cannot be used"):
+        make_client(keys_file=tmp_path / "keys")
+
+
+def test_metrics_are_open_to_this_machine_alone(make_client: MakeClient) -> None:
+    client = make_client(api_key=ADMIN)
+    assert client.get("/metrics").status_code == 401
+    assert status(client, ADMIN, "/metrics") == 200
+    local = TestClient(client.app, client=("127.0.0.1", 5000))
+    assert local.get("/metrics").status_code == 200
+    assert local.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 401
+
+
+# Web tokens
+
+
+@pytest.mark.parametrize("kid", ["r", "e", "o"])
+def test_a_token_is_let_in_by_its_own_kind_of_key(client: TestClient, kid: str) -> None:
+    assert status(client, sign(kid)) == 200
+    assert status(client, sign(kid), "/metrics") == 403
+    assert status(client, sign(kid, scope="openid admin"), "/metrics") == 200
+
+
+def public_pem() -> bytes:
+    return RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def hmac_by_the_public_key() -> str:
+    """PyJWT does not sign so, for it knows the attack."""
+    header, payload = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in ({"alg": "HS256", "kid": "r"}, jwt.decode(sign(), options={"verify_signature": False}))
+    )
+    signed = jwt.get_algorithm_by_name("HS256").sign(header + b"." + payload, public_pem())
+    return b".".join((header, payload, base64.urlsafe_b64encode(signed).rstrip(b"="))).decode()
+
+
+def tamper(token: str) -> str:
+    header, _, signature = token.split(".")
+    claims = jwt.decode(token, options={"verify_signature": False}) | {"scope": "admin"}
+    return ".".join((header, base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode(), signature))
+
+
+ATTACKS = {
+    "none": lambda: jwt.encode(jwt.decode(sign(), options={"verify_signature": False}), "", "none", {"kid": "r"}),
+    "public key as a secret": hmac_by_the_public_key,
+    "another kind's kid": lambda: sign("e", RSA, "RS256"),
+    "another algorithm of that kind": lambda: sign("r", RSA, "PS512"),
+    "expired": lambda: sign(exp=time.time() - 60),
+    "for ever": lambda: sign(exp=None),
+    "not yet": lambda: sign(nbf=time.time() + 60),
+    "for another": lambda: sign(aud="other"),
+    "for nobody": lambda: sign(aud=None),
+    "from another": lambda: sign(iss="https://evil"),
+    "of nobody": lambda: sign(sub=None),
+    "unknown kid": lambda: sign("x"),
+    "no kid": lambda: jwt.encode({"sub": "x"}, RSA, "RS256"),
+    "a stranger's key": lambda: sign(key=rsa.generate_private_key(65537, 2048)),
+    "more rights": lambda: tamper(sign()),
+    "deep header": lambda: base64.urlsafe_b64encode(b'{"kid":' + b"[" * 8000).decode() + ".e30.e30",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+def test_a_forged_token_is_refused(client: TestClient, attack: Callable[[], str]) -> None:
+    refused = client.get("/v1/models", headers=bearer(attack()))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("scope", [None, "", "openid", "useradmin", 7])
+def test_a_token_without_a_scope_of_ours_is_403(client: TestClient, scope: object) -> None:
+    assert status(client, sign(scope=scope)) == 403
+
+
+def test_keys_rotate_while_the_gateway_runs(client: TestClient, jwks_file: Path) -> None:
+    assert [status(client, sign("r")), status(client, sign("r2"))] == [200, 401]
+    for number, (kids, wanted) in enumerate([(("r", "r2"), [200, 200]), (("r2",), [401, 200])]):
+        jwks_file.write_text(jwks(*kids), "utf-8")
+        os.utime(jwks_file, ns=(0, number))
+        assert [status(client, sign("r")), status(client, sign("r2"))] == wanted
+    jwks_file.write_text("half a fi", "utf-8")
+    assert status(client, sign("r2")) == 401
+
+
+SHARED_SECRET = '{"keys": [{"kty": "oct", "kid": "s", "k": "c2VjcmV0"}]}'
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"keys": []}', SHARED_SECRET])
+def test_a_file_without_public_keys(make_client: MakeClient, jwks_file: Path, text: str) -> None:
+    jwks_file.write_text(text, "utf-8")
+    os.utime(jwks_file)
+    with pytest.raises(ConfigurationError, match="COURSE_JWT_KEYS"):
+        make_client(jwt_keys=jwks_file, jwt_audience="course", jwt_issuer="https://issuer")
+
+
+def test_who_a_token_is_for_is_not_told(jwks_file: Path, tmp_path: Path) -> None:
+    settings = GatewaySettings(
+        model_url="http://x", databases=tmp_path, jwt_keys=jwks_file, jwt_audience="course", jwt_issuer="https://issuer"
+    )
+    caller = asyncio.run(_identify(Guard(settings), sign()))
+    assert caller is not None
+    assert "ana" not in caller.model_dump_json()
+
+
+async def _identify(guard: Guard, token: str) -> Any:
+    return guard._identify(token)
