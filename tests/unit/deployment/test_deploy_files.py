@@ -76,7 +76,7 @@ def test_the_proxy_alone_is_open_to_the_world_and_only_in_production() -> None:
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert {name for name, service in PRODUCTION["services"].items() if "ports" in service} == {"proxy"}
     assert COMPOSE["networks"]["inside"] == {"internal": True}
-    for name in ("model", "gateway", "redis"):
+    for name in ("model", "gateway", "web", "redis"):
         assert SERVICES[name]["networks"] == ["inside"]
 
 
