@@ -1,0 +1,34 @@
+"""A demo for the Hugging Face Hub: a question in, the query and its rows out, by the gateway's ``/v1/sql``.
+
+The Space's settings give ``COURSE_GATEWAY_URL`` as a variable and ``COURSE_API_KEY`` as a secret: visitors see neither.
+"""
+
+import os
+
+import gradio as gr
+import httpx
+
+HEADERS = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("COURSE_API_KEY")) else {}
+GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADERS, timeout=90)
+
+
+def read(response: httpx.Response) -> dict:
+    """The gateway's answer; what it says about a request that it refuses goes to the visitor."""
+    if response.is_error:
+        raise gr.Error(response.json()["error"]["message"])
+    return response.json()
+
+
+def ask(database: str, question: str) -> tuple[str, dict]:
+    """The query, and its rows as a table."""
+    answer = read(GATEWAY.post("/v1/sql", json={"database": database, "question": question}))
+    return answer["query"], {"headers": answer["columns"], "data": answer["rows"]}
+
+
+databases = [each["id"] for each in read(GATEWAY.get("/v1/databases"))["data"]]
+inputs = [gr.Dropdown(databases, label="Database"), gr.Textbox(label="Question")]
+outputs = [gr.Code(label="Query", language="sql"), gr.Dataframe(label="Rows")]
+demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never")
+
+if __name__ == "__main__":
+    demo.launch()

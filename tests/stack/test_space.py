@@ -1,0 +1,46 @@
+"""The Hub's demo asks what the gateway answers; without Gradio, which is not locked, stand-ins take its components."""
+
+import runpy
+import sys
+from importlib.util import find_spec
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+
+from course_utils.artifacts import PROJECT
+from course_utils.processes import Server
+
+SPACE = PROJECT / "deploy" / "space"
+
+
+@pytest.fixture
+def demo(gateway: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What the demo's script defines, run against the real gateway."""
+    monkeypatch.setenv("COURSE_GATEWAY_URL", gateway.url)
+    if find_spec("gradio") is None:
+        monkeypatch.setitem(sys.modules, "gradio", MagicMock(Error=ValueError))
+    return runpy.run_path(str(SPACE / "app.py"))
+
+
+def test_the_demo_asks_as_the_gateway_answers(demo: dict[str, object]) -> None:
+    assert demo["databases"] == ["music"]
+    query, table = demo["ask"]("music", "How many singers are there?")
+    assert isinstance(query, str)
+    assert table.keys() == {"headers", "data"}
+    with pytest.raises(Exception, match="no database 'no-such'"):
+        demo["ask"]("no-such", "How many singers are there?")
+
+
+@pytest.mark.skipif(find_spec("gradio") is None, reason="Gradio is not installed (pip install gradio)")
+def test_the_demo_runs(demo: dict[str, object]) -> None:
+    _, url, _ = demo["demo"].launch(prevent_thread_lock=True, quiet=True)
+    assert url.startswith("http://127.0.0.1")
+    demo["demo"].close()
+
+
+def test_the_space_is_described_as_the_hub_reads_it() -> None:
+    front = yaml.safe_load((SPACE / "README.md").read_text("utf-8").split("---\n")[1])
+    assert (front["sdk"], (SPACE / front["app_file"]).is_file()) == ("gradio", True)
+    pins = (SPACE / "requirements.txt").read_text().splitlines()
+    assert f'"{pins[0]}"' in (PROJECT / "pyproject.toml").read_text("utf-8")
