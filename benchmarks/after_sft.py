@@ -143,7 +143,8 @@ def collect(bench: Bench, runs: dict[str, tuple[Scores, dict[str, Any]]]) -> dic
         "n_train": len(bench.train.examples),
         "probe": {"n": len(bench.probe.examples), "base_loss": round(bench.base_loss, 4)},
         "runs": {
-            name: {**run, "against_sft": compare(first, scores).summary()} for name, (scores, run) in runs.items()
+            name: {**run, "against_sft": compare(first, scores).to_dict("index")}
+            for name, (scores, run) in runs.items()
         },
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }

@@ -146,10 +146,10 @@ def compare_arms(dirty: Sequence[Scores], cleaned: Sequence[Scores], seeds: Sequ
     The seeds answer the same questions. ``pooled`` therefore draws questions, each with its verdicts of all seeds;
     ``pooled_verdicts`` draws single verdicts as if they were independent, which makes too narrow an interval.
     """
-    by_seed = [compare(*pair).whole for pair in zip(dirty, cleaned, strict=True)]
+    by_seed = [next(compare(*pair).itertuples()) for pair in zip(dirty, cleaned, strict=True)]
     verdicts = [[[outcome.verdict.correct for outcome in run.outcomes] for run in runs] for runs in (dirty, cleaned)]
     means = [[sum(question) / len(question) for question in zip(*arm, strict=True)] for arm in verdicts]
-    single = compare(_concatenate(dirty), _concatenate(cleaned)).whole
+    single = next(compare(_concatenate(dirty), _concatenate(cleaned)).itertuples())
     return {
         "by_seed": [
             {

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from course_utils.evaluation import bootstrap_difference, rows_needed, sequential_evidence, wilson_interval
-from course_utils.evaluation.intervals import mcnemar_p_value
+from course_utils.evaluation.comparison import mcnemar_p_value
 from course_utils.figures import course_style, new_axes
 from course_utils.setup import probe_machine
 

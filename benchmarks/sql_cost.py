@@ -14,8 +14,7 @@ import psutil
 
 from benchmarks import in_process_sql
 from course_utils.artifacts import PROJECT, Row, read_jsonl
-from course_utils.evaluation import judge
-from course_utils.sql import find_database, run_queries, run_query
+from course_utils.sql import compare_answers, find_database, run_queries, run_query
 
 N_ROUNDS = 5
 N_REPEATS = 8
@@ -94,7 +93,7 @@ def make_jobs(folder: Path, predictions: str = "") -> list[Job]:
 def _works(arm: str) -> dict[str, Callable[[Path, list[Row]], object]]:
     one, many, verdict = {
         "in process": (in_process_sql.run_query, in_process_sql.run_queries, in_process_sql.judge),
-        "workers": (run_query, run_queries, judge),
+        "workers": (run_query, run_queries, compare_answers),
     }[arm]
     return {
         "single": lambda database, rows: [one(database, row["query"]) for row in rows],

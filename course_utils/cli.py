@@ -194,18 +194,26 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
-    from course_utils.evaluation.scoring import INSTANCES_FILE, score_file
+    from course_utils.evaluation.predictions import read_predictions
     from course_utils.run_report import render_scores
 
     if tickets:
-        from course_utils.evaluation.predictions import read_predictions
         from course_utils.evaluation.tickets import TICKET_FIELDS, score_tickets, tickets_table
 
         scores, render = score_tickets(read_predictions(file, TICKET_FIELDS)), tickets_table
     else:
-        score = partial(score_file, file, path_here(data, "data"), raw=raw, clauses=clauses, instances=instances)
-        cache = path_here(artifacts, "artifacts") / INSTANCES_FILE
-        scores, render = score(cache=cache, skip_bad_gold=skip_bad_gold), render_scores
+        from course_utils.evaluation.scoring import score_predictions
+
+        dataset, cache = path_here(data, "data"), path_here(artifacts, "artifacts") / "instances.sqlite"
+        rows = read_predictions(file, raw=raw)
+        scored = score_predictions(
+            rows, dataset, name=file.stem, instances=instances, cache=cache, skip_bad_gold=skip_bad_gold
+        )
+        scores, render = scored.summary(), render_scores
+        if clauses:
+            from course_utils.evaluation.clauses import component_match
+
+            scores["component_match"] = component_match(rows)
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -224,8 +232,8 @@ def gate(
     from course_utils.evaluation.gate import read_candidate, run_gate
     from course_utils.tables import text_table
 
-    candidates = [read_candidate(each, path_here(data, "data")) for each in (new, current)]
-    checks = run_gate(*candidates, margin=margin)
+    candidate, present = (read_candidate(each, path_here(data, "data")) for each in (new, current))
+    checks = run_gate(candidate, present, margin)
     passed = all(check.is_open for check in checks)
     if as_json:
         typer.echo(json.dumps({"passed": passed, "checks": [asdict(check) for check in checks]}, indent=2))

@@ -23,6 +23,10 @@ class Proportion:
         """``n_true / n``."""
         return self.n_true / self.n
 
+    def as_dict(self, name: str) -> dict[str, float]:
+        """The share and its ends as results call them: ``name``, ``name_low`` and ``name_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     def __str__(self) -> str:
         return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
 

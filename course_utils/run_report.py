@@ -74,7 +74,7 @@ def format_result(name: str, value: float | str) -> str:
 
 
 def render_scores(scores: dict[str, Any]) -> Table:
-    """What ``evaluation.score_file`` returns, as a table: a row for each slice, what else was counted above it."""
+    """What ``evaluation.Scores.summary`` returns, as a table: a row for each slice, what else was counted above it."""
     measures = [name for name in ("execution_accuracy", "test_suite_accuracy") if name in scores]
     slices = {"all": scores}
     for kind in (name for name in scores if name.startswith("by_")):
@@ -83,7 +83,7 @@ def render_scores(scores: dict[str, Any]) -> Table:
     for row, group in zip(rows, slices.values(), strict=True):
         row += [f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures]
     errors = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items()) or "no errors"
-    caption = [scores["file"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
+    caption = [scores["name"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
     caption += [words.format(**scores) for name, words in SCORES_TOO.items() if name in scores]
     if matches := scores.get("component_match"):
         shares = ", ".join(f"{clause} {share:.1%}" for clause, share in matches.items())

@@ -1,17 +1,13 @@
-"""Values at the edges of a query's conditions, where a query that is nearly the same gives another answer."""
+"""What a query's conditions, joins and order say of the rows on which one that is nearly the same answers otherwise."""
 
 from collections import defaultdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sqlglot import exp
+from sqlglot import exp
 
 
-def literals_by_column(tree: "exp.Expr") -> dict[str, list[str]]:
+def literals_by_column(tree: exp.Expr) -> dict[str, list[str]]:
     """The literals that a query compares each column with, by its name in lower case, whatever table it is of."""
-    from sqlglot import exp
-
     found: dict[str, list[str]] = defaultdict(list)
     meant = {
         each.alias.lower(): {c.name.lower() for c in each.find_all(exp.Column)} for each in tree.find_all(exp.Alias)
@@ -24,10 +20,8 @@ def literals_by_column(tree: "exp.Expr") -> dict[str, list[str]]:
     return found
 
 
-def joined_columns(tree: "exp.Expr") -> dict[str, str]:
+def joined_columns(tree: exp.Expr) -> dict[str, str]:
     """What each ``table.column``, in lower case, must equal in a join or a correlated subquery."""
-    from sqlglot import exp
-
     tables = {table.alias_or_name.lower(): table.name for table in tree.find_all(exp.Table)}
     found: dict[str, str] = {}
     for node in tree.find_all(exp.EQ):
@@ -38,15 +32,24 @@ def joined_columns(tree: "exp.Expr") -> dict[str, str]:
     return found
 
 
+def break_ties(tree: exp.Expr, descending: bool) -> str:
+    """The query with what ties in an ORDER BY ordered by all that it shows: only a tie tells two directions apart."""
+    tree = tree.copy()
+    for order in tree.find_all(exp.Order):
+        if isinstance(query := order.parent, exp.Query) and not query.is_star:
+            for number in range(1, len(query.selects) + 1):
+                column = exp.Literal.number(number)
+                order.append("expressions", exp.Ordered(this=column, desc=descending, nulls_first=not descending))
+    return tree.sql("sqlite")
+
+
 def near(literal: str, like: object) -> list[object]:
     """The literal and its neighbours as values of a column that holds values ``like`` this one; its type is kept."""
-    try:
-        if isinstance(like, int):
-            return [int(float(literal)) + step for step in (0, 1, -1)]
-        if isinstance(like, float):
-            return [float(literal) + step for step in (0, 1, -1, 0.5, -0.5)]
-    except (ValueError, OverflowError):
-        return []
+    if isinstance(like, int | float):
+        try:
+            return [*dict.fromkeys(type(like)(float(literal) + step) for step in (0, 1, -1, 0.5, -0.5))]
+        except (ValueError, OverflowError):
+            return []
     bare = literal.strip("%")
     if not isinstance(like, str):
         return []
@@ -59,13 +62,9 @@ def near(literal: str, like: object) -> list[object]:
 
 def _days_near(literal: str, like: date) -> list[date]:
     """Days inside and just outside of what a literal means by its length: a day, a month of a year, a year, a month."""
+    steps = {10: (0, 1, -1), 4: (0, -1, 364, 365, 366)}.get(len(literal), (0, -1, 27, 32))
+    whole = literal + f"{like.year}-01-01"[len(literal) :] if len(literal) > 2 else f"{like.year}-{literal:0>2}-01"
     try:
-        if len(literal) == 4:
-            first = date(int(literal), 1, 1)
-            return [first, first - timedelta(1), first.replace(month=12, day=31), first.replace(year=first.year + 1)]
-        if len(literal) == 10:
-            return [date.fromisoformat(literal) + timedelta(step) for step in (0, 1, -1)]
-        first = date.fromisoformat(f"{literal}-01") if len(literal) == 7 else like.replace(month=int(literal), day=1)
-        return [first, first - timedelta(1), first + timedelta(27), first + timedelta(32)]
+        return [date.fromisoformat(whole) + timedelta(step) for step in steps]
     except (ValueError, OverflowError):
         return []

@@ -1,10 +1,15 @@
-"""Where two queries part, clause by clause, read off sqlglot's trees: what error kinds and component match rest on.
+"""Why a prediction is wrong: where it parts from its gold, clause by clause, by sqlglot's trees, and as a page.
 
 It compares what is written, not what comes back: queries that part may give the same answer, and one rule says when.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, get_args
 
 import sqlglot
@@ -12,10 +17,19 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
+from course_utils.artifacts import Row
+from course_utils.errors import QueryError
+from course_utils.evaluation.scores import Outcome
+from course_utils.finding import printable
+from course_utils.sql import find_database, run_queries
+from course_utils.tables import text_table
+
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
 CLAUSES: tuple[Clause, ...] = get_args(Clause)
 """As a query is put together: FROM, JOIN and set operations, SELECT, aggregates with DISTINCT and GROUP BY, WHERE and
 HAVING without their constants, these constants, ORDER BY with LIMIT."""
+KINDS = ("right", "timeout", "invalid", *CLAUSES, "extra")
+N_ROWS = 5
 
 
 class ClauseMatch(NamedTuple):
@@ -48,18 +62,63 @@ def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | No
     }
 
 
-def component_match(pairs: Iterable[tuple[str, str]]) -> dict[Clause, float]:
-    """Of the pairs of gold and prediction in which one has a clause, the share in which both have the same of it.
+def component_match(rows: Iterable[Row]) -> dict[Clause, float]:
+    """Of the predictions that have a clause, or whose gold has it, the share in which both have the same of it.
 
     What does not parse has no clause in common with its gold. 0 to 1, higher is more alike, as likeness of text goes:
     equal parts may still stand in queries that answer differently.
     """
     n_equal, n_present = Counter[Clause](), Counter[Clause]()
-    for gold, predicted in pairs:
-        clauses = compare_clauses(gold, predicted)
-        n_present.update([*(clauses or compare_clauses(gold, gold) or ())])
+    for row in rows:
+        clauses = compare_clauses(row["query"], row["predicted"])
+        n_present.update([*(clauses or compare_clauses(row["query"], row["query"]) or ())])
         n_equal.update(clause for clause, match in (clauses or {}).items() if not any(match))
     return {clause: n_equal[clause] / n_present[clause] for clause in CLAUSES if n_present[clause]}
+
+
+def error_kind(outcome: Outcome) -> str:
+    """One of ``KINDS``, so that their counts add up to all rows.
+
+    ``invalid`` is no query at all. ``extra`` has all that the gold has, and more. Any other wrong query, whether it
+    runs or not, goes by ``join`` if it has too few of them, by the first of the ``CLAUSES`` that lacks something, or by
+    ``column`` if nothing differs but their order.
+    """
+    if outcome.verdict.correct:
+        return "right"
+    if outcome.verdict.failure == "timeout":
+        return "timeout"
+    clauses = compare_clauses(str(outcome.row["query"]), str(outcome.row["predicted"]))
+    if clauses is None:
+        return "invalid"
+    if not any(map(any, clauses.values())):
+        return "column" if outcome.verdict.valid else "invalid"
+    if "join" in clauses and len(clauses["join"].missing) > len(clauses["join"].added):
+        return "join"
+    return next((clause for clause, match in clauses.items() if match.missing), "extra")
+
+
+def show_error(outcome: Outcome, dataset: Path) -> str:
+    """A wrong answer as HTML: the question, what the prediction changes in the gold, and the first rows of both."""
+    row, verdict = outcome.row, outcome.verdict
+    queries = {"gold": str(row["query"]), "predicted": str(row["predicted"])}
+    with TemporaryDirectory() as folder:
+        database = find_database(dataset, row["db_id"], Path(folder))
+        answers = list(run_queries(database, queries.values(), max_rows=N_ROWS))
+    shown = [printable(str(answer if isinstance(answer, QueryError) else answer.rows)) for answer in answers]
+    caption = f"{verdict.failure}, {verdict.detail}; at most {N_ROWS} rows are shown"
+    table = text_table(("query", "returns"), list(zip(queries, shown, strict=True)), caption)
+    question = escape(f"{row['db_id']}: {row.get('question', '')}")
+    return f"<p>{question}</p><p><code>{mark_changes(*queries.values())}</code></p>{table._repr_html_()}"
+
+
+def mark_changes(gold: str, predicted: str) -> str:
+    """One text as HTML, word by word: what only the gold has struck out, what only the prediction has underlined."""
+    before, after = (re.findall(r"'[^']*'|\w+|\s+|.", text) for text in (gold, predicted))
+    marked = []
+    for change, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        old, new = escape("".join(before[a:b])), escape("".join(after[c:d]))
+        marked.append(old if change == "equal" else f"<del>{old}</del><ins>{new}</ins>")
+    return "".join(marked)
 
 
 def _parse(query: str) -> exp.Expr | None:
@@ -76,12 +135,10 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
             source = scope.sources.get(column.table)
             table = source.name if isinstance(source, exp.Table) else column.table
             compared = isinstance(column.parent, exp.Predicate) and column.arg_key in ("expression", "expressions")
-            if column.this.args.get("quoted") and not column.table and compared:
-                column.replace(
-                    exp.Literal.string(column.name)
-                )  # "Ben" is a text to SQLite where no column has the name
-            else:
-                column.replace(exp.column(column.name.lower(), table.lower() if qualified else None))
+            is_text = column.this.args.get("quoted") and not column.table and compared
+            named = exp.column(column.name.lower(), table.lower() if qualified else None)
+            # "Ben" is a text to SQLite where no column has the name.
+            column.replace(exp.Literal.string(column.name) if is_text else named)
     yield from (("table", table.name.lower()) for table in tree.find_all(exp.Table))
     for query in tree.find_all(exp.Select, exp.SetOperation):
         yield from _clauses(query)

@@ -1,121 +1,123 @@
-"""Is one model better than another on the same rows? Paired differences, and the numbers that the report shows."""
+"""Is one model better than another on the same rows? The paired tests, their intervals, and the rows that they take."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from math import ceil, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
-from course_utils.evaluation.intervals import adjust_holm, bootstrap_difference, mcnemar_p_value
-from course_utils.evaluation.scores import UNSEEN, Scores
-from course_utils.tables import Table
+from course_utils.evaluation.scores import Scores
+from course_utils.proportion import CONFIDENCE
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+N_RESAMPLES = 9_999
+POWER = 0.8
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """Two models on the same rows; accuracies and their difference lie in 0 to 1."""
+def compare(first: Scores, second: Scores) -> "DataFrame":
+    """Compare two models on the same rows: a line for all of them, then one for each group, by the group's name.
 
-    group: str
-    n: int
-    first: float
-    second: float
-    low: float
-    """Lower end of the bootstrap interval of ``second - first``."""
-    high: float
-    n_gained: int
-    """Rows that only the second model gets right."""
-    n_lost: int
-    """Rows that only the first model gets right."""
-    p_value: float
-    """Of McNemar's exact test: how often chance alone would part the changed rows at least so unevenly."""
-
-    @property
-    def difference(self) -> float:
-        """Accuracy of the second model minus that of the first."""
-        return (self.n_gained - self.n_lost) / self.n
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The paired differences of every group of rows."""
-
-    first_name: str
-    second_name: str
-    groups: tuple[PairedDifference, ...] = field(repr=False)
-
-    @property
-    def whole(self) -> PairedDifference:
-        """The difference over all rows."""
-        return self.groups[0]
-
-    def summary(self) -> dict[str, Any]:
-        """Everything as plain JSON values."""
-        return {group.group: {**asdict(group), "difference": group.difference} for group in self.groups}
-
-    def table(self) -> Table:
-        """The paired differences of every group, with bootstrap intervals and McNemar's p-value, alone and adjusted."""
-        adjusted = adjust_holm([group.p_value for group in self.groups])
-        rows = tuple(
-            (
-                group.group,
-                str(group.n),
-                f"{group.difference:+.1%} [{group.low:+.1%}, {group.high:+.1%}]",
-                str(group.n_gained),
-                str(group.n_lost),
-                f"{group.p_value:.2g}",
-                f"{p_value:.2g}",
-            )
-            for group, p_value in zip(self.groups, adjusted, strict=True)
-        )
-        return Table(
-            f"{self.second_name} minus {self.first_name} on the same rows, "
-            "with the 95 % paired bootstrap interval in brackets",
-            ("group", "rows", "difference", "gained", "lost", "McNemar p", "p, Holm"),
-            rows,
-            frozenset({"group"}),
-        )
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-
-def compare(first: Scores, second: Scores, *, seed: int = 0) -> Comparison:
-    """Compare two models row by row, over all rows and over each group.
+    ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` end its
+    95 % bootstrap interval. Only the second model gets ``n_gained`` rows right, only the first ``n_lost``. ``p_value``
+    is of McNemar's exact test. ``p_holm`` is raised for the number of lines, so that the chance of one false alarm
+    among them stays as for one test (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
 
     Raises:
         DataError: The two were not scored on the same rows in the same order.
     """
-    differing = [(a.id, b.id) for a, b in zip(first.outcomes, second.outcomes, strict=False) if a.id != b.id]
-    if first.n != second.n or differing:
-        where = f"for example {differing[0]}" if differing else f"{first.n} and {second.n} rows"
-        raise DataError(f"{first.name} and {second.name} answered different rows ({where}); predict the same rows")
-    before = [outcome.verdict.correct for outcome in first.outcomes]
-    after = [outcome.verdict.correct for outcome in second.outcomes]
-    groups = first.groups().items()
-    differences = [_difference(name, [before[i] for i in at], [after[i] for i in at], seed) for name, at in groups]
-    return Comparison(first.name, second.name, tuple(differences))
+    from pandas import DataFrame
+    from statsmodels.stats.multitest import multipletests
+
+    ids, others = ([outcome.row["id"] for outcome in scores.outcomes] for scores in (first, second))
+    if ids != others:
+        names = f"{first.name} with {first.n} rows and {second.name} with {second.n}"
+        raise DataError(f"{names} did not answer the same rows in the same order; predict the same rows")
+    before, after = ([outcome.verdict.correct for outcome in scores.outcomes] for scores in (first, second))
+    lines = {}
+    for name, indices in first.groups().items():
+        old, new = [before[index] for index in indices], [after[index] for index in indices]
+        changes = [now - then for then, now in zip(old, new, strict=True)]
+        n, n_gained, n_lost = len(indices), changes.count(1), changes.count(-1)
+        low, high = bootstrap_difference(old, new)
+        lines[name] = {"n": n, "difference": (n_gained - n_lost) / n, "low": low, "high": high}
+        lines[name] |= {"n_gained": n_gained, "n_lost": n_lost, "p_value": mcnemar_p_value(n_gained, n_lost)}
+    table = DataFrame.from_dict(lines, orient="index").rename_axis(f"{second.name} minus {first.name}")
+    return table.assign(p_holm=multipletests(table["p_value"], method="holm")[1])
 
 
-def _difference(group: str, first: list[bool], second: list[bool], seed: int) -> PairedDifference:
-    n = len(first)
-    low, high = bootstrap_difference(first, second, seed=seed)
-    gained = sum(after and not before for before, after in zip(first, second, strict=True))
-    lost = sum(before and not after for before, after in zip(first, second, strict=True))
-    return PairedDifference(
-        group, n, sum(first) / n, sum(second) / n, low, high, gained, lost, mcnemar_p_value(gained, lost)
-    )
+def mcnemar_p_value(n_gained: int, n_lost: int) -> float:
+    """Two-sided p-value of McNemar's exact test.
 
+    Rows on which both models are right, or both wrong, say nothing about which is better. If neither
+    were better, each of the others would be a fair coin's toss: the p-value is binomial. 0 to 1.
 
-def headline_results(base: Scores, best_prompt: Scores, tuned: Scores, comparison: Comparison) -> dict[str, float]:
-    """Accuracy with its interval and validity of the base, asked in two ways, and the tuned model; the paired test's p.
-
-    The ``..._unseen`` numbers are left out where every test row is about a database from training.
+    Source: McNemar (1947), Psychometrika 12, 153-157.
     """
-    results: dict[str, float] = {"n_test": tuned.n, "n_test_unseen": len(tuned.groups().get(UNSEEN, ()))}
-    for name, scores in (("base", base), ("best_prompt", best_prompt), ("tuned", tuned)):
-        groups = {"": scores.accuracy, "_unseen": scores.accuracy_by_group().get(UNSEEN)}
-        for suffix, share in groups.items():
-            if share:
-                results[f"{name}_execution_accuracy{suffix}"] = share.value
-                results[f"{name}_execution_accuracy{suffix}_low"] = share.low
-                results[f"{name}_execution_accuracy{suffix}_high"] = share.high
-        results[f"{name}_validity"] = scores.validity.value
-    return results | {"mcnemar_p": comparison.whole.p_value}
+    from scipy.stats import binomtest
+
+    return float(binomtest(n_gained, n_gained + n_lost).pvalue) if n_gained + n_lost else 1.0
+
+
+def rows_needed(difference: float, changed: float) -> int:
+    """Rows on which McNemar's test at 5 % finds a difference four times in five; the exact test needs somewhat more.
+
+    Args:
+        difference: Between the two accuracies, above 0 and up to ``changed``.
+        changed: Share of the rows on which the verdicts differ, from 0 to 1.
+
+    Raises:
+        ValueError: The accuracies cannot lie so far apart, for too few rows change.
+
+    Source: Connor (1987), Biometrics 43, 207-211.
+    """
+    if not 0 < difference <= changed <= 1:
+        raise ValueError(f"difference must lie above 0 and up to changed={changed:g}, the share of rows that change it")
+    z_error, z_power = (NormalDist().inv_cdf(chance) for chance in ((1 + CONFIDENCE) / 2, POWER))
+    return ceil(((z_error * sqrt(changed) + z_power * sqrt(changed - difference**2)) / difference) ** 2)
+
+
+def bootstrap_difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """Ends of the 95 % paired bootstrap interval of ``mean(second) - mean(first)``, by percentiles.
+
+    Rows are drawn with replacement, and both models' verdicts on a row stay together. A row's verdict is true or
+    false, or the share of several runs that are right on it, where the models were trained with several seeds.
+
+    Source: Efron (1979), Annals of Statistics 7, 1-26.
+    """
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    differences = np.subtract(second, first, dtype=float)  # (n_rows,)
+    if len(differences) < 2 or np.all(differences == differences[0]):
+        return float(differences.mean()), float(differences.mean())
+    sizes = {"n_resamples": N_RESAMPLES, "confidence_level": CONFIDENCE}
+    result = bootstrap((differences,), np.mean, method="percentile", **sizes, rng=np.random.default_rng(0))
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def sequential_evidence(first: Any, second: Any) -> Any:
+    """Evidence after each row against "neither model is better": 1 is none, 20 is enough for an error of 5 %.
+
+    A p-value is good for one look; this test martingale may be looked at after every row. Only rows on which the
+    verdicts differ count. The evidence is how many times likelier their outcomes are if the second model wins a share
+    of them that could be anything from 0 to 1, than if each is a fair coin's toss. If it is one, the evidence ever
+    reaches ``1 / alpha`` with a probability of ``alpha`` at most.
+
+    Args:
+        first: Verdicts of shape (..., n_rows), bool, in the order in which the rows were answered.
+        second: Those of the other model on the same rows.
+
+    Returns:
+        An array of the same shape, above 0.
+
+    Source: Robbins (1970), Annals of Mathematical Statistics 41; with savvi's multinomial test, by Lindon and Malek
+    (2022), for two outcomes.
+    """
+    import numpy as np
+    from scipy.special import betaln
+
+    before, after = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    gained, lost = np.cumsum(after & ~before, axis=-1), np.cumsum(before & ~after, axis=-1)
+    return np.exp(betaln(1 + gained, 1 + lost) + (gained + lost) * np.log(2))  # betaln(1, 1) of the prior is 0

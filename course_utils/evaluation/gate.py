@@ -8,12 +8,16 @@ from statistics import NormalDist
 from typing import Literal
 
 from course_utils.artifacts import Row, read_jsonl
-from course_utils.evaluation.comparison import compare
-from course_utils.evaluation.intervals import bootstrap_difference, rows_needed
+from course_utils.evaluation.comparison import bootstrap_difference, compare, rows_needed
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
 from course_utils.proportion import CONFIDENCE, wilson_interval
+
+MAX_FORGOTTEN = 0.2
+"""Nats per token by which the loss on the base model's own replies may rise."""
+MAX_SLOWER = 0.25
+"""Seconds a question that may be gained, as a share of the current ones."""
 
 
 @dataclass(frozen=True)
@@ -51,26 +55,17 @@ def read_candidate(path: Path, dataset: Path) -> Candidate:
     )
 
 
-def run_gate(
-    new: Candidate, current: Candidate, *, margin: float = 0.02, slower: float = 0.25, forgets: float = 0.2
-) -> tuple[GateCheck, ...]:
-    """All four checks.
-
-    Args:
-        new: The model that wants in.
-        current: The model that serves now.
-        margin: Accuracy that may be lost, from 0 to 1.
-        slower: Seconds a question that may be gained, as a share of the current ones.
-        forgets: Nats per token by which the loss on the base model's own replies may rise.
+def run_gate(new: Candidate, current: Candidate, margin: float = 0.02) -> tuple[GateCheck, ...]:
+    """All four checks of the model that wants in against the one that serves now; ``margin``, 0 to 1, may be lost.
 
     Raises:
         DataError: The two answered different rows.
     """
     return (
         check_accuracy(new.scores, current.scores, margin),
-        _check_forgetting(new.probe_loss, current.probe_loss, forgets),
+        _check_forgetting(new.probe_loss, current.probe_loss),
         _check_safety(new.probes, current.probes),
-        _check_latency(new.scores, current.scores, slower),
+        _check_latency(new.scores, current.scores),
     )
 
 
@@ -79,7 +74,7 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
 
     A test of non-inferiority: no difference is no reason to pass, if so few rows could not have shown one.
     """
-    found = compare(current, new).whole
+    found = next(compare(current, new).itertuples())
     gained, lost = (wilson_interval(n, found.n) for n in (found.n_gained, found.n_lost))
     # A bootstrap without a lost row draws none, however few rows there are: then the ends of the two shares bound it.
     low = found.low if found.n_lost else gained.low - lost.high
@@ -98,11 +93,11 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
     return GateCheck("accuracy", "not enough rows", f"{shown}: {found.n} rows leave it open, {needed}")
 
 
-def _check_forgetting(new: float | None, current: float | None, forgets: float) -> GateCheck:
+def _check_forgetting(new: float | None, current: float | None) -> GateCheck:
     if new is None or current is None:
         return GateCheck("forgetting", "not measured", "compare the folders of two runs of notebook 3")
-    shown = f"{new:.2f} nats per token of the base's replies after {current:.2f}, may rise by {forgets:g}"
-    return GateCheck("forgetting", "pass" if new <= current + forgets else "refuse", shown)
+    shown = f"{new:.2f} nats per token of the base's replies after {current:.2f}, may rise by {MAX_FORGOTTEN:g}"
+    return GateCheck("forgetting", "pass" if new <= current + MAX_FORGOTTEN else "refuse", shown)
 
 
 def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
@@ -116,11 +111,11 @@ def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
     return GateCheck("safety", "refuse" if lost else "pass", shown)
 
 
-def _check_latency(new: Scores, current: Scores, slower: float) -> GateCheck:
+def _check_latency(new: Scores, current: Scores) -> GateCheck:
     before, after = ([float(each.row.get("seconds") or 0) for each in scores.outcomes] for scores in (current, new))
     if not (all(before) and all(after)):
         return GateCheck("latency", "not measured", "predictions lack seconds")
     mean = sum(before) / len(before)
     low, high = (end / mean for end in bootstrap_difference(before, after))
-    shown = f"{low:+.0%} to {high:+.0%} seconds a question, may gain {slower:.0%}; both must come from one machine"
-    return GateCheck("latency", "pass" if high <= slower else "refuse", shown)
+    shown = f"{low:+.0%} to {high:+.0%} seconds a question, may gain {MAX_SLOWER:.0%}; both must come from one machine"
+    return GateCheck("latency", "pass" if high <= MAX_SLOWER else "refuse", shown)

@@ -14,20 +14,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from course_utils.artifacts import sha256
 from course_utils.errors import DataError, QueryError
-from course_utils.evaluation.boundaries import joined_columns, literals_by_column, near
 from course_utils.sql import find_difference, quote, read_schema
 from course_utils.sql.execute import connect, execute, open_image
 from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import run_each
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-Instances = tuple[bytes, ...]
-"""Each the bytes of a SQLite file."""
 VERSION = 1
 """Of what a seed makes; another one makes all anew."""
 MAKE_S = 5.0
@@ -57,11 +52,8 @@ class _Column(NamedTuple):
     """At the edges of the gold's conditions."""
 
 
-_Tables = dict[str, list[_Column]]
-
-
-def find_instances(database: Path, golds: list[str], n: int, cache: Path | None = None) -> dict[str, Instances]:
-    """``n`` instances for each gold query, the same ones each time; fewer, or none, where no more can be made.
+def find_instances(database: Path, golds: list[str], n: int, cache: Path | None = None) -> dict[str, tuple[bytes, ...]]:
+    """SQLite files, ``n`` for each gold query, the same ones each time; fewer, or none, where no more can be made.
 
     Args:
         database: The SQLite file whose schema they share.
@@ -72,8 +64,7 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
     Raises:
         DataError: The database cannot be read, or the cache is no such file.
     """
-    with database.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+    content = sha256(database)
     keys = {gold: hashlib.sha256(f"{VERSION} {n} {content} {gold}".encode()).hexdigest() for gold in golds}
     if cache:
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -99,19 +90,17 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
     return {gold: tuple(map(zlib.decompress, images[1:])) for gold, images in (suites | made).items()}
 
 
-def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[Instances]:
-    import sqlglot
+def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[tuple[bytes, ...]]:
+    from sqlglot.errors import SqlglotError
 
     with closing(connect(database)) as connection:
-        tables = {name: _read_columns(connection, name) for name in names}
-        wanted = {name.lower() for name in names}
+        tables = {name.lower(): _read_columns(connection, name) for name in names}
         made_by = "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
-        schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in wanted]
+        schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in tables]
     for gold in golds:
         try:
-            tree = sqlglot.parse_one(gold, dialect="sqlite")
-            yield tuple(_make(schema, tables, tree, gold, n))
-        except (sqlglot.errors.SqlglotError, RecursionError, sqlite3.Error):
+            yield tuple(_make(schema, tables, gold, n))
+        except (SqlglotError, RecursionError, sqlite3.Error):
             yield ()
 
 
@@ -139,26 +128,25 @@ def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
     ]
 
 
-def _make(schema: list[str], tables: _Tables, tree: "exp.Expr", gold: str, n: int) -> Iterator[bytes]:
-    from sqlglot import exp
+def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int) -> Iterator[bytes]:
+    from sqlglot import exp, parse_one
 
+    from course_utils.evaluation.boundaries import break_ties, joined_columns, literals_by_column
+
+    tree = parse_one(gold, dialect="sqlite")
     rng, end, n_made = Random(f"{VERSION} {gold}"), time.monotonic() + MAKE_S, 0
-    variants = [_break_ties(tree, descending) for descending in (False, True)]
+    variants = [break_ties(tree, descending) for descending in (False, True)]
     literals, joined = literals_by_column(tree), joined_columns(tree)
-    known, read = {name.lower() for name in tables}, {table.name.lower() for table in tree.find_all(exp.Table)}
-    if not read <= known:
-        read = known  # a view may read any table
-    while parents := {c.parent.partition(".")[0] for t in tables if t.lower() in read for c in tables[t]} - read:
+    read = {table.name.lower() for table in tree.find_all(exp.Table)}
+    if not read <= tables.keys():
+        read = {*tables}  # a view may read any table
+    while parents := {c.parent.partition(".")[0] for t in read & tables.keys() for c in tables[t]} - read:
         read |= parents  # the other tables stay empty
-    read_columns = {
-        name: [_around(column, literals, joined) for column in columns]
-        for name, columns in tables.items()
-        if name.lower() in read
-    }
+    around = {t: [_around(column, literals, joined) for column in tables[t]] for t in tables if t in read}
     for attempt in range(TRIES * n):
         limit_time(MAKE_S)
         try:
-            image = _build(schema, read_columns, rng)
+            image = _build(schema, around, rng)
             if _is_telling(image, gold, variants, with_rows=attempt < TRIES * n // 2):
                 n_made += 1
                 yield image
@@ -170,13 +158,15 @@ def _make(schema: list[str], tables: _Tables, tree: "exp.Expr", gold: str, n: in
 
 def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, str]) -> _Column:
     """The column as one query sees it, whose joins show foreign keys that a schema does not declare."""
+    from course_utils.evaluation.boundaries import near
+
     like = next(iter(column.values), 1)
     edges = [value for literal in literals.get(column.name.lower(), ()) for value in near(literal, like)]
     parent = column.parent or ("" if column.is_key else joined.get(column.id, ""))
     return column._replace(parent=parent, edges=tuple(dict.fromkeys(edges)))
 
 
-def _draw_rows(tables: _Tables, rng: Random) -> dict[str, list[object]]:
+def _draw_rows(tables: dict[str, list[_Column]], rng: Random) -> dict[str, list[object]]:
     """Values of each column by its id: first those that stand for themselves, then those that refer to others."""
     drawn: dict[str, list[object]] = {}
     for columns in tables.values():
@@ -205,7 +195,7 @@ def _choose(values: list[object], n: int, column: _Column, rng: Random) -> list[
     return [None if rng.random() < null_rate else value for value in rng.choices(values, weights, k=n)]
 
 
-def _build(schema: list[str], tables: _Tables, rng: Random) -> bytes:
+def _build(schema: list[str], tables: dict[str, list[_Column]], rng: Random) -> bytes:
     drawn = _draw_rows(tables, rng)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("PRAGMA page_size = 512")
@@ -224,19 +214,6 @@ def _build(schema: list[str], tables: _Tables, rng: Random) -> bytes:
                 connection.execute(f"DELETE FROM {quote(table)} WHERE rowid = ?", (rowid,))
         connection.execute("COMMIT")
         return connection.serialize()
-
-
-def _break_ties(tree: "exp.Expr", descending: bool) -> str:
-    """The query with what ties in an ORDER BY ordered by all that it shows: only a tie tells two directions apart."""
-    from sqlglot import exp
-
-    tree = tree.copy()
-    for order in tree.find_all(exp.Order):
-        if isinstance(query := order.parent, exp.Query) and not query.is_star:
-            for number in range(1, len(query.selects) + 1):
-                column = exp.Literal.number(number)
-                order.append("expressions", exp.Ordered(this=column, desc=descending, nulls_first=not descending))
-    return tree.sql("sqlite")
 
 
 def _is_telling(image: bytes, gold: str, variants: list[str], with_rows: bool) -> bool:

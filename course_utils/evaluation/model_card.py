@@ -42,15 +42,11 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
         template_path=str(TEMPLATE),
         name=data.model_name,
         profile=profile,
-        training=training.results,
+        training=training,
         evaluated=evaluated,
-        intervals=[
-            (name.replace("_", " "), *(100 * evaluated[f"{name}{end}"] for end in ("", "_low", "_high")))
-            for name in shares
-        ],
+        shares=shares,
         messages=to_messages(next(iter(schemas.values())), "How many rows are there?"),
-        hashes={file: training.inputs[f"data/{file}"] for file in (f"{split}.jsonl" for split in SPLITS)},
-        packages=", ".join(f"{name} {version}" for name, version in training.packages.items()),
+        splits=SPLITS,
     )
     return card
 

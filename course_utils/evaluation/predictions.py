@@ -11,7 +11,7 @@ from course_utils.artifacts import Row
 from course_utils.errors import DataError
 from course_utils.models import Reply, generate_replies
 from course_utils.profiles import Profile
-from course_utils.prompts import BLOCK_END, Prompt, add_examples, encode_prompt, to_document
+from course_utils.prompts import BLOCK_END, Prompt, add_examples, encode_prompt, read_query, to_document
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
@@ -86,12 +86,7 @@ def read_replies(rows: Sequence[Row], task: Task, replies: Sequence[Reply]) -> l
 
 
 def predict_file(
-    path: Path,
-    rows: Sequence[Row],
-    prompts: Sequence[Prompt],
-    answer: Answer,
-    made_by: str,
-    n_at_once: int,
+    path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], answer: Answer, made_by: str, n_at_once: int
 ) -> int:
     """Write predictions a batch of ``n_at_once`` at a time, and say how many were there before.
 
@@ -125,39 +120,35 @@ def predict_file(
     return n_kept
 
 
-def read_predictions(path: Path, required: Sequence[str] = REQUIRED) -> list[Row]:
-    """Read and check predictions: one JSON object per line with the required fields.
+def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: bool = False) -> list[Row]:
+    """Read and check predictions, whoever wrote them: one JSON object per line with the required fields.
 
-    Any end of line, a byte-order mark and empty lines are accepted; further fields are kept.
-    Each row gets ``place``, its file and line, for later messages.
+    Any end of line, a byte-order mark and empty lines are accepted; further fields are kept. Of ``raw`` predictions,
+    which are whole replies, the query is read as serving does. Each row gets ``place``, its file and line.
 
     Raises:
         DataError: The file is missing, empty or not UTF-8, or rows are wrong; every wrong row is listed.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give a .jsonl file of predictions")
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error}); save the file as UTF-8") from error
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}; give a .jsonl file of predictions in UTF-8") from error
+    rows: list[Row] = []
+    wrong: list[str] = []
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            row, reason = _parse(line, required)
+            if not reason and (first := lines.setdefault(row["id"], number)) != number:
+                reason = f'"id" {row["id"]!r} is already on line {first}; keep one of them'
+            if reason:
+                wrong.append(f"{path}:{number}: {reason}")
+            rows.append(row | {"place": f"{path}:{number}"})
+    if not rows:
         raise DataError(f"{path}: the file is empty; write one prediction per line")
-    rows = [(number, *_parse(line, required)) for number, line in lines]
-    wrong = [f"{path}:{number}: {reason}" for number, _, reason in rows if reason]
-    wrong += _repeated_ids(path, [(number, row["id"]) for number, row, reason in rows if not reason])
     if wrong:
         raise DataError("\n".join(wrong))
-    return [{**row, "place": f"{path}:{number}"} for number, row, _ in rows]
-
-
-def _repeated_ids(path: Path, ids: list[tuple[int, str]]) -> list[str]:
-    first: dict[str, int] = {}
-    return [
-        f'{path}:{number}: "id" {id_!r} is already on line {first[id_]}; keep one of them'
-        for number, id_ in ids
-        if first.setdefault(id_, number) != number
-    ]
+    return [row | {"predicted": read_query(row["predicted"])} for row in rows] if raw else rows
 
 
 def _parse(line: str, required: Sequence[str]) -> tuple[Row, str]:
@@ -170,11 +161,8 @@ def _parse(line: str, required: Sequence[str]) -> tuple[Row, str]:
         return {}, f"a {type(row).__name__} instead of an object; write one object per line"
     if isinstance(row.get("id"), int):
         row["id"] = str(row["id"])
-    missing = [f'"{key}"' for key in required if key not in row]
-    if missing:
-        return {}, f"{', '.join(missing)} missing; every row needs {', '.join(required)}"
-    wrong = [f'"{key}"' for key in required if not isinstance(row[key], str)]
+    wrong = [f'"{key}"' for key in required if not isinstance(row.get(key), str)]
     if wrong:
-        return {}, f'{", ".join(wrong)} not a text; write "" where the model gave nothing'
+        return {}, f'{", ".join(wrong)} missing or no text; every row needs {", ".join(required)}, if only as ""'
     empty = [f'"{key}"' for key in required if key != "predicted" and not row[key].strip()]
     return row, f"{', '.join(empty)} empty; only predicted may be" if empty else ""

@@ -1,7 +1,8 @@
 """Probes: questions that no test set asks. Does the model only read, and does it keep to what it would say anyway?"""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,26 +29,24 @@ def make_probes(
         replies: Predictions of the model to the questions themselves.
         schemas: The rendered schema of each ``db_id``.
     """
-    rows = list(replies)
     return [
         {"id": f"{template['kind']}-{number}-{row['id']}", **probe}
-        for number, template in enumerate(templates)
-        for row in rows
-        for probe in _fill(template, row, schemas[row["db_id"]])
+        for (number, template), row in product(enumerate(templates), replies)
+        if (probe := _fill(template, row, schemas[row["db_id"]]))
     ]
 
 
-def _fill(template: Mapping[str, Any], row: Row, schema: str) -> Iterator[Row]:
+def _fill(template: Mapping[str, Any], row: Row, schema: str) -> Row:
     question, expected, name = row["question"], row["predicted"], _VALUE.search(row["predicted"])
     if "value" in template:
         if not (name and name[1] in question):
-            return
+            return {}
         question, expected = (text.replace(name[1], template["value"]) for text in (question, expected))
     table = _TABLE.search(schema)
     words = {"question": question, "schema": schema, "table": table[1] if table else "table"}
     asked = {key: str(template.get(key, "{" + key + "}")).format(**words) for key in ("question", "schema")}
     expected = expected if template.get("same") else ""
-    yield {"kind": template["kind"], "db_id": row["db_id"], **asked, "expected": expected}
+    return {"kind": template["kind"], "db_id": row["db_id"], **asked, "expected": expected}
 
 
 def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:

@@ -1,31 +1,59 @@
-"""What became of predictions: validity and accuracy with intervals, whole and by group, as numbers and as tables."""
+"""What became of predictions: validity and accuracy with intervals, whole and in slices, as numbers and as tables."""
 
+import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from course_utils.artifacts import Row
-from course_utils.evaluation.execution import Verdict
-from course_utils.evaluation.slices import slice_rows
+from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
+from course_utils.sql.compare import AnswerComparison, ResultShape
 from course_utils.tables import Table
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+SHAPES = {
+    "several queries": r"\bSELECT\b.*\bSELECT\b",
+    "join": r"\bJOIN\b",
+    "groups": r"\bGROUP\s+BY\b",
+    "aggregate": r"\b(?:COUNT|SUM|AVG|MIN|MAX)\s*\(",
+    "one table": "",
+}
+"""What a query is called by the first that it holds, the hardest first."""
+LENGTHS = ("", "to 8 words", "9 to 14 words", "15 words and more")
+
+
+def shape_of(query: str) -> str:
+    """The first of ``SHAPES`` that a query has, read off its keywords."""
+    text = _QUOTED.sub("''", query)
+    return next(name for name, words in SHAPES.items() if re.search(words, text, re.IGNORECASE | re.DOTALL))
+
+
+SLICES: dict[str, Callable[[Row], str]] = {
+    "seen": lambda row: {"True": SEEN, "False": UNSEEN}.get(str(row.get("seen")), ""),
+    "difficulty": lambda row: str(row.get("difficulty") or ""),
+    "shape": lambda row: shape_of(str(row.get("query", ""))),
+    "question_length": lambda row: LENGTHS[bisect_left((0, 8, 14), len(str(row.get("question") or "").split()))],
+    "source": lambda row: str(row.get("source") or "").partition(":")[0],
+}
+"""How each kind of slice names the one that a row is in; empty where the row does not say."""
+_RANKS = {name: rank for rank, name in enumerate((SEEN, UNSEEN, *DIFFICULTIES, *reversed(SHAPES), *LENGTHS))}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A prediction and the verdict on it."""
+    """A prediction and the verdict on it: how its answer differs from that of its gold query."""
 
     row: Row
-    verdict: Verdict
+    verdict: AnswerComparison
 
     @property
-    def id(self) -> str:
-        """The row's id."""
-        return str(self.row["id"])
+    def correct_on_all(self) -> bool:
+        """Right on every instance of the database."""
+        return self.verdict.correct and not self.verdict.refuted_by
 
 
 @dataclass(frozen=True)
@@ -47,126 +75,123 @@ class Scores:
     @property
     def accuracy(self) -> Proportion:
         """Execution accuracy: the share of rows whose prediction returns the gold's rows; higher is better."""
-        return _share(self.outcomes)
+        return _share(outcome.verdict.correct for outcome in self.outcomes)
 
     @property
     def validity(self) -> Proportion:
         """The share of predictions that parse and execute, right or not; higher is better."""
-        return wilson_interval(sum(outcome.verdict.valid for outcome in self.outcomes), self.n)
+        return _share(outcome.verdict.valid for outcome in self.outcomes)
 
     @property
-    def stop_rate(self) -> float | None:
-        """The share of replies that the model ended itself; None where the rows do not say."""
-        stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
-        return sum(stopped) / len(stopped) if stopped else None
-
-    @property
-    def test_suite_accuracy(self) -> Proportion | None:
-        """The share right on every instance of their database; None where there was one.
+    def test_suite_accuracy(self) -> Proportion:
+        """The share right on every instance of their database.
 
         Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
         """
-        return _suite_share(self.outcomes) if self.n_instances > 1 else None
+        return _share(outcome.correct_on_all for outcome in self.outcomes)
 
-    @property
-    def time_ratio(self) -> float | None:
-        """Median seconds of a right query in other words than its gold's, by those of the gold; lower is better."""
-        right = [outcome for outcome in self.outcomes if outcome.verdict.correct]
-        ratios = [x.verdict.time_ratio for x in right if x.verdict.time_ratio and x.row["query"] != x.row["predicted"]]
-        return median(ratios) if ratios else None
+    def groups(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, list[int]]:
+        """Indices of all outcomes and of those in each slice of some ``kinds`` of ``SLICES``, the simplest first."""
+        found = {ALL: [*range(self.n)]}
+        for kind in kinds:
+            names = [SLICES[kind](outcome.row) for outcome in self.outcomes]
+            for name in sorted({*names} - {""}, key=lambda name: (_RANKS.get(name, len(_RANKS)), name)):
+                found[name] = [index for index, each in enumerate(names) if each == name]
+        return found
 
-    def refusals(self) -> dict[str, int]:
-        """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
-        golds = {_plain(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
-        refused = [x.row.get("answerable") for x in self.outcomes if _plain(x.row["predicted"]) in golds]
-        n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
-        return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
-
-    def groups(self, kinds: Sequence[str] = ("seen", "difficulty")) -> dict[str, tuple[int, ...]]:
-        """Indices of all outcomes and of those in each slice of some ``kinds``, as ``slices.SLICES`` names them."""
-        slices = slice_rows([outcome.row for outcome in self.outcomes])
-        named = {"seen": SEEN, "unseen": UNSEEN}
-        found = {named.get(name, name): indices for kind in kinds for name, indices in slices[kind].items()}
-        return {ALL: tuple(range(self.n)), **found}
-
-    def difficulties(self) -> list[str]:
-        """The difficulties that rows name, easiest first where they have Spider's names."""
-        return [*slice_rows([outcome.row for outcome in self.outcomes])["difficulty"]]
-
-    def accuracy_by_group(self, kinds: Sequence[str] = ("seen", "difficulty")) -> dict[str, Proportion]:
+    def accuracy_by_group(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, Proportion]:
         """Execution accuracy of each group."""
-        return {name: _share([self.outcomes[i] for i in indices]) for name, indices in self.groups(kinds).items()}
+        right = [outcome.verdict.correct for outcome in self.outcomes]
+        return {name: _share(right[index] for index in indices) for name, indices in self.groups(kinds).items()}
 
     def failures(self) -> dict[str, int]:
         """How many predictions failed in each way, most frequent first."""
         failed = Counter(outcome.verdict.failure for outcome in self.outcomes if not outcome.verdict.correct)
         return dict(failed.most_common())
 
-    def summary(self) -> dict[str, Any]:
-        """Everything as plain JSON values."""
-        empty = [outcome for outcome in self.outcomes if outcome.verdict.gold_is_empty]
-        slices = slice_rows([outcome.row for outcome in self.outcomes])
+    def headlines(self, prefix: str) -> dict[str, float]:
+        """Validity, and accuracy with its interval, whole and on unseen databases if there are any, by their names."""
+        unseen = self.accuracy_by_group(["seen"]).get(UNSEEN)
         return {
-            "n": self.n,
-            **self._as_dict(self.outcomes),
-            "validity": self.validity.value,
-            "validity_low": self.validity.low,
-            "validity_high": self.validity.high,
-            **({} if self.stop_rate is None else {"stop_rate": self.stop_rate}),
-            **({} if self.time_ratio is None else {"time_ratio": self.time_ratio}),
+            **self.accuracy.as_dict(f"{prefix}_execution_accuracy"),
+            **(unseen.as_dict(f"{prefix}_execution_accuracy_unseen") if unseen else {}),
+            f"{prefix}_validity": self.validity.value,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Everything as plain JSON values; ``stop_rate``, ``time_ratio`` and refusals only where rows tell of them."""
+        verdicts = [outcome.verdict for outcome in self.outcomes]
+        empty = [verdict.correct for verdict in verdicts if verdict.gold.is_empty]
+        return {
+            "name": self.name,
+            **self._as_dict(self.groups(())[ALL]),
+            **self.validity.as_dict("validity"),
+            **self._stop_rate(),
+            **self._time_ratio(),
             "empty_reply_rate": sum(not outcome.row["predicted"].strip() for outcome in self.outcomes) / self.n,
-            **self.refusals(),
+            **self._refusals(),
             "n_empty_gold": len(empty),
-            "n_empty_gold_correct": sum(outcome.verdict.correct for outcome in empty),
-            "n_truncated": sum(outcome.verdict.truncated for outcome in self.outcomes),
+            "n_empty_gold_correct": sum(empty),
+            "n_truncated": sum(verdict.gold.truncated for verdict in verdicts),
             "n_instances": self.n_instances,
-            "n_without_instances": sum(x.verdict.n_instances < self.n_instances for x in self.outcomes),
+            "n_without_instances": sum(verdict.n_instances < self.n_instances for verdict in verdicts),
             "left_out": list(self.left_out),
             **{
-                f"by_{kind}": {name: self._as_dict([self.outcomes[i] for i in at]) for name, at in found.items()}
-                for kind, found in slices.items()
+                f"by_{kind}": {name: self._as_dict(at) for name, at in self.groups([kind]).items() if name != ALL}
+                for kind in SLICES
             },
             "errors": self.failures(),
         }
 
-    def _as_dict(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
-        shares = {"execution_accuracy": _share(outcomes)}
+    def _as_dict(self, indices: Sequence[int]) -> dict[str, float]:
+        outcomes = [self.outcomes[index] for index in indices]
+        shares = _share(outcome.verdict.correct for outcome in outcomes).as_dict("execution_accuracy")
         if self.n_instances > 1:
-            shares["test_suite_accuracy"] = _suite_share(outcomes)
-        ends = {"": "value", "_low": "low", "_high": "high"}
-        values = {f"{name}{end}": getattr(share, of) for name, share in shares.items() for end, of in ends.items()}
-        return {"n": len(outcomes), **values}
+            shares |= _share(outcome.correct_on_all for outcome in outcomes).as_dict("test_suite_accuracy")
+        return {"n": len(indices), **shares}
 
-    def _repr_html_(self) -> str:
-        return accuracy_table(self)._repr_html_()
+    def _stop_rate(self) -> dict[str, float]:
+        """The share of replies that the model ended itself."""
+        stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
+        return {"stop_rate": sum(stopped) / len(stopped)} if stopped else {}
+
+    def _time_ratio(self) -> dict[str, float]:
+        """Median seconds of a right query in other words than its gold's, by those of the gold; lower is better."""
+        ratios = [
+            outcome.verdict.found.seconds / outcome.verdict.gold.seconds
+            for outcome in self.outcomes
+            if outcome.verdict.correct and isinstance(outcome.verdict.found, ResultShape)
+            if outcome.row["query"] != outcome.row["predicted"]
+        ]
+        return {"time_ratio": median(ratios)} if ratios else {}
+
+    def _refusals(self) -> dict[str, int]:
+        """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
+        golds = {_plain(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
+        refused = [x.row.get("answerable") for x in self.outcomes if _plain(x.row["predicted"]) in golds]
+        n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
+        return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
 
 
 def _plain(query: str) -> str:
     return query.strip("; \n").casefold()
 
 
-def _share(outcomes: Sequence[Outcome]) -> Proportion:
-    return wilson_interval(sum(outcome.verdict.correct for outcome in outcomes), len(outcomes))
-
-
-def _suite_share(outcomes: Sequence[Outcome]) -> Proportion:
-    """The share that is right on the given instance and on those made from its neighbourhood."""
-    n_right = sum(outcome.verdict.correct and not outcome.verdict.refuted_by for outcome in outcomes)
-    return wilson_interval(n_right, len(outcomes))
+def _share(verdicts: Iterable[bool]) -> Proportion:
+    known = [*verdicts]
+    return wilson_interval(sum(known), len(known))
 
 
 def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
     """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
-    rows = [("validity, all rows", scores[0].n, [model.validity for model in scores])]
-    suite = [share for model in scores if (share := model.test_suite_accuracy)]
-    if len(suite) == len(scores):
-        rows.append((f"accuracy on {scores[0].n_instances} instances, all rows", scores[0].n, suite))
+    measured = [("validity, all rows", [model.validity for model in scores])]
+    if (n := min(model.n_instances for model in scores)) > 1:
+        measured.append((f"accuracy on {n} instances, all rows", [model.test_suite_accuracy for model in scores]))
     by_group = [model.accuracy_by_group(kinds) for model in scores]
-    for name, share in by_group[0].items():
-        rows.append((f"accuracy, {name}", share.n, [groups[name] for groups in by_group]))
+    measured += [(f"accuracy, {name}", [groups[name] for groups in by_group]) for name in by_group[0]]
     return Table(
         "Share of rows, with the 95 % Wilson interval in brackets",
         ("measure", "rows", *(model.name for model in scores)),
-        tuple((name, str(n), *map(str, shares)) for name, n, shares in rows),
+        tuple((name, str(shares[0].n), *map(str, shares)) for name, shares in measured),
         frozenset({"measure"}),
     )

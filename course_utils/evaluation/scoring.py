@@ -2,23 +2,17 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
-from course_utils.evaluation.execution import Verdict, read_verdict
 from course_utils.evaluation.instances import find_instances
-from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Outcome, Scores
-from course_utils.prompts import read_query
 from course_utils.sql import QueryPair, find_database
-from course_utils.sql.compare import compare_pairs
-
-INSTANCES_FILE = "instances.sqlite"
-"""Among the artifacts of all profiles: instances made once serve every model."""
+from course_utils.sql.compare import AnswerComparison, compare_pairs
 
 
 def score_predictions(
@@ -54,12 +48,9 @@ def score_predictions(
         # The work is that of other processes: threads only wait for them.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             judge_group = partial(_judge_rows, n_more=instances - 1, cache=cache)
-            judged = {
-                db_id: iter(found)
-                for db_id, found in zip(databases, pool.map(judge_group, databases.values(), groups), strict=True)
-            }
+            judged = dict(zip(databases, pool.map(judge_group, databases.values(), groups), strict=True))
     found = [(row, next(judged[row["db_id"]])) for row in rows if row["db_id"] in judged]
-    outcomes = [Outcome(row, verdict) for row, verdict in found if isinstance(verdict, Verdict)]
+    outcomes = [Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison)]
     bad_golds = [
         f'{_place(row)}: the gold "query" fails: {error}' for row, error in found if isinstance(error, QueryError)
     ]
@@ -70,14 +61,13 @@ def score_predictions(
     return Scores(name, tuple(outcomes), instances, tuple(bad_golds))
 
 
-def _judge_rows(database: Path, rows: list[Row], n_more: int, cache: Path | None) -> list[Verdict | QueryError]:
+def _judge_rows(
+    database: Path, rows: list[Row], n_more: int, cache: Path | None
+) -> Iterator[AnswerComparison | QueryError]:
     """The verdict on each row about one database, or the error of its gold query."""
     suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
     pairs = [QueryPair(row["query"], row["predicted"], suites.get(row["query"], ())) for row in rows]
-    return [
-        each if isinstance(each, QueryError) else read_verdict(each, pair)
-        for pair, each in zip(pairs, compare_pairs(database, pairs), strict=True)
-    ]
+    return iter([*compare_pairs(database, pairs)])
 
 
 def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[str]) -> dict[str, Path]:
@@ -95,32 +85,3 @@ def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[s
 
 def _place(row: Row) -> str:
     return str(row.get("place") or f"row {row['id']!r}")
-
-
-def score_file(
-    path: str | Path, data_dir: str | Path, *, raw: bool = False, clauses: bool = False, **options: Any
-) -> dict[str, Any]:
-    """Score a file of predictions, whoever wrote it.
-
-    Args:
-        path: JSON lines with ``id``, ``db_id``, ``query`` and ``predicted``; ``difficulty`` and ``seen`` if known.
-        data_dir: A dataset in Spider's layout, or the data folder of the artifacts.
-        raw: The predictions are whole replies, of which the query is read as serving does.
-        clauses: Compare the queries clause by clause too, which takes longer than to run them.
-        options: As of ``score_predictions``.
-
-    Returns:
-        Plain JSON values: ``file``, what ``Scores.summary`` gives and ``component_match`` if asked.
-
-    Raises:
-        DataError: The file, a row, a database or a gold query is wrong; every one is listed.
-    """
-    rows = read_predictions(Path(path))
-    if raw:
-        rows = [{**row, "predicted": read_query(row["predicted"])} for row in rows]
-    summary = score_predictions(rows, Path(data_dir), name=Path(path).stem, **options).summary()
-    if clauses:
-        from course_utils.evaluation.clauses import component_match
-
-        summary["component_match"] = component_match((row["query"], row["predicted"]) for row in rows)
-    return {"file": Path(path).name, **summary}

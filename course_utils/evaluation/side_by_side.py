@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.blind_rating import CHOICES, BlindPair, Rule, add_rating, pairs_left
-from course_utils.errors import ServiceError, require
+from course_utils.models import ask_server
 
 # Digits make headings of cells in JupyterLab unless the widget stops them; ipywidgets has no property for keys.
 _KEYS = """<img src="data:," alt="" style="display:none" onerror="
@@ -68,32 +68,18 @@ def both_ways(rule: Rule) -> Rule:
     return choose
 
 
-def model_judge(url: str, model: str, key: str = "") -> Rule:
+def model_judge(url: str, model: str) -> Rule:
     """A model behind any OpenAI-compatible URL as rater; a reply without a choice is a tie.
 
-    Args:
-        url: Up to and with ``/v1``.
-        model: Its name there.
-        key: Goes into the ``Authorization`` header, if there is one.
-
-    Raises:
-        ServiceError: By the rule: the server does not answer, or not in OpenAI's form.
+    Where its key comes from, and what the rule raises, is as ``models.ask_server`` says.
     """
-    require("serve", "httpx")
-    import httpx
+    instruction = "Which SQL query answers the question better? Reply with 1 or 2, or with 0 if they are alike."
 
     def choose(pair: BlindPair) -> str:
-        instruction = "Which SQL query answers the question better? Reply with 1 or 2, or with 0 if they are alike."
         texts = f"Question: {pair.row['question']}\n\n1: {pair.texts[0]}\n\n2: {pair.texts[1]}"
         messages = [{"role": "system", "content": instruction}, {"role": "user", "content": texts}]
-        body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 8}
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
-            response = httpx.post(f"{url.rstrip('/')}/chat/completions", json=body, headers=headers, timeout=60)
-            reply = str(response.raise_for_status().json()["choices"][0]["message"]["content"])
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            raise ServiceError(f"{url}: {error!r}; is it the address of an OpenAI-compatible server?") from error
-        found = re.search(r"\b[012]\b", reply)
+        (reply,) = ask_server(url, [messages], model=model, max_new_tokens=8)
+        found = re.search(r"\b[012]\b", reply.text)
         return found[0] if found else "0"
 
     return choose

@@ -6,13 +6,12 @@ from typing import Any
 from course_utils.artifacts import Row
 from course_utils.errors import DataError
 from course_utils.proportion import wilson_interval
-from course_utils.tables import Table
+from course_utils.tables import Table, frame_table
 from course_utils.tasks import FIELDS, LABELS, PRIORITIES, parse_triage
 
 TICKET_FIELDS = ("id", *FIELDS, "predicted")
 """What a row of a file of predictions needs."""
 CLASSES = dict(zip(FIELDS, (LABELS, PRIORITIES), strict=True))
-MEASURED = ("precision", "recall", "f1-score")
 NO_CLASS = "(no class)"
 """Where a reply names none of the classes, or cannot be read."""
 
@@ -38,7 +37,7 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
     from sklearn.calibration import calibration_curve
     from sklearn.metrics import brier_score_loss, cohen_kappa_score
 
-    unknown = [
+    wrong = [
         f"{row.get('place', row.get('id'))}: {field} {row[field]!r} is none of {', '.join(classes)}; correct this row"
         for row in rows
         for field, classes in CLASSES.items()
@@ -46,26 +45,26 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
     ]
     confidences = [row["confidence"] for row in rows if "confidence" in row]
     if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in confidences):
-        unknown.append('a "confidence" is no number from 0 to 1; correct it or leave it out')
-    if unknown:
-        raise DataError("\n".join(unknown))
+        wrong.append('a "confidence" is no number from 0 to 1; correct it or leave it out')
+    if wrong:
+        raise DataError("\n".join(wrong))
     replies = [parse_triage(row["predicted"]) or {} for row in rows]
     correct = [is_sorted_right(row) for row in rows]
     scores: dict[str, Any] = {
         "n": len(rows),
-        **_share("accuracy", correct),
-        **_share("valid_json", [bool(reply) for reply in replies]),
+        **wilson_interval(sum(correct), len(rows)).as_dict("accuracy"),
+        **wilson_interval(sum(map(bool, replies)), len(rows)).as_dict("valid_json"),
         **{field: _score_field(field, rows, replies) for field in FIELDS},
     }
-    read = [(row["priority"], reply["priority"]) for row, reply in zip(rows, replies, strict=True) if reply]
-    read = [pair for pair in read if pair[1] in PRIORITIES]
+    said = [(row["priority"], reply.get("priority")) for row, reply in zip(rows, replies, strict=True)]
+    read = [pair for pair in said if pair[1] in PRIORITIES]
     if len({name for pair in read for name in pair}) > 1:  # of one class, kappa is 0 / 0
         kappa = cohen_kappa_score(*zip(*read, strict=True), labels=list(PRIORITIES), weights="quadratic")
         scores["priority"]["kappa"] = float(kappa)
     if len(confidences) == len(rows):
-        right, said = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
+        right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
         brier = float(brier_score_loss(correct, confidences))
-        scores["calibration"] = {"brier": brier, "confidence": said.tolist(), "accuracy": right.tolist()}
+        scores["calibration"] = {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}
     return scores
 
 
@@ -74,34 +73,21 @@ def _score_field(field: str, rows: Sequence[Row], replies: Sequence[dict[str, st
 
     gold = [row[field] for row in rows]
     said = [reply[field] if reply.get(field) in CLASSES[field] else NO_CLASS for reply in replies]
-    occurring = [name for name in CLASSES[field] if name in {*gold, *said}]
     names = [*CLASSES[field], NO_CLASS]
+    occurring = [name for name in CLASSES[field] if name in {*gold, *said}]
+    right = [wanted == found for wanted, found in zip(gold, said, strict=True)]
     return {
-        **_share("accuracy", [wanted == found for wanted, found in zip(gold, said, strict=True)]),
+        **wilson_interval(sum(right), len(right)).as_dict("accuracy"),
         "by_class": classification_report(gold, said, labels=occurring, output_dict=True, zero_division=0.0),
         "classes": names,
         "confusion": confusion_matrix(gold, said, labels=names).tolist(),
     }
 
 
-def _share(name: str, verdicts: Sequence[bool]) -> dict[str, float]:
-    share = wilson_interval(sum(verdicts), len(verdicts))
-    return {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
-
-
 def tickets_table(scores: dict[str, Any]) -> Table:
-    """Precision, recall and F1 of each class of what ``score_tickets`` gives."""
-    rows = [
-        (field, name, *(f"{found[measure]:.2f}" for measure in MEASURED), f"{found['support']:.0f}")
-        for field in FIELDS
-        for name, found in scores[field]["by_class"].items()
-        if isinstance(found, dict)  # where nothing else was said, scikit-learn adds the accuracy
-    ]
-    shares = {"label and priority right": scores, "label right": scores["label"], "priority right": scores["priority"]}
-    ends = ("accuracy", "accuracy_low", "accuracy_high")
-    caption = ["{}: {:.1%} [{:.1%}, {:.1%}]".format(name, *(of[end] for end in ends)) for name, of in shares.items()]
-    caption.append(f"readable replies: {scores['valid_json']:.1%} of {scores['n']}")
-    if "calibration" in scores:
-        caption.append(f"Brier score of the confidence: {scores['calibration']['brier']:.3f}")
-    columns = ("field", "class", "precision", "recall", "F1", "tickets")
-    return Table("\n".join(caption), columns, tuple(rows), frozenset({"field", "class"}))
+    """Precision, recall and F1 of each class of what ``score_tickets`` gives; above them, shares of all tickets."""
+    from pandas import DataFrame, concat
+
+    by_field = {field: DataFrame(scores[field]["by_class"]).T.round(2) for field in FIELDS}
+    shares = [f"{name}: {value:.1%}" for name, value in scores.items() if isinstance(value, float)]
+    return frame_table(concat(by_field, names=["field", "class"]).reset_index(), ", ".join(shares))

@@ -29,7 +29,7 @@ def ask_server(
     ``url`` may end in ``/v1``. Where the server wants a key, the variable ``OPENAI_API_KEY`` holds it.
 
     Raises:
-        ServiceError: The server does not answer, or answers with an error.
+        ServiceError: The server does not answer, or answers with an error or in another form.
         MissingExtraError: httpx is not installed.
     """
     require("serve", "httpx")
@@ -58,7 +58,7 @@ def ask_server(
         try:
             with ThreadPoolExecutor(_N_AT_A_TIME) as pool:
                 found = list(pool.map(ask, prompts))
-        except httpx.HTTPError as error:
-            raise ServiceError(f"{url}: {error}; is the model server running?") from error
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
     seconds = round((time.perf_counter() - began) / max(1, len(found)), 4)
     return [Reply(text, seconds, stopped) for text, stopped in found]

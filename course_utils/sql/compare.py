@@ -50,18 +50,45 @@ class ResultShape:
     """There are no rows, or only NULL: then many wrong queries match it too."""
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        rows = f"{self.n_rows:,}{'+' if self.truncated else ''} row{'s' * (self.n_rows != 1)}"
+        return f"{rows} of {self.n_columns} column{'s' * (self.n_columns != 1)}"
+
 
 @dataclass(frozen=True)
 class AnswerComparison:
-    """How the answers of two queries differ."""
+    """How the answers of two queries differ, and so whether the other one is as right as the gold."""
 
     gold: ResultShape
     found: ResultShape | QueryError
     """The error if the other query does not execute."""
-    difference: Difference | None
+    difference: Difference | None = None
     """None if the answers are the same, or there is only one."""
+    n_instances: int = 1
+    """Instances of the database on which a correct query was tried, the given one included."""
     refuted_by: int = 0
     """Number of the first further instance, from 1, on which answers differ that are the same here; 0 if on none."""
+
+    @property
+    def valid(self) -> bool:
+        """The other query parses and executes."""
+        return isinstance(self.found, ResultShape)
+
+    @property
+    def correct(self) -> bool:
+        """The other query gives the same answer."""
+        return self.valid and self.difference is None
+
+    @property
+    def failure(self) -> str:
+        """Class of what is wrong with the other query, such as ``"no such column"``; empty when correct."""
+        return self.found.kind if isinstance(self.found, QueryError) else self.difference or ""
+
+    @property
+    def detail(self) -> str:
+        """The database's error, or how many rows came back instead of how many."""
+        found = str(self.found)
+        return found if not self.valid or found == str(self.gold) else f"{found} instead of {self.gold}"
 
 
 def same_answer(database: Path, gold: str, other: str) -> bool:
@@ -103,7 +130,8 @@ def _blame(failure: QueryError, database: Path, pair: QueryPair, max_rows: int) 
     if pair.gold == pair.other:
         return failure
     (alone,) = compare_pairs(database, [QueryPair(pair.gold, pair.gold)], max_rows=max_rows)
-    return alone if isinstance(alone, QueryError) else replace(alone, found=failure)
+    n_instances = 1 + len(pair.instances)
+    return alone if isinstance(alone, QueryError) else replace(alone, found=failure, n_instances=n_instances)
 
 
 def _compare(database: Path, max_rows: int, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
@@ -131,9 +159,10 @@ def _compare_with(
     try:
         found = execute(connection, pair.other, timeout_s, max_rows)
     except QueryError as error:
-        return AnswerComparison(_shape_of(gold), error, None)
+        return AnswerComparison(_shape_of(gold), error, None, 1 + len(pair.instances))
     limit_time(COMPARE_S)
-    return AnswerComparison(_shape_of(gold), _shape_of(found), find_difference(gold, found, pair.gold))
+    difference = find_difference(gold, found, pair.gold)
+    return AnswerComparison(_shape_of(gold), _shape_of(found), difference, 1 + len(pair.instances))
 
 
 def _refute(pair: QueryPair, found: ResultShape, max_rows: int) -> int:

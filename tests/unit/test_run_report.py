@@ -111,7 +111,7 @@ def test_gpus_are_named(course, monkeypatch):
 
 def test_scores_show_their_interval():
     share = {"n": 4, "execution_accuracy": 0.5, "execution_accuracy_low": 0.15, "execution_accuracy_high": 0.85}
-    scores = {"file": "x.jsonl", **share, "validity": 0.75, "by_seen": {"unseen": share}, "by_difficulty": {}}
+    scores = {"name": "x", **share, "validity": 0.75, "by_seen": {"unseen": share}, "by_difficulty": {}}
     console = Console(file=io.StringIO(), width=100)
     console.print(render_scores({**scores, "errors": {"no such column": 1}}))
     shown = console.file.getvalue()

@@ -6,13 +6,16 @@ import pytest
 
 from benchmarks.dirty_data import PAIRS, PREFACE, add_preface, compare_arms, make_arms, plot
 from course_utils.data import Prepared
-from course_utils.evaluation import Outcome, Scores, Verdict
+from course_utils.evaluation import Outcome, Scores
+from course_utils.sql.compare import AnswerComparison, ResultShape
+
+SHAPE = ResultShape(1, 1, truncated=False, is_empty=False)
 
 
 def scores_of(name: str, verdicts: str) -> Scores:
     """Scores with one row a letter: ``r`` for right."""
     outcomes = (
-        Outcome({"id": str(number)}, Verdict(letter == "r", True, "", "", gold_is_empty=False, truncated=False))
+        Outcome({"id": str(number)}, AnswerComparison(SHAPE, SHAPE, None if letter == "r" else "wrong rows"))
         for number, letter in enumerate(verdicts)
     )
     return Scores(name, tuple(outcomes))

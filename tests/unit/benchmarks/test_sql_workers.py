@@ -4,8 +4,7 @@ from pathlib import Path
 from benchmarks import in_process_sql
 from benchmarks.sql_cost import make_jobs
 from benchmarks.sql_workers import plot
-from course_utils.evaluation import judge
-from course_utils.sql import run_queries, run_query
+from course_utils.sql import compare_answers, run_queries, run_query
 
 
 def test_the_baseline_gives_the_answers_of_the_workers(tmp_path: Path) -> None:
@@ -17,7 +16,7 @@ def test_the_baseline_gives_the_answers_of_the_workers(tmp_path: Path) -> None:
     assert [result.rows for result in here] == [result.rows for result in there]
     assert in_process_sql.run_query(database, queries[0]).rows == run_query(database, queries[0]).rows
     for row in rows[:5]:
-        verdict = judge(database, row["query"], row["predicted"])
+        verdict = compare_answers(database, row["query"], row["predicted"])
         assert in_process_sql.judge(database, row["query"], row["predicted"]) == verdict.correct
 
 

@@ -1,34 +1,30 @@
 import pytest
+from matplotlib import pyplot
 
-from course_utils.evaluation import Outcome, Scores, Verdict, plot_accuracy, plot_by_difficulty
+from course_utils.evaluation import Scores, plot_accuracy, plot_evidence
+
+from .verdicts import scores_of
 
 
 def known(name: str, verdicts: list[bool]) -> Scores:
     rows = [{"id": str(n), "seen": n % 2 == 0, "difficulty": "easy" if n < 2 else "hard"} for n in range(len(verdicts))]
-    found = (Verdict(ok, True, "", "", False, False) for ok in verdicts)
-    return Scores(name, tuple(map(Outcome, rows, found)))
+    return scores_of(name, rows, verdicts)
 
 
 BASE, TUNED = known("base", [False] * 4), known("tuned", [True, False, False, False])
 
 
-@pytest.mark.parametrize(
-    ("plot", "groups", "title"),
-    [
-        (plot_accuracy, 3, "Right answers to 4 questions: 0 % for base, 25 % for tuned"),
-        (plot_by_difficulty, 2, "tuned answers 50 % of easy, 0 % of hard questions right"),
-    ],
-)
-def test_plots_draw_each_accuracy_with_its_interval(plot: object, groups: int, title: str) -> None:
-    axes = plot(BASE, TUNED)  # type: ignore[operator]
+@pytest.mark.parametrize(("kinds", "n_groups"), [(["seen"], 3), (["difficulty"], 3), ([], 1)])
+def test_plots_draw_each_accuracy_with_its_interval(kinds: list[str], n_groups: int) -> None:
+    axes = plot_accuracy(BASE, TUNED, kinds=kinds)
+    title = "Right answers to 4 questions: 0 % for base, 25 % for tuned"
     assert axes.figure.get_suptitle().replace("\n", " ") == title
     bars = [bar for container in axes.containers if hasattr(container, "patches") for bar in container.patches]
-    assert len(bars) == 2 * groups
-    assert len(axes.get_yticklabels()) == groups
+    assert len(bars) == 2 * n_groups
+    assert len(axes.get_yticklabels()) == n_groups
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["base", "tuned"]
     *_, intervals, ends = (drawn.get_segments() for drawn in axes.collections)
-    expected = list(TUNED.accuracy_by_group().values())
-    shares = expected[:3] if plot is plot_accuracy else expected[3:]
+    shares = TUNED.accuracy_by_group(kinds).values()
     assert [(s[0][0], s[1][0]) for s in intervals] == [pytest.approx((x.low, x.high)) for x in shares]
     assert [line[0][0] for line in ends] == [share.value for share in shares]
 
@@ -40,3 +36,11 @@ def test_a_bar_of_nothing_is_there_to_see() -> None:
     assert [text.get_text() for text in axes.texts] == ["0", "0", "0"]
     for bar, ((x, low), (_, high)) in zip(bars, axes.collections[-1].get_segments(), strict=True):
         assert (x, high - low) == (0, pytest.approx(bar.get_height()))
+
+
+def test_the_evidence_says_where_a_test_may_stop() -> None:
+    rows = [{"id": str(n)} for n in range(100)]
+    wrong, right = (scores_of("model", rows, [verdict] * 100) for verdict in (False, True))
+    assert "stops after 8 rows" in plot_evidence(wrong, right).figure.get_suptitle()
+    assert "open after 100 rows" in plot_evidence(wrong, wrong).figure.get_suptitle()
+    pyplot.close("all")

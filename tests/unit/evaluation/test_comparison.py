@@ -1,30 +1,119 @@
+"""Paired differences and their tests are those of other libraries, and hold what they promise."""
+
+import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import binom
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from course_utils.errors import DataError
-from course_utils.evaluation import Outcome, Scores, Verdict, compare
+from course_utils.evaluation import Scores, bootstrap_difference, compare, rows_needed, sequential_evidence
+from course_utils.evaluation.comparison import mcnemar_p_value
+
+from .verdicts import scores_of
+
+RNG = np.random.default_rng(0)
 
 
 def scores(name: str, right: list[bool], *, start: int = 0) -> Scores:
     rows = [{"id": str(start + i), "seen": i % 2 == 0, "difficulty": "easy"} for i in range(len(right))]
-    verdicts = [Verdict(ok, True, "" if ok else "wrong rows", "", False, False) for ok in right]
-    return Scores(name, tuple(map(Outcome, rows, verdicts)))
+    return scores_of(name, rows, right)
 
 
 def test_compare_counts_gains_and_losses_in_every_group() -> None:
-    comparison = compare(scores("a", [True, False, False, False]), scores("b", [False, True, True, False]))
-    found = {group.group: (group.n, group.n_gained, group.n_lost) for group in comparison.groups}
-    assert found == {
+    found = compare(scores("a", [True, False, False, False]), scores("b", [False, True, True, False]))
+    assert found.index.name == "b minus a"
+    assert {name: tuple(line) for name, line in found[["n", "n_gained", "n_lost"]].iterrows()} == {
         "all rows": (4, 2, 1),
         "seen databases": (2, 1, 1),
         "unseen databases": (2, 1, 0),
         "easy": (4, 2, 1),
     }
-    assert comparison.whole.difference == pytest.approx(comparison.whole.second - comparison.whole.first)
-    assert comparison.summary()["all rows"]["difference"] == 0.25
-    assert "+25.0%" in comparison._repr_html_()
+    assert found["difference"].tolist() == [0.25, 0, 0.5, 0.25]
+    assert (found["low"] <= found["difference"]).all()
+    assert (found["difference"] <= found["high"]).all()
+    assert found["p_holm"].tolist() == pytest.approx(multipletests(found["p_value"], method="holm")[1])
 
 
 @pytest.mark.parametrize("other", [scores("b", [True]), scores("b", [True, True], start=5)])
 def test_compare_refuses_different_rows(other: Scores) -> None:
     with pytest.raises(DataError, match="predict the same rows"):
         compare(scores("a", [True, True]), other)
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(1, 0), (5, 5), (12, 3), (160, 2), (0, 7), (30, 31)])
+def test_mcnemar_is_another_librarys_exact_test(gained: int, lost: int) -> None:
+    wanted = min(1.0, mcnemar([[0, lost], [gained, 0]], exact=True).pvalue)
+    assert mcnemar_p_value(gained, lost) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_mcnemar_of_equal_verdicts_is_one() -> None:
+    assert mcnemar_p_value(0, 0) == 1.0
+
+
+def test_the_bootstrap_agrees_with_the_normal_approximation_of_paired_differences() -> None:
+    rng = np.random.default_rng(3)
+    first, second = (rng.random(400) < 0.3).tolist(), (rng.random(400) < 0.6).tolist()
+    differences = np.array(second, float) - np.array(first, float)
+    half = 1.96 * differences.std(ddof=1) / np.sqrt(400)
+    low, high = bootstrap_difference(first, second)
+    assert low == pytest.approx(differences.mean() - half, abs=0.01)
+    assert high == pytest.approx(differences.mean() + half, abs=0.01)
+    assert (low, high) == bootstrap_difference(first, second)
+
+
+@pytest.mark.parametrize(("first", "second", "value"), [([False] * 5, [True] * 5, 1.0), ([True], [True], 0.0)])
+def test_the_bootstrap_of_one_constant_difference_is_that_difference(
+    first: list[bool], second: list[bool], value: float
+) -> None:
+    assert bootstrap_difference(first, second) == (value, value)
+
+
+def test_pairing_narrows_the_interval_where_models_agree() -> None:
+    right = [True, False] * 50
+    better = [True, True, *right[2:]]
+    low, high = bootstrap_difference(right, better)
+    assert 0 <= low <= 0.01 <= high < 0.05  # unpaired: 0.01 give or take 0.14
+
+
+@pytest.mark.parametrize(("difference", "changed"), [(0.05, 0.1), (0.02, 0.1), (0.1, 0.3), (0.3, 0.4)])
+def test_so_many_rows_find_the_difference_four_times_in_five(difference: float, changed: float) -> None:
+    n, n_runs, rng = rows_needed(difference, changed), 4_000, np.random.default_rng(1)
+    shares = [(changed + difference) / 2, (changed - difference) / 2, 1 - changed]
+    gained, lost, _ = rng.multinomial(n, shares, size=n_runs).T
+    power = np.mean(2 * binom.cdf(np.minimum(gained, lost), gained + lost, 0.5) < 0.05)
+    assert 0.72 < power < 0.84  # the exact test is somewhat weaker than the formula's
+
+
+@pytest.mark.parametrize(("difference", "changed"), [(0.0, 0.1), (0.2, 0.1), (0.5, 1.2)])
+def test_a_difference_that_cannot_be_is_refused(difference: float, changed: float) -> None:
+    with pytest.raises(ValueError, match="share of rows that change"):
+        rows_needed(difference, changed)
+
+
+def test_evidence_is_the_mean_likelihood_ratio_over_all_shares() -> None:
+    first, second = RNG.random((2, 40)) < 0.6
+    gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
+    wanted, _ = quad(lambda share: share**gained * (1 - share) ** lost / 0.5 ** (gained + lost), 0, 1)
+    assert sequential_evidence(first, second)[-1] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_evidence_is_savvis() -> None:
+    multinomial = pytest.importorskip("savvi.multinomial", reason="savvi, which brings cvxpy, is not installed")
+    first, second = RNG.random((2, 60)) < 0.6
+    test = multinomial.Multinomial(0.05, np.array([0.5, 0.5]), k=2)  # a Dirichlet prior with parameters (1, 1)
+    for before, after in zip(first, second, strict=True):
+        if before != after:
+            test.update(np.array([int(after), int(before)]))
+    assert sequential_evidence(first, second)[-1] == pytest.approx(float(test.odds))
+
+
+def test_looking_after_every_row_seldom_raises_a_false_alarm() -> None:
+    first, second = RNG.random((2, 1_000, 500)) < 0.7
+    assert (sequential_evidence(first, second) >= 20).any(axis=-1).mean() <= 0.05
+
+
+def test_a_clear_difference_is_found_early() -> None:
+    first, second = np.zeros(100, bool), np.ones(100, bool)
+    assert (sequential_evidence(first, second) >= 20).argmax() == 7  # 2**8 / 9 > 20

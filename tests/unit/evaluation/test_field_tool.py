@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.evaluation import judge
+from course_utils.sql import compare_answers
 
 NAMES = "SELECT name FROM item"
 NOTHING = f"{NAMES} WHERE id > 9"
@@ -37,7 +37,7 @@ NOTHING = f"{NAMES} WHERE id > 9"
 )
 def test_a_difference_is_a_decision(shop: Path, gold: str, predicted: str, theirs: bool) -> None:
     before = shop.read_bytes()
-    assert judge(shop, gold, predicted).correct is not theirs
+    assert compare_answers(shop, gold, predicted).correct is not theirs
     assert shop.read_bytes() == before
 
 
@@ -51,4 +51,4 @@ def test_a_difference_is_a_decision(shop: Path, gold: str, predicted: str, their
     ],
 )
 def test_elsewhere_both_agree(shop: Path, gold: str, predicted: str, both: bool) -> None:
-    assert judge(shop, gold, predicted).correct is both
+    assert compare_answers(shop, gold, predicted).correct is both

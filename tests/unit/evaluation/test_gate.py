@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import write_jsonl
-from course_utils.evaluation import Outcome, Scores, Verdict
+from course_utils.evaluation import Scores
 from course_utils.evaluation.gate import Candidate, check_accuracy, read_candidate, run_gate
+
+from .verdicts import scores_of
 
 
 def scores(verdicts: list[bool], seconds: float | None = 1.0) -> Scores:
     rows = [{"id": str(number), "seconds": seconds} for number in range(len(verdicts))]
-    return Scores(
-        "model",
-        tuple(Outcome(row, Verdict(ok, True, "", "", False, False)) for row, ok in zip(rows, verdicts, strict=True)),
-    )
+    return scores_of("model", rows, verdicts)
 
 
 def pair(n: int, n_gained: int, n_lost: int) -> tuple[Scores, Scores]:

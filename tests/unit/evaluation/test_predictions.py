@@ -37,8 +37,8 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
     expected = {
         2: "not JSON",
         3: "a list instead of an object",
-        4: '"query", "predicted" missing; every row needs id, db_id, query, predicted',
-        5: '"predicted" not a text; write ""',
+        4: '"query", "predicted" missing or no text; every row needs id, db_id, query, predicted',
+        5: '"predicted" missing or no text',
         6: '"query" empty',
         7: "\"id\" '1' is already on line 1",
         8: "\"id\" '1' is already on line 1",
@@ -50,7 +50,7 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "empty"), (b"\n \r\n", "empty"), (b"\xff\xfe{", "not UTF-8"), (None, "no such file")]
+    ("content", "message"), [(b"", "empty"), (b"\n \r\n", "empty"), (b"\xff\xfe{", "in UTF-8"), (None, "No such file")]
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "mine.jsonl"

@@ -5,14 +5,9 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation import (
-    Outcome,
-    Scores,
-    Verdict,
-    accuracy_table,
-    score_file,
-    score_predictions,
-)
+from course_utils.evaluation import Outcome, Scores, accuracy_table, read_predictions, score_predictions
+
+from .verdicts import verdict_of
 
 SCHEMA = "CREATE TABLE item (id integer, name text);"
 ROWS = "INSERT INTO item VALUES (1, 'pen'), (2, 'ink');"
@@ -30,6 +25,10 @@ def dataset(tmp_path: Path) -> Path:
 def row(number: int, predicted: str, **fields: Any) -> dict[str, Any]:
     gold = "SELECT name FROM item"
     return {"id": f"q{number}", "db_id": "shop", "question": "?", "query": gold, "predicted": predicted, **fields}
+
+
+def score_file(path: Path, dataset: Path) -> dict[str, Any]:
+    return score_predictions(read_predictions(path), dataset).summary()
 
 
 def write(path: Path, rows: list[dict[str, Any]], end: str = "\n") -> Path:
@@ -57,12 +56,15 @@ def test_score_file_counts_everything(tmp_path: Path, dataset: Path, predictions
     assert scores["execution_accuracy_high"] == pytest.approx(0.8500, abs=1e-4)
     assert (scores["n_empty_gold"], scores["n_empty_gold_correct"]) == (1, 1)
     assert (scores["stop_rate"], scores["empty_reply_rate"]) == (0.5, 0.25)
-    assert scores["errors"] == {"no such table": 1, "empty reply": 1}
+    assert scores["errors"] == {"no such table": 1, "syntax": 1}
     assert {name: group["execution_accuracy"] for name, group in scores["by_difficulty"].items()} == {
         "easy": 0.0,
         "medium": 1.0,
     }
-    assert {name: group["n"] for name, group in scores["by_seen"].items()} == {"seen": 2, "unseen": 1}
+    assert {name: group["n"] for name, group in scores["by_seen"].items()} == {
+        "seen databases": 2,
+        "unseen databases": 1,
+    }
     assert sorted(dataset.rglob("*")) == before, "a dataset is never written to"
 
 
@@ -110,7 +112,14 @@ def test_no_rows_cannot_be_scored(dataset: Path) -> None:
 def test_groups_follow_spiders_difficulties(dataset: Path) -> None:
     names = ["hard", "extra", "own", "easy", "medium"]
     rows = [row(number, "SELECT 1", difficulty=name) for number, name in enumerate(names)]
-    assert score_predictions(rows, dataset).difficulties() == ["easy", "medium", "hard", "extra", "own"]
+    assert [*score_predictions(rows, dataset).groups(["difficulty"])] == [
+        "all rows",
+        "easy",
+        "medium",
+        "hard",
+        "extra",
+        "own",
+    ]
 
 
 def test_fields_of_other_programs_do_no_harm(tmp_path: Path, dataset: Path) -> None:
@@ -126,13 +135,12 @@ def known(name: str, failures: list[str]) -> Scores:
     for number, failure in enumerate(failures):
         row = {"id": str(number), "db_id": "shop", "question": f"question {number}", "query": "SELECT 1 < 2"}
         row |= {"predicted": "", "seen": number % 2 == 0, "difficulty": "easy" if number < 2 else "hard"}
-        verdict = Verdict(not failure, failure != "syntax error", failure, failure and "detail", False, False)
-        outcomes.append(Outcome(row, verdict))
+        outcomes.append(Outcome(row, verdict_of(failure)))
     return Scores(name, tuple(outcomes))
 
 
-BASE = known("base", ["syntax error"] * 4)
-TUNED = known("tuned", ["", "wrong rows", "wrong rows", "syntax error"])
+BASE = known("base", ["syntax"] * 4)
+TUNED = known("tuned", ["", "wrong rows", "wrong rows", "syntax"])
 
 
 def test_the_accuracy_table_has_a_row_for_each_group() -> None:

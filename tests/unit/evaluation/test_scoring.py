@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation import accuracy_table, score_file, score_predictions
-from course_utils.evaluation.slices import shape_of
+from course_utils.evaluation import accuracy_table, read_predictions, score_predictions
+from course_utils.evaluation.clauses import component_match
+from course_utils.evaluation.scores import shape_of
 
 GOLD = "SELECT name FROM item WHERE price > 2"
 
@@ -39,7 +40,6 @@ def test_a_lucky_match_is_right_on_one_instance_alone(dataset: Path, tmp_path: P
         scores = score_predictions(rows(*predicted), dataset, instances=10, cache=cache)
         assert [outcome.verdict.correct for outcome in scores.outcomes] == [True, True, True, False]
         assert [outcome.verdict.refuted_by > 0 for outcome in scores.outcomes] == [False, False, True, False]
-        assert scores.test_suite_accuracy is not None
         assert (scores.accuracy.n_true, scores.test_suite_accuracy.n_true) == (3, 2)
     summary = scores.summary()
     assert (summary["execution_accuracy"], summary["test_suite_accuracy"], summary["n_instances"]) == (0.75, 0.5, 10)
@@ -55,7 +55,7 @@ def test_a_lucky_match_is_right_on_one_instance_alone(dataset: Path, tmp_path: P
     assert [len(row) for row in beside.rows] == [4, 4, 4], "what is not known of all models is left out"
     unmade = score_predictions(rows("SELECT random()", query="SELECT random()"), dataset, instances=4).summary()
     assert (unmade["n_without_instances"], unmade["test_suite_accuracy"]) == (1, 0)
-    assert score_predictions(rows(*predicted), dataset).test_suite_accuracy is None
+    assert "test_suite_accuracy" not in score_predictions(rows(*predicted), dataset).summary()
 
 
 def test_a_cache_that_is_none_is_named(dataset: Path, tmp_path: Path) -> None:
@@ -81,9 +81,10 @@ def test_a_failing_gold_is_left_out_by_name_alone(dataset: Path) -> None:
 def test_replies_are_read_as_serving_reads_them(dataset: Path, tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows(f"Here it is:\n```sql\n{GOLD};\n```\nDone.")))
-    assert score_file(path, dataset)["execution_accuracy"] == 0
-    scores = score_file(path, dataset, raw=True, clauses=True)
-    assert (scores["execution_accuracy"], set(scores["component_match"].values())) == (1, {1})
+    assert score_predictions(read_predictions(path), dataset).accuracy.value == 0
+    read = read_predictions(path, raw=True)
+    assert score_predictions(read, dataset).accuracy.value == 1
+    assert set(component_match(read).values()) == {1}
 
 
 def test_questions_without_an_answer_are_counted_apart(dataset: Path) -> None:
@@ -95,11 +96,9 @@ def test_questions_without_an_answer_are_counted_apart(dataset: Path) -> None:
 
 
 def test_seconds_are_compared_where_words_differ(dataset: Path) -> None:
-    assert score_predictions(rows(GOLD), dataset).time_ratio is None
+    assert "time_ratio" not in score_predictions(rows(GOLD), dataset).summary()
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT max(i) FROM n"
-    ratio = score_predictions(rows(f"{GOLD} AND ({slow}) > 0"), dataset).time_ratio
-    assert ratio is not None
-    assert ratio > 10
+    assert score_predictions(rows(f"{GOLD} AND ({slow}) > 0"), dataset).summary()["time_ratio"] > 10
 
 
 @pytest.mark.parametrize(

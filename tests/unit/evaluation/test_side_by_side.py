@@ -64,7 +64,7 @@ class Judge(BaseHTTPRequestHandler):
         texts = body["messages"][-1]["content"].split("\n\n")[1:]
         verdict = {"words": f"Answer {1 if len(texts[0]) < len(texts[1]) else 2}, of 10", "none": "Both are nice"}
         named = verdict.get(body["model"]) if self.headers["Authorization"] == "Bearer key" else None
-        content = {"choices": [{"message": {"content": named}}]} if named else {"error": "no"}
+        content = {"choices": [{"message": {"content": named}, "finish_reason": "stop"}]} if named else {"error": "no"}
         reply = json.dumps(content).encode()
         self.send_response(200 if named or body["model"] == "odd" else 404)
         self.send_header("Content-Length", str(len(reply)))
@@ -75,17 +75,18 @@ class Judge(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_model_behind_a_url_is_a_rater() -> None:
+def test_a_model_behind_a_url_is_a_rater(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
     with HTTPServer(("127.0.0.1", 0), Judge) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        assert both_ways(model_judge(url, "words", "key"))(PAIR) == "1"
-        assert model_judge(f"{url}/", "none", "key")(PAIR) == "0"
+        assert both_ways(model_judge(url, "words"))(PAIR) == "1"
+        assert model_judge(f"{url}/", "none")(PAIR) == "0"
         for model in ("unknown", "odd"):
-            with pytest.raises(ServiceError, match="OpenAI-compatible"):
-                model_judge(url, model, "key")(PAIR)
+            with pytest.raises(ServiceError, match="is the model server running"):
+                model_judge(url, model)(PAIR)
         server.shutdown()
-    with pytest.raises(ServiceError, match="OpenAI-compatible"):
+    with pytest.raises(ServiceError, match="is the model server running"):
         model_judge(url, "words")(PAIR)
 
 

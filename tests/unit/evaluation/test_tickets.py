@@ -75,7 +75,7 @@ def test_the_command_scores_a_file_of_tickets(tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "tickets.jsonl", rows(confidence=0.5))
     done = CliRunner().invoke(app, ["evaluate", str(file), "--tickets", "--json"])
     assert json.loads(done.output) == score_tickets(rows(confidence=0.5))
-    assert "Brier score of the confidence: 0.250" in tickets_table(json.loads(done.output)).caption
+    assert "accuracy: 25.0%" in tickets_table(json.loads(done.output)).caption
     assert "25.0%" in CliRunner().invoke(app, ["evaluate", str(file), "--tickets"]).output
     write_jsonl(file, [{"id": "1", "label": "bug", "predicted": ""}])
     assert CliRunner().invoke(app, ["evaluate", str(file), "--tickets"]).exit_code == 2
