@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import uvicorn
 from prometheus_client import disable_created_metrics
@@ -12,9 +13,8 @@ from course_utils.errors import CourseError
 from course_utils.processes import choose_port
 
 logger = logging.getLogger(__name__)
-_SHUTDOWN_S = 8  # for requests in progress: Docker and ``Server`` insist after ten
-_MAX_HEADER_BYTES = 16_384
-_MAX_CONNECTIONS = 1000
+# Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
+_LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
 
 
 def main() -> None:
@@ -30,16 +30,7 @@ def main() -> None:
     if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        http="h11",
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        limit_concurrency=_MAX_CONNECTIONS,
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-    )
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", http="h11", **_LIMITS)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -21,14 +19,6 @@ from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
 
 _RETRY_S = 2
-_REDIS_S = 0.2
-
-
-def connect_redis(url: str) -> Redis | None:
-    """Redis, asked once and not waited for long, for there is memory; None without an address."""
-    if not url:
-        return None
-    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S)
 
 
 class CallerLimits:
@@ -92,15 +82,14 @@ class BoundedQueue:
     @asynccontextmanager
     async def take_place(self) -> AsyncIterator[None]:
         """Wait for a place and hold it."""
-        refusal = ApiError(503, "too much to do; ask again later", code="overloaded", retry_after_s=_RETRY_S)
-        if self._free.locked() and self.n_waiting >= self._max_waiting:
-            raise refusal
         self.n_waiting += 1
         try:
-            async with asyncio.timeout(self._patience_s):
+            is_full = self._free.locked() and self.n_waiting > self._max_waiting
+            async with asyncio.timeout(0 if is_full else self._patience_s):
                 await self._free.acquire()
         except TimeoutError:
-            raise refusal from None
+            message = "too much to do; ask again later"
+            raise ApiError(503, message, code="overloaded", retry_after_s=_RETRY_S) from None
         finally:
             self.n_waiting -= 1
         try:

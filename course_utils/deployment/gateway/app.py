@@ -3,25 +3,27 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
-from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from course_utils import __version__
-from course_utils.deployment.gateway.admission import CallerLimits, connect_redis
+from course_utils.deployment.gateway.admission import CallerLimits
 from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, add_error_handlers, errors_of
 from course_utils.deployment.gateway.callers import Caller, Guard, KeyStore, NewKey
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
+from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.sql_answers import (
     QueryRunner,
@@ -34,14 +36,19 @@ from course_utils.deployment.gateway.sql_answers import (
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 
+_REDIS_S = 0.2
+_ERRORS = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
+
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI app."""
     metrics, guard, queries = GatewayMetrics(), Guard(settings), QueryRunner(settings)
-    redis = connect_redis(settings.redis_url.get_secret_value())
-    limits = CallerLimits(redis)
+    # Asked once and not waited for long, for there is memory.
+    patience: Any = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_S, "socket_connect_timeout": _REDIS_S}
+    redis = Redis.from_url(url, **patience) if (url := settings.redis_url.get_secret_value()) else None
+    limits, cache = CallerLimits(redis), ReplyCache(redis, settings.cache_s)
     routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
-    models = {name: ModelClient(name, route, settings) for name, route in routes.items()}
+    models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}
     metrics.queue.set_function(lambda: sum(model.queue.n_waiting for model in models.values()))
     written = settings.feedback_file.parent if settings.feedback_file else settings.databases
     metrics.disk_free.set_function(partial(free_share, written))
@@ -61,12 +68,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
     app.state.max_body_bytes = settings.max_body_bytes
     add_error_handlers(app)
-    if settings.cors_origins:
-        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
     app.include_router(_work_routes(settings, models, queries, metrics), dependencies=[Depends(admit)])
-    app.include_router(_admin_routes(guard))
+    if guard.keys:
+        app.include_router(_admin_routes(guard.keys), dependencies=[Depends(guard.admin)])
     app.include_router(_operation_routes(settings, models[settings.model_name], metrics, guard, redis))
     return app
 
@@ -75,14 +80,13 @@ def _work_routes(
     settings: GatewaySettings, models: dict[str, ModelClient], queries: QueryRunner, metrics: GatewayMetrics
 ) -> APIRouter:
     """What applications call."""
-    told = errors_of(400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)
-    router = APIRouter(prefix="/v1", responses=told, route_class=CheckedRoute)
+    router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=CheckedRoute)
     began = int(time.time())
 
     def find(name: str) -> ModelClient:
         if name not in models:
-            known = ", ".join(map(repr, models))
-            raise ApiError(404, f"no model {name!r}; this server has {known}", code="model_not_found", param="model")
+            message = f"no model {name!r}; this server has {', '.join(map(repr, models))}"
+            raise ApiError(404, message, code="model_not_found", param="model")
         return models[name]
 
     def describe(model: ModelClient) -> dict[str, Any]:
@@ -124,29 +128,21 @@ def _work_routes(
     return router
 
 
-def _admin_routes(guard: Guard) -> APIRouter:
+def _admin_routes(keys: KeyStore) -> APIRouter:
     """What admins call to make and end keys."""
-    told = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
-    router = APIRouter(
-        prefix="/v1/admin/keys", dependencies=[Depends(guard.admin)], responses=told, route_class=CheckedRoute
-    )
-
-    def store() -> KeyStore:
-        if guard.keys is None:
-            raise ApiError(404, "API keys are switched off; set COURSE_KEYS_FILE", code="keys_off")
-        return guard.keys
+    router = APIRouter(prefix="/v1/admin/keys", responses=_ERRORS, route_class=CheckedRoute)
 
     @router.get("")
     async def list_keys() -> dict[str, Any]:
-        return {"object": "list", "data": store().all()}
+        return {"object": "list", "data": keys.all()}
 
     @router.post("", status_code=201)
     async def create_key(new: NewKey) -> dict[str, Any]:
-        return store().create(new)
+        return keys.create(new)
 
     @router.delete("/{key_id}")
     async def delete_key(key_id: str) -> dict[str, Any]:
-        if not store().delete(key_id):
+        if not keys.delete(key_id):
             raise ApiError(404, f"no key {key_id!r}", code="unknown_key", param="key_id")
         return {"id": key_id, "deleted": True}
 
@@ -173,7 +169,7 @@ def _operation_routes(
         response.status_code = 503 if model_server or databases else 200
         return {"ready": response.status_code == 200, **parts}
 
-    @router.get("/metrics", dependencies=[Depends(guard.metrics_reader)], responses=errors_of(401, 403))
+    @router.get("/metrics", dependencies=[Depends(guard.admin)], responses=errors_of(401, 403))
     async def show_metrics() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -181,12 +177,10 @@ def _operation_routes(
 
 
 async def _check_redis(redis: Redis | None) -> str:
-    try:
-        if redis:
-            await redis.ping()
-    except (RedisError, OSError) as error:
-        return f"no answer ({type(error).__name__}): each gateway counts for itself"
-    return ""
+    with suppress(RedisError, OSError):
+        if redis is None or await redis.ping():
+            return ""
+    return "no answer: each gateway counts and remembers for itself"
 
 
 def _check_databases(folder: Path) -> tuple[int, str]:

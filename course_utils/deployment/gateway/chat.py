@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal, Self
 
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from starlette.types import Receive, Scope, Send
 
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -93,10 +93,9 @@ class ResponseFormat(BaseModel, extra="forbid"):
         return self
 
 
-class ChatRequest(NeutralFields):
+class ChatRequest(NeutralFields, extra="forbid"):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
-    model_config = ConfigDict(extra="forbid")
     messages: list[ChatMessage] = Field(min_length=1)
     model: str | None = None
     stream: bool | None = None
@@ -150,7 +149,7 @@ async def chat(
     began, body = time.perf_counter(), to_body(request, settings)
     if not request.stream:
         reply = await client.complete(body)
-        metrics.count_tokens(reply.get("usage"))
+        metrics.count_reply(reply.get("usage"))
         return JSONResponse(reply)
     async with AsyncExitStack() as opened:
         events = await opened.enter_async_context(client.stream(body))
@@ -182,7 +181,7 @@ async def _relay(
                 has_text = True
                 metrics.first_token_seconds.observe(time.perf_counter() - began)
             if event.get("usage"):
-                metrics.count_tokens(event["usage"])
+                metrics.count_reply(event["usage"])
                 if not choices and not wants_usage:
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"

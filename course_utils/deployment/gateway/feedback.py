@@ -8,23 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import QueryRunner, find_served
+from course_utils.deployment.gateway.sql_answers import QueryRunner, Text, find_served
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 _LOCK = threading.Lock()
 _FULL_RETRY_S = 3600
 logger = logging.getLogger(__name__)
 
 
-class Feedback(BaseModel):
+class Feedback(BaseModel, extra="forbid"):
     """A rating of one answer, and the query that would have been right, if the caller knows it."""
 
-    model_config = ConfigDict(extra="forbid")
     id: Name
     """Of the answer."""
     rating: Literal["up", "down"]

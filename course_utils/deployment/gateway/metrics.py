@@ -1,9 +1,7 @@
 """What the gateway counts, in Prometheus's terms."""
 
-import re
 import shutil
 import time
-import uuid
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from course_utils.deployment.query_checks import OUTCOMES
@@ -20,7 +18,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 _DIRECTIONS = ("prompt", "completion")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
-"""What becomes known of a request while it is answered: its id, and the tokens that it spent."""
+"""What becomes known of a request while it is answered: the state of the cache, and the tokens that it spent."""
 
 
 class GatewayMetrics:
@@ -44,6 +42,8 @@ class GatewayMetrics:
         self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
         text = "Share of the disk with the feedback and logs that is free, 0 to 1"
         self.disk_free = gauge("course_disk_free_ratio", text)
+        text = "Replies of models by whether the cache had them (hit), might have (miss) or was not asked (off)"
+        self.cache = counter("course_cache", text, ["state"])
         self.queue = gauge("course_queue_depth", "Requests that wait for a place at a model server")
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
@@ -52,9 +52,11 @@ class GatewayMetrics:
         for rating in ("up", "down"):
             self.feedback.labels(rating)
 
-    def count_tokens(self, usage: dict[str, int] | None) -> None:
-        """Add what a model server reports as ``usage``; some report nothing."""
-        for direction in _DIRECTIONS:
+    def count_reply(self, usage: dict[str, int] | None) -> None:
+        """Count a reply, and what a model server reports as its ``usage``: some report nothing, a cache spends none."""
+        state = NOTES.get()["cache"]
+        self.cache.labels(state).inc()
+        for direction in _DIRECTIONS if state != "hit" else ():
             n_tokens = (usage or {}).get(f"{direction}_tokens") or 0
             self.tokens.labels(direction).inc(n_tokens)
             NOTES.get()["tokens"] += n_tokens
@@ -67,7 +69,7 @@ def free_share(folder: Path) -> float:
 
 
 class MeasureRequests:
-    """Middleware that counts requests and times them to the last byte, streams included, and names each of them."""
+    """Middleware that counts requests and times them to the last byte, streams included."""
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self.metrics = app, metrics
@@ -78,15 +80,13 @@ class MeasureRequests:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
-        asked_id = Headers(scope=scope).get("X-Request-ID", "")
-        request_id = asked_id if re.fullmatch(r"[\w.-]{1,64}", asked_id, re.ASCII) else uuid.uuid4().hex
-        NOTES.set({"request_id": request_id, "tokens": 0})
+        NOTES.set(notes := {"cache": "off", "tokens": 0})
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                MutableHeaders(scope=message)["X-Cache"] = str(notes["cache"])
             await send(message)
 
         is_work = scope["path"].startswith("/v1/")

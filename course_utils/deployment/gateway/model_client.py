@@ -1,6 +1,7 @@
 """Talk to the model server, whichever it is, in OpenAI's protocol, and believe nothing of what it says unchecked."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,13 +13,15 @@ from pydantic import BaseModel, Field
 
 from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError, read_json
+from course_utils.deployment.gateway.metrics import NOTES
+from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 
 MAX_REPLY_BYTES = 4 * 2**20
 """Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
 _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 5.0
-_RETRY_AFTER_S = 5
+_RETRY_S = 5
 _MAX_MESSAGE = 500
 # Only where no connection came about: the server has heard nothing of the request then.
 _RETRIES: Any = {"on": httpx.ConnectError, "attempts": 3, "wait_initial": 0.05, "wait_jitter": 0.05}
@@ -48,11 +51,11 @@ class _Reply(BaseModel):
 
 
 class ModelClient:
-    """One model: a pool of connections to its server, and a queue before it."""
+    """One model: a pool of connections to its server, a queue before it, and what it said before."""
 
-    def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings) -> None:
-        self.name, self._timeout_s = name, settings.model_timeout_s
-        self._asks = {"model": name, **route.body}
+    def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
+        self.name, self._timeout_s, self._cache = name, settings.model_timeout_s, cache
+        self._asks, self._identity = {"model": name, **route.body}, [route.url, settings.model_version]
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
         timeout = httpx.Timeout(self._timeout_s, connect=_CONNECT_TIMEOUT_S)
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
@@ -72,17 +75,27 @@ class ModelClient:
         return "" if response.is_success else f"answers {response.status_code}"
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One whole reply, which has a message.
+        """One whole reply, which has a message; at temperature 0 that may be the one to the same request before.
 
         Raises:
             ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
                 reply is not one, 4xx as it answers.
         """
+        asked = json.dumps([self._identity, self._asks, body], sort_keys=True).encode()
+        key = f"course:reply:{hashlib.sha256(asked).hexdigest()}"
+        if is_kept := bool(self._cache.seconds) and body.get("temperature") == 0:
+            kept = await self._cache.get(key)
+            NOTES.get()["cache"] = "hit" if kept else "miss"
+            if kept:
+                return _read_reply(kept)
         async with self._send(body) as (response, deadline):
-            reply = _read_reply(await _read(response, deadline))
+            raw = await _read(response, deadline)
+            reply = _read_reply(raw)
             if not reply.get("choices") or "message" not in reply["choices"][0]:
                 raise ValueError("it has no message")
-            return reply
+        if is_kept:
+            await self._cache.put(key, raw)
+        return reply
 
     @asynccontextmanager
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
@@ -121,7 +134,7 @@ def _refuse(status: int, raw: bytes) -> NoReturn:
     if status in (400, 404, 413, 422, 429):
         raise ApiError(status, message, code="model_server_refused")
     if status == httpx.codes.SERVICE_UNAVAILABLE:
-        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S)
+        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S)
     raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
 
 
@@ -133,10 +146,9 @@ def _as_api_errors() -> Iterator[None]:
         raise ApiError(504, "the model server did not answer in time", code="model_server_timeout") from error
     except httpx.ConnectError as error:
         message = "the model server cannot be reached"
-        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_AFTER_S) from error
+        raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
     except httpx.HTTPError as error:
-        message = "the model server broke off"
-        raise ApiError(503, message, code="model_server_failed", retry_after_s=_RETRY_AFTER_S) from error
+        raise ApiError(503, "the model server broke off", code="model_server_failed", retry_after_s=_RETRY_S) from error
     except (ValueError, RecursionError) as error:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 

@@ -1,19 +1,10 @@
 """What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    DirectoryPath,
-    Json,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-)
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, SecretStr
 from pydantic import ValidationError as WrongValues
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -39,11 +30,12 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 File = Annotated[Path, BeforeValidator(_expand)]
 
 
-class ModelRoute(BaseModel, extra="forbid"):
+@dataclass(frozen=True)
+class ModelRoute:
     """A further model: the server that has it, and what each request to that server says besides."""
 
     url: BaseUrl
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = field(default_factory=dict)
 
 
 class GatewaySettings(BaseSettings):
@@ -69,17 +61,19 @@ class GatewaySettings(BaseSettings):
     """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
     jwt_audience: str = ""
     jwt_issuer: str = ""
-    cors_origins: str = ""
-    """Web pages that may call from a browser, as ``https://host``, with commas between; empty is none."""
     model_name: str = MODEL_NAME
     """What the model server calls the model."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well
     """Further models by name, such as ``{"base": {"url": ..., "body": {"lora": [{"id": 0, "scale": 0}]}}}``."""
+    model_version: str = ""
+    """Part of what the cache remembers replies by: change it with a model."""
+    cache_s: PositiveInt | None = None
+    """Seconds that a reply serves the same request at temperature 0 again; None asks the model every time."""
     redis_url: SecretStr = SecretStr("")
-    """Where several gateways share what callers have used; empty keeps it in memory."""
+    """Where several gateways share replies and what callers have used; empty keeps both in memory."""
     max_concurrent: PositiveInt = 32
     """Requests at each model server at once."""
-    max_queue: NonNegativeInt = 128
+    max_queue: PositiveInt = 128
     """Requests that may wait for that."""
     host: str = LOOPBACK
     port: PositiveInt = 8000

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -26,10 +26,9 @@ MAX_QUERIES = 4
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
-class SqlRequest(BaseModel):
+class SqlRequest(BaseModel, extra="forbid"):
     """A question about one database."""
 
-    model_config = ConfigDict(extra="forbid")
     question: Text
     database: Text
     model: str | None = None
@@ -95,7 +94,7 @@ async def answer_question(
     )
     model_seconds = time.perf_counter() - began
     checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-    metrics.count_tokens(reply.get("usage"))
+    metrics.count_reply(reply.get("usage"))
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)
     metrics.sql_seconds.labels("database").observe(checked.seconds)

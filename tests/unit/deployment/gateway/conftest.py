@@ -1,7 +1,10 @@
 """The gateway in this process, before a model server that says one thing and remembers what it was asked."""
 
 import json
+import shutil
+import subprocess
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +16,8 @@ import pytest
 
 from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.processes import choose_port
+from tests.stack.programs import is_open
 
 with warnings.catch_warnings():  # it would rather have a successor of httpx, which nothing else here uses
     warnings.simplefilter("ignore")
@@ -81,3 +86,20 @@ def make_client(url: str, tmp_path: Path) -> Iterator[MakeClient]:
             return clients.enter_context(TestClient(app, headers=headers, raise_server_exceptions=False))
 
         yield make
+
+
+@pytest.fixture
+def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    port = choose_port("127.0.0.1")
+    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    deadline = time.monotonic() + 30
+    while not is_open(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield f"redis://127.0.0.1:{port}", process
+    process.kill()
+    process.wait()

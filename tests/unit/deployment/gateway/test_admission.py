@@ -1,8 +1,6 @@
-import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from course_utils.processes import choose_port
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 ADMIN = "the environment's key"
@@ -84,24 +81,6 @@ def test_a_full_queue_sends_away(client: TestClient, model: ThreadingHTTPServer)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
     assert int(refused.headers["Retry-After"]) > 0
     assert "course_queue_depth 0.0" in client.get("/metrics").text
-
-
-@pytest.fixture
-def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    port = choose_port("127.0.0.1")
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return not probe.connect_ex(("127.0.0.1", port))
-
-    wait_for(answers)
-    yield f"redis://127.0.0.1:{port}", process
-    process.kill()
-    process.wait()
 
 
 def test_gateways_count_together_on_redis_and_alone_without(
