@@ -9,6 +9,7 @@ from random import Random
 
 from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, portable, write_json, write_jsonl
 from course_utils.data.formats import read_sample
+from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
@@ -37,13 +38,16 @@ class Prepared:
         return {**counts, "n_test_unseen": sum(not row["seen"] for row in self.test)}
 
 
-def prepare_dataset(course: Course, folder: Path) -> Prepared:
+def prepare_dataset(course: Course, folder: Path, report: ValidationReport | None = None) -> Prepared:
     """Check the course's dataset, take the profile's part and write the stage's files to its ``folder``.
+
+    ``report`` is that of ``validate_dataset``, where the rows have been checked before. Only what ``GATE`` names stops.
 
     Raises:
         DataError: A file is missing, rows are bad, or the profile leaves a split without rows.
     """
-    report = validate_dataset(course.data, folder / "databases", ValidationOptions(GATE))
+    report = report or validate_dataset(course.data, folder / "databases", ValidationOptions(GATE))
+    report = ValidationReport(report.records, [finding for finding in report.findings if finding.check in GATE])
     report.raise_if_bad()
     splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import Course, Row, open_course, read_jsonl
+from course_utils.data import prepare
 from course_utils.data.prepare import prepare_dataset, select_rows
+from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 from course_utils.profiles import PROFILES
 from course_utils.sql import read_schema
@@ -54,6 +56,18 @@ def test_bad_rows_stop_the_stage(make_dataset: Callable[..., Path], tmp_path: Pa
     course = tiny_course(make_dataset(test=[{**bad, "query": "SELECT name FROM shop"}, bad, "{"]))
     with pytest.raises(DataError, match="2 bad rows"):
         prepare_dataset(course, tmp_path / "stage")
+
+
+def test_a_report_made_before_is_taken_and_only_what_must_not_be_trained_on_stops(
+    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = {"db_id": "shop", "question": "Where is +49 30 901820?", "query": "SELECT name FROM shop"}
+    course = tiny_course(make_dataset(test=[private]))
+    report = validate_dataset(course.data, tmp_path / "stage" / "databases")
+    assert [finding.check for finding in report.at_least("error")] == ["personal-data", "leak-skeleton"]
+    monkeypatch.setattr(prepare, "validate_dataset", None)
+    prepared = prepare_dataset(course, tmp_path / "stage", report)
+    assert [row["question"] for row in prepared.test] == [private["question"]]
 
 
 def test_a_profile_that_leaves_a_split_empty_says_so(
