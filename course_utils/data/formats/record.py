@@ -5,7 +5,6 @@ JSON is read as strictly as the standard has it, since other readers of the same
 
 import json
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -59,10 +58,6 @@ class Record:
 
 class RowError(ValueError):
     """Why a row does not fit, ``what is wrong; what to do``: becomes a record's fault or a line of a FormatError."""
-
-
-class RepeatedKey:
-    """Stands for the values of a key that an object of JSON has more than once."""
 
 
 def to_record(path: Path, line: int, value: Any) -> Record:
@@ -168,13 +163,12 @@ def decode(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:
         raise RowError(f"not JSON ({error.msg}, column {error.colno}); write the row whole, on one line") from error
-    except (RecursionError, ValueError) as error:  # Python's own limits of depth and digits
-        raise RowError(f"JSON that Python does not read ({error}); flatten rows, write long numbers as text") from error
+    except (RecursionError, ValueError) as error:  # a key twice, or Python's own limits of depth and digits
+        fix = "write each key once and long numbers as text, flatten rows"
+        raise RowError(f"JSON that Python does not read ({error}); {fix}") from error
 
 
 def _to_object(pairs: list[tuple[str, Any]]) -> Row:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        # Marked and not raised, so that the rows behind this one can be read.
-        fields |= {name: RepeatedKey() for name, n in Counter(name for name, _ in pairs).items() if n > 1}
+    if len(fields := dict(pairs)) < len(pairs):
+        raise ValueError(f"a key twice among {', '.join(name for name, _ in pairs)}")
     return fields

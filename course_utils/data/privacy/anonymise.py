@@ -31,10 +31,8 @@ def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) ->
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):
                 pseudonyms.add(entity.type, entity.text)
-    change, change_value = (partial(_change, pseudonyms=pseudonyms, is_prose=is_prose) for is_prose in (True, False))
-    return [
-        {**row, "question": change(row["question"]), "query": map_values(row["query"], change_value)} for row in rows
-    ]
+    change = partial(_change, pseudonyms=pseudonyms)
+    return [{**row, "question": change(row["question"]), "query": map_values(row["query"], change)} for row in rows]
 
 
 def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
@@ -45,13 +43,12 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     """
     left = []
     for number, row in enumerate(rows, start=1):
-        texts = [
-            (name, value) for name, value in row.items() if isinstance(value, str) and name not in ("db_id", "query")
-        ]
-        for name, text in (*texts, *(("query", value) for value in _values(row["query"]))):
-            known = pseudonyms.find(text, is_prose=name != "query")
-            other = (each for each in find_by_patterns(text) if load_table()["types"][each.type][1] == "error")
-            entities = without_overlaps([*known, *(each for each in other if not pseudonyms.is_invented(each))])
+        texts = [(name, value) for name, value in row.items() if isinstance(value, str) and name != "db_id"]
+        for name, text in texts:
+            shown = " ".join(_values(text)) if name == "query" else text
+            other = (each for each in find_by_patterns(shown) if load_table()["types"][each.type][1] == "error")
+            new = (each for each in other if not pseudonyms.is_invented(each))
+            entities = without_overlaps([*pseudonyms.find(shown), *new])
             left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         more = [f"... and {len(left) - MAX_LISTED} more"] if len(left) > MAX_LISTED else []
@@ -70,8 +67,8 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
     return _VALUE.sub(changed, query)
 
 
-def _change(text: str, pseudonyms: Pseudonyms, is_prose: bool) -> str:
-    found = [*pseudonyms.find(text, is_prose=is_prose), *find_by_patterns(text)]
+def _change(text: str, pseudonyms: Pseudonyms) -> str:
+    found = [*pseudonyms.find(text), *find_by_patterns(text)]
     entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
     for entity in reversed(entities):
         text = text[: entity.start] + pseudonyms.replace(entity.type, entity.text) + text[entity.end :]

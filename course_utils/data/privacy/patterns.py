@@ -111,7 +111,8 @@ def _find_ibans(text: str) -> Iterator[Entity]:
     """Words behind an account could belong to it ("DE89 ... 3000 in May"), so it ends where the check digits fit."""
     for match in _IBAN.finditer(text):
         ends = [word.end() for word in re.finditer(r"\w+", match["it"])]
-        if end := next((end for end in reversed(ends) if is_iban(match["it"][:end])), 0):
+        numbers = ((end, compact(match["it"][:end])) for end in reversed(ends))
+        if end := next((end for end, number in numbers if iban.is_valid(number, check_country=False)), 0):
             yield Entity("iban", match.start(), match.start() + end, match["it"][:end])
 
 
@@ -140,11 +141,6 @@ def compact(number: str) -> str:
 def is_card(number: str) -> bool:
     """Whether it is a payment card number: issuer, length and check digit fit."""
     return bool(_CARD.fullmatch(compact(number))) and luhn.is_valid(compact(number))
-
-
-def is_iban(number: str) -> bool:
-    """Whether it is an IBAN: country, length, form and check digits fit (ISO 13616)."""
-    return bool(iban.is_valid(compact(number), check_country=False))
 
 
 def is_phone(number: str) -> bool:

@@ -8,7 +8,7 @@ import hmac
 import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -60,22 +60,23 @@ class Pseudonyms:
         self._taken |= set(words) if type_ == "name" else set()
         self._longest = max(self._longest, MAX_GROUPS if type_ in FORMED else len(words))
 
-    def find(self, text: str, *, is_prose: bool = True) -> Iterator[Entity]:
+    def find(self, text: str) -> Iterator[Entity]:
         """Every known value in a text, however it is spaced, accented and in whichever case.
 
-        In prose a capital tells a name of one word from a word: the pilot May is not the modal verb.
+        A capital tells a name of one word from a word: the pilot May is not the modal verb.
         """
-        return in_plain_letters(text, partial(self._find, is_prose=is_prose))
+        return in_plain_letters(text, self._find)
 
-    def _find(self, text: str, is_prose: bool) -> Iterator[Entity]:
+    def _find(self, text: str) -> Iterator[Entity]:
         words = list(_WORD.finditer(text))
         for first, word in enumerate(words):
-            for behind in range(min(first + self._longest, len(words)), first, -1):
-                type_ = self._type_of([each[0].lower() for each in words[first:behind]])
-                is_word = type_ == "name" and behind == first + 1 and is_prose and word[0].islower()
-                if type_ and not is_word:
-                    end = words[behind - 1].end()
-                    yield Entity(type_, word.start(), end, text[word.start() : end])
+            for last in reversed(words[first : first + self._longest]):
+                found = text[word.start() : last.end()]
+                number = compact(found)
+                forms = (canonical("name", found), number, number.lstrip("0"))
+                type_ = next((self._types[form] for form in forms if form in self._types), "")
+                if type_ and not (type_ == "name" and last is word and found.islower()):
+                    yield Entity(type_, word.start(), last.end(), found)
 
     def replace(self, type_: str, text: str) -> str:
         """The pseudonym of a value, written as the value is, in plain letters; a name's word by word."""
@@ -88,11 +89,6 @@ class Pseudonyms:
     def is_invented(self, entity: Entity) -> bool:
         """Whether what was found is one of the pseudonyms."""
         return canonical(entity.type, entity.text) in self._taken
-
-    def _type_of(self, words: list[str]) -> str:
-        number = compact("".join(words))
-        forms = (" ".join(words), number, number.lstrip("0"))
-        return next((self._types[form] for form in forms if form in self._types), "")
 
     def _replace_word(self, word: str) -> str:
         pseudonym = self._pseudonym("name", word.lower())

@@ -3,9 +3,8 @@
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from course_utils.prompts import EncodedExample
 
@@ -20,32 +19,13 @@ _WORD_START = "\u2581"  # how SentencePiece spells the space before a word
 _SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
-class Token(NamedTuple):
-    """One token: its id, the bytes it stands for, whether the template wrote it, and whether the loss counts it."""
+class TokenView(str):
+    """A page that a notebook shows."""
 
-    token_id: int
-    raw: bytes
-    is_special: bool
-    has_label: bool
-
-
-@dataclass(frozen=True)
-class TokenView:
-    """One row as tokens, in colours by kind; those with a label are underlined."""
-
-    tokens: tuple[Token, ...] = field(repr=False)
+    __slots__ = ()
 
     def _repr_html_(self) -> str:
-        n_labels = sum(token.has_label for token in self.tokens)
-        counts = f"{len(self.tokens)} tokens, {n_labels} of them with a label (underlined); point at one for its id"
-        legend = " ".join(coloured(kind, kind) for kind in COLOURS)
-        body = ""
-        # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
-        for (is_special, has_label), run in groupby(self.tokens, key=lambda token: (token.is_special, token.has_label)):
-            kind = "special" if is_special else "completion" if has_label else "prompt"
-            body += coloured(kind, "".join(map(_show, run)), ";border-bottom:3px solid #1b7f3b" if has_label else "")
-        style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere;max-height:50em;overflow-y:auto"
-        return f'<p>{legend} &nbsp; {counts}</p><div style="{style}">{body}</div>'
+        return self
 
 
 def coloured(kind: str, page: str, style: str = "") -> str:
@@ -53,17 +33,26 @@ def coloured(kind: str, page: str, style: str = "") -> str:
     return f'<span style="background:{COLOURS[kind]};color:#111{style}">{page}</span>'
 
 
-def _show(token: Token) -> str:
-    shown = html.escape(visible(token.raw)) or "&#8203;"
-    broken = "<br>" if token.raw.endswith(b"\n") else "<wbr>"
-    return f'<span title="{token.token_id}" style="border-left:1px solid">{shown}</span>{broken}'
-
-
 def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) -> TokenView:
-    """The tokens of one row in colours: what is prompt, what is completion, and what is learned."""
+    """The tokens of one row in colours: what is prompt, what is completion, and what is learned (underlined)."""
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
     tokens = zip(encoded.input_ids, token_bytes(tokenizer, encoded.input_ids), encoded.completion_mask, strict=True)
-    return TokenView(tuple(Token(i, raw, i in special, bool(mask)) for i, raw, mask in tokens))
+    body = ""
+    # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
+    for (is_special, has_label), run in groupby(tokens, key=lambda token: (token[0] in special, token[2])):
+        kind = "special" if is_special else "completion" if has_label else "prompt"
+        shown = "".join(_show(token_id, raw) for token_id, raw, _ in run)
+        body += coloured(kind, shown, ";border-bottom:3px solid #1b7f3b" if has_label else "")
+    counts = f"{len(encoded.input_ids)} tokens, {sum(encoded.completion_mask)} of them with a label (underlined)"
+    legend = " ".join(coloured(kind, kind) for kind in COLOURS)
+    style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere;max-height:50em;overflow-y:auto"
+    return TokenView(f'<p>{legend} &nbsp; {counts}; point at one for its id</p><div style="{style}">{body}</div>')
+
+
+def _show(token_id: int, raw: bytes) -> str:
+    shown = html.escape(visible(raw)) or "&#8203;"
+    broken = "<br>" if raw.endswith(b"\n") else "<wbr>"
+    return f'<span title="{token_id}" style="border-left:1px solid">{shown}</span>{broken}'
 
 
 def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> list[bytes]:

@@ -43,8 +43,6 @@ def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) ->
 
 def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
     """Rare and dominant classes of one split; a field with one class, or in few of the rows, is no label."""
-    # What training has little of is not learned, elsewhere it is just not measured.
-    rare_is: Severity = "warning" if rows[0].split == "train" else "note"
     for name in LABELS:
         counts = Counter(str(row.fields[name]) for row in rows if row.fields.get(name) is not None)
         n_rows = counts.total()
@@ -53,7 +51,9 @@ def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
         limit = min(RARE_SHARE, RARE_OF_EVEN / len(counts)) * n_rows
         if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < limit]:
             reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {_some(rare)}'
-            yield Finding("label-balance", rare_is, reason, "add rows of them, or expect nothing of a model there")
+            # What training has little of is not learned, elsewhere it is just not measured.
+            severity: Severity = "warning" if rows[0].split == "train" else "note"
+            yield Finding("label-balance", severity, reason, "add rows of them, or expect nothing of a model there")
         label, n = counts.most_common(1)[0]
         if n / n_rows > DOMINANT_SHARE:
             reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'

@@ -106,7 +106,19 @@ def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[
     if record.fault:
         what, _, remedy = record.fault.rpartition("; ")
         return [Finding(record.check, "error", what or remedy, remedy)]
-    found = [*_types(record.fields)]
+    found = []
+    for name in REQUIRED:
+        value = record.fields.get(name)
+        if not isinstance(value, str) or not value.strip():
+            wrong = "missing" if value is None else "empty" if isinstance(value, str) else "not text"
+            found.append(_error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}"))
+    for name, types in TYPES.items():
+        value = record.fields.get(name)
+        if value is not None and type(value) not in types:  # isinstance would take true for a whole number
+            wanted = " or ".join(_NAMES[kind] for kind in types)
+            found.append(
+                _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
+            )
     db_id = record.fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():
         return found
@@ -117,20 +129,6 @@ def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[
         what, _, remedy = reason.partition("; ")
         found.append(_error(what, remedy or "mend the database"))
     return found
-
-
-def _types(fields: Row) -> Iterator[Finding]:
-    """Required fields that have no text, and optional ones of another type."""
-    for name in REQUIRED:
-        value = fields.get(name)
-        if not isinstance(value, str) or not value.strip():
-            wrong = "missing" if value is None else "empty" if isinstance(value, str) else "not text"
-            yield _error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}")
-    for name, types in TYPES.items():
-        value = fields.get(name)
-        if value is not None and type(value) not in types:  # isinstance would take true for a whole number
-            wanted = " or ".join(_NAMES[kind] for kind in types)
-            yield _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
 
 
 def _error(reason: str, fix: str) -> Finding:
@@ -170,12 +168,16 @@ def complete_row(record: Record) -> Row:
     """The row with defaults: an id from its place, Spider's difficulty, its file as source."""
     fields = record.fields
     query = clean_query(fields["query"])
+    try:
+        difficulty = fields.get("difficulty") or hardness(query)
+    except (QueryError, RecursionError):  # SQLite runs it, so only the level stays unknown
+        difficulty = "unknown"
     return {
         "id": row_id(record),
         "db_id": fields["db_id"],
         "question": clean_question(fields["question"]),
         "query": query,
-        "difficulty": str(fields.get("difficulty") or _difficulty(query)),
+        "difficulty": difficulty,
         "source": str(fields.get("source") or record.path.name),
         **{mark: fields[mark] for mark in ("answerable", "empty") if fields.get(mark) is not None},
     }
@@ -184,10 +186,3 @@ def complete_row(record: Record) -> Row:
 def clean_question(question: str) -> str:
     """A question with single spaces and none at its ends."""
     return " ".join(question.split())
-
-
-def _difficulty(query: str) -> str:
-    try:
-        return hardness(query)
-    except (QueryError, RecursionError):  # SQLite runs it, so only the level stays unknown
-        return "unknown"

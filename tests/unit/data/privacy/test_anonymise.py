@@ -191,7 +191,7 @@ def test_pseudonyms_keep_the_form_and_the_start() -> None:
     for card in ("4012 8888 8888 1881", "378282246310005"):
         assert patterns.is_card(pseudonym("card", card))
         assert pseudonym("card", card)[:4] == card[:4]
-    assert patterns.is_iban(pseudonym("iban", "DE89 3704 0044 0532 0130 00"))
+    assert [found.type for found in find_by_patterns(pseudonym("iban", "DE89 3704 0044 0532 0130 00"))] == ["iban"]
     assert pseudonym("iban", "GB29 NWBK 6016 1331 9268 19")[5:9] == "XXXX"
     assert [found.type for found in find_by_patterns(pseudonym("mac", "00:1b:44:11:3a:b7"))] == ["mac"]
     for type_, text in (("ssn", "536-22-1234"), ("email", "A@b.de")):

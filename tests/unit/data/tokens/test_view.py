@@ -37,17 +37,15 @@ class Tokens(HTMLParser):
 
 def test_the_view_shows_every_token_once_with_its_id_and_underlines_the_labels(tokenizer: Any) -> None:
     encoded = encode_example(tokenizer, to_messages(SCHEMA, "List the <b>names</b>."), "SELECT name FROM shop")
-    view = token_view(tokenizer, encoded)
-    assert b"".join(token.raw for token in view.tokens).decode() == tokenizer.decode(encoded.input_ids)
-    labelled = b"".join(token.raw for token in view.tokens if token.has_label).decode()
-    assert labelled == f"SELECT name FROM shop{tokenizer.eos_token}"
-    assert view.tokens[-1].is_special
-    page = view._repr_html_()
+    page = token_view(tokenizer, encoded)._repr_html_()
     assert "<b>" not in page
     assert f"{sum(encoded.completion_mask)} of them with a label" in page
     shown = Tokens(page).found
     assert [token for token, _, _ in shown] == encoded.input_ids
     assert [underlined for _, _, underlined in shown] == [bool(mask) for mask in encoded.completion_mask]
+    labelled = "".join(text for _, text, underlined in shown if underlined)
+    assert labelled == f"SELECT·name·FROM·shop{tokenizer.eos_token}"
+    assert page.count("background:#d9c7f0") > 3  # the legend, and the template's tokens
 
 
 def test_spaces_and_line_breaks_are_seen(tokenizer: Any) -> None:
