@@ -6,6 +6,7 @@ The commands: ``course serve`` (the whole stack for a finished course), ``course
 
 from course_utils.deployment.convert import convert_adapter, convert_to_gguf, describe_gguf, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
+from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server, start_webapp
@@ -15,6 +16,7 @@ __all__ = [
     "context_length",
     "convert_adapter",
     "convert_to_gguf",
+    "convert_to_onnx",
     "describe_gguf",
     "equal_replies",
     "merge_adapter",

@@ -171,16 +171,12 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     if not tokenizer_file.is_file():
         return False
     tokenizer = json.loads(tokenizer_file.read_text("utf-8"))
-    model, steps = tokenizer["model"], (tokenizer.get("pre_tokenizer") or {}).get("pretokenizers")
-    if tokenizer.get("normalizer") or model["type"] != "BPE" or not steps or len(steps) != 2:
-        return False
-    digits, byte_level = steps
-    return (
-        not (model.get("byte_fallback") or model.get("ignore_merges"))
-        and (digits["type"], digits.get("individual_digits")) == ("Digits", True)
-        and (byte_level["type"], byte_level.get("add_prefix_space")) == ("ByteLevel", False)
-        and byte_level.get("use_regex", True) is True
-    )
+    digits = {"type": "Digits", "individual_digits": True}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    pre_tokenizer = {"type": "Sequence", "pretokenizers": [digits, byte_level]}
+    model, more = tokenizer["model"], ("byte_fallback", "ignore_merges")
+    is_plain = model["type"] == "BPE" and not (tokenizer.get("normalizer") or any(model.get(name) for name in more))
+    return bool(is_plain and tokenizer.get("pre_tokenizer") == pre_tokenizer)
 
 
 def describe_gguf(path: Path) -> dict[str, str]:

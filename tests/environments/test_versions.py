@@ -35,6 +35,7 @@ USED_AS = {
     "jupyterlab": ("Makefile", "jupyter lab"),
     "mypy": ("Makefile", "/mypy"),
     "pre-commit": ("tests/environments/test_files.py", "pre-commit"),
+    "onnx-ir": ("course_utils/deployment/onnx_graph.py", '"onnx_ir"'),  # the builder of graphs imports it
     "protobuf": ("course_utils/deployment/convert.py", "import conversion"),  # the converter imports both
     "pytest-cov": ("Makefile", "--cov="),
     "pytest-timeout": ("pyproject.toml", "timeout = "),
