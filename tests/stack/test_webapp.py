@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 import streamlit as st
@@ -22,6 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 KEY = "open-sesame"
+expect.set_options(timeout=30_000)  # a busy machine draws slowly
 FOCUSED = """(() => { const element = document.activeElement;
     return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
 
@@ -63,14 +65,15 @@ class Echo(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-@pytest.fixture
-def guarded_gateway(databases: Path) -> Iterator[Server]:
-    """A gateway with a key, before the model that echoes."""
+@pytest.fixture(scope="module")
+def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """A gateway with a key before the model that echoes, and a web app that has no key."""
     model = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=model.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{model.server_port}"
-    with start_gateway(url, databases, settings={"COURSE_API_KEY": KEY}) as gateway:
-        yield gateway
+    url, folder = f"http://127.0.0.1:{model.server_port}", tmp_path_factory.mktemp("guarded")
+    settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite")}
+    with start_gateway(url, databases, settings=settings) as gateway, start_webapp(gateway.url, folder) as app:
+        yield gateway, app
     model.shutdown()
     model.server_close()
 
@@ -131,6 +134,13 @@ def tab_to(page: Page, name: str) -> None:
             return
         page.keyboard.press("Tab")
     pytest.fail(f"the keyboard does not reach {name!r}")
+
+
+def type_key(page: Page) -> None:
+    tab_to(page, "API key")
+    page.keyboard.type(KEY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Authorization")).to_have_count(0)
 
 
 def go_to(page: Page, name: str, title: str) -> None:
@@ -194,35 +204,61 @@ class TestInABrowser:
             assert len({each["id"] for each in rated}) == 3
 
             go_to(page, "Admin", "Admin")
-            expect(page.get_by_text("Requests", exact=True)).to_be_visible()
+            expect(page.get_by_text("set COURSE_KEYS_FILE")).to_be_visible()
             assert violations(page) == []
 
     def test_answers_are_drawn_for_who_has_the_key(
-        self, guarded_gateway: Server, results: Path, open_page: Callable[..., Page]
+        self, guarded: tuple[Server, Server], open_page: Callable[..., Page]
     ) -> None:
-        with start_webapp(guarded_gateway.url, results) as app:
-            page = open_page(app.url, color_scheme="dark", viewport={"width": 420, "height": 900})
-            expect(page.get_by_text("Authorization")).to_be_visible()
-            page.set_viewport_size({"width": 1280, "height": 900})
-            tab_to(page, "API key")
-            page.keyboard.type(KEY)
+        page = open_page(guarded[1].url, color_scheme="dark", viewport={"width": 420, "height": 900})
+        expect(page.get_by_text("Authorization")).to_be_visible()
+        page.set_viewport_size({"width": 1280, "height": 900})
+        type_key(page)
+        for query, drawn in (
+            ("SELECT count(*) FROM singer", ".stMetric"),
+            ("SELECT name, length(name) FROM singer", ".stVegaLiteChart"),
+            ("SELECT '2026-01-0' || rowid AS day, rowid FROM singer", ".stVegaLiteChart"),
+            ("SELECT name FROM singer WHERE name = 'x'", ".stDataFrame"),
+            ("DROP TABLE singer", ".stAlert"),
+        ):
+            settle(page)
+            page.get_by_role("textbox", name="Question").fill(query)
             page.keyboard.press("Enter")
-            for query, drawn in (
-                ("SELECT count(*) FROM singer", ".stMetric"),
-                ("SELECT name, length(name) FROM singer", ".stVegaLiteChart"),
-                ("SELECT '2026-01-0' || rowid AS day, rowid FROM singer", ".stVegaLiteChart"),
-                ("SELECT name FROM singer WHERE name = 'x'", ".stDataFrame"),
-                ("DROP TABLE singer", ".stAlert"),
-            ):
-                settle(page)
-                page.get_by_role("textbox", name="Question").fill(query)
-                page.keyboard.press("Enter")
-                expect(page.get_by_role("heading", name=query)).to_be_visible()
-                expect(page.locator(drawn).last).to_be_visible()
-                assert violations(page) == []
-            page.set_viewport_size({"width": 420, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= 420
-            assert KEY not in app.read_log() + guarded_gateway.read_log()
+            expect(page.get_by_role("heading", name=query)).to_be_visible()
+            expect(page.locator(drawn).last).to_be_visible()
+            assert violations(page) == []
+        page.set_viewport_size({"width": 420, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        assert not any(KEY in server.read_log() for server in guarded)
+
+    def test_an_admin_makes_a_key_and_ends_it(
+        self, guarded: tuple[Server, Server], open_page: Callable[..., Page]
+    ) -> None:
+        gateway, app = guarded
+
+        def status(key: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            return httpx.get(f"{gateway.url}/v1/models", headers=headers, trust_env=False).status_code
+
+        page = open_page(f"{app.url}/admin")
+        type_key(page)
+        tab_to(page, "Name")
+        page.keyboard.type("dashboard")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Copy the key now")).to_be_visible()
+        key = page.locator(".stCode").inner_text().strip()
+        assert violations(page) == []
+        assert status(key) == httpx.codes.OK
+        go_to(page, "Rate", "Rate answers blind")
+        go_to(page, "Admin", "Admin")
+        expect(page.get_by_text("name dashboard, scope user")).to_be_visible()
+        assert key not in page.content()
+        tab_to(page, "Delete dashboard")
+        page.keyboard.press("Enter")
+        tab_to(page, "Yes, delete it")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("name dashboard")).to_have_count(0)
+        assert status(key) == httpx.codes.UNAUTHORIZED
 
     def test_the_page_says_what_is_wrong_with_the_gateway(self, results: Path, open_page: Callable[..., Page]) -> None:
         with start_webapp("http://127.0.0.1:9", results, key=KEY) as app:

@@ -17,10 +17,9 @@ pages = [
     st.Page(rate.show_rate, title="Rate", icon=":material/thumbs_up_down:", url_path="rate"),
     st.Page(admin.show_admin, title="Admin", icon=":material/tune:", url_path="admin"),
 ]
-page = st.navigation(pages)
 typed = st.sidebar.text_input("API key", type="password", placeholder="the app's own, if it has one")
 st.session_state["key"] = typed or os.environ.get("COURSE_APP_KEY", "")  # in memory while the page is open
 try:
-    page.run()
+    st.navigation(pages).run()
 except (CourseError, httpx.HTTPError) as error:  # the latter where a stream breaks off
     st.error(str(error), icon=":material/error:")

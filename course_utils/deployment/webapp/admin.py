@@ -1,4 +1,4 @@
-"""Admin: what the gateway counts, live."""
+"""Admin: what the gateway counts, live, and the keys that it knows."""
 
 import time
 
@@ -12,11 +12,27 @@ def show_admin() -> None:
     """The page."""
     st.title("Admin")
     _show_numbers()
+    st.header("API keys")
+    with st.form("new", clear_on_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
+        new: dict[str, object] = {"name": st.text_input("Name"), "scope": st.selectbox("Scope", ["user", "admin"])}
+        for limit, value in (("requests_per_minute", 60), ("tokens_per_minute", 100_000), ("max_concurrent", 8)):
+            new[limit] = st.number_input(limit.replace("_", " ").capitalize(), 1, value=value)
+        is_sent = st.form_submit_button("Create a key", type="primary")
+    if is_sent:
+        st.success("Copy the key now: it is not to be had again.")
+        st.code(ask_gateway("POST", "/v1/admin/keys", new).json()["key"], language=None, wrap_lines=True)
+    for key in ask_gateway("GET", "/v1/admin/keys").json()["data"]:
+        st.text(", ".join(f"{field.replace('_', ' ')} {value}" for field, value in key.items()))
+        if st.popover(f"Delete {key['name']}").button("Yes, delete it", key=key["id"]):
+            ask_gateway("DELETE", f"/v1/admin/keys/{key['id']}")
+            st.rerun()
 
 
 @st.fragment(run_every=3.0)
 def _show_numbers() -> None:
-    page = parse_metrics(ask_gateway("GET", "/metrics").text, time.time())
+    lines = ask_gateway("GET", "/metrics").text.splitlines()
+    lines = [line for line in lines if 'route="' not in line or 'route="/v1/' in line]  # no health checks, no scrapes
+    page = parse_metrics("\n".join(lines), time.time())
     statuses, latencies = page.by_label("course_requests_total", "status"), page.buckets("course_request_seconds")
     numbers = {
         "Requests": sum(statuses.values()),
@@ -29,6 +45,6 @@ def _show_numbers() -> None:
     }
     with st.container(horizontal=True):
         for name, value in numbers.items():
-            st.metric(name, f"{value:,.0f}", border=True, width=180)
+            st.metric(name, f"{value:,.0f}".replace("nan", "–"), border=True, width=180)
     ready = ask_gateway("GET", "/health/ready").json()
     st.caption(", ".join(f"{part.replace('_', ' ')}: {state or 'ok'}" for part, state in ready.items()))

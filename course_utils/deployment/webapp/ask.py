@@ -49,8 +49,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
             icon = ":material/check:" if passed else ":material/close:"
             st.badge(check.replace("_", " "), icon=icon, color="green" if passed else "red")
         seconds = ", ".join(f"{part} {seconds:.3f} s" for part, seconds in answer["seconds"].items())
-        more = " of more" if answer["truncated"] else ""
-        st.caption(f"{len(frame)} rows{more}, {seconds}, cache {answer['cache']}")
+        st.caption(f"{len(frame)} rows{' of more' if answer['truncated'] else ''}, {seconds}, cache {answer['cache']}")
 
 
 def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 
 def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = False) -> httpx.Response:
-    """An answer to whoever looks at the page, whose key goes along; a streamed one is still to be read and closed.
+    """The answer to whoever looks at the page, whose key goes along; a streamed one is still to be read and closed.
 
     If the gateway refuses or does not answer, the page says so and ends.
     """
