@@ -28,8 +28,8 @@ from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
 from course_utils.training import (
     TokenizedRows,
+    adapter_config,
     backends,
-    lora_config,
     reply_loss,
     sft,
     tokenize_rows,
@@ -48,10 +48,9 @@ RUNS = (
     "train_sft, which keeps the activations, in float32",
     "and reads a schema once for the rows of a step",
     "and computes logits at labels alone, and once",
-    "and attends by rows, not by a mask",
     "and multiplies in bfloat16, where the machine is faster in it",
 )
-"""Each run of ``train_sft`` has one thing more than the one before; narrow models go without the last two."""
+"""Each run of ``train_sft`` has one thing more than the one before; narrow models go without the last."""
 NOTES = Path(__file__).with_suffix(".md")
 
 
@@ -129,7 +128,7 @@ def _stock(profile: Profile, model: str, train: TokenizedRows, folder: Path, num
         seed=profile.seed,
     )
     stock = SFTTrainer(
-        model=get_peft_model(base, lora_config(profile)),
+        model=get_peft_model(base, adapter_config(profile)),
         args=settings,
         train_dataset=train.to_dataset().remove_columns("length"),
         processing_class=load_tokenizer(model),
@@ -142,10 +141,8 @@ def _stock(profile: Profile, model: str, train: TokenizedRows, folder: Path, num
 def _ours(profile: Profile, model: str, train: TokenizedRows, folder: Path, number: int) -> Path:
     plain = mock.Mock(return_value=Choice("float32", "for comparison"))
     with ExitStack() as stack:
-        if number < 6:
-            stack.enter_context(mock.patch.object(backends, "choose_product_dtype", plain))
         if number < 5:
-            stack.enter_context(mock.patch.object(sft, "use_row_attention", mock.Mock(return_value=False)))
+            stack.enter_context(mock.patch.object(backends, "choose_product_dtype", plain))
         if number < 4:
             stack.enter_context(mock.patch.dict(trainer._SHARED, loss_type="chunked_nll"))
         few = replace(train, examples=train.examples[:1])  # validation is no part of a step

@@ -1,30 +1,27 @@
 """The training stage: adapters or all weights, through Unsloth on a GPU, TRL and PEFT anywhere."""
 
-from course_utils.training.backends import lora_config
+from course_utils.training.backends import adapter_config
 from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, label_findings, tokenize_rows
 from course_utils.training.forgetting import other_prompts, own_replies, reply_loss
 from course_utils.training.history import TrainingResult, plot_losses
-from course_utils.training.policy import plot_policy, read_pairs, train_dpo
-from course_utils.training.presets import PRESETS
+from course_utils.training.policy import read_pairs, train_dpo
 from course_utils.training.reinforcement import REWARD_WEIGHTS, Reward, execution_reward, train_grpo
 from course_utils.training.sft import train_sft
 
 __all__ = [
-    "PRESETS",
     "REWARD_WEIGHTS",
     "Diagnosis",
     "Reward",
     "TokenizedRows",
     "TrainingResult",
+    "adapter_config",
     "diagnose",
     "execution_reward",
     "label_findings",
-    "lora_config",
     "other_prompts",
     "own_replies",
     "plot_losses",
-    "plot_policy",
     "read_pairs",
     "reply_loss",
     "tokenize_rows",

@@ -1,13 +1,12 @@
 """What a method trains of a base model: by Unsloth where the profile says so, else by PEFT.
 
-This is the only place that imports Unsloth, and ``train_sft`` calls it before it imports TRL:
-Unsloth patches TRL and Transformers, and has to come first.
+Unsloth patches TRL and Transformers, so ``train_sft`` calls this, the only place that imports it, before TRL is.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.errors import ConfigurationError, require
 from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.hub import explain_loading
 from course_utils.models.load import choose_product_dtype
@@ -15,12 +14,12 @@ from course_utils.profiles import Profile
 from course_utils.training.launch import n_launched
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftConfig
+    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def lora_config(profile: Profile) -> "LoraConfig":
-    r"""PEFT's configuration of LoRA and its kinds for a profile: every linear layer but the output head.
+def adapter_config(profile: Profile) -> "PeftConfig":
+    r"""PEFT's configuration of the adapter that a profile trains: LoRA on every linear layer but the output head.
 
     A frozen weight :math:`W` of shape (out, in) gets an update of rank r,
     :math:`W' = W + \frac{\alpha}{r} B A`, with A (r, in) random and B (out, r) zero at the start, so that
@@ -31,9 +30,14 @@ def lora_config(profile: Profile) -> "LoraConfig":
       arXiv:2312.03732).
     - ``dora`` learns the length of each row of W apart from its direction, :math:`W' = m (W + s B A) / \|W + s B A\|`
       (Liu et al. 2024, arXiv:2402.09353).
+    - ``ia3`` is no LoRA: it learns one factor for each output of the keys and values and each input of the last
+      feed-forward layer, all 1 at the start (Liu et al. 2022, arXiv:2205.05638), at a rate ten times as high.
     """
-    from peft import LoraConfig
+    from peft import IA3Config, LoraConfig
 
+    if profile.method == "ia3":
+        targets = ["k_proj", "v_proj", "down_proj"]
+        return IA3Config(target_modules=targets, feedforward_modules=targets[-1:], task_type="CAUSAL_LM")
     return LoraConfig(
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
@@ -45,29 +49,12 @@ def lora_config(profile: Profile) -> "LoraConfig":
     )
 
 
-def adapter_config(profile: Profile) -> "PeftConfig":
-    """PEFT's configuration for a method that trains an adapter.
-
-    ``ia3`` learns one factor for each output of the keys and values and each input of the last feed-forward layer, all
-    1 at the start (Liu et al. 2022, arXiv:2205.05638): a hundredth of LoRA's parameters, and a rate ten times as high.
-    """
-    from peft import IA3Config
-
-    if profile.method == "ia3":
-        targets = ["k_proj", "v_proj", "down_proj"]
-        return IA3Config(target_modules=targets, feedforward_modules=targets[-1:], task_type="CAUSAL_LM")
-    return lora_config(profile)
-
-
 def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free.
-
-    Raises:
-        ConfigurationError: The profile needs a GPU and there is none, or takes one and there are several processes.
-        MissingExtraError: The profile needs Unsloth or bitsandbytes, and it is not installed.
-        ModelError: The model folder is missing or incomplete.
-    """
-    _check_machine(profile)
+    """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free."""
+    if profile.backend == "unsloth" and n_launched() > 1:
+        raise ConfigurationError(f"PROFILE={profile.name!r} trains by Unsloth, on one GPU; for several use multi_gpu")
+    if profile.n_gpus and (device := choose_device()).value != "cuda":
+        raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")
     if profile.backend == "unsloth":
         return _load_unsloth(profile, str(model))
     from peft import get_peft_model
@@ -79,52 +66,31 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
-    if profile.load_in_4bit:
-        _keep_gradients(base)
-    elif base.device.type == "cpu":
-        _mix_precision(base)
+    _fit_frozen_matrices(base)
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
     return get_peft_model(base, adapter_config(profile)), tokenizer
 
 
-def _keep_gradients(base: "PreTrainedModel") -> None:
-    """Keep bitsandbytes from packing 4-bit weights for inference, which it does on CPUs with AVX512-BF16.
+def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
+    """Keep gradients passing 4-bit matrices on a CPU, and others in bfloat16 where this CPU multiplies faster in it.
 
-    The first validation would pack them, and no gradient passes packed weights: training would go on without a word,
-    and learn next to nothing (bitsandbytes 0.50, ``nn/modules.py``).
-    """
-    for module in base.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-
-
-def _mix_precision(base: "PreTrainedModel") -> None:
-    """Keep frozen matrices in bfloat16 where this CPU multiplies faster in it, which the trainer then does by autocast.
-
-    The rest stays in float32: the sums between layers, norms, the output head and the adapter, whose steps are small.
+    On CPUs with AVX512-BF16 bitsandbytes packs 4-bit weights at the first validation, and no gradient passes packed
+    ones (bitsandbytes 0.50, ``nn/modules.py``). In bfloat16 the trainer computes by autocast. The rest stays in
+    float32: the sums between layers, norms, the output head and the adapter, whose steps are small.
     """
     import torch
 
-    if choose_product_dtype(base.config.hidden_size).value == "bfloat16":
-        head = base.get_output_embeddings()
-        for module in base.modules():
-            if isinstance(module, torch.nn.Linear) and module is not head:
-                module.bfloat16()
-
-
-def _check_machine(profile: Profile) -> None:
-    if profile.backend == "unsloth" and n_launched() > 1:
-        raise ConfigurationError(f"PROFILE={profile.name!r} trains by Unsloth, on one GPU; for several use multi_gpu")
-    device = choose_device()
-    if profile.n_gpus and device.value != "cuda":
-        raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")
+    is_faster = base.device.type == "cpu" and choose_product_dtype(base.config.hidden_size).value == "bfloat16"
+    for module in base.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+        elif is_faster and type(module) is torch.nn.Linear and module is not base.get_output_embeddings():
+            module.bfloat16()
 
 
 def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    try:
-        from unsloth import FastLanguageModel
-    except ImportError as error:
-        raise MissingExtraError("unsloth", "gpu") from error
+    require("gpu", "unsloth")
+    from unsloth import FastLanguageModel
 
     with explain_loading(model, "model"):
         base, tokenizer = FastLanguageModel.from_pretrained(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import itemgetter
 from statistics import median
 from typing import Literal
 
@@ -13,6 +13,7 @@ from course_utils.tables import value_table
 Verdict = Literal["unstable", "overfit", "underfit", "too short", "healthy"]
 Points = list[tuple[float, float]]
 """Steps in order, and the loss at each."""
+LOSS = itemgetter(1)
 
 FIXES: dict[Verdict, str] = {
     "unstable": "divide the learning rate by five to ten, and keep the warm-up",
@@ -36,10 +37,13 @@ class Diagnosis:
     """One verdict on a run, and the step that it is about."""
 
     verdict: Verdict
-    step: int
-    """Where the loss leaves its way, where validation stops to improve, or the last one."""
+    step: int  # where the loss leaves its way, where validation stops to improve, or the last one
     evidence: str
-    fix: str
+
+    @property
+    def fix(self) -> str:
+        """What to change first."""
+        return FIXES[self.verdict]
 
     def _repr_html_(self) -> str:
         values = {"verdict": self.verdict, "at step": self.step, "evidence": self.evidence, "what to do": self.fix}
@@ -54,7 +58,6 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     - *unstable*: a loss is no number; or the running median of the training loss climbs by ``CLIMB`` of the start
       above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss stands so far
       above its neighbours, and ``SPIKE`` times as high; or validation climbs so far, and training is no better.
-      Batches differ, but medians of them do not climb by a quarter of all there was to learn.
     - *overfit*: validation ends ``RISE`` above its best, with training below that; the validation rows are the same
       each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
       known by heart. Twice as high is common, for rows that were trained on are known better than others.
@@ -77,46 +80,37 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     if not training or not any(step for step, _ in validation):
         raise DataError("a history needs training losses and validation losses; train with n_evaluations of 1 or more")
     if broken := [step for step, loss in sorted(training + validation) if not math.isfinite(loss)]:
-        return _verdict("unstable", broken[0], "the loss is no number any more")
+        return Diagnosis("unstable", int(broken[0]), "the loss is no number any more")
     smooth, start, end = _running_median(training), training[0][1], validation[-1][1]
-    last = max(training[-1][0], validation[-1][0])
-    ceiling = math.inf  # what no loss stood above so far: a start that was measured, not guessed from one batch
+    last, lowest = int(max(training[-1][0], validation[-1][0])), math.inf
     if validation[0][0] == 0:
-        start = ceiling = validation[0][1]
-    if climb := _find_climb(training, smooth, start, ceiling) or _find_common_climb(smooth, validation, start, ceiling):
+        start = lowest = validation[0][1]  # measured, not guessed from one batch
+    if climb := _find_climb(training, smooth, start, lowest) or _find_common_climb(smooth, validation, start, lowest):
         step, low, high = climb
-        return _verdict("unstable", step, f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}")
+        return Diagnosis(
+            "unstable", int(step), f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
+        )
     # Two validation losses make no curve.
     pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
-    if found := _overfit(smooth[-1][1], validation, fell, is_settled=pace <= PACE):
+    if found := _find_overfit(smooth[-1][1], validation, fell, is_settled=pace <= PACE):
         return found
     if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
-        return _verdict("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last:.0f} steps")
+        return Diagnosis("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last} steps")
     slows = f"{fell}; in the last third of the way it falls at {pace:.0%} of its mean pace"
-    return _verdict("too short", last, slows) if pace > PACE else _verdict("healthy", _best(validation)[0], slows)
-
-
-def _verdict(verdict: Verdict, step: float, evidence: str) -> Diagnosis:
-    return Diagnosis(verdict, int(step), evidence, FIXES[verdict])
+    if pace > PACE:
+        return Diagnosis("too short", last, slows)
+    return Diagnosis("healthy", int(min(validation, key=LOSS)[0]), slows)
 
 
 def _points(history: Sequence[Mapping[str, float]], key: str) -> Points:
     return [(record["step"], record[key]) for record in history if key in record]
 
 
-def _loss(point: tuple[float, float]) -> float:
-    return point[1]
-
-
-def _best(validation: Points) -> tuple[float, float]:
-    return min(validation, key=_loss)
-
-
 def _running_median(points: Points) -> Points:
     """Medians of five neighbours, of three in a short run; of fewer at the ends."""
     reach = 2 if len(points) >= 25 else 1
-    return [(step, median(map(_loss, points[max(0, i - reach) : i + reach + 1]))) for i, (step, _) in enumerate(points)]
+    return [(step, median(map(LOSS, points[max(0, i - reach) : i + reach + 1]))) for i, (step, _) in enumerate(points)]
 
 
 def _find_climb(training: Points, smooth: Points, start: float, low: float) -> tuple[float, float, float] | None:
@@ -127,7 +121,7 @@ def _find_climb(training: Points, smooth: Points, start: float, low: float) -> t
     noise = math.exp(NOISE * median(bends or [0.0]) / 1.65)
     for (step, loss), (_, middle) in list(zip(training, smooth, strict=True))[1:-1]:
         if middle > max(low * noise, low + CLIMB * start):
-            return step, low, max(map(_loss, smooth))
+            return step, low, max(map(LOSS, smooth))
         if loss > max(middle * noise, middle * SPIKE, middle + CLIMB * start):
             return step, middle, loss
         low = min(low, loss)
@@ -138,40 +132,38 @@ def _find_common_climb(
     smooth: Points, validation: Points, start: float, low: float
 ) -> tuple[float, float, float] | None:
     """Where validation climbs and training is no better, as it would be if it overfitted."""
+    import numpy as np
+
     for step, loss in validation:
-        if loss > low + CLIMB * start and _at(smooth, step) > low:
+        if loss > low + CLIMB * start and np.interp(step, *np.array(smooth).T) > low:
             return step, low, loss
         low = min(low, loss)
     return None
 
 
-def _overfit(learned: float, validation: Points, fell: str, *, is_settled: bool) -> Diagnosis | None:
+def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: bool) -> Diagnosis | None:
     """The verdict where validation leaves training behind; ``learned`` is the training loss at the end."""
-    (best_step, best), end = _best(validation), validation[-1][1]
+    (best_step, best), end = min(validation, key=LOSS), validation[-1][1]
     if end > best * (1 + RISE) and learned < best:
-        return _verdict("overfit", best_step, f"validation loss rises from {best:.3g} to {end:.3g}, training does not")
+        rises = f"validation loss rises from {best:.3g} to {end:.3g}, training does not"
+        return Diagnosis("overfit", int(best_step), rises)
     if end > MEMORY * learned and is_settled:
         step = next(step for step, loss in validation if loss <= best * (1 + RISE))
         times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
-        return _verdict("overfit", step, f"{fell} and stays there, {times}")
+        return Diagnosis("overfit", int(step), f"{fell} and stays there, {times}")
     return None
 
 
 def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) -> float:
     """How fast a loss falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
+    import numpy as np
+
     summed: Points = [(0.0, 0.0)]
     for record in history:
         if "loss" in record:
             (step, done), rate = summed[-1], record.get("learning_rate", 1.0)
             summed.append((record["step"], done + rate * (record["step"] - step)))
-    way = [(0.0, start), *((_at(summed, step), loss) for step, loss in points if step > 0)]
-    (length, end), fall = way[-1], start - way[-1][1]
-    return max(0.0, 3 * (_at(way, length * 2 / 3) - end) / fall) if fall > 0 else 0.0
-
-
-def _at(points: Points, place: float) -> float:
-    """The value at a place, on straight lines between points."""
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if place <= x1:
-            return y0 + (y1 - y0) * (place - x0) / (x1 - x0) if x1 > x0 else y1
-    return points[-1][1]
+    steps, losses = np.array([(0.0, start), *(point for point in points if point[0] > 0)]).T
+    way = np.interp(steps, *np.array(summed).T)
+    then, fall = np.interp(way[-1] * 2 / 3, way, losses), start - losses[-1]
+    return max(0.0, float(3 * (then - losses[-1]) / fall)) if fall > 0 else 0.0

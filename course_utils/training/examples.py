@@ -38,13 +38,8 @@ class TokenizedRows:
         """The columns that TRL's ``SFTTrainer`` takes as already prepared, and lengths to group by."""
         from datasets import Dataset
 
-        return Dataset.from_dict(
-            {
-                "input_ids": [example.input_ids for example in self.examples],
-                "completion_mask": [example.completion_mask for example in self.examples],
-                "length": [len(example.input_ids) for example in self.examples],
-            }
-        )
+        ids, masks = [row.input_ids for row in self.examples], [row.completion_mask for row in self.examples]
+        return Dataset.from_dict({"input_ids": ids, "completion_mask": masks, "length": list(map(len, ids))})
 
     def _repr_html_(self) -> str:
         share = self.n_supervised_tokens / max(1, self.n_tokens)
@@ -59,18 +54,11 @@ class TokenizedRows:
 
 
 def tokenize_rows(
-    tokenizer: "PreTrainedTokenizerBase",
-    rows: Iterable[Mapping[str, Any]],
-    task: Task,
-    max_length: int,
+    tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Mapping[str, Any]], task: Task, max_length: int
 ) -> TokenizedRows:
-    """Encode every row as its task asks and answers it.
+    """Encode every row, with ``id`` and what the task reads, as the task asks and answers it.
 
-    Args:
-        tokenizer: Of the model that will be trained.
-        rows: With ``id`` and what the task reads.
-        task: Gives a row's messages and the reply to learn.
-        max_length: Tokens of prompt and completion together, at most.
+    ``max_length`` are the tokens of prompt and completion together, at most.
 
     Raises:
         DataError: No row is left, or none of them has a token with a label.
@@ -84,10 +72,8 @@ def tokenize_rows(
             examples.append(example)
     tokenized = TokenizedRows(examples, too_long)
     if not tokenized.n_supervised_tokens:
-        raise DataError(
-            f"nothing to learn: {len(examples)} rows within max_length={max_length}, {len(too_long)} too long; "
-            "raise max_length or shorten the prompts"
-        )
+        found = f"{len(examples)} rows within max_length={max_length}, {len(too_long)} too long"
+        raise DataError(f"nothing to learn: {found}; raise max_length or shorten the prompts")
     return tokenized
 
 
@@ -96,10 +82,6 @@ def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) ->
 
     A reply holds one control token, the one that ends it. Others with a label are the marks between turns: the loss
     is taken over the prompt too. Templates that mark turns in plain text escape this check.
-
-    Args:
-        tokenizer: The one that encoded the rows.
-        rows: As ``tokenize_rows`` or code of your own makes them.
     """
     control = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} | {*tokenizer.all_special_ids}
     labelled = [
@@ -110,16 +92,10 @@ def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) ->
     endless = sum(not tokens or tokens[-1] != tokenizer.eos_token_id for tokens in labelled)
     findings = Findings()
     if on_prompt:
-        share = sum(map(len, labelled)) / max(1, rows.n_tokens)
-        findings.append(
-            Finding(
-                "loss-on-prompt",
-                "error",
-                f"{len(on_prompt)} of {len(labelled)} rows have labels on marks between turns, such as "
-                f"{tokenizer.decode(min(on_prompt[0]))!r}; {share:.0%} of all tokens are graded",
-                "grade the reply alone, as tokenize_rows does, and TRL with completion_only_loss",
-            )
-        )
+        mark, share = tokenizer.decode(min(on_prompt[0])), rows.n_supervised_tokens / max(1, rows.n_tokens)
+        reason = f"{len(on_prompt)} of {len(labelled)} rows have labels on marks between turns, such as {mark!r}"
+        fix = "grade the reply alone, as tokenize_rows does, and TRL with completion_only_loss"
+        findings.append(Finding("loss-on-prompt", "error", f"{reason}; {share:.0%} of all tokens are graded", fix))
     if endless:
         reason = f"{endless} of {len(labelled)} rows do not end in a label on {tokenizer.eos_token!r}"
         fix = "let the reply end in the end token, with a label; and pad with another token"

@@ -36,9 +36,8 @@ def own_replies(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[Message]], profile: Profile
 ) -> TokenizedRows:
     """A model's greedy replies as rows: those of a base measure later what was forgotten, or are trained on too."""
-    examples = []
-    for start in range(0, len(prompts), profile.generation_batch_size):
-        chats = prompts[start : start + profile.generation_batch_size]
+    examples, size = [], profile.generation_batch_size
+    for chats in (prompts[start : start + size] for start in range(0, len(prompts), size)):
         asked = [encode_prompt(tokenizer, chat) for chat in chats]
         replies = generate_tokens(model, tokenizer, asked, profile.max_new_tokens)
         for chat, prompt, reply in zip(chats, asked, replies, strict=True):
@@ -54,7 +53,6 @@ def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
     total = 0.0
     with torch.inference_mode():
         for row in rows.examples:
-            ids = torch.tensor([row.input_ids], device=model.device)  # (1, length)
-            labels = torch.where(torch.tensor([row.completion_mask], device=model.device) == 1, ids, -100)
-            total += float(model(input_ids=ids, labels=labels).loss) * sum(row.completion_mask)
+            ids, mask = torch.tensor([[row.input_ids], [row.completion_mask]], device=model.device)  # (1, length) each
+            total += float(model(input_ids=ids, labels=ids.where(mask == 1, -100)).loss) * sum(row.completion_mask)
     return total / max(1, rows.n_supervised_tokens)

@@ -57,31 +57,30 @@ class TrainingResult:
         }
 
     def _repr_html_(self) -> str:
-        rows = {"steps": self.n_steps, "seconds": round(self.seconds)} | self.results()
-        return value_table(rows)._repr_html_()
+        return value_table({"seconds": round(self.seconds)} | self.results())._repr_html_()
 
 
 @course_style
 def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "Axes":
-    """Training loss as a line and validation loss as dots, by step, for one run or several, with their diagnoses.
+    """Training loss as a line and validation loss as dots, by step, for runs with as many labels, and their diagnoses.
 
     A vertical line marks the step that a diagnosis is about, unless it is the last one.
-
-    Args:
-        results: Runs to compare.
-        labels: A name for each run, in the same order.
-
-    Returns:
-        The axes, with a logarithmic loss axis.
     """
-    axes = new_axes(_finding(results, labels))
+    first = results[0].diagnosis
+    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
+    compared = "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))
+    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}")
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):
         colour = PALETTE[number % len(PALETTE)]
         looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
         for key, look, kind in looks:
             points = [(record["step"], record[key]) for record in result.history if key in record]
             axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
-        _mark(axes, result, colour, number)
+        found = result.diagnosis
+        if found.verdict != "healthy" and found.step != result.n_steps:
+            axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
+            text, foot = f"{found.verdict}, step {found.step}", (found.step, 0.03 + 0.08 * number)
+            axes.annotate(text, foot, (4, 0), ("data", "axes fraction"), "offset points", color=colour)
     axes.set_xlabel("optimizer step")
     show_losses(axes)
     axes.legend()
@@ -97,20 +96,3 @@ def show_losses(axes: "Axes") -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6) if high < 50 * low else (1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
     axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _mark(axes: "Axes", result: TrainingResult, colour: str, number: int) -> None:
-    """A line at the step that the diagnosis is about, with its verdict at the foot."""
-    verdict, step = result.diagnosis.verdict, result.diagnosis.step
-    if step == result.n_steps or verdict == "healthy":
-        return
-    axes.axvline(step, color=colour, linestyle=(0, (2, 2)))
-    text, height = f"{verdict}, step {step}", 0.03 + 0.08 * number
-    axes.annotate(text, (step, height), (4, 0), ("data", "axes fraction"), "offset points", color=colour)
-
-
-def _finding(results: tuple[TrainingResult, ...], labels: tuple[str, ...]) -> str:
-    if len(results) == 1:
-        return f"{results[0].diagnosis.verdict.capitalize()}: {results[0].diagnosis.evidence}"
-    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
-    return "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))

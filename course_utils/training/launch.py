@@ -1,7 +1,6 @@
 """Train outside of the notebook: the whole stage by one call, or ``train_sft`` in several processes at once.
 
-``accelerate launch`` starts these, on one machine or on each of several. All make the same call, each on its share of
-the rows of a step, and the first one writes.
+``accelerate launch`` starts these. All make the same call, each on its share of a step's rows; the first one writes.
 """
 
 import json
@@ -34,38 +33,35 @@ def launch_sft(config: str, options: Sequence[str], *call: object) -> TrainingRe
 
     ``config`` says what they share out: the name of a file in ``deploy/accelerate``, or a file. ``options`` are those
     of ``accelerate launch``; without ``--num_processes`` there is one for each GPU here.
-
-    Raises:
-        ConfigurationError: There is no such file, or no second GPU.
-        TrainingError: One of the processes failed, with its reason where the course knows it.
     """
     import torch
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
     clear_device_cache(garbage_collection=True)  # the processes need what this one has kept of a GPU
-    file = named if (named := CONFIGS / f"{config}.yaml").is_file() else Path(config).resolve()
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-        raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {known}")
+    known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
+    if not (file := known.get(config, Path(config).resolve())).is_file():
+        raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {', '.join(known)}")
     if "--num_processes" not in options:
         if (n_gpus := torch.cuda.device_count()) < 2:
             raise ConfigurationError(f"{n_gpus} GPUs here, and several processes want one each; use a profile for one")
         options = [*options, "--num_processes", str(n_gpus)]
     with TemporaryDirectory(prefix="course-") as folder:
-        given, reason, result = (Path(folder) / name for name in ("call", "reason", "result"))
-        given.write_bytes(pickle.dumps(call))
+        (Path(folder) / "call").write_bytes(pickle.dumps(call))
         start = ("--config_file", str(file), *options, "--module", __name__, folder)
-        if code := run_module("accelerate.commands.launch", *start):
-            why = reason.read_text("utf-8") if reason.is_file() else f"exit code {code}; its output says more"
+        code, result = run_module("accelerate.commands.launch", *start), Path(folder) / "result"
+        outcome = pickle.loads(result.read_bytes()) if result.is_file() else None
+        if code:
+            why = outcome or f"exit code {code}; its output says more"
             raise TrainingError(f"a process of {file.name} failed: {why}")
-        return pickle.loads(result.read_bytes()) if result.is_file() else None
+        return outcome
 
 
 def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -> TrainingResult | None:
     """Train on what the data stage wrote, by ``launch_sft`` if there is a ``config``; write what notebook 3 hands over.
 
     Raises:
-        CourseError: The data stage has not run; or as ``train_sft`` and ``launch_sft``.
+        CourseError: The data stage has not run, there is no such configuration or no second GPU, or as ``train_sft``;
+            for a process that failed, with its reason where the course knows it.
     """
     from course_utils.training.sft import train_sft
 
@@ -98,7 +94,7 @@ def main() -> None:
     try:
         result = train_sft(*pickle.loads((folder / "call").read_bytes()))
     except CourseError as error:
-        (folder / "reason").write_text(str(error), "utf-8")
+        (folder / "result").write_bytes(pickle.dumps(str(error)))
         sys.exit(1)
     if state.is_main_process:
         (folder / "result").write_bytes(pickle.dumps(result))

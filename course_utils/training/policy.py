@@ -5,8 +5,8 @@ Both call the model a policy. A run that is killed starts over.
 
 import json
 import math
-import time
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row, portable
 from course_utils.errors import DataError
-from course_utils.figures import PALETTE, course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
-from course_utils.training.tracking import disable_telemetry
-from course_utils.training.trainer import machine_settings, n_warm_up_steps, stop_at_nan
+from course_utils.training.trainer import disable_telemetry, machine_settings, n_warm_up_steps, run_callbacks
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 FIELDS = ("db_id", "question", "chosen", "rejected")
@@ -41,7 +38,6 @@ class PolicyResult:
     adapter: Path = field(repr=False)
     history: list[dict[str, float]] = field(repr=False)
     n_steps: int
-    seconds: float
     n_too_long: int
     """Rows that were left out, as longer than ``max_length``."""
 
@@ -49,16 +45,14 @@ class PolicyResult:
 def load_policy(
     profile: Profile, model: str | Path, adapter: Path
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load what ``train_sft`` wrote to train it on, by PEFT whatever the backend; call it before TRL is imported.
-
-    Raises:
-        ModelError: The model or the adapter is missing or incomplete.
-    """
+    """Load what ``train_sft`` wrote to train it on, by PEFT whatever the backend; call it before TRL is imported."""
     disable_telemetry()
     policy = load_model(model, adapter=adapter, load_in_4bit=profile.load_in_4bit)
     if hasattr(policy, "peft_config"):
         policy.set_adapter("default")  # which frees its weights; ``load_model`` leaves them frozen
-    return policy if hasattr(policy, "peft_config") else policy.float(), load_tokenizer(model)
+    else:
+        policy.float()
+    return policy, load_tokenizer(model)
 
 
 def policy_settings(profile: Profile, rate: float, n_steps: int, output: Path) -> dict[str, Any]:
@@ -81,31 +75,18 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(stop_at_nan())
-    began, output = time.perf_counter(), Path(trainer.args.output_dir)
+    trainer.add_callback(*run_callbacks())
     trainer.train()
-    seconds = time.perf_counter() - began
+    output = Path(trainer.args.output_dir)
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}
     trainer.model.save_pretrained(output, **selected)  # not the copy of the start that TRL keeps beside it
     trainer.processing_class.save_pretrained(output)
-    log = [record for record in trainer.state.log_history if "train_runtime" not in record]
-    renamed = [
-        {n.replace("eval_", "held-out ").replace("rewards/", ""): x for n, x in record.items()} for record in log
+    history = [
+        {name.replace("eval_", "held-out ").replace("rewards/", ""): value for name, value in record.items()}
+        for record in trainer.state.log_history
+        if "train_runtime" not in record
     ]
-    return PolicyResult(output, renamed, trainer.state.global_step, seconds, n_too_long)
-
-
-@course_style
-def plot_policy(result: PolicyResult, *names: str, title: str) -> "Axes":
-    """Numbers of the history by step: those of held-out rows as dots, others as lines."""
-    axes = new_axes(title, height=3.0)
-    for number, name in enumerate(names):
-        points = [(record["step"], record[name]) for record in result.history if name in record]
-        look = "o" if name.startswith("held-out") else ("-", "--", ":")[number % 3]
-        axes.plot(*zip(*points, strict=True), look, color=PALETTE[number], label=name)
-    axes.set(xlabel="optimizer step")
-    axes.legend()
-    return axes
+    return PolicyResult(output, history, trainer.state.global_step, n_too_long)
 
 
 def read_pairs(dataset: Path) -> list[Row]:
@@ -115,31 +96,23 @@ def read_pairs(dataset: Path) -> list[Row]:
         DataError: Pairs lack a field, prefer nothing, or are about no database of the dataset; lists every one.
     """
     path, databases = dataset / "preferences.jsonl", list_databases(dataset)
-    rows, wrong = [], []
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        rows.append(row)
-        if fault := _fault(row, databases):
-            wrong.append(f"{portable(str(path))}:{number}: {fault}")
-    if wrong:
+    lines = [(number, line) for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1) if line.strip()]
+    faults = [(number, _fault(line, databases)) for number, line in lines]
+    if wrong := [f"{portable(str(path))}:{number}: {fault}" for number, fault in faults if fault]:
         raise DataError("\n".join(wrong))
-    return rows
+    return [json.loads(line) for _, line in lines]
 
 
-def _fault(row: object, databases: Container[str]) -> str:
-    given = row if isinstance(row, dict) else {}
-    pair = {name: text.strip() for name in FIELDS if isinstance(text := given.get(name), str) and text.strip()}
-    if missing := [name for name in FIELDS if name not in pair]:
+def _fault(line: str, databases: Container[str]) -> str:
+    texts: dict[str, str] = {}
+    with suppress(ValueError, AttributeError):  # no JSON, no object
+        texts = {name: text for name, text in json.loads(line).items() if isinstance(text, str)}
+    if missing := [name for name in FIELDS if not texts.get(name, "").strip()]:
         return f"no text for {', '.join(missing)}; every line is a JSON object with {', '.join(FIELDS)}"
-    if pair["chosen"] == pair["rejected"]:
+    if texts["chosen"].strip() == texts["rejected"].strip():
         return "chosen and rejected are the same; write a worse answer as rejected, or drop the pair"
-    if given["db_id"] not in databases:
-        return f"no database {given['db_id']!r}; add it to the dataset, or mend db_id"
+    if texts["db_id"] not in databases:
+        return f"no database {texts['db_id']!r}; add it to the dataset, or mend db_id"
     return ""
 
 
@@ -155,14 +128,8 @@ def train_dpo(
 
     Source: Rafailov et al. 2023, arXiv:2305.18290.
 
-    Args:
-        profile: Sizes and seed; ``max_steps`` or else ``epochs`` decide the length.
-        model: Folder or Hub id of the base model.
-        adapter: What ``train_sft`` wrote.
-        pairs: As ``read_pairs`` gives them. One in ten is held out, and measured before the first step and
-            ``profile.n_evaluations`` times on the way.
-        task: Gives a pair's prompt.
-        output: Folder of the new adapter.
+    The ``adapter`` is what ``train_sft`` wrote on ``model``, ``output`` the folder of the new one. One pair in ten is
+    held out, and measured before the first step and ``profile.n_evaluations`` times on the way.
 
     Returns:
         Its history has ``margins``, their two terms ``chosen`` and ``rejected``, and ``accuracies``, the share of pairs
@@ -202,7 +169,8 @@ def train_dpo(
         eval_on_start=True,
         eval_steps=math.ceil(n_steps / profile.n_evaluations),
     )
-    train, held_out = short[n_held_out : n_held_out + n_steps * n_step], short[:n_held_out]
-    data = {"train_dataset": Dataset.from_list(train), "eval_dataset": Dataset.from_list(held_out)}
-    trainer = PairTrainer(policy, args=arguments, processing_class=tokenizer, **data)
+    held_out, train = map(Dataset.from_list, (short[:n_held_out], short[n_held_out : n_held_out + n_steps * n_step]))
+    trainer = PairTrainer(
+        policy, None, arguments, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer
+    )
     return train_policy(trainer, len(pairs) - len(short))

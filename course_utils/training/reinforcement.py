@@ -51,18 +51,15 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
         QueryError: The gold query does not execute.
     """
     comparison = compare_answers(database, gold, query)
-    found = comparison.found
-    if isinstance(found, QueryError):
-        runs, n_rows, is_refused = 0.0, 0.0, found.kind in REFUSED
-    elif comparison.difference is None:
+    found, wanted, named = comparison.found, _names(gold), _names(query)
+    error = found.kind if isinstance(found, QueryError) else None
+    if error is None and comparison.difference is None:
         return Reward(*(1.0 for _ in REWARD_WEIGHTS))
-    else:
-        runs, n_rows, is_refused = 1.0, float(found.n_rows == comparison.gold.n_rows), False
-    wanted, named = _names(gold), _names(query)
-    if is_refused or not wanted or not named:
+    if error in REFUSED or not wanted or not named:
         return Reward()
     tables, columns = (len(a & b) / max(1, len(a | b)) for a, b in zip(wanted, named, strict=True))
-    return Reward(1.0, tables, columns, runs, n_rows)
+    n_rows = -1 if isinstance(found, QueryError) else found.n_rows
+    return Reward(1.0, tables, columns, float(error is None), float(n_rows == comparison.gold.n_rows))
 
 
 def _names(query: str) -> tuple[set[str], set[str]] | None:
@@ -89,14 +86,8 @@ def train_grpo(
     gradient of its log probability is weighted. A group of equal rewards teaches nothing.
     Source: Shao et al. 2024, arXiv:2402.03300.
 
-    Args:
-        profile: Sizes and seed; ``max_steps`` or else ``epochs`` decide the length.
-        model: Folder or Hub id of the base model.
-        adapter: What ``train_sft`` wrote.
-        rows: With ``db_id``, ``query`` and what the task reads.
-        task: Gives a row's prompt and reads replies.
-        data: Folder of the databases, in Spider's layout.
-        output: Folder of the new adapter.
+    The ``adapter`` is what ``train_sft`` wrote on ``model``, ``output`` the folder of the new one; ``data`` has the
+    databases, in Spider's layout.
 
     Returns:
         Its history has the ``reward`` and each part of ``Reward``, as means over the answers of a step.

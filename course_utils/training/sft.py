@@ -19,19 +19,16 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.history import TrainingResult
 from course_utils.training.launch import launch_sft, n_launched
-from course_utils.training.shared_prompts import collate_rows, collate_shared, share_prompts, use_row_attention
-from course_utils.training.tracking import disable_telemetry, tracking
-from course_utils.training.trainer import stop_at_nan, stop_early, trainer_class, training_arguments
+from course_utils.training.shared_prompts import collate_shared, share_prompts
+from course_utils.training.trainer import disable_telemetry, run_callbacks, tracking, trainer_class, training_arguments
 
+LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
+"""What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""
 logger = logging.getLogger(__name__)
 
 
 def train_sft(
-    profile: Profile,
-    model: str | Path,
-    train: TokenizedRows,
-    validation: TokenizedRows,
-    output: Path,
+    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path
 ) -> TrainingResult:
     """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
 
@@ -40,14 +37,13 @@ def train_sft(
     process was killed goes on from there, to the very same end; then the checkpoints are removed. Where memory runs
     out, the run starts over with half the rows in one pass and twice the passes in a step.
 
-    ``output`` is the folder of the adapter, or of the whole model under ``method="full"``, made if missing;
-    ``load_model(model, adapter=output)`` takes either.
-
     ``backend="fsdp"`` makes this call in one process for each GPU of this machine. Processes share out the rows of a
-    step, so that the effective batch stays what the profile says.
+    step, so that the effective batch stays what the profile says. ``load_model(model, adapter=output)`` takes what is
+    written to ``output``: an adapter, or the whole model under ``method="full"``.
 
     Raises:
         ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
+        MissingExtraError: Unsloth, bitsandbytes or a tracker is wanted and not installed.
         DataError: Rows are longer than ``profile.max_length``, or have nothing to learn.
         ModelError: The base model is missing or incomplete.
         TrainingError: The loss is no number any more, or one row does not fit into memory.
@@ -84,22 +80,17 @@ def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
     n_cut = sum(len(example.input_ids) > max_length for example in rows.examples)
     n_dropped = sum(not any(example.completion_mask[:max_length]) for example in rows.examples)
     if n_cut or n_dropped:
-        raise DataError(
-            f"{name}: {n_cut} of {len(rows.examples)} rows are longer than max_length={max_length} and would lose "
-            f"their end, {n_dropped} have no label up to there and would be dropped; tokenize_rows with this "
-            "max_length leaves long rows out and lists them"
-        )
+        cut = f"{n_cut} of {len(rows.examples)} rows are longer than max_length={max_length} and would lose their end"
+        remedy = "tokenize_rows with this max_length leaves long rows out and lists them"
+        raise DataError(f"{name}: {cut}, {n_dropped} have no label up to there and would be dropped; {remedy}")
 
 
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
-    """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends.
-
-    That is the profile, the base model, the rows, the package versions and the place: checkpoints refer to each other
-    by their paths.
-    """
+    """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends."""
     files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(Path(model).glob("*"))]
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
-    decides = [asdict(profile), str(model), files, str(output.resolve()), package_versions(), encoded]
+    place = str(output.resolve())  # checkpoints refer to each other by their paths
+    decides = [asdict(profile), str(model), files, place, package_versions(), encoded]
     return output.resolve().parent / UNFINISHED / hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
 
@@ -121,15 +112,12 @@ def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
 
 def _halve_batch(profile: Profile) -> Profile:
     """Half the rows in one pass, and as many a step as before."""
-    if profile.batch_size == 1:
-        remedy = 'choose method="qlora", a smaller model, or a lower max_length for shorter rows'
-        raise TrainingError(f"PROFILE={profile.name!r}: one row in one pass does not fit into memory; {remedy}")
-    if n_launched() > 1:  # the other processes would wait for this one
-        found = f"{profile.batch_size} rows in one pass do not fit into memory"
-        raise TrainingError(f"{found}; halve the profile's batch_size")
+    if profile.batch_size == 1 or n_launched() > 1:  # the other processes would wait for this one
+        found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
+        raise TrainingError(f'{found}; lower batch_size or max_length, or choose method="qlora" or a smaller model')
     smaller = profile.with_batch_size(profile.batch_size // 2)
-    message = "out of memory: starting over with %d rows in one pass, and as many a step as before"
-    logger.warning(message, smaller.batch_size)
+    retry = "out of memory: starting over with %d rows in one pass, and as many a step as before"
+    logger.warning(retry, smaller.batch_size)
     return smaller
 
 
@@ -143,22 +131,18 @@ def _train(
     trainable, tokenizer = load_trainable(profile, model)
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
-    collate = None
-    if profile.share_prompts:
-        batches, held_out = (
-            share_prompts(rows.examples, profile.batch_size, profile.seed) for rows in (train, validation)
-        )
-        collate = collate_rows if use_row_attention(trainable) else collate_shared
-    else:
-        batches, held_out = train.to_dataset(), validation.to_dataset()
+    data = [
+        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
+        for rows in (train, validation)
+    ]
     is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in trainable.parameters())
     trainer = trainer_class()(
         model=trainable,
-        args=training_arguments(profile, len(batches), folder, checkpoint is not None, is_bfloat16),
-        train_dataset=batches,
-        eval_dataset=held_out,
-        data_collator=collate,
-        callbacks=[stop_at_nan(), *([] if profile.patience is None else [stop_early(profile.patience)])],
+        args=training_arguments(profile, len(data[0]), folder, checkpoint is not None, is_bfloat16),
+        train_dataset=data[0],
+        eval_dataset=data[1],
+        data_collator=collate_shared if profile.share_prompts else None,
+        callbacks=run_callbacks(profile.patience),
         processing_class=tokenizer,
     )
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
@@ -174,10 +158,10 @@ def _train(
             (output / other).unlink(missing_ok=True)
     trainer.save_model(str(output))  # in every process, for each may hold a part
     trainer.accelerator.wait_for_everyone()  # the checkpoints go, and another process may still read the best
-    epochs = trainer.state.epoch - began_at
+    log, epochs = trainer.state.log_history, trainer.state.epoch - began_at
     return TrainingResult(
         adapter=output,
-        history=_losses(trainer.state.log_history),
+        history=[{k: record[k] for k in LOGGED if k in record} for record in log if "train_runtime" not in record],
         n_steps=trainer.state.global_step,
         n_examples=round(len(train.examples) * epochs),
         n_tokens=round(train.n_tokens * epochs),
@@ -185,9 +169,3 @@ def _train(
         n_trainable_parameters=n_trainable,
         kept_step=None if profile.patience is None else trainer.state.best_global_step,
     )
-
-
-def _losses(log: list[dict[str, float]]) -> list[dict[str, float]]:
-    """The trainer's records of losses, without its counts of tokens, which a shared prompt makes meaningless."""
-    kept = ("step", "epoch", "loss", "eval_loss", "learning_rate")
-    return [{k: record[k] for k in kept if k in record} for record in log if "loss" in record or "eval_loss" in record]

@@ -1,57 +1,50 @@
-"""TRL's trainer with what a run that can be trusted needs beside it, and its settings."""
+"""TRL's trainer with what a run that can be trusted needs beside it, its settings, and who else hears of a run."""
 
 import logging
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import TrainingError
+from course_utils.errors import ConfigurationError, TrainingError, require
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
 from course_utils.training.launch import n_launched
 from course_utils.training.shared_prompts import IGNORED, label_loss
-from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
+    from transformers import TrainerCallback, TrainingArguments
     from trl import SFTConfig, SFTTrainer
 
-# Rows that each repeat their prompt: little is spent on padding where a batch has rows of like length.
-_SEPARATE: dict[str, Any] = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
+TRACK_VARIABLE = "COURSE_TRACK"
+TRACKERS = ("tensorboard", "wandb", "mlflow")
+
+# Rows that each repeat their prompt: little is spent on padding where those of a step are sorted by length.
+_SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "length_column_name": "length"}
 # ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
 _SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
 _SHARED |= {"loss_type": "nll"}  # by ``label_loss``
 
 
 def trainer_class() -> "type[SFTTrainer]":
-    """TRL's ``SFTTrainer`` with ``label_loss``, and with rows in an order that seed and epoch decide.
-
-    Import Unsloth before, where it is used: it patches TRL.
-    """
-    import torch
-    from transformers.trainer_pt_utils import LengthGroupedSampler
+    """TRL's ``SFTTrainer``, which several processes call as one does; Unsloth, where it is used, is imported before."""
     from trl import SFTTrainer
 
     # Checkpoints of a short run lie within a second; that they are ordered by number then is no news.
     logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
 
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            sampler = super()._get_train_sampler(train_dataset)
-            if isinstance(sampler, LengthGroupedSampler):
-                sampler.batch_size *= self.args.world_size
-                seed = self.args.data_seed
-                # Whatever was drawn before: a resumed run finds the order of its epoch again.
-                sampler.set_epoch = lambda epoch: setattr(
-                    sampler, "generator", torch.Generator().manual_seed(seed + epoch)
-                )
-            return sampler
-
-        def get_batch_samples(self, batches: Any, n_batches: int, device: Any) -> Any:
-            samples, n_labels = super().get_batch_samples(batches, n_batches, device)
-            if samples and self._ignore_repeated(samples[-1]):
-                n_labels = self._get_num_items_in_batch(samples, device)
-            return samples, n_labels
+        def _get_num_items_in_batch(self, batches: Any, device: Any) -> Any:
+            """Count labels, but not of rows that come again, so that all processes have as many at an epoch's end."""
+            state, fills_up = self.accelerator.gradient_state, self.args.loss_type == "nll" or not self.model.training
+            if self.args.world_size > 1 and state.end_of_dataloader and state.remainder > 0 and batches and fills_up:
+                labels = batches[-1]["labels"]
+                labels[max(0, state.remainder - len(labels) * self.args.process_index) :] = IGNORED
+            return super()._get_num_items_in_batch(batches, device)
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -65,46 +58,27 @@ def trainer_class() -> "type[SFTTrainer]":
             return (loss, {}) if return_outputs else loss
 
         def prediction_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
-            self._ignore_repeated(inputs)
             self.args.average_tokens_across_devices = False  # a batch counts by itself, as it does in one process
             try:
                 return super().prediction_step(model, inputs, *rest, **options)
             finally:
                 self.args.average_tokens_across_devices = True
 
-        def _ignore_repeated(self, batch: Any) -> bool:
-            """Take the labels of rows that fill up an epoch's last batches, so that all processes have as many."""
-            state, n = self.accelerator.gradient_state, len(batch["labels"])
-            if self.args.world_size == 1 or not state.end_of_dataloader or state.remainder < 1:
-                return False
-            batch["labels"][max(0, state.remainder - n * self.args.process_index) :] = IGNORED
-            return True
-
     return TrustedTrainer
 
 
-def stop_at_nan() -> "TrainerCallback":
-    """Stop any trainer that logs a loss that is no number, with a ``TrainingError`` that says where and what to do."""
-    from transformers import TrainerCallback
+def run_callbacks(patience: int | None = None) -> "list[TrainerCallback]":
+    """Stop at a loss that is no number, with a ``TrainingError``, and after ``patience`` evaluations that gain nothing.
+
+    The last also holds for a run that was killed just after it had stopped, where Transformers would go on.
+    """
+    from transformers import EarlyStoppingCallback, TrainerCallback
 
     class StopAtNan(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: object, logs: dict[str, float], **_: object) -> None:
-            for name, what in (("loss", "training"), ("eval_loss", "validation")):
-                if math.isfinite(logs.get(name, 0.0)):
-                    continue
-                if state.global_step == 0:
-                    found = f"the {what} loss of the base model is {logs[name]}, before any training"
-                    raise TrainingError(f"{found}; check the model, or load it afresh")
-                found = f"step {state.global_step}: the {what} loss is {logs[name]}, so every weight is lost by now"
-                remedy = f"divide learning_rate={args.learning_rate:g} by five to ten"
-                raise TrainingError(f"{found}; {remedy}, and keep warmup_steps={args.warmup_steps:g} or raise it")
-
-    return StopAtNan()
-
-
-def stop_early(patience: int) -> "TrainerCallback":
-    """Transformers' early stopping, which also holds for a run that was killed just after it had stopped."""
-    from transformers import EarlyStoppingCallback
+            for name, what in (("loss", "training loss"), ("eval_loss", "validation loss")):
+                if not math.isfinite(loss := logs.get(name, 0.0)):
+                    raise TrainingError(_explain_divergence(f"the {what} is {loss}", state.global_step, args))
 
     class EarlyStopping(EarlyStoppingCallback):  # type: ignore[misc]
         def on_step_end(self, args: object, state: object, control: Any, **_: object) -> None:
@@ -112,7 +86,14 @@ def stop_early(patience: int) -> "TrainerCallback":
                 control.should_training_stop = True
                 control.should_evaluate = control.should_save = False
 
-    return EarlyStopping(patience)
+    return [StopAtNan(), *([] if patience is None else [EarlyStopping(patience)])]
+
+
+def _explain_divergence(found: str, step: int, arguments: "TrainingArguments") -> str:
+    if step == 0:
+        return f"{found} before any training; check the base model, or load it afresh"
+    rate, warm_up = f"learning_rate={arguments.learning_rate:g}", f"warmup_steps={arguments.warmup_steps:g}"
+    return f"step {step}: {found}, so every weight is lost; divide {rate} by five to ten, keep {warm_up} or raise it"
 
 
 def training_arguments(
@@ -120,9 +101,8 @@ def training_arguments(
 ) -> "SFTConfig":
     """The trainer's settings, with checkpoints in ``folder``.
 
-    ``n_items`` are what the trainer takes for rows, which ``share_prompts`` makes batches; a run that is ``resumed``
-    goes on from a checkpoint, so that the base model has been measured. ``is_bfloat16`` says that the model's matrices
-    are, so that their products are taken in it.
+    ``n_items`` are what the trainer takes for rows, which ``share_prompts`` makes batches; the base model of a run that
+    is ``resumed`` has been measured; where matrices are in bfloat16, so are their products.
     """
     from trl import SFTConfig
 
@@ -138,7 +118,6 @@ def training_arguments(
         output_dir=str(folder),
         max_length=profile.max_length,
         completion_only_loss=True,
-        packing=False,  # mixes rows where there is no FlashAttention
         num_train_epochs=profile.epochs,
         max_steps=profile.max_steps or -1,
         per_device_train_batch_size=n_rows_at_once,
@@ -150,11 +129,9 @@ def training_arguments(
         eval_strategy="steps",
         eval_on_start=not resumed,
         eval_steps=steps_between,
-        save_strategy="steps",
         save_steps=steps_between,
         save_total_limit=2,
         metric_for_best_model="eval_loss",
-        greater_is_better=False,
         load_best_model_at_end=profile.patience is not None,
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, n_steps // 50),
@@ -181,3 +158,44 @@ def machine_settings(profile: Profile) -> dict[str, Any]:
 def n_warm_up_steps(profile: Profile, n_steps: int) -> int:
     """The profile's steps of warm-up, and never more than a tenth of the run."""
     return min(profile.warmup_steps, max(1, n_steps // 10))
+
+
+def chosen_trackers() -> list[str]:
+    """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
+
+    TensorBoard and MLflow write files; Weights & Biases sends them to its service, unless ``WANDB_MODE=offline``.
+    """
+    wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
+    if unknown := sorted(set(wanted) - set(TRACKERS)):
+        raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
+    if "mlflow" in wanted and find_spec("mlflow") is None:
+        remedy = "it wants an older pyarrow than the course; try: pip install mlflow, in an environment of its own"
+        raise ConfigurationError(f"{TRACK_VARIABLE}=mlflow: mlflow is not installed; {remedy}")
+    require("track", *wanted)
+    return wanted or ["none"]
+
+
+@contextmanager
+def tracking(folder: Path) -> Iterator[None]:
+    """Let what the chosen trackers write lie in ``folder``, each where its own variable does not name a place."""
+    trackers = chosen_trackers()
+    if trackers != ["none"]:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
+        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")  # which mlflow ui shows
+        os.environ.setdefault("WANDB_DIR", str(folder))
+    yield
+    if "wandb" in trackers:
+        import_module("wandb").finish()  # the trainer leaves it open: the next training would be part of this run
+
+
+def disable_telemetry() -> None:
+    """Keep TRL and Unsloth from counting their use over the network, unless ``HF_HUB_DISABLE_TELEMETRY=0`` lets them.
+
+    Call it before they are imported.
+    """
+    from huggingface_hub import constants
+
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when the Hub's library was first imported

@@ -42,10 +42,10 @@ USED_AS = {
     "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
-    "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
+    "tensorboard": ("course_utils/training/trainer.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("requirements/install.py", '"uv", "pip", "install"'),
-    "wandb": ("course_utils/training/tracking.py", '"wandb"'),
+    "wandb": ("course_utils/training/trainer.py", '"wandb"'),
 }
 
 

@@ -16,7 +16,7 @@ from course_utils.models.load import Choice
 from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import backends, tokenize_rows, train_sft
-from course_utils.training.backends import lora_config
+from course_utils.training.backends import adapter_config
 
 CONFIG = LlamaConfig(
     vocab_size=64,
@@ -33,7 +33,7 @@ def test_size_follows_the_formula_and_the_head_stays_frozen() -> None:
     from peft import get_peft_model
 
     profile = get_profile("smoke")
-    adapted = get_peft_model(LlamaForCausalLM(CONFIG), lora_config(profile))
+    adapted = get_peft_model(LlamaForCausalLM(CONFIG), adapter_config(profile))
     shapes = [(32, 32), (32, 16), (32, 16), (32, 32), (32, 48), (32, 48), (48, 32)]
     n_trained, _ = adapted.get_nb_trainable_parameters()
     assert n_trained == 2 * sum(profile.lora_rank * (a + b) for a, b in shapes)
@@ -44,7 +44,7 @@ def test_training_starts_at_the_base_model() -> None:
 
     model, ids = LlamaForCausalLM(CONFIG).eval(), torch.arange(10)[None]
     before = model(ids).logits.detach().clone()
-    after = get_peft_model(model, lora_config(get_profile("smoke"))).eval()(ids).logits
+    after = get_peft_model(model, adapter_config(get_profile("smoke"))).eval()(ids).logits
     torch.testing.assert_close(before, after)
 
 

@@ -12,7 +12,7 @@ from course_utils.errors import DataError
 from course_utils.models import load_model
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import plot_policy, read_pairs, train_dpo
+from course_utils.training import read_pairs, train_dpo
 from course_utils.training.backends import load_trainable
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -45,8 +45,6 @@ def test_the_margin_grows_from_nothing_and_one_adapter_is_saved(tmp_path: Path) 
     assert result.history[-1]["held-out accuracies"] == 1.0
     assert (result.n_steps, result.n_too_long) == (4, 1)
     assert not (tmp_path / "dpo" / "ref").exists()
-    axes = plot_policy(result, "margins", "held-out margins", title="Margins grow")
-    assert axes.get_legend_handles_labels()[1] == ["margins", "held-out margins"]
     load_model(TINY_BASE, adapter=tmp_path / "dpo")
 
 

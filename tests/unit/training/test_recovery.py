@@ -18,7 +18,7 @@ from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
-from course_utils.training.tracking import disable_telemetry
+from course_utils.training.trainer import disable_telemetry
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -185,7 +185,7 @@ def test_out_of_memory_halves_the_rows_in_a_pass_and_keeps_those_in_a_step(
 
 def test_a_row_that_does_not_fit_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _exhaust(monkeypatch, 0)
-    with pytest.raises(TrainingError, match=r'one row in one pass does not fit.*method="qlora"'):
+    with pytest.raises(TrainingError, match=r'batch_size=1 does not fit into memory.*method="qlora"'):
         train(replace(SEPARATE, batch_size=2), tmp_path / "adapter")
 
 
@@ -213,7 +213,7 @@ def test_a_broken_base_model_is_not_blamed_on_the_rate(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "base")
     load_tokenizer(TINY_BASE).save_pretrained(tmp_path / "base")
     rows = encode()
-    with pytest.raises(TrainingError, match=r"loss of the base model is nan, before any training"):
+    with pytest.raises(TrainingError, match=r"validation loss is nan before any training; check the base model"):
         train_sft(SMOKE, tmp_path / "base", rows, rows, tmp_path / "adapter")
 
 

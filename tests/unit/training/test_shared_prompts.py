@@ -12,17 +12,8 @@ from course_utils.artifacts import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
-from course_utils.training import shared_prompts
 from course_utils.training.examples import tokenize_rows
-from course_utils.training.shared_prompts import (
-    IGNORED,
-    collate_rows,
-    collate_shared,
-    join_rows,
-    label_loss,
-    share_prompts,
-    use_row_attention,
-)
+from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, label_loss, share_prompts
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
@@ -40,14 +31,13 @@ def examples() -> list[EncodedExample]:
 
 def test_losses_are_those_of_the_rows_alone(examples: list[EncodedExample]) -> None:
     model = load_model(TINY_BASE)
-    batches = [examples[:5], examples[7:9]]
-    shared = collate_shared([join_rows(rows) for rows in batches])
-    labels = shared.pop("labels")
-    with torch.inference_mode():
-        together = model(**shared).logits
-        for logits, wanted, rows in zip(together, labels, batches, strict=True):
+    for rows in (examples[:5], examples[7:9]):
+        shared = collate_shared([join_rows(rows)])
+        wanted = shared.pop("labels")[0]
+        with torch.inference_mode():
+            logits = model(**shared).logits[0]
             alone = sum(loss_alone(model, row) for row in rows)
-            assert float(cross_entropy(logits[:-1], wanted[1:], reduction="sum")) == pytest.approx(alone, rel=1e-4)
+        assert float(cross_entropy(logits[:-1], wanted[1:], reduction="sum")) == pytest.approx(alone, rel=1e-4)
 
 
 def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) -> None:
@@ -93,32 +83,3 @@ def test_each_row_can_be_read_back(pairs: list[tuple[list[int], list[int]]]) -> 
         assert [batch["position_ids"][place] for place in places] == list(range(len(shared), len(row.input_ids)))
         assert [int(batch["labels"][place] != IGNORED) for place in places] == row.completion_mask[len(shared) :]
         assert batch["labels"][places[0]] == IGNORED, "the row before would be taught to begin this one"
-
-
-def test_attention_by_rows_gives_the_losses_and_gradients_of_the_mask(
-    examples: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_prompts, "NARROW", 1)
-    batch, model = collate_rows([join_rows(examples[:5])]), load_model(TINY_BASE)
-    weights = [model.model.layers[0].self_attn.k_proj.weight, model.model.layers[0].self_attn.q_proj.weight]
-
-    def loss_and_gradients() -> tuple[float, torch.Tensor]:
-        model.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
-        return loss.item(), torch.cat([torch.as_tensor(weight.grad).clone() for weight in weights])
-
-    masked = loss_and_gradients()  # SDPA takes the mask and no notice of the places
-    assert use_row_attention(model)
-    batch["attention_mask"] = torch.zeros_like(batch["attention_mask"])  # which is not looked at any more
-    by_rows = loss_and_gradients()
-    assert by_rows[0] == pytest.approx(masked[0], rel=1e-5)
-    torch.testing.assert_close(by_rows[1], masked[1], rtol=1e-3, atol=1e-6)
-    alone = {"input_ids": batch["input_ids"][:, :9]}
-    assert torch.isfinite(model(**alone).logits).all(), "a prompt without places goes by SDPA"
-
-
-def test_narrow_models_keep_the_mask() -> None:
-    model = load_model(TINY_BASE)
-    assert not use_row_attention(model)
-    assert model.config._attn_implementation == "sdpa"

@@ -13,7 +13,7 @@ from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.tracking import TRACKERS, chosen_trackers
+from course_utils.training.trainer import TRACKERS, chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -49,7 +49,7 @@ def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_named_trackers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_TRACK", "wandb, tensorboard")
-    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: name)
+    monkeypatch.setattr("course_utils.errors.find_spec", lambda name: name)
     assert chosen_trackers() == ["wandb", "tensorboard"]
 
 
@@ -58,7 +58,8 @@ def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigurationError, match=r"COURSE_TRACK names comet; choose from tensorboard, wandb, mlflow"):
         chosen_trackers()
     monkeypatch.setenv("COURSE_TRACK", "wandb")
-    monkeypatch.setattr("course_utils.training.tracking.find_spec", lambda name: None)
+    for module in ("errors", "training.trainer"):
+        monkeypatch.setattr(f"course_utils.{module}.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"course-utils\[track\]"):
         chosen_trackers()
     monkeypatch.setenv("COURSE_TRACK", "mlflow")
