@@ -167,10 +167,8 @@ def load_model(
     if device == "cpu":
         choose_threads()
     dtype = getattr(torch, choose_dtype(device).value)
-    quantization = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
-    )
-    config = quantization if load_in_4bit else None
+    nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype, "bnb_4bit_use_double_quant": True}
+    config = BitsAndBytesConfig(load_in_4bit=True, **nf4) if load_in_4bit else None
     loaded = _read(name, dtype=dtype, device_map=place or device, quantization_config=config)
     if adapter is not None:
         on_top = _put_on(loaded, adapter)

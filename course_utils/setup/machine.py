@@ -82,15 +82,16 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
     versions = package_versions(("torch", "unsloth"))
     with ThreadPoolExecutor(len(_ASKED)) as pool:
         listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), _ASKED)
+    flags = _cpu("flags", "leaf7_features").lower().split()
     cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", table)
     machine = Machine(
         os=_os_name(),
         python=platform.python_version(),
-        cpu=_cpu_name(),
+        cpu=_cpu("model name", "brand_string") or platform.processor() or platform.machine(),
         n_cores=_n_cores(),
         memory_gib=round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1),
         disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
-        cpu_features=_cpu_features(),
+        cpu_features=tuple(name for name in VECTOR_FEATURES if name in flags),
         gpus=_nvidia_gpus(listing),
         driver=_version("nvidia-smi", listing, r"([\d.]+)\s*$"),
         cuda=cuda[1] if cuda else None,
@@ -136,20 +137,10 @@ def _os_name() -> str:
     return f"{name} ({platform.machine()})"
 
 
-def _cpu_name() -> str:
-    if platform.system() == "Darwin":
-        return _output_of("sysctl", "-n", "machdep.cpu.brand_string") or "Apple processor"
-    model = re.search(r"^model name\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
-    return model[1].strip() if model else platform.processor() or platform.machine()
-
-
-def _cpu_features() -> tuple[str, ...]:
-    if platform.system() == "Darwin":
-        known = {name.lower() for name in _output_of("sysctl", "-n", "machdep.cpu.leaf7_features").split()}
-    else:
-        flags = re.search(r"^flags\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
-        known = set(flags[1].split()) if flags else set()
-    return tuple(name for name in VECTOR_FEATURES if name in known)
+def _cpu(linux: str, apple: str) -> str:
+    """A fact about the processor, by its name in ``/proc/cpuinfo`` and in macOS's ``sysctl``; empty if unknown."""
+    found = re.search(rf"^{linux}\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
+    return found[1].strip() if found else _output_of("sysctl", "-n", f"machdep.cpu.{apple}")
 
 
 def _n_cores() -> int:

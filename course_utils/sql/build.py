@@ -22,6 +22,7 @@ MAX_SCRIPT_BYTES = 512 * 2**20
 MAX_VALUE_BYTES = 4_000_000
 """Longest text or blob."""
 _PAGE_BYTES = 4096
+_TOO_LONG = f"longer than {BASE_SECONDS:g} s and a second for each megabyte"
 _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
 
 
@@ -35,38 +36,28 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
     n_bytes = sum(script.stat().st_size for script in scripts)
     if n_bytes > MAX_SCRIPT_BYTES:
         raise DataError(f"{scripts[-1]}: more than {MAX_SCRIPT_BYTES // 2**20} MiB of SQL; give a .sqlite file instead")
-    limit_s = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND
-    begun = scripts[:1]
+    paths, begun = [path.absolute() for path in scripts], scripts[:1]
     try:
-        for script in run_in_worker(
-            _fill, database.absolute(), [path.absolute() for path in scripts], n_bytes, limit_s
-        ):
+        for script in run_in_worker(_fill, database.absolute(), paths, n_bytes):
             begun.append(script)  # kept if it fails
     except WorkerDiedError as error:
-        reason = {"timeout": _too_long(limit_s), "too large": "needs too much memory"}.get(error.kind, str(error))
+        reason = {"timeout": _TOO_LONG, "too large": "needs too much memory"}.get(error.kind, str(error))
         raise DataError(f"{begun[-1]}: does not execute ({reason}); fix the script") from error
 
 
-def _fill(database: Path, scripts: list[Path], n_bytes: int, limit_s: float) -> Iterator[Path]:
+def _fill(database: Path, scripts: list[Path], n_bytes: int) -> Iterator[Path]:
     """Give the name of each script before it runs."""
+    limit_s, max_bytes = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND, BASE_BYTES + 4 * n_bytes
     end = time.monotonic() + limit_s
-    with more_room(MEMORY_BYTES + 8 * n_bytes, _max_bytes(n_bytes)), closing(sqlite3.connect(database)) as connection:
-        _bound(connection, n_bytes)
+    with more_room(MEMORY_BYTES + 8 * n_bytes, max_bytes), closing(sqlite3.connect(database)) as connection:
+        _bound(connection, max_bytes)
         for script in scripts:
             yield script
             limit_time(limit_s + GRACE_S)
-            _execute(connection, script, limit_s, end)
+            _execute(connection, script, end)
 
 
-def _max_bytes(n_bytes: int) -> int:
-    return BASE_BYTES + 4 * n_bytes
-
-
-def _too_long(limit_s: float) -> str:
-    return f"longer than {limit_s:.0f} s for its length"
-
-
-def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
+def _bound(connection: sqlite3.Connection, max_bytes: int) -> None:
     # A build that is cut short is thrown away and nobody else reads it: no wait for the disk, one lock for
     # all statements (four times as fast).
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -74,13 +65,13 @@ def _bound(connection: sqlite3.Connection, n_bytes: int) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     for part in ("main", "temp"):
-        connection.execute(f"PRAGMA {part}.max_page_count = {_max_bytes(n_bytes) // _PAGE_BYTES}")
+        connection.execute(f"PRAGMA {part}.max_page_count = {max_bytes // _PAGE_BYTES}")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100)
     connection.set_authorizer(_deny_reach)
 
 
-def _execute(connection: sqlite3.Connection, script: Path, limit_s: float, end: float) -> None:
+def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
     text, begin, behind = "", 0, 0
 
     def follow(statement: str) -> None:
@@ -98,7 +89,7 @@ def _execute(connection: sqlite3.Connection, script: Path, limit_s: float, end: 
         was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
         place = begin if was_begun else behind
         place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
-        reason = _too_long(limit_s) if time.monotonic() > end else str(error)
+        reason = _TOO_LONG if time.monotonic() > end else str(error)
         line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
         raise DataError(f"{script}: does not execute ({reason}{line}); fix the script") from error
     finally:

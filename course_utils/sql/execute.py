@@ -84,7 +84,11 @@ def execute(
         raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
     limit_time(timeout_s + GRACE_S)
-    connection.set_progress_handler(lambda: int(time.perf_counter() - began > timeout_s), STEPS_BETWEEN_CHECKS)
+
+    def is_late() -> bool:
+        return time.perf_counter() - began > timeout_s
+
+    connection.set_progress_handler(is_late, STEPS_BETWEEN_CHECKS)
     try:
         with closing(connection.execute(query)) as cursor:
             if cursor.description is None:
@@ -92,18 +96,13 @@ def execute(
             rows = _fetch(cursor, max_rows + 1, max_bytes)
             columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
-        _check_time(began, timeout_s)
-        kind, reason = _kind_of(error), str(error)
-        if kind == "not allowed":
-            reason = f"only one statement that reads is run: {reason.rstrip('.')}"
-        raise QueryError(reason, kind) from error
-    _check_time(began, timeout_s)
-    return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
-
-
-def _check_time(began: float, timeout_s: float) -> None:
-    if time.perf_counter() - began > timeout_s:
+        if not is_late():
+            kind, reason = _kind_of(error), str(error)
+            reading = f"only one statement that reads is run: {reason.rstrip('.')}"
+            raise QueryError(reading if kind == "not allowed" else reason, kind) from error
+    if is_late():
         raise QueryError(f"the query ran longer than {timeout_s:g} s", "timeout")
+    return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
 
 
 def _kind_of(error: Exception) -> QueryErrorKind:
@@ -180,17 +179,14 @@ def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     if not has_log(database):
         return _connect(database, busy_s)
     limit_time(OPEN_S)
-    with more_room(MEMORY_BYTES, _n_bytes(database)), tempfile.TemporaryDirectory() as folder:
+    # No honest copy with all logs is larger than its parts, and its index is small.
+    room = 2 * sum(part.stat().st_size for part in database.parent.glob(f"{escape(database.name)}*")) + 2**20
+    with more_room(MEMORY_BYTES, room), tempfile.TemporaryDirectory() as folder:
         if is_unsettled(database):
             database = copy_database(database, Path(folder) / database.name)
         connection = _connect(database, busy_s)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file: its name may go, its log is read
     return connection
-
-
-def _n_bytes(database: Path) -> int:
-    """What a copy with all logs may take: no honest one is larger than its parts, and its index is small."""
-    return 2 * sum(part.stat().st_size for part in database.parent.glob(f"{escape(database.name)}*")) + 2**20
 
 
 def _connect(database: Path, busy_s: float) -> sqlite3.Connection:
