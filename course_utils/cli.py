@@ -125,9 +125,7 @@ def train(
     course: Course,
     launch: Annotated[Literal["", "accelerate"], typer.Option(help="Train in several processes at once.")] = "",
     config: Annotated[str, typer.Option(help="What these share out: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
-    options: Annotated[
-        list[str] | None, typer.Argument(help="After --, options of accelerate launch, such as --num_processes 4.")
-    ] = None,
+    options: Annotated[list[str] | None, typer.Argument(help="After --, options of accelerate launch.")] = None,
 ) -> None:
     """Train on what notebook 2 prepared, as notebook 3 does; notebook 4 goes on from the result."""
     from course_utils.training.launch import train_stage
@@ -182,13 +180,9 @@ def evaluate(
     file: Annotated[Path, typer.Argument(help="Predictions: JSON lines with id, db_id, question, query, predicted.")],
     data: Data = "",
     artifacts: Artifacts = "",
-    instances: Annotated[
-        int, typer.Option(min=1, help="Try right queries on so many instances of their database, made around the gold.")
-    ] = 1,
+    instances: Annotated[int, typer.Option(min=1, help="Instances of a database to try right queries on.")] = 1,
     raw: Annotated[bool, typer.Option("--raw", help="Read the query in a reply, such as in a fence.")] = False,
-    skip_bad_gold: Annotated[
-        bool, typer.Option("--skip-bad-gold", help="Leave out rows, and say which, whose gold query fails.")
-    ] = False,
+    skip_bad_gold: Annotated[bool, typer.Option("--skip-bad-gold", help="Leave rows whose gold fails out.")] = False,
     clauses: Annotated[bool, typer.Option("--clauses", help="Compare the queries clause by clause too.")] = False,
     tickets: Annotated[bool, typer.Option("--tickets", help="Score tickets: rows with label and priority.")] = False,
     as_json: AsJson = False,
@@ -260,16 +254,10 @@ def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
     as_json: AsJson = False,
     fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
-    profile: Annotated[
-        str, typer.Option(help="Count tokens with this profile's model, against its max_length; '' does not.")
-    ] = "smoke",
-    fail_on: Annotated[
-        Literal["error", "warning", "note"], typer.Option(help="Exit with status 1 at such findings and worse.")
-    ] = "error",
+    profile: Annotated[str, typer.Option(help="Count tokens by this profile's model; '' counts none.")] = "smoke",
+    fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="What ends with status 1.")] = "error",
     only: Annotated[list[str] | None, typer.Option("--check", help="Run this check alone; may be repeated.")] = None,
-    engine: Annotated[
-        Literal["local", "spark"], typer.Option(help="Check single rows in this process or on Spark.")
-    ] = "local",
+    engine: Annotated[Literal["local", "spark"], typer.Option(help="Check rows here or on Spark.")] = "local",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from course_utils.data.validation.repair import repair_dataset

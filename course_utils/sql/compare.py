@@ -3,13 +3,13 @@
 It compares what comes back, in the worker that runs the queries, and does not see a query that is right by luck.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, permutations
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Literal, NamedTuple
 
 from course_utils.errors import QueryError
@@ -99,65 +99,58 @@ def same_answer(database: Path, gold: str, other: str) -> bool:
     return comparison.difference is None
 
 
-def compare_answers(
-    database: Path, gold: str, other: str, *, instances: tuple[bytes, ...] = (), max_rows: int = MAX_COMPARED_ROWS
-) -> AnswerComparison:
-    """Run two queries and say how their answers differ, as ``find_difference`` does, by ``max_rows`` of each.
+def compare_answers(database: Path, gold: str, other: str, *, instances: tuple[bytes, ...] = ()) -> AnswerComparison:
+    """Run two queries and say how their answers differ, as ``find_difference`` does.
 
     Raises:
         QueryError: The gold query does not execute, or the answers take too long to compare.
     """
-    (comparison,) = compare_pairs(database, [QueryPair(gold, other, instances)], max_rows=max_rows)
+    (comparison,) = compare_pairs(database, [QueryPair(gold, other, instances)])
     if isinstance(comparison, QueryError):
         raise comparison
     return comparison
 
 
-def compare_pairs(
-    database: Path, pairs: Sequence[QueryPair], *, max_rows: int = MAX_COMPARED_ROWS
-) -> Iterator[AnswerComparison | QueryError]:
+def compare_pairs(database: Path, pairs: Sequence[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
     """``compare_answers`` for many pairs in one worker; where it would raise, the error is given."""
-    results = run_each(_compare, database.absolute(), max_rows, items=pairs)
+    results = run_each(_compare, database.absolute(), items=pairs)
     for pair, result in zip(pairs, results, strict=True):
         if isinstance(result, WorkerDiedError):
-            yield _blame(to_query_error(result, TIMEOUT_S), database, pair, max_rows)
+            yield _blame(to_query_error(result, TIMEOUT_S), database, pair)
         else:
             yield result
 
 
-def _blame(failure: QueryError, database: Path, pair: QueryPair, max_rows: int) -> AnswerComparison | QueryError:
+def _blame(failure: QueryError, database: Path, pair: QueryPair) -> AnswerComparison | QueryError:
     """Who did not let the worker live: the gold query, if it does not run by itself either, or the other one."""
     if pair.gold == pair.other:
         return failure
-    (alone,) = compare_pairs(database, [QueryPair(pair.gold, pair.gold)], max_rows=max_rows)
+    (alone,) = compare_pairs(database, [QueryPair(pair.gold, pair.gold)])
     n_instances = 1 + len(pair.instances)
     return alone if isinstance(alone, QueryError) else replace(alone, found=failure, n_instances=n_instances)
 
 
-def _compare(database: Path, max_rows: int, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
+def _compare(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
     for pair in pairs:
         try:
             connection = open_database(database)
-            gold = _run_gold(connection, pair.gold, max_rows)
-            comparison = _compare_with(gold, connection, pair, max_rows, TIMEOUT_S)
+            comparison = _compare_with(_run_gold(connection, pair.gold), connection, pair, TIMEOUT_S)
             if comparison.difference is None and not isinstance(comparison.found, QueryError):
-                comparison = replace(comparison, refuted_by=_refute(pair, comparison.found, max_rows))
+                comparison = replace(comparison, refuted_by=_refute(pair, comparison.found))
             yield comparison
         except QueryError as error:
             yield error
 
 
 @lru_cache(maxsize=1)
-def _run_gold(connection: sqlite3.Connection, gold: str, max_rows: int) -> QueryResult:
+def _run_gold(connection: Connection, gold: str) -> QueryResult:
     """Answers of several models to one question often come one after the other."""
-    return execute(connection, gold, TIMEOUT_S, max_rows)
+    return execute(connection, gold, TIMEOUT_S, MAX_COMPARED_ROWS)
 
 
-def _compare_with(
-    gold: QueryResult, connection: sqlite3.Connection, pair: QueryPair, max_rows: int, timeout_s: float
-) -> AnswerComparison:
+def _compare_with(gold: QueryResult, connection: Connection, pair: QueryPair, timeout_s: float) -> AnswerComparison:
     try:
-        found = execute(connection, pair.other, timeout_s, max_rows)
+        found = execute(connection, pair.other, timeout_s, MAX_COMPARED_ROWS)
     except QueryError as error:
         return AnswerComparison(_shape_of(gold), error, None, 1 + len(pair.instances))
     limit_time(COMPARE_S)
@@ -165,13 +158,13 @@ def _compare_with(
     return AnswerComparison(_shape_of(gold), _shape_of(found), difference, 1 + len(pair.instances))
 
 
-def _refute(pair: QueryPair, found: ResultShape, max_rows: int) -> int:
+def _refute(pair: QueryPair, found: ResultShape) -> int:
     """On which further instance the answers differ. All share the time of one, so that a slow query costs it once."""
     left_s = TIMEOUT_S - found.seconds
     for number, instance in enumerate(pair.instances if pair.gold != pair.other else (), 1):
         with closing(open_image(instance)) as connection:
-            gold = execute(connection, pair.gold, TIMEOUT_S, max_rows)
-            comparison = _compare_with(gold, connection, pair, max_rows, left_s)
+            gold = execute(connection, pair.gold, TIMEOUT_S, MAX_COMPARED_ROWS)
+            comparison = _compare_with(gold, connection, pair, left_s)
         if comparison.difference or isinstance(comparison.found, QueryError):
             return number
         left_s -= comparison.found.seconds

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import pairwise, starmap
 from typing import TypeGuard
 
+Values = tuple[object, ...]
+"""One row of a result."""
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-9
 MAX_ROWS_TO_MATCH = 500
 """Rows that may all be each other's partners are matched up to this number; sorting pairs nearly all others."""
 
 
-def same_rows(
-    gold: Sequence[tuple[object, ...]], found: Sequence[tuple[object, ...]], *, ordered: bool = False
-) -> bool:
+def same_rows(gold: Sequence[Values], found: Sequence[Values], *, ordered: bool = False) -> bool:
     """Whether two results hold the same rows.
 
     - As bags: each row as often in one as in the other, in any order unless ``ordered``. With
@@ -37,11 +37,11 @@ def same_rows(
     return all(starmap(_can_be_paired, _groups(*left)))
 
 
-def _groups(*results: list[tuple[object, ...]]) -> list[tuple[list[tuple[object, ...]], ...]]:
+def _groups(*results: list[Values]) -> list[tuple[list[Values], ...]]:
     """Rows of both results that may be the same: those that have like ranks in each column."""
     width = max((len(row) for rows in results for row in rows), default=0)
     ranks = [_ranks({row[at] for rows in results for row in rows if at < len(row)}) for at in range(width)]
-    groups: dict[tuple[int, ...], tuple[list[tuple[object, ...]], ...]] = defaultdict(lambda: ([], []))
+    groups: dict[tuple[int, ...], tuple[list[Values], ...]] = defaultdict(lambda: ([], []))
     for side, rows in enumerate(results):
         for row in rows:
             groups[tuple(ranks[at][value] for at, value in enumerate(row))][side].append(row)
@@ -60,7 +60,7 @@ def _ranks(values: set[object]) -> dict[object, int]:
     return ranks
 
 
-def _can_be_paired(gold: list[tuple[object, ...]], found: list[tuple[object, ...]]) -> bool:
+def _can_be_paired(gold: list[Values], found: list[Values]) -> bool:
     """Whether each gold row can have a found row of its own that is the same."""
     if len(gold) != len(found):
         return False
@@ -70,7 +70,7 @@ def _can_be_paired(gold: list[tuple[object, ...]], found: list[tuple[object, ...
     return len(gold) <= MAX_ROWS_TO_MATCH and _have_matching(gold, found)
 
 
-def _have_matching(gold: list[tuple[object, ...]], found: list[tuple[object, ...]]) -> bool:
+def _have_matching(gold: list[Values], found: list[Values]) -> bool:
     """Kuhn's algorithm: give each gold row a partner, moving earlier ones on to another where need be."""
     partners: dict[int, int] = {}
 
@@ -90,7 +90,7 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float)
 
 
-def _same_row(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
+def _same_row(left: Values, right: Values) -> bool:
     return len(left) == len(right) and all(map(_same_value, left, right))
 
 
