@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import shorten
 from threading import Thread
 
-from course_utils.artifacts import is_local, resolve, sha256
+from course_utils.artifacts import fingerprint, is_local, resolve
 from course_utils.errors import CourseError, ModelError
 from course_utils.models import packaged
 
@@ -72,7 +72,7 @@ def locate_folder(model: str | Path) -> Path:
 
 
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:
-    """What tells a model from any other: the hashes of its files and of an adapter's, or its commit on the Hub.
+    """What tells a model from any other: its folder's and an adapter's ``fingerprint``, or its commit on the Hub.
 
     Raises:
         ModelError: As ``locate_model``.
@@ -80,10 +80,8 @@ def identify_model(model: str | Path, adapter: Path | None = None) -> str:
     from huggingface_hub import HfApi
 
     name = locate_model(model)
-    folders = [folder for folder in (Path(name), adapter) if folder]
-    files = [file for folder in folders for file in sorted(folder.glob("*")) if file.is_file()]
-    commit = "" if Path(name).is_dir() else f"{name} {HfApi().model_info(name).sha}"
-    return " ".join([commit, *(f"{file.name} {sha256(file)}" for file in files)])
+    base = fingerprint(Path(name)) or f"{name} {HfApi().model_info(name).sha}"
+    return f"{base} {fingerprint(adapter)}" if adapter else base
 
 
 def _is_offline() -> bool:

@@ -32,32 +32,18 @@ TREE = [Question(**each) for each in tomllib.loads(Path(__file__).with_suffix(".
 
 @dataclass(frozen=True)
 class Advice:
-    """Which answer of each question of ``TREE`` is given, and what the GPU has room for."""
+    """What to do, ``measure``, ``prompt``, ``retrieve``, ``few-shot``, or LoRA of a rank, or more, and why."""
 
-    given: tuple[int, ...]
+    choice: str
+    reason: str
+    path: list[tuple[str, str, str, str]]
+    """The questions of ``TREE`` that are reached: question, answer, what follows and why."""
     room: str
-
-    @property
-    def path(self) -> list[tuple[str, str, str, str]]:
-        """The questions that are reached: question, answer, what follows and why."""
-        ends = (number for number, question in enumerate(TREE, 1) if self.given[number - 1] < question.n_ending)
-        taken = zip(TREE[: next(ends, len(TREE))], self.given, strict=False)
-        return [(question.text, *question.answers[answer]) for question, answer in taken]
-
-    @property
-    def choice(self) -> str:
-        """What to do: ``measure``, ``prompt``, ``retrieve``, ``few-shot``, or LoRA of a rank, or more."""
-        return self.path[:4][-1][2]
-
-    @property
-    def reason(self) -> str:
-        """Why."""
-        return self.path[:4][-1][3]
+    """What the GPU has room for, where the path gets so far."""
 
     def _repr_html_(self) -> str:
-        room = self.room if len(self.path) == len(TREE) else ""
         words = text_table(("question", "answer", "so", "because"), self.path)._repr_html_()
-        return f"{draw_tree(self)}{words}<p>{escape(room)}</p>"
+        return f"{draw_tree(self)}{words}<p>{escape(self.room)}</p>"
 
 
 def advise(
@@ -85,7 +71,11 @@ def advise(
     n_rows = sum(n_examples >= bound for bound in ROWS)
     card = (gpu_gib > 0) + (gpu_gib >= SMALL_CARD_GIB)
     given = (int(can_measure), int(not prompting_is_enough), int(goal == "behaviour"), n_rows, card)
-    return Advice(given, _what_fits(gpu_gib))
+    ends = (number for number, question in enumerate(TREE, 1) if given[number - 1] < question.n_ending)
+    taken = zip(TREE[: next(ends, len(TREE))], given, strict=False)
+    path = [(question.text, *question.answers[answer]) for question, answer in taken]
+    *_, choice, reason = path[:4][-1]
+    return Advice(choice, reason, path, _what_fits(gpu_gib) if len(path) == len(TREE) else "")
 
 
 def _what_fits(gpu_gib: float) -> str:
@@ -106,8 +96,8 @@ def draw_tree(advice: Advice) -> str:
     rows = []
     for number, question in enumerate(TREE):
         taken, boxes = number < len(advice.path), []
-        for place, (answer, follows, _) in enumerate(question.answers):
-            lit = taken and place == advice.given[number]
+        for answer, follows, _ in question.answers:
+            lit = taken and answer == advice.path[number][1]
             look = "font-weight:bold;background:#003c5f;color:white" if lit else "background:white;color:#444"
             frame = f"flex:1;padding:6px;border:2px solid #999;border-radius:8px;{look}"
             boxes.append(f'<div style="{frame}">{escape(answer)}<br/>{escape(follows)}</div>')
