@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from course_utils.errors import QueryError
 from course_utils.sql import QueryPair, QueryResult, compare, find_difference, same_answer, same_rows, worker_pool
 from course_utils.sql.compare import (
+    MAX_COMPARED_ROWS,
     MAX_ORDERS_TO_TRY,
     AnswerComparison,
     compare_answers,
@@ -327,9 +328,10 @@ def test_a_gold_that_returns_nothing_is_marked(shop: Path, gold: str, empty: boo
 
 
 def test_truncated_results_compare_their_first_rows_in_order(shop: Path) -> None:
-    same = compare_answers(shop, NAMES, "SELECT name FROM item ORDER BY id", max_rows=2)
-    other = compare_answers(shop, NAMES, "SELECT name FROM item ORDER BY id DESC", max_rows=2)
-    shorter = compare_answers(shop, NAMES, "SELECT name FROM item LIMIT 2", max_rows=2)
+    n_rows = MAX_COMPARED_ROWS + 1
+    gold = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {n_rows}) SELECT i FROM n"
+    endings = (" ORDER BY i", " ORDER BY i DESC", f" LIMIT {n_rows - 1}")
+    same, other, shorter = (compare_answers(shop, gold, gold + ending) for ending in endings)
     assert [(v.correct, v.gold.truncated) for v in (same, other, shorter)] == [
         (True, True),
         (False, True),
