@@ -1,7 +1,7 @@
 """One finding: what was looked at, how bad it is, why, and what to do. Every check of the course speaks in it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,8 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 MAX_LENGTH = 1_000
 """Characters of a reason or a fix."""
+MAX_LINES = 20
+"""Lines of an error that lists bad rows."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -51,6 +53,12 @@ def findings_table(findings: Iterable[Finding]) -> Table:
     found = [*findings]
     names = [name for name in ("check", "severity", "place", "reason") if any(getattr(each, name) for each in found)]
     return text_table([*names, "what to do"], [[*(getattr(each, name) for name in names), each.fix] for each in found])
+
+
+def listed(title: str, lines: Sequence[str]) -> str:
+    """The text of an error that lists what is wrong: the first ``MAX_LINES`` lines, and how many more there are."""
+    more = [f"... and {len(lines) - MAX_LINES:,} more"] if len(lines) > MAX_LINES else []
+    return "\n".join([f"{title}:", *lines[:MAX_LINES], *more])
 
 
 def printable(text: str) -> str:

@@ -1,8 +1,8 @@
 """Figures of what a dataset is made of: each function takes rows and returns Matplotlib's Axes."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import DIFFICULTIES
@@ -36,26 +36,23 @@ PARTS = {
 @course_style
 def plot_rows(prepared: Prepared) -> "Axes":
     """Rows about each database: the colour stands for the split, the hatching for the difficulty."""
+    import pandas as pd
     from matplotlib.patches import Patch
 
-    rows = [row for rows in prepared.splits.values() for row in rows]
-    seen = {row["db_id"]: row["seen"] for row in rows}
-    names = sorted(seen, key=lambda db_id: (not seen[db_id], db_id))
-    n_unseen = len(names) - sum(seen.values())
-    title = f"{len(rows):,} rows about {len(names)} databases, {n_unseen} of them unseen in training"
+    rows = pd.DataFrame([{"split": split, **row} for split, group in prepared.splits.items() for row in group])
+    seen = rows.groupby("db_id")["seen"].any()
+    names = sorted(seen.index, key=lambda db_id: (not seen[db_id], db_id))
+    title = f"{len(rows):,} rows about {len(names)} databases, {sum(~seen)} of them unseen in training"
     axes = new_axes(title, height=0.3 * len(names) + 2)
-    counts = Counter(
-        (split, row["difficulty"], row["db_id"]) for split, rows in prepared.splits.items() for row in rows
-    )
-    found = {row["difficulty"] for row in rows}
+    counts = pd.crosstab(rows["db_id"], [rows["split"], rows["difficulty"]]).loc[names]
+    found = set(rows["difficulty"])
     ordered = [*(level for level in DIFFICULTIES if level in found), *sorted(found - set(DIFFICULTIES))]
     levels = {level: HATCHES[index % len(HATCHES)] for index, level in enumerate(ordered)}
-    left = [0] * len(names)
-    for split, colour in SPLIT_COLOURS.items():
-        for level, hatch in levels.items():
-            widths = [counts[split, level, name] for name in names]
-            axes.barh(names, widths, left=left, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
-            left = [start + width for start, width in zip(left, widths, strict=True)]
+    left = pd.Series(0, names)
+    for split, level in filter(counts.columns.__contains__, product(SPLIT_COLOURS, levels)):
+        widths, colour, hatch = counts[split, level], SPLIT_COLOURS[split], levels[level]
+        axes.barh(names, widths, left=left, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
+        left += widths
     axes.set_yticks(range(len(names)), [name if seen[name] else f"{name} (unseen)" for name in names])
     axes.invert_yaxis()
     axes.set_xlabel("rows")

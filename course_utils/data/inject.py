@@ -40,14 +40,6 @@ class Injection:
         return counts
 
 
-@dataclass(eq=False)
-class _Entry:
-    """A row on its way: which number it will have is known when all defects are injected."""
-
-    row: Row
-    kind: str = ""
-
-
 def inject_defects(
     splits: Mapping[str, Sequence[Row]],
     defects: Mapping[str, Defect] | Sequence[str] = tuple(DEFECTS),
@@ -66,48 +58,48 @@ def inject_defects(
         raise ConfigurationError(f"defect {', '.join(unknown)} is unknown; choose from {', '.join(DEFECTS)}")
     table = defects if isinstance(defects, Mapping) else {kind: DEFECTS[kind] for kind in defects}
     rng = Random(seed)
-    entries = {split: [_Entry(row) for row in rows] for split, rows in splits.items()}
+    corrupted = {split: list(rows) for split, rows in splits.items()}
     pool = [
-        (split, entry)
-        for split, group in entries.items()
-        for entry in group
-        if entry.row.get("answerable") is not False and len(entry.row["question"]) > 1
+        (split, row)
+        for split, rows in splits.items()
+        for row in rows
+        if row.get("answerable") is not False and len(row["question"]) > 1
     ]
     rng.shuffle(pool)
     left_out = {}
+    kinds: dict[int, str] = {}  # of the rows with a defect, by identity: their numbers are known when all are in
     # Copies go in first and take the fewest rows, which are then left alone.
     for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
-        n_injected = sum(_inject_one(kind, table[kind], pool, entries, rng) for _ in range(n_each))
-        if n_injected < n_each:
-            left_out[kind] = f"{n_each - n_injected} of {n_each}: none of the {len(pool)} rows left can take it"
+        rows = [row for row in (_inject_one(table[kind], pool, corrupted, rng) for _ in range(n_each)) if row]
+        kinds |= dict.fromkeys(map(id, rows), kind)
+        if len(rows) < n_each:
+            left_out[kind] = f"{n_each - len(rows)} of {n_each}: none of the {len(pool)} rows left can take it"
     injected = [
-        InjectedDefect(entry.kind, table[entry.kind].check, split, number)
-        for split, group in entries.items()
-        for number, entry in enumerate(group, 1)
-        if entry.kind
+        InjectedDefect(kinds[id(row)], table[kinds[id(row)]].check, split, number)
+        for split, rows in corrupted.items()
+        for number, row in enumerate(rows, 1)
+        if id(row) in kinds
     ]
-    corrupted = {split: [entry.row for entry in group] for split, group in entries.items()}
     return Injection(corrupted, injected, tuple(table), left_out)
 
 
-def _inject_one(
-    kind: str, defect: Defect, pool: list[tuple[str, _Entry]], entries: dict[str, list[_Entry]], rng: Random
-) -> bool:
-    """Take the first row of the pool that can be corrupted so; False if there is none."""
-    for place, (split, entry) in enumerate(pool):
-        if defect.where == "test" and (split != "train" or "test" not in entries):
+def _inject_one(defect: Defect, pool: list[tuple[str, Row]], splits: dict[str, list[Row]], rng: Random) -> Row | None:
+    """Take the first row of the pool that can be corrupted so, and put the result in; None if there is none."""
+    for place, (split, original) in enumerate(pool):
+        if defect.where == "test" and (split != "train" or "test" not in splits):
             continue
-        row = defect.corrupt(entry.row, rng)
-        if row is None or (row == entry.row and defect.where == "row"):
+        made = defect.corrupt(original, rng)
+        if made is None or (made == original and defect.where == "row"):
             continue
         del pool[place]
+        row, rows = dict(made), splits["test" if defect.where == "test" else split]
+        at = next((at for at, each in enumerate(rows) if each is original), -1)
         if defect.where == "row":
-            entry.row, entry.kind = row, kind
-            return True
-        target = entries[split if defect.where == "split" else "test"]
+            rows[at] = row
+            return row
+        if row.get("id") is not None:
+            row["id"] = f"{row['id']}-{rng.randrange(10**6)}"
         # Not before its original: of two equal rows the validation names the second.
-        first = target.index(entry) + 1 if defect.where == "split" else 0
-        copied = row if row.get("id") is None else {**row, "id": f"{row['id']}-{rng.randrange(10**6)}"}
-        target.insert(rng.randint(first, len(target)), _Entry(copied, kind))
-        return True
-    return False
+        rows.insert(rng.randint(at + 1, len(rows)), row)
+        return row
+    return None

@@ -10,13 +10,12 @@ from course_utils.data.formats.layouts import LAYOUTS, to_fields
 from course_utils.data.formats.reading import ENDINGS, read_rows
 from course_utils.data.formats.record import Record, RowError, file_error
 from course_utils.errors import ConfigurationError, FormatError
+from course_utils.finding import listed
 from course_utils.tasks import Task
 
 QUESTION_ALONE = Task(
     "question alone", lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip
 )
-MAX_LISTED = 20
-"""Bad rows that one error lists; it counts the others."""
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
     **dict.fromkeys((".jsonl", ".ndjson"), write_jsonl),
     ".json": write_json,
@@ -77,5 +76,4 @@ def _differences(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
 
 def _refuse(path: Path, faults: Sequence[str]) -> None:
     if faults:
-        more = [f"... and {len(faults) - MAX_LISTED} more"] if len(faults) > MAX_LISTED else []
-        raise file_error(path, "\n".join([f"{len(faults)} rows do not fit:", *faults[:MAX_LISTED], *more]))
+        raise file_error(path, listed(f"{len(faults)} rows do not fit", faults))

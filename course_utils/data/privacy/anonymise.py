@@ -13,8 +13,8 @@ from course_utils.artifacts import Row
 from course_utils.data.privacy.patterns import find_by_patterns, load_table, without_overlaps
 from course_utils.data.privacy.pseudonyms import Pseudonyms
 from course_utils.errors import DataError
+from course_utils.finding import listed
 
-MAX_LISTED = 20
 # Texts, comments, long numbers; names in brackets or backticks, so that an apostrophe in one begins no text.
 _VALUE = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*[\s\S]*?\*/|(?<![\w.])\d{7,}(?![\w.])|`[^`]*`|\[[^\]]*\]"
@@ -51,8 +51,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
             entities = without_overlaps([*pseudonyms.find(shown), *new])
             left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
-        more = [f"... and {len(left) - MAX_LISTED} more"] if len(left) > MAX_LISTED else []
-        raise DataError("\n".join([f"{len(left)} pieces of personal data are left:", *left[:MAX_LISTED], *more]))
+        raise DataError(listed(f"{len(left)} pieces of personal data are left", left))
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:

@@ -55,13 +55,6 @@ def database_values(database: Path) -> frozenset[str]:
 # Profanity, with ``profanex``: on 46 forms of it and 119 texts that only look like it (Scunthorpe, great tit) it missed
 # none and raised 4 false alarms as set up here; the five others that were tried missed 6 to 10 and raised 19 to 59.
 
-MISSING = frozenset("fuk phuck dickheads goddamn jackass shithead shitheads arseholes".split())
-"""Words that the library's list lacks."""
-ORDINARY = (
-    *"bloody crap dink dinks doggin chinc cok cummer cums anus clitoris ejaculate ejaculation".split(),
-    *("maine coon", "rape seed", "bastard sword", "great tits", "blue tits", "coal tits", "bloody mary"),
-)
-"""Words of the library's list that a database of patients, animals or drinks holds."""
 _LETTERS = str.maketrans(CONFUSABLES)
 
 
@@ -80,8 +73,5 @@ def profanity_findings(text: str, name: str) -> list[Finding]:
 def _filter() -> "Filter":
     from profanex import Filter, FilterConfig
 
-    return Filter(
-        FilterConfig(
-            normalize_repeated_chars=True, normalize_separated_runs=True, extra_banned=MISSING, extra_allowlist=ORDINARY
-        )
-    )
+    words = load_table()["profanity"]
+    return Filter(FilterConfig(normalize_repeated_chars=True, normalize_separated_runs=True, **words))

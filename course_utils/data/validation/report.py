@@ -10,14 +10,12 @@ from course_utils.artifacts import SPLITS, Row
 from course_utils.data.formats.record import Record
 from course_utils.data.validation.rows import CHECKS, complete_row
 from course_utils.errors import DataError
-from course_utils.finding import SEVERITIES, Finding, Severity, findings_table
+from course_utils.finding import SEVERITIES, Finding, Severity, findings_table, listed
 from course_utils.tables import Table
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-N_REASONS = 20
-"""Reasons that ``raise_if_bad`` lists."""
 N_SHOWN = 2
 """Findings of each check that a notebook and a terminal show; JSON has all."""
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
@@ -90,19 +88,15 @@ class ValidationReport:
         """Stop at rows with errors.
 
         Raises:
-            DataError: There are some; lists the first ``N_REASONS`` reasons, each with its first row.
+            DataError: There are some; lists the reasons, each with its first row.
         """
         by_reason: dict[str, list[str]] = defaultdict(list)
         for row in self.rejected:
             by_reason[row.reason].append(row.record.place)
-        lines = [f"{len(self.rejected)} bad rows:"]
-        for reason, places in list(by_reason.items())[:N_REASONS]:
-            others = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-            lines.append(f"{places[0]}{others}: {reason}")
-        if len(by_reason) > N_REASONS:
-            lines.append(f"... and {len(by_reason) - N_REASONS} more reasons")
+        others = {reason: f" and {len(places) - 1:,} more" * (len(places) > 1) for reason, places in by_reason.items()}
         if by_reason:
-            raise DataError("\n".join(lines))
+            lines = [f"{places[0]}{others[reason]}: {reason}" for reason, places in by_reason.items()]
+            raise DataError(listed(f"{len(self.rejected)} bad rows", lines))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the rows themselves, for ``json.dumps``."""

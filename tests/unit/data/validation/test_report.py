@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from course_utils.data.formats import Record
-from course_utils.data.validation.report import N_REASONS, N_SHOWN, ValidationReport
+from course_utils.data.validation.report import N_SHOWN, ValidationReport
 from course_utils.data.validation.rows import CHECKS
 from course_utils.errors import DataError
-from course_utils.finding import Finding, Severity
+from course_utils.finding import MAX_LINES, Finding, Severity
 
 
 def record(number: int, split: str = "train") -> Record:
@@ -56,8 +56,8 @@ def test_bad_rows_stop_with_a_bounded_list_of_reasons_and_of_the_places_that_sha
         ValidationReport([record(i) for i in range(1, 33)], findings).raise_if_bad()
     lines = str(error.value).splitlines()
     assert lines[1:3] == ["train.jsonl:1 and 6 more: bad 7; mend it", "train.jsonl:8: bad 8; mend it"]
-    assert lines[-1] == "... and 6 more reasons"
-    assert len(lines) == N_REASONS + 2
+    assert lines[-1] == "... and 6 more"
+    assert len(lines) == MAX_LINES + 2
     ValidationReport([record(1)], [finding(1, "warning")]).raise_if_bad()
 
 
