@@ -1,9 +1,10 @@
 """The one dial of the course: a table of profiles from a first tour to several GPUs.
 
-A profile says which base model, which backend and which sizes; it holds no path and does no work.
-Change one value with ``dataclasses.replace(profile, epochs=1)``.
+A profile says which base model, which backend and which sizes; it holds no path and does no work, but for the trial of
+``n_affordable``. Change one value with ``dataclasses.replace(profile, epochs=1)``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, get_args
@@ -199,3 +200,14 @@ def get_profile(name: str) -> Profile:
         return PROFILES[name]
     except KeyError:
         raise ConfigurationError(f"PROFILE={name!r} is unknown; choose one of {', '.join(PROFILES)}") from None
+
+
+def n_affordable(seconds_for: Callable[[int], float], n_wanted: int, budget_s: float | None, n_trial: int = 1) -> int:
+    """How many of ``n_wanted`` units of work fit into ``budget_s`` seconds, a trial included; None is no limit.
+
+    ``seconds_for`` does so many units and says how many seconds they took.
+    """
+    if budget_s is None or n_wanted <= n_trial:
+        return n_wanted
+    spent_s = seconds_for(n_trial)
+    return max(0, min(n_wanted, int(n_trial * (budget_s - spent_s) / spent_s)))

@@ -19,7 +19,8 @@ from typing import NamedTuple
 from course_utils.artifacts import sha256
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_difference, quote, read_schema
-from course_utils.sql.execute import connect, execute, open_image
+from course_utils.sql.execute import execute
+from course_utils.sql.opening import connect, open_image
 from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import run_each
 

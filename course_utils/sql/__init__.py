@@ -2,11 +2,10 @@
 
 from course_utils.sql.compare import QueryPair, compare_answers, find_difference, same_answer
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
-from course_utils.sql.execute import QueryResult
+from course_utils.sql.execute import QueryResult, run_queries, run_query
+from course_utils.sql.opening import copy_database, is_one_file
 from course_utils.sql.row_equality import same_rows
-from course_utils.sql.run import run_queries, run_query
 from course_utils.sql.schema import Schema, quote, read_schema
-from course_utils.sql.settle import copy_database, is_one_file
 
 __all__ = [
     "FOLDERS",

@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.sql.execute import FORBIDDEN_FUNCTIONS, GRACE_S, STEPS_BETWEEN_CHECKS
+from course_utils.sql.execute import GRACE_S, STEPS_BETWEEN_CHECKS
+from course_utils.sql.opening import FORBIDDEN_FUNCTIONS
 from course_utils.sql.worker import MEMORY_BYTES, limit_time, more_room
 from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 

@@ -13,9 +13,9 @@ from sqlite3 import Connection
 from typing import Literal, NamedTuple
 
 from course_utils.errors import QueryError
-from course_utils.sql.execute import QueryResult, execute, open_database, open_image
+from course_utils.sql.execute import TIMEOUT_S, QueryResult, execute, to_query_error
+from course_utils.sql.opening import open_database, open_image
 from course_utils.sql.row_equality import same_rows
-from course_utils.sql.run import TIMEOUT_S, to_query_error
 from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import WorkerDiedError, run_each
 

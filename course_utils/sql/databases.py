@@ -16,7 +16,8 @@ from pathlib import Path
 from course_utils.artifacts import writing
 from course_utils.errors import DataError
 from course_utils.sql.build import execute_scripts
-from course_utils.sql.execute import STEPS_BETWEEN_CHECKS, connect
+from course_utils.sql.execute import STEPS_BETWEEN_CHECKS
+from course_utils.sql.opening import connect
 from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 

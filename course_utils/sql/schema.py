@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.sql.execute import connect
+from course_utils.sql.opening import connect
 from course_utils.sql.worker import limit_time
 from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
 

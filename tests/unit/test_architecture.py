@@ -94,8 +94,8 @@ def test_imports_point_down() -> None:
     ("path", "source", "n_wrong"),
     [
         ("course_utils/errors.py", "from course_utils.profiles import Profile", 1),
-        ("course_utils/artifacts.py", "def f():\n    import course_utils.sql.run", 1),
-        ("course_utils/sql/run.py", "from ..evaluation import execution", 1),
+        ("course_utils/artifacts.py", "def f():\n    import course_utils.sql.execute", 1),
+        ("course_utils/sql/execute.py", "from ..evaluation import execution", 1),
         ("course_utils/training/sft.py", "from course_utils import data", 1),
         ("course_utils/data/prepare.py", "from tools.dataset import build", 1),
         ("course_utils/monitoring/traffic.py", "from course_utils.cli import app", 1),

@@ -21,7 +21,8 @@ from course_utils.sql.compare import (
     compare_pairs,
     has_top_level_order,
 )
-from course_utils.sql.execute import execute, open_image
+from course_utils.sql.execute import execute
+from course_utils.sql.opening import open_image
 from course_utils.sql.worker import limit_time
 
 NAMES = "SELECT name FROM item"
