@@ -110,7 +110,7 @@ def _work_routes(
         _, schema = await asyncio.to_thread(find_served, settings.databases, name)
         return {"id": name, "object": "database", "schema": schema}
 
-    @router.post("/chat/completions")
+    @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
     async def chat_completions(request: ChatRequest) -> Response:
         return await chat(request, find(request.model or settings.model_name), settings, metrics)
 
@@ -169,8 +169,8 @@ def _operation_routes(
         response.status_code = 503 if model_server or databases else 200
         return {"ready": response.status_code == 200, **parts}
 
-    @router.get("/metrics", dependencies=[Depends(guard.admin)], responses=errors_of(401, 403))
-    async def show_metrics() -> Response:
+    @router.get("/metrics", responses=_ERRORS | {200: {"content": {"text/plain": {}}}})
+    async def show_metrics(_: Annotated[Caller, Depends(guard.admin)]) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

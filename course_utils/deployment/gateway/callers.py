@@ -19,7 +19,7 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 
 Sent = Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
-Limit = Annotated[int, Field(ge=1, le=10**9)] | None
+Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
 class NewKey(BaseModel, extra="forbid"):
@@ -73,8 +73,8 @@ class KeyStore:
 
     def all(self) -> list[Caller]:
         """What is known of every key, the oldest first."""
-        rows = self._rows.execute("SELECT known FROM api_key ORDER BY rowid").fetchall()
-        return [Caller.model_validate_json(known) for (known,) in rows]
+        found = self._rows.execute("SELECT known FROM api_key ORDER BY rowid")
+        return [Caller.model_validate_json(known) for (known,) in found]
 
     def delete(self, key_id: str) -> bool:
         """End a key; False if there is none."""

@@ -55,7 +55,7 @@ class NeutralFields(BaseModel):
     audio: None = None
 
 
-class JsonSchema(BaseModel, extra="forbid"):
+class JsonSchema(BaseModel, extra="forbid", strict=True):
     """The cheap keywords: the model server compiles a schema while all its users wait.
 
     A ``pattern`` or a chain of ``$ref`` takes minutes with a few hundred bytes, and so may a repetition.
@@ -72,7 +72,7 @@ class JsonSchema(BaseModel, extra="forbid"):
     enum: list[str | int | float | bool | None] | None = None
 
 
-class NamedSchema(BaseModel, extra="forbid"):
+class NamedSchema(BaseModel, extra="forbid", strict=True):
     """A schema as OpenAI's clients wrap it."""
 
     name: str = ""

@@ -100,7 +100,9 @@ def test_other_keys_are_refused(make_client: MakeClient, tmp_path: Path, key: st
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-@pytest.mark.parametrize("wrong", [{"name": ""}, {"scope": "root"}, {"max_concurrent": 0}, {"id": "mine"}])
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"scope": "root"}, {"max_concurrent": 0}, {"tokens_per_minute": True}, {"id": "me"}]
+)
 def test_a_wrong_key_is_not_made(make_client: MakeClient, tmp_path: Path, wrong: dict[str, Any]) -> None:
     client = make_client(keys_file=tmp_path / "keys.sqlite", api_key=ADMIN, key=ADMIN)
     assert client.post("/v1/admin/keys", json={"name": "x"} | wrong).status_code == 422
