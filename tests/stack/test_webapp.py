@@ -56,10 +56,16 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        reply = {"choices": [{"message": {"content": body["messages"][-1]["content"]}}]}
+        text = body["messages"][-1]["content"]
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps(reply).encode())
+        if body.get("stream"):
+            for word in text.split():
+                event = {"choices": [{"delta": {"content": f"{word} "}}]}
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
+        else:
+            self.wfile.write(json.dumps({"choices": [{"message": {"content": text}}]}).encode())
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""
@@ -71,7 +77,8 @@ def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     model = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=model.serve_forever, daemon=True).start()
     url, folder = f"http://127.0.0.1:{model.server_port}", tmp_path_factory.mktemp("guarded")
-    settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite")}
+    second = json.dumps({"second": {"url": url}})
+    settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_MODELS": second}
     with start_gateway(url, databases, settings=settings) as gateway, start_webapp(gateway.url, folder) as app:
         yield gateway, app
     model.shutdown()
@@ -227,6 +234,11 @@ class TestInABrowser:
             expect(page.get_by_role("heading", name=query)).to_be_visible()
             expect(page.locator(drawn).last).to_be_visible()
             assert violations(page) == []
+        go_to(page, "Compare", "Compare two models")
+        page.get_by_role("textbox", name="Question").fill("SELECT 1 + 1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("the first word after")).to_have_count(2)
+        assert [code.strip() for code in page.locator(".stColumn .stCode").all_inner_texts()] == ["SELECT 1 + 1"] * 2
         page.set_viewport_size({"width": 420, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
         assert not any(KEY in server.read_log() for server in guarded)

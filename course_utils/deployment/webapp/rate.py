@@ -27,7 +27,7 @@ def show_rate() -> None:
     if not left:
         st.success("All pairs are rated. Thank you.")
         return
-    st.html(f"<h2>{escape(left[0].row['question'])}</h2>")
+    st.html(f"<h2>{escape(left[0].row['db_id'])}: {escape(left[0].row['question'])}</h2>")
     for number, (side, text) in enumerate(zip(st.columns(2), left[0].texts, strict=True), 1):
         side.subheader(f"Answer {number}")
         side.code(text, language="sql", wrap_lines=True)
