@@ -211,7 +211,7 @@ class TestInABrowser:
             assert len({each["id"] for each in rated}) == 3
 
             go_to(page, "Admin", "Admin")
-            expect(page.get_by_text("set COURSE_KEYS_FILE")).to_be_visible()
+            expect(page.get_by_text("COURSE_KEYS_FILE")).to_be_visible()
             assert violations(page) == []
 
     def test_answers_are_drawn_for_who_has_the_key(
@@ -222,11 +222,11 @@ class TestInABrowser:
         page.set_viewport_size({"width": 1280, "height": 900})
         type_key(page)
         for query, drawn in (
-            ("SELECT count(*) FROM singer", ".stMetric"),
+            ("SELECT count(*) AS '![x](http://127.0.0.1:9/)' FROM singer", ".stMetric"),
             ("SELECT name, length(name) FROM singer", ".stVegaLiteChart"),
             ("SELECT '2026-01-0' || rowid AS day, rowid FROM singer", ".stVegaLiteChart"),
             ("SELECT name FROM singer WHERE name = 'x'", ".stDataFrame"),
-            ("DROP TABLE singer", ".stAlert"),
+            ('SELECT "![x](http://127.0.0.1:9/)" FROM nowhere', ".stAlert"),
         ):
             settle(page)
             page.get_by_role("textbox", name="Question").fill(query)
@@ -234,6 +234,7 @@ class TestInABrowser:
             expect(page.get_by_role("heading", name=query)).to_be_visible()
             expect(page.locator(drawn).last).to_be_visible()
             assert violations(page) == []
+            assert page.locator(".stMain img").count() == 0, "what a model writes is no Markdown"
         go_to(page, "Compare", "Compare two models")
         page.get_by_role("textbox", name="Question").fill("SELECT 1 + 1")
         page.keyboard.press("Enter")

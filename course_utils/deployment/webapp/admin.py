@@ -13,6 +13,7 @@ def show_admin() -> None:
     st.title("Admin")
     _show_numbers()
     st.header("API keys")
+    st.caption("The gateway knows them by the file that COURSE_KEYS_FILE names, and none without it.")
     with st.form("new", clear_on_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
         new: dict[str, object] = {"name": st.text_input("Name"), "scope": st.selectbox("Scope", ["user", "admin"])}
         for limit, value in (("requests_per_minute", 60), ("tokens_per_minute", 100_000), ("max_concurrent", 8)):
@@ -46,5 +47,6 @@ def _show_numbers() -> None:
     with st.container(horizontal=True):
         for name, value in numbers.items():
             st.metric(name, f"{value:,.0f}".replace("nan", "–"), border=True, width=180)
-    ready = ask_gateway("GET", "/health/ready").json()
-    st.caption(", ".join(f"{part.replace('_', ' ')}: {state or 'ok'}" for part, state in ready.items()))
+    st.caption(
+        ", ".join(f"{part}: {state or 'ok'}" for part, state in ask_gateway("GET", "/health/ready").json().items())
+    )

@@ -1,13 +1,12 @@
 """Ask: a question in; the query, its rows and a chart out; and a word back on whether it was right."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from course_utils.deployment.webapp.gateway_client import ask_gateway
+from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
 
 
 def show_ask() -> None:
@@ -33,12 +32,12 @@ def question_form() -> tuple[str, str, str]:
 
 
 def _show_answer(answer: dict[str, Any]) -> None:
-    st.html(f"<h2>{escape(answer['question'])}</h2>")  # which is no Markdown
+    st.header(answer["question"].translate(PLAIN))
     frame = pd.DataFrame(answer["rows"], columns=answer["columns"])
     if answer["error"]:
-        st.warning(f"The database refuses the query: {answer['error']}")
+        st.warning(f"The database refuses the query: {answer['error'].translate(PLAIN)}")
     elif frame.shape == (1, 1):
-        st.metric(str(frame.columns[0]), str(frame.iloc[0, 0]))
+        st.metric(frame.columns[0].translate(PLAIN), str(frame.iloc[0, 0]).translate(PLAIN))
     else:
         if chart := choose_chart(frame):
             chart(frame, x=frame.columns[0], y=frame.columns[1])

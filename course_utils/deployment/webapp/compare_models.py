@@ -5,10 +5,9 @@ import time
 from contextlib import closing
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from course_utils.deployment.webapp.ask import question_form
-from course_utils.deployment.webapp.gateway_client import ask_gateway
+from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
 from course_utils.prompts import Message, to_messages
 
 
@@ -29,14 +28,14 @@ def show_compare() -> None:
             _show_reply(model, to_messages(schema, question), side)
 
 
-def _show_reply(model: str, messages: list[Message], side: DeltaGenerator) -> None:
+def _show_reply(model: str, messages: list[Message], side: st.delta_generator.DeltaGenerator) -> None:
     body = {"model": model, "messages": messages, "temperature": 0, "stream": True}
     shown, text, began, first_s = side.empty(), "", time.perf_counter(), 0.0
     with closing(ask_gateway("POST", "/v1/chat/completions", body, stream=True)) as response:
         for line in response.iter_lines():
             event = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
             if "error" in event:
-                side.error(event["error"]["message"])
+                side.error(event["error"]["message"].translate(PLAIN))
             text += "".join(choice["delta"].get("content") or "" for choice in event.get("choices", ()))
             first_s = first_s or bool(text) * (time.perf_counter() - began)
             shown.code(text, language="sql", wrap_lines=True)

@@ -1,16 +1,17 @@
 """What the pages ask the gateway."""
 
 import os
+import string
 
 import httpx
 import streamlit as st
 
+PLAIN = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
+"""For ``str.translate``: in Markdown, what a model writes could load a picture from anywhere."""
+
 
 def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = False) -> httpx.Response:
-    """The answer to whoever looks at the page, whose key goes along; a streamed one is still to be read and closed.
-
-    If the gateway refuses or does not answer, the page says so and ends.
-    """
+    """The gateway's answer, to be closed if it is streamed; if there is none, the page says why and ends."""
     headers = {"Authorization": f"Bearer {key}"} if (key := st.session_state["key"]) else {}
     try:
         response = _http().send(_http().build_request(method, path, json=body, headers=headers), stream=stream)
@@ -21,7 +22,7 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
         message = response.json()["error"]["message"] + (f"; try again in {wait_s} s" if wait_s else "")
     except (httpx.HTTPError, ValueError, LookupError) as error:
         message = f"The gateway does not answer as it should ({error!r}); is it running?"
-    st.error(message, icon=":material/error:")
+    st.error(message.translate(PLAIN), icon=":material/error:")
     return st.stop()
 
 

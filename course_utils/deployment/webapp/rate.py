@@ -1,13 +1,13 @@
 """Rate: two models' answers side by side and blind, by the rules of notebook 4 and into its file."""
 
 import os
-from html import escape
 from pathlib import Path
 
 import streamlit as st
 
 from course_utils.artifacts import read_jsonl
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
+from course_utils.deployment.webapp.gateway_client import PLAIN
 
 
 def show_rate() -> None:
@@ -23,11 +23,10 @@ def show_rate() -> None:
         return
     pairs, file = draw_pairs({model: read_jsonl(found[model]) for model in models}, rater), results / "ratings.jsonl"
     left = pairs_left(pairs, rater, file)
-    st.progress(1 - len(left) / max(1, len(pairs)), f"{len(left)} left")
+    st.progress(1 - len(left) / max(1, len(pairs)), f"{len(left)} left" if left else "All pairs are rated. Thank you.")
     if not left:
-        st.success("All pairs are rated. Thank you.")
         return
-    st.html(f"<h2>{escape(left[0].row['db_id'])}: {escape(left[0].row['question'])}</h2>")
+    st.header(f"{left[0].row['db_id']}: {left[0].row['question']}".translate(PLAIN))
     for number, (side, text) in enumerate(zip(st.columns(2), left[0].texts, strict=True), 1):
         side.subheader(f"Answer {number}")
         side.code(text, language="sql", wrap_lines=True)
