@@ -13,7 +13,7 @@ def show_admin() -> None:
     st.title("Admin")
     _show_numbers()
     st.header("API keys")
-    st.caption("The gateway knows them by the file that COURSE_KEYS_FILE names, and none without it.")
+    st.caption("The gateway keeps them in the file that COURSE_KEYS_FILE names; without it there are none.")
     with st.form("new", clear_on_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
         new: dict[str, object] = {"name": st.text_input("Name"), "scope": st.selectbox("Scope", ["user", "admin"])}
         for limit, value in (("requests_per_minute", 60), ("tokens_per_minute", 100_000), ("max_concurrent", 8)):

@@ -48,7 +48,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
             icon = ":material/check:" if passed else ":material/close:"
             st.badge(check.replace("_", " "), icon=icon, color="green" if passed else "red")
         seconds = ", ".join(f"{part} {seconds:.3f} s" for part, seconds in answer["seconds"].items())
-        st.caption(f"{len(frame)} rows{' of more' if answer['truncated'] else ''}, {seconds}, cache {answer['cache']}")
+        st.caption(f"rows {len(frame)}{' of more' if answer['truncated'] else ''}, {seconds}, cache {answer['cache']}")
 
 
 def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
@@ -64,7 +64,7 @@ def _take_feedback(answer: dict[str, Any]) -> None:
     with st.form("feedback", clear_on_submit=True):
         rating = st.radio("Is it right?", ratings, format_func=ratings.get, index=None, horizontal=True)
         correction = st.text_input("The query that would be right, if you know it").strip() or None
-        if st.form_submit_button("Send") and rating:
+        if st.form_submit_button("Send") and (rating or correction):
             about = {name: answer[name] for name in ("id", "database", "question", "query")}
-            ask_gateway("POST", "/v1/feedback", about | {"rating": rating, "correction": correction})
+            ask_gateway("POST", "/v1/feedback", about | {"rating": rating or "down", "correction": correction})
             st.success("Thank you, it is stored.")
