@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from course_utils.artifacts import UNFINISHED, package_versions
+from course_utils.artifacts import UNFINISHED, fingerprint, package_versions
 from course_utils.errors import DataError, TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import Profile
@@ -87,10 +87,9 @@ def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
 
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
     """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends."""
-    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(Path(model).glob("*"))]
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
     place = str(output.resolve())  # checkpoints refer to each other by their paths
-    decides = [asdict(profile), str(model), files, place, package_versions(), encoded]
+    decides = [asdict(profile), str(model), fingerprint(Path(model)), place, package_versions(), encoded]
     return output.resolve().parent / UNFINISHED / hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
 
@@ -127,7 +126,8 @@ def _train(
     import torch
     from accelerate.utils.memory import clear_device_cache
 
-    clear_device_cache(garbage_collection=True)  # of an attempt that did not fit
+    if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
+        clear_device_cache(garbage_collection=True)
     trainable, tokenizer = load_trainable(profile, model)
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +64,19 @@ def killed(name: str, method: str, calls: int, output: Path) -> list[str]:
     done = subprocess.run(command, env=environment, capture_output=True, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
     assert not output.exists()
+    return checkpoints(output)
+
+
+def checkpoints(output: Path) -> list[str]:
     return sorted(path.name for path in (output.parent / UNFINISHED).glob("*/4/checkpoint-*"))
+
+
+def interrupt_at_the_end(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
+    """Let a run take all its steps and end before it writes its result."""
+    with monkeypatch.context() as patched:
+        patched.setattr("transformers.Trainer._finalize_training", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            call()
 
 
 def assert_same_adapter(first: Path, second: Path) -> None:
@@ -72,11 +85,14 @@ def assert_same_adapter(first: Path, second: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adapter(tmp_path: Path) -> None:
+def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train(SMOKE, tmp_path / "whole" / "adapter")
     output = tmp_path / "killed" / "adapter"
     assert killed("shared", "_save_rng_state", 2, output) == ["checkpoint-2", "checkpoint-4"]  # the second is cut short
-    assert killed("shared", "_finalize_training", 1, output) == ["checkpoint-4", "checkpoint-6"]  # two at most
+    interrupt_at_the_end(monkeypatch, lambda: train(SMOKE, output))
+    assert checkpoints(output) == ["checkpoint-4", "checkpoint-6"]  # two at most
     resumed = train(SMOKE, output)
     assert_same_adapter(whole.adapter, resumed.adapter)
     assert [record for record in resumed.history if "eval_loss" in record] == [
@@ -95,15 +111,13 @@ def test_separate_rows_come_in_the_same_order_after_a_kill(tmp_path: Path) -> No
 
 
 def test_another_setting_does_not_go_on_from_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("transformers.Trainer._finalize_training", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train(SMOKE, tmp_path / "adapter")
+    once = replace(SMOKE, epochs=1.0, n_evaluations=1)
+    interrupt_at_the_end(monkeypatch, lambda: train(once, tmp_path / "adapter"))
     assert len(list((tmp_path / UNFINISHED).iterdir())) == 1
-    result = train(replace(SMOKE, learning_rate=1e-3), tmp_path / "adapter")
-    assert result.n_examples == 24
+    result = train(replace(once, learning_rate=1e-3), tmp_path / "adapter")
+    assert result.n_examples == 12
     assert len(list((tmp_path / UNFINISHED).iterdir())) == 1, "the first run can still go on"
-    assert train(SMOKE, tmp_path / "adapter").n_examples == 0
+    assert train(once, tmp_path / "adapter").n_examples == 0
 
 
 def test_a_run_that_was_killed_early_outlives_the_checkpoint_that_it_began_at(
@@ -139,10 +153,7 @@ def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
     assert result.final_validation_loss == min(measured.values())
 
     output = tmp_path / "two" / "adapter"
-    with monkeypatch.context() as patched:
-        patched.setattr("transformers.Trainer._finalize_training", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train_sft(profile, TINY_BASE, rows, others, output)
+    interrupt_at_the_end(monkeypatch, lambda: train_sft(profile, TINY_BASE, rows, others, output))
     again = train_sft(profile, TINY_BASE, rows, others, output)
     assert_same_adapter(result.adapter, again.adapter)
     assert again.kept_step == result.kept_step
@@ -150,9 +161,9 @@ def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
 
 def test_without_patience_the_last_weights_are_kept(tmp_path: Path) -> None:
     rows, others = encode(), encode("SELECT name FROM item WHERE price = {}")
-    profile = replace(SMOKE, epochs=8.0, n_evaluations=12, patience=None)
+    profile = replace(SMOKE, epochs=4.0, n_evaluations=2, patience=None)
     result = train_sft(profile, TINY_BASE, rows, others, tmp_path / "adapter")
-    assert (result.n_steps, result.kept_step) == (24, None)
+    assert (result.n_steps, result.kept_step) == (12, None)
     assert result.final_validation_loss == result.history[-1]["eval_loss"]
 
 
@@ -173,9 +184,10 @@ def _exhaust(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
 def test_out_of_memory_halves_the_rows_in_a_pass_and_keeps_those_in_a_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    roomy = train(SEPARATE, tmp_path / "roomy" / "adapter")
+    once = replace(SEPARATE, epochs=1.0, n_evaluations=1)
+    roomy = train(once, tmp_path / "roomy" / "adapter")
     _exhaust(monkeypatch, 1)
-    tight = train(SEPARATE, tmp_path / "tight" / "adapter")
+    tight = train(once, tmp_path / "tight" / "adapter")
     assert [text for text in caplog.messages if "out of memory" in text] == [
         f"out of memory: starting over with {size} rows in one pass, and as many a step as before" for size in (2, 1)
     ]
