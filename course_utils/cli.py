@@ -182,7 +182,7 @@ def evaluate(
     artifacts: Artifacts = "",
     instances: Annotated[int, typer.Option(min=1, help="Instances of a database to try right queries on.")] = 1,
     raw: Annotated[bool, typer.Option("--raw", help="Read the query in a reply, such as in a fence.")] = False,
-    skip_bad_gold: Annotated[bool, typer.Option("--skip-bad-gold", help="Leave rows whose gold fails out.")] = False,
+    skip_bad_gold: Annotated[bool, typer.Option("--skip-bad-gold", help="Leave out rows whose gold fails.")] = False,
     clauses: Annotated[bool, typer.Option("--clauses", help="Compare the queries clause by clause too.")] = False,
     tickets: Annotated[bool, typer.Option("--tickets", help="Score tickets: rows with label and priority.")] = False,
     as_json: AsJson = False,
@@ -255,7 +255,7 @@ def validate(
     as_json: AsJson = False,
     fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
     profile: Annotated[str, typer.Option(help="Count tokens by this profile's model; '' counts none.")] = "smoke",
-    fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="What ends with status 1.")] = "error",
+    fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="From here on, exit with 1.")] = "error",
     only: Annotated[list[str] | None, typer.Option("--check", help="Run this check alone; may be repeated.")] = None,
     engine: Annotated[Literal["local", "spark"], typer.Option(help="Check rows here or on Spark.")] = "local",
 ) -> None:

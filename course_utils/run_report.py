@@ -84,7 +84,9 @@ def render_scores(scores: dict[str, Any]) -> Table:
         row += [f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures]
     errors = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items()) or "no errors"
     caption = [scores["name"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
-    caption += [words.format(**scores) for name, words in SCORES_TOO.items() if name in scores]
+    # A count of nothing says nothing; a share of nothing does.
+    said = [name for name in SCORES_TOO if name in scores and (scores[name] or not name.startswith("n_"))]
+    caption += [SCORES_TOO[name].format(**scores) for name in said]
     if matches := scores.get("component_match"):
         shares = ", ".join(f"{clause} {share:.1%}" for clause, share in matches.items())
         caption.append(f"clauses as in the gold, of the rows that have them: {shares}")

@@ -113,7 +113,10 @@ def test_scores_show_their_interval():
     share = {"n": 4, "execution_accuracy": 0.5, "execution_accuracy_low": 0.15, "execution_accuracy_high": 0.85}
     scores = {"name": "x", **share, "validity": 0.75, "by_seen": {"unseen": share}, "by_difficulty": {}}
     console = Console(file=io.StringIO(), width=100)
-    console.print(render_scores({**scores, "errors": {"no such column": 1}}))
+    counted = {"stop_rate": 0.0, "n_instances": 1, "n_without_instances": 0}
+    console.print(render_scores({**scores, **counted, "errors": {"no such column": 1}}))
     shown = console.file.getvalue()
+    assert "replies that ended by themselves: 0.0%" in shown
+    assert "instances" not in shown
     for text in ("unseen", "50.0%", "[15.0%, 85.0%]", "valid SQL: 75.0%; no such column: 1"):
         assert text in shown
