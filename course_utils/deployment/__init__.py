@@ -8,7 +8,7 @@ from course_utils.deployment.convert import convert_adapter, convert_to_gguf, de
 from course_utils.deployment.ollama import write_modelfile
 from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
-from course_utils.deployment.query_checks import check_and_run
+from course_utils.deployment.query_checks import check_and_run, sql_grammar
 from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server, start_webapp
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "merge_adapter",
     "plot_frontier",
     "serve_stack",
+    "sql_grammar",
     "start_gateway",
     "start_model_server",
     "start_webapp",

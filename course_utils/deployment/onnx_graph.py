@@ -20,9 +20,10 @@ def convert_to_onnx(folder: Path, output: Path, precision: Literal["fp32", "int4
         ModelError: ONNX Runtime's builder does not know the model, or ``output`` cannot be written.
     """
     require("serve", "onnx_ir", "onnxruntime_genai")
+    logging.root.addHandler(handler := logging.NullHandler())  # else the import shows what every library logs
     from onnxruntime_genai.models import builder
 
-    logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
+    logging.root.removeHandler(handler)
     failure = explain_failure(str(folder), "cannot be converted to ONNX", "serve it with llama.cpp or vLLM instead")
     with failure, writing(output) as unfinished, TemporaryDirectory() as cache, redirect_stdout(StringIO()):
         details = builder.get_hf_details("", str(folder), cache, {})

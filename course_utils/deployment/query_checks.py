@@ -1,12 +1,13 @@
 """Run a query that a model wrote, and name what became of it: SQLite alone says what parses and what only reads."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql import QueryResult, run_query
+from course_utils.sql import QueryResult, Schema, quote, run_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -50,3 +51,15 @@ def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int
         outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))
     return CheckedQuery(query, "executed", result.seconds, result=result)
+
+
+def sql_grammar(schema: Schema) -> str:
+    """One query over the tables and columns of a database, for llama.cpp's ``grammar``: a subset of SQLite's SQL."""
+    tables = [*schema.tables, *schema.views]
+    names = {"TABLES": {table.name for table in tables}, "COLUMNS": {c.name for table in tables for c in table.columns}}
+    grammar = Path(__file__).with_name("sql.gbnf").read_text("utf-8")
+    for word, known in names.items():
+        grammar = grammar.replace(
+            word, " | ".join(json.dumps(quote(name), ensure_ascii=False) for name in sorted(known))
+        )
+    return grammar

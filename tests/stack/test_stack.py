@@ -12,14 +12,17 @@ import httpx
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from sqlglot import parse_one
+from sqlglot.expressions import Column
 
 from course_utils.artifacts import PROJECT, Course
-from course_utils.deployment import convert_adapter, serve_stack, start_model_server
+from course_utils.deployment import convert_adapter, serve_stack, sql_grammar, start_model_server
 from course_utils.errors import ServiceError
 from course_utils.models import ask_server, generate, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
+from course_utils.sql import read_schema
 
 BASE = PROJECT / "data" / "tiny_base"
 
@@ -70,6 +73,19 @@ def test_one_server_answers_as_base_and_as_tuned_model(gguf: Path, tmp_path: Pat
             assert reply.text == wanted[0]
         (by_default,) = ask_server(server.url, conversations, max_new_tokens=8)
     assert by_default.text == reply.text
+
+
+def test_a_grammar_makes_a_model_that_was_never_tuned_write_queries(model_server: Server, databases: Path) -> None:
+    schema = read_schema(databases / "music" / "music.sqlite")
+    conversations = [to_messages(schema.render(), question) for question in ("How many?", "Which names?", "Why?")]
+    options = {"grammar": sql_grammar(schema)}
+    free = ask_server(model_server.url, conversations, max_new_tokens=64)
+    constrained = ask_server(model_server.url, conversations, max_new_tokens=64, options=options)
+    assert not any(reply.text.startswith("SELECT ") for reply in free)
+    assert all(reply.text.startswith("SELECT ") for reply in constrained)
+    for reply in constrained:
+        if reply.stopped:  # an untuned model may write numbers until it is cut off
+            assert {column.name for column in parse_one(reply.text, dialect="sqlite").find_all(Column)} <= {"name"}
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_gives_the_models_own_probabilities(base: Path, tmp_path: Path, capsys: 
     found = torch.from_numpy(generator.get_logits()).flatten()[-len(wanted) :].float()
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
     assert capsys.readouterr().out == ""
+    assert logging.root.level == logging.WARNING, "what other libraries log must not become visible"
 
 
 def test_a_folder_without_a_model_leaves_no_folder(tmp_path: Path) -> None:
