@@ -12,7 +12,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from course_utils.artifacts import resolve, writing
-from course_utils.deployment.k_quants import K_QUANTS, choose_format, k_quants_written
+from course_utils.deployment.k_quants import K_QUANTS, choose_format, teach_k_quants
 from course_utils.errors import ModelError, require
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure, locate_folder
@@ -80,8 +80,8 @@ def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path
         chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
         return gguf.GGMLQuantizationType[chosen]
 
-    with k_quants_written():
-        return _convert(folder, output, file_type, changes | {"tensor_force_quant": choose})
+    teach_k_quants()
+    return _convert(folder, output, file_type, changes | {"tensor_force_quant": choose})
 
 
 def convert_adapter(base: str | Path, adapter: Path, output: Path) -> Path:

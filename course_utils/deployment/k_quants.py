@@ -1,9 +1,6 @@
 """llama.cpp's K-quants, where 256 weights share scales: which matrix gets how many bits, and what rounds them."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
-from unittest.mock import patch
+from functools import partial
 
 from course_utils.errors import require
 
@@ -29,16 +26,12 @@ def choose_format(kind: str, tensor: str, n_columns: int, *, n_layers: int, tied
     return chosen if n_columns % 256 == 0 else _FALLBACK[chosen]
 
 
-@contextmanager
-def k_quants_written() -> Iterator[None]:
+def teach_k_quants() -> None:
     """Let ``gguf``, which by itself only reads K-quants, write them by libgguf; MissingExtraError without it."""
     require("serve", "libgguf")
     import gguf
     import libgguf
 
-    with ExitStack() as stack:
-        for name in ("Q2_K", "Q4_K", "Q6_K"):
-            number = gguf.GGMLQuantizationType[name]
-            to_bytes: Any = staticmethod(lambda blocks, number=number: libgguf.quantize_rows(blocks, number))
-            stack.enter_context(patch.object(getattr(gguf.quants, name), "quantize_blocks", to_bytes))
-        yield
+    for name in _FALLBACK:
+        to_bytes = partial(libgguf.quantize_rows, qtype=gguf.GGMLQuantizationType[name])
+        getattr(gguf.quants, name).quantize_blocks = staticmethod(to_bytes)

@@ -8,10 +8,12 @@ import pytest
 from tokenizers import Tokenizer, processors
 from transformers import PreTrainedTokenizerBase
 
+from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.deployment import convert_to_gguf, write_modelfile
 from course_utils.deployment.ollama import read_markers
 from course_utils.errors import ModelError
 from course_utils.models import load_tokenizer
+from course_utils.prompts import render_chat, to_messages
 from tests.unit.test_prompts import CHATML, FAMILIES, LLAMA3, build_tokenizer
 
 CONVERSATION = [
@@ -58,10 +60,41 @@ def test_stops_at_the_end_token(base: Path) -> None:
     assert "PARAMETER num_ctx 4096" in lines
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+ZEPHYR = (
+    "{% for m in messages %}{{ '<|' + m['role'] + '|>\n' + m['content'] + eos_token + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+GRANITE = (
+    "{% for m in messages %}{{ '<|start_of_role|>' + m['role'] + '<|end_of_role|>' + m['content'] }}"
+    "{{ '<|end_of_text|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_of_role|>assistant<|end_of_role|>' }}{% endif %}"
+)
+MORE_FAMILIES = FAMILIES | {"zephyr": (ZEPHYR, None, "</s>"), "granite": (GRANITE, None, "<|end_of_text|>")}
+
+
+@pytest.mark.parametrize("family", MORE_FAMILIES)
 def test_every_family_gives_its_prompts_with_one_beginning_token(family: str) -> None:
-    tokenizer = build_tokenizer(*FAMILIES[family])
+    tokenizer = build_tokenizer(*MORE_FAMILIES[family])
     assert_same_prompts(template_of(tokenizer), tokenizer, before=tokenizer.bos_token or "")
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, str]:
+    """The databases of the test split as SQL, which stands for how prompts show them; neither ends on a line break."""
+    files = (PROJECT / "data").glob("databases/*/schema.sql")
+    return {file.parent.name: file.read_text("utf-8").strip() for file in files}
+
+
+@pytest.mark.parametrize("family", MORE_FAMILIES)
+def test_real_conversations_get_the_tokenizers_own_prompts(family: str, schemas: dict[str, str]) -> None:
+    """Every 20th question of the course's test split, over its schema: quotes, brackets and line breaks and all."""
+    tokenizer = build_tokenizer(*MORE_FAMILIES[family])
+    template, before = template_of(tokenizer), tokenizer.bos_token or ""
+    for row in read_jsonl(PROJECT / "data" / "test.jsonl")[::20]:
+        messages = to_messages(schemas[row["db_id"]], row["question"])
+        assert before + run_go_template(template, messages) == render_chat(
+            tokenizer, messages, add_generation_prompt=True
+        )
 
 
 SYSTEM_FIRST = (
