@@ -94,7 +94,7 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
 def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Axes":
     """What cleaning gained in several runs, by kind of defect: the gain and the ends of its 95 % interval, -1 to 1."""
     spans = {kind: (100 * min(runs)[0], 100 * max(runs)[0]) for kind, runs in gains.items()}
-    shown = [f"{low:+.0f}" + f" to {high:+.0f}" * (high > low) + f" ({kind})" for kind, (low, high) in spans.items()]
+    shown = [f"{low:+.0f}{f' to {high:+.0f}' if high > low else ''} ({kind})" for kind, (low, high) in spans.items()]
     axes = new_axes(f"Cleaning gains, in points: {', '.join(shown)}", height=0.6 * len(gains) + 1.8)
     for place, runs in enumerate(gains.values()):
         for number, (gain, low, high) in enumerate(sorted(runs)):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from course_utils.data.dataset_plots import PARTS, parts_of, plot_gains, plot_query_parts, plot_rows
@@ -34,7 +35,7 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
 
 
 def test_every_gain_is_drawn_and_the_title_names_the_span_of_each_kind() -> None:
-    gains = {"scattered": [(0.05, -0.01, 0.1), (0.025, -0.03, 0.09)], "this run": [(0.3, 0.2, 0.4)]}
+    gains = {"scattered": [(0.05, -0.01, 0.1), (0.025, -0.03, 0.09)], "this run": [tuple(np.array([0.3, 0.2, 0.4]))]}
     axes = plot_gains(gains)
     assert len(axes.containers) == 3
     assert [label.get_text() for label in axes.get_yticklabels()] == list(gains)

@@ -45,8 +45,9 @@ def test_clean_course_data_has_no_error_and_few_warnings(clean: ValidationReport
 def test_injected_defects_are_found(
     clean: ValidationReport, options: ValidationOptions, databases: Mapping[str, Path]
 ) -> None:
-    defects = every_defect(clean.splits)
-    injection = inject_defects(clean.splits, defects, N_EACH)
+    splits = {split: rows[::3] for split, rows in clean.splits.items()}  # the rest would cost time alone
+    defects = every_defect(splits)
+    injection = inject_defects(splits, defects, N_EACH)
     report = validate_rows(injection.splits, databases, options)
     counts = injection.count_found(report.findings)
     assert sum(count["injected"] for count in counts.values()) == len(defects) * N_EACH >= 200
