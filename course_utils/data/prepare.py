@@ -47,7 +47,7 @@ def prepare_dataset(course: Course, folder: Path, report: ValidationReport | Non
         DataError: A file is missing, rows are bad, or the profile leaves a split without rows.
     """
     report = report or validate_dataset(course.data, folder / "databases", ValidationOptions(GATE))
-    report = ValidationReport(report.records, [finding for finding in report.findings if finding.check in GATE])
+    report = report.only(GATE)
     report.raise_if_bad()
     splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:

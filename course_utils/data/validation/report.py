@@ -1,7 +1,7 @@
 """What validation found: for people in a notebook and a terminal, for machines as JSON."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,12 @@ class ValidationReport:
         """Findings of this severity and worse."""
         wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
         return [finding for finding in self.findings if finding.severity in wanted]
+
+    def only(self, checks: Collection[str]) -> "ValidationReport":
+        """The report with the findings of some checks alone, and with those of rows that could not be read."""
+        unread = {(record.split, record.number) for record in self.records if record.fault}
+        kept = [found for found in self.findings if found.check in checks or (found.split, found.number) in unread]
+        return ValidationReport(self.records, kept)
 
     def raise_if_bad(self) -> None:
         """Stop at rows with errors.

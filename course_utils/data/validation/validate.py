@@ -131,7 +131,7 @@ def _validate(
     places = {name: place for place, name in enumerate((*SPLITS, *SEVERITIES, *CHECKS))}
     # By the rows; of each row the worst first.
     findings.sort(key=lambda f: (places.get(f.split, len(SPLITS)), f.number, places[f.severity], places[f.check]))
-    return ValidationReport(records, [finding for finding in findings if options.wants(finding.check)])
+    return ValidationReport(records, findings).only(options.checks)
 
 
 def _check_rows(

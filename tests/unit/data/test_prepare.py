@@ -58,6 +58,15 @@ def test_bad_rows_stop_the_stage(make_dataset: Callable[..., Path], tmp_path: Pa
         prepare_dataset(course, tmp_path / "stage")
 
 
+def test_a_line_that_is_no_text_stops_the_stage(
+    make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    folder = make_dataset()
+    (folder / "test.jsonl").write_bytes(b'{"db_id": "\xff"}\n')
+    with pytest.raises(DataError, match=r"(?s)1 bad rows:.*not UTF-8"):
+        prepare_dataset(tiny_course(folder), tmp_path / "stage")
+
+
 def test_a_report_made_before_is_taken_and_only_what_must_not_be_trained_on_stops(
     make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

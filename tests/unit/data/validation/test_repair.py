@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.artifacts import read_jsonl
 from course_utils.data.validation.repair import REJECTED, fix_fields, repair_dataset
-from course_utils.data.validation.validate import validate_dataset
+from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
@@ -67,6 +67,15 @@ def test_folders_that_hold_one_another_or_something_else_are_refused(
             repair_dataset(folder, out)
     assert not (folder / "clean").exists()
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_a_row_that_cannot_be_read_is_kept_whatever_is_checked(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_dataset(test=[GOOD, '{"db_id": "sh'])
+    repair_dataset(folder, tmp_path / "out", ValidationOptions(("encoding",)))
+    assert read_jsonl(tmp_path / "out" / "test.jsonl") == [GOOD]
+    assert [row["raw"] for row in read_jsonl(tmp_path / "out" / REJECTED)] == ['{"db_id": "sh']
 
 
 def test_samples_lose_the_rejected_rows(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
