@@ -34,7 +34,10 @@ _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: 
 
 def list_databases(dataset: Path) -> dict[str, Path]:
     """Every database folder of a dataset by ``db_id``; raises DataError where one is not readable."""
-    folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
+    try:
+        folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
+    except OSError as error:
+        raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error
     return {name: path for folder in folders for name, path in databases_in(folder).items()}
 
 
