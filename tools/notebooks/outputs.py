@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-MAX_COLOURS = 24
+MAX_COLOURS = 20
 """Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
 
