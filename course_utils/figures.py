@@ -47,6 +47,7 @@ def course_style(plot: Callable[P, R]) -> Callable[P, R]:
     return styled
 
 
+@course_style
 def new_axes(title: str, *, width: float = 7.0, height: float = 3.6) -> "Axes":
     """Axes of a new figure, in inches, under a title that says the finding in a sentence; long ones are wrapped."""
     from textwrap import fill
