@@ -1,6 +1,5 @@
 """Figures of accuracies with their intervals, and of the evidence that two of them differ."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from course_utils.evaluation.comparison import sequential_evidence
@@ -12,15 +11,15 @@ if TYPE_CHECKING:
 
 
 @course_style
-def plot_accuracy(*scores: Scores, kinds: Iterable[str] = ("seen",)) -> "Axes":
-    """Execution accuracy of each model over all rows and slices of some ``kinds``, with 95 % intervals."""
-    groups = scores[0].groups(kinds)
+def plot_accuracy(*scores: Scores) -> "Axes":
+    """Execution accuracy of each model over all rows, seen and unseen databases, with 95 % intervals."""
+    groups = scores[0].groups(["seen"])
     shares = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
     title = f"Right answers to {scores[0].n} questions: {', '.join(shares)}"
     axes = new_axes(title, height=max(3.6, 0.34 * len(scores) * len(groups)))
     height = 0.8 / len(scores)
     for number, model in enumerate(scores):
-        by_group = model.accuracy_by_group(kinds)
+        by_group = model.accuracy_by_group()
         shown = [by_group[name] for name in groups]
         values = [share.value for share in shown]
         ends = [[share.value - share.low for share in shown], [share.high - share.value for share in shown]]

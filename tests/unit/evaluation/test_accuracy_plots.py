@@ -14,17 +14,16 @@ def known(name: str, verdicts: list[bool]) -> Scores:
 BASE, TUNED = known("base", [False] * 4), known("tuned", [True, False, False, False])
 
 
-@pytest.mark.parametrize(("kinds", "n_groups"), [(["seen"], 3), (["difficulty"], 3), ([], 1)])
-def test_plots_draw_each_accuracy_with_its_interval(kinds: list[str], n_groups: int) -> None:
-    axes = plot_accuracy(BASE, TUNED, kinds=kinds)
+def test_the_plot_draws_each_accuracy_with_its_interval() -> None:
+    axes = plot_accuracy(BASE, TUNED)
     title = "Right answers to 4 questions: 0 % for base, 25 % for tuned"
     assert axes.figure.get_suptitle().replace("\n", " ") == title
     bars = [bar for container in axes.containers if hasattr(container, "patches") for bar in container.patches]
-    assert len(bars) == 2 * n_groups
-    assert len(axes.get_yticklabels()) == n_groups
+    assert len(bars) == 2 * 3
+    assert len(axes.get_yticklabels()) == 3
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["base", "tuned"]
     *_, intervals, ends = (drawn.get_segments() for drawn in axes.collections)
-    shares = TUNED.accuracy_by_group(kinds).values()
+    shares = TUNED.accuracy_by_group(["seen"]).values()
     assert [(s[0][0], s[1][0]) for s in intervals] == [pytest.approx((x.low, x.high)) for x in shares]
     assert [line[0][0] for line in ends] == [share.value for share in shares]
 
