@@ -38,18 +38,18 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
     if n_bytes > MAX_SCRIPT_BYTES:
         raise DataError(f"{scripts[-1]}: more than {MAX_SCRIPT_BYTES // 2**20} MiB of SQL; give a .sqlite file instead")
     paths, begun = [path.absolute() for path in scripts], scripts[:1]
+    limit_s = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND
     try:
-        for script in run_in_worker(_fill, database.absolute(), paths, n_bytes):
+        for script in run_in_worker(_fill, database.absolute(), paths, n_bytes, limit_s):
             begun.append(script)  # kept if it fails
     except WorkerDiedError as error:
         reason = {"timeout": _TOO_LONG, "too large": "needs too much memory"}.get(error.kind, str(error))
         raise DataError(f"{begun[-1]}: does not execute ({reason}); fix the script") from error
 
 
-def _fill(database: Path, scripts: list[Path], n_bytes: int) -> Iterator[Path]:
+def _fill(database: Path, scripts: list[Path], n_bytes: int, limit_s: float) -> Iterator[Path]:
     """Give the name of each script before it runs."""
-    limit_s, max_bytes = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND, BASE_BYTES + 4 * n_bytes
-    end = time.monotonic() + limit_s
+    max_bytes, end = BASE_BYTES + 4 * n_bytes, time.monotonic() + limit_s
     with more_room(MEMORY_BYTES + 8 * n_bytes, max_bytes), closing(sqlite3.connect(database)) as connection:
         _bound(connection, max_bytes)
         for script in scripts:
