@@ -8,6 +8,7 @@ import uvicorn
 from prometheus_client import disable_created_metrics
 
 from course_utils.deployment.gateway.app import create_app
+from course_utils.deployment.gateway.request_log import log_to
 from course_utils.deployment.gateway.settings import read_settings
 from course_utils.errors import CourseError
 from course_utils.processes import choose_port
@@ -15,22 +16,22 @@ from course_utils.processes import choose_port
 logger = logging.getLogger(__name__)
 # Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
 _LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
+_LOGGING: Any = {"log_level": "warning", "log_config": None}
 
 
 def main() -> None:
     """Read the settings and serve until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings()
         choose_port(settings.host, settings.port)
         app = create_app(settings)
     except CourseError as error:
         sys.exit(str(error))
+    log_to(settings.log_file)
     if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", http="h11", **_LIMITS)
+    uvicorn.run(app, host=settings.host, port=settings.port, http="h11", **_LOGGING, **_LIMITS)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -68,6 +69,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
     app.state.max_body_bytes = settings.max_body_bytes
     add_error_handlers(app)
+    if settings.cors_origins:
+        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
     app.include_router(_work_routes(settings, models, queries, metrics), dependencies=[Depends(admit)])
     if guard.keys:

@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 
@@ -95,6 +96,7 @@ class Guard:
         caller = self._identify(sent.credentials.strip() if sent else "")
         if caller is None:
             raise ApiError(401, "send a valid key as 'Authorization: Bearer ...'", code="invalid_api_key")
+        NOTES.get()["caller"] = caller.id
         return caller
 
     async def admin(self, sent: Sent) -> Caller:

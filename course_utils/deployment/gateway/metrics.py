@@ -1,7 +1,10 @@
-"""What the gateway counts, in Prometheus's terms."""
+"""What the gateway counts, in Prometheus's terms, and notes of each request."""
 
+import logging
+import re
 import shutil
 import time
+import uuid
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
@@ -9,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from course_utils.deployment.query_checks import OUTCOMES
 
+logger = logging.getLogger(__name__)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DIRECTIONS = ("prompt", "completion")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
-"""What becomes known of a request while it is answered: the state of the cache, and the tokens that it spent."""
+"""What becomes known of a request while it is answered: its id, caller and model, the cache's state and its tokens."""
 
 
 class GatewayMetrics:
@@ -69,7 +73,7 @@ def free_share(folder: Path) -> float:
 
 
 class MeasureRequests:
-    """Middleware that counts requests and times them to the last byte, streams included."""
+    """Middleware that counts, times and logs requests to their last byte, streams included."""
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self.metrics = app, metrics
@@ -80,13 +84,15 @@ class MeasureRequests:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
-        NOTES.set(notes := {"cache": "off", "tokens": 0})
+        asked_id = Headers(scope=scope).get("X-Request-ID", "")
+        request_id = asked_id if re.fullmatch(r"[\w.-]{1,64}", asked_id, re.ASCII) else uuid.uuid4().hex
+        NOTES.set(notes := {"request_id": request_id, "caller": "", "model": "", "cache": "off", "tokens": 0})
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Cache"] = str(notes["cache"])
+                MutableHeaders(scope=message).update({"X-Request-ID": request_id, "X-Cache": str(notes["cache"])})
             await send(message)
 
         is_work = scope["path"].startswith("/v1/")
@@ -97,5 +103,8 @@ class MeasureRequests:
             # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if scope["method"] in _METHODS else "other"
+            seconds = time.perf_counter() - began
             self.metrics.requests.labels(route, method, str(status)).inc()
-            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            self.metrics.seconds.labels(route).observe(seconds)
+            notes |= {"route": route, "method": method, "status": status, "seconds": round(seconds, 4)}
+            logger.info("request", extra={"notes": notes})

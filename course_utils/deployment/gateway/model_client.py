@@ -81,6 +81,7 @@ class ModelClient:
             ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
                 reply is not one, 4xx as it answers.
         """
+        NOTES.get()["model"] = self.name
         asked = json.dumps([self._identity, self._asks, body], sort_keys=True).encode()
         key = f"course:reply:{hashlib.sha256(asked).hexdigest()}"
         if is_kept := bool(self._cache.seconds) and body.get("temperature") == 0:
@@ -104,6 +105,7 @@ class ModelClient:
         Raises:
             ApiError: As ``complete``.
         """
+        NOTES.get()["model"] = self.name
         async with self._send(body) as (response, deadline):
             yield _read_events(response, deadline)
 

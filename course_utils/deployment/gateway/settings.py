@@ -61,6 +61,8 @@ class GatewaySettings(BaseSettings):
     """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
     jwt_audience: str = ""
     jwt_issuer: str = ""
+    cors_origins: str = ""
+    """Web pages that may call from a browser, as ``https://host``, with commas between; empty is none."""
     model_name: str = MODEL_NAME
     """What the model server calls the model."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well
@@ -86,6 +88,8 @@ class GatewaySettings(BaseSettings):
     """Tokens of a reply at most."""
     max_body_bytes: PositiveInt = 65_536
     """Of a request; a token is a byte at least, so this bounds the prompt as well."""
+    log_file: File | None = None
+    """Where logs go besides stderr."""
     feedback_file: File | None = None
     """JSON-lines file to add ratings to; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000

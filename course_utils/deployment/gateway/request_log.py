@@ -1,0 +1,32 @@
+"""Logs as lines of JSON; that of a request says what became of it, and nothing of what was asked or answered."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_MAX_BYTES, _N_FILES = 10_000_000, 5
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record, its exception and the ``notes`` that it carries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time, "level": record.levelname, "message": super().format(record)}
+        return json.dumps(line | getattr(record, "notes", {}), ensure_ascii=False)
+
+
+def log_to(file: Path | None) -> None:
+    """Log to stderr, and to a file that starts anew before it grows large."""
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFileHandler(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a full disk costs lines, not requests

@@ -1,0 +1,80 @@
+import json
+import logging
+
+import pytest
+
+from course_utils.deployment.gateway.request_log import JsonFormatter
+from tests.unit.deployment.gateway.conftest import MakeClient
+
+QUESTION = "How many secrets does ana@example.org have?"
+CHAT = {"messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    return [json.loads(JsonFormatter().format(record)) for record in caplog.records if hasattr(record, "notes")]
+
+
+def test_a_request_is_a_line_that_says_nothing_of_what_was_asked(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = make_client("the key", api_key="the key", cache_s=60)
+    for _ in range(2):
+        client.post("/v1/chat/completions", json=CHAT, headers={"X-Request-ID": "mine-1"})
+    first, second = lines(caplog)
+    assert first.pop("seconds") > 0
+    assert first.pop("time").endswith("+00:00")
+    assert first == {
+        "level": "INFO",
+        "message": "request",
+        "request_id": "mine-1",
+        "caller": "admin",
+        "model": "course",
+        "cache": "miss",
+        "tokens": 50,
+        "route": "/v1/chat/completions",
+        "method": "POST",
+        "status": 200,
+    }
+    assert (second["cache"], second["tokens"], second["model"]) == ("hit", 0, "course")
+    for text in (QUESTION, "SELECT 1", "the key", "ana"):
+        assert text not in caplog.text
+        assert text not in json.dumps([first, second])
+
+
+def test_what_callers_invent_is_not_logged(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    make_client().request("INVENTED", "/invented?secret=1", headers={"X-Request-ID": 'x", "status": 200'})
+    (line,) = lines(caplog)
+    assert (line["route"], line["method"], line["status"]) == ("unknown", "other", 404)
+    assert len(line["request_id"]) == 32
+    assert "secret" not in json.dumps(line)
+
+
+def test_a_request_keeps_a_plain_id_and_gets_one_otherwise(make_client: MakeClient) -> None:
+    client = make_client()
+    responses = [client.get("/health/live", headers={"X-Request-ID": sent}) for sent in ("a-1", "a\tb", "x" * 65)]
+    ids = [response.headers["X-Request-ID"] for response in responses]
+    assert ids[0] == "a-1"
+    assert all(len(made) == 32 for made in ids[1:])
+
+
+def test_browsers_may_call_from_the_named_pages_alone(make_client: MakeClient) -> None:
+    closed, opened = make_client(), make_client(cors_origins="https://a.example, https://b.example")
+    for client, origin, allowed in (
+        (closed, "https://a.example", None),
+        (opened, "https://b.example", "https://b.example"),
+        (opened, "https://evil.example", None),
+    ):
+        response = client.get("/v1/models", headers={"Origin": origin})
+        assert response.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+def test_an_exception_is_one_line_too() -> None:
+    try:
+        raise ValueError("lost")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "%s failed", ("it",), (ValueError, error, None))
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "it failed\nValueError: lost"
