@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
 
 _RETRY_S = 2
+_MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
 class CallerLimits:
@@ -96,3 +97,29 @@ class BoundedQueue:
             yield
         finally:
             self._free.release()
+
+
+class CircuitBreaker:
+    """Spares a server that failed several times in a row, and its callers the waiting.
+
+    One request is let through every ``_PAUSE_S`` seconds; when that one succeeds, all are.
+    """
+
+    def __init__(self) -> None:
+        self._n_failures, self._next_try = 0, 0.0
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """See how a request ends: 503 and 504 are failures, all else is an answer; ApiError 503 while it is spared."""
+        if self._n_failures >= _MAX_FAILURES:
+            if (wait_s := self._next_try - time.monotonic()) > 0:
+                message = "the model server failed several times; ask again later"
+                raise ApiError(503, message, code="model_server_down", retry_after_s=ceil(wait_s))
+            self._next_try = time.monotonic() + _PAUSE_S
+        try:
+            yield
+            self._n_failures = 0
+        except ApiError as error:
+            self._n_failures = self._n_failures + 1 if error.status_code in (503, 504) else 0
+            self._next_try = time.monotonic() + _PAUSE_S
+            raise

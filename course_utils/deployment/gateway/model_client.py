@@ -11,7 +11,7 @@ import httpx
 import stamina
 from pydantic import BaseModel, Field
 
-from course_utils.deployment.gateway.admission import BoundedQueue
+from course_utils.deployment.gateway.admission import BoundedQueue, CircuitBreaker
 from course_utils.deployment.gateway.api_errors import ApiError, read_json
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.reply_cache import ReplyCache
@@ -57,6 +57,7 @@ class ModelClient:
         self.name, self._timeout_s, self._cache = name, settings.model_timeout_s, cache
         self._asks, self._identity = {"model": name, **route.body}, [route.url, settings.model_version]
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
+        self._breaker = CircuitBreaker()
         timeout = httpx.Timeout(self._timeout_s, connect=_CONNECT_TIMEOUT_S)
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
         headers = {"Accept-Encoding": "identity"}
@@ -114,7 +115,7 @@ class ModelClient:
         request = self._http.build_request("POST", "/v1/chat/completions", json=body | self._asks)
         async with self.queue.take_place():
             deadline = asyncio.get_running_loop().time() + self._timeout_s
-            with _as_api_errors():
+            with self._breaker.watch(), _as_api_errors():
                 async with asyncio.timeout_at(deadline):
                     async for attempt in stamina.retry_context(**_RETRIES):
                         with attempt:

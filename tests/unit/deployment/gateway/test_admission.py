@@ -2,6 +2,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from course_utils.deployment.gateway import admission
+from course_utils.deployment.gateway.api_errors import ApiError
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 ADMIN = "the environment's key"
@@ -101,3 +104,44 @@ def test_gateways_count_together_on_redis_and_alone_without(
 def test_a_redis_that_never_was_is_no_error(make_client: MakeClient) -> None:
     client = make_client(redis_url="redis://127.0.0.1:9")
     assert ask(client).status_code == 200
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_failing_server_is_spared_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, breaker = Clock(), admission.CircuitBreaker()
+    monkeypatch.setattr(admission, "time", clock)
+
+    def attempt(status: int | None) -> bool:
+        """Whether a request that ends so is let through."""
+        reached = False
+        with suppress(ApiError), breaker.watch():
+            reached = True
+            if status:
+                raise ApiError(status, "failed", code="x")
+        return reached
+
+    assert all(attempt(status) for status in (503, 504, 503, 503, 502, *[504] * 5))  # a 502 is an answer
+    assert not any(attempt(None) for _ in range(3))
+    clock.now += 2.1
+    assert [attempt(503), attempt(None)] == [True, False]  # one tries, for all
+    clock.now += 2.1
+    assert [attempt(None), attempt(None), attempt(503)] == [True, True, True]
+
+
+def test_callers_of_a_server_that_is_gone_are_told_at_once(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+    client = make_client()
+    model.shutdown()
+    model.server_close()
+    refused = [ask(client) for _ in range(6)]
+    assert {response.status_code for response in refused} == {503}
+    assert "failed several times" in refused[-1].json()["error"]["message"]
+    assert all(int(response.headers["Retry-After"]) > 0 for response in refused)
