@@ -23,11 +23,11 @@ def main() -> None:
     """Read the settings and serve until SIGTERM or SIGINT."""
     try:
         settings = read_settings()
+        log_to(settings.log_file)
         choose_port(settings.host, settings.port)
         app = create_app(settings)
     except CourseError as error:
         sys.exit(str(error))
-    log_to(settings.log_file)
     if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]

@@ -186,7 +186,7 @@ async def _relay(
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except ApiError as error:  # the status is sent: all that is left is to say it here
-        logger.warning("stream broke off: %r", error.__cause__)
+        logger.warning("stream broke off: %s (%s)", error.detail, type(error.__cause__).__name__)  # it may quote
         message = {"message": error.detail, "type": "server_error", "code": error.code}
         yield f"data: {json.dumps({'error': message})}\n\n"
     yield "data: [DONE]\n\n"

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from course_utils.errors import ConfigurationError
+
 _MAX_BYTES, _N_FILES = 10_000_000, 5
 
 
@@ -20,11 +22,19 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to(file: Path | None) -> None:
-    """Log to stderr, and to a file that starts anew before it grows large."""
+    """Log to a file that starts anew before it grows large, with warnings on stderr as well; to stderr without one.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(RotatingFileHandler(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(RotatingFileHandler(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"COURSE_LOG_FILE: {file} cannot be used ({error}); choose another") from error
+        handlers[0].setLevel(logging.WARNING)
     for handler in handlers:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=handlers)

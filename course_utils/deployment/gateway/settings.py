@@ -89,7 +89,7 @@ class GatewaySettings(BaseSettings):
     max_body_bytes: PositiveInt = 65_536
     """Of a request; a token is a byte at least, so this bounds the prompt as well."""
     log_file: File | None = None
-    """Where logs go besides stderr."""
+    """JSON-lines file of requests and warnings, one for each gateway; None writes them to stderr."""
     feedback_file: File | None = None
     """JSON-lines file to add ratings to; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000

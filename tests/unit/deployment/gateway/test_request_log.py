@@ -1,9 +1,12 @@
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
+from course_utils.deployment.gateway import request_log
 from course_utils.deployment.gateway.request_log import JsonFormatter
+from course_utils.errors import ConfigurationError
 from tests.unit.deployment.gateway.conftest import MakeClient
 
 QUESTION = "How many secrets does ana@example.org have?"
@@ -78,3 +81,43 @@ def test_an_exception_is_one_line_too() -> None:
     line = JsonFormatter().format(record)
     assert "\n" not in line
     assert json.loads(line)["message"] == "it failed\nValueError: lost"
+
+
+def log_as_a_new_process(file: Path | None, monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    request_log.log_to(file)
+    return root
+
+
+def test_the_log_starts_anew_before_it_grows_large(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_log, "_MAX_BYTES", 1000)
+    root = log_as_a_new_process(tmp_path / "logs" / "gateway.jsonl", monkeypatch)
+    for n in range(100):
+        root.info("request", extra={"notes": {"n": n}})
+    root.warning("something is wrong")
+    root.handlers[1].close()
+    files = sorted((tmp_path / "logs").iterdir())
+    assert len(files) == 6
+    assert all(file.stat().st_size <= 1000 for file in files)
+    assert json.loads(files[0].read_text("utf-8").splitlines()[-1])["message"] == "something is wrong"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["level"] == "WARNING"
+
+
+def test_without_a_file_requests_are_told_to_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = log_as_a_new_process(None, monkeypatch)
+    root.info("request", extra={"notes": {"status": 200}})
+    assert json.loads(capsys.readouterr().err)["status"] == 200
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="COURSE_LOG_FILE"):
+        log_as_a_new_process(tmp_path / "file" / "log", monkeypatch)
