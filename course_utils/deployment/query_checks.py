@@ -1,10 +1,10 @@
-"""Run a query that a model wrote, and name what became of it: SQLite alone says what parses and what only reads."""
+"""Run a query that a model wrote, and name what became of it: the database alone says what parses and only reads."""
 
 import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql import QueryResult, Schema, quote, run_query
@@ -42,11 +42,17 @@ class CheckedQuery:
         }
 
 
-def check_and_run(database: Path, query: str, *, timeout_s: float, max_rows: int) -> CheckedQuery:
-    """Run a query if it is one statement that only reads; a bad query is an outcome, not an error."""
+def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_rows: int) -> CheckedQuery:
+    """Run a query that only reads, in a file or at a PostgreSQL server's address; a bad one is an outcome, no error."""
     began = time.perf_counter()
+    limits: Any = {"timeout_s": timeout_s, "max_rows": max_rows, "max_bytes": MAX_BYTES}
     try:
-        result = run_query(database, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=MAX_BYTES)
+        if isinstance(database, Path):
+            result = run_query(database, query, **limits)
+        else:
+            from course_utils.sql.postgres import run_postgres_query
+
+            result = run_postgres_query(database, query, **limits)
     except QueryError as error:
         outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))

@@ -21,7 +21,7 @@ MODEL_NAME = "course"
 """What requests call the model, whichever it is."""
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
-_PACKAGES = ("fastapi", "httpx", "prometheus_client", "pydantic_settings", "uvicorn", "xllamacpp")
+_PACKAGES = ("fastapi", "httpx", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
 logger = logging.getLogger(__name__)
 _POLL_S = 0.5
 _SILENCE_S = 30.0  # a busy machine may keep a healthy server from answering for some seconds

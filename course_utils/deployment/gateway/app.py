@@ -34,8 +34,8 @@ from course_utils.deployment.gateway.sql_answers import (
     find_served,
     served_databases,
 )
-from course_utils.errors import DataError, QueryError
-from course_utils.sql import run_query
+from course_utils.deployment.query_checks import check_and_run
+from course_utils.errors import DataError
 
 _REDIS_S = 0.2
 _ERRORS = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
@@ -106,12 +106,12 @@ def _work_routes(
 
     @router.get("/databases")
     async def databases() -> dict[str, Any]:
-        served = await asyncio.to_thread(served_databases, settings.databases)
+        served = await asyncio.to_thread(served_databases, settings)
         return {"object": "list", "data": [{"id": db_id, "object": "database"} for db_id in served]}
 
     @router.get("/databases/{name}")
     async def database(name: str) -> dict[str, str]:
-        _, schema = await asyncio.to_thread(find_served, settings.databases, name)
+        _, schema = await asyncio.to_thread(find_served, settings, name)
         return {"id": name, "object": "database", "schema": schema}
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
@@ -167,7 +167,7 @@ def _operation_routes(
     async def ready(response: Response) -> dict[str, Any]:
         """Each part and what is wrong with it, empty if nothing is; all but Redis must be well."""
         model_server, (n_databases, databases), away = await asyncio.gather(
-            model.is_ready(), asyncio.to_thread(_check_databases, settings.databases), _check_redis(redis)
+            model.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
         )
         parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
         response.status_code = 503 if model_server or databases else 200
@@ -187,15 +187,14 @@ async def _check_redis(redis: Redis | None) -> str:
     return "no answer: each gateway counts and remembers for itself"
 
 
-def _check_databases(folder: Path) -> tuple[int, str]:
+def _check_databases(settings: GatewaySettings) -> tuple[int, str]:
     """How many databases there are, and what is wrong with them."""
-    served, db_id = {}, ""
     try:
-        served = served_databases(folder)
-        for db_id in served:
-            run_query(served[db_id], "SELECT count(*) FROM sqlite_master")
+        served = served_databases(settings)
     except DataError as error:
         return 0, str(error)
-    except QueryError:
-        return len(served), f"cannot read {db_id}"
+    for db_id, database in served.items():
+        probe = f"SELECT count(*) FROM {'sqlite_master' if isinstance(database, Path) else 'pg_tables'}"
+        if check_and_run(database, probe, timeout_s=settings.query_timeout_s, max_rows=1).outcome != "executed":
+            return len(served), f"cannot read {db_id}"
     return len(served), "" if served else "there is none"

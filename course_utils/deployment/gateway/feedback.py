@@ -47,7 +47,7 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
     if feedback.correction is not None:
         if feedback.database is None:
             raise ApiError(422, "a correction needs its database", code="invalid_field", param="database")
-        database, _ = await asyncio.to_thread(find_served, settings.databases, feedback.database)
+        database, _ = await asyncio.to_thread(find_served, settings, feedback.database)
         checked = await queries.run(database, feedback.correction)
         if checked.outcome != "executed":
             raise ApiError(422, f"correction: {checked.error}", code="invalid_field", param="correction")

@@ -53,6 +53,8 @@ class GatewaySettings(BaseSettings):
     """Any OpenAI-compatible server: llama.cpp, Ollama, vLLM."""
     databases: Annotated[DirectoryPath, BeforeValidator(_expand)]
     """Folder with ``<db_id>/<db_id>.sqlite``."""
+    postgres_url: SecretStr = SecretStr("")
+    """One more database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
     api_key: SecretStr = SecretStr("")
     """An admin's bearer token. Without it and the next two everybody is one."""
     keys_file: File | None = None

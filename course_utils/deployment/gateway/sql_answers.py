@@ -7,6 +7,7 @@ import uuid
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 from pydantic import BaseModel, StringConstraints
@@ -21,6 +22,8 @@ from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
 from course_utils.sql import databases_in, read_schema, ready_database
 
+_SCHEMA_S = 60
+"""A schema on a server, which does not say when it changes, is read again so often."""
 MAX_QUERIES = 4
 """Queries that run at once; each may take a core and a worker's memory."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -63,7 +66,7 @@ class QueryRunner:
         self._check = partial(check_and_run, timeout_s=settings.query_timeout_s, max_rows=settings.max_rows)
         self._queue = BoundedQueue(MAX_QUERIES, settings.max_queue, settings.query_timeout_s)
 
-    async def run(self, database: Path, query: str) -> CheckedQuery:
+    async def run(self, database: Path | str, query: str) -> CheckedQuery:
         """``check_and_run`` as soon as there is a place.
 
         Raises:
@@ -82,7 +85,7 @@ async def answer_question(
         ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
             answers or fails to.
     """
-    database, schema = await asyncio.to_thread(find_served, settings.databases, request.database)
+    database, schema = await asyncio.to_thread(find_served, settings, request.database)
     began = time.perf_counter()
     reply = await client.complete(
         {
@@ -101,36 +104,44 @@ async def answer_question(
     return _to_answer(request, reply, checked, model_seconds)
 
 
-def served_databases(folder: Path) -> dict[str, Path]:
-    """The file of every database of a folder by its ``db_id``.
+def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
+    """Every database by its ``db_id``: a file of the folder, or the address on a PostgreSQL server.
 
     Raises:
         DataError: The folder is not readable.
     """
-    found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(folder).items()}
-    return {db_id: file for db_id, file in found.items() if file}
+    found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(settings.databases).items()}
+    url = settings.postgres_url.get_secret_value()
+    served: dict[str, Path | str | None] = {**found, urlsplit(url).path.removeprefix("/"): url}
+    return {db_id: database for db_id, database in served.items() if database}
 
 
-def find_served(folder: Path, db_id: str) -> tuple[Path, str]:
-    """The file of a database and its schema as the prompt shows it.
+def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]:
+    """A database and its schema as the prompt shows it.
 
     Raises:
         ApiError: 404 if there is none, naming those there are; 500 if it cannot be read.
     """
     try:
-        served = served_databases(folder)
+        served = served_databases(settings)
         if db_id not in served:  # compared with what is there, never joined to a path
             message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
             raise ApiError(404, message, code="unknown_database", param="database")
-        return served[db_id], _render_schema(served[db_id], served[db_id].stat().st_mtime_ns)
+        database = served[db_id]
+        changed = database.stat().st_mtime_ns if isinstance(database, Path) else int(time.monotonic() / _SCHEMA_S)
+        return database, _render_schema(database, changed)
     except (DataError, OSError) as error:
         raise ApiError(500, f"the database {db_id!r} cannot be read", code="database_failed") from error
 
 
 @lru_cache(maxsize=1024)
-def _render_schema(database: Path, changed_ns: int) -> str:
-    """Remembered until the file changes, for every question asks for it."""
-    return read_schema(database).render()
+def _render_schema(database: Path | str, changed: int) -> str:
+    """Remembered until the file changes, or a minute, for every question asks for it."""
+    if isinstance(database, Path):
+        return read_schema(database).render()
+    from course_utils.sql.postgres import read_postgres_schema
+
+    return read_postgres_schema(database).render()
 
 
 def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:

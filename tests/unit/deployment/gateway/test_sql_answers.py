@@ -4,9 +4,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from course_utils.deployment.gateway import sql_answers
+from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.sql_answers import served_databases
+
+
+def serving(folder: Path) -> GatewaySettings:
+    return GatewaySettings(model_url="http://127.0.0.1:1", databases=folder)
 
 
 def execute(database: Path, sql: str) -> None:
@@ -26,15 +32,19 @@ def test_a_schema_is_read_again_only_when_its_file_changes(tmp_path: Path, monke
     read_schema = sql_answers.read_schema
     monkeypatch.setattr(sql_answers, "read_schema", read_and_count)
     execute(database, "CREATE TABLE singer (name text)")
-    shown = [sql_answers.find_served(tmp_path, "music")[1] for _ in range(3)]
+    shown = [sql_answers.find_served(serving(tmp_path), "music")[1] for _ in range(3)]
     assert (n_reads, set(shown)) == (1, {"table singer: name text"})
     execute(database, "ALTER TABLE singer ADD COLUMN age integer")
     os.utime(database, ns=(0, database.stat().st_mtime_ns + 1))
-    assert sql_answers.find_served(tmp_path, "music")[1] == "table singer: name text, age integer"
+    assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text, age integer"
 
 
 def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) -> None:
     for name in ("music/music.sqlite", "art/art.db", "art/notes.sqlite", "empty/readme.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert served_databases(tmp_path) == {"art": tmp_path / "art/art.db", "music": tmp_path / "music/music.sqlite"}
+    files = {"art": tmp_path / "art/art.db", "music": tmp_path / "music/music.sqlite"}
+    assert served_databases(serving(tmp_path)) == files
+    url = SecretStr("postgresql://reader:open@host:5432/concerts?sslmode=require")
+    joined = serving(tmp_path).model_copy(update={"postgres_url": url})
+    assert served_databases(joined) == {**files, "concerts": url.get_secret_value()}

@@ -1,0 +1,116 @@
+"""Ask a database on a PostgreSQL server as safely as a SQLite file, and get the same kind of answer.
+
+A query becomes a cursor, which PostgreSQL grants to one reading statement alone: no COPY, no DO, no second statement.
+Its transaction only reads, the server ends it at its time limit, and its role is nobody who may reach files.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, groupby
+from sys import getsizeof
+from typing import Any
+
+import psycopg
+from psycopg.adapt import AdaptersMap, Loader
+from psycopg.types.bool import BoolLoader
+from psycopg.types.numeric import FloatLoader, IntLoader
+from psycopg.types.string import ByteaLoader, TextLoader
+
+from course_utils.errors import DataError, QueryError, QueryErrorKind
+from course_utils.sql.execute import GRACE_S, MAX_RESULT_BYTES, MAX_ROWS, TIMEOUT_S, QueryResult, to_query_error
+from course_utils.sql.schema import Column, Schema, TableSchema
+from course_utils.sql.worker import limit_time
+from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+
+_CONNECT_S = 5
+_COLUMNS = """SELECT table_type = 'VIEW', table_name, column_name, data_type, (
+    SELECT relname FROM pg_constraint JOIN pg_class target ON target.oid = confrelid
+    WHERE conrelid = format('%I.%I', table_schema, table_name)::regclass AND ordinal_position = ANY (conkey) LIMIT 1)
+    FROM information_schema.columns JOIN information_schema.tables USING (table_catalog, table_schema, table_name)
+    WHERE table_schema = ANY (current_schemas(false)) ORDER BY table_type, table_name, ordinal_position"""
+_KINDS: dict[str | None, QueryErrorKind] = {
+    "57014": "timeout",
+    "42P01": "no such table",
+    "42703": "no such column",
+    "42601": "syntax",
+    "25006": "not allowed",  # to write in a transaction that only reads
+    "42501": "not allowed",  # without a right to it
+    "0A000": "not allowed",  # to write in WITH
+    "42P11": "not allowed",  # to SELECT INTO
+}
+"""By SQLSTATE: postgresql.org/docs/current/errcodes-appendix.html."""
+
+
+def run_postgres_query(url: str, query: str, *, timeout_s: float, max_rows: int, max_bytes: int) -> QueryResult:
+    """As ``run_query``, on ``postgresql://role:password@host/name``; its errors never tell the address.
+
+    Numbers and bytes are Python's; dates, lists and whatever SQLite lacks are text, as PostgreSQL writes it.
+
+    Raises:
+        QueryError: As there; also if the server cannot be reached, or the role is a superuser's.
+    """
+    text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # C ends a text at its first null
+    try:
+        (result,) = run_in_worker(_execute, url, text, timeout_s, max_rows, max_bytes)
+    except WorkerDiedError as error:
+        raise to_query_error(error, timeout_s) from error
+    return result
+
+
+def _execute(url: str, query: bytes, timeout_s: float, max_rows: int, max_bytes: int) -> Iterator[QueryResult]:
+    began = time.perf_counter()
+    limit_time(_CONNECT_S + timeout_s + GRACE_S)
+    limits = f"-c statement_timeout={timeout_s * 1000:.0f} -c default_transaction_read_only=on"
+    how: dict[str, Any] = {"connect_timeout": _CONNECT_S, "client_encoding": "utf8", "context": _plain_values()}
+    try:
+        with closing(psycopg.connect(url, options=limits, **how)) as connection:
+            if connection.info.parameter_status("is_superuser") != "off":
+                raise QueryError("a superuser's role may too much; run deploy/postgres_reader.sql", "not allowed")
+            _open_cursor(connection, query)
+            cursor = connection.execute(f"FETCH {max_rows + 1} FROM answer")
+            columns, rows = tuple(column.name for column in cursor.description or ()), cursor.fetchall()
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or "the database server gives no answer; see COURSE_POSTGRES_URL"
+        raise QueryError(reason, _KINDS.get(error.sqlstate, "other")) from error
+    if sum(map(getsizeof, chain(*rows))) > max_bytes:
+        raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
+    yield QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
+
+
+def _open_cursor(connection: psycopg.Connection, query: bytes) -> None:
+    """Declare a cursor for a query; psycopg.Error, or QueryError for what is no single statement that reads."""
+    try:
+        connection.execute(b"DECLARE answer CURSOR FOR " + query, prepare=True)
+    except psycopg.errors.SyntaxError as error:
+        connection.rollback()
+        # Only bad syntax has a place in the text: without one this is other SQL, or more than one statement.
+        place = connection.pgconn.prepare(b"", query).error_field(psycopg.pq.DiagnosticField.STATEMENT_POSITION)
+        if place is None and query.strip():
+            raise QueryError("only one statement that reads is run", "not allowed") from error
+        raise
+
+
+def _plain_values() -> AdaptersMap:
+    """What psycopg makes of PostgreSQL's types: the values that SQLite has as well, and text for all else."""
+    loaders: dict[str, type[Loader]] = {"bool": BoolLoader, "bytea": ByteaLoader}
+    loaders |= dict.fromkeys(("int2", "int4", "int8", "oid"), IntLoader)
+    loaders |= dict.fromkeys(("float4", "float8", "numeric"), FloatLoader)
+    plain = AdaptersMap(types=psycopg.adapters.types)
+    plain.register_loader(0, TextLoader)  # for whatever has none of its own
+    for name, loader in loaders.items():
+        plain.register_loader(name, loader)
+    return plain
+
+
+def read_postgres_schema(url: str) -> Schema:
+    """The tables and views that the role finds without naming their schema; DataError if it cannot be asked."""
+    try:
+        found = run_postgres_query(url, _COLUMNS, timeout_s=TIMEOUT_S, max_rows=MAX_ROWS, max_bytes=MAX_RESULT_BYTES)
+    except QueryError as error:
+        raise DataError(f"the schema of the PostgreSQL database cannot be read: {error}") from error
+    tables: dict[bool, list[TableSchema]] = {False: [], True: []}
+    for (is_view, name), rows in groupby(found.rows, key=lambda row: (bool(row[0]), str(row[1]))):
+        columns = [Column(str(row[2]), str(row[3]), references=(str(row[4]), "") if row[4] else None) for row in rows]
+        tables[is_view].append(TableSchema(name, tuple(columns)))
+    return Schema("", tuple(tables[False]), tuple(tables[True]))
