@@ -132,6 +132,34 @@ def test_settings_exist_and_lead_to_services() -> None:
     assert not [name for name in settings if "SECRET" in name or name.endswith("KEY")]
 
 
+def test_the_web_app_has_the_settings_that_compose_gives_it_and_reaches_the_gateway() -> None:
+    (container,) = pod_of(DEPLOYMENTS["web"])["containers"]
+    compose = yaml.safe_load((FOLDER.parent / "compose.yaml").read_text("utf-8"))["services"]["web"]
+    settings = {each["name"]: each["value"] for each in container["env"]}
+    assert settings.keys() == compose["environment"].keys()
+    assert settings["COURSE_GATEWAY_URL"] == compose["environment"]["COURSE_GATEWAY_URL"]
+    assert (container["command"], container["args"]) == (compose["entrypoint"], compose["command"])
+    (allowed,) = of_kind("NetworkPolicy")["web"]["spec"]["egress"]
+    assert [*selected(allowed["to"][0]["podSelector"]["matchLabels"])] == ["gateway"]
+    assert {"podSelector": {"matchLabels": {"app": "web"}}} in of_kind("NetworkPolicy")["gateway"]["spec"]["ingress"][
+        0
+    ]["from"]
+
+
+def test_the_world_reaches_services_that_exist_and_lets_it_in() -> None:
+    (rule,) = of_kind("Ingress")["course"]["spec"]["rules"]
+    paths = {each["path"]: each["backend"]["service"]["name"] for each in rule["http"]["paths"]}
+    assert paths == {"/v1": "gateway", "/": "web"}
+    controller = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+    let_in = {
+        name
+        for name, each in of_kind("NetworkPolicy").items()
+        for rule in each["spec"].get("ingress", ())
+        if controller in rule["from"]
+    }
+    assert let_in == {*paths.values()}
+
+
 def test_prometheus_finds_the_jobs_that_the_alerts_name() -> None:
     for name, monitor in of_kind("PodMonitor").items():
         (deployment,) = selected(monitor["spec"]["selector"]["matchLabels"])
