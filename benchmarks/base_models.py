@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.artifacts import PROJECT, peak_memory_gib, read_jsonl, sha256, write_json
-from course_utils.data.bases import measure_base
+from course_utils.data.tokens.measures import measure_base
 from course_utils.figures import course_style
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine

@@ -1,17 +1,15 @@
 """Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
 
-from course_utils.data.bases import measure_base
 from course_utils.data.corrupt import mutants
 from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.inject import inject_defects
-from course_utils.data.lengths import count_tokens
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import anonymise_rows, recheck
 from course_utils.data.privacy.pseudonyms import Pseudonyms
+from course_utils.data.tokens.display import render_templates, token_view
 from course_utils.data.tokens.findings import template_findings
-from course_utils.data.tokens.templates import render_templates
-from course_utils.data.tokens.view import token_view
+from course_utils.data.tokens.measures import count_tokens, measure_base
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [

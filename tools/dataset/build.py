@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import SPLITS, Row, resolve, write_json, write_jsonl
-from course_utils.data.hardness import hardness
+from course_utils.data.validation.query_forms import hardness
 from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
 from tools.dataset.domains import Domain, read_domains

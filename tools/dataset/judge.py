@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data.hardness import parse
+from course_utils.data.validation.query_forms import parse
 from course_utils.errors import QueryError
 from course_utils.sql import QueryResult, find_difference, quote, run_query, same_rows
 from tools.dataset.questions import Question

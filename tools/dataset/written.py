@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_utils.artifacts import SPLITS, Row, portable
 from course_utils.data.formats import normalise
-from course_utils.data.hardness import hardness
+from course_utils.data.validation.query_forms import hardness
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
 

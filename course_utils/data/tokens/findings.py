@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from course_utils.data.tokens.templates import CONTROL_TOKEN
-from course_utils.data.tokens.view import token_bytes, visible
+from course_utils.data.tokens.display import CONTROL_TOKEN, token_bytes, visible
 from course_utils.errors import ModelError
 from course_utils.finding import Finding, Findings, Severity
 from course_utils.prompts import Message, encode_text, render_chat

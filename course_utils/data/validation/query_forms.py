@@ -1,11 +1,18 @@
-"""What remains of a query's text without what stands around it, values, ways of writing, and names.
+"""A query by its form: its text without values, ways of writing and names, and how many parts it has.
 
-All read its tokens and not sqlglot's tree: a fifteenth of the time, and a query that does not parse still has them.
+Forms of the text read its tokens and not sqlglot's tree: a fifteenth of the time, and a query that does not parse
+still has them. Spider's levels of difficulty read the tree.
 """
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from course_utils.errors import QueryError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 KEYWORDS = frozenset(
     """
@@ -85,3 +92,85 @@ def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
         else:
             before = {"name": _NAME, "value": _VALUE}.get(kind, text)
             yield before
+
+
+# How much a query is made of
+
+
+def hardness(query: str) -> str:
+    """Spider's level of one query: easy, medium, hard, extra, by its parts and not how hard it is to understand.
+
+    The rules are those of ``eval_hardness`` in Spider's ``evaluation.py`` (https://github.com/taoyds/spider; Yu et al.
+    2018, arXiv 1809.08887), read off sqlglot's tree, which knows more of SQLite's functions. Where several SELECTs are
+    combined or nested, only the outermost is counted, and window functions (``OVER``) are not, as there.
+
+    Raises:
+        QueryError: The query does not parse as SQLite.
+    """
+    components, others, nested = count_parts(query)
+    if components <= 1 and others == 0 and nested == 0:
+        return "easy"
+    if nested == 0 and ((others <= 2 and components <= 1) or (components <= 2 and others < 2)):
+        return "medium"
+    if (nested == 0 and ((others > 2 and components <= 2) or (2 < components <= 3 and others <= 2))) or (
+        components <= 1 and others == 0 and nested <= 1
+    ):
+        return "hard"
+    return "extra"
+
+
+def count_parts(query: str) -> tuple[int, int, int]:
+    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries)."""
+    from sqlglot import exp
+
+    tree = parse(query)
+    n_nested = 0
+    while isinstance(tree, exp.SetOperation):
+        tree, n_nested = tree.this, n_nested + 1
+    if not isinstance(tree, exp.Select):
+        raise QueryError("not a SELECT", "syntax")
+    joins = tree.args.get("joins") or []
+    places = [tree.args.get("where"), tree.args.get("having"), *(join.args.get("on") for join in joins)]
+    conditions = [*_outermost(*places)]
+    n_components = len(joins) + sum(bool(tree.args.get(name)) for name in ("where", "group", "order", "limit"))
+    n_components += sum(isinstance(node, exp.Or | exp.Like) for node in conditions)
+    n_nested += sum(isinstance(node, exp.Select) for node in conditions)
+    return n_components, _count_others(tree), n_nested
+
+
+def _count_others(tree: "exp.Select") -> int:
+    """One each for several aggregates, columns, conditions and groups.
+
+    As in Spider's code, a negated condition counts as an aggregate, and so does a connective in HAVING.
+    """
+    from sqlglot import exp
+
+    groups, keys = (tree.args[name].expressions if tree.args.get(name) else [] for name in ("group", "order"))
+    in_where, in_having = ([*_outermost(tree.args.get(name))] for name in ("where", "having"))
+    n_aggregates = sum(expression.find(exp.AggFunc) is not None for expression in (*tree.expressions, *keys))
+    n_aggregates += sum(isinstance(node, exp.Not) for node in (*in_where, *in_having))
+    n_aggregates += sum(isinstance(node, exp.Connector) for node in in_having)
+    has_connective = any(isinstance(node, exp.Connector) for node in in_where)
+    return (n_aggregates > 1) + (len(tree.expressions) > 1) + has_connective + (len(groups) > 1)
+
+
+def _outermost(*conditions: "exp.Expr | None") -> Iterator["exp.Expr"]:
+    """The nodes of conditions down to nested SELECTs, these included but not entered."""
+    from sqlglot import exp
+
+    for condition in filter(None, conditions):
+        yield from condition.walk(prune=lambda node: isinstance(node, exp.Select))
+
+
+def parse(query: str) -> "exp.Expr":
+    """The tree of one SQLite query.
+
+    Raises:
+        QueryError: The query does not parse as SQLite.
+    """
+    import sqlglot
+
+    try:
+        return sqlglot.parse_one(query, dialect="sqlite")
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error

@@ -10,10 +10,9 @@ from pathlib import Path
 from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
-from course_utils.data.hardness import hardness
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
 from course_utils.data.validation.queries import count_largest, query_findings
-from course_utils.data.validation.query_forms import clean_query
+from course_utils.data.validation.query_forms import clean_query, hardness
 from course_utils.errors import QueryError
 from course_utils.finding import Finding, Severity, quoted
 from course_utils.sql import run_queries

@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.artifacts import DIFFICULTIES, PROJECT, SPLITS, Row, read_jsonl
 from course_utils.data.formats import normalise
-from course_utils.data.hardness import hardness, parse
+from course_utils.data.validation.query_forms import hardness, parse
 from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema, run_query
 from tools.dataset.build import Sizes, build_dataset, main
@@ -163,7 +163,7 @@ def test_the_sample_holds_plain_rows_about_small_databases(
 
 
 def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:
-    from course_utils.data.lengths import count_tokens
+    from course_utils.data.tokens.measures import count_tokens
     from course_utils.models import load_tokenizer
 
     tokenizer = load_tokenizer("data/tiny_base")

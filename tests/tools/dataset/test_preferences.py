@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from course_utils.artifacts import PROJECT, read_jsonl
-from course_utils.data.hardness import parse
+from course_utils.data.validation.query_forms import parse
 from course_utils.errors import DataError
 from course_utils.sql import find_database, read_schema
 from tools.dataset.mistakes import write_sql

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tokenizers import processors
 
+from course_utils.data.tokens.display import CONTROL_TOKEN, FAMILIES, read_template, render_templates
 from course_utils.data.tokens.findings import FIXES, template_findings
-from course_utils.data.tokens.templates import CONTROL_TOKEN, FAMILIES, read_template, render_templates
 from course_utils.errors import ModelError
 from course_utils.prompts import encode_example, to_messages
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.tokens import templates
-from course_utils.data.tokens.templates import CONTROL_TOKEN, FAMILIES, FOLDER, render_templates
+from course_utils.data.tokens import display
+from course_utils.data.tokens.display import CONTROL_TOKEN, FAMILIES, FOLDER, render_templates
 
 SYSTEM = {"role": "system", "content": "Answer in SQL."}
 USER = {"role": "user", "content": "How many shops?"}
@@ -29,7 +29,7 @@ def test_the_text_is_that_of_the_original_template(
     family: str, chat: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = render_templates(chat)[family]
-    monkeypatch.setattr(templates, "read_template", lambda family: original(ORIGINALS.get(family, "qwen3")))
+    monkeypatch.setattr(display, "read_template", lambda family: original(ORIGINALS.get(family, "qwen3")))
     assert ours == render_templates(chat)[family]
 
 
@@ -71,8 +71,9 @@ def test_each_family_keeps_the_prompt_when_a_reply_follows_and_ends_it(family: s
 
 def test_a_refusal_is_shown_with_its_reason() -> None:
     table = render_templates([USER, SYSTEM, REPLY])
-    assert table["gemma"][0].startswith("refuses this chat: only one system message, the first")
-    assert "refuses this chat: " in table._repr_html_()
+    reason = "gemma: its chat template refuses the messages: only one system message, the first"
+    assert table["gemma"][0].startswith(reason)
+    assert "refuses the messages: " in table._repr_html_()
 
 
 def test_the_table_marks_control_tokens_and_escapes_the_rest() -> None:

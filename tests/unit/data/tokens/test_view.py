@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from course_utils.data.tokens.view import token_bytes, token_view, visible
+from course_utils.data.tokens.display import token_bytes, token_view, visible
 from course_utils.prompts import encode_example, to_messages
 
 SCHEMA = "table shop: shop_id integer, name text"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.bases import measure_base
-from course_utils.data.tokens.templates import FAMILIES
+from course_utils.data.tokens.display import FAMILIES
+from course_utils.data.tokens.measures import measure_base
 from course_utils.errors import ConfigurationError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.catalogue import known_models

@@ -1,6 +1,6 @@
 import pytest
 
-from course_utils.data.hardness import count_parts, hardness
+from course_utils.data.validation.query_forms import count_parts, hardness
 from course_utils.errors import QueryError
 
 SPIDER_FIGURE_3 = [
