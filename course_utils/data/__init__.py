@@ -5,8 +5,7 @@ from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_r
 from course_utils.data.formats import read_dataset, read_rows, write_rows
 from course_utils.data.inject import inject_defects
 from course_utils.data.prepare import Prepared, prepare_dataset
-from course_utils.data.privacy.anonymise import anonymise_rows, recheck
-from course_utils.data.privacy.pseudonyms import Pseudonyms
+from course_utils.data.privacy.anonymise import Pseudonyms, anonymise_rows, recheck
 from course_utils.data.tokens.display import render_templates, token_view
 from course_utils.data.tokens.findings import template_findings
 from course_utils.data.tokens.measures import count_tokens, measure_base

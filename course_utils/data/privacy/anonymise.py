@@ -5,16 +5,40 @@ those are known that the words around them give away.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Row
-from course_utils.data.privacy.patterns import find_by_patterns, load_table, without_overlaps
-from course_utils.data.privacy.pseudonyms import Pseudonyms
-from course_utils.errors import DataError
+from course_utils.data.encoding import plain_letters
+from course_utils.data.privacy.patterns import (
+    Entity,
+    compact,
+    find_by_patterns,
+    in_plain_letters,
+    load_table,
+    without_overlaps,
+)
+from course_utils.errors import ConfigurationError, DataError
 from course_utils.finding import listed
 
+if TYPE_CHECKING:
+    from faker import Faker
+
+MIN_CHARACTERS = 16
+FORMATS: dict[str, str] = {
+    "name": "{{last_name}}",
+    "email": "{{safe_email}}",
+    "address": "%## {{last_name}} Street",
+    "birth_date": "{{date}}",
+    "ip": "{{ipv4_private}}",
+}
+"""What Faker writes for each type. The others keep their form, with other digits and letters, which are nobody's on
+purpose but may be somebody's by chance."""
+MAX_GROUPS = 12
+"""Words that a value with a form may be written in, such as the nine groups of an IBAN."""
+_WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
 # Texts, comments, long numbers; names in brackets or backticks, so that an apostrophe in one begins no text.
 _VALUE = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*[\s\S]*?\*/|(?<![\w.])\d{7,}(?![\w.])|`[^`]*`|\[[^\]]*\]"
@@ -25,13 +49,117 @@ _COMPARED = re.compile(
 )
 
 
+class Pseudonyms:
+    """Real values and their pseudonyms: who has them can undo the anonymisation, so keep them apart from the data.
+
+    The same ``secret`` gives the same pseudonyms in another process, and who has it can test a guess ("is this Anna
+    Schmidt?"): keep it as safe. There is no default.
+
+    Raises:
+        ConfigurationError: The secret has fewer than ``MIN_CHARACTERS``.
+    """
+
+    def __init__(self, secret: str) -> None:
+        if len(secret) < MIN_CHARACTERS:
+            raise ConfigurationError(
+                f"the secret of pseudonyms has fewer than {MIN_CHARACTERS} characters; keep a random one in the "
+                'environment: python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+        self._secret = secret
+        self._pseudonyms: dict[tuple[str, str], str] = {}  # by type and canonical value; of names by word
+        self._types: dict[str, str] = {}  # of each known canonical value
+        self._taken: set[str] = set()  # pseudonyms, and words of known names: no pseudonym may be one
+        self._longest = 0  # words that a known value may have
+
+    def add(self, type_: str, text: str) -> None:
+        """Make a value known; all of them before the first pseudonym is made."""
+        value = canonical(type_, text)
+        words = value.split()
+        self._types[value] = type_
+        self._taken |= set(words) if type_ == "name" else set()
+        self._longest = max(self._longest, len(words) if type_ in FORMATS else MAX_GROUPS)
+
+    def find(self, text: str) -> Iterator[Entity]:
+        """Every known value in a text, however it is spaced, accented and in whichever case.
+
+        A capital tells a name of one word from a word: the pilot May is not the modal verb.
+        """
+        return in_plain_letters(text, self._find)
+
+    def _find(self, text: str) -> Iterator[Entity]:
+        words = list(_WORD.finditer(text))
+        for first, word in enumerate(words):
+            for last in reversed(words[first : first + self._longest]):
+                found = text[word.start() : last.end()]
+                forms = (canonical("name", found), canonical("number", found))
+                type_ = next((self._types[form] for form in forms if form in self._types), "")
+                if type_ and not (type_ == "name" and last is word and found.islower()):
+                    yield Entity(type_, word.start(), last.end(), found)
+
+    def replace(self, type_: str, text: str) -> str:
+        """The pseudonym of a value in plain letters, with the signs of a number; a name's word by word."""
+        text, _ = plain_letters(text)
+        if type_ == "name":
+            return _WORD.sub(lambda found: self._replace_word(found[0]), text)
+        pseudonym = self._pseudonym(type_, canonical(type_, text))
+        if type_ in FORMATS:
+            return pseudonym
+        characters = iter(compact(text)[: -len(pseudonym)] + pseudonym)  # zeros before a phone's country stay
+        return "".join(next(characters, "") if character.isalnum() else character for character in text)
+
+    def is_invented(self, entity: Entity) -> bool:
+        """Whether what was found is one of the pseudonyms, or a part of one that looks like a number of its own."""
+        return any(canonical(entity.type, entity.text) in each for each in self._taken)
+
+    def _replace_word(self, word: str) -> str:
+        pseudonym = self._pseudonym("name", word.lower())
+        return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
+
+    def _pseudonym(self, type_: str, value: str) -> str:
+        """The first of an endless row of inventions that is no other value's, and no word of a real name."""
+        for attempt in count() if (type_, value) not in self._pseudonyms else ():
+            fake = _faker()
+            fake.seed_instance(f"{self._secret}\0{type_}\0{value}\0{attempt}")  # hashed with SHA-512
+            form = FORMATS.get(type_) or re.sub("[A-Z]", "?", re.sub(r"\d", "%", value))
+            if type_ == "name" and attempt > 20:  # Faker knows about 1,000 surnames
+                form += "-{{last_name}}"
+            pseudonym = fake.parse(fake.bothify(form, letters="ABCDEF"))  # letters that hexadecimal numbers have too
+            key = canonical(type_, pseudonym)
+            if key not in self._taken or attempt > 100:  # there are fewer birthdays than people
+                self._taken.add(key)
+                self._pseudonyms[type_, value] = pseudonym
+                break
+        return self._pseudonyms[type_, value]
+
+
+@cache
+def _faker() -> "Faker":
+    from faker import Faker
+
+    return Faker()
+
+
+def canonical(type_: str, text: str) -> str:
+    """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
+    if type_ in FORMATS:
+        return " ".join(_WORD.findall(plain_letters(text)[0].lower()))
+    return compact(plain_letters(text)[0]).lstrip("0")
+
+
 def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> list[Row]:
     """Replace in ``question`` and ``query`` what the patterns find, and every value that ``pseudonyms`` know by now."""
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):
                 pseudonyms.add(entity.type, entity.text)
-    change = partial(_change, pseudonyms=pseudonyms)
+
+    def change(text: str) -> str:
+        found = [*pseudonyms.find(text), *find_by_patterns(text)]
+        entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
+        for entity in reversed(entities):
+            text = text[: entity.start] + pseudonyms.replace(entity.type, entity.text) + text[entity.end :]
+        return text
+
     return [{**row, "question": change(row["question"]), "query": map_values(row["query"], change)} for row in rows]
 
 
@@ -64,14 +192,6 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
         return change(value) if quote not in "'\"" else quote + change(value).replace(quote, quote * 2) + quote
 
     return _VALUE.sub(changed, query)
-
-
-def _change(text: str, pseudonyms: Pseudonyms) -> str:
-    found = [*pseudonyms.find(text), *find_by_patterns(text)]
-    entities = without_overlaps(sorted(found, key=lambda entity: entity.start - entity.end))  # longest first
-    for entity in reversed(entities):
-        text = text[: entity.start] + pseudonyms.replace(entity.type, entity.text) + text[entity.end :]
-    return text
 
 
 def _values(query: str) -> list[str]:
