@@ -7,6 +7,7 @@ and ``finish`` writes ``artifacts/<profile>/<stage>/manifest.json``.
 import hashlib
 import json
 import os
+import resource
 import shutil
 import sys
 import time
@@ -255,12 +256,6 @@ def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]
 
 def peak_memory_gib() -> float:
     """The most memory that this process, or one that it started and that has ended, has held at once (GiB resident)."""
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**30
-    import resource
-
     unit = 1 if sys.platform == "darwin" else 1024
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return max(peaks) * unit / 2**30

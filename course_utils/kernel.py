@@ -112,8 +112,8 @@ def execute_notebook(
 def kernel_manager() -> "type[AsyncKernelManager]":
     """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
 
-    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter. Where there
-    are Unix sockets it is reached by these: a port that is free when it is chosen may be another program's, and even
+    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter. It is reached
+    by Unix sockets: a port that is free when it is chosen may be another program's, and even
     another kernel's, when the kernel starts, and then a cell waits for its reply for ever.
     """
     from jupyter_client.kernelspec import KernelSpec
@@ -132,10 +132,10 @@ def kernel_manager() -> "type[AsyncKernelManager]":
 
     class CourseKernelManager(AsyncKernelManager):
         def _transport_default(self) -> str:
-            return "tcp" if os.name == "nt" else "ipc"
+            return "ipc"
 
         def _ip_default(self) -> str:
-            return "127.0.0.1" if os.name == "nt" else f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}"
+            return f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}"
 
         @property
         def kernel_spec(self) -> Any:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,25 +145,19 @@ def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
     """Ask a process to end, insist, and end what it leaves behind."""
     _signal(process, signal.SIGTERM)
     try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        pass
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
     finally:
-        _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        _signal(process, signal.SIGKILL)
         process.wait()
         assert process.stdin is not None
         process.stdin.close()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a process and, where there are such, to its group, which outlives it."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, number)
-        elif process.poll() is None:
-            process.send_signal(number)
-    except (ProcessLookupError, PermissionError):  # macOS forbids to signal what has just ended
-        return
+    """Send a signal to a process and to its group, which outlives it."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS forbids to signal what has just ended
+        os.killpg(process.pid, number)
 
 
 def _answers(url: str) -> bool:

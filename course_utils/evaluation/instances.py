@@ -21,8 +21,7 @@ from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_difference, quote, read_schema
 from course_utils.sql.execute import execute
 from course_utils.sql.opening import connect, open_image
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import run_each
+from course_utils.sql.worker import limit_time, run_each
 
 VERSION = 1
 """Of what a seed makes; another one makes all anew."""

@@ -12,8 +12,7 @@ from pathlib import Path
 from course_utils.errors import DataError
 from course_utils.sql.execute import GRACE_S, STEPS_BETWEEN_CHECKS
 from course_utils.sql.opening import FORBIDDEN_FUNCTIONS
-from course_utils.sql.worker import MEMORY_BYTES, limit_time, more_room
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, limit_time, more_room, run_in_worker
 
 BASE_SECONDS = 3.0
 SCRIPT_BYTES_PER_SECOND = 1_000_000

@@ -16,8 +16,7 @@ from course_utils.errors import QueryError
 from course_utils.sql.execute import TIMEOUT_S, QueryResult, execute, to_query_error
 from course_utils.sql.opening import open_database, open_image
 from course_utils.sql.row_equality import same_rows
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_each
+from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 MAX_COMPARED_ROWS = 100_000
 """Rows of a result that are fetched to be compared; beyond, only these are compared, in their order."""

@@ -18,8 +18,7 @@ from course_utils.errors import DataError
 from course_utils.sql.build import execute_scripts
 from course_utils.sql.execute import STEPS_BETWEEN_CHECKS
 from course_utils.sql.opening import connect
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_databases")
 """Names that the course, Spider and BIRD give the folder of databases."""

@@ -12,8 +12,7 @@ from sys import getsizeof
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql.opening import open_database
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_each
+from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 TIMEOUT_S = 5.0
 MAX_ROWS = 10_000

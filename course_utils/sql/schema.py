@@ -8,8 +8,7 @@ from pathlib import Path
 
 from course_utils.errors import DataError
 from course_utils.sql.opening import connect
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 RESERVED = frozenset(
     """add all alter and as autoincrement between case cast check collate commit constraint create cross

@@ -1,25 +1,25 @@
-"""A child process that runs one function after the other for its parent, within limits that nothing in it can lift.
+"""Run functions in child processes that can be killed, because nothing in this process can stop SQLite everywhere.
 
-The parent sends a function of an importable module with its arguments, and gets each item that the function yields.
-Only ``worker_pool`` starts it. It ends with its parent, for then its standard input closes.
+The parent sends a function of an importable module with its arguments, and gets each item that the function yields. A
+worker serves one caller at a time and thousands of calls in its life, within limits that nothing in it can lift; what
+reaches one takes the worker with it, never the parent. The limits are no wall against what would take over SQLite
+itself. A worker ends with its parent, for then its standard input closes.
 """
 
-import faulthandler
+import atexit
 import os
 import pickle
+import resource
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar, cast
 
-from course_utils.errors import CourseError
-
-try:
-    import resource
-except ImportError:  # Windows, where SQLite's own heap limit must do
-    resource = None  # type: ignore[assignment]
+from course_utils.artifacts import PROJECT
+from course_utils.errors import CourseError, QueryErrorKind
 
 MEMORY_BYTES = 256 * 2**20
 """All that a worker may allocate, of which SQLite gets the half."""
@@ -28,6 +28,128 @@ PATIENCE_S = 30.0
 NICE = 5
 """What waits for queries goes first: a server that answers others while four of them compute."""
 Reply = tuple[Literal["item", "end", "error"], Any]
+MAX_IDLE = os.cpu_count() or 1
+"""Workers kept for the next calls. Those at work are as many as there are callers."""
+AT_ONCE = 50
+_idle: "list[_Worker]" = []
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WorkerDiedError(Exception):
+    """The worker reached its limit of time or memory, as ``kind`` says, or ended in a way that nobody foresaw."""
+
+    def __init__(self, reason: str, kind: QueryErrorKind) -> None:
+        super().__init__(reason)
+        self.kind: QueryErrorKind = kind
+
+
+def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    """Every item that a function yields in a worker, each as soon as it is there.
+
+    The function is one of the top level of a module that the child can import, and sets its time limits by
+    ``limit_time``; its arguments and items are pickled. To stop reading before the end kills the worker.
+
+    Raises:
+        WorkerDiedError: It reached a limit, or the worker crashed.
+        Exception: What the function raises.
+    """
+    worker = _take()
+    reusable = False
+    try:
+        yield from worker.run(function, args, kwargs)
+        reusable = True
+    except MemoryError:  # what was allocated may stay so
+        raise WorkerDiedError(f"needs more than {MEMORY_BYTES // 2**20} MiB", "too large") from None
+    except Exception:
+        reusable = worker.is_alive()
+        raise
+    finally:
+        if reusable and len(_idle) < MAX_IDLE:
+            _idle.append(worker)
+        else:
+            worker.kill()
+
+
+def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[Any]) -> Iterator[T | WorkerDiedError]:
+    """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
+
+    Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
+    """
+    left = [*items]
+    while left:
+        n_done = 0
+        try:
+            for result in run_in_worker(function, *args, left[:AT_ONCE]):
+                n_done += 1
+                yield result
+        except WorkerDiedError as error:
+            n_done += 1
+            yield error
+        left = left[n_done:]
+
+
+def _take() -> "_Worker":
+    while True:
+        try:
+            worker = _idle.pop()
+        except IndexError:
+            return _Worker()
+        if worker.is_alive():
+            return worker
+        worker.kill()
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from course_utils.sql.worker import main; main()"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process
+        )
+        self._requests, self._replies = cast("tuple[BinaryIO, BinaryIO]", (self._process.stdin, self._process.stdout))
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+        try:
+            pickle.dump((function, args, kwargs), self._requests, pickle.HIGHEST_PROTOCOL)
+            self._requests.flush()
+            while True:
+                kind, value = pickle.load(self._replies)
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value
+                yield value
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            code = self._process.wait()
+            reason = f"the process that ran it ended with code {code}"
+            raise WorkerDiedError(reason, "timeout" if code == -signal.SIGALRM else "other") from None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._replies):
+            with suppress(BrokenPipeError):  # a request that nobody will read
+                pipe.close()
+
+
+@atexit.register
+def _kill_idle() -> None:
+    while _idle:
+        _idle.pop().kill()
+
+
+os.register_at_fork(after_in_child=_idle.clear)  # two processes must not write to one pipe
+
+
+# In the child
 
 
 def limit_time(seconds: float) -> None:
@@ -36,12 +158,7 @@ def limit_time(seconds: float) -> None:
     SQLite's progress handler is not asked while SQLite expands a query or computes one function, and Python's own
     handlers wait for it too. This alarm is the system's.
     """
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-    elif seconds:
-        faulthandler.dump_traceback_later(seconds, exit=True)
-    else:
-        faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 @contextmanager
@@ -55,9 +172,8 @@ def more_room(memory_bytes: int, file_bytes: int) -> Iterator[None]:
 
 
 def _limit_room(memory_bytes: int = MEMORY_BYTES, file_bytes: int = 0) -> None:
-    if resource:
-        _limit(resource.RLIMIT_DATA, memory_bytes)
-        _limit(resource.RLIMIT_FSIZE, file_bytes)
+    _limit(resource.RLIMIT_DATA, memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, file_bytes)
 
 
 def _limit(what: int, value: int) -> None:
@@ -87,13 +203,11 @@ def main() -> None:
     """Answer requests from standard input until it closes."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no reply
-    if hasattr(signal, "SIGALRM"):  # a child inherits what its parent ignores or blocks
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a child inherits what its parent ignores or blocks
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _limit_room()
-    if resource:
-        _limit(resource.RLIMIT_CORE, 0)
-        os.nice(NICE)
+    _limit(resource.RLIMIT_CORE, 0)
+    os.nice(NICE)
     while True:
         try:
             function, args, kwargs = pickle.load(requests)

@@ -76,7 +76,6 @@ def test_a_server_that_hangs_is_given_up_and_ended(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "pid").exists() or is_gone(int((tmp_path / "pid").read_text()))
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
 def test_what_a_dead_server_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     code = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid); sys.exit(3)"
     with pytest.raises(ServiceError, match="exit code 3") as raised:
@@ -84,7 +83,6 @@ def test_what_a_dead_server_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     assert is_gone(int(str(raised.value).splitlines()[-1]))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has one way to end a process")
 def test_a_server_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     code = "import runpy, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     code += "runpy.run_module('http.server', run_name='__main__')"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryPair, QueryResult, compare, find_difference, same_answer, same_rows, worker_pool
+from course_utils.sql import QueryPair, QueryResult, compare, find_difference, same_answer, same_rows, worker
 from course_utils.sql.compare import (
     MAX_COMPARED_ROWS,
     MAX_ORDERS_TO_TRY,
@@ -212,7 +212,7 @@ def test_columns_that_all_look_alike_are_not_tried_in_all_orders(monkeypatch: py
 def test_many_pairs_get_what_each_gets_alone_and_a_death_costs_one_of_them(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_pool, "AT_ONCE", 3)
+    monkeypatch.setattr(worker, "AT_ONCE", 3)
     deadly = f"SELECT {'printf(' * 30}'%.*c', 900000, 'x'{')' * 30}, {'hex(' * 9}zeroblob(900000){')' * 9}"
     others = [NAMES, f"{NAMES} WHERE id > 1", "SELECT nam FROM item", deadly, "", f"{NAMES} ORDER BY id DESC"]
     pairs = [QueryPair(NAMES, other) for other in others] + [QueryPair("SELECT nam FROM item", NAMES)]

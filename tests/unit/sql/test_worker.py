@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from course_utils.errors import QueryError
-from course_utils.sql import worker_pool
-from course_utils.sql.worker import MEMORY_BYTES
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql import worker
+from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, run_in_worker
 
 PID = "__import__('os').getpid()"
 LIMIT = "__import__('course_utils.sql.worker').sql.worker.limit_time({})"
@@ -26,10 +25,10 @@ def evaluate(*expressions: str) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def own_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(worker_pool, "_idle", [])
+    monkeypatch.setattr(worker, "_idle", [])
     yield
-    while worker_pool._idle:
-        worker_pool._idle.pop().kill()
+    while worker._idle:
+        worker._idle.pop().kill()
 
 
 def test_items_come_one_by_one_from_one_worker_that_serves_again() -> None:
@@ -129,7 +128,7 @@ def test_callers_in_threads_have_workers_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert len(pids) == 8
-    assert len(worker_pool._idle) <= worker_pool.MAX_IDLE
+    assert len(worker._idle) <= worker.MAX_IDLE
 
 
 def test_a_call_within_a_call_does_not_wait_for_itself() -> None:
