@@ -174,7 +174,7 @@ def test_a_number_without_its_signs_is_no_address() -> None:
     row = {"question": "logins of 192.168.10.77", "query": "SELECT n FROM log WHERE id = 1921681077"}
     (changed,) = anonymise_rows([row], Pseudonyms(SECRET))
     assert changed["query"] == row["query"]
-    assert "192.168" not in changed["question"]
+    assert "192.168.10.77" not in changed["question"]
 
 
 def pseudonym(type_: str, text: str) -> str:
