@@ -43,7 +43,8 @@ def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) ->
     counts = f"{len(encoded.input_ids)} tokens, {sum(encoded.completion_mask)} of them with a label (underlined)"
     legend = " ".join(coloured(kind, kind) for kind in COLOURS)
     style = "font-family:monospace;line-height:1.9;overflow-wrap:anywhere;max-height:50em;overflow-y:auto"
-    return HTML(f'<p>{legend} &nbsp; {counts}; point at one for its id</p><div style="{style}">{body}</div>')
+    page = f'<p>{legend} &nbsp; {counts}; point at one for its id</p><div style="{style}">{body}</div>'
+    return HTML(page)  # type: ignore[no-untyped-call]
 
 
 def _show(token_id: int, raw: bytes) -> str:
