@@ -20,8 +20,7 @@ from psycopg.types.string import ByteaLoader, TextLoader
 from course_utils.errors import DataError, QueryError, QueryErrorKind
 from course_utils.sql.execute import GRACE_S, MAX_RESULT_BYTES, MAX_ROWS, TIMEOUT_S, QueryResult, to_query_error
 from course_utils.sql.schema import Column, Schema, TableSchema
-from course_utils.sql.worker import limit_time
-from course_utils.sql.worker_pool import WorkerDiedError, run_in_worker
+from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 _CONNECT_S = 5
 _COLUMNS = """SELECT table_type = 'VIEW', table_name, column_name, data_type, (
