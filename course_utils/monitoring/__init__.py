@@ -1,5 +1,6 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
+from course_utils.monitoring.cost import Serving, break_even_per_hour, price_services, read_energy_j
 from course_utils.monitoring.drift import (
     ALPHA,
     build_vocabulary,
@@ -17,6 +18,8 @@ from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
     "ALPHA",
+    "Serving",
+    "break_even_per_hour",
     "build_vocabulary",
     "choose_windows",
     "detection_rate",
@@ -28,7 +31,9 @@ __all__ = [
     "plot_drift",
     "plot_latency",
     "plot_outcomes",
+    "price_services",
     "rate_answers",
+    "read_energy_j",
     "read_readiness",
     "read_words",
     "scrape",

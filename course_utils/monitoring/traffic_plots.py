@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.monitoring.cost import Serving, break_even_per_hour
 from course_utils.monitoring.traffic import FAILURES, Outcome, TrafficRecord, latency_quantile_ms
 
 if TYPE_CHECKING:
@@ -82,16 +83,18 @@ def plot_drift(signal: str, windows: Mapping[str, Sequence[float]]) -> "Axes":
 
 
 @course_style
-def plot_cost(machine_usd: Mapping[float, float], api_usd: float) -> "Axes":
-    """Price of 1,000 questions on the machine, by questions an hour, against the API's flat price."""
-    load, usd = max(machine_usd.items())
-    break_even = load * usd / api_usd if api_usd else float("inf")  # a machine's price falls as its load grows
-    title = f"The own machine is cheaper above {break_even:,.0f} questions an hour"
-    axes = new_axes(title if break_even < load else "The API is cheaper at every load that the machine can take")
-    axes.loglog(list(machine_usd), list(machine_usd.values()), marker="o", color=_BLUE, label="own machine")
-    axes.axhline(api_usd, color=_VERMILION, linestyle="--", label="API by the token")
-    axes.set(xlabel="load (questions an hour)", ylabel="price (USD per 1,000 questions)")
-    axes.legend()
+def plot_cost(own: Serving, services: Sequence[Serving], most_per_hour: float) -> "Axes":
+    """Price of 1,000 right answers by questions an hour, up to what the machine can answer, by each way to serve."""
+    import numpy as np
+
+    break_even = max(break_even_per_hour(own, service) for service in services)
+    title = f"The own machine is the cheapest above {break_even:,.0f} questions an hour"
+    axes = new_axes(title if break_even < most_per_hour else "The own machine is never the cheapest")
+    loads = np.geomspace(most_per_hour / 1000, most_per_hour)
+    for serving, style in zip([own, *services], ("-", "--", "-.", ":"), strict=False):
+        axes.loglog(loads, [serving.usd_per_1000_right(load) for load in loads], style, label=serving.name)
+    axes.set(xlabel="load (questions an hour)", ylabel="price (USD per 1,000 right answers)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FLOORS = (
     ("errors", "tables", "figures", "finding", "proportion", "profiles", "artifacts"),
-    ("prompts", "sql", "models", "tasks", "processes", "blind_rating", "prometheus"),
+    ("prompts", "sql", "models", "tasks", "processes", "blind_rating", "prometheus", "prices"),
     ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning"),
 )
 """Lowest first. Within the first, a module may import those before it; stages may not import each other."""

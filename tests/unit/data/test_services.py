@@ -2,15 +2,15 @@
 
 import json
 import sqlite3
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from course_utils.artifacts import read_jsonl
 from course_utils.data import services
-from course_utils.data.services import count_tokens, export_rows, known_services
+from course_utils.data.services import export_rows
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.prices import count_tokens, known_services
 from course_utils.tables import Table
 
 TARGET = "SELECT name FROM item WHERE price > {}"
@@ -84,21 +84,6 @@ def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_pat
     assert "May 2026 (https://" in shown["price"]
 
 
-@pytest.mark.parametrize(
-    ("text", "n_tokens"),
-    [
-        ("SELECT COUNT(*) FROM singer", 5),
-        ("Which items cost over 1234?", 9),
-        ("flight_id -> airport", 5),
-        ("internationalisation", 3),
-        ("有多少歌手？", 6),
-        ("", 0),
-    ],
-)
-def test_tokens_are_counted_in_pieces(text: str, n_tokens: int) -> None:
-    assert count_tokens([{"content": text}]) == n_tokens + services.TOKENS_OF_MESSAGE
-
-
 def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'azure' is no known service; choose one of openai, together"):
         export_rows(dataset, tmp_path / "out", "azure", tmp_path / "built")
@@ -108,12 +93,3 @@ def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="9 good training rows, where openai takes 10 or more"):
         export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("name", known_services())
-def test_every_price_has_a_date_and_a_source(name: str) -> None:
-    service = known_services()[name]
-    assert date(2026, 1, 1) < service["as_of"] < date.today()
-    assert service["source"].startswith("https://")
-    assert service["rules"].startswith("https://")
-    assert 0 < service["usd_per_million_tokens"] < 100
