@@ -5,9 +5,11 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
+from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 
-import httpx
+import aiohttp
 import stamina
 from pydantic import BaseModel, Field
 
@@ -24,7 +26,7 @@ _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
 # Only where no connection came about: the server has heard nothing of the request then.
-_RETRIES: Any = {"on": httpx.ConnectError, "attempts": 3, "wait_initial": 0.05, "wait_jitter": 0.05}
+_RETRIES: Any = {"on": aiohttp.ClientConnectorError, "attempts": 3, "wait_initial": 0.05, "wait_jitter": 0.05}
 
 Count = Annotated[int, Field(ge=0, le=10**9)] | None
 
@@ -54,26 +56,33 @@ class ModelClient:
     """One model: a pool of connections to its server, a queue before it, and what it said before."""
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
-        self.name, self._timeout_s, self._cache = name, settings.model_timeout_s, cache
+        self.name, self._url, self._timeout_s, self._cache = name, route.url, settings.model_timeout_s, cache
         self._asks, self._identity = {"model": name, **route.body}, [route.url, settings.model_version]
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
         self._breaker = CircuitBreaker()
-        timeout = httpx.Timeout(self._timeout_s, connect=_CONNECT_TIMEOUT_S)
+
+    @cached_property
+    def _http(self) -> aiohttp.ClientSession:
+        """Made at the first use, where the event loop runs; the queue limits its connections."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S)
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
         headers = {"Accept-Encoding": "identity"}
-        self._http = httpx.AsyncClient(base_url=route.url, timeout=timeout, trust_env=False, headers=headers)
+        connector, cookies = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=cookies, timeout=timeout, headers=headers, auto_decompress=False
+        )
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def is_ready(self) -> str:
         """Ask for the server's models; empty if it answers, else what is wrong."""
         try:
-            response = await self._http.get("/v1/models", timeout=_READY_TIMEOUT_S)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(_READY_TIMEOUT_S), self._http.get(f"{self._url}/v1/models") as response:
+                return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
+        except (TimeoutError, aiohttp.ClientError) as error:
             return f"no answer ({type(error).__name__})"
-        return "" if response.is_success else f"answers {response.status_code}"
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """One whole reply, which has a message; at temperature 0 that may be the one to the same request before.
@@ -111,21 +120,21 @@ class ModelClient:
             yield _read_events(response, deadline)
 
     @asynccontextmanager
-    async def _send(self, body: dict[str, Any]) -> AsyncIterator[tuple[httpx.Response, float]]:
-        request = self._http.build_request("POST", "/v1/chat/completions", json=body | self._asks)
+    async def _send(self, body: dict[str, Any]) -> AsyncIterator[tuple[aiohttp.ClientResponse, float]]:
+        url, asked = f"{self._url}/v1/chat/completions", body | self._asks
         async with self.queue.take_place():
             deadline = asyncio.get_running_loop().time() + self._timeout_s
             with self._breaker.watch(), _as_api_errors():
                 async with asyncio.timeout_at(deadline):
                     async for attempt in stamina.retry_context(**_RETRIES):
                         with attempt:
-                            response = await self._http.send(request, stream=True)
+                            response = await self._http.post(url, json=asked, allow_redirects=False)
                 try:
-                    if not response.is_success:
-                        _refuse(response.status_code, await _read(response, deadline))
+                    if response.status != HTTPStatus.OK:
+                        _refuse(response.status, await _read(response, deadline))
                     yield response, deadline
                 finally:
-                    await response.aclose()
+                    response.close()  # unless it has ended, the server stops writing it
 
 
 def _refuse(status: int, raw: bytes) -> NoReturn:
@@ -136,7 +145,7 @@ def _refuse(status: int, raw: bytes) -> NoReturn:
         message = f"status {status}"
     if status in (400, 404, 413, 422, 429):
         raise ApiError(status, message, code="model_server_refused")
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S)
     raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
 
@@ -145,24 +154,24 @@ def _refuse(status: int, raw: bytes) -> NoReturn:
 def _as_api_errors() -> Iterator[None]:
     try:
         yield
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except TimeoutError as error:
         raise ApiError(504, "the model server did not answer in time", code="model_server_timeout") from error
-    except httpx.ConnectError as error:
+    except aiohttp.ClientConnectorError as error:
         message = "the model server cannot be reached"
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
-    except httpx.HTTPError as error:
+    except aiohttp.ClientError as error:
         raise ApiError(503, "the model server broke off", code="model_server_failed", retry_after_s=_RETRY_S) from error
     except (ValueError, RecursionError) as error:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 
 
-async def _chunks(response: httpx.Response, deadline: float) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse, deadline: float) -> AsyncIterator[bytes]:
     """The bytes of a response as they come, up to the deadline and the limit (``ValueError``)."""
-    chunks, n_bytes = response.aiter_raw(), 0
+    n_bytes = 0
     while True:
         async with asyncio.timeout_at(deadline):
-            chunk = await anext(chunks, None)
-        if chunk is None:
+            chunk = await response.content.readany()
+        if not chunk:
             return
         n_bytes += len(chunk)
         if n_bytes > MAX_REPLY_BYTES:
@@ -170,7 +179,7 @@ async def _chunks(response: httpx.Response, deadline: float) -> AsyncIterator[by
         yield chunk
 
 
-async def _read(response: httpx.Response, deadline: float) -> bytes:
+async def _read(response: aiohttp.ClientResponse, deadline: float) -> bytes:
     return b"".join([chunk async for chunk in _chunks(response, deadline)])
 
 
@@ -183,7 +192,7 @@ def _read_reply(raw: bytes) -> dict[str, Any]:
     return reply
 
 
-async def _read_events(response: httpx.Response, deadline: float) -> AsyncIterator[dict[str, Any]]:
+async def _read_events(response: aiohttp.ClientResponse, deadline: float) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``."""
     rest = b""
     with _as_api_errors():

@@ -38,5 +38,4 @@ def log_to(file: Path | None) -> None:
     for handler in handlers:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=handlers)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk costs lines, not requests
