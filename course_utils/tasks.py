@@ -6,17 +6,13 @@ How good replies are is no task's business. Its functions are of this module, or
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
-from course_utils.errors import DataError, QueryError
+from course_utils.errors import DataError
 from course_utils.prompts import Message, read_query, to_messages
-from course_utils.sql import FOLDERS, find_database, list_databases, quote, read_schema, run_query
 
 LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_request", "hardware", "outage")
 """What a ticket is about; ``data/tickets/README.md`` defines each."""
@@ -51,51 +47,6 @@ def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Mes
     if row["db_id"] not in schemas:
         raise DataError(f"schemas: no schema of {row['db_id']}; run notebooks/02_data.ipynb on this dataset again")
     return to_messages(schemas[row["db_id"]], row["question"])
-
-
-@dataclass(frozen=True)
-class CountQuestion:
-    """A question about one database, its schema as the prompt shows it, and the right answer."""
-
-    db_id: str
-    database: Path
-    schema: str
-    question: str
-    query: str
-    answer: int
-
-
-def count_questions(dataset: Path, build_in: Path, n_databases: int = 8) -> list[CountQuestion]:
-    """Ask for the number of rows of the first table of each of the first databases, ``n_databases`` at most.
-
-    Works on any dataset, before anything is prepared; databases that come as SQL are built in ``build_in``. What cannot
-    be counted is passed over: these are examples, and to find faults is the work of ``course validate``.
-
-    Raises:
-        DataError: The dataset has no databases, or none has a table that can be counted.
-    """
-    db_ids = sorted(list_databases(dataset))
-    if not db_ids:
-        raise DataError(f"{dataset}: no databases; add {' or '.join(FOLDERS[:2])}/<db_id>/<db_id>.sqlite, or fix DATA")
-    asked = (_count_question(dataset, db_id, build_in) for db_id in db_ids)
-    questions = list(islice((question for question in asked if question), n_databases))
-    if not questions:
-        reason = f"none of its databases ({len(db_ids)}) has a table that can be counted"
-        raise DataError(f"{dataset}: {reason}; `course validate {dataset}` says what is wrong")
-    return questions
-
-
-def _count_question(dataset: Path, db_id: str, build_in: Path) -> CountQuestion | None:
-    with suppress(DataError):
-        database = find_database(dataset, db_id, build_in)
-        schema = read_schema(database)
-        for table in schema.tables:
-            query = f"SELECT COUNT(*) FROM {quote(table.name)}"
-            with suppress(QueryError):
-                ((answer,),) = run_query(database, query).rows
-                question = f"How many rows are in {table.name}?"
-                return CountQuestion(db_id, database, schema.render(), question, query, int(str(answer)))
-    return None
 
 
 # Support tickets into a label and a priority
