@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, permutations
+from itertools import islice, permutations, takewhile
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Literal, NamedTuple
@@ -188,37 +188,42 @@ def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Differ
     if gold.rows == found.rows or same_rows(gold.rows, found.rows, ordered=True):
         return None
     if not same_rows(gold.rows, found.rows):
-        is_ordered = gold.truncated or has_top_level_order(query)
-        return "columns in another order" if _are_columns_swapped(gold.rows, found.rows, is_ordered) else "wrong rows"
-    return "rows in another order" if gold.truncated or has_top_level_order(query) else None
+        return "columns in another order" if _are_columns_swapped(gold, found, query) else "wrong rows"
+    return "rows in another order" if _is_ordered(gold, query) else None
 
 
-def _are_columns_swapped(gold: list[tuple[object, ...]], found: list[tuple[object, ...]], is_ordered: bool) -> bool:
+def _is_ordered(gold: QueryResult, query: str) -> bool:
+    return gold.truncated or has_top_level_order(query)
+
+
+def _are_columns_swapped(gold: QueryResult, found: QueryResult, query: str) -> bool:
     """Whether the found columns in another order give the gold rows; orders in which a column cannot fit are no use."""
-    width = len(gold[0])
-    if not 1 < width <= MAX_COLUMNS_TO_PERMUTE or len(gold) > MAX_ROWS_TO_PERMUTE:
+    width = len(gold.columns)
+    if not 1 < width <= MAX_COLUMNS_TO_PERMUTE or len(gold.rows) > MAX_ROWS_TO_PERMUTE:
         return False
-    columns, others = ([[(row[at],) for row in rows] for at in range(width)] for rows in (gold, found))
+    columns, others = ([[(row[at],) for row in each.rows] for at in range(width)] for each in (gold, found))
     fits = {(at, to) for at in range(width) for to in range(width) if same_rows(columns[to], others[at])}
     orders = (order for order in permutations(range(width)) if fits.issuperset(zip(order, range(width), strict=True)))
-    return any(
-        same_rows(gold, [tuple(row[at] for at in order) for row in found], ordered=is_ordered)
-        for order in islice(orders, MAX_ORDERS_TO_TRY)
-    )
+    swapped = ([tuple(row[at] for at in order) for row in found.rows] for order in islice(orders, MAX_ORDERS_TO_TRY))
+    return any(same_rows(gold.rows, rows, ordered=_is_ordered(gold, query)) for rows in swapped)
 
 
 @lru_cache(maxsize=1024)
 def has_top_level_order(query: str) -> bool:
-    """Whether the outermost query, where sqlglot parses it, asks for an order; one inside a subquery does not count."""
+    """Whether the outermost query of the first statement asks for an order; one in brackets does not count."""
     if "order" not in query.lower():
         return False
-    import sqlglot
+    from sqlglot import TokenType, tokenize
     from sqlglot.errors import SqlglotError
 
     try:
-        statements = sqlglot.parse(query, dialect="sqlite")
-    except (SqlglotError, RecursionError):
+        tokens = [token.token_type for token in tokenize(query, read="sqlite")]
+    except SqlglotError:
         return False
-    # A comment or a semicolon behind the query's own semicolon is a statement to sqlglot, empty or not.
-    first = next(filter(None, statements), None)
-    return first is not None and first.args.get("order") is not None
+    first = takewhile(lambda kind: kind is not TokenType.SEMICOLON, tokens)
+    depth = 0
+    for kind in first:
+        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        if kind is TokenType.ORDER_BY and not depth:
+            return True
+    return False

@@ -152,7 +152,8 @@ def test_what_counts_as_the_same(gold: list[tuple[object, ...]], found: list[tup
         ("SELECT 'order by' FROM item", False),
         ("SELECT FROM WHERE (", False),
         ("-- nothing", False),
-        (f"SELECT {'(' * 60}1{')' * 60} ORDER BY 1", False),  # more than sqlglot can read
+        (f"SELECT {'(' * 60}1{')' * 60} ORDER BY 1", True),  # deeper than sqlglot's parser goes
+        ("SELECT 1 FROM item; SELECT 2 FROM item ORDER BY 1", False),
     ],
 )
 def test_only_a_top_level_order_counts(query: str, ordered: bool) -> None:
