@@ -144,13 +144,16 @@ def _generate_on_cpu(
 
 
 def _share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """Prefixes that neighbours share, more than half of a prompt and never all of it, and which each prompt has."""
+    """Prefixes that neighbours share, more than a quarter of a prompt and never all, and which each prompt has.
+
+    A schema before three examples is less than a half; the instruction before another schema is less than a quarter.
+    """
     prefixes: list[list[int]] = []
     owners = []
     for prompt in prompts:
         last = prefixes[-1] if prefixes else []
         n_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(last, prompt[:-1], strict=False)))
-        if 2 * n_shared > len(prompt):
+        if 4 * n_shared > len(prompt):
             prefixes[-1] = last[:n_shared]
         else:
             prefixes.append(prompt[:-1])

@@ -5,7 +5,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from course_utils.models import generate, generate_replies, load_model, load_tokenizer
-from course_utils.models.generation import generate_tokens
+from course_utils.models.generation import _share_prefixes, generate_tokens
 from course_utils.prompts import encode_prompt, to_messages
 
 SCHEMAS = (
@@ -59,6 +59,13 @@ def test_batched_replies_equal_those_one_by_one_and_keep_their_order(
     assert len({len(prompt) for prompt in prompts}) > 3, "the batch needs padding"
     assert generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
     assert generate(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
+
+
+def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
+    instruction = [7] * 10
+    schemas = [[*instruction, *[word] * 90] for word in (8, 9)]
+    asked = [[*schemas[0], *[word] * 200] for word in (1, 2, 3)] + [[*schemas[1], 1], [*schemas[1], 2]]
+    assert _share_prefixes(asked) == (schemas, [0, 0, 0, 1, 1])
 
 
 def test_a_tokenizer_that_pads_on_the_right_makes_no_difference(
