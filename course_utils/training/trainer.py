@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
     from trl import SFTConfig, SFTTrainer
 
 TRACK_VARIABLE = "COURSE_TRACK"
-TRACKERS = ("tensorboard", "wandb", "mlflow")
+TRACKERS = {"tensorboard": "track", "wandb": "track", "mlflow": "serve"}
+"""Who else may hear of a run, by the name of the package, and the extra that installs it."""
 
 # Rows that each repeat their prompt: little is spent on padding where those of a step are sorted by length.
 _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "length_column_name": "length"}
@@ -166,12 +166,10 @@ def chosen_trackers() -> list[str]:
     TensorBoard and MLflow write files; Weights & Biases sends them to its service, unless ``WANDB_MODE=offline``.
     """
     wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
-    if unknown := sorted(set(wanted) - set(TRACKERS)):
+    if unknown := sorted({*wanted} - TRACKERS.keys()):
         raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
-    if "mlflow" in wanted and find_spec("mlflow") is None:
-        remedy = "it wants an older pyarrow than the course; try: pip install mlflow, in an environment of its own"
-        raise ConfigurationError(f"{TRACK_VARIABLE}=mlflow: mlflow is not installed; {remedy}")
-    require("track", *wanted)
+    for name in wanted:
+        require(TRACKERS[name], name)
     return wanted or ["none"]
 
 
@@ -182,20 +180,25 @@ def tracking(folder: Path) -> Iterator[None]:
     if trackers != ["none"]:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
-        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")  # which mlflow ui shows
+        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         os.environ.setdefault("WANDB_DIR", str(folder))
-    yield
-    if "wandb" in trackers:
-        import_module("wandb").finish()  # the trainer leaves it open: the next training would be part of this run
+    try:
+        yield
+    finally:  # the trainer leaves its run open, always or where it fails: the next training would be part of it
+        if "wandb" in trackers:
+            import_module("wandb").finish()
+        if "mlflow" in trackers:
+            import_module("mlflow").end_run()
 
 
 def disable_telemetry() -> None:
-    """Keep TRL and Unsloth from counting their use over the network, unless ``HF_HUB_DISABLE_TELEMETRY=0`` lets them.
+    """Keep TRL, Unsloth and MLflow from counting their use over the network, each unless its own variable lets it.
 
     Call it before they are imported.
     """
     from huggingface_hub import constants
 
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
         constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when the Hub's library was first imported

@@ -246,6 +246,7 @@ def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
     monkeypatch.delenv("UNSLOTH_DISABLE_STATISTICS", raising=False)
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
     monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
     asked: list[object] = []
@@ -256,7 +257,7 @@ def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     disable_telemetry()
     _telemetry.send_telemetry("a test")
     assert len(asked) == 1
-    assert "UNSLOTH_DISABLE_STATISTICS" in os.environ
+    assert {"UNSLOTH_DISABLE_STATISTICS", "MLFLOW_DISABLE_TELEMETRY"} <= os.environ.keys()
 
 
 if __name__ == "__main__":
