@@ -26,7 +26,7 @@ help: ## show these commands
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make check      lint, types, notebook hygiene"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
-	@echo "make serve      start the model server and the gateway as plain processes"
+	@echo "make serve      start model server, gateway, web app, Redis and Prometheus as plain processes (PROFILE, ...)"
 	@echo "make coverage   run the tests and say which lines they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"
 	@echo "make gpu-check  measure on the GPU at hand (WEIGHTS=folder of a model, WHEELS=folder of missing packages)"
@@ -65,7 +65,7 @@ notebooks: install
 	@$(BIN)/python -m tools.notebooks.outputs
 
 serve: install
-	@$(BIN)/course serve
+	@$(BIN)/python -m deploy.serve $(OPTIONS)
 
 data: install-dev
 	$(BIN)/python -m tools.dataset.build

@@ -300,26 +300,12 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the tuned model over HTTP until Ctrl-C."""
-    from course_utils.deployment import serve_stack
+    from course_utils.deployment import Servers, start_stack
 
-    serve_stack(course, host, port, when_ready=lambda url: typer.echo(f"Serving at {url}; Ctrl-C stops it."))
-
-
-@app.command(name="app")
-@with_course
-def open_webapp(
-    course: Course,
-    gateway: Annotated[str, typer.Option(help="The gateway's address.")] = "http://127.0.0.1:8000",
-    port: Annotated[int, typer.Option(help="Port to listen on, for this machine alone; 0 takes a free one.")] = 8501,
-) -> None:
-    """Open the web app before a running gateway until Ctrl-C; COURSE_APP_KEY is the key that it asks with."""
-    from course_utils.deployment import start_webapp
-
-    key = os.environ.get("COURSE_APP_KEY", "")
-    with suppress(KeyboardInterrupt), start_webapp(gateway, course.root, port=port, key=key) as server:
-        typer.echo(f"The web app is at {server.url}; Ctrl-C stops it.")
-        server.process.wait()
-        server.check()
+    with suppress(KeyboardInterrupt), Servers() as servers:
+        _, gateway = start_stack(servers, course, host, port)
+        typer.echo(f"Serving at {gateway.url}; Ctrl-C stops it.")
+        servers.keep_running()
 
 
 def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task") -> "tuple[Answer, str]":

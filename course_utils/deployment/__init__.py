@@ -1,6 +1,6 @@
 """Notebook 5: merge the adapter, convert the model, serve it and put a gateway before it.
 
-The commands: ``course serve`` (the whole stack for a finished course), ``course app`` (the web app before it),
+The commands: ``course serve`` (model server and gateway for a finished course; ``make serve`` adds all the rest),
 ``python -m course_utils.deployment.gateway`` and ``python -m course_utils.deployment.model_server``.
 """
 
@@ -9,9 +9,10 @@ from course_utils.deployment.ollama import write_modelfile
 from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run, sql_grammar
-from course_utils.deployment.stack import context_length, serve_stack, start_gateway, start_model_server, start_webapp
+from course_utils.deployment.stack import Servers, context_length, start_gateway, start_model_server, start_stack
 
 __all__ = [
+    "Servers",
     "check_and_run",
     "context_length",
     "convert_adapter",
@@ -21,10 +22,9 @@ __all__ = [
     "equal_replies",
     "merge_adapter",
     "plot_frontier",
-    "serve_stack",
     "sql_grammar",
     "start_gateway",
     "start_model_server",
-    "start_webapp",
+    "start_stack",
     "write_modelfile",
 ]

@@ -1,18 +1,17 @@
-"""The stack as plain processes: the model server, before it the gateway, and before that the web app.
+"""The model server and before it the gateway as plain processes; ``deploy/serve.py`` runs more beside them.
 
-``start_model_server`` and ``start_gateway`` are for notebooks and tests, ``serve_stack`` and ``start_webapp`` for
-people: the former runs until Ctrl-C.
+``start_model_server`` and ``start_gateway`` are for notebooks and tests, ``start_stack`` is for people.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
-from course_utils.artifacts import PROJECT, Course
+from course_utils.artifacts import Course
 from course_utils.errors import ServiceError, require
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.profiles import Profile
@@ -73,87 +72,82 @@ def start_gateway(
     return Server("gateway", module, url=_url(host, port), health="/health/live", settings=variables)
 
 
-def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "") -> Server:
-    """Run the web app, for this machine alone, on a free port if ``port`` is 0.
+class Servers(ExitStack):
+    """Servers that stop together, the last one first, and are started again when they end or fall silent."""
 
-    ``results`` is ``artifacts/<profile>``: there lie the predictions to rate, and there ratings go. Whoever opens the
-    app asks the gateway with ``key``, unless they type their own.
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: list[Iterator[None]] = []
 
-    Raises:
-        MissingExtraError: A package for serving is not installed.
-        ServiceError: The port is in use or the app does not start.
-    """
-    require("serve", "httpx", "prometheus_client", "streamlit")
-    port = choose_port(LOOPBACK, port)
-    script = PROJECT / "course_utils" / "deployment" / "webapp" / "__main__.py"
-    options = ["run", str(script), "--server.address", LOOPBACK, "--server.port", str(port)]
-    settings = {"GATEWAY_URL": gateway_url, "APP_RESULTS": str(results.absolute()), "APP_KEY": key}
-    variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}
-    return Server(
-        "web app", "streamlit", options, url=_url(LOOPBACK, port), health="/_stcore/health", settings=variables
-    )
+    def run(self, start: Callable[[], Server]) -> Server:
+        """Start a server by a function, which must take the same port when it is asked again."""
+
+        def start_again() -> Server:
+            return self.enter_context(start())
+
+        server = start_again()
+        self._watches.append(_watch(server, start_again))
+        return server
+
+    def keep_running(self) -> NoReturn:
+        """Look after all of them until Ctrl-C."""
+        while True:
+            time.sleep(_POLL_S)
+            for watch in self._watches:
+                next(watch)
 
 
-def serve_stack(
-    course: Course, host: str = LOOPBACK, port: int = 8000, *, when_ready: Callable[[str], None] | None = None
-) -> None:
-    """Serve the tuned model of a course until Ctrl-C, then stop both processes.
+def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
+    """Look at a server whenever asked, and replace it if need be; the pauses grow until one runs steadily."""
+    pause_s, started = _FIRST_PAUSE_S, time.monotonic()
+    seen = started
+    while True:
+        if server.is_healthy():
+            seen = time.monotonic()
+            pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
+        elif server.process.poll() is not None or time.monotonic() - seen > _SILENCE_S:
+            state = "silent" if server.process.poll() is None else "gone"
+            logger.warning(
+                "the %s is %s; starting it again in %g s\n%s", server.name, state, pause_s, server.read_log()
+            )
+            server.stop()
+            again = time.monotonic() + pause_s
+            while time.monotonic() < again:
+                yield
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                server = restart()
+            except ServiceError as error:
+                logger.warning("%s", error)
+            started = seen = time.monotonic()
+        yield
 
-    A model server that ends or falls silent is started again; requests meanwhile get 503 and when to ask again.
-    ``COURSE_*`` variables of the environment reach the gateway, ``COURSE_API_KEY`` among them. ``host`` and ``port``
-    are the gateway's, as ``start_gateway`` takes them; ``when_ready`` is called with its address once both answer.
+
+def start_stack(
+    servers: Servers, course: Course, host: str = LOOPBACK, port: int = 8000, settings: Mapping[str, str] | None = None
+) -> tuple[Server, Server]:
+    """Start the model server of a course's tuned model and the gateway before it.
+
+    While the model server is away, requests get 503 and when to ask again. ``settings`` reach the gateway, and so do
+    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are the
+    gateway's, as ``start_gateway`` takes them.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.
         MissingExtraError: A package for serving is not installed.
-        ServiceError: The port is in use, a server does not start, or the gateway ends by itself.
+        ServiceError: The port is in use or a server does not start.
     """
     gguf, databases = course.output("deployment", "model.gguf"), course.output("data", "databases")
-    settings = {
+    variables = {
         "COURSE_MAX_TOKENS": str(course.profile.max_new_tokens),
         "COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"),
+        **(settings or {}),
         **{name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)},
     }
-    choose_port(host, port)  # before a model is loaded for nothing
-    try:
-        with ExitStack() as models:
-
-            def start(model_port: int = 0) -> Server:
-                context = context_length(course.profile)
-                return models.enter_context(start_model_server(gguf, context=context, port=model_port))
-
-            model_server = start()
-            with start_gateway(model_server.url, databases, host=host, port=port, settings=settings) as gateway:
-                if when_ready is not None:
-                    when_ready(gateway.url)
-                _keep_running(model_server, gateway, lambda: start(int(model_server.url.rpartition(":")[2])))
-    except KeyboardInterrupt:  # how it is meant to end
-        return
-
-
-def _keep_running(model_server: Server, gateway: Server, restart: Callable[[], Server]) -> NoReturn:
-    """Replace a model server that ends or is silent; the pauses grow until one runs steadily."""
-    pause_s, started = _FIRST_PAUSE_S, time.monotonic()
-    seen = started
-    while True:
-        time.sleep(_POLL_S)
-        gateway.check()
-        if model_server.is_healthy():
-            seen = time.monotonic()
-            pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
-        elif model_server.process.poll() is not None or time.monotonic() - seen > _SILENCE_S:
-            state = "silent" if model_server.process.poll() is None else "gone"
-            logger.warning(
-                "the model server is %s; starting it again in %g s\n%s", state, pause_s, model_server.read_log()
-            )
-            model_server.stop()
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            try:
-                model_server = restart()
-            except ServiceError as error:
-                logger.warning("%s", error)
-            started = seen = time.monotonic()
+    port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # before a model is loaded for nothing
+    context = context_length(course.profile)
+    model = servers.run(lambda: start_model_server(gguf, context=context, port=model_port))
+    return model, servers.run(lambda: start_gateway(model.url, databases, host=host, port=port, settings=variables))
 
 
 def context_length(profile: Profile) -> int:

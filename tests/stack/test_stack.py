@@ -16,7 +16,7 @@ from sqlglot import parse_one
 from sqlglot.expressions import Column
 
 from course_utils.artifacts import PROJECT, Course
-from course_utils.deployment import convert_adapter, serve_stack, sql_grammar, start_model_server
+from course_utils.deployment import Servers, convert_adapter, sql_grammar, start_model_server, start_stack
 from course_utils.errors import ServiceError
 from course_utils.models import ask_server, generate, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
@@ -96,8 +96,8 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
 
 def test_a_port_in_use(model_server: Server, make_course: Callable[..., Course]) -> None:
     port = int(model_server.url.rsplit(":", 1)[1])
-    with pytest.raises(ServiceError, match=rf":{port}: cannot listen there"):
-        serve_stack(make_course(), port=port)
+    with Servers() as servers, pytest.raises(ServiceError, match=rf":{port}: cannot listen there"):
+        start_stack(servers, make_course(), port=port)
 
 
 def test_the_service_answers_and_stops(make_course: Callable[..., Course], tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from course_utils.artifacts import read_jsonl
-from course_utils.deployment import start_gateway, start_webapp
+from course_utils.deployment import start_gateway
 from course_utils.deployment.webapp.ask import choose_chart
 from course_utils.processes import Server
+from deploy.serve import start_webapp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]

@@ -24,7 +24,7 @@ def test_the_command_starts_without_heavy_libraries():
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "train", "doctor", "predict", "evaluate", "export", "serve", "app"])
+@pytest.mark.parametrize("command", ["run", "train", "doctor", "predict", "evaluate", "export", "serve"])
 def test_every_command_of_the_contract_explains_itself(course, command):
     result = course(command, "--help")
     assert result.exit_code == 0

@@ -1,0 +1,137 @@
+"""The services of compose.yaml as plain processes, as far as their programs are installed: ``make serve``.
+
+``course serve`` runs the model server and the gateway, this the web app, Redis and Prometheus besides. It runs until
+Ctrl-C, starts again what ends or falls silent, and leaves nothing behind. The proxy, Alertmanager and Grafana are for
+machines that others reach: they run in containers alone.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from course_utils.artifacts import PROJECT, Course
+from course_utils.cli import with_course
+from course_utils.deployment import Servers, start_stack
+from course_utils.errors import CourseError, require
+from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
+
+DEPLOY = PROJECT / "deploy"
+SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+WITHOUT = {
+    "redis-server": "Redis is not installed, so the gateway counts and remembers in its own memory. "
+    "To get it: apt install redis-server, or brew install redis.",
+    "prometheus": "Prometheus is not installed, so nobody keeps numbers or looks for alerts. "
+    "To get it: apt install prometheus, or brew install prometheus.",
+}
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+@with_course
+def serve(
+    course: Course,
+    host: Annotated[str, typer.Option(help="Address that the gateway listens on.")] = LOOPBACK,
+    port: Annotated[int, typer.Option(help="The gateway's port; 0 takes a free one, and so for the others.")] = 8000,
+    web_port: Annotated[int, typer.Option(help="The web app's port, for this machine alone.")] = 8501,
+    prometheus_port: Annotated[int, typer.Option(help="Prometheus' port, for this machine alone.")] = 9090,
+) -> None:
+    """Serve the tuned model, and all that belongs to it, until Ctrl-C."""
+    web_port, prometheus_port = choose_port(LOOPBACK, web_port), choose_port(LOOPBACK, prometheus_port)
+    settings, key = dict[str, str](), os.environ.get("COURSE_API_KEY", "")
+    with suppress(KeyboardInterrupt), Servers() as servers:
+        if is_installed("redis-server"):
+            redis = servers.run(partial(start_redis, choose_port(LOOPBACK)))
+            cache_s = SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
+            settings = {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
+        model, gateway = start_stack(servers, course, host, port, settings)
+        app_key = os.environ.get("COURSE_APP_KEY", "")
+        web = servers.run(partial(start_webapp, gateway.url, course.root, port=web_port, key=app_key))
+        where = [f"For people:   {web.url}", f"For programs: {gateway.url}/v1"]
+        if is_installed("prometheus"):
+            targets = {"gateway": gateway.url, "model_server": model.url}
+            start = partial(start_prometheus, prometheus_port, targets, key, course.root / "prometheus")
+            where.append(f"Numbers:      {servers.run(start).url}")
+        typer.echo("\n".join([*where, "Ctrl-C stops everything."]))
+        servers.keep_running()
+
+
+def is_installed(program: str) -> bool:
+    """Whether there is such a program; says what is lost without it, and how to get it."""
+    if found := shutil.which(program) is not None:
+        return found
+    typer.echo(WITHOUT[program])
+    return False
+
+
+def start_redis(port: int) -> Server:
+    """Redis with the limits that it has in its container, for this machine alone; it writes nothing to disk."""
+    _, *options = SERVICES["redis"]["command"]
+    options += ["--bind", LOOPBACK, "--port", str(port)]
+    url, program = f"redis://{LOOPBACK}:{port}", shutil.which("redis-server") or ""
+    return Server("Redis", program, options, url=url, health="")
+
+
+def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "") -> Server:
+    """The web app, for this machine alone, on a free port if ``port`` is 0.
+
+    ``results`` is ``artifacts/<profile>``: there lie the predictions to rate, and there ratings go. Whoever opens the
+    app asks the gateway with ``key``, unless they type their own.
+
+    Raises:
+        MissingExtraError: A package for serving is not installed.
+        ServiceError: The port is in use or the app does not start.
+    """
+    require("serve", "httpx", "prometheus_client", "streamlit")
+    port = choose_port(LOOPBACK, port)
+    script = PROJECT / "course_utils" / "deployment" / "webapp" / "__main__.py"
+    options = ["run", str(script), "--server.address", LOOPBACK, "--server.port", str(port)]
+    settings = {"GATEWAY_URL": gateway_url, "APP_RESULTS": str(results.absolute()), "APP_KEY": key}
+    variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}
+    url = f"http://{LOOPBACK}:{port}"
+    return Server("web app", "streamlit", options, url=url, health="/_stcore/health", settings=variables)
+
+
+def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Path) -> Server:
+    """Prometheus with the rules that it has in its container; it asks ``targets`` with ``key``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    del config["alerting"]  # there is nobody to tell: http://.../alerts shows what fires
+    config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
+    jobs: list[dict[str, Any]] = [
+        {"job_name": name, "static_configs": [{"targets": [url.removeprefix("http://")]}]}
+        for name, url in {**targets, "prometheus": f"http://{LOOPBACK}:{port}"}.items()
+    ]
+    if key:
+        jobs[0]["authorization"] = {"credentials": key}
+    config["scrape_configs"] = jobs
+    file = folder / "prometheus.yml"
+    file.touch(0o600)  # it may hold the key
+    file.write_text(yaml.safe_dump(config), "utf-8")
+    options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
+    options += [f"--web.listen-address={LOOPBACK}:{port}", "--log.level=warn"]
+    url, program = f"http://{LOOPBACK}:{port}", shutil.which("prometheus") or ""
+    return Server("Prometheus", program, options, url=url, health="/-/ready")
+
+
+def main() -> None:
+    """Serve until Ctrl-C or SIGTERM; an error that the course raises on purpose is one sentence."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except CourseError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

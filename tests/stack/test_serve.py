@@ -1,0 +1,97 @@
+"""``make serve`` for real: every service answers, comes back when it dies, and is gone at the end."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from course_utils.artifacts import Course
+from course_utils.processes import LOOPBACK, Server, choose_port
+from deploy.serve import is_installed
+
+PROGRAMS = ("redis-server", "prometheus")
+KEY = "open-sesame"
+DEADLINE_S = 120
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+
+
+@contextmanager
+def serving(course: Course, folder: Path) -> Iterator[tuple[Server, dict[str, str]]]:
+    ports = {name: choose_port(LOOPBACK) for name in ("port", "web-port", "prometheus-port")}
+    options = [f"--{name}={port}" for name, port in ports.items()]
+    options += [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
+    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
+    settings = {"COURSE_API_KEY": KEY, "COURSE_MAX_TOKENS": "8"}
+    where = {"url": urls["port"], "health": "/health/live", "log": folder / "serve.log"}
+    with Server("serve", "deploy.serve", options, settings=settings, stop_timeout_s=60, **where) as server:  # type: ignore[arg-type]
+        yield server, urls
+
+
+def until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not (so := is_so()):
+        assert time.monotonic() < deadline, so
+        time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"not all of {', '.join(PROGRAMS)} are installed")
+def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    with serving(make_course(), tmp_path) as (server, urls):
+        until(lambda: answers(f"{urls['web-port']}/_stcore/health") and answers(f"{urls['prometheus-port']}/-/ready"))
+        ready = httpx.get(f"{urls['port']}/health/ready").json()
+        assert (ready["ready"], ready["redis"]) == (True, "")
+
+        with httpx.Client(base_url=f"{urls['prometheus-port']}/api/v1", trust_env=False) as prometheus:
+
+            def states() -> dict[str, str]:
+                targets = prometheus.get("/targets").json()["data"]["activeTargets"]
+                return {each["scrapePool"]: each["health"] for each in targets}
+
+            until(lambda: states() == dict.fromkeys(("gateway", "model_server", "prometheus"), "up"))
+            rules = [rule for group in prometheus.get("/rules").json()["data"]["groups"] for rule in group["rules"]]
+            assert "GatewayDown" in {rule["name"] for rule in rules}
+
+        found = psutil.Process(server.process.pid).children(recursive=True)
+        programs = [each for each in found if each.name() in PROGRAMS]
+        assert len(programs) == 2
+        gateway = server.find_process("deployment.gateway")
+        for each in (*programs, gateway):
+            each.kill()
+        until(lambda: answers(f"{urls['prometheus-port']}/-/ready") and answers(f"{urls['port']}/health/ready"))
+        until(lambda: httpx.get(f"{urls['port']}/health/ready").json()["redis"] == "")
+        log = (tmp_path / "serve.log").read_text("utf-8")
+        assert all(f"the {name} is gone; starting it again" in log for name in ("Redis", "Prometheus", "gateway"))
+        everything = psutil.Process(server.process.pid).children(recursive=True)
+    assert server.process.returncode == 0
+    assert psutil.wait_procs(everything, 10)[1] == []
+
+
+def test_nothing_outlives_a_killed_parent(make_course: Callable[..., Course], tmp_path: Path) -> None:
+    with serving(make_course(), tmp_path) as (server, _):
+        everything = psutil.Process(server.process.pid).children(recursive=True)
+        os.kill(server.process.pid, signal.SIGKILL)
+        assert psutil.wait_procs(everything, 30)[1] == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_missing_is_said_with_how_to_get_it(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert not is_installed(program)
+    assert f"apt install {program}" in capsys.readouterr().out
