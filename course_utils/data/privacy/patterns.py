@@ -14,11 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stdnum import iban, luhn
+from stdnum import luhn
 
 from course_utils.data.encoding import plain_letters
 
-_IBAN = re.compile(r"(?i)\b(?=(?P<it>[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]){11,30}\b))")
 _DIGIT = re.compile(r"\d")
 # Visa, Mastercard, American Express, Diners, JCB, Discover and UnionPay, Maestro: first digits and lengths (ISO 7812)
 _CARD = re.compile(
@@ -98,22 +97,11 @@ def without_overlaps(found: Iterable[Entity]) -> list[Entity]:
 def _find(text: str) -> Iterator[Entity]:
     lowered = text.lower()
     n_digits = len(_DIGIT.findall(text))
-    if n_digits > 6:
-        yield from _find_ibans(text)
     for pattern in _patterns():
         if n_digits >= pattern.digits and (not pattern.keywords or any(map(lowered.__contains__, pattern.keywords))):
             for match in pattern.regex.finditer(text):
                 if pattern.passes(match["it"]):
                     yield Entity(pattern.type, *match.span("it"), match["it"])
-
-
-def _find_ibans(text: str) -> Iterator[Entity]:
-    """Words behind an account could belong to it ("DE89 ... 3000 in May"), so it ends where the check digits fit."""
-    for match in _IBAN.finditer(text):
-        ends = [word.end() for word in re.finditer(r"\w+", match["it"])]
-        numbers = ((end, compact(match["it"][:end])) for end in reversed(ends))
-        if end := next((end for end, number in numbers if iban.is_valid(number, check_country=False)), 0):
-            yield Entity("iban", match.start(), match.start() + end, match["it"][:end])
 
 
 @cache
