@@ -26,7 +26,6 @@ _FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
 class Task:
     """What a model is asked and taught, and how its replies are read."""
 
-    name: str
     to_messages: Callable[[Mapping[str, Any]], list[Message]]
     """The prompt of a row."""
     to_target: Callable[[Mapping[str, Any]], str]
@@ -40,7 +39,7 @@ class Task:
 
 def text_to_sql(schemas: Mapping[str, str]) -> Task:
     """The task of writing a query for a row's ``question``, given the rendered schema of its ``db_id``."""
-    return Task("text_to_sql", partial(_ask_for_sql, schemas=schemas), itemgetter("query"), read_query)
+    return Task(partial(_ask_for_sql, schemas=schemas), itemgetter("query"), read_query)
 
 
 def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Message]:
@@ -57,7 +56,7 @@ def ticket_triage() -> Task:
 
     The prompt names the labels and priorities and does not define them: what they mean is learned from examples.
     """
-    return Task("ticket_triage", _ask_for_triage, _to_json, read_triage)
+    return Task(_ask_for_triage, _to_json, read_triage)
 
 
 def _ask_for_triage(row: Mapping[str, Any]) -> list[Message]:

@@ -26,7 +26,6 @@ BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
 """Where BIRD's archives unpack theirs."""
 CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
-_BUSY_SECONDS = 0.5
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
@@ -128,7 +127,7 @@ def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
 def _check_pages(database: Path) -> Iterator[str]:
     end = time.monotonic() + CHECK_SECONDS
     try:
-        with closing(connect(database, _BUSY_SECONDS)) as connection:
+        with closing(connect(database)) as connection:
             limit_time(2 * CHECK_SECONDS)
             connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
             connection.text_factory = lambda raw: raw.decode("utf-8")

@@ -96,27 +96,27 @@ def _authorize(action: int, first: str | None, second: str | None, *_: str | Non
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
+def connect(database: Path) -> sqlite3.Connection:
     """A new connection that reads alone, for this module's own statements: what they are is not restricted.
 
-    A file that is not there is not created, and one that another program locks is waited for, ``busy_s`` seconds.
+    A file that is not there is not created, and one that another program locks is waited for, ``BUSY_S`` seconds.
     Raises OSError or sqlite3.Error, or DataError if it cannot be copied to where its log can be read.
     """
     if not has_log(database):
-        return _connect(database, busy_s)
+        return _connect(database)
     limit_time(OPEN_S)
     # No honest copy with all logs is larger than its parts, and its index is small.
     room = 2 * sum(part.stat().st_size for part in database.parent.glob(f"{escape(database.name)}*")) + 2**20
     with more_room(MEMORY_BYTES, room), tempfile.TemporaryDirectory() as folder:
         if is_unsettled(database):
             database = copy_database(database, Path(folder) / database.name)
-        connection = _connect(database, busy_s)
+        connection = _connect(database)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # opens the file: its name may go, its log is read
     return connection
 
 
-def _connect(database: Path, busy_s: float) -> sqlite3.Connection:
-    return _prepare(sqlite3.connect(read_only_uri(database), uri=True, timeout=busy_s, isolation_level=None))
+def _connect(database: Path) -> sqlite3.Connection:
+    return _prepare(sqlite3.connect(read_only_uri(database), uri=True, timeout=BUSY_S, isolation_level=None))
 
 
 def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -18,8 +18,6 @@ RESERVED = frozenset(
     table then to transaction union unique update using values when where""".split()
 )
 """SQLite's keywords that are no names unless quoted."""
-BUSY_S = 5.0
-"""How long to wait for another program's lock, in seconds."""
 VIEWS_S = 5.0
 """Time for SQLite to understand all views."""
 _NAMES = "SELECT name FROM sqlite_master WHERE type = ? AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
@@ -97,7 +95,7 @@ def read_schema(database: Path) -> Schema:
 
 def _read(database: Path) -> Iterator[Schema]:
     """The schema without views, then with them; SQLite tells which tables are shadows only after it looked at all."""
-    with closing(connect(database, BUSY_S)) as connection:
+    with closing(connect(database)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
         tables = tuple(_read_table(connection, name) for (name,) in connection.execute(_NAMES, ("table",)).fetchall())
         yield Schema(database.stem, tables)

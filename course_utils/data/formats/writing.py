@@ -13,9 +13,7 @@ from course_utils.errors import ConfigurationError, FormatError
 from course_utils.finding import listed
 from course_utils.tasks import Task
 
-QUESTION_ALONE = Task(
-    "question alone", lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip
-)
+QUESTION_ALONE = Task(lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip)
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
     **dict.fromkeys((".jsonl", ".ndjson"), write_jsonl),
     ".json": write_json,

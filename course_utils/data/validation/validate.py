@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
@@ -27,7 +27,6 @@ from course_utils.sql import find_database, list_databases, read_schema
 
 GATE = ("schema", "syntax", "execution", "leak-exact")
 """What no row may fail that a model is trained or tested on; quick enough to run before every training."""
-ENGINES = ("local", "spark")
 BATCH = 1_000
 """Rows that are checked at once."""
 
@@ -37,7 +36,7 @@ class ValidationOptions:
     """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what.
 
     Raises:
-        ConfigurationError: A check or the engine is unknown, or lengths are asked for by name without a course.
+        ConfigurationError: A check is unknown, or lengths are asked for by name without a course.
     """
 
     checks: Sequence[str] = CHECKS
@@ -45,8 +44,8 @@ class ValidationOptions:
     course: Course | None = None
     """Whose base model counts tokens, against its profile's ``max_length``; of the rows alone that the dataset's sample
     of the profile has, where there is one. Without a course no length is checked."""
-    engine: str = "local"
-    """What runs the checks of single rows, one of ``ENGINES``; those that compare rows run in this process."""
+    engine: Literal["local", "spark"] = "local"
+    """What runs the checks of single rows; those that compare rows run in this process."""
     progress: str = ""
     """Label of a progress bar over the rows that the local engine has checked; none if empty."""
 
@@ -55,8 +54,6 @@ class ValidationOptions:
             raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
         if self.checks is not CHECKS and "length" in self.checks and not self.course:
             raise ConfigurationError("check length needs a profile, whose model counts the tokens; name one")
-        if self.engine not in ENGINES:
-            raise ConfigurationError(f"engine {self.engine!r} is unknown; choose from {', '.join(ENGINES)}")
 
     def wants(self, *checks: str) -> bool:
         """Whether any of them is to run."""
