@@ -1,12 +1,13 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
 from course_utils.monitoring.cost import Serving, break_even_per_hour, price_services, read_energy_j
+from course_utils.monitoring.detectors import find_alarms, mmd_test, simulate_streams
 from course_utils.monitoring.drift import (
     ALPHA,
+    GREETING,
+    STRANGE,
     build_vocabulary,
     choose_windows,
-    detection_rate,
-    false_alarm_rate,
     read_words,
     unknown_word_share,
 )
@@ -18,15 +19,17 @@ from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
     "ALPHA",
+    "GREETING",
+    "STRANGE",
     "Serving",
     "break_even_per_hour",
     "build_vocabulary",
     "choose_windows",
-    "detection_rate",
     "error_rate",
-    "false_alarm_rate",
+    "find_alarms",
     "histogram_quantile",
     "latency_quantile_ms",
+    "mmd_test",
     "plot_cost",
     "plot_drift",
     "plot_latency",
@@ -39,6 +42,7 @@ __all__ = [
     "scrape",
     "send_feedback",
     "send_traffic",
+    "simulate_streams",
     "start_service",
     "unknown_word_share",
 ]

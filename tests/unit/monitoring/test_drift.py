@@ -1,49 +1,16 @@
-"""The alarm against its own promise on false alarms, and the windows that it compares."""
+"""Signals of questions, and the windows of questions that are compared."""
 
-from random import Random
-
-import numpy as np
 import pytest
 
 from course_utils.artifacts import Row
-from course_utils.errors import DataError
 from course_utils.monitoring.drift import (
-    ALPHA,
     GREETING,
     MIN_ROWS,
-    N_DRAWS,
     build_vocabulary,
     choose_windows,
-    detection_rate,
-    false_alarm_rate,
-    raises_alarm,
     read_words,
     unknown_word_share,
 )
-
-
-def test_windows_that_nothing_joins_raise_the_alarm_and_equal_ones_do_not() -> None:
-    # Of all comb(20, 10) orders of two windows of ten, two separate them; of comb(8, 4) too many would by chance.
-    assert raises_alarm([float(i) for i in range(10)], [float(i) for i in range(10, 20)])
-    assert not raises_alarm([0.0, 1.0] * 10, [0.0, 1.0] * 10)
-    assert not raises_alarm([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0])
-
-
-@pytest.mark.parametrize("distribution", ["continuous", "many ties"])
-def test_false_alarms_stay_within_alpha(distribution: str) -> None:
-    rng = np.random.default_rng(1)
-    values = rng.normal(size=300) if distribution == "continuous" else rng.integers(0, 4, size=300)
-    rate = false_alarm_rate([float(v) for v in values], window=60)
-    assert rate <= ALPHA + 3 * (ALPHA * (1 - ALPHA) / N_DRAWS) ** 0.5
-
-
-def test_detection_grows_with_the_window() -> None:
-    rng = Random(2)
-    reference = [rng.gauss(0, 1) for _ in range(200)]
-    shifted = [rng.gauss(0.8, 1) for _ in range(200)]
-    rates = [detection_rate(reference, shifted, window=window) for window in (10, 40, 120)]
-    assert rates == sorted(rates)
-    assert rates[0] < 0.5 < 0.99 < rates[-1]
 
 
 def test_words_and_unknown_share() -> None:
@@ -61,13 +28,6 @@ def test_words_and_unknown_share() -> None:
     vocabulary = build_vocabulary(["How many singers are there?"])
     assert unknown_word_share("How many pilots are there?", vocabulary) == pytest.approx(1 / 5)
     assert unknown_word_share("42?", vocabulary) == 0.0
-
-
-def test_an_empty_or_too_large_window_is_refused() -> None:
-    with pytest.raises(DataError, match=r"30 reference and 0 live questions; wait for"):
-        raises_alarm([1.0] * 30, [])
-    with pytest.raises(DataError, match="window of 50"):
-        detection_rate([1.0] * 30, [1.0] * 20, window=50)
 
 
 # The windows: every layout of splits gives some that share no question with what training learned
@@ -125,8 +85,7 @@ def test_a_handful_of_rows_still_gives_windows() -> None:
 @pytest.mark.parametrize(("n_train", "n_validation", "n_test"), [(3, 3, 3), (6, 2, 4), (4, 1, 1)])
 def test_a_dozen_rows_give_windows_that_can_be_compared(n_train: int, n_validation: int, n_test: int) -> None:
     windows = choose_windows(rows("train", n_train), rows("validation", n_validation), rows("test", n_test))
-    values = [[float(len(row["question"])) for row in part] for part in (windows.reference, windows.familiar)]
-    assert not raises_alarm(*values)
+    assert windows.reference
     assert len(windows.shifted) == len(windows.familiar) > 0
 
 
