@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
+from course_utils.deployment.gateway.rollout import Ask, Rollout, Trial
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.sql_answers import (
     QueryRunner,
@@ -50,6 +51,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     limits, cache = CallerLimits(redis), ReplyCache(redis, settings.cache_s)
     routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
     models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}
+    rollout = Rollout(models, settings.model_name, metrics)
     metrics.queue.set_function(lambda: sum(model.queue.n_waiting for model in models.values()))
     written = settings.feedback_file.parent if settings.feedback_file else settings.databases
     metrics.disk_free.set_function(partial(free_share, written))
@@ -57,6 +59,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await rollout.close()
         for model in models.values():
             await model.close()
         if redis:
@@ -73,15 +76,20 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
-    app.include_router(_work_routes(settings, models, queries, metrics), dependencies=[Depends(admit)])
+    app.include_router(_work_routes(settings, models, rollout, queries, metrics), dependencies=[Depends(admit)])
     if guard.keys:
         app.include_router(_admin_routes(guard.keys), dependencies=[Depends(guard.admin)])
-    app.include_router(_operation_routes(settings, models[settings.model_name], metrics, guard, redis))
+    app.include_router(_rollout_routes(rollout), dependencies=[Depends(guard.admin)])
+    app.include_router(_operation_routes(settings, rollout, metrics, guard, redis))
     return app
 
 
 def _work_routes(
-    settings: GatewaySettings, models: dict[str, ModelClient], queries: QueryRunner, metrics: GatewayMetrics
+    settings: GatewaySettings,
+    models: dict[str, ModelClient],
+    rollout: Rollout,
+    queries: QueryRunner,
+    metrics: GatewayMetrics,
 ) -> APIRouter:
     """What applications call."""
     router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=CheckedRoute)
@@ -92,6 +100,11 @@ def _work_routes(
             message = f"no model {name!r}; this server has {', '.join(map(repr, models))}"
             raise ApiError(404, message, code="model_not_found", param="model")
         return models[name]
+
+    async def route(name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
+        if (name or settings.model_name) == settings.model_name:
+            return await rollout.answer(ask, shadow)
+        return await ask(find(name or ""))
 
     def describe(model: ModelClient) -> dict[str, Any]:
         return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
@@ -115,13 +128,16 @@ def _work_routes(
         return {"id": name, "object": "database", "schema": schema}
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
-    async def chat_completions(request: ChatRequest) -> Response:
-        return await chat(request, find(request.model or settings.model_name), settings, metrics)
+    async def chat_completions(request: ChatRequest) -> Any:
+        return await route(request.model, lambda model: chat(request, model, settings, metrics))
 
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
-        model = find(request.model or settings.model_name)
-        return await answer_question(request, model, queries, settings, metrics)
+        def answer(model: ModelClient, counted: GatewayMetrics | None = metrics) -> Awaitable[SqlAnswer]:
+            return answer_question(request, model, queries, settings, counted)
+
+        answered: SqlAnswer = await route(request.model, answer, partial(answer, counted=None))
+        return answered
 
     @router.post("/feedback", status_code=201)
     async def feedback(request: Feedback) -> dict[str, Any]:
@@ -153,8 +169,34 @@ def _admin_routes(keys: KeyStore) -> APIRouter:
     return router
 
 
+def _rollout_routes(rollout: Rollout) -> APIRouter:
+    """What admins call to put another model in the place of the one that answers."""
+    router = APIRouter(prefix="/v1/admin/rollout", responses=_ERRORS | errors_of(409), route_class=CheckedRoute)
+
+    @router.get("")
+    async def show() -> dict[str, Any]:
+        return rollout.describe()
+
+    @router.put("")
+    async def start(trial: Trial) -> dict[str, Any]:
+        rollout.start(trial)
+        return rollout.describe()
+
+    @router.post("/promote")
+    async def promote() -> dict[str, Any]:
+        rollout.promote()
+        return rollout.describe()
+
+    @router.post("/rollback")
+    async def roll_back() -> dict[str, Any]:
+        rollout.roll_back("by an admin")
+        return rollout.describe()
+
+    return router
+
+
 def _operation_routes(
-    settings: GatewaySettings, model: ModelClient, metrics: GatewayMetrics, guard: Guard, redis: Redis | None
+    settings: GatewaySettings, rollout: Rollout, metrics: GatewayMetrics, guard: Guard, redis: Redis | None
 ) -> APIRouter:
     """What orchestrators and Prometheus call."""
     router = APIRouter()
@@ -167,9 +209,10 @@ def _operation_routes(
     async def ready(response: Response) -> dict[str, Any]:
         """Each part and what is wrong with it, empty if nothing is; all but Redis must be well."""
         model_server, (n_databases, databases), away = await asyncio.gather(
-            model.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
+            rollout.current.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
         )
         parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
+        parts["rollout"] = str(rollout)
         response.status_code = 503 if model_server or databases else 200
         return {"ready": response.status_code == 200, **parts}
 

@@ -22,7 +22,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 _DIRECTIONS = ("prompt", "completion")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
-"""What becomes known of a request while it is answered: its id, caller and model, the cache's state and its tokens."""
+"""What becomes known of a request while it is answered: its id, caller, model and its version, cache, tokens."""
 
 
 class GatewayMetrics:
@@ -49,6 +49,12 @@ class GatewayMetrics:
         text = "Replies of models by whether the cache had them (hit), might have (miss) or was not asked (off)"
         self.cache = counter("course_cache", text, ["state"])
         self.queue = gauge("course_queue_depth", "Requests that wait for a place at a model server")
+        text = "Replies to the gateway's own model name by the model that gave them; invalid is SQL that does not run"
+        self.model_answers = counter("course_model_answers", text, ["model", "outcome"])
+        self.shadows = counter("course_shadow_answers", "A candidate's answers beside the current ones", ["found"])
+        self.rollbacks = counter("course_rollbacks", "Candidates and models that were rolled back")
+        text = "1 for the version that each model's server has"
+        self.versions = gauge("course_model_info", text, ["model", "version"])
         for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
             self.queries.labels(outcome)
         for direction in _DIRECTIONS:
@@ -86,13 +92,15 @@ class MeasureRequests:
         began, status = time.perf_counter(), 500
         asked_id = Headers(scope=scope).get("X-Request-ID", "")
         request_id = asked_id if re.fullmatch(r"[\w.-]{1,64}", asked_id, re.ASCII) else uuid.uuid4().hex
-        NOTES.set(notes := {"request_id": request_id, "caller": "", "model": "", "cache": "off", "tokens": 0})
+        notes: dict[str, Any] = {"request_id": request_id, "cache": "off", "tokens": 0}
+        NOTES.set(notes := notes | {"caller": "", "model": "", "version": ""})
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update({"X-Request-ID": request_id, "X-Cache": str(notes["cache"])})
+                said = {"X-Request-ID": request_id, "X-Cache": notes["cache"], "X-Model-Version": notes["version"]}
+                MutableHeaders(scope=message).update({name: text for name, text in said.items() if text})
             await send(message)
 
         is_work = scope["path"].startswith("/v1/")

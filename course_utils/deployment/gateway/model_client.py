@@ -57,7 +57,7 @@ class ModelClient:
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
         self.name, self._url, self._timeout_s, self._cache = name, route.url, settings.model_timeout_s, cache
-        self._asks, self._identity = {"model": name, **route.body}, [route.url, settings.model_version]
+        self._asks, self.version = {"model": name, **route.body}, settings.model_version
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
         self._breaker = CircuitBreaker()
 
@@ -91,8 +91,8 @@ class ModelClient:
             ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
                 reply is not one, 4xx as it answers.
         """
-        NOTES.get()["model"] = self.name
-        asked = json.dumps([self._identity, self._asks, body], sort_keys=True).encode()
+        NOTES.get().update(model=self.name, version=self.version)
+        asked = json.dumps([self._url, self.version, self._asks, body], sort_keys=True).encode()
         key = f"course:reply:{hashlib.sha256(asked).hexdigest()}"
         if is_kept := bool(self._cache.seconds) and body.get("temperature") == 0:
             kept = await self._cache.get(key)
@@ -115,7 +115,7 @@ class ModelClient:
         Raises:
             ApiError: As ``complete``.
         """
-        NOTES.get()["model"] = self.name
+        NOTES.get().update(model=self.name, version=self.version)
         async with self._send(body) as (response, deadline):
             yield _read_events(response, deadline)
 

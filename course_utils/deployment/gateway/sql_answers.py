@@ -46,6 +46,7 @@ class SqlAnswer(BaseModel):
 
     id: str
     model: str
+    model_version: str
     database: str
     question: str
     query: str
@@ -77,9 +78,13 @@ class QueryRunner:
 
 
 async def answer_question(
-    request: SqlRequest, client: ModelClient, queries: QueryRunner, settings: GatewaySettings, metrics: GatewayMetrics
+    request: SqlRequest,
+    client: ModelClient,
+    queries: QueryRunner,
+    settings: GatewaySettings,
+    metrics: GatewayMetrics | None,
 ) -> SqlAnswer:
-    """Ask the model for a query, check it and run it.
+    """Ask the model for a query, check it and run it; without ``metrics`` nothing is counted.
 
     Raises:
         ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
@@ -97,11 +102,12 @@ async def answer_question(
     )
     model_seconds = time.perf_counter() - began
     checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-    metrics.count_reply(reply.get("usage"))
-    metrics.queries.labels(checked.outcome).inc()
-    metrics.sql_seconds.labels("model").observe(model_seconds)
-    metrics.sql_seconds.labels("database").observe(checked.seconds)
-    return _to_answer(request, reply, checked, model_seconds)
+    if metrics:
+        metrics.count_reply(reply.get("usage"))
+        metrics.queries.labels(checked.outcome).inc()
+        metrics.sql_seconds.labels("model").observe(model_seconds)
+        metrics.sql_seconds.labels("database").observe(checked.seconds)
+    return _to_answer(request, client.version, reply, checked, model_seconds)
 
 
 def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
@@ -144,11 +150,14 @@ def _render_schema(database: Path | str, changed: int) -> str:
     return read_postgres_schema(database).render()
 
 
-def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
+def _to_answer(
+    request: SqlRequest, version: str, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float
+) -> SqlAnswer:
     result, usage = checked.result, reply.get("usage") or {}
     return SqlAnswer(
         id=f"sql-{uuid.uuid4().hex}",
         model=str(reply.get("model", "")),
+        model_version=version,
         database=request.database,
         question=request.question,
         query=checked.query,

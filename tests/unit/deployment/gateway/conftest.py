@@ -81,7 +81,8 @@ def make_client(url: str, tmp_path: Path) -> Iterator[MakeClient]:
     with ExitStack() as clients:
 
         def make(key: str = "", **settings: Any) -> TestClient:
-            app = create_app(GatewaySettings(model_url=url, databases=tmp_path / "databases", **settings))
+            settings = {"model_url": url, **settings}
+            app = create_app(GatewaySettings(databases=tmp_path / "databases", **settings))
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             return clients.enter_context(TestClient(app, headers=headers, raise_server_exceptions=False))
 

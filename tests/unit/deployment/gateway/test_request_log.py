@@ -33,6 +33,7 @@ def test_a_request_is_a_line_that_says_nothing_of_what_was_asked(
         "request_id": "mine-1",
         "caller": "admin",
         "model": "course",
+        "version": "",
         "cache": "miss",
         "tokens": 50,
         "route": "/v1/chat/completions",

@@ -1,0 +1,212 @@
+"""Switching models under requests: real gateway, real HTTP, model servers that say what they are told to."""
+
+import json
+import math
+import os
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+from course_utils.deployment import start_gateway
+from course_utils.deployment.gateway.metrics import GatewayMetrics
+from course_utils.deployment.gateway.rollout import Rollout, Trial
+from course_utils.prometheus import scrape
+from tests.unit.deployment.gateway.conftest import MakeClient
+
+QUESTION = {"question": "How many?", "database": "shop"}
+GREEN = {"model": "green", "version": "2", "mode": "canary", "share": 0.5}
+
+
+class Says(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._send(200, {})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = self.server.said
+        if said is None:
+            self._send(500, {"error": {"message": "broken"}})
+        else:
+            self._send(200, {"choices": [{"message": {"role": "assistant", "content": said}}]})
+
+    def _send(self, status: int, body: dict[str, Any]) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def servers() -> Iterator[dict[str, ThreadingHTTPServer]]:
+    """The current model, which is right, and a green one."""
+    made = {}
+    for name, said in {"course": "SELECT 1", "green": "SELECT 2"}.items():
+        made[name] = server = ThreadingHTTPServer(("127.0.0.1", 0), Says)
+        server.said = said
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield made
+    for server in made.values():
+        server.shutdown()
+        server.server_close()
+
+
+def address(server: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
+def client(make_client: MakeClient, servers: dict[str, ThreadingHTTPServer], tmp_path: Path) -> Any:
+    make_database(tmp_path / "databases")
+    models = json.dumps({"green": {"url": address(servers["green"])}})
+    return make_client(model_url=address(servers["course"]), model_version="1", models=models)
+
+
+def make_database(folder: Path) -> None:
+    (folder / "shop").mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(folder / "shop" / "shop.sqlite")
+    connection.execute("CREATE TABLE sale (price integer)")
+    connection.close()
+
+
+def ask(client: Any, request_id: str = "", **more: Any) -> dict[str, Any]:
+    response = client.post("/v1/sql", json=QUESTION | more, headers={"X-Request-ID": request_id} if request_id else {})
+    assert response.status_code == 200, response.text
+    return dict(response.json()) | {"header": response.headers["X-Model-Version"]}
+
+
+def test_a_canary_answers_its_share_and_the_same_caller_each_time(client: Any) -> None:
+    client.put("/v1/admin/rollout", json=GREEN)
+    said = {f"r{n}": ask(client, f"r{n}")["query"] for n in range(60)}
+    assert 15 <= Counter(said.values())["SELECT 2"] <= 45
+    assert {request_id: ask(client, request_id)["query"] for request_id in said} == said
+    assert client.get("/health/ready").json()["rollout"] == "course answers; canary of green, 50%"
+
+
+def test_promote_and_roll_back_change_who_answers_and_the_version(client: Any) -> None:
+    assert client.post("/v1/admin/rollout/promote").status_code == 409
+    assert (ask(client)["model_version"], ask(client)["header"]) == ("1", "1")
+    client.put("/v1/admin/rollout", json=GREEN)
+    client.post("/v1/admin/rollout/promote")
+    assert (ask(client)["query"], ask(client, model="course")["header"]) == ("SELECT 2", "2")
+    assert ask(client, model="green")["query"] == "SELECT 2"
+    assert client.put("/v1/admin/rollout", json=GREEN).status_code == 409, "it answers already"
+    client.post("/v1/admin/rollout/rollback")
+    assert ask(client)["query"] == "SELECT 1"
+    assert client.get("/v1/admin/rollout").json()["rolled_back"] == "green: by an admin"
+    page = client.get("/metrics").text
+    assert 'course_model_info{model="green",version="2"} 1.0' in page
+    assert page.count("course_model_info{") == 2, "one version for each model of the settings"
+
+
+def test_a_shadow_is_compared_and_nobody_sees_it(client: Any) -> None:
+    client.put("/v1/admin/rollout", json=GREEN | {"mode": "shadow"})
+    assert {ask(client, f"r{n}")["query"] for n in range(40)} == {"SELECT 1"}
+    page = client.get("/metrics").text
+    assert 'course_shadow_answers_total{found="different"}' in page
+    assert 'course_queries_total{outcome="executed"} 40.0' in page, "what nobody asked for is not counted"
+
+
+@pytest.mark.parametrize("said", [None, "SELECT missing FROM sale"])
+def test_a_candidate_that_fails_goes_by_itself(
+    client: Any, servers: dict[str, ThreadingHTTPServer], said: str | None
+) -> None:
+    servers["green"].said = said
+    client.put("/v1/admin/rollout", json=GREEN)
+    answers = [ask(client, f"r{n}") for n in range(80)]
+    if said is None:
+        assert {answer["query"] for answer in answers} == {"SELECT 1"}, "who meets a failure is answered all the same"
+    state = client.get("/v1/admin/rollout").json()
+    assert state["trial"] is None
+    assert state["rolled_back"].startswith("green: 100.0%")
+    assert state["counts"]["green"] == {"answers": 20, "failures": 20}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"model": "gpt-4o"}, 404), ({"model": "course"}, 409), ({"share": 0.9}, 422), ({"version": "a b"}, 422)],
+)
+def test_a_wrong_candidate_is_refused(client: Any, change: dict[str, Any], status: int) -> None:
+    assert client.put("/v1/admin/rollout", json=GREEN | change).status_code == status
+
+
+def test_only_an_admin_switches(make_client: MakeClient, tmp_path: Path) -> None:
+    admin = make_client(key="secret", api_key="secret", keys_file=tmp_path / "keys.sqlite")
+    key = admin.post("/v1/admin/keys", json={"name": "user"}).json()["key"]
+    assert admin.get("/v1/admin/rollout").status_code == 200
+    user = {"Authorization": f"Bearer {key}"}
+    assert admin.get("/v1/admin/rollout", headers=user).status_code == 403
+
+
+class Model:
+    def __init__(self, name: str) -> None:
+        self.name, self.version = name, ""
+
+
+def rolled_back(failures: dict[str, float], n: int, rng: Random) -> bool:
+    rollout = Rollout({name: Model(name) for name in failures}, "course", GatewayMetrics())
+    rollout.start(Trial(**GREEN))
+    for _ in range(n):
+        for name, share in failures.items():
+            if rollout.trial:
+                rollout._count(name, "failed" if rng.random() < share else "answered")
+    return rollout.trial is None
+
+
+def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
+    rng = Random(0)
+    n_good = sum(rolled_back({"course": 0.05, "green": 0.05}, 320, rng) for _ in range(200))
+    n_bad = sum(rolled_back({"course": 0.05, "green": 0.30}, 320, rng) for _ in range(50))
+    assert n_good <= 4, "of 200 that are as good, one in a hundred may go by chance"
+    assert n_bad >= 49
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a minute more")
+def test_no_request_of_ten_thousand_fails_while_models_are_switched(
+    servers: dict[str, ThreadingHTTPServer], tmp_path: Path
+) -> None:
+    make_database(tmp_path)
+    models = json.dumps({"green": {"url": address(servers["green"])}})
+    settings = {"COURSE_MODELS": models, "COURSE_MODEL_VERSION": "1"}
+    steps = iter(["canary", "promote", "rollback", "shadow", "broken", "restored", "canary", "promote"])
+
+    def switch(client: httpx.Client) -> None:
+        step = next(steps)
+        servers["green"].said = None if step == "broken" else "SELECT 2"
+        if step in ("promote", "rollback"):
+            response = client.post(f"/v1/admin/rollout/{step}")
+        else:
+            mode = "shadow" if step == "shadow" else "canary"
+            response = client.put("/v1/admin/rollout", json=GREEN | {"mode": mode})
+        assert response.status_code == 200, response.text
+
+    with (
+        start_gateway(address(servers["course"]), tmp_path, settings=settings) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        statuses: Counter[tuple[int, str]] = Counter()
+        for _ in range(8):
+            asked = [pool.submit(client.post, "/v1/sql", json=QUESTION) for _ in range(1250)]
+            asked[math.floor(len(asked) / 3)].result()  # in the midst of the traffic
+            switch(client)
+            statuses.update((each.result().status_code, each.result().json().get("query", "")) for each in asked)
+        assert sum(statuses.values()) == 10_000
+        assert {status for status, _ in statuses} == {200}, statuses
+        assert {query for _, query in statuses} == {"SELECT 1", "SELECT 2"}
+        assert scrape(gateway.url).total("course_rollbacks_total") == 2, "one by hand, and one by itself"
