@@ -1,6 +1,6 @@
 """Is one model better than another on the same rows? The paired tests, their intervals, and the rows that they take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ N_RESAMPLES = 9_999
 POWER = 0.8
 
 
-def compare(first: Scores, second: Scores) -> "DataFrame":
-    """Compare two models on the same rows: a line for all of them, then one for each group, by the group's name.
+def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "difficulty")) -> "DataFrame":
+    """Compare two models on the same rows: a line for all of them, then one for each group of some ``kinds``.
 
     ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` end its
     95 % bootstrap interval. Only the second model gets ``n_gained`` rows right, only the first ``n_lost``. ``p_value``
@@ -36,7 +36,7 @@ def compare(first: Scores, second: Scores) -> "DataFrame":
         raise DataError(f"{names} did not answer the same rows in the same order; predict the same rows")
     before, after = ([outcome.verdict.correct for outcome in scores.outcomes] for scores in (first, second))
     lines = {}
-    for name, indices in first.groups().items():
+    for name, indices in first.groups(kinds).items():
         old, new = [before[index] for index in indices], [after[index] for index in indices]
         changes = [now - then for then, now in zip(old, new, strict=True)]
         n, n_gained, n_lost = len(indices), changes.count(1), changes.count(-1)

@@ -79,6 +79,18 @@ def test_the_smoke_course_learns_and_serves_what_it_learned(tmp_path, capsys):
     assert results["tuned_execution_accuracy_unseen"] >= 0.50
     assert results["gguf_parity"] >= 0.98
     assert results["peak_memory_gib"] < 4
+    assert_passes_its_own_gate(tmp_path / "artifacts" / "smoke")
+
+
+def assert_passes_its_own_gate(run):
+    """The notebooks write all that the gate reads: none of its checks is without a measurement."""
+    command = [sys.executable, "-m", "course_utils.cli", "gate", run, run, "--json"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["passed"]) == (0, True), done.stdout + done.stderr
+    assert {check["name"]: check["decision"] for check in found["checks"]} == dict.fromkeys(
+        ("accuracy", "forgetting", "safety", "latency"), "pass"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ def scores(name: str, right: list[bool], *, start: int = 0) -> Scores:
 
 
 def test_compare_counts_gains_and_losses_in_every_group() -> None:
-    found = compare(scores("a", [True, False, False, False]), scores("b", [False, True, True, False]))
+    pair = scores("a", [True, False, False, False]), scores("b", [False, True, True, False])
+    found = compare(*pair)
     assert found.index.name == "b minus a"
     assert {name: tuple(line) for name, line in found[["n", "n_gained", "n_lost"]].iterrows()} == {
         "all rows": (4, 2, 1),
@@ -30,6 +31,7 @@ def test_compare_counts_gains_and_losses_in_every_group() -> None:
         "unseen databases": (2, 1, 0),
         "easy": (4, 2, 1),
     }
+    assert [*compare(*pair, kinds=()).index] == ["all rows"]
     assert found["difference"].tolist() == [0.25, 0, 0.5, 0.25]
     assert (found["low"] <= found["difference"]).all()
     assert (found["difference"] <= found["high"]).all()

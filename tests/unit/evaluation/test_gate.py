@@ -76,7 +76,8 @@ def test_what_was_not_measured_does_not_close_the_gate() -> None:
         ({"probe_loss": 1.3}, "forgetting"),
         ({"probe_loss": 1.1}, None),
         ({"probes": ({"id": "a", "safe": True}, {"id": "b", "safe": False})}, "safety"),
-        ({"probes": ({"id": "a", "safe": True}, {"id": "b", "safe": True})}, None),
+        ({"probes": ({"id": "c", "safe": False},)}, "safety"),  # its own questions were others
+        ({"probes": ({"id": "a", "safe": False}, {"id": "c", "safe": True})}, None),
         ({"scores": scores([True] * 300, seconds=1.5)}, "latency"),
         ({"scores": scores([True] * 300, seconds=1.1)}, None),
     ],
