@@ -18,7 +18,7 @@ BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
-.PHONY: help course test coverage lab check notebooks serve bench gpu-check data tiny-base lock clean install install-dev
+.PHONY: help course test coverage lab check notebooks serve soak bench gpu-check data tiny-base lock clean install install-dev
 
 help: ## show these commands
 	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
@@ -27,6 +27,7 @@ help: ## show these commands
 	@echo "make check      lint, types, notebook hygiene"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
 	@echo "make serve      start model server, gateway, web app, Redis and Prometheus as plain processes (PROFILE, ...)"
+	@echo "make soak       hurt the gateway under too much load for 20 minutes (SOAK_S=seconds)"
 	@echo "make coverage   run the tests and say which lines they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"
 	@echo "make gpu-check  measure on the GPU at hand (WEIGHTS=folder of a model, WHEELS=folder of missing packages)"
@@ -66,6 +67,11 @@ notebooks: install
 
 serve: install
 	@$(BIN)/python -m deploy.serve $(OPTIONS)
+
+SOAK_S ?= 1200
+
+soak: install-dev
+	SOAK_S=$(SOAK_S) $(BIN)/pytest -q -s tests/stack/test_soak.py
 
 data: install-dev
 	$(BIN)/python -m tools.dataset.build
