@@ -1,7 +1,7 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
 from course_utils.monitoring.cost import Serving, break_even_per_hour, price_services, read_energy_j
-from course_utils.monitoring.detectors import find_alarms, mmd_test, simulate_streams
+from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     ALPHA,
     GREETING,
@@ -9,6 +9,7 @@ from course_utils.monitoring.drift import (
     build_vocabulary,
     choose_windows,
     read_words,
+    rename_busiest_column,
     unknown_word_share,
 )
 from course_utils.monitoring.ratings import rate_answers, send_feedback
@@ -39,10 +40,10 @@ __all__ = [
     "read_energy_j",
     "read_readiness",
     "read_words",
+    "rename_busiest_column",
     "scrape",
     "send_feedback",
     "send_traffic",
-    "simulate_streams",
     "start_service",
     "unknown_word_share",
 ]

@@ -5,10 +5,14 @@ Model quality is not measured here: drift says where to look.
 """
 
 import re
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from course_utils.artifacts import Row
+from course_utils.sql import copy_database, quote, read_schema
 
 ALPHA = 0.01
 """Alarm below this p-value: at most one window in a hundred without drift raises it."""
@@ -87,3 +91,22 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
     if len(shifted) < MIN_SHIFTED:
         shifted, shift = [{**row, "question": GREETING + row["question"]} for row in familiar], "users who greet first"
     return Windows(training, reference, familiar, shifted, shift)
+
+
+def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) -> str:
+    """Copy a database and give the column that most queries name another name, in every table; returns the old one.
+
+    Tables that SQLite cannot change keep it.
+
+    Raises:
+        DataError: The source is no database.
+        OSError: A file cannot be read or written.
+    """
+    tables = read_schema(copy_database(source, target)).tables
+    columns = sorted({column.name for table in tables for column in table.columns})
+    name = max(columns, key=lambda each: sum(bool(re.search(rf"\b{re.escape(each)}\b", query)) for query in queries))
+    with closing(sqlite3.connect(target)) as database:
+        for table in (table for table in tables if name in {column.name for column in table.columns}):
+            with suppress(sqlite3.Error):
+                database.execute(f"ALTER TABLE {quote(table.name)} RENAME COLUMN {quote(name)} TO renamed")
+    return name

@@ -1,16 +1,22 @@
 """Signals of questions, and the windows of questions that are compared."""
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from course_utils.artifacts import Row
+from course_utils.errors import QueryError
 from course_utils.monitoring.drift import (
     GREETING,
     MIN_ROWS,
     build_vocabulary,
     choose_windows,
     read_words,
+    rename_busiest_column,
     unknown_word_share,
 )
+from course_utils.sql import run_queries
 
 
 def test_words_and_unknown_share() -> None:
@@ -92,3 +98,18 @@ def test_a_dozen_rows_give_windows_that_can_be_compared(n_train: int, n_validati
 def test_a_few_questions_about_new_databases_are_a_shift_already() -> None:
     windows = choose_windows(rows("train", 35), rows("validation", 4), rows("test", 11, seen=False))
     assert [row["seen"] for row in windows.shifted] == [False] * 11
+
+
+# A schema that changes silently
+
+
+def test_the_busiest_column_gets_another_name_in_every_table_of_the_copy(tmp_path: Path) -> None:
+    source = tmp_path / "zoo.sqlite"
+    with sqlite3.connect(source) as connection:
+        connection.executescript("CREATE TABLE animal (name TEXT, legs INTEGER); CREATE TABLE keeper (name TEXT)")
+    connection.close()
+    queries = ["SELECT name FROM animal", "SELECT legs FROM animal WHERE name = 'emu'", "SELECT count(*) FROM keeper"]
+    assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries) == "name"
+    results = run_queries(tmp_path / "copy.sqlite", queries)
+    assert [isinstance(result, QueryError) for result in results] == [True, True, False]
+    assert not any(isinstance(result, QueryError) for result in run_queries(source, queries))
