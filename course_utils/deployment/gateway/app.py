@@ -25,7 +25,7 @@ from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
-from course_utils.deployment.gateway.rollout import Ask, Rollout, Trial
+from course_utils.deployment.gateway.rollout import Ask, Rollout, Switch
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.sql_answers import (
     QueryRunner,
@@ -59,7 +59,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await rollout.close()
         for model in models.values():
             await model.close()
         if redis:
@@ -93,7 +92,7 @@ def _work_routes(
 ) -> APIRouter:
     """What applications call."""
     router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=CheckedRoute)
-    began = int(time.time())
+    began, uncounted = int(time.time()), GatewayMetrics()  # nobody asked a shadow
 
     def find(name: str) -> ModelClient:
         if name not in models:
@@ -133,10 +132,11 @@ def _work_routes(
 
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
-        def answer(model: ModelClient, counted: GatewayMetrics | None = metrics) -> Awaitable[SqlAnswer]:
+        def answer(model: ModelClient, counted: GatewayMetrics) -> Awaitable[SqlAnswer]:
             return answer_question(request, model, queries, settings, counted)
 
-        answered: SqlAnswer = await route(request.model, answer, partial(answer, counted=None))
+        asks = (partial(answer, counted=each) for each in (metrics, uncounted))
+        answered: SqlAnswer = await route(request.model, *asks)
         return answered
 
     @router.post("/feedback", status_code=201)
@@ -173,24 +173,10 @@ def _rollout_routes(rollout: Rollout) -> APIRouter:
     """What admins call to put another model in the place of the one that answers."""
     router = APIRouter(prefix="/v1/admin/rollout", responses=_ERRORS | errors_of(409), route_class=CheckedRoute)
 
-    @router.get("")
-    async def show() -> dict[str, Any]:
-        return rollout.describe()
-
     @router.put("")
-    async def start(trial: Trial) -> dict[str, Any]:
-        rollout.start(trial)
-        return rollout.describe()
-
-    @router.post("/promote")
-    async def promote() -> dict[str, Any]:
-        rollout.promote()
-        return rollout.describe()
-
-    @router.post("/rollback")
-    async def roll_back() -> dict[str, Any]:
-        rollout.roll_back("by an admin")
-        return rollout.describe()
+    async def switch(wanted: Switch) -> dict[str, str]:
+        rollout.switch(wanted)
+        return {"rollout": str(rollout)}
 
     return router
 

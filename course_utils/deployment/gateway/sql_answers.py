@@ -14,7 +14,7 @@ from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError
-from course_utils.deployment.gateway.metrics import GatewayMetrics
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
@@ -78,13 +78,9 @@ class QueryRunner:
 
 
 async def answer_question(
-    request: SqlRequest,
-    client: ModelClient,
-    queries: QueryRunner,
-    settings: GatewaySettings,
-    metrics: GatewayMetrics | None,
+    request: SqlRequest, client: ModelClient, queries: QueryRunner, settings: GatewaySettings, metrics: GatewayMetrics
 ) -> SqlAnswer:
-    """Ask the model for a query, check it and run it; without ``metrics`` nothing is counted.
+    """Ask the model for a query, check it and run it.
 
     Raises:
         ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
@@ -102,12 +98,11 @@ async def answer_question(
     )
     model_seconds = time.perf_counter() - began
     checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-    if metrics:
-        metrics.count_reply(reply.get("usage"))
-        metrics.queries.labels(checked.outcome).inc()
-        metrics.sql_seconds.labels("model").observe(model_seconds)
-        metrics.sql_seconds.labels("database").observe(checked.seconds)
-    return _to_answer(request, client.version, reply, checked, model_seconds)
+    metrics.count_reply(reply.get("usage"))
+    metrics.queries.labels(checked.outcome).inc()
+    metrics.sql_seconds.labels("model").observe(model_seconds)
+    metrics.sql_seconds.labels("database").observe(checked.seconds)
+    return _to_answer(request, reply, checked, model_seconds)
 
 
 def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
@@ -150,14 +145,12 @@ def _render_schema(database: Path | str, changed: int) -> str:
     return read_postgres_schema(database).render()
 
 
-def _to_answer(
-    request: SqlRequest, version: str, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float
-) -> SqlAnswer:
+def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
     result, usage = checked.result, reply.get("usage") or {}
     return SqlAnswer(
         id=f"sql-{uuid.uuid4().hex}",
         model=str(reply.get("model", "")),
-        model_version=version,
+        model_version=NOTES.get()["version"],
         database=request.database,
         question=request.question,
         query=checked.query,

@@ -18,7 +18,7 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.metrics import GatewayMetrics
-from course_utils.deployment.gateway.rollout import Rollout, Trial
+from course_utils.deployment.gateway.rollout import Rollout, Switch
 from course_utils.prometheus import scrape
 from tests.unit.deployment.gateway.conftest import MakeClient
 
@@ -97,20 +97,23 @@ def test_a_canary_answers_its_share_and_the_same_caller_each_time(client: Any) -
     assert client.get("/health/ready").json()["rollout"] == "course answers; canary of green, 50%"
 
 
-def test_promote_and_roll_back_change_who_answers_and_the_version(client: Any) -> None:
-    assert client.post("/v1/admin/rollout/promote").status_code == 409
-    assert (ask(client)["model_version"], ask(client)["header"]) == ("1", "1")
-    client.put("/v1/admin/rollout", json=GREEN)
-    client.post("/v1/admin/rollout/promote")
+def test_a_switch_changes_who_answers_and_the_version(client: Any) -> None:
+    assert (ask(client)["model_version"], client.get("/metrics").text.count("course_model_info{")) == ("1", 0)
+    client.put("/v1/admin/rollout", json=GREEN | {"mode": "all"})
     assert (ask(client)["query"], ask(client, model="course")["header"]) == ("SELECT 2", "2")
     assert ask(client, model="green")["query"] == "SELECT 2"
     assert client.put("/v1/admin/rollout", json=GREEN).status_code == 409, "it answers already"
-    client.post("/v1/admin/rollout/rollback")
-    assert ask(client)["query"] == "SELECT 1"
-    assert client.get("/v1/admin/rollout").json()["rolled_back"] == "green: by an admin"
+    client.put("/v1/admin/rollout", json={"model": "course", "mode": "all"})
+    assert (ask(client)["query"], ask(client)["header"]) == ("SELECT 1", "1")
     page = client.get("/metrics").text
     assert 'course_model_info{model="green",version="2"} 1.0' in page
     assert page.count("course_model_info{") == 2, "one version for each model of the settings"
+
+
+def test_a_candidate_is_sent_away(client: Any) -> None:
+    client.put("/v1/admin/rollout", json=GREEN)
+    client.put("/v1/admin/rollout", json=GREEN | {"mode": "off"})
+    assert {ask(client, f"r{n}")["query"] for n in range(20)} == {"SELECT 1"}
 
 
 def test_a_shadow_is_compared_and_nobody_sees_it(client: Any) -> None:
@@ -130,10 +133,10 @@ def test_a_candidate_that_fails_goes_by_itself(
     answers = [ask(client, f"r{n}") for n in range(80)]
     if said is None:
         assert {answer["query"] for answer in answers} == {"SELECT 1"}, "who meets a failure is answered all the same"
-    state = client.get("/v1/admin/rollout").json()
-    assert state["trial"] is None
-    assert state["rolled_back"].startswith("green: 100.0%")
-    assert state["counts"]["green"] == {"answers": 20, "failures": 20}
+    state = client.get("/health/ready").json()["rollout"]
+    assert state.startswith("course answers; rolled back: green: 100.0%")
+    assert "of 20 answers failed" in state
+    assert "course_rollbacks_total 1.0" in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(
@@ -147,9 +150,9 @@ def test_a_wrong_candidate_is_refused(client: Any, change: dict[str, Any], statu
 def test_only_an_admin_switches(make_client: MakeClient, tmp_path: Path) -> None:
     admin = make_client(key="secret", api_key="secret", keys_file=tmp_path / "keys.sqlite")
     key = admin.post("/v1/admin/keys", json={"name": "user"}).json()["key"]
-    assert admin.get("/v1/admin/rollout").status_code == 200
     user = {"Authorization": f"Bearer {key}"}
-    assert admin.get("/v1/admin/rollout", headers=user).status_code == 403
+    assert admin.put("/v1/admin/rollout", json=GREEN, headers=user).status_code == 403
+    assert admin.put("/v1/admin/rollout", json=GREEN).status_code == 404, "past the guard: there is no such model"
 
 
 class Model:
@@ -159,7 +162,7 @@ class Model:
 
 def rolled_back(failures: dict[str, float], n: int, rng: Random) -> bool:
     rollout = Rollout({name: Model(name) for name in failures}, "course", GatewayMetrics())
-    rollout.start(Trial(**GREEN))
+    rollout.switch(Switch(**GREEN))
     for _ in range(n):
         for name, share in failures.items():
             if rollout.trial:
@@ -183,16 +186,14 @@ def test_no_request_of_ten_thousand_fails_while_models_are_switched(
     make_database(tmp_path)
     models = json.dumps({"green": {"url": address(servers["green"])}})
     settings = {"COURSE_MODELS": models, "COURSE_MODEL_VERSION": "1"}
-    steps = iter(["canary", "promote", "rollback", "shadow", "broken", "restored", "canary", "promote"])
+    steps = iter(["canary", "all", "back", "shadow", "broken", "canary", "off", "all"])
 
     def switch(client: httpx.Client) -> None:
         step = next(steps)
         servers["green"].said = None if step == "broken" else "SELECT 2"
-        if step in ("promote", "rollback"):
-            response = client.post(f"/v1/admin/rollout/{step}")
-        else:
-            mode = "shadow" if step == "shadow" else "canary"
-            response = client.put("/v1/admin/rollout", json=GREEN | {"mode": mode})
+        wanted = GREEN | {"mode": "canary" if step == "broken" else step}
+        wanted = {"model": "course", "mode": "all"} if step == "back" else wanted
+        response = client.put("/v1/admin/rollout", json=wanted)
         assert response.status_code == 200, response.text
 
     with (
@@ -209,4 +210,4 @@ def test_no_request_of_ten_thousand_fails_while_models_are_switched(
         assert sum(statuses.values()) == 10_000
         assert {status for status, _ in statuses} == {200}, statuses
         assert {query for _, query in statuses} == {"SELECT 1", "SELECT 2"}
-        assert scrape(gateway.url).total("course_rollbacks_total") == 2, "one by hand, and one by itself"
+        assert scrape(gateway.url).total("course_rollbacks_total") == 1
