@@ -1,6 +1,8 @@
 """Greedy replies in batches, and how long they took."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -85,7 +87,8 @@ def generate_tokens(
 
     with torch.inference_mode():
         if model.device.type == "cpu":
-            return _generate_on_cpu(model, tokenizer, prompts, max_new_tokens, stop)
+            with _grouped_attention(model):
+                return _generate_on_cpu(model, tokenizer, prompts, max_new_tokens, stop)
         batch = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
         output = model.generate(
             **batch.to(model.device),
@@ -141,6 +144,35 @@ def _generate_on_cpu(
         if not going:
             break
     return replies
+
+
+@contextmanager
+def _grouped_attention(model: Any) -> Iterator[None]:
+    """Let query heads that share keys and values (GQA) be queries of one head, where a row has one new token.
+
+    Transformers copies keys and values for each of these heads, and on a CPU a step takes half as long again for it.
+    """
+    from torch.nn.functional import scaled_dot_product_attention
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    def attend(module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: Any = None, **options: Any) -> Any:
+        n_rows, n_heads, n_queries, width = query.shape
+        if n_queries > 1:
+            return sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **options)
+        grouped = query.reshape(n_rows, key.shape[1], -1, width)
+        output = scaled_dot_product_attention(grouped, key, value, attn_mask=mask, scale=scaling)
+        return output.reshape(n_rows, 1, n_heads, width), None
+
+    before = model.config._attn_implementation
+    AttentionInterface.register("grouped_sdpa", attend)
+    AttentionMaskInterface.register("grouped_sdpa", sdpa_mask)
+    model.set_attn_implementation("grouped_sdpa" if before == "sdpa" else before)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
 
 
 def _share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:
