@@ -9,9 +9,8 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections import OrderedDict
 from contextlib import closing
-from functools import partial
+from functools import lru_cache, partial
 from glob import escape
 from pathlib import Path
 
@@ -37,25 +36,21 @@ _INTERNAL_PRAGMAS = {"data_version", "page_size"}  # what FTS reads before it se
 _WAL_VERSION = 2
 _LOGS = ("-wal", "-journal")
 _decode = partial(str, encoding="utf-8", errors="replace")
-_open: "OrderedDict[tuple[object, ...], sqlite3.Connection]" = OrderedDict()
 
 
 def open_database(database: Path) -> sqlite3.Connection:
     """A connection that reads alone, kept for the next query, within this worker's limits; QueryError without one."""
     try:
-        key = (database, *_state_of(database))
-        if key in _open:
-            _open.move_to_end(key)
-            return _open[key]
-        connection = connect(database)
+        return _open(database, _state_of(database))
     except FileNotFoundError as error:
         raise QueryError(f"{database}: there is no such database") from error
     except (OSError, DataError, sqlite3.Error) as error:
         raise QueryError(f"{database}: cannot be opened ({error})") from error
-    _open[key] = _restrict(connection)
-    if len(_open) > MAX_OPEN:
-        _open.popitem(last=False)[1].close()
-    return connection
+
+
+@lru_cache(MAX_OPEN)
+def _open(database: Path, _state: tuple[object, ...]) -> sqlite3.Connection:
+    return _restrict(connect(database))
 
 
 def _state_of(database: Path) -> tuple[object, ...]:
