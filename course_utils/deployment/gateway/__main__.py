@@ -8,6 +8,7 @@ import uvicorn
 from prometheus_client import disable_created_metrics
 
 from course_utils.deployment.gateway.app import create_app
+from course_utils.deployment.gateway.audit import AuditLog
 from course_utils.deployment.gateway.request_log import log_to
 from course_utils.deployment.gateway.settings import read_settings
 from course_utils.errors import CourseError
@@ -24,6 +25,8 @@ def main() -> None:
     try:
         settings = read_settings()
         log_to(settings.log_file)
+        if settings.audit_file:
+            logging.getLogger("course_utils.deployment.gateway.metrics").addHandler(AuditLog(settings.audit_file))
         choose_port(settings.host, settings.port)
         app = create_app(settings)
     except CourseError as error:

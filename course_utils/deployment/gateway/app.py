@@ -22,7 +22,7 @@ from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, a
 from course_utils.deployment.gateway.callers import Caller, Guard, KeyStore, NewKey
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
-from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests, free_share
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics, MeasureRequests, free_share
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.rollout import Ask, Rollout, Switch
@@ -158,12 +158,14 @@ def _admin_routes(keys: KeyStore) -> APIRouter:
 
     @router.post("", status_code=201)
     async def create_key(new: NewKey) -> dict[str, Any]:
-        return keys.create(new)
+        NOTES.get()["about"] = (made := keys.create(new))["id"]
+        return made
 
     @router.delete("/{key_id}")
     async def delete_key(key_id: str) -> dict[str, Any]:
         if not keys.delete(key_id):
             raise ApiError(404, f"no key {key_id!r}", code="unknown_key", param="key_id")
+        NOTES.get()["about"] = key_id
         return {"id": key_id, "deleted": True}
 
     return router
@@ -176,6 +178,7 @@ def _rollout_routes(rollout: Rollout) -> APIRouter:
     @router.put("")
     async def switch(wanted: Switch) -> dict[str, str]:
         rollout.switch(wanted)
+        NOTES.get()["about"] = wanted.model
         return {"rollout": str(rollout)}
 
     return router

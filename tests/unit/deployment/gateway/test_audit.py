@@ -1,0 +1,114 @@
+"""What the real gateway writes of admins and refusals, over restarts; and how keys are rotated (deploy/runbook.md)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from course_utils.cli import app
+from course_utils.deployment import start_gateway
+from course_utils.deployment.gateway.audit import AuditLog, verify_audit
+from course_utils.errors import ConfigurationError, DataError
+from course_utils.processes import Server
+
+KEYS = "/v1/admin/keys"
+Tamper = Callable[[list[str]], list[str]]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def status(gateway: Server, key: str, path: str = "/v1/models") -> int:
+    return httpx.get(f"{gateway.url}{path}", headers=bearer(key), timeout=10).status_code
+
+
+@pytest.fixture(scope="module")
+def drilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+    """The audit log of a drill in which both kinds of keys were rotated, and every key that was in use."""
+    folder = tmp_path_factory.mktemp("drill")
+    log = folder / "audit.jsonl"
+
+    def start(admin_key: str) -> Server:
+        files = {"COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_AUDIT_FILE": str(log)}
+        return start_gateway("http://127.0.0.1:9", folder, settings=files | {"COURSE_API_KEY": admin_key})
+
+    def create(gateway: Server, admin_key: str, name: str) -> dict[str, str]:
+        made = httpx.post(f"{gateway.url}{KEYS}", json={"name": name}, headers=bearer(admin_key), timeout=10)
+        assert made.status_code == 201
+        return dict(made.json())
+
+    with start("first admin") as gateway:
+        old = create(gateway, "first admin", "app, until today")
+        new = create(gateway, "first admin", "app, from today")
+        assert [status(gateway, each["key"]) for each in (old, new)] == [200, 200], "both are valid in the overlap"
+        ended = httpx.delete(f"{gateway.url}{KEYS}/{old['id']}", headers=bearer("first admin"), timeout=10)
+        assert ended.status_code == 200
+        assert [status(gateway, each["key"]) for each in (old, new)] == [401, 200], "the old one ends at once"
+        assert status(gateway, new["key"], KEYS) == 403
+    with start("second admin") as gateway:
+        assert [status(gateway, key, KEYS) for key in ("first admin", "second admin", new["key"])] == [401, 200, 403]
+        assert [status(gateway, each["key"]) for each in (old, new)] == [401, 200], "a restart changes nothing"
+    return log, {old["key"], new["key"], "first admin", "second admin"}
+
+
+def test_the_log_says_who_did_what_and_what_was_allowed(drilled: tuple[Path, set[str]]) -> None:
+    log, keys = drilled
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [(line["caller"], line["method"], line["route"], line["status"], line["allowed"]) for line in lines]
+    user = lines[4]["caller"]
+    assert told == [
+        ("admin", "POST", KEYS, 201, True),
+        ("admin", "POST", KEYS, 201, True),
+        ("admin", "DELETE", f"{KEYS}/{{key_id}}", 200, True),
+        ("", "GET", "/v1/models", 401, False),
+        (user, "GET", KEYS, 403, False),
+        ("", "GET", KEYS, 401, False),
+        ("admin", "GET", KEYS, 200, True),
+        (user, "GET", KEYS, 403, False),
+        ("", "GET", "/v1/models", 401, False),
+    ]
+    assert (lines[2]["about"], user) == (lines[0]["about"], lines[1]["about"])
+    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
+    assert not [key for key in keys if key in log.read_text()]
+    assert verify_audit(log) == (9, lines[-1]["hash"])
+
+
+@pytest.mark.parametrize(
+    ("tamper", "first_bad"),
+    [
+        (lambda lines: [lines[0].replace("POST", "GET"), *lines[1:]], 1),
+        (lambda lines: [*lines[:3], *lines[4:]], 4),
+        (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], 3),
+        (lambda lines: [*lines[:-1], lines[-1].replace('"allowed": false', '"allowed": true')], 9),
+        (lambda lines: [*lines[:5], lines[4], *lines[5:]], 6),
+        (lambda lines: lines[1:], 1),
+        (lambda lines: [*lines, lines[-1][:40]], 10),
+        (lambda lines: [*lines[:6], "[]", *lines[6:]], 7),
+    ],
+    ids=["changed", "removed", "swapped", "last changed", "doubled", "first removed", "torn", "invented"],
+)
+def test_the_first_line_that_does_not_fit_is_named(
+    drilled: tuple[Path, set[str]], tmp_path: Path, tamper: Tamper, first_bad: int
+) -> None:
+    lines = drilled[0].read_text().splitlines()
+    log = tmp_path / "audit.jsonl"
+    log.write_text("\n".join(tamper(lines)) + "\n")
+    with pytest.raises(DataError, match=f"audit.jsonl:{first_bad}: "):
+        verify_audit(log)
+    with pytest.raises(ConfigurationError, match=f"COURSE_AUDIT_FILE: .*:{first_bad}: "):
+        AuditLog(log)
+
+
+def test_the_command_counts_what_is_whole_and_refuses_the_rest(drilled: tuple[Path, set[str]], tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["audit", str(drilled[0])])
+    assert said.exit_code == 0
+    assert "9 lines, none changed" in said.output
+    log = tmp_path / "audit.jsonl"
+    log.write_text("{}\n")
+    refused = CliRunner().invoke(app, ["audit", str(log)])
+    assert refused.exit_code == 2
+    assert "audit.jsonl:1: " in refused.output
