@@ -277,7 +277,10 @@ def test_an_image_is_refused(client: httpx.Client) -> None:
     assert client.post("/v1/chat/completions", json=text).status_code == httpx.codes.OK
 
 
-@pytest.mark.parametrize(("method", "path", "allow"), [("GET", "/v1/sql", "POST"), ("DELETE", "/metrics", "GET")])
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("GET", "/v1/sql", "POST"), ("DELETE", "/metrics", "GET"), ("PUT", "/v1/admin/keys", "GET, POST")],
+)
 def test_another_method_is_told_the_right_one(client: httpx.Client, method: str, path: str, allow: str) -> None:
     response = client.request(method, path)
     assert (response.status_code, response.headers["Allow"]) == (405, allow)

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
@@ -18,8 +18,14 @@ from redis.exceptions import RedisError
 
 from course_utils import __version__
 from course_utils.deployment.gateway.admission import CallerLimits
-from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, add_error_handlers, errors_of
-from course_utils.deployment.gateway.callers import Caller, Guard, KeyStore, NewKey
+from course_utils.deployment.gateway.api_errors import (
+    AdmittedRoute,
+    ApiError,
+    CheckedRoute,
+    add_error_handlers,
+    errors_of,
+)
+from course_utils.deployment.gateway.callers import BEARER, Caller, Guard, NewKey
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics, MeasureRequests, free_share
@@ -64,22 +70,24 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         if redis:
             await redis.aclose()
 
-    async def admit(caller: Annotated[Caller, Depends(guard.user)]) -> AsyncIterator[None]:
-        async with limits.admit(caller):
-            yield
+    async def admit(request: Request) -> AbstractAsyncContextManager[None]:
+        return limits.admit(await guard.user(await BEARER(request)))
 
-    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan)
-    app.state.max_body_bytes = settings.max_body_bytes
+    routers = [
+        _work_routes(settings, models, rollout, queries, metrics),
+        _admin_routes(guard),
+        _rollout_routes(rollout, guard),
+        _operation_routes(settings, rollout, metrics, guard, redis),
+    ]
+    # As one list, for routers that are included are searched twice; what is asked for most comes first.
+    every = [route for router in routers for route in router.routes]
+    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every)
+    app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
     add_error_handlers(app)
     if settings.cors_origins:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
-    app.include_router(_work_routes(settings, models, rollout, queries, metrics), dependencies=[Depends(admit)])
-    if guard.keys:
-        app.include_router(_admin_routes(guard.keys), dependencies=[Depends(guard.admin)])
-    app.include_router(_rollout_routes(rollout), dependencies=[Depends(guard.admin)])
-    app.include_router(_operation_routes(settings, rollout, metrics, guard, redis))
     return app
 
 
@@ -91,7 +99,7 @@ def _work_routes(
     metrics: GatewayMetrics,
 ) -> APIRouter:
     """What applications call."""
-    router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=CheckedRoute)
+    router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
     began, uncounted = int(time.time()), GatewayMetrics()  # nobody asked a shadow
 
     def find(name: str) -> ModelClient:
@@ -107,6 +115,10 @@ def _work_routes(
 
     def describe(model: ModelClient) -> dict[str, Any]:
         return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
+
+    @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
+    async def chat_completions(request: ChatRequest) -> Any:
+        return await route(request.model, lambda model: chat(request, model, settings, metrics))
 
     @router.get("/models")
     async def list_models() -> dict[str, Any]:
@@ -126,10 +138,6 @@ def _work_routes(
         _, schema = await asyncio.to_thread(find_served, settings, name)
         return {"id": name, "object": "database", "schema": schema}
 
-    @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
-    async def chat_completions(request: ChatRequest) -> Any:
-        return await route(request.model, lambda model: chat(request, model, settings, metrics))
-
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
         def answer(model: ModelClient, counted: GatewayMetrics) -> Awaitable[SqlAnswer]:
@@ -148,22 +156,23 @@ def _work_routes(
     return router
 
 
-def _admin_routes(keys: KeyStore) -> APIRouter:
+def _admin_routes(guard: Guard) -> APIRouter:
     """What admins call to make and end keys."""
-    router = APIRouter(prefix="/v1/admin/keys", responses=_ERRORS, route_class=CheckedRoute)
+    admins = [Depends(guard.admin)]
+    router = APIRouter(prefix="/v1/admin/keys", responses=_ERRORS, route_class=CheckedRoute, dependencies=admins)
 
     @router.get("")
     async def list_keys() -> dict[str, Any]:
-        return {"object": "list", "data": keys.all()}
+        return {"object": "list", "data": guard.keys.all()}
 
     @router.post("", status_code=201)
     async def create_key(new: NewKey) -> dict[str, Any]:
-        NOTES.get()["about"] = (made := keys.create(new))["id"]
+        NOTES.get()["about"] = (made := guard.keys.create(new))["id"]
         return made
 
     @router.delete("/{key_id}")
     async def delete_key(key_id: str) -> dict[str, Any]:
-        if not keys.delete(key_id):
+        if not guard.keys.delete(key_id):
             raise ApiError(404, f"no key {key_id!r}", code="unknown_key", param="key_id")
         NOTES.get()["about"] = key_id
         return {"id": key_id, "deleted": True}
@@ -171,9 +180,10 @@ def _admin_routes(keys: KeyStore) -> APIRouter:
     return router
 
 
-def _rollout_routes(rollout: Rollout) -> APIRouter:
+def _rollout_routes(rollout: Rollout, guard: Guard) -> APIRouter:
     """What admins call to put another model in the place of the one that answers."""
-    router = APIRouter(prefix="/v1/admin/rollout", responses=_ERRORS | errors_of(409), route_class=CheckedRoute)
+    known: Any = {"responses": _ERRORS | errors_of(409), "dependencies": [Depends(guard.admin)]}
+    router = APIRouter(prefix="/v1/admin/rollout", route_class=CheckedRoute, **known)
 
     @router.put("")
     async def switch(wanted: Switch) -> dict[str, str]:
@@ -188,7 +198,7 @@ def _operation_routes(
     settings: GatewaySettings, rollout: Rollout, metrics: GatewayMetrics, guard: Guard, redis: Redis | None
 ) -> APIRouter:
     """What orchestrators and Prometheus call."""
-    router = APIRouter()
+    router = APIRouter(route_class=CheckedRoute)
 
     @router.get("/health/live")
     async def live() -> dict[str, bool]:

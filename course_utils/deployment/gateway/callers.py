@@ -19,7 +19,8 @@ from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 
-Sent = Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+BEARER = HTTPBearer(auto_error=False)
+Sent = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
@@ -86,10 +87,17 @@ class Guard:
     """Lets callers in, and everybody where no kind of key is set; ApiError 401 or 403 for the rest."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self.keys = KeyStore(settings.keys_file) if settings.keys_file else None
+        self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
         if settings.jwt_keys:
             _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
+
+    @property
+    def keys(self) -> KeyStore:
+        """Where API keys are kept; ApiError 404 where they are not."""
+        if self._keys is None:
+            raise ApiError(404, "no API keys are kept here; set COURSE_KEYS_FILE", code="keys_off")
+        return self._keys
 
     async def user(self, sent: Sent) -> Caller:
         """Whoever may call at all."""
@@ -107,12 +115,12 @@ class Guard:
         return caller
 
     def _identify(self, secret: str) -> Caller | None:
-        if not (self._secret or self.keys or self._settings.jwt_keys):
+        if not (self._secret or self._keys or self._settings.jwt_keys):
             return _ADMIN
         # compare_digest takes the same time wherever the first difference is
         if self._secret and secrets.compare_digest(secret.encode(), self._secret.encode()):
             return _ADMIN
-        known = self.keys.find(secret) if self.keys else None
+        known = self._keys.find(secret) if self._keys else None
         return known or _read_token(secret, self._settings)
 
 

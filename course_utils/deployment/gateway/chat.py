@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal, Self
 
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field, model_validator
 from starlette.types import Receive, Scope, Send
 
@@ -148,9 +148,9 @@ async def chat(
     """
     began, body = time.perf_counter(), to_body(request, settings)
     if not request.stream:
-        reply = await client.complete(body)
-        metrics.count_reply(reply.get("usage"))
-        return JSONResponse(reply)
+        reply, usage = await client.complete(body)
+        metrics.count_reply(usage)
+        return Response(reply, media_type="application/json")
     async with AsyncExitStack() as opened:
         events = await opened.enter_async_context(client.stream(body))
         wants_usage = bool((request.stream_options or {}).get("include_usage"))

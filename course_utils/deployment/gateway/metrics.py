@@ -64,9 +64,8 @@ class GatewayMetrics:
 
     def count_reply(self, usage: dict[str, int] | None) -> None:
         """Count a reply, and what a model server reports as its ``usage``: some report nothing, a cache spends none."""
-        state = NOTES.get()["cache"]
-        self.cache.labels(state).inc()
-        for direction in _DIRECTIONS if state != "hit" else ():
+        self.cache.labels(NOTES.get()["cache"]).inc()
+        for direction in _DIRECTIONS:
             n_tokens = (usage or {}).get(f"{direction}_tokens") or 0
             self.tokens.labels(direction).inc(n_tokens)
             NOTES.get()["tokens"] += n_tokens

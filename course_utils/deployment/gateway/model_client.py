@@ -56,21 +56,20 @@ class ModelClient:
     """One model: a pool of connections to its server, a queue before it, and what it said before."""
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
-        self.name, self._url, self._timeout_s, self._cache = name, route.url, settings.model_timeout_s, cache
+        self.name, self._url, self._cache = name, route.url, cache
+        self._timeout = aiohttp.ClientTimeout(settings.model_timeout_s, sock_connect=_CONNECT_TIMEOUT_S)
         self._asks, self.version = {"model": name, **route.body}, settings.model_version
-        self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, self._timeout_s)
+        self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, settings.model_timeout_s)
         self._breaker = CircuitBreaker()
 
     @cached_property
     def _http(self) -> aiohttp.ClientSession:
         """Made at the first use, where the event loop runs; the queue limits its connections."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S)
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
         headers = {"Accept-Encoding": "identity"}
         connector, cookies = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=cookies, timeout=timeout, headers=headers, auto_decompress=False
-        )
+        known: Any = {"connector": connector, "cookie_jar": cookies, "timeout": self._timeout, "headers": headers}
+        return aiohttp.ClientSession(**known, auto_decompress=False)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -84,29 +83,35 @@ class ModelClient:
         except (TimeoutError, aiohttp.ClientError) as error:
             return f"no answer ({type(error).__name__})"
 
-    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One whole reply, which has a message; at temperature 0 that may be the one to the same request before.
+    async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
+        """One whole reply, as JSON with a message, and the tokens that it cost, if the server tells.
+
+        At temperature 0 it may be the reply to the same request before, which costs none.
 
         Raises:
             ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
                 reply is not one, 4xx as it answers.
         """
         NOTES.get().update(model=self.name, version=self.version)
+        if not self._cache.seconds or body.get("temperature") != 0:
+            return await self._ask(body)
         asked = json.dumps([self._url, self.version, self._asks, body], sort_keys=True).encode()
         key = f"course:reply:{hashlib.sha256(asked).hexdigest()}"
-        if is_kept := bool(self._cache.seconds) and body.get("temperature") == 0:
-            kept = await self._cache.get(key)
-            NOTES.get()["cache"] = "hit" if kept else "miss"
-            if kept:
-                return _read_reply(kept)
-        async with self._send(body) as (response, deadline):
-            raw = await _read(response, deadline)
+        kept = await self._cache.get(key)
+        NOTES.get()["cache"] = "hit" if kept else "miss"
+        if kept:
+            return kept, None
+        reply, usage = await self._ask(body)
+        await self._cache.put(key, reply)
+        return reply, usage
+
+    async def _ask(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
+        async with self._send(body) as response:
+            raw = _mend(await _read(response))
             reply = _read_reply(raw)
             if not reply.get("choices") or "message" not in reply["choices"][0]:
                 raise ValueError("it has no message")
-        if is_kept:
-            await self._cache.put(key, raw)
-        return reply
+        return raw, reply.get("usage")
 
     @asynccontextmanager
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
@@ -116,25 +121,21 @@ class ModelClient:
             ApiError: As ``complete``.
         """
         NOTES.get().update(model=self.name, version=self.version)
-        async with self._send(body) as (response, deadline):
-            yield _read_events(response, deadline)
+        async with self._send(body) as response:
+            yield _read_events(response)
 
     @asynccontextmanager
-    async def _send(self, body: dict[str, Any]) -> AsyncIterator[tuple[aiohttp.ClientResponse, float]]:
+    async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
         url, asked = f"{self._url}/v1/chat/completions", body | self._asks
         async with self.queue.take_place():
-            deadline = asyncio.get_running_loop().time() + self._timeout_s
             with self._breaker.watch(), _as_api_errors():
-                async with asyncio.timeout_at(deadline):
-                    async for attempt in stamina.retry_context(**_RETRIES):
-                        with attempt:
-                            response = await self._http.post(url, json=asked, allow_redirects=False)
-                try:
+                async for attempt in stamina.retry_context(**_RETRIES):
+                    with attempt:
+                        response = await self._http.post(url, json=asked, allow_redirects=False)
+                async with response:  # one that has not ended is closed, so that the server stops writing it
                     if response.status != HTTPStatus.OK:
-                        _refuse(response.status, await _read(response, deadline))
-                    yield response, deadline
-                finally:
-                    response.close()  # unless it has ended, the server stops writing it
+                        _refuse(response.status, await _read(response))
+                    yield response
 
 
 def _refuse(status: int, raw: bytes) -> NoReturn:
@@ -165,43 +166,44 @@ def _as_api_errors() -> Iterator[None]:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 
 
-async def _chunks(response: aiohttp.ClientResponse, deadline: float) -> AsyncIterator[bytes]:
-    """The bytes of a response as they come, up to the deadline and the limit (``ValueError``)."""
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The bytes of a response as they come, up to the limit (``ValueError``)."""
     n_bytes = 0
-    while True:
-        async with asyncio.timeout_at(deadline):
-            chunk = await response.content.readany()
-        if not chunk:
-            return
+    async for chunk in response.content.iter_any():
         n_bytes += len(chunk)
         if n_bytes > MAX_REPLY_BYTES:
             raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
         yield chunk
 
 
-async def _read(response: aiohttp.ClientResponse, deadline: float) -> bytes:
-    return b"".join([chunk async for chunk in _chunks(response, deadline)])
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    return b"".join([chunk async for chunk in _chunks(response)])
+
+
+def _mend(raw: bytes) -> bytes:
+    """Models write half characters, which are none of JSON's."""
+    if b"\\ud" in raw.lower():
+        return json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="replace")
+    return raw
 
 
 def _read_reply(raw: bytes) -> dict[str, Any]:
     """A reply or an event of a stream; ValueError if it is neither."""
-    if b"\\ud" in raw.lower():  # models write half characters, which are none of JSON's
-        raw = json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="replace")
     reply: dict[str, Any] = read_json(raw)
     _Reply.model_validate(reply)
     return reply
 
 
-async def _read_events(response: aiohttp.ClientResponse, deadline: float) -> AsyncIterator[dict[str, Any]]:
+async def _read_events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``."""
     rest = b""
     with _as_api_errors():
-        async for chunk in _chunks(response, deadline):
+        async for chunk in _chunks(response):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 data = line.removeprefix(b"data:").strip()
                 if data == b"[DONE]":
                     return
                 if line.startswith(b"data:"):
-                    yield _read_reply(data)
+                    yield _read_reply(_mend(data))
         raise ValueError("a stream that ends without [DONE] was cut off")

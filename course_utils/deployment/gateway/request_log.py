@@ -21,6 +21,12 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line | getattr(record, "notes", {}), ensure_ascii=False)
 
 
+class _LogFile(RotatingFileHandler):
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - as its parent spells it
+        """Whether the file is full, and not, as its parent asks, whether it would be: that writes each line twice."""
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
 def log_to(file: Path | None) -> None:
     """Log to a file that starts anew before it grows large, with warnings on stderr as well; to stderr without one.
 
@@ -31,7 +37,7 @@ def log_to(file: Path | None) -> None:
     if file:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(RotatingFileHandler(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
+            handlers.append(_LogFile(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
         except OSError as error:
             raise ConfigurationError(f"COURSE_LOG_FILE: {file} cannot be used ({error}); choose another") from error
         handlers[0].setLevel(logging.WARNING)

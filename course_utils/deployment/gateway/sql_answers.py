@@ -1,6 +1,7 @@
 """``/v1/sql``: a question in, a query and its rows out."""
 
 import asyncio
+import json
 import math
 import time
 import uuid
@@ -88,17 +89,17 @@ async def answer_question(
     """
     database, schema = await asyncio.to_thread(find_served, settings, request.database)
     began = time.perf_counter()
-    reply = await client.complete(
-        {
-            "messages": to_messages(schema, request.question),
-            "temperature": 0,
-            "max_tokens": settings.max_tokens,
-            "chat_template_kwargs": TEMPLATE_OPTIONS,
-        }
-    )
+    body = {
+        "messages": to_messages(schema, request.question),
+        "temperature": 0,
+        "max_tokens": settings.max_tokens,
+        "chat_template_kwargs": TEMPLATE_OPTIONS,
+    }
+    raw, usage = await client.complete(body)
+    reply = json.loads(raw)
     model_seconds = time.perf_counter() - began
     checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-    metrics.count_reply(reply.get("usage"))
+    metrics.count_reply(usage)
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)
     metrics.sql_seconds.labels("database").observe(checked.seconds)

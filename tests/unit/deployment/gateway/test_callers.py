@@ -81,6 +81,13 @@ def test_a_key_counts_in_every_gateway_until_it_is_deleted(make_client: MakeClie
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_key")
 
 
+def test_without_a_file_of_keys_admins_hear_what_to_set(make_client: MakeClient) -> None:
+    client = make_client(ADMIN, api_key=ADMIN)
+    refused = (client.get("/v1/admin/keys"), client.post("/v1/admin/keys", json={"name": "ana"}))
+    assert {response.status_code for response in refused} == {404}
+    assert all("COURSE_KEYS_FILE" in response.json()["error"]["message"] for response in refused)
+
+
 def test_users_are_no_admins(make_client: MakeClient, tmp_path: Path) -> None:
     client = make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite")
     made = [client.post("/v1/admin/keys", json={"name": "x", "scope": scope}).json() for scope in ("user", "admin")]
