@@ -6,32 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import Course, Row, open_course, read_jsonl
+from course_utils.artifacts import Course, Row
 from course_utils.data import prepare
 from course_utils.data.prepare import prepare_dataset, select_rows
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
 from course_utils.profiles import PROFILES
-from course_utils.sql import read_schema
 
 TinyCourse = Callable[[Path], Course]
-
-
-def test_the_courses_own_data_gives_what_the_smoke_profile_promises(tmp_path: Path) -> None:
-    prepared = prepare_dataset(open_course("smoke", artifacts=str(tmp_path)), tmp_path / "data")
-    assert prepared.results == {
-        "n_train": 1500,
-        "n_validation": len(prepared.validation),
-        "n_test": 240,
-        "n_test_unseen": 120,
-    }
-    assert len(prepared.validation) >= 100
-    for split, rows in prepared.splits.items():
-        assert read_jsonl(tmp_path / "data" / f"{split}.jsonl") == rows
-        assert {row["difficulty"] for row in rows} == {"easy", "medium"}
-    assert json.loads((tmp_path / "data" / "schemas.json").read_text()) == prepared.schemas
-    for db_id, schema in prepared.schemas.items():
-        assert read_schema(tmp_path / "data" / "databases" / db_id / f"{db_id}.sqlite").render() == schema
 
 
 @pytest.mark.parametrize("release", ["foreign", "foreign_release"])
