@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql import QueryResult, Schema, quote, run_query
+from course_utils.sql.postgres import run_postgres_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -45,14 +47,9 @@ class CheckedQuery:
 def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_rows: int) -> CheckedQuery:
     """Run a query that only reads, in a file or at a PostgreSQL server's address; a bad one is an outcome, no error."""
     began = time.perf_counter()
-    limits: Any = {"timeout_s": timeout_s, "max_rows": max_rows, "max_bytes": MAX_BYTES}
+    run: Callable[..., QueryResult] = run_query if isinstance(database, Path) else run_postgres_query
     try:
-        if isinstance(database, Path):
-            result = run_query(database, query, **limits)
-        else:
-            from course_utils.sql.postgres import run_postgres_query
-
-            result = run_postgres_query(database, query, **limits)
+        result = run(database, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=MAX_BYTES)
     except QueryError as error:
         outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))

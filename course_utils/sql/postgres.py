@@ -11,18 +11,14 @@ from itertools import chain, groupby
 from sys import getsizeof
 from typing import Any
 
-import psycopg
-from psycopg.adapt import AdaptersMap, Loader
-from psycopg.types.bool import BoolLoader
-from psycopg.types.numeric import FloatLoader, IntLoader
-from psycopg.types.string import ByteaLoader, TextLoader
-
 from course_utils.errors import DataError, QueryError, QueryErrorKind
 from course_utils.sql.execute import GRACE_S, MAX_RESULT_BYTES, MAX_ROWS, TIMEOUT_S, QueryResult, to_query_error
 from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 _CONNECT_S = 5
+_TYPES = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "bytea"}
+"""What is the same in SQLite."""
 _COLUMNS = """SELECT table_type = 'VIEW', table_name, column_name, data_type, (
     SELECT relname FROM pg_constraint JOIN pg_class target ON target.oid = confrelid
     WHERE conrelid = format('%I.%I', table_schema, table_name)::regclass AND ordinal_position = ANY (conkey) LIMIT 1)
@@ -49,6 +45,8 @@ def run_postgres_query(url: str, query: str, *, timeout_s: float, max_rows: int,
     Raises:
         QueryError: As there; also if the server cannot be reached, or the role is a superuser's.
     """
+    if not query.strip():
+        raise QueryError("the query is empty", "syntax")
     text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # C ends a text at its first null
     try:
         (result,) = run_in_worker(_execute, url, text, timeout_s, max_rows, max_bytes)
@@ -58,48 +56,46 @@ def run_postgres_query(url: str, query: str, *, timeout_s: float, max_rows: int,
 
 
 def _execute(url: str, query: bytes, timeout_s: float, max_rows: int, max_bytes: int) -> Iterator[QueryResult]:
+    import psycopg
+
     began = time.perf_counter()
     limit_time(_CONNECT_S + timeout_s + GRACE_S)
-    limits = f"-c statement_timeout={timeout_s * 1000:.0f} -c default_transaction_read_only=on"
-    how: dict[str, Any] = {"connect_timeout": _CONNECT_S, "client_encoding": "utf8", "context": _plain_values()}
     try:
-        with closing(psycopg.connect(url, options=limits, **how)) as connection:
-            if connection.info.parameter_status("is_superuser") != "off":
-                raise QueryError("a superuser's role may too much; run deploy/postgres_reader.sql", "not allowed")
-            _open_cursor(connection, query)
+        with closing(_connect(url, timeout_s)) as connection:
+            parsed = connection.pgconn.prepare(b"", query)  # so that bad SQL is known from what is no query
+            if parsed.status == psycopg.pq.ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(parsed)
+            try:
+                connection.execute(b"DECLARE answer CURSOR FOR " + query, prepare=True)
+            except psycopg.errors.SyntaxError as error:
+                raise QueryError("only one statement that reads is run", "not allowed") from error
             cursor = connection.execute(f"FETCH {max_rows + 1} FROM answer")
             columns, rows = tuple(column.name for column in cursor.description or ()), cursor.fetchall()
     except psycopg.Error as error:
-        reason = error.diag.message_primary or "the database server gives no answer; see COURSE_POSTGRES_URL"
-        raise QueryError(reason, _KINDS.get(error.sqlstate, "other")) from error
+        reason, kind = error.diag.message_primary, _KINDS.get(error.sqlstate, "other")
+        if kind == "syntax" and error.diag.statement_position is None:  # what several statements lack
+            kind = "not allowed"
+        raise QueryError(reason or "the database server gives no answer; see COURSE_POSTGRES_URL", kind) from error
     if sum(map(getsizeof, chain(*rows))) > max_bytes:
         raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
     yield QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
 
 
-def _open_cursor(connection: psycopg.Connection, query: bytes) -> None:
-    """Declare a cursor for a query; psycopg.Error, or QueryError for what is no single statement that reads."""
-    try:
-        connection.execute(b"DECLARE answer CURSOR FOR " + query, prepare=True)
-    except psycopg.errors.SyntaxError as error:
-        connection.rollback()
-        # Only bad syntax has a place in the text: without one this is other SQL, or more than one statement.
-        place = connection.pgconn.prepare(b"", query).error_field(psycopg.pq.DiagnosticField.STATEMENT_POSITION)
-        if place is None and query.strip():
-            raise QueryError("only one statement that reads is run", "not allowed") from error
-        raise
+def _connect(url: str, timeout_s: float) -> Any:
+    """A psycopg connection that only reads, as nobody special, and gives the values that SQLite has, or text."""
+    import psycopg
+    from psycopg.types.numeric import FloatLoader
+    from psycopg.types.string import TextLoader
 
-
-def _plain_values() -> AdaptersMap:
-    """What psycopg makes of PostgreSQL's types: the values that SQLite has as well, and text for all else."""
-    loaders: dict[str, type[Loader]] = {"bool": BoolLoader, "bytea": ByteaLoader}
-    loaders |= dict.fromkeys(("int2", "int4", "int8", "oid"), IntLoader)
-    loaders |= dict.fromkeys(("float4", "float8", "numeric"), FloatLoader)
-    plain = AdaptersMap(types=psycopg.adapters.types)
-    plain.register_loader(0, TextLoader)  # for whatever has none of its own
-    for name, loader in loaders.items():
-        plain.register_loader(name, loader)
-    return plain
+    options = f"-c statement_timeout={timeout_s * 1000:.0f} -c default_transaction_read_only=on"
+    connection = psycopg.connect(url, connect_timeout=_CONNECT_S, options=options, client_encoding="utf8")
+    if connection.info.parameter_status("is_superuser") != "off":
+        raise QueryError("a superuser's role may too much; run deploy/postgres_reader.sql", "not allowed")
+    for each in psycopg.adapters.types:
+        for oid in (each.array_oid,) if each.name in _TYPES else (each.oid, each.array_oid):
+            connection.adapters.register_loader(oid, TextLoader)
+    connection.adapters.register_loader("numeric", FloatLoader)
+    return connection
 
 
 def read_postgres_schema(url: str) -> Schema:

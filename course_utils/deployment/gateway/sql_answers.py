@@ -22,6 +22,7 @@ from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
 from course_utils.sql import databases_in, read_schema, ready_database
+from course_utils.sql.postgres import read_postgres_schema
 
 _SCHEMA_S = 60
 """A schema on a server, which does not say when it changes, is read again so often."""
@@ -139,11 +140,7 @@ def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]
 @lru_cache(maxsize=1024)
 def _render_schema(database: Path | str, changed: int) -> str:
     """Remembered until the file changes, or a minute, for every question asks for it."""
-    if isinstance(database, Path):
-        return read_schema(database).render()
-    from course_utils.sql.postgres import read_postgres_schema
-
-    return read_postgres_schema(database).render()
+    return (read_schema(database) if isinstance(database, Path) else read_postgres_schema(database)).render()
 
 
 def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
