@@ -1,8 +1,7 @@
 """The one way to run a child process: a server, until it is not needed, or a module to its end; none is left behind.
 
-A child ends with its parent, even with a killed one. ``python -m course_utils.processes MODULE ...`` runs a module, or
-the program of an absolute path, that knows nothing of this, and ends it when standard input closes: a pipe whose other
-end only the parent holds.
+A child ends with its parent, even with a killed one. ``python -m course_utils.processes MODULE ...`` runs a module
+that knows nothing of this and ends it when standard input closes: a pipe whose other end only the parent holds.
 """
 
 import atexit
@@ -35,13 +34,12 @@ _LOG_LINES = 15
 
 
 class Server(AbstractContextManager["Server"]):
-    """A child process that runs a ``module``, or a program, and answers at ``url``; messages call it ``name``.
+    """A child process that runs a ``module`` and answers HTTP requests at ``url``; messages call it ``name``.
 
     It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process. It is
-    ready for work once ``health`` answers 200, or once it listens if that is not HTTP, and has ``stop_timeout_s``
-    seconds to end by itself. ``settings`` are its ``COURSE_*`` variables: those of this process do not count, for a key
-    that guards a real service would lock this process out. What it prints goes to ``log``; None keeps that only while
-    the server runs.
+    ready for work once ``health`` answers 200, and has ``stop_timeout_s`` seconds to end by itself. ``settings`` are
+    its ``COURSE_*`` variables: those of this process do not count, for a key that guards a real service would lock this
+    process out. What it prints goes to ``log``; None keeps that only while the server runs.
 
     Raises:
         ServiceError: It ends, or is not ready in time; the message closes with the last lines of its log.
@@ -75,16 +73,16 @@ class Server(AbstractContextManager["Server"]):
             )
         atexit.register(self.stop)
         try:
-            self._wait_until_ready(url + health)
+            self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_ready(self, address: str) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             self.check()
-            if _answers(address):
+            if self.answers():
                 return
             time.sleep(_POLL_S)
         raise self._failure(f"is not ready after {_START_TIMEOUT_S:g} s")
@@ -115,9 +113,20 @@ class Server(AbstractContextManager["Server"]):
             raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
         return found[0]
 
+    def answers(self) -> bool:
+        """Whether it answers a GET with status 200 within some seconds; never through a proxy."""
+        from http.client import HTTPException
+        from urllib.request import ProxyHandler, build_opener
+
+        try:
+            with build_opener(ProxyHandler({})).open(self.url + self._health, timeout=_ANSWER_TIMEOUT_S) as reply:
+                return bool(reply.status == 200)
+        except (OSError, HTTPException):
+            return False
+
     def is_healthy(self) -> bool:
-        """Whether the process runs and says within some seconds that it is well."""
-        return self.process.poll() is None and _answers(self.url + self._health)
+        """Whether the process runs and answers."""
+        return self.process.poll() is None and self.answers()
 
     def stop(self) -> None:
         """Ask the process to end, insist, and end what it leaves behind; safe to call twice."""
@@ -162,23 +171,6 @@ def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _answers(url: str) -> bool:
-    """Whether a GET, never through a proxy, is answered with status 200; if it is not HTTP, whether one can connect."""
-    from http.client import HTTPException
-    from urllib.parse import urlsplit
-    from urllib.request import ProxyHandler, build_opener
-
-    where = urlsplit(url)
-    try:
-        if where.scheme != "http":
-            with socket.create_connection((where.hostname, where.port), _ANSWER_TIMEOUT_S):
-                return True
-        with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as reply:
-            return bool(reply.status == 200)
-    except (OSError, HTTPException):
-        return False
-
-
 def choose_port(host: str, port: int = 0) -> int:
     """A port that a server can take: ``port`` itself, or any free one if it is 0.
 
@@ -194,21 +186,15 @@ def choose_port(host: str, port: int = 0) -> int:
 
 
 def main() -> None:
-    """Run the module or program that the command line names, and end it with SIGTERM when standard input closes."""
+    """Run the module that the command line names, and end it with SIGTERM when standard input closes."""
     from runpy import run_module
 
     def end_with_parent() -> None:
         os.read(0, 1)  # nobody writes: it returns when the parent is gone
-        if is_program:
-            os.killpg(0, signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    sys.argv = sys.argv[1:]
-    is_program = Path(sys.argv[0]).is_absolute()
     threading.Thread(target=end_with_parent, daemon=True).start()
-    if is_program:
-        signal.signal(signal.SIGTERM, lambda *_: None)  # the group gets it: the program ends, and so does this
-        sys.exit(subprocess.call(sys.argv, stdin=subprocess.DEVNULL))
+    sys.argv = sys.argv[1:]
     run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,7 +51,7 @@ def serve(
     settings, key = dict[str, str](), os.environ.get("COURSE_API_KEY", "")
     with suppress(KeyboardInterrupt), Servers() as servers:
         if is_installed("redis-server"):
-            redis = servers.run(partial(start_redis, choose_port(LOOPBACK)))
+            redis = servers.run(partial(Redis, choose_port(LOOPBACK)))
             cache_s = SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
             settings = {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
         model, gateway = start_stack(servers, course, host, port, settings)
@@ -73,12 +74,24 @@ def is_installed(program: str) -> bool:
     return False
 
 
-def start_redis(port: int) -> Server:
+class Redis(Server):
     """Redis with the limits that it has in its container, for this machine alone; it writes nothing to disk."""
-    _, *options = SERVICES["redis"]["command"]
-    options += ["--bind", LOOPBACK, "--port", str(port)]
-    url, program = f"redis://{LOOPBACK}:{port}", shutil.which("redis-server") or ""
-    return Server("Redis", program, options, url=url, health="")
+
+    def __init__(self, port: int) -> None:
+        program, *options = SERVICES["redis"]["command"]
+        command = [program, *options, "--bind", LOOPBACK, "--port", str(port)]
+        self._port = port
+        super().__init__("Redis", "deploy.program", command, url=f"redis://{LOOPBACK}:{port}", health="")
+
+    def answers(self) -> bool:
+        """Whether it answers in its own protocol."""
+        try:
+            with socket.create_connection((LOOPBACK, self._port), 1) as connection:
+                connection.settimeout(1)
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
 
 
 def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "") -> Server:
@@ -119,8 +132,8 @@ def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Pa
     file.write_text(yaml.safe_dump(config), "utf-8")
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
     options += [f"--web.listen-address={LOOPBACK}:{port}", "--log.level=warn"]
-    url, program = f"http://{LOOPBACK}:{port}", shutil.which("prometheus") or ""
-    return Server("Prometheus", program, options, url=url, health="/-/ready")
+    command, url = ["prometheus", *options], f"http://{LOOPBACK}:{port}"
+    return Server("Prometheus", "deploy.program", command, url=url, health="/-/ready")
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.processes import LOOPBACK, Server, choose_port
+from deploy.serve import Redis
 from tests.stack.conftest import SINGERS
 from tests.stack.steady_model import query_for
 
@@ -177,8 +178,8 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 class Dependencies:
     """The model server and Redis, each a process that can be hurt and brought back on its port."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
-        self._stack, self._folder = stack, folder
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
         self._ports = {name: choose_port(LOOPBACK) for name in ("model", "redis")}
         self.has_redis = shutil.which("redis-server") is not None
         self.model = self.start_model()
@@ -192,9 +193,7 @@ class Dependencies:
         )
 
     def start_redis(self) -> Server:
-        port, program = self._ports["redis"], shutil.which("redis-server") or ""
-        options = ["--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(self._folder)]
-        return self._stack.enter_context(Server("Redis", program, options, url=f"redis://{LOOPBACK}:{port}", health=""))
+        return self._stack.enter_context(Redis(self._ports["redis"]))
 
     async def kill_model(self) -> None:
         os.killpg(self.model.process.pid, signal.SIGKILL)
@@ -319,7 +318,7 @@ async def soak(
 def test_no_fault_makes_an_answer_wrong_or_lasts(databases: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(tmp_path / "disk"))
-        dependencies = Dependencies(stack, tmp_path)
+        dependencies = Dependencies(stack)
         folder = disk or tmp_path
         settings = {
             "COURSE_API_KEY": ADMIN["Authorization"].removeprefix("Bearer "),
