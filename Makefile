@@ -18,13 +18,14 @@ BIN = .venv/bin
 OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
-.PHONY: help course test coverage lab check notebooks serve soak bench gpu-check data tiny-base lock clean install install-dev
+.PHONY: help course test coverage lab check audit notebooks serve soak bench gpu-check data tiny-base lock clean install install-dev
 
 help: ## show these commands
 	@echo "make course     set up what is missing, then run the six notebooks (PROFILE, DATA, MODEL, ARTIFACTS, FROM)"
 	@echo "make test       set up what is missing, then run the tests"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make check      lint, types, notebook hygiene"
+	@echo "make audit      ask for known vulnerabilities of the locked packages, over the network"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
 	@echo "make serve      start model server, gateway, web app, Redis and Prometheus as plain processes (PROFILE, ...)"
 	@echo "make soak       hurt the gateway under too much load for 20 minutes (SOAK_S=seconds)"
@@ -60,6 +61,9 @@ check: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/notebooks/test_hygiene.py
+
+audit: install-dev
+	$(BIN)/python -m tools.vulnerabilities
 
 notebooks: install
 	@$(BIN)/course run --from setup
