@@ -85,15 +85,17 @@ def score_best_prompt(course: Course, prepared: Prepared, data: Path) -> dict[st
     """Let the base model answer the test rows by the prompt that is best on 40 validation rows, as in notebook 4."""
     tokenizer, model, task = load_tokenizer(course.model), load_model(course.model), text_to_sql(prepared.schemas)
 
-    def score(rows: list[Row], form: dict[str, Any]) -> Scores:
-        prompts = make_prompts(rows, task, train=prepared.train, **form)
+    def score(rows: list[Row], plain: bool, n_examples: int) -> Scores:
+        prompts = make_prompts(rows, task, train=prepared.train, plain=plain, n_examples=n_examples)
         return score_predictions(predict(model, tokenizer, rows, task, course.profile, prompts=prompts), data)
 
     few = prepared.validation[:: max(1, len(prepared.validation) // 40)][:40]
-    forms = [{"plain": plain, "n_examples": n} for plain in (False, True) for n in (0, 3)]
-    tried = [score(few, form).accuracy.value for form in forms]
-    best = forms[tried.index(max(tried))]
-    return {"prompt": best, "on_validation": tried, **summarise(score(prepared.test, best))}
+    tried = {(plain, 0): score(few, plain, 0).accuracy.value for plain in (False, True)}
+    better, _ = max(tried, key=tried.__getitem__)
+    tried |= {(better, n): score(few, better, n).accuracy.value for n in (1, 3)}
+    plain, n_examples = max(tried, key=tried.__getitem__)
+    prompt = {"plain": plain, "n_examples": n_examples}
+    return {"prompt": prompt, "on_validation": [*tried.values()], **summarise(score(prepared.test, plain, n_examples))}
 
 
 def summarise(scores: Scores) -> dict[str, Any]:
