@@ -11,6 +11,7 @@ from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.audit import AuditLog
 from course_utils.deployment.gateway.request_log import log_to
 from course_utils.deployment.gateway.settings import read_settings
+from course_utils.deployment.gateway.tracing import start_tracing
 from course_utils.errors import CourseError
 from course_utils.processes import choose_port
 
@@ -29,6 +30,7 @@ def main() -> None:
             logging.getLogger("course_utils.deployment.gateway.metrics").addHandler(AuditLog(settings.audit_file))
         choose_port(settings.host, settings.port)
         app = create_app(settings)
+        start_tracing(app)
     except CourseError as error:
         sys.exit(str(error))
     if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):

@@ -18,6 +18,7 @@ from course_utils.deployment.gateway.api_errors import ApiError, read_json
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
+from course_utils.deployment.gateway.tracing import trace_model
 
 MAX_REPLY_BYTES = 4 * 2**20
 """Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
@@ -106,11 +107,13 @@ class ModelClient:
         return reply, usage
 
     async def _ask(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
-        async with self._send(body) as response:
-            raw = _mend(await _read(response))
-            reply = _read_reply(raw)
-            if not reply.get("choices") or "message" not in reply["choices"][0]:
-                raise ValueError("it has no message")
+        with trace_model(self.name) as usage:
+            async with self._send(body) as response:
+                raw = _mend(await _read(response))
+                reply = _read_reply(raw)
+                if not reply.get("choices") or "message" not in reply["choices"][0]:
+                    raise ValueError("it has no message")
+            usage.update(reply.get("usage") or {})
         return raw, reply.get("usage")
 
     @asynccontextmanager
@@ -121,8 +124,9 @@ class ModelClient:
             ApiError: As ``complete``.
         """
         NOTES.get().update(model=self.name, version=self.version)
-        async with self._send(body) as response:
-            yield _read_events(response)
+        with trace_model(self.name):
+            async with self._send(body) as response:
+                yield _read_events(response)
 
     @asynccontextmanager
     async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:

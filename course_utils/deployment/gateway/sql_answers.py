@@ -18,6 +18,7 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.tracing import trace_step
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
@@ -99,7 +100,9 @@ async def answer_question(
     raw, usage = await client.complete(body)
     reply = json.loads(raw)
     model_seconds = time.perf_counter() - began
-    checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
+    with trace_step("query", **{"db.namespace": request.database}) as traced:
+        checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
+        traced["course.query.outcome"] = checked.outcome
     metrics.count_reply(usage)
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)

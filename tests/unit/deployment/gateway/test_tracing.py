@@ -1,0 +1,111 @@
+"""A real gateway's traces reach a real receiver; without one, what could send any is not even imported."""
+
+import gzip
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from course_utils.deployment import start_gateway
+from course_utils.sql import find_database
+
+DATA = Path(__file__).resolve().parents[4] / "data"
+# FastAPI and Redis load what describes traces by themselves.
+SENDERS = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.instrumentation")
+QUESTION = "How many secrets does ana@example.org have?"
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """What a collector of traces answers."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.server.got.put((self.path, body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server.got = queue.Queue()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def attributes_of(span: object) -> dict[str, object]:
+    kinds = {"string_value", "int_value"}
+    return {
+        each.key: getattr(each.value, kind)
+        for each in span.attributes  # type: ignore[attr-defined]
+        if (kind := each.value.WhichOneof("value")) in kinds
+    }
+
+
+def test_a_question_is_one_trace_of_request_model_and_query(
+    url: str, receiver: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = find_database(DATA, "zoo", tmp_path / "built")
+    (tmp_path / "databases" / "zoo").mkdir(parents=True)
+    shutil.copy(built, tmp_path / "databases" / "zoo" / "zoo.sqlite")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{receiver.server_port}")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with start_gateway(url, tmp_path / "databases") as gateway:
+        assert httpx.get(f"{gateway.url}/health/live", trust_env=False).is_success
+        question = {"question": QUESTION, "database": "zoo"}
+        assert httpx.post(f"{gateway.url}/v1/sql", json=question, trust_env=False).is_success
+    found, bodies = [], b""
+    while not receiver.got.empty():
+        path, body = receiver.got.get()
+        assert path == "/v1/traces"
+        bodies += body
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            found += [span for scope in resource.scope_spans for span in scope.spans]
+    assert sorted(span.name for span in found) == ["POST /v1/sql", "chat course", "query"]
+    spans = {span.name: span for span in found}
+    request, model, query = (spans[name] for name in ("POST /v1/sql", "chat course", "query"))
+    assert len({span.trace_id for span in spans.values()}) == 1
+    assert model.parent_span_id == query.parent_span_id == request.span_id
+    assert attributes_of(model) == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "course",
+        "gen_ai.usage.input_tokens": 30,
+        "gen_ai.usage.output_tokens": 20,
+    }
+    assert attributes_of(query) == {"db.namespace": "zoo", "course.query.outcome": "executed"}
+    assert b"course-gateway" in bodies
+    assert not any(text in bodies for text in (b"ana@example.org", b"SELECT 1"))
+
+
+def test_without_an_endpoint_nothing_that_could_send_a_trace_is_imported(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from course_utils.deployment.gateway.app import create_app
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.tracing import start_tracing, trace_step
+start_tracing(create_app(GatewaySettings(model_url="http://127.0.0.1:1", databases={str(tmp_path)!r})))
+with trace_step("query") as known:
+    known["outcome"] = "executed"
+sys.exit(any(name.startswith({SENDERS}) for name in sys.modules))
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
