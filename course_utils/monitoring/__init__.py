@@ -5,7 +5,6 @@ from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     ALPHA,
     GREETING,
-    STRANGE,
     build_vocabulary,
     choose_windows,
     read_words,
@@ -21,7 +20,6 @@ from course_utils.prometheus import histogram_quantile, scrape
 __all__ = [
     "ALPHA",
     "GREETING",
-    "STRANGE",
     "Serving",
     "break_even_per_hour",
     "build_vocabulary",
