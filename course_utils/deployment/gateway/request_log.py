@@ -1,7 +1,8 @@
-"""Logs as lines of JSON; that of a request says what became of it, and nothing of what was asked or answered."""
+"""Logs as lines of JSON; that of a request says what became of it, and unless switched on, nothing that was asked."""
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 from course_utils.errors import ConfigurationError
 
 _MAX_BYTES, _N_FILES = 10_000_000, 5
+_PERSONAL = re.compile(r"[\w.+-]+@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
+
+
+def mask_personal(text: str) -> str:
+    """A text without e-mail addresses and numbers of seven digits or more: phones, cards, accounts. Names remain."""
+    return _PERSONAL.sub("***", text)
 
 
 class JsonFormatter(logging.Formatter):

@@ -92,6 +92,8 @@ class GatewaySettings(BaseSettings):
     """Of a request; a token is a byte at least, so this bounds the prompt as well."""
     log_file: File | None = None
     """JSON-lines file of requests and warnings, one for each gateway; None writes them to stderr."""
+    log_questions: bool = False
+    """Whether requests are logged with their questions, e-mail addresses and long numbers masked."""
     audit_file: File | None = None
     """JSON-lines file of what admins did and what was refused, one for each gateway; `course audit` verifies it."""
     feedback_file: File | None = None

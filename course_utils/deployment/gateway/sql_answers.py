@@ -17,6 +17,7 @@ from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
+from course_utils.deployment.gateway.request_log import mask_personal
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.tracing import trace_step
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
@@ -89,6 +90,8 @@ async def answer_question(
         ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
             answers or fails to.
     """
+    if settings.log_questions:
+        NOTES.get()["question"] = mask_personal(request.question)
     database, schema = await asyncio.to_thread(find_served, settings, request.database)
     began = time.perf_counter()
     body = {
@@ -102,7 +105,7 @@ async def answer_question(
     model_seconds = time.perf_counter() - began
     with trace_step("query", **{"db.namespace": request.database}) as traced:
         checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-        traced["course.query.outcome"] = checked.outcome
+        NOTES.get()["outcome"] = traced["course.query.outcome"] = checked.outcome
     metrics.count_reply(usage)
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)

@@ -1,11 +1,13 @@
 import json
 import logging
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from course_utils.deployment.gateway import request_log
-from course_utils.deployment.gateway.request_log import JsonFormatter
+from course_utils.deployment.gateway.request_log import JsonFormatter, mask_personal
 from course_utils.errors import ConfigurationError
 from tests.unit.deployment.gateway.conftest import MakeClient
 
@@ -122,3 +124,38 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="COURSE_LOG_FILE"):
         log_as_a_new_process(tmp_path / "file" / "log", monkeypatch)
+
+
+def test_questions_are_logged_where_somebody_switched_it_on_and_without_personal_data(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "databases" / "d").mkdir(parents=True, exist_ok=True)
+    sqlite3.connect(tmp_path / "databases" / "d" / "d.sqlite").close()
+    for switched_on in (False, True):
+        client = make_client(log_questions=switched_on)
+        assert client.post("/v1/sql", json={"question": QUESTION, "database": "d"}).is_success
+    silent, telling = lines(caplog)
+    assert "question" not in silent
+    assert silent["outcome"] == telling["outcome"] == "executed"
+    assert telling["question"] == "How many secrets does *** have?"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Write to Ana.Lopez+db@mail.example.org, please", "Write to ***, please"),
+        ("Who has 4111 1111 1111 1111?", "Who has ***?"),
+        ("Who is +49 (30) 123-4567?", "Who is ***?"),
+        ("How many of 12 singers sold 250000 in 2020?", "How many of 12 singers sold 250000 in 2020?"),
+    ],
+)
+def test_addresses_and_long_numbers_are_masked(text: str, masked: str) -> None:
+    assert mask_personal(text) == masked
+
+
+def test_the_longest_question_is_masked_soon() -> None:
+    began = time.perf_counter()
+    for text in ("a" * 2000, "1-" * 1000, "1 2 3 4 5 6 x" * 150):
+        mask_personal(text)
+    assert time.perf_counter() - began < 1
