@@ -33,6 +33,8 @@ WITHOUT = {
     "To get it: apt install redis-server, or brew install redis.",
     "prometheus": "Prometheus is not installed, so nobody keeps numbers or looks for alerts. "
     "To get it: apt install prometheus, or brew install prometheus.",
+    "prometheus-node-exporter": "Prometheus' node exporter is not installed, so nobody sees a disk fill up. "
+    "To get it: apt install prometheus-node-exporter.",
 }
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -60,6 +62,8 @@ def serve(
         where = [f"For people:   {web.url}", f"For programs: {gateway.url}/v1"]
         if is_installed("prometheus"):
             targets = {"gateway": gateway.url, "model_server": model.url}
+            if is_installed("prometheus-node-exporter"):
+                targets["node"] = servers.run(partial(start_node_exporter, choose_port(LOOPBACK))).url
             start = partial(start_prometheus, prometheus_port, targets, key, course.root / "prometheus")
             where.append(f"Numbers:      {servers.run(start).url}")
         typer.echo("\n".join([*where, "Ctrl-C stops everything."]))
@@ -112,6 +116,12 @@ def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "
     variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}
     url = f"http://{LOOPBACK}:{port}"
     return Server("web app", "streamlit", options, url=url, health="/_stcore/health", settings=variables)
+
+
+def start_node_exporter(port: int) -> Server:
+    """What tells Prometheus how this machine is."""
+    command = ["prometheus-node-exporter", f"--web.listen-address={LOOPBACK}:{port}"]
+    return Server("node exporter", "deploy.program", command, url=f"http://{LOOPBACK}:{port}", health="/")
 
 
 def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Path) -> Server:

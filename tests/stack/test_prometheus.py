@@ -23,12 +23,12 @@ from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
 
 DEPLOY = PROJECT / "deploy"
-PROGRAMS = ("prometheus", "prometheus-alertmanager")
+PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 ALERTMANAGER_WORKS_ALONE = "--cluster.listen-address="
 DEADLINE_S = 90
-SELECTOR = re.compile(r"\b(?:up|course_\w+|service:[\w:]+|route:[\w:]+)\b(?:{[^}]*})?")
+SELECTOR = re.compile(r"\b(?:up|course_\w+|node_\w+|service:[\w:]+|route:[\w:]+)\b(?:{[^}]*})?")
 pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason="Debian's prometheus or prometheus-alertmanager is not installed"
+    not all(map(shutil.which, PROGRAMS)), reason=f"not all of {', '.join(PROGRAMS)} are installed"
 )
 
 
@@ -60,10 +60,19 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder, address = tmp_path_factory.mktemp("node"), f"{LOOPBACK}:{choose_port(LOOPBACK)}"
+    command = ["prometheus-node-exporter", f"--web.listen-address={address}"]
+    with run_program(command, int(address.partition(":")[2]), folder):
+        yield address
+
+
+@pytest.fixture(scope="module")
 def prometheus(
     gateway: Server,
     scripted_gateway: Server,
     model_server: Server,
+    node: str,
     alertmanager: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
@@ -72,6 +81,7 @@ def prometheus(
     targets = {
         "gateway": [server.url.removeprefix("http://") for server in (gateway, scripted_gateway)],
         "model_server": [model_server.url.removeprefix("http://")],
+        "node": [node],
         "prometheus": [f"{LOOPBACK}:{port}"],
         "alertmanager": [alertmanager],
     }

@@ -17,7 +17,7 @@ from course_utils.artifacts import Course
 from course_utils.processes import LOOPBACK, Server, choose_port
 from deploy.serve import is_installed
 
-PROGRAMS = ("redis-server", "prometheus")
+PROGRAMS = ("redis-server", "prometheus", "prometheus-node-exporter")
 KEY = "open-sesame"
 DEADLINE_S = 120
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
@@ -62,12 +62,12 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
                 targets = prometheus.get("/targets").json()["data"]["activeTargets"]
                 return {each["scrapePool"]: each["health"] for each in targets}
 
-            until(lambda: states() == dict.fromkeys(("gateway", "model_server", "prometheus"), "up"))
+            until(lambda: states() == dict.fromkeys(("gateway", "model_server", "node", "prometheus"), "up"))
             rules = [rule for group in prometheus.get("/rules").json()["data"]["groups"] for rule in group["rules"]]
             assert "GatewayDown" in {rule["name"] for rule in rules}
 
         found = psutil.Process(server.process.pid).children(recursive=True)
-        programs = [each for each in found if each.name() in PROGRAMS]
+        programs = [each for each in found if each.name() in ("redis-server", "prometheus")]
         assert len(programs) == 2
         gateway = server.find_process("deployment.gateway")
         for each in (*programs, gateway):

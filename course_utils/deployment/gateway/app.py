@@ -28,7 +28,7 @@ from course_utils.deployment.gateway.api_errors import (
 from course_utils.deployment.gateway.callers import BEARER, Caller, Guard, NewKey
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
-from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics, MeasureRequests, free_share
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.rollout import Ask, Rollout, Switch
@@ -59,8 +59,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}
     rollout = Rollout(models, settings.model_name, metrics)
     metrics.queue.set_function(lambda: sum(model.queue.n_waiting for model in models.values()))
-    written = settings.feedback_file.parent if settings.feedback_file else settings.databases
-    metrics.disk_free.set_function(partial(free_share, written))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -2,13 +2,11 @@
 
 import logging
 import re
-import shutil
 import time
 import uuid
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -44,8 +42,6 @@ class GatewayMetrics:
         text = "Where the time of /v1/sql goes: the model or the database"
         self.sql_seconds = histogram("course_sql_seconds", text, ["part"])
         self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
-        text = "Share of the disk with the feedback and logs that is free, 0 to 1"
-        self.disk_free = gauge("course_disk_free_ratio", text)
         text = "Replies of models by whether the cache had them (hit), might have (miss) or was not asked (off)"
         self.cache = counter("course_cache", text, ["state"])
         self.queue = gauge("course_queue_depth", "Requests that wait for a place at a model server")
@@ -69,12 +65,6 @@ class GatewayMetrics:
             n_tokens = (usage or {}).get(f"{direction}_tokens") or 0
             self.tokens.labels(direction).inc(n_tokens)
             NOTES.get()["tokens"] += n_tokens
-
-
-def free_share(folder: Path) -> float:
-    """How much of the disk is free, 0 to 1, on which a folder lies that need not be there yet."""
-    usage = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists()))
-    return usage.free / usage.total
 
 
 class MeasureRequests:

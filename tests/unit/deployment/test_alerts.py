@@ -35,7 +35,8 @@ HEALTHY: dict[str, float] = {
     'up{job="gateway",instance="a"}': 1,
     'up{job="gateway",instance="b"}': 1,
     'up{job="model_server"}': 1,
-    "course_disk_free_ratio": 0.6,
+    'node_filesystem_avail_bytes{fstype="ext4"}': 60,
+    'node_filesystem_size_bytes{fstype="ext4"}': 100,
     f'course_requests_total{{{ASKED},method="POST",status="200"}}': 59.88,
     f'course_requests_total{{{ASKED},method="POST",status="503"}}': 0.12,
     f'course_request_seconds_bucket{{{ASKED},le="1.0"}}': 30,
@@ -49,7 +50,7 @@ HEALTHY: dict[str, float] = {
     'course_feedback_total{rating="down"}': 0.1,
 }
 """Gauges as they are, counters as what they gain in a minute."""
-GAUGES = ("up", "course_disk")
+GAUGES = ("up", "node_")
 
 
 def changed(**parts: float) -> dict[str, float | None]:
@@ -58,7 +59,7 @@ def changed(**parts: float) -> dict[str, float | None]:
         "gateway_a": 'up{job="gateway",instance="a"}',
         "gateway_b": 'up{job="gateway",instance="b"}',
         "model": 'up{job="model_server"}',
-        "disk": "course_disk_free_ratio",
+        "disk": 'node_filesystem_avail_bytes{fstype="ext4"}',
         "answered": f'course_requests_total{{{ASKED},method="POST",status="200"}}',
         "unavailable": f'course_requests_total{{{ASKED},method="POST",status="503"}}',
         "quick": f'course_request_seconds_bucket{{{ASKED},le="2.5"}}',
@@ -87,7 +88,7 @@ FAULTS: dict[str, tuple[dict[str, float | None], int, set[str]]] = {
     "a quarter is slow for long": (changed(quick=44), 720, {"LatencyBudgetBurnsSlowly"}),
     "the schema changes": (changed(executed=30, failed=30), 48, {"SqlFailuresRise"}),
     "answers become wrong": (changed(up=0.2, down=0.8), 480, {"FeedbackTurnsBad"}),
-    "logs fill the disk": (changed(disk=0.05), 24, {"DiskFillsUp"}),
+    "logs fill the disk": (changed(disk=5), 24, {"DiskFillsUp"}),
 }
 """What changes after a day of health or two, for how many minutes until one looks, and the alerts that fire."""
 HISTORY_MIN = dict.fromkeys(FAULTS, 24 * 60) | {"answers become wrong": 48 * 60}  # compared with a week
@@ -168,7 +169,12 @@ def test_prometheus_scrapes_services_that_exist() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8")
     targets = re.findall(r'"([a-z]+):\d+"|names: \[(\w+)\]', text)
-    assert {name for pair in targets for name in pair if name} == {"gateway", "model", "alertmanager"} & services.keys()
+    assert {name for pair in targets for name in pair if name} == {
+        "gateway",
+        "model",
+        "node",
+        "alertmanager",
+    } & services.keys()
 
 
 def test_every_alert_has_a_page_that_says_what_to_do() -> None:
