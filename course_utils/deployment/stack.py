@@ -145,8 +145,7 @@ def start_stack(
         **{name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)},
     }
     port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # before a model is loaded for nothing
-    context = context_length(course.profile)
-    model = servers.run(lambda: start_model_server(gguf, context=context, port=model_port))
+    model = servers.run(lambda: start_model_server(gguf, context=context_length(course.profile), port=model_port))
     return model, servers.run(lambda: start_gateway(model.url, databases, host=host, port=port, settings=variables))
 
 
