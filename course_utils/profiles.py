@@ -49,7 +49,6 @@ class Profile:
     method: Method = "lora"
     lora_rank: int = 16
     lora_alpha: int = 16
-    lora_dropout: float = 0.0
     learning_rate: float = 2e-4
     epochs: float = 3.0
     min_steps: int = 0
@@ -106,8 +105,6 @@ class Profile:
         wrong += [f"{name} must be above 0, or None for no limit" for name in limited]
         if not (_is_positive(self.learning_rate) and self.learning_rate < 1):
             wrong.append("learning_rate must be between 0 and 1")
-        if self.lora_dropout != 0 and not (_is_positive(self.lora_dropout) and self.lora_dropout < 1):
-            wrong.append("lora_dropout must be 0 or more and below 1")
         if self.method not in get_args(Method):
             wrong.append(f"method must be one of {', '.join(get_args(Method))}")
         if self.method in ("dora", "ia3") and self.backend == "unsloth":

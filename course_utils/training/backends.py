@@ -41,7 +41,6 @@ def adapter_config(profile: Profile) -> "PeftConfig":
     return LoraConfig(
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
-        lora_dropout=profile.lora_dropout,
         target_modules="all-linear",
         use_dora=profile.method == "dora",
         use_rslora=profile.method == "rslora",
@@ -106,7 +105,6 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTr
         base,
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
-        lora_dropout=profile.lora_dropout,
         use_rslora=profile.method == "rslora",
         use_gradient_checkpointing="unsloth",
         random_state=profile.seed,
