@@ -1,6 +1,7 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
-from course_utils.monitoring.cost import Serving, break_even_per_hour, price_services, read_energy_j
+from course_utils.monitoring.capacity import simulate_latencies
+from course_utils.monitoring.cost import Serving, break_even_per_hour
 from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     ALPHA,
@@ -14,7 +15,7 @@ from course_utils.monitoring.drift import (
 from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
-from course_utils.monitoring.traffic_plots import plot_cost, plot_latency, plot_outcomes
+from course_utils.monitoring.traffic_plots import plot_latency, plot_outcomes
 from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
@@ -29,18 +30,16 @@ __all__ = [
     "histogram_quantile",
     "latency_quantile_ms",
     "mmd_test",
-    "plot_cost",
     "plot_latency",
     "plot_outcomes",
-    "price_services",
     "rate_answers",
-    "read_energy_j",
     "read_readiness",
     "read_words",
     "rename_busiest_column",
     "scrape",
     "send_feedback",
     "send_traffic",
+    "simulate_latencies",
     "start_service",
     "unknown_word_share",
 ]

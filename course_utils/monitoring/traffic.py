@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
@@ -51,8 +52,12 @@ def send_traffic(
     seed: int,
     phase: str = "",
     timeout_s: float = REQUEST_TIMEOUT_S,
+    per_second: float | None = None,
 ) -> list[TrafficRecord]:
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
+
+    With ``per_second``, requests leave at random moments (Poisson arrivals), so many a second on average, and wait for
+    nobody: a slow service then has to do with more of them at once, up to ``concurrency``.
 
     Questions are drawn in random order, and again from the start when they are used up. No failure
     raises: an error, a timeout and a refused connection are records like the others, in the order of sending. Each
@@ -63,13 +68,16 @@ def send_traffic(
     """
     import httpx
 
-    rows = _draw(questions, n_requests, Random(seed))
+    rng = Random(seed)
+    rows = _draw(questions, n_requests, rng)
+    gaps_s = [rng.expovariate(per_second) if per_second else 0.0 for _ in rows]
     limits = httpx.Limits(max_connections=concurrency)
     with (
         httpx.Client(base_url=url, timeout=timeout_s, limits=limits, trust_env=False) as client,
         ThreadPoolExecutor(concurrency) as pool,
     ):
-        records = list(pool.map(lambda row: _ask(client, row, phase), rows))
+        moments = accumulate(gaps_s, initial=time.perf_counter())
+        records = list(pool.map(lambda row, moment: _ask(client, row, phase, moment), rows, moments))
     return sorted(records, key=lambda record: record.time)
 
 
@@ -82,9 +90,10 @@ def _draw(questions: Sequence[Row], n_requests: int, rng: Random) -> list[Row]:
     return rows[:n_requests]
 
 
-def _ask(client: "httpx.Client", row: Row, phase: str) -> TrafficRecord:
+def _ask(client: "httpx.Client", row: Row, phase: str, moment: float) -> TrafficRecord:
     import httpx
 
+    time.sleep(max(0.0, moment - time.perf_counter()))
     sent, began = time.time(), time.perf_counter()
     reply: httpx.Response | None = None
     body: Row = {}

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from course_utils.figures import PALETTE, course_style, new_axes
-from course_utils.monitoring.cost import Serving, break_even_per_hour
 from course_utils.monitoring.traffic import FAILURES, Outcome, TrafficRecord, latency_quantile_ms
 
 if TYPE_CHECKING:
@@ -61,22 +60,6 @@ def plot_outcomes(records: Sequence[TrafficRecord], *, n_bins: int = 12) -> "Axe
     times = [[record.time - start for record in records if record.outcome == outcome] for outcome in outcomes]
     axes.hist(times, bins=n_bins, stacked=True, color=colours, hatch=hatches, edgecolor="white", label=outcomes)
     axes.set(xlabel="time since the first request (s)", ylabel="requests")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return axes
-
-
-@course_style
-def plot_cost(own: Serving, services: Sequence[Serving], most_per_hour: float) -> "Axes":
-    """Price of 1,000 right answers by questions an hour, up to what the machine can answer, by each way to serve."""
-    import numpy as np
-
-    break_even = max(break_even_per_hour(own, service) for service in services)
-    title = f"The own machine is the cheapest above {break_even:,.0f} questions an hour"
-    axes = new_axes(title if break_even < most_per_hour else "The own machine is never the cheapest")
-    loads = np.geomspace(most_per_hour / 1000, most_per_hour)
-    for serving, style in zip([own, *services], ("-", "--", "-.", ":"), strict=False):
-        axes.loglog(loads, [serving.usd_per_1000_right(load) for load in loads], style, label=serving.name)
-    axes.set(xlabel="load (questions an hour)", ylabel="price (USD per 1,000 right answers)")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 

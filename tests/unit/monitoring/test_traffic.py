@@ -2,6 +2,7 @@
 
 import socket
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def test_order_depends_on_the_seed_alone_and_every_question_is_used(little_gatew
     first, again = (send_traffic(little_gateway, questions, n_requests=12, concurrency=1, seed=3) for _ in range(2))
     assert [record.id for record in first] == [record.id for record in again]
     assert {record.id for record in first[:8]} == {row["id"] for row in questions}
+
+
+def test_requests_that_wait_for_nobody_leave_at_the_rate_that_is_asked_for(little_gateway: str) -> None:
+    records = send_traffic(little_gateway, rows("slow"), n_requests=20, concurrency=20, seed=3, per_second=40.0)
+    sent = [record.time for record in records]
+    assert max(sent) - min(sent) < 1.0, "none waits for an answer, which takes a second"
+    assert max(sent) - min(sent) > 0.2
+    assert len({round(later - earlier, 3) for earlier, later in pairwise(sent)}) > 10, "the gaps are random"
 
 
 def test_no_questions() -> None:

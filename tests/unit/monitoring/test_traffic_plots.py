@@ -7,9 +7,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils.monitoring.cost import Serving
 from course_utils.monitoring.traffic import Outcome, TrafficRecord
-from course_utils.monitoring.traffic_plots import plot_cost, plot_latency, plot_outcomes
+from course_utils.monitoring.traffic_plots import plot_latency, plot_outcomes
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +41,3 @@ def test_outcomes_stack_up_to_all_requests() -> None:
 def test_titles_state_what_is_to_be_seen() -> None:
     assert plot_latency(records()).figure.get_suptitle().startswith("Half of the requests took up to 55 ms")
     assert plot_outcomes(records()).figure.get_suptitle() == "3 of 10 requests failed: 3 server error"
-    own, service = Serving("own", usd_per_hour=0.05), Serving("service", usd_per_question=0.00125)
-    assert "cheapest above 40 " in plot_cost(own, [service], 100.0).figure.get_suptitle()
-    assert plot_cost(own, [service], 30.0).figure.get_suptitle() == "The own machine is never the cheapest"
-    never_right = Serving("own", usd_per_hour=0.05, accuracy=0.0)
-    assert plot_cost(never_right, [service], 30.0).figure.get_suptitle() == "The own machine is never the cheapest"
-
-
-def test_cost_shows_every_price_up_to_what_the_machine_can_answer() -> None:
-    axes = plot_cost(Serving("own", usd_per_hour=0.05), [Serving("service", usd_per_question=0.00125)], 100.0)
-    own, service = axes.get_lines()
-    assert own.get_xdata()[-1] == pytest.approx(100.0)
-    assert own.get_ydata()[-1] == pytest.approx(0.5)
-    assert list(service.get_ydata()) == pytest.approx([1.25] * 50)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["own", "service"]

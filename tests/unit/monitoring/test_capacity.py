@@ -1,0 +1,45 @@
+"""The simulated queues agree with what queueing theory knows in closed form."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from course_utils.monitoring.capacity import simulate_latencies
+
+N = 20_000
+
+
+def poisson(rate: float, mean_s: float, seed: int = 1) -> tuple[list[float], list[float]]:
+    """Arrivals and exponential service times."""
+    rng = Random(seed)
+    arrivals = np.cumsum([rng.expovariate(rate) for _ in range(N)]).tolist()
+    return arrivals, [rng.expovariate(1 / mean_s) for _ in range(N)]
+
+
+def test_one_at_once_is_the_queue_m_m_1() -> None:
+    arrivals, seconds = poisson(0.7, 1.0)
+    latencies = simulate_latencies(arrivals, seconds, [1.0])
+    assert np.mean(latencies) == pytest.approx(1 / (1 - 0.7), rel=0.08)
+    assert np.quantile(latencies, 0.95) == pytest.approx(-np.log(0.05) / (1 - 0.7), rel=0.08)
+
+
+def test_slots_that_do_not_slow_each_other_are_the_queue_m_m_2() -> None:
+    arrivals, seconds = poisson(1.4, 1.0)
+    latencies = simulate_latencies(arrivals, seconds, [1.0, 2.0])
+    assert np.mean(latencies) == pytest.approx(1 / (1 - 0.7**2), rel=0.08)  # Erlang's C with two servers
+
+
+def test_a_shared_processor_does_not_care_how_long_requests_are() -> None:
+    """M/G/1 with processor sharing: the mean depends on the mean service time alone."""
+    arrivals, _ = poisson(0.6, 1.0)
+    for seconds in ([1.0] * N, Random(2).choices((0.1, 3.7), (3, 1), k=N)):
+        latencies = simulate_latencies(arrivals, seconds, [1.0] * 200)
+        assert np.mean(latencies) == pytest.approx(np.mean(seconds) / (1 - 0.6 * np.mean(seconds)), rel=0.08)
+
+
+def test_replicas_take_turns_and_nothing_is_lost() -> None:
+    assert simulate_latencies([0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [1.0]) == pytest.approx([1.0, 3.0, 6.0])
+    assert simulate_latencies([0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [1.0], 2) == pytest.approx([1.0, 2.0, 4.0])
+    assert simulate_latencies([0.0, 10.0], [1.0, 1.0], [1.0, 1.5], 2) == pytest.approx([1.0, 1.0])
+    assert simulate_latencies([], [], [1.0]) == []
