@@ -27,14 +27,13 @@ def simulate_latencies(
             yield environment.timeout(arrival - environment.now)
             inboxes[index % n_replicas].put(index)
 
-    def answer(inbox: simpy.Store) -> Generator[Any, Any, None]:
+    def answer(inbox: Any) -> Generator[Any, Any, None]:
         left: dict[int, float] = {}  # seconds of work, alone; the first ones have the slots
         arrived = inbox.get()
         while True:
             served = list(left)[: len(speedup)]
             pace = speedup[len(served) - 1] / len(served) if served else 0.0
-            began = environment.now
-            events: list[Any] = [arrived]
+            began, events = environment.now, [arrived]
             if served:
                 events.append(environment.timeout(min(left[index] for index in served) / pace))
             yield environment.any_of(events)
@@ -44,8 +43,7 @@ def simulate_latencies(
                     del left[index]
                     latencies[index] = environment.now - arrivals[index]
             if arrived.triggered:
-                new: Any = arrived.value
-                left[new] = seconds[new]
+                left[arrived.value] = seconds[arrived.value]
                 arrived = inbox.get()
 
     environment.process(send())

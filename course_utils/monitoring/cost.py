@@ -1,7 +1,4 @@
-"""What a right answer costs: on a machine that is paid by the hour, and at services that are paid by the token.
-
-Of the services nobody here has measured how often they are right. They count as never wrong, which favours them.
-"""
+"""What a right answer costs: on a machine that is paid by the hour, and at services that are paid by the token."""
 
 import math
 from dataclasses import dataclass

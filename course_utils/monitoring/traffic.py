@@ -56,8 +56,7 @@ def send_traffic(
 ) -> list[TrafficRecord]:
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
 
-    With ``per_second``, requests leave at random moments (Poisson arrivals), so many a second on average, and wait for
-    nobody: a slow service then has to do with more of them at once, up to ``concurrency``.
+    With ``per_second`` they wait for nobody: so many requests leave a second, at random moments (Poisson arrivals).
 
     Questions are drawn in random order, and again from the start when they are used up. No failure
     raises: an error, a timeout and a refused connection are records like the others, in the order of sending. Each
