@@ -145,7 +145,7 @@ def _work_routes(
         answered: SqlAnswer = await route(request.model, *asks)
         return answered
 
-    @router.post("/feedback", status_code=201)
+    @router.post("/feedback", status_code=201, responses=errors_of(409))
     async def feedback(request: Feedback) -> dict[str, Any]:
         kept = await take_feedback(request, queries, settings)
         metrics.feedback.labels(request.rating).inc()

@@ -27,7 +27,7 @@ Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 class NewKey(BaseModel, extra="forbid"):
     """A key to make; a limit that is None is none."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=100)]
     scope: Literal["user", "admin"] = "user"
     requests_per_minute: Limit = 60
     tokens_per_minute: Limit = 100_000

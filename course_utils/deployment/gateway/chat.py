@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal, Self
 
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, TypeAdapter, WithJsonSchema, model_validator
 from starlette.types import Receive, Scope, Send
 
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -18,12 +18,14 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 _MAX_SCHEMA_BYTES = 4096
+_BOOL = BeforeValidator(TypeAdapter(StrictBool).validate_python)  # 0 equals False, but not in JSON
+_MAX_SEED = 2**53 - 1  # beyond, many JSON parsers round
 
 
 class ContentPart(BaseModel):
     """A part of a turn; all but text is refused."""
 
-    type: str
+    type: Annotated[str, WithJsonSchema({"const": "text"})]
     text: str = ""
 
 
@@ -40,8 +42,8 @@ class NeutralFields(BaseModel):
     A value that would change something is refused, for the model server would not be asked for it.
     """
 
-    n: Literal[1] | None = None
-    store: Literal[False] | None = None
+    n: Annotated[int, Field(ge=1, le=1, strict=True)] | None = None
+    store: Annotated[Literal[False], _BOOL] | None = None
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
     service_tier: Literal["auto", "default"] | None = None
@@ -93,7 +95,7 @@ class ResponseFormat(BaseModel, extra="forbid"):
         return self
 
 
-class ChatRequest(NeutralFields, extra="forbid"):
+class ChatRequest(NeutralFields, extra="forbid", strict=True):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
     messages: list[ChatMessage] = Field(min_length=1)
@@ -108,7 +110,7 @@ class ChatRequest(NeutralFields, extra="forbid"):
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    seed: int | None = Field(None, ge=-_MAX_SEED, le=_MAX_SEED)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     response_format: ResponseFormat | None = None
     user: str | None = None
@@ -118,21 +120,18 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     """What the model server is asked.
 
     Raises:
-        ApiError: 400 if more tokens are wanted than the gateway gives, or something else than text is sent.
+        ApiError: 400 if something else than text is sent.
     """
     parts = [part for message in request.messages if isinstance(message.content, list) for part in message.content]
     if other := next((part.type for part in parts if part.type != "text"), None):
         raise ApiError(400, f"{other!r}: the model reads text alone", code="unsupported_content", param="messages")
-    wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
-    if wanted > settings.max_tokens:
-        message = f"max_tokens is {wanted}, but this server gives at most {settings.max_tokens}"
-        raise ApiError(400, message, code="too_many_tokens", param="max_tokens")
     body = request.model_dump(
         by_alias=True,
         exclude_none=True,
         exclude={"model", "max_completion_tokens", "stream_options", *NeutralFields.model_fields},
     )
-    body["max_tokens"] = wanted
+    wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
+    body["max_tokens"] = min(wanted, settings.max_tokens)  # "at most", as OpenAI has it
     if request.stream:
         body["stream_options"] = {"include_usage": True}  # the only way to count a stream's tokens
     return body

@@ -14,7 +14,7 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.sql_answers import QueryRunner, Text, find_served
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK = threading.Lock()
 _FULL_RETRY_S = 3600
 logger = logging.getLogger(__name__)
@@ -39,18 +39,16 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
     """Keep a rating, whose correction is a query that runs.
 
     Raises:
-        ApiError: 404 for feedback that is switched off or an unknown database, 422 for a correction that does not run,
+        ApiError: 404 for feedback that is switched off or an unknown database, 409 for a correction that does not run,
             429 if the file is full, 503 if it cannot be written or too many slow queries are running.
     """
     if settings.feedback_file is None:
         raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
     if feedback.correction is not None:
-        if feedback.database is None:
-            raise ApiError(422, "a correction needs its database", code="invalid_field", param="database")
-        database, _ = await asyncio.to_thread(find_served, settings, feedback.database)
+        database, _ = await asyncio.to_thread(find_served, settings, feedback.database or "")
         checked = await queries.run(database, feedback.correction)
         if checked.outcome != "executed":
-            raise ApiError(422, f"correction: {checked.error}", code="invalid_field", param="correction")
+            raise ApiError(409, f"correction: {checked.error}", code="correction_failed", param="correction")
     row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
     line = json.dumps(row, ensure_ascii=False) + "\n"
     await asyncio.to_thread(_append, settings.feedback_file, line.encode(), settings.max_feedback_bytes)

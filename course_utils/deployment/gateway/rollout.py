@@ -28,7 +28,7 @@ _MAX_SHADOWS = 8
 Ask = Callable[[ModelClient], Awaitable[Any]]
 
 
-class Switch(BaseModel, extra="forbid"):
+class Switch(BaseModel, extra="forbid", strict=True):
     """What a model is to do: answer ``all``, be a candidate, or no longer (``off``).
 
     As ``shadow`` a candidate gets a copy of a share of the requests to ``/v1/sql``, and its answers are compared and

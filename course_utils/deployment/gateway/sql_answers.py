@@ -30,7 +30,7 @@ _SCHEMA_S = 60
 """A schema on a server, which does not say when it changes, is read again so often."""
 MAX_QUERIES = 4
 """Queries that run at once; each may take a core and a worker's memory."""
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=2000)]
 
 
 class SqlRequest(BaseModel, extra="forbid"):

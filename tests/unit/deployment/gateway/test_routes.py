@@ -31,6 +31,34 @@ def test_an_unknown_model_is_404(make_client: MakeClient, path: str, body: dict[
     assert "this server has 'course'" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("max_tokens", [2, 2.0], ["2", True, 2.5, 0]),
+        ("n", [1, 1.0], [True, "1", 2]),
+        ("store", [False], [0, 0.0, True]),
+        ("temperature", [1, 0.5], ["0.5", True]),
+        ("seed", [2**53 - 1], [2**53]),
+        ("logprobs", [False], [0, "no"]),
+    ],
+)
+def test_numbers_are_what_json_schema_says(
+    make_client: MakeClient, field: str, good: list[object], bad: list[object]
+) -> None:
+    client = make_client()
+    for values, status in ((good, 200), (bad, 422)):
+        answered = [client.post("/v1/chat/completions", json=CHAT | {field: value}).status_code for value in values]
+        assert set(answered) == {status}
+
+
+def test_a_reply_has_at_most_the_tokens_that_are_allowed(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+    client = make_client(max_tokens=24)
+    for wanted in (5, 24, 10**6):
+        client.post("/v1/chat/completions", json=CHAT | {"max_tokens": wanted})
+    client.post("/v1/chat/completions", json=CHAT)
+    assert [body["max_tokens"] for body in model.asked] == [5, 24, 24, 24]
+
+
 def test_openapi_tells_the_statuses_that_occur(make_client: MakeClient, tmp_path: Path) -> None:
     told = make_client(keys_file=tmp_path / "keys.sqlite").get("/openapi.json").json()["paths"]
     assert told["/v1/sql"]["post"]["responses"].keys() >= {"200", "401", "404", "413", "422", "429", "503", "504"}
