@@ -17,8 +17,7 @@ from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 _CONNECT_S = 5
-_TYPES = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "bytea"}
-"""What is the same in SQLite."""
+_TYPES = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "bytea"}  # the same in SQLite
 _COLUMNS = """SELECT table_type = 'VIEW', table_name, column_name, data_type, (
     SELECT relname FROM pg_constraint JOIN pg_class target ON target.oid = confrelid
     WHERE conrelid = format('%I.%I', table_schema, table_name)::regclass AND ordinal_position = ANY (conkey) LIMIT 1)
