@@ -17,7 +17,7 @@ Backend = Literal["trl", "unsloth", "fsdp"]
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 """What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""
 
-MAX_EPOCHS = 10.0
+MAX_EPOCHS = 30.0
 """How often the same few rows are read at most; beyond, a model learns them by heart."""
 
 

@@ -158,12 +158,10 @@ def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) 
     """How fast a loss falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
     import numpy as np
 
-    summed: Points = [(0.0, 0.0)]
-    for record in history:
-        if "loss" in record:
-            (step, done), rate = summed[-1], record.get("learning_rate", 1.0)
-            summed.append((record["step"], done + rate * (record["step"] - step)))
+    rates = [(record["step"], record.get("learning_rate", 1.0)) for record in history if "loss" in record]
+    logged, rate = np.array([(0.0, 0.0), *rates]).T
+    summed = np.cumsum(rate * np.diff(logged, prepend=0.0))
     steps, losses = np.array([(0.0, start), *(point for point in points if point[0] > 0)]).T
-    way = np.interp(steps, *np.array(summed).T)
+    way = np.interp(steps, logged, summed)
     then, fall = np.interp(way[-1] * 2 / 3, way, losses), start - losses[-1]
     return max(0.0, float(3 * (then - losses[-1]) / fall)) if fall > 0 else 0.0

@@ -71,7 +71,7 @@ def test_only_the_profile_for_slow_machines_limits_the_time_of_experiments() -> 
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "epochs"), [(1500, 2.0), (600, 2.0), (300, 3.9), (120, 10.0), (30, 10.0), (1, 10.0)]
+    ("n_rows", "epochs"), [(1500, 2.0), (600, 2.0), (300, 3.9), (120, 10.0), (30, 30.0), (1, 30.0)]
 )
 def test_few_rows_are_read_more_often(n_rows: int, epochs: float) -> None:
     profile = replace(get_profile("smoke"), batch_size=8, gradient_accumulation=1, epochs=2.0, min_steps=150)
