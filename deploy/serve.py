@@ -50,12 +50,13 @@ def serve(
 ) -> None:
     """Serve the tuned model, and all that belongs to it, until Ctrl-C."""
     web_port, prometheus_port = choose_port(LOOPBACK, web_port), choose_port(LOOPBACK, prometheus_port)
-    settings, key = dict[str, str](), os.environ.get("COURSE_API_KEY", "")
+    log, key = str(course.root / "requests.jsonl"), os.environ.get("COURSE_API_KEY", "")
+    settings = {"COURSE_LOG_FILE": log}
     with suppress(KeyboardInterrupt), Servers() as servers:
         if is_installed("redis-server"):
             redis = servers.run(partial(Redis, choose_port(LOOPBACK)))
             cache_s = SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
-            settings = {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
+            settings |= {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
         model, gateway = start_stack(servers, course, host, port, settings)
         app_key = os.environ.get("COURSE_APP_KEY", "")
         web = servers.run(partial(start_webapp, gateway.url, course.root, port=web_port, key=app_key))
@@ -66,7 +67,8 @@ def serve(
                 targets["node"] = servers.run(partial(start_node_exporter, choose_port(LOOPBACK))).url
             start = partial(start_prometheus, prometheus_port, targets, key, course.root / "prometheus")
             where.append(f"Numbers:      {servers.run(start).url}")
-        typer.echo("\n".join([*where, "Ctrl-C stops everything."]))
+        where += [f"Each request: {os.environ.get('COURSE_LOG_FILE', log)}", "Ctrl-C stops everything."]
+        typer.echo("\n".join(where))
         servers.keep_running()
 
 

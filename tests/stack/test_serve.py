@@ -51,7 +51,8 @@ def answers(url: str) -> bool:
 
 @pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"not all of {', '.join(PROGRAMS)} are installed")
 def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course], tmp_path: Path) -> None:
-    with serving(make_course(), tmp_path) as (server, urls):
+    course = make_course()
+    with serving(course, tmp_path) as (server, urls):
         until(lambda: answers(f"{urls['web-port']}/_stcore/health") and answers(f"{urls['prometheus-port']}/-/ready"))
         ready = httpx.get(f"{urls['port']}/health/ready").json()
         assert (ready["ready"], ready["redis"]) == (True, "")
@@ -78,6 +79,7 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
         assert all(f"the {name} is gone; starting it again" in log for name in ("Redis", "Prometheus", "gateway"))
         everything = psutil.Process(server.process.pid).children(recursive=True)
     assert server.process.returncode == 0
+    assert '"route": "/health/ready"' in (course.root / "requests.jsonl").read_text("utf-8")
     assert psutil.wait_procs(everything, 10)[1] == []
 
 
