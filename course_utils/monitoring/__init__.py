@@ -1,6 +1,7 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
 from course_utils.monitoring.capacity import simulate_latencies
+from course_utils.monitoring.corrections import judge_corrections, write_version
 from course_utils.monitoring.cost import Serving, break_even_per_hour
 from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
@@ -28,6 +29,7 @@ __all__ = [
     "error_rate",
     "find_alarms",
     "histogram_quantile",
+    "judge_corrections",
     "latency_quantile_ms",
     "mmd_test",
     "plot_latency",
@@ -42,4 +44,5 @@ __all__ = [
     "simulate_latencies",
     "start_service",
     "unknown_word_share",
+    "write_version",
 ]

@@ -32,7 +32,7 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
     return ratings
 
 
-def send_feedback(url: str, ratings: Sequence[Row]) -> int:
+def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
     """Send each rating to the gateway's ``/v1/feedback``, and say how many were accepted: all.
 
     Raises:
@@ -40,7 +40,8 @@ def send_feedback(url: str, ratings: Sequence[Row]) -> int:
     """
     import httpx
 
-    with httpx.Client(base_url=url, timeout=10.0, trust_env=False) as client:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, timeout=10.0, trust_env=False, headers=headers) as client:
         for n_sent, rating in enumerate(ratings):
             try:
                 client.post("/v1/feedback", json=rating).raise_for_status()

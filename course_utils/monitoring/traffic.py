@@ -51,6 +51,7 @@ def send_traffic(
     concurrency: int,
     seed: int,
     phase: str = "",
+    key: str = "",
     timeout_s: float = REQUEST_TIMEOUT_S,
     per_second: float | None = None,
 ) -> list[TrafficRecord]:
@@ -70,9 +71,9 @@ def send_traffic(
     rng = Random(seed)
     rows = _draw(questions, n_requests, rng)
     gaps_s = [rng.expovariate(per_second) if per_second else 0.0 for _ in rows]
-    limits = httpx.Limits(max_connections=concurrency)
+    limits, headers = httpx.Limits(max_connections=concurrency), {"Authorization": f"Bearer {key}"} if key else {}
     with (
-        httpx.Client(base_url=url, timeout=timeout_s, limits=limits, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=timeout_s, limits=limits, trust_env=False, headers=headers) as client,
         ThreadPoolExecutor(concurrency) as pool,
     ):
         moments = accumulate(gaps_s, initial=time.perf_counter())

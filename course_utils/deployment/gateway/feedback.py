@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.sql_answers import QueryRunner, Text, find_served
 
@@ -49,7 +50,8 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
         checked = await queries.run(database, feedback.correction)
         if checked.outcome != "executed":
             raise ApiError(409, f"correction: {checked.error}", code="correction_failed", param="correction")
-    row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **feedback.model_dump()}
+    came = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "caller": NOTES.get()["caller"]}
+    row = came | feedback.model_dump()
     line = json.dumps(row, ensure_ascii=False) + "\n"
     await asyncio.to_thread(_append, settings.feedback_file, line.encode(), settings.max_feedback_bytes)
     return {"id": feedback.id, "stored": True}

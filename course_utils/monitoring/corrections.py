@@ -1,0 +1,91 @@
+"""From what users say was right to the next version of the dataset, past those who would teach the model nonsense."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
+from course_utils.errors import QueryError
+from course_utils.sql import find_database, same_answer
+
+MIN_USERS = 2
+"""Users who give the same answer before it is believed."""
+ACCEPTED = "accepted"
+
+
+def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
+    """Every row of ``feedback.jsonl`` with a ``decision``: ``ACCEPTED``, or the reason why it teaches nothing.
+
+    What the data answers already decides about a correction, not the other way round. The answer to a new question
+    needs ``MIN_USERS`` callers. Answers are compared by executing them.
+
+    Raises:
+        ArtifactError: The data stage has not run.
+    """
+    splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
+    known = {_about(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
+    folder, judged = current.folder("data"), [dict(row, decision="no correction") for row in feedback]
+    new: dict[tuple[str, str], list[tuple[Row, set[str]]]] = {}  # of each question the answers, and who gives each
+
+    def agree(row: Row, query: str) -> bool:
+        with suppress(QueryError):
+            return same_answer(find_database(folder, row["database"], folder), query, row["correction"])
+        return False
+
+    for row in (row for row in judged if row.get("question") and row.get("correction")):
+        split, query = known.get(about := _about(row["database"], row), ("", ""))
+        if split:
+            row["decision"] = "known" if agree(row, query) else "contradicts the data"
+            row["decision"] = row["decision"] if split == "train" else "asks what the model is tested on"
+            continue
+        row["decision"] = "repeated"
+        answers = new.setdefault(about, [])
+        if (same := next((users for first, users in answers if agree(row, first["correction"])), None)) is None:
+            row["decision"] = "one user alone"
+            answers.append((row, same := set()))
+        same.add(row.get("caller", ""))
+    for answers in new.values():
+        believed = [row for row, users in answers if len(users) >= MIN_USERS]
+        for row in believed:
+            row["decision"] = ACCEPTED if len(believed) == 1 else "users disagree"
+    return judged
+
+
+def _about(db_id: str, row: Row) -> tuple[str, str]:
+    return db_id, " ".join(row["question"].casefold().split())
+
+
+def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
+    """The dataset with the accepted corrections, in a folder that its content names; a fifth of them is to test on.
+
+    Its ``manifest.json`` says which version it came from.
+
+    Raises:
+        ArtifactError: The data stage has not run.
+    """
+    accepted = [row for row in judged if row["decision"] == ACCEPTED]
+    new = [{"db_id": row["database"], "question": row["question"], "query": row["correction"]} for row in accepted]
+    new = [{"id": f"feedback-{_hash(row)}", **row, "source": "feedback"} for row in sorted(new, key=_hash)]
+    added = {"train": [row for n, row in enumerate(new) if n % 5], "validation": [], "test": new[::5]}
+    old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
+    splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
+    if (folder := versions / _hash(splits)).is_dir():
+        return folder
+    sample = {split: [row["id"] for row in rows] for split, rows in splits.items()}
+    with writing(folder) as unfinished:
+        shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
+        for split, rows in splits.items():
+            write_jsonl(unfinished / f"{split}.jsonl", rows)
+        if current.profile.sample:
+            write_json(unfinished / "samples" / f"{current.profile.sample}.json", sample)
+        counts = {f"n_new_{split}": len(rows) for split, rows in added.items()}
+        write_json(unfinished / "manifest.json", {"version": folder.name, "parent": portable(current.data), **counts})
+    return folder
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,107 @@
+import json
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from course_utils.artifacts import Course, open_course, read_jsonl, write_jsonl
+from course_utils.data import prepare_dataset
+from course_utils.monitoring import judge_corrections, write_version
+
+TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
+TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
+CHEAPEST, DEAREST = "SELECT MIN(price) FROM sale", "SELECT MAX(price) FROM sale"
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    """A course whose data stage has run on three rows about one database."""
+    course = open_course("smoke", str(tmp_path / "data"), "", str(tmp_path / "artifacts"))
+    course.begin("setup").finish({})
+    stage = course.begin("data")
+    file = stage.folder / "databases" / "shop" / "shop.sqlite"
+    file.parent.mkdir(parents=True)
+    with sqlite3.connect(file) as connection:
+        connection.executescript("CREATE TABLE sale (price integer); INSERT INTO sale VALUES (1), (2), (2);")
+    connection.close()
+    for split, row in {"train": TRAINED, "validation": TRAINED | {"question": "Sales?"}, "test": TESTED}.items():
+        write_jsonl(stage.folder / f"{split}.jsonl", [{"id": split, **row, "seen": True}])
+    stage.finish({})
+    return course
+
+
+def says(caller: str, question: str, correction: str | None) -> dict[str, str | None]:
+    return {"caller": caller, "database": "shop", "question": question, "correction": correction}
+
+
+def decisions(course: Course, *feedback: dict[str, str | None]) -> list[str]:
+    judged = judge_corrections(feedback, course)
+    assert len(judged) == len(feedback), "nothing is lost"
+    return [row["decision"] for row in judged]
+
+
+def test_two_users_who_agree_are_believed_and_one_is_not(course: Course) -> None:
+    same = "SELECT price FROM sale ORDER BY price LIMIT 1"
+    two = [says("ana", "The cheapest?", CHEAPEST), says("ben", " the  cheapest?", same)]
+    assert decisions(course, *two) == ["accepted", "repeated"]
+    assert decisions(course, two[0], two[0]) == ["one user alone", "repeated"]
+    assert decisions(course, *two, says("mallory", "The cheapest?", DEAREST)) == [
+        "accepted",
+        "repeated",
+        "one user alone",
+    ]
+
+
+def test_what_the_data_knows_is_not_changed(course: Course) -> None:
+    wrong = [says(user, "how many sales?", "SELECT 7") for user in ("mallory", "moriarty")]
+    assert decisions(course, *wrong) == ["contradicts the data"] * 2
+    assert decisions(course, says("ana", "How many sales?", "SELECT COUNT(price) FROM sale")) == ["known"]
+
+
+def test_a_question_of_the_test_is_not_trained_on(course: Course) -> None:
+    tested = [says(user, question, DEAREST) for user in ("ana", "ben") for question in ("The dearest sale?", "Sales?")]
+    assert set(decisions(course, *tested)) == {"asks what the model is tested on"}
+
+
+def test_pairs_that_contradict_each_other_teach_nothing(course: Course) -> None:
+    one, other = (
+        [says(user, "Best?", query) for user in users] for users, query in (("ab", CHEAPEST), ("cd", DEAREST))
+    )
+    assert decisions(course, *one, *other) == ["users disagree", "repeated"] * 2
+
+
+def test_ratings_and_queries_that_fail_are_no_corrections(course: Course) -> None:
+    assert decisions(course, says("ana", "What?", None)) == ["no correction"]
+    broken = [says(user, "What?", "SELECT nothing FROM nowhere") for user in ("ana", "ben")]
+    assert set(decisions(course, *broken)) == {"one user alone"}, "two failures are no agreement"
+
+
+@pytest.fixture
+def feedback() -> list[dict[str, str | None]]:
+    asked = {f"Sales over {n}?": f"SELECT COUNT(*) FROM sale WHERE price > {n}" for n in range(10)}
+    return [says(user, question, query) for question, query in asked.items() for user in ("ana", "ben")]
+
+
+def test_a_version_is_a_dataset_that_notebook_2_takes(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path
+) -> None:
+    folder = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
+    made = json.loads((folder / "manifest.json").read_text())
+    assert made["version"] == folder.name
+    assert made["parent"] == str(tmp_path / "data")
+    rows = {split: read_jsonl(folder / f"{split}.jsonl") for split in ("train", "validation", "test")}
+    assert {split: len(found) for split, found in rows.items()} == {"train": 9, "validation": 1, "test": 3}
+    assert Counter(row.get("source") for row in rows["train"])["feedback"] == made["n_new_train"] == 8
+    new = open_course("smoke", str(folder), "", str(tmp_path / "retrained"))
+    prepared = prepare_dataset(new, new.folder("data"))
+    assert len(prepared.train) == 9
+
+
+def test_poison_changes_no_byte_of_the_version(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path
+) -> None:
+    clean = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
+    poison = [says("mallory", str(row["question"]), "SELECT 13") for row in feedback]
+    judged = judge_corrections([*poison, *feedback, *poison], course)
+    assert write_version(judged, course, tmp_path / "versions") == clean
