@@ -1,0 +1,180 @@
+"""What the gateway costs: the same requests straight to a model server and through the gateway, in turns in one run.
+
+The gateway asks for a key, counts requests and tokens for it and writes its log, as in service. Two model servers
+stand behind it: one that takes 20 ms and no processor, so that what is added is the gateway's, and llama.cpp with the
+course's tiny model. Then the gateway answers from its cache alone.
+
+Seconds of processor time are the gateway's own, and hold on a busy machine too; waits and rates are of this machine
+with all that ran on it. Everything shares its cores: load, gateway and model server.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+
+from benchmarks.http_load import send_repeatedly
+from course_utils.artifacts import PROJECT
+from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
+from course_utils.figures import course_style, new_axes
+from course_utils.processes import LOOPBACK, Server, choose_port
+from course_utils.setup import probe_machine
+from tests.stack.conftest import build_databases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+N_CLIENTS = 16
+N_ROUNDS, ROUND_S = 5, 3.0
+SYNTHETIC_MS = 20
+SCHEMA = "CREATE TABLE singer (name text, age integer, country text); CREATE TABLE concert (year integer, hall text);"
+MANY = 10**9
+TARGETS = {"p50_ms": 3.0, "p99_ms": 10.0, "throughput": 0.95, "hit_p99_ms": 5.0, "hits_per_core_s": 1500.0}
+NOTES = Path(__file__).with_suffix(".md")
+PATH = "/v1/chat/completions"
+ADMIN = "for this run alone"
+
+
+def measure() -> dict[str, Any]:
+    """Measure both model servers and the cache; write ``gateway.md``.
+
+    Returns:
+        The machine, the targets, for each model server both sides, and the cache's hits.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        gguf = convert_to_gguf(PROJECT / "data" / "tiny_base", Path(folder) / "model.gguf", "f16")
+        databases = build_databases(Path(folder) / "databases")
+        with _synthetic_model() as synthetic, start_model_server(gguf) as real:
+            result = {
+                "benchmark": "gateway",
+                "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+                "load_average": round(os.getloadavg()[0], 1),
+                "targets": TARGETS,
+                "n_clients": N_CLIENTS,
+                "model_servers": {
+                    f"synthetic, {SYNTHETIC_MS} ms a reply": _compare(synthetic.url, databases),
+                    "llama.cpp, tiny model": _compare(real.url, databases),
+                },
+                "hits": _hits(synthetic.url, databases),
+            }
+    NOTES.write_text(to_markdown(result), "utf-8")
+    return result
+
+
+@contextmanager
+def _synthetic_model() -> Iterator[Server]:
+    port = choose_port(LOOPBACK)
+    arguments = [str(port), str(SYNTHETIC_MS)]
+    url = f"http://{LOOPBACK}:{port}"
+    with Server("synthetic model", "benchmarks.synthetic_model", arguments, url=url, health="/health") as server:
+        yield server
+
+
+@contextmanager
+def _gateway(model_url: str, databases: Path, **settings: str) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A gateway as in service, and the headers of a caller with a key."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings |= {"COURSE_API_KEY": ADMIN, "COURSE_KEYS_FILE": f"{folder}/keys.sqlite"}
+        settings |= {"COURSE_LOG_FILE": f"{folder}/log.jsonl"}
+        with start_gateway(model_url, databases, settings=settings) as gateway:
+            limits = {"requests_per_minute": MANY, "tokens_per_minute": MANY, "max_concurrent": N_CLIENTS}
+            headers = {"Authorization": f"Bearer {ADMIN}"}
+            made = httpx.post(f"{gateway.url}/v1/admin/keys", json={"name": "load"} | limits, headers=headers).json()
+            yield gateway, {"Authorization": f"Bearer {made['key']}"}
+
+
+def _compare(model_url: str, databases: Path) -> dict[str, dict[str, float]]:
+    """Rounds in turns, so that both sides meet the same machine; the median round of each counts."""
+    with _gateway(model_url, databases) as (gateway, headers):
+        sides: dict[str, Callable[[], dict[str, float]]] = {
+            "bare": lambda: _round(model_url + PATH, {}),
+            "gateway": lambda: _round(gateway.url + PATH, headers, gateway),
+        }
+        rounds: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+        for _ in range(1 + N_ROUNDS):
+            for side, run in sides.items():
+                rounds[side].append(run())
+    return {side: _median(found[1:]) for side, found in rounds.items()}  # the first opens connections
+
+
+def _hits(model_url: str, databases: Path) -> dict[str, float]:
+    with _gateway(model_url, databases, COURSE_CACHE_S="3600") as (gateway, headers):
+        found = [_round(gateway.url + PATH, headers, gateway) for _ in range(1 + N_ROUNDS)]
+        alone = [_round(gateway.url + PATH, headers, gateway, n_clients=1) for _ in range(N_ROUNDS)]
+    return _median(found[1:]) | {f"{name}_of_one_client": value for name, value in _median(alone).items()}
+
+
+def _round(
+    url: str, headers: dict[str, str], gateway: Server | None = None, n_clients: int = N_CLIENTS
+) -> dict[str, float]:
+    bodies = [_body(number) for number in range(64)]
+    process = psutil.Process(gateway.process.pid) if gateway else None
+    cpu_s, began = sum(process.cpu_times()[:2]) if process else 0.0, time.perf_counter()
+    taken = sorted(send_repeatedly(url, bodies, n_clients=n_clients, seconds=ROUND_S, headers=headers))
+    seconds, n = time.perf_counter() - began, len(taken)
+    found = {"per_s": n / seconds, "p50_ms": 1000 * taken[n // 2], "p99_ms": 1000 * taken[n * 99 // 100]}
+    return found | ({"cpu_ms": 1000 * (sum(process.cpu_times()[:2]) - cpu_s) / n} if process else {})
+
+
+def _body(number: int) -> dict[str, Any]:
+    messages = [{"role": "system", "content": SCHEMA}, {"role": "user", "content": f"How many singers are {number}?"}]
+    return {"messages": messages, "temperature": 0, "max_tokens": 12}
+
+
+def _median(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(statistics.median(each[name] for each in rounds), 3) for name in rounds[0]}
+
+
+def to_markdown(result: dict[str, Any]) -> str:
+    """A table of both sides and what lies between them, and one of the cache."""
+    machine, targets, hits = result["machine"], result["targets"], result["hits"]
+    lines = ["# What the gateway costs", ""]
+    lines += ["Written by `python -m benchmarks gateway`, which says how it is measured.", ""]
+    lines += [f"Machine: {machine['cpu']}, {machine['n_cores']} cores. {result['n_clients']} clients at once."]
+    lines += [f"Load average before: {result['load_average']}; much above 0, waits and rates say little.", ""]
+    lines += [
+        "| model server | | requests/s | p50, ms | p99, ms | gateway's processor time, ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, sides in result["model_servers"].items():
+        bare, through = sides["bare"], sides["gateway"]
+        for side, of in sides.items():
+            cpu = f"{of['cpu_ms']:.2f}" if "cpu_ms" in of else ""
+            lines.append(f"| {name} | {side} | {of['per_s']:.0f} | {of['p50_ms']:.1f} | {of['p99_ms']:.1f} | {cpu} |")
+        added = [f"+{through[key] - bare[key]:.1f} (goal {targets[key]:g})" for key in ("p50_ms", "p99_ms")]
+        share = f"{through['per_s'] / bare['per_s']:.0%} (goal {targets['throughput']:.0%})"
+        lines.append(f"| | **between them** | {share} | {added[0]} | {added[1]} | |")
+    lines += ["", "## A reply from the cache, with a key", "", "| | found | goal |", "|---|---|---|"]
+    per_core = 1000 / hits["cpu_ms"]
+    lines += [
+        f"| replies/s for each core that the gateway has, by its processor time | {per_core:.0f} "
+        f"| {targets['hits_per_core_s']:.0f} |",
+        f"| replies/s with {result['n_clients']} clients, who share the cores with it | {hits['per_s']:.0f} | |",
+        f"| p50 of one client, ms | {hits['p50_ms_of_one_client']:.1f} | |",
+        f"| p99 of one client, ms | {hits['p99_ms_of_one_client']:.1f} | {targets['hit_p99_ms']:g} |",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+@course_style
+def plot(result: dict[str, Any]) -> "Axes":
+    """Half of the requests' waits on both sides, for each model server."""
+    axes = new_axes("What the gateway adds to the wait", height=2.6)
+    names = list(result["model_servers"])
+    for offset, side in ((-0.2, "bare"), (0.2, "gateway")):
+        waits = [result["model_servers"][name][side]["p50_ms"] for name in names]
+        axes.barh([place + offset for place in range(len(names))], waits, height=0.4, label=side)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel=f"median wait of {result['n_clients']} clients at once, ms")
+    axes.legend()
+    return axes
