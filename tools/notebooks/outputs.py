@@ -25,6 +25,8 @@ BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 MAX_COLOURS = 20
 """Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
+_NO_STYLE = re.compile(r'<style type="text/css">\s*</style>\s*')
+_STYLE_HOOK = re.compile(r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?')
 
 
 def code_sha256(notebook: "NotebookNode") -> str:
@@ -88,7 +90,7 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
             continue
         data.pop(WIDGET_MIME, None)
         if "text/html" in data:
-            data["text/html"] = _STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
+            data["text/html"] = _plain_table(_STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"]))
             data.pop("text/plain", None)
         if "image/png" in data:
             data["image/png"] = with_palette(data["image/png"])
@@ -99,6 +101,12 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
         else:
             kept.append(output)
     return kept
+
+
+def _plain_table(html: str) -> str:
+    """Without the names that pandas gives every cell, where no style refers to them: more than half of a table."""
+    plain, n_empty = _NO_STYLE.subn("", html)
+    return _STYLE_HOOK.sub("", plain) if n_empty else html
 
 
 def with_palette(png: str) -> str:

@@ -71,6 +71,15 @@ def test_only_lasting_outputs_are_written(source, executed):
     assert written.cells[3].outputs[0].data == FIGURE
 
 
+def test_tables_without_a_style_lose_its_hooks():
+    import pandas as pd
+
+    html = pd.DataFrame({"a": [1.5]}, index=["x"]).style.format("{:.1f}").to_html()
+    (kept,) = clean_outputs([v4.new_output("display_data", {"text/html": html})], 1, "show")
+    head, body = "<thead><tr><th>&nbsp;</th><th>a</th></tr></thead>", "<tbody><tr><th>x</th><td>1.5</td></tr></tbody>"
+    assert "".join(kept.data["text/html"].split()) == f"<table>{head}{body}</table>"
+
+
 def test_styled_tables_do_not_change_from_run_to_run():
     def styled(name):
         html = f'<style>#T_{name}_row0_col1 {{}}</style><table id="T_{name}"><td>T_12</td></table>'
