@@ -26,7 +26,9 @@ MAX_COLOURS = 20
 """Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
 _NO_STYLE = re.compile(r'<style type="text/css">\s*</style>\s*')
-_STYLE_HOOK = re.compile(r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?')
+_STYLE_HOOK = re.compile(
+    r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?'
+)
 
 
 def code_sha256(notebook: "NotebookNode") -> str:
