@@ -25,10 +25,11 @@ BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 MAX_COLOURS = 20
 """Of a figure that is committed: a plot needs no more, and its file is a third as large."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
-_NO_STYLE = re.compile(r'<style type="text/css">\s*</style>\s*')
+_NO_STYLE = re.compile(r"<style[^>]*>\s*(?:\.dataframe [^<]*)?</style>\s*")
 _STYLE_HOOK = re.compile(
     r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?'
 )
+_INDENT = re.compile(r"\n\s*(?=</?t[dh]\b|</tr>)")
 
 
 def code_sha256(notebook: "NotebookNode") -> str:
@@ -106,9 +107,9 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
 
 
 def _plain_table(html: str) -> str:
-    """Without the names that pandas gives every cell, where no style refers to them: more than half of a table."""
+    """A row a line, without what pandas gives every cell and no style refers to: less than half of a table."""
     plain, n_empty = _NO_STYLE.subn("", html)
-    return _STYLE_HOOK.sub("", plain) if n_empty else html
+    return _INDENT.sub("", _STYLE_HOOK.sub("", plain)) if n_empty else html
 
 
 def with_palette(png: str) -> str:
