@@ -79,5 +79,6 @@ def test_the_cell_installs_the_locked_versions(content, tmp_path):
     assert found["from"].startswith(str(content / "course"))
     lock = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements" / "all.txt").read_text(), re.MULTILINE))
     versions = {name: version.split("+")[0] for name, version in found["versions"].items() if name in lock}
+    versions.pop("pip")  # Colab's own: only pip-audit, which checks the project, needs one of a certain version
     assert versions == {name: lock[name] for name in versions}
     assert {"torch", "trl", "transformers", "peft", "xllamacpp"} <= versions.keys()

@@ -212,7 +212,7 @@ class TestInABrowser:
             assert len({each["id"] for each in rated}) == 3
 
             go_to(page, "Admin", "Admin")
-            expect(page.get_by_text("COURSE_KEYS_FILE")).to_be_visible()
+            expect(page.get_by_text("no API keys are kept here; set COURSE_KEYS_FILE")).to_be_visible()
             assert violations(page) == []
 
     def test_answers_are_drawn_for_who_has_the_key(
