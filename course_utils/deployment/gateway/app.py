@@ -72,7 +72,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         return limits.admit(await guard.user(await BEARER(request)))
 
     routers = [
-        _work_routes(settings, models, rollout, queries, metrics),
+        _answer_routes(settings, models, rollout, queries, metrics),
+        _list_routes(settings, models),
         _admin_routes(guard),
         _rollout_routes(rollout, guard),
         _operation_routes(settings, rollout, metrics, guard, redis),
@@ -89,52 +90,35 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     return app
 
 
-def _work_routes(
+def _find_model(models: dict[str, ModelClient], name: str) -> ModelClient:
+    if name not in models:
+        message = f"no model {name!r}; this server has {', '.join(map(repr, models))}"
+        raise ApiError(404, message, code="model_not_found", param="model")
+    return models[name]
+
+
+def _work_router() -> APIRouter:
+    return APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
+
+
+def _answer_routes(
     settings: GatewaySettings,
     models: dict[str, ModelClient],
     rollout: Rollout,
     queries: QueryRunner,
     metrics: GatewayMetrics,
 ) -> APIRouter:
-    """What applications call."""
-    router = APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
-    began, uncounted = int(time.time()), GatewayMetrics()  # nobody asked a shadow
-
-    def find(name: str) -> ModelClient:
-        if name not in models:
-            message = f"no model {name!r}; this server has {', '.join(map(repr, models))}"
-            raise ApiError(404, message, code="model_not_found", param="model")
-        return models[name]
+    """What applications ask, and what they say of the answers."""
+    router, uncounted = _work_router(), GatewayMetrics()  # nobody asked a shadow
 
     async def route(name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
         if (name or settings.model_name) == settings.model_name:
             return await rollout.answer(ask, shadow)
-        return await ask(find(name or ""))
-
-    def describe(model: ModelClient) -> dict[str, Any]:
-        return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
+        return await ask(_find_model(models, name or ""))
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
     async def chat_completions(request: ChatRequest) -> Any:
         return await route(request.model, lambda model: chat(request, model, settings, metrics))
-
-    @router.get("/models")
-    async def list_models() -> dict[str, Any]:
-        return {"object": "list", "data": [describe(model) for model in models.values()]}
-
-    @router.get("/models/{name:path}")
-    async def model(name: str) -> dict[str, Any]:
-        return describe(find(name))
-
-    @router.get("/databases")
-    async def databases() -> dict[str, Any]:
-        served = await asyncio.to_thread(served_databases, settings)
-        return {"object": "list", "data": [{"id": db_id, "object": "database"} for db_id in served]}
-
-    @router.get("/databases/{name}")
-    async def database(name: str) -> dict[str, str]:
-        _, schema = await asyncio.to_thread(find_served, settings, name)
-        return {"id": name, "object": "database", "schema": schema}
 
     @router.post("/sql")
     async def sql(request: SqlRequest) -> SqlAnswer:
@@ -150,6 +134,34 @@ def _work_routes(
         kept = await take_feedback(request, queries, settings)
         metrics.feedback.labels(request.rating).inc()
         return kept
+
+    return router
+
+
+def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> APIRouter:
+    """Which models and databases applications can ask."""
+    router, began = _work_router(), int(time.time())
+
+    def describe(model: ModelClient) -> dict[str, Any]:
+        return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
+
+    @router.get("/models")
+    async def list_models() -> dict[str, Any]:
+        return {"object": "list", "data": [describe(model) for model in models.values()]}
+
+    @router.get("/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        return describe(_find_model(models, name))
+
+    @router.get("/databases")
+    async def databases() -> dict[str, Any]:
+        served = await asyncio.to_thread(served_databases, settings)
+        return {"object": "list", "data": [{"id": db_id, "object": "database"} for db_id in served]}
+
+    @router.get("/databases/{name}")
+    async def database(name: str) -> dict[str, str]:
+        _, schema = await asyncio.to_thread(find_served, settings, name)
+        return {"id": name, "object": "database", "schema": schema}
 
     return router
 
