@@ -124,9 +124,9 @@ class ModelClient:
             ApiError: As ``complete``.
         """
         NOTES.get().update(model=self.name, version=self.version)
-        with trace_model(self.name):
+        with trace_model(self.name) as usage:
             async with self._send(body) as response:
-                yield _read_events(response)
+                yield _read_events(response, usage)
 
     @asynccontextmanager
     async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -198,8 +198,8 @@ def _read_reply(raw: bytes) -> dict[str, Any]:
     return reply
 
 
-async def _read_events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    """The JSON objects of a server-sent event stream, up to its ``[DONE]``."""
+async def _read_events(response: aiohttp.ClientResponse, usage: dict[str, int]) -> AsyncIterator[dict[str, Any]]:
+    """The JSON objects of a server-sent event stream, up to its ``[DONE]``; the dict takes their ``usage``."""
     rest = b""
     with _as_api_errors():
         async for chunk in _chunks(response):
@@ -209,5 +209,7 @@ async def _read_events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[s
                 if data == b"[DONE]":
                     return
                 if line.startswith(b"data:"):
-                    yield _read_reply(_mend(data))
+                    event = _read_reply(_mend(data))
+                    usage.update(event.get("usage") or {})
+                    yield event
         raise ValueError("a stream that ends without [DONE] was cut off")

@@ -59,7 +59,7 @@ def attributes_of(span: object) -> dict[str, object]:
     }
 
 
-def test_a_question_is_one_trace_of_request_model_and_query(
+def test_a_question_is_one_trace_and_a_streamed_reply_counts_its_tokens_too(
     url: str, receiver: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = find_database(DATA, "zoo", tmp_path / "built")
@@ -72,6 +72,8 @@ def test_a_question_is_one_trace_of_request_model_and_query(
         assert httpx.get(f"{gateway.url}/health/live", trust_env=False).is_success
         question = {"question": QUESTION, "database": "zoo"}
         assert httpx.post(f"{gateway.url}/v1/sql", json=question, trust_env=False).is_success
+        chat = {"model": "course", "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+        assert "SELECT 1" in httpx.post(f"{gateway.url}/v1/chat/completions", json=chat, trust_env=False).text
     found, bodies = [], b""
     while not receiver.got.empty():
         path, body = receiver.got.get()
@@ -79,18 +81,24 @@ def test_a_question_is_one_trace_of_request_model_and_query(
         bodies += body
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             found += [span for scope in resource.scope_spans for span in scope.spans]
-    assert sorted(span.name for span in found) == ["POST /v1/sql", "chat course", "query"]
-    spans = {span.name: span for span in found}
-    request, model, query = (spans[name] for name in ("POST /v1/sql", "chat course", "query"))
-    assert len({span.trace_id for span in spans.values()}) == 1
-    assert model.parent_span_id == query.parent_span_id == request.span_id
-    assert attributes_of(model) == {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "course",
-        "gen_ai.usage.input_tokens": 30,
-        "gen_ai.usage.output_tokens": 20,
-    }
+    request, query, streamed = (
+        next(span for span in found if span.name == name)
+        for name in ("POST /v1/sql", "query", "POST /v1/chat/completions")
+    )
+    children = {each.span_id: [span for span in found if span.parent_span_id == each.span_id] for each in found}
+    assert sorted(span.name for span in children[request.span_id]) == ["chat course", "query"]
+    assert [span.name for span in children[streamed.span_id]] == ["chat course"]
+    assert len(found) == 5
+    for root in (request, streamed):
+        assert {span.trace_id for span in children[root.span_id]} == {root.trace_id}
+        (model,) = (span for span in children[root.span_id] if span.name == "chat course")
+        assert attributes_of(model) == {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "course",
+            "gen_ai.usage.input_tokens": 30,
+            "gen_ai.usage.output_tokens": 20,
+        }
     assert attributes_of(query) == {"db.namespace": "zoo", "course.query.outcome": "executed"}
     assert b"course-gateway" in bodies
     assert not any(text in bodies for text in (b"ana@example.org", b"SELECT 1"))
