@@ -45,7 +45,7 @@ install-dev:
 course: install
 	@$(BIN)/course run $(OPTIONS) $(if $(FROM),--from "$(FROM)")
 
-TEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+TEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install-dev
 	$(TEST)

@@ -146,7 +146,6 @@ def test_sbatch_knows_the_options_and_bash_the_script():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for these installs")
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_job_fits_the_services_own_library_and_a_wrong_one_does_not(name):
     library, check = CHECKS[name]

@@ -16,7 +16,7 @@ CONTENT = Path("/content")  # the cell names it, as Colab's own notebooks do
 ADDRESS = "https://github.com/small-model-course/small-model-course"
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.takes(100),
     pytest.mark.timeout(1500),
     pytest.mark.skipif(os.environ.get("COURSE_TEST_COLAB") != "1", reason="COURSE_TEST_COLAB=1 asks for this install"),
 ]

@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(START_S + RUN_S + 120),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)"),
-    pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a minute more"),
 ]
 
 # JupyterLab's own model of the open notebook; the page itself draws only the cells that are in sight.

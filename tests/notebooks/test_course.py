@@ -1,22 +1,19 @@
-"""The course itself: all six notebooks in order on the repository's data and on foreign data, then each one alone."""
+"""The course itself: all six notebooks in order, by the command, on the repository's data."""
 
 import json
-import shutil
 import subprocess
 import sys
 
 import psutil
 import pytest
 
-from course_utils.artifacts import PROJECT, STAGES, notebook_of
-from course_utils.kernel import NotebookError, execute_notebook
+from course_utils.artifacts import PROJECT, STAGES
 
 MOST_S = 1_200
 """Far more than a course takes beside other tests on a slow machine: what takes longer hangs."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(MOST_S + 60)]
+pytestmark = [pytest.mark.takes(400), pytest.mark.timeout(MOST_S + 60)]
 
-FOREIGN_DATA = PROJECT / "tests" / "fixtures" / "foreign_dataset"
 MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
 RESULTS = {
     "base_execution_accuracy",
@@ -91,38 +88,3 @@ def assert_passes_its_own_gate(run):
     assert {check["name"]: check["decision"] for check in found["checks"]} == dict.fromkeys(
         ("accuracy", "forgetting", "safety", "latency"), "pass"
     )
-
-
-@pytest.fixture(scope="module")
-def foreign_artifacts(tmp_path_factory):
-    """Results on a small dataset laid out as Spider's own release: each notebook by itself, from another folder."""
-    artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
-    parameters = {"PROFILE": "smoke", "DATA": str(FOREIGN_DATA), "MODEL": "", "ARTIFACTS": str(artifacts)}
-    for stage in STAGES:
-        execute_notebook(PROJECT / notebook_of(stage), artifacts / "executed.ipynb", parameters, cwd=PROJECT)
-    return artifacts
-
-
-@pytest.mark.xdist_group("foreign")
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_notebook_runs_alone_on_foreign_data(foreign_artifacts, stage):
-    folder = foreign_artifacts / "smoke" / stage
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    assert (manifest["stage"], manifest["profile"]) == (stage, "smoke")
-    assert manifest["results"]["peak_memory_gib"] > 0
-    assert all((folder / name).is_file() for name in manifest["outputs"])
-
-
-@pytest.mark.xdist_group("foreign")
-def test_foreign_rows_keep_their_databases(foreign_artifacts):
-    rows = (foreign_artifacts / "smoke" / "data" / "test.jsonl").read_text("utf-8").splitlines()
-    foreign = {row["db_id"] for row in json.loads((FOREIGN_DATA / "dev.json").read_text("utf-8"))}
-    assert {json.loads(row)["db_id"] for row in rows} <= foreign
-
-
-@pytest.mark.xdist_group("foreign")
-def test_results_of_another_profile_are_refused(foreign_artifacts, tmp_path):
-    shutil.copytree(foreign_artifacts / "smoke", tmp_path / "laptop")
-    parameters = {"PROFILE": "laptop", "DATA": str(FOREIGN_DATA), "MODEL": "data/tiny_base", "ARTIFACTS": str(tmp_path)}
-    with pytest.raises(NotebookError, match=r"ArtifactError.*made with profile 'smoke'.*notebooks/01_setup\.ipynb"):
-        execute_notebook(PROJECT / notebook_of("evaluation"), tmp_path / "executed.ipynb", parameters)

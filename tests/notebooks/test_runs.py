@@ -61,8 +61,6 @@ def history(make_notebooks, tmp_path_factory):
     return History(notebooks, folder / "artifacts", stopped, resumed)
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("history")
 def test_a_run_stops_at_a_failing_cell(history):
     assert history.stopped.exit_code == 1
     assert "notebooks/03_training.ipynb, cell 3 of 4 (work)" in history.stopped.stderr
@@ -72,8 +70,6 @@ def test_a_run_stops_at_a_failing_cell(history):
     assert "04_evaluation" not in history.stopped.output
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("history")
 def test_a_run_that_stopped_resumes_at_its_notebook(history):
     assert "Starts at notebooks/03_training.ipynb" in history.resumed.stdout
     assert "02_data" not in history.resumed.stdout
@@ -85,8 +81,6 @@ def test_a_run_that_stopped_resumes_at_its_notebook(history):
     assert all(seconds > 0 for seconds in report["seconds"].values())
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("history")
 def test_outputs_are_written_without_their_noise(history, tmp_path):
     notebooks = shutil.copytree(history.notebooks, tmp_path / "notebooks")
     lines = write_run(str(history.artifacts), notebooks, tmp_path / "minutes.json")
@@ -98,7 +92,6 @@ def test_outputs_are_written_without_their_noise(history, tmp_path):
     assert written.metadata.course.profile == "smoke"
 
 
-@pytest.mark.slow
 def test_an_error_raised_on_purpose_is_shown_as_its_sentence(notebooks, plant, tmp_path):
     plant("setup", 'from course_utils.errors import DataError\nraise DataError("data/train.jsonl:17: no query")')
     stopped = course_run(notebooks, tmp_path, "--only", "setup")
@@ -138,7 +131,6 @@ STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from c
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
-@pytest.mark.slow
 @pytest.mark.parametrize(("handler", "sent"), [("default_int_handler", signal.SIGINT), ("SIG_IGN", signal.SIGTERM)])
 def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant, tmp_path, handler, sent):
     begun = tmp_path / "begun"

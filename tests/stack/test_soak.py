@@ -39,7 +39,7 @@ RECOVERY_S, DOWN_S = 5.0, 4.0
 MEMORY_GROWTH = 1.1
 ADMIN = {"Authorization": "Bearer open-sesame"}
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.takes(SOAK_S),
     pytest.mark.skipif(SOAK_S == 0, reason="make soak asks for it"),
     pytest.mark.timeout(SOAK_S + 300),
     pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is a POSIX signal"),

@@ -27,7 +27,7 @@ N_QUESTIONS = 100
 START_S = 600
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.takes(200),
     pytest.mark.timeout(START_S + 600),
     pytest.mark.skipif(not VLLM, reason="COURSE_TEST_VLLM=path/to/vllm tests the merged folder with it"),
 ]

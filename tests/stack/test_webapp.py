@@ -29,7 +29,7 @@ FOCUSED = """(() => { const element = document.activeElement;
     return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
 
 in_browser = [
-    pytest.mark.slow,
+    pytest.mark.takes(60),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)"),
 ]
 

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def test_every_notebook_is_code_without_a_kernel() -> None:
             compile(source, notebook.name, "exec")
 
 
-@pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a process")
+@pytest.mark.slow
 def test_a_part_that_fails_is_written_down() -> None:
     result = check(PROJECT / "data" / "tiny_base", ["large_unsloth"], rehearse=True)
     assert any("gpu" in line for line in result["large_unsloth"]["failed"])

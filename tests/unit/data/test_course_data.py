@@ -18,7 +18,6 @@ from course_utils.sql import find_database, list_databases, read_schema
 
 DATA = PROJECT / "data"
 N_EACH = 10
-pytestmark = pytest.mark.xdist_group("course data")  # one worker validates it, for all
 
 
 @pytest.fixture(scope="module")

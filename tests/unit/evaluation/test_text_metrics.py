@@ -78,7 +78,7 @@ def test_bert_score_wants_a_folder_and_never_downloads() -> None:
         text_scores([row(GOLD)], embedding_model="sentence-transformers/all-MiniLM-L6-v2")
 
 
-@pytest.mark.slow
+@pytest.mark.takes(10)
 def test_bert_score_is_the_reference_librarys_and_ranks_likeness_of_meaning() -> None:
     from bert_score import score
 

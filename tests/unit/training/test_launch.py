@@ -32,7 +32,6 @@ SMOKE = replace(
     get_profile("smoke"), epochs=1.0, batch_size=2, gradient_accumulation=2, n_evaluations=2, warmup_steps=1
 )
 TWO = ("ddp", ("--num_processes", "2"))
-SLOW = pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a minute more")
 
 
 def encode() -> TokenizedRows:
@@ -59,7 +58,7 @@ def assert_alike(one: TrainingResult, several: TrainingResult) -> None:
     torch.testing.assert_close(others, weights, rtol=0, atol=1e-3)
 
 
-@SLOW
+@pytest.mark.slow
 @pytest.mark.parametrize("share_prompts", [True, False])
 def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) -> None:
     rows, profile = encode(), replace(SMOKE, share_prompts=share_prompts)
@@ -79,7 +78,7 @@ launch_sft(*pickle.loads(open(sys.argv[1], "rb").read()))
 """
 
 
-@SLOW
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(tmp_path: Path) -> None:
     rows, profile = encode(), replace(SMOKE, epochs=3.0, n_evaluations=3, patience=None)
@@ -124,7 +123,7 @@ state.AcceleratorState.__init__, Accelerator.get_state_dict = start, gather
 """
 
 
-@SLOW
+@pytest.mark.slow
 def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(SHARDING_ON_CPUS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
@@ -138,7 +137,7 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
     assert [part for part in parts if part.endswith("layers.3")], "the layers are not parts of their own"
 
 
-@SLOW
+@pytest.mark.slow
 def test_a_process_that_fails_gives_its_reason(tmp_path: Path) -> None:
     rows = encode()
     with pytest.raises(TrainingError, match=r"a process of ddp.yaml failed: train: 17 of 17 rows are longer"):
@@ -176,7 +175,8 @@ def course(tmp_path: Path) -> Course:
 
 
 @pytest.mark.parametrize(
-    "options", [[], pytest.param(["--launch", "accelerate", "--config", *TWO[0:1], "--", *TWO[1]], marks=SLOW)]
+    "options",
+    [[], pytest.param(["--launch", "accelerate", "--config", *TWO[0:1], "--", *TWO[1]], marks=pytest.mark.slow)],
 )
 def test_the_command_hands_over_what_the_notebook_does(course: Course, options: list[str]) -> None:
     done = CliRunner().invoke(app, ["train", "--artifacts", str(course.root.parent), *options])

@@ -103,7 +103,7 @@ def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adap
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-@pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for half a minute more")
+@pytest.mark.slow
 def test_separate_rows_come_in_the_same_order_after_a_kill(tmp_path: Path) -> None:
     whole = train(SEPARATE, tmp_path / "whole" / "adapter")
     assert killed("separate", "training_step", 6, tmp_path / "adapter") == ["checkpoint-2", "checkpoint-4"]

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sqlite3
 import threading
 from collections import Counter
@@ -179,7 +178,6 @@ def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.environ.get("COURSE_TEST_SLOW") != "1", reason="COURSE_TEST_SLOW=1 asks for a minute more")
 def test_no_request_of_ten_thousand_fails_while_models_are_switched(
     servers: dict[str, ThreadingHTTPServer], tmp_path: Path
 ) -> None:
