@@ -153,6 +153,10 @@ def to_markdown(result: dict[str, Any]) -> str:
         added = [f"+{through[key] - bare[key]:.1f} (goal {targets[key]:g})" for key in ("p50_ms", "p99_ms")]
         share = f"{through['per_s'] / bare['per_s']:.0%} (goal {targets['throughput']:.0%})"
         lines.append(f"| | **between them** | {share} | {added[0]} | {added[1]} | |")
+    bare = next(iter(result["model_servers"].values()))["bare"]
+    left_ms = 1000 * result["n_clients"] / bare["per_s"] * (1 / targets["throughput"] - 1)
+    lines += ["", "Each client waits for its answer before it asks again, so a rate says what a mean wait says: of the"]
+    lines += [f"first server's, {targets['throughput']:.0%} leaves {left_ms:.1f} ms for all that the gateway does."]
     lines += ["", "## A reply from the cache, with a key", "", "| | found | goal |", "|---|---|---|"]
     per_core = 1000 / hits["cpu_ms"]
     lines += [

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -25,8 +25,8 @@ _MAX_FAILURES, _PAUSE_S = 5, 2.0
 class CallerLimits:
     """Counts what callers use: over all gateways on Redis, over this one without, and requests at once over this one.
 
-    Requests are counted over the last 60 seconds. Tokens are known when they are spent, so a minute may end in debt,
-    which a moving window would forget and the fixed one counts.
+    A caller's minute begins with what it uses first. Tokens are known when they are spent, so a minute may end in
+    debt. A moving window would forget that, and it keeps every request for a minute, which makes each one slower.
     """
 
     def __init__(self, redis: Redis | None) -> None:
@@ -34,10 +34,7 @@ class CallerLimits:
         if redis:
             pool: Any = redis.connection_pool
             storages.insert(0, RedisStorage("async+redis://", implementation="redispy", connection_pool=pool))
-        self._windows: dict[str, list[Any]] = {
-            "requests": [MovingWindowRateLimiter(storage) for storage in storages],
-            "tokens": [FixedWindowRateLimiter(storage) for storage in storages],
-        }
+        self._windows = [FixedWindowRateLimiter(storage) for storage in storages]
         self._running: Counter[str] = Counter()
 
     @asynccontextmanager
@@ -64,9 +61,9 @@ class CallerLimits:
         if limit is None:
             return
         item = RateLimitItemPerMinute(limit, namespace=unit)
-        for window in self._windows[unit]:
+        for window in self._windows:
             with suppress(RedisError, OSError):  # without Redis the next one counts, in memory
-                if await window.hit(item, caller.id, cost=cost):
+                if await (window.hit if cost else window.test)(item, caller.id, cost=cost):
                     return
                 wait_s = (await window.get_window_stats(item, caller.id)).reset_time - time.time()
                 message = f"this key may use {limit} {unit} a minute"

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 
@@ -26,8 +26,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
-# Only where no connection came about: the server has heard nothing of the request then.
-_RETRIES: Any = {"on": aiohttp.ClientConnectorError, "attempts": 3, "wait_initial": 0.05, "wait_jitter": 0.05}
+_CONNECT_AGAIN = stamina.AsyncRetryingCaller(attempts=2, wait_initial=0.1, wait_jitter=0.05)
 
 Count = Annotated[int, Field(ge=0, le=10**9)] | None
 
@@ -131,11 +130,14 @@ class ModelClient:
     @asynccontextmanager
     async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
         url, asked = f"{self._url}/v1/chat/completions", body | self._asks
+        post = partial(self._http.post, url, json=asked, allow_redirects=False)
         async with self.queue.take_place():
             with self._breaker.watch(), _as_api_errors():
-                async for attempt in stamina.retry_context(**_RETRIES):
-                    with attempt:
-                        response = await self._http.post(url, json=asked, allow_redirects=False)
+                try:
+                    response = await post()
+                except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
+                    # Only here, for stamina takes longer than a limit or a key does.
+                    response = await _CONNECT_AGAIN(type(error), post)
                 async with response:  # one that has not ended is closed, so that the server stops writing it
                     if response.status != HTTPStatus.OK:
                         _refuse(response.status, await _read(response))
