@@ -9,9 +9,9 @@ from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from course_utils.artifacts import Row
-from course_utils.data.validation.query_forms import parse
 from course_utils.errors import QueryError
 from course_utils.sql import read_schema, same_answer
+from course_utils.sql.query_forms import parse
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -1,6 +1,5 @@
 """What became of predictions: validity and accuracy with intervals, whole and in slices, as numbers and as tables."""
 
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,26 +10,11 @@ from typing import Any
 from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
 from course_utils.sql.compare import AnswerComparison, ResultShape
+from course_utils.sql.query_forms import SHAPES, shape_of
 from course_utils.tables import Table
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
-SHAPES = {
-    "several queries": r"\bSELECT\b.*\bSELECT\b",
-    "join": r"\bJOIN\b",
-    "groups": r"\bGROUP\s+BY\b",
-    "aggregate": r"\b(?:COUNT|SUM|AVG|MIN|MAX)\s*\(",
-    "one table": "",
-}
-"""What a query is called by the first that it holds, the hardest first."""
 LENGTHS = ("", "to 8 words", "9 to 14 words", "15 words and more")
-
-
-def shape_of(query: str) -> str:
-    """The first of ``SHAPES`` that a query has, read off its keywords."""
-    text = _QUOTED.sub("''", query)
-    return next(name for name, words in SHAPES.items() if re.search(words, text, re.IGNORECASE | re.DOTALL))
-
 
 SLICES: dict[str, Callable[[Row], str]] = {
     "seen": lambda row: {"True": SEEN, "False": UNSEEN}.get(str(row.get("seen")), ""),

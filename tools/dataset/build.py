@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import SPLITS, Row, resolve, write_json, write_jsonl
-from course_utils.data.validation.query_forms import hardness
 from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
+from course_utils.sql.query_forms import hardness
 from tools.dataset.domains import Domain, read_domains
 from tools.dataset.judge import Judge, canonical, mirror
 from tools.dataset.leaks import find_leaks

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data.validation.query_forms import parse
 from course_utils.errors import QueryError
 from course_utils.sql import QueryResult, find_difference, quote, run_query, same_rows
+from course_utils.sql.query_forms import parse
 from tools.dataset.questions import Question
 
 if TYPE_CHECKING:

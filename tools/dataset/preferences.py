@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import Row
-from course_utils.data.validation.query_forms import parse
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import Schema, read_schema, run_query, same_answer
+from course_utils.sql.query_forms import parse
 from tools.dataset.mistakes import write_sql
 from tools.dataset.mutations import MUTATIONS, Mutation
 

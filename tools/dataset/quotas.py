@@ -9,7 +9,7 @@ from string import Formatter
 from typing import TypeVar
 
 from course_utils.artifacts import DIFFICULTIES
-from course_utils.data.validation.query_forms import hardness
+from course_utils.sql.query_forms import hardness
 from tools.dataset.shapes import Shape
 
 K = TypeVar("K")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from course_utils.artifacts import SPLITS, Row, portable
 from course_utils.data.formats import normalise
-from course_utils.data.validation.query_forms import hardness
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import run_query
+from course_utils.sql.query_forms import hardness
 
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from course_utils.artifacts import portable
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.query_forms import skeleton
 from course_utils.finding import Finding, Severity
 from course_utils.sql import Schema
+from course_utils.sql.query_forms import skeleton
 
 LABELS = ("db_id", "difficulty", "source")
 """Fields that hold classes."""

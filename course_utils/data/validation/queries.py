@@ -7,10 +7,10 @@ from pathlib import Path
 
 from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
-from course_utils.data.validation.query_forms import clean_query, skeleton
 from course_utils.errors import QueryError
 from course_utils.finding import Finding, quoted
 from course_utils.sql import QueryResult, quote, read_schema, run_queries, same_answer
+from course_utils.sql.query_forms import clean_query, skeleton
 
 MAX_SENSIBLE_ROWS = 1_000
 """Nobody reads a longer answer, and comparing it costs more than it tells."""

@@ -12,10 +12,10 @@ from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
 from course_utils.data.validation.queries import count_largest, query_findings
-from course_utils.data.validation.query_forms import clean_query, hardness
 from course_utils.errors import QueryError
 from course_utils.finding import Finding, Severity, quoted
 from course_utils.sql import run_queries
+from course_utils.sql.query_forms import clean_query, hardness
 
 TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result")

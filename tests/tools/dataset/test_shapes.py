@@ -66,7 +66,7 @@ def test_queries_join_two_three_and_four_tables(n_joins: int, n: int) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_a_shape_has_five_wordings_and_one_difficulty(shape: Shape) -> None:
-    from course_utils.data.validation.query_forms import hardness
+    from course_utils.sql.query_forms import hardness
 
     assert len(set(shape.questions)) >= 5
     assert hardness(filled(shape)) == level(shape)

@@ -10,7 +10,6 @@ import pytest
 from course_utils.errors import DataError
 from course_utils.evaluation import accuracy_table, read_predictions, score_predictions
 from course_utils.evaluation.clauses import component_match
-from course_utils.evaluation.scores import shape_of
 
 GOLD = "SELECT name FROM item WHERE price > 2"
 
@@ -99,20 +98,6 @@ def test_seconds_are_compared_where_words_differ(dataset: Path) -> None:
     assert "time_ratio" not in score_predictions(rows(GOLD), dataset).summary()
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT max(i) FROM n"
     assert score_predictions(rows(f"{GOLD} AND ({slow}) > 0"), dataset).summary()["time_ratio"] > 10
-
-
-@pytest.mark.parametrize(
-    ("query", "shape"),
-    [
-        ("SELECT name FROM item WHERE name = 'SELECT max( JOIN'", "one table"),
-        ("SELECT count(*) FROM item", "aggregate"),
-        ("SELECT name, count(*) FROM item GROUP  BY name", "groups"),
-        ("SELECT a.x, max(b.y) FROM a join b ON a.id = b.id GROUP BY 1", "join"),
-        ("SELECT x FROM a\nWHERE x IN (SELECT y FROM b)", "several queries"),
-    ],
-)
-def test_a_shape_is_read_off_the_keywords(query: str, shape: str) -> None:
-    assert shape_of(query) == shape
 
 
 def test_rows_are_sliced_by_what_they_say(dataset: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from course_utils.data.validation.query_forms import count_parts, hardness
 from course_utils.errors import QueryError
+from course_utils.sql.query_forms import count_parts, hardness
 
 SPIDER_FIGURE_3 = [
     ("easy", "SELECT COUNT(*) FROM cars_data WHERE cylinders > 4"),

@@ -5,7 +5,7 @@ import pytest
 import sqlglot
 
 from course_utils.artifacts import PROJECT
-from course_utils.data.validation.query_forms import canonical, clean_query, skeleton
+from course_utils.sql.query_forms import canonical, clean_query, shape_of, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -63,3 +63,19 @@ def test_what_does_not_parse_has_forms_too(query: str) -> None:
 
 def test_spaces_inside_a_query_are_data() -> None:
     assert clean_query("SELECT 'a  b' ; ; ") == "SELECT 'a  b'"
+
+
+@pytest.mark.parametrize(
+    ("query", "shape"),
+    [
+        ("SELECT name FROM item WHERE name = 'SELECT max( JOIN'", "one table"),
+        ("SELECT count(*) FROM item", "aggregate"),
+        ("SELECT name, count(*) FROM item GROUP  BY name", "groups"),
+        ("SELECT a.x, max(b.y) FROM a join b ON a.id = b.id GROUP BY 1", "join"),
+        ("SELECT x FROM a\nWHERE x IN (SELECT y FROM b)", "several queries"),
+        ("SELECT max FROM item -- join (select)", "one table"),
+        ("", "one table"),
+    ],
+)
+def test_a_shape_is_read_off_the_keywords(query: str, shape: str) -> None:
+    assert shape_of(query) == shape

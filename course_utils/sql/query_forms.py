@@ -1,4 +1,4 @@
-"""A query by its form: its text without values, ways of writing and names, and how many parts it has.
+"""A query by its form: its text without values, ways of writing and names, its shape, and how many parts it has.
 
 Forms of the text read its tokens and not sqlglot's tree: a fifteenth of the time, and a query that does not parse
 still has them. Spider's levels of difficulty read the tree.
@@ -22,6 +22,14 @@ KEYWORDS = frozenset(
     SELECT THEN UNBOUNDED UNION USING VALUES WHEN WHERE WINDOW WITH
     """.split()
 )
+SHAPES = {
+    "several queries": r"\bSELECT\b.*\bSELECT\b",
+    "join": r"\bJOIN\b",
+    "groups": r"\bGROUP BY\b",
+    "aggregate": r"\b(?:COUNT|SUM|AVG|MIN|MAX) \(",
+    "one table": "",
+}
+"""What a query is called by the first that it holds, the hardest first."""
 _OPERATORS = {"==": "=", "!=": "<>"}
 _COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">=", "LIKE", "GLOB", "BETWEEN"))
 _NAME, _VALUE = "_", "?"
@@ -45,9 +53,15 @@ def canonical(query: str) -> str:
     return " ".join(text for _, text in _parts(query))
 
 
+def shape_of(query: str) -> str:
+    """The first of ``SHAPES`` that a query has, read off its keywords."""
+    text = " ".join(text for kind, text in _parts(query) if kind in ("word", "call"))
+    return next(name for name, pattern in SHAPES.items() if re.search(pattern, text))
+
+
 @lru_cache(maxsize=20_000)
 def skeleton(query: str) -> str:
-    """The query's shape: names are ``_``, values are ``?``, aliases are gone.
+    """The query without what it is about: names are ``_``, values are ``?``, aliases are gone.
 
     ``SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'`` is ``SELECT _ FROM _ WHERE _ = ?``.
     """
