@@ -9,8 +9,10 @@ from course_utils.monitoring.drift import (
     GREETING,
     build_vocabulary,
     choose_windows,
+    count_shapes,
     read_words,
     rename_busiest_column,
+    surprise,
     unknown_word_share,
 )
 from course_utils.monitoring.ratings import rate_answers, send_feedback
@@ -26,6 +28,7 @@ __all__ = [
     "break_even_per_hour",
     "build_vocabulary",
     "choose_windows",
+    "count_shapes",
     "error_rate",
     "find_alarms",
     "histogram_quantile",
@@ -43,6 +46,7 @@ __all__ = [
     "send_traffic",
     "simulate_latencies",
     "start_service",
+    "surprise",
     "unknown_word_share",
     "write_version",
 ]

@@ -12,13 +12,18 @@ from course_utils.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-THRESHOLD = 25.0
+THRESHOLD = 60.0
 """Excess in standard deviations, summed over questions, that raises the alarm. A lower one finds a drift sooner and
-rings more often without cause: at this one, at most one in twenty stable streams of 1,000 questions does."""
+rings more often without cause: at this one, at most one in twenty stable streams of 1,000 questions does. Chosen on
+other streams than those on which that is tested."""
 TOLERATED = 0.25
 """Standard deviations that each question may differ without adding to the sum: half of the smallest shift to find."""
-LARGEST = 5.0
-"""Standard deviations that one question may count, so that a single odd one raises no alarm."""
+LARGEST = 10.0
+"""Standard deviations that one question may count, so that a single odd one raises no alarm. At five, an attack that
+is one question in ten hides behind what is tolerated."""
+WEIGHT = 3
+"""Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
+a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
 
 
 def mmd_test(
@@ -43,12 +48,12 @@ def mmd_test(
     return float(distances[0]), float((distances >= distances[0] - 1e-12).mean())
 
 
-def find_alarms(reference: Sequence[float], live: Sequence[float]) -> Iterator[int]:
+def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold: float = THRESHOLD) -> Iterator[int]:
     """Watch a signal by the Page-Hinkley test, up and down, and give the index of each question that raises an alarm.
 
-    The test adds up how far values lie from the reference's mean and rings when the sum has grown by ``THRESHOLD``
-    (Page 1954; ``river``). After an alarm it starts afresh from the reference, so that it rings as long as the traffic
-    is unlike it, and then no more.
+    The test adds up how far values lie from a mean that begins at the reference's, and rings when the sum has grown by
+    ``threshold`` (Page 1954; ``river``). After an alarm it starts afresh from the reference, so that it rings as long
+    as the traffic is unlike it, and then no more.
 
     Raises:
         DataError: The reference is empty.
@@ -63,8 +68,8 @@ def find_alarms(reference: Sequence[float], live: Sequence[float]) -> Iterator[i
     detector: Any = None
     for index, score in enumerate(scores):
         if detector is None:
-            detector = PageHinkley(min_instances=1, delta=TOLERATED, threshold=THRESHOLD, alpha=1.0)
-            for _ in reference:  # the detector's own mean begins at the reference's, which is 0 here
+            detector = PageHinkley(min_instances=1, delta=TOLERATED, threshold=threshold, alpha=1.0)
+            for _ in range(WEIGHT * len(reference)):  # so that its mean begins at the reference's, which is 0 here
                 detector.update(0.0)
         detector.update(score)
         if detector.drift_detected:

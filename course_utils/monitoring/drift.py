@@ -1,18 +1,20 @@
 """Does live traffic still look like the traffic that the model was measured on?
 
-A signal turns each question into a number; SciPy's tests and `detectors` compare the numbers of two windows of traffic.
-Model quality is not measured here: drift says where to look.
+A signal turns each question, or the shape of its answer, into a number; SciPy's tests and `detectors` compare the
+numbers of two windows of traffic. Model quality is not measured here: drift says where to look.
 """
 
+import math
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.artifacts import Row
-from course_utils.sql import copy_database, quote, read_schema
+from course_utils.sql import copy_database, quote, read_schema, shape_of
 
 ALPHA = 0.01
 """Alarm below this p-value: at most one window in a hundred without drift raises it."""
@@ -39,6 +41,19 @@ def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
     """Share of a question's words that training never saw, in [0, 1]; lower is more familiar."""
     words = read_words(question)
     return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
+
+
+def count_shapes(queries: Iterable[str]) -> Counter[str]:
+    """The shapes of the queries: what training has seen."""
+    return Counter(map(shape_of, queries))
+
+
+def surprise(shape: str, known: Counter[str]) -> float:
+    """How rare the shape of an answered query is among those that training had, 0 and up; higher is rarer.
+
+    Shannon's information, $-log_2$ of the shape's share (1948); one is added to each count for shapes never seen.
+    """
+    return math.log2((known.total() + 1) / (known[shape] + 1))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from course_utils.sql.compare import QueryPair, compare_answers, find_difference
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
 from course_utils.sql.execute import QueryResult, run_queries, run_query
 from course_utils.sql.opening import copy_database, is_one_file
+from course_utils.sql.query_forms import shape_of
 from course_utils.sql.row_equality import same_rows
 from course_utils.sql.schema import Schema, quote, read_schema
 
@@ -26,4 +27,5 @@ __all__ = [
     "run_query",
     "same_answer",
     "same_rows",
+    "shape_of",
 ]

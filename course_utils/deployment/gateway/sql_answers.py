@@ -23,7 +23,7 @@ from course_utils.deployment.gateway.tracing import trace_step
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
-from course_utils.sql import databases_in, read_schema, ready_database
+from course_utils.sql import databases_in, read_schema, ready_database, shape_of
 from course_utils.sql.postgres import read_postgres_schema
 
 _SCHEMA_S = 60
@@ -106,6 +106,7 @@ async def answer_question(
     with trace_step("query", **{"db.namespace": request.database}) as traced:
         checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
         NOTES.get()["outcome"] = traced["course.query.outcome"] = checked.outcome
+        NOTES.get()["shape"] = shape_of(checked.query)  # no name and no value: never personal
     metrics.count_reply(usage)
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)

@@ -1,16 +1,25 @@
 """The alarms against their promise: 95 % of drifts within 500 questions, at most 5 % false alarms on stable streams."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from course_utils.artifacts import read_jsonl
+from course_utils.artifacts import Row, read_jsonl
 from course_utils.errors import DataError
-from course_utils.monitoring.detectors import find_alarms, mmd_test
-from course_utils.monitoring.drift import GREETING, build_vocabulary, read_words, unknown_word_share
+from course_utils.monitoring.detectors import LARGEST, THRESHOLD, TOLERATED, WEIGHT, find_alarms, mmd_test
+from course_utils.monitoring.drift import (
+    GREETING,
+    build_vocabulary,
+    count_shapes,
+    read_words,
+    surprise,
+    unknown_word_share,
+)
+from course_utils.sql import shape_of
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 ATTACK = (
@@ -19,82 +28,124 @@ ATTACK = (
     "asdf qwer zxcv 1234 asdf",
     "Write a poem about the moon.",
 )
+SHARES = {"new databases": 0.3, "new users": 0.2, "attack": 0.1, "renamed column": 0.5, "rare shapes": 0.6}
+"""Of each drift the share of the questions that it changes."""
+CHOOSING, STATING = 1, 2
+"""Seeds of the streams on which the threshold is chosen, and of those on which its result is stated."""
 RNG = np.random.default_rng(3)
 
 
+class Traffic(NamedTuple):
+    """Real questions by three signals: words, unknown words, surprise. Each has shape (questions, 3)."""
+
+    familiar: np.ndarray
+    greeted: np.ndarray
+    unseen: np.ndarray
+    attack: np.ndarray
+
+
 @pytest.fixture(scope="module")
-def windows() -> dict[str, list[list[float]]]:
-    """Three signals of real questions: words, unknown words, and whether the answer failed."""
+def traffic() -> Traffic:
     train, validation, test = (read_jsonl(DATA / f"{split}.jsonl") for split in ("train", "validation", "test"))
     vocabulary = build_vocabulary(row["question"] for row in train[::3])
+    shapes = count_shapes(row["query"] for row in train[::3])
     trained = {row["db_id"] for row in train}
-    familiar = [row["question"] for row in test if row["db_id"] in trained][:200]
+    familiar = [row for row in validation + test if row["db_id"] in trained]
 
-    def measure(questions: Iterable[str], failing: float = 0.05) -> list[list[float]]:
-        chosen = list(questions)
-        words = [float(len(read_words(question))) for question in chosen]
-        unknown = [unknown_word_share(question, vocabulary) for question in chosen]
-        return [words, unknown, [float(index < failing * len(chosen)) for index in range(len(chosen))]]
+    def measure(rows: Sequence[Row], opening: str = "") -> np.ndarray:
+        asked = [opening + row["question"] for row in rows]
+        unknown = [unknown_word_share(question, vocabulary) for question in asked]
+        rarity = [surprise(shape_of(row["query"]), shapes) for row in rows]
+        return np.array([[len(read_words(question)) for question in asked], unknown, rarity]).T
 
-    return {
-        "reference": measure([row["question"] for row in validation if row["db_id"] in trained][:120]),
-        "stable": measure(familiar),
-        "new databases": measure(row["question"] for row in test if row["db_id"] not in trained),
-        "new users": measure(GREETING + question for question in familiar),
-        "attack": measure(ATTACK, failing=1),
-        "renamed column": measure(familiar, failing=0.4),
-    }
+    return Traffic(
+        measure(familiar),
+        measure(familiar, GREETING),
+        measure([row for row in test if row["db_id"] not in trained]),
+        measure([{"question": question, "query": "SELECT name FROM users"} for question in ATTACK]),
+    )
 
 
-def first_alarm(reference: list[list[float]], stream: np.ndarray) -> int | None:
+def draw(traffic: Traffic, drift: str, seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """A reference of 120 questions and a stream; which questions are which is drawn anew for every stream.
+
+    Both have shape (questions, 4), the last signal being failures: 1 in 20 fails usually.
+    """
+    rng = np.random.default_rng([seed, index, len(drift)])
+    chosen = rng.permutation(len(traffic.familiar))
+    known, live, greeted = traffic.familiar[chosen[:120]], traffic.familiar[chosen[120:]], traffic.greeted[chosen[120:]]
+    strange, failing = {
+        "new databases": (traffic.unseen, 0.05),
+        "new users": (greeted, 0.05),
+        "attack": (traffic.attack, 1.0),
+        "renamed column": (live, 0.4),
+        "rare shapes": (live[np.argsort(live[:, 2])[-len(live) // 10 :]], 0.05),
+        "": (live, 0.05),
+    }[drift]
+    n_questions = 500 if drift else 1000
+    drifted = rng.random(n_questions) < SHARES.get(drift, 0.0)
+    values = np.where(drifted[:, None], rng.choice(strange, n_questions), rng.choice(live, n_questions))
+    failed = rng.random(n_questions) < np.where(drifted, failing, 0.05)
+    return np.column_stack([known, np.arange(120) < 6]), np.column_stack([values, failed])
+
+
+def first_alarm(reference: np.ndarray, stream: np.ndarray) -> int | None:
     """The question at which the first of all signals rings."""
-    rung = [next(find_alarms(*pair), None) for pair in zip(reference, stream.tolist(), strict=True)]
+    rung = [next(find_alarms(*pair), None) for pair in zip(reference.T.tolist(), stream.T.tolist(), strict=True)]
     return min((index for index in rung if index is not None), default=None)
 
 
-def draw(stable: list[list[float]], drifted: list[list[float]], share: float, n_questions: int) -> np.ndarray:
-    """A stream of which a share is drifted; a question keeps all its values. Shape (signals, questions)."""
-    normal, strange = np.array(stable), np.array(drifted)
-    stream = normal[:, RNG.integers(normal.shape[1], size=n_questions)]
-    is_drifted = RNG.random(n_questions) < share
-    stream[:, is_drifted] = strange[:, RNG.integers(strange.shape[1], size=int(is_drifted.sum()))]
-    return stream
+def excess(reference: np.ndarray, stream: np.ndarray) -> np.ndarray:
+    """What the detector compares with its threshold, by the formula. Shape (questions, signals)."""
+    scores = (stream - reference.mean(0)) / np.maximum(reference.std(0), 1 / len(reference))
+    scores = np.clip(scores, -LARGEST, LARGEST)
+    scores -= scores.cumsum(0) / (WEIGHT * len(reference) + np.arange(1, len(scores) + 1))[:, None]
+    up, down = ((sign * scores - TOLERATED).cumsum(0) for sign in (1, -1))
+    return np.maximum(*(total - np.minimum(0, np.minimum.accumulate(total)) for total in (up, down)))
 
 
-def test_two_hundred_streams_that_drift_are_found_and_two_hundred_stable_ones_left_alone(
-    windows: dict[str, list[list[float]]],
+def test_the_threshold_is_the_lowest_that_rings_in_three_of_a_hundred_stable_streams(traffic: Traffic) -> None:
+    highest = np.array([excess(*draw(traffic, "", CHOOSING, index)).max() for index in range(200)])
+    assert next(level for level in range(10, 100, 10) if np.mean(highest > level) <= 0.03) == THRESHOLD
+
+
+def test_two_hundred_other_streams_that_drift_are_found_and_two_hundred_stable_ones_left_alone(
+    traffic: Traffic,
 ) -> None:
-    reference, stable = windows["reference"], windows["stable"]
-    shares = {"new databases": 0.3, "new users": 0.2, "attack": 0.2, "renamed column": 0.5}
-    found = [
-        first_alarm(reference, draw(stable, windows[name], share, 500))
-        for name, share in shares.items()
-        for _ in range(50)
-    ]
-    false = [first_alarm(reference, draw(stable, stable, 0, 1000)) for _ in range(200)]
-    assert len(found) == len(false) == 200
-    assert sum(alarm is not None for alarm in found) >= 0.95 * 200
-    assert sum(alarm is not None for alarm in false) <= 0.05 * 200
+    found = {
+        drift: sum(first_alarm(*draw(traffic, drift, STATING, index)) is not None for index in range(40))
+        for drift in SHARES
+    }
+    assert min(found.values()) >= 0.95 * 40, found
+    false = [first_alarm(*draw(traffic, "", STATING, index)) is not None for index in range(200)]
+    assert sum(false) <= 0.05 * 200
+
+
+@pytest.mark.parametrize("drift", ["", *SHARES])
+def test_an_alarm_rings_where_the_formula_says(traffic: Traffic, drift: str) -> None:
+    reference, stream = draw(traffic, drift, STATING, 0)
+    above = (excess(reference, stream) > THRESHOLD).any(axis=1)
+    assert first_alarm(reference, stream) == (int(above.argmax()) if above.any() else None)
 
 
 def test_an_alarm_rings_while_the_drift_lasts_and_then_no_more() -> None:
     reference = RNG.normal(size=200)
-    live = np.concatenate([RNG.normal(size=300), RNG.normal(2, size=100), RNG.normal(size=300)])
+    live = np.concatenate([RNG.normal(size=300), RNG.normal(2, size=150), RNG.normal(size=300)])
     alarms = list(find_alarms(reference.tolist(), live.tolist()))
     assert len(alarms) > 2
     assert min(alarms) > 300
-    assert max(alarms) < 420
+    assert max(alarms) < 470
 
 
 def test_a_rate_that_falls_is_found_too_and_one_odd_value_is_not() -> None:
     reference = [1.0, 0.0] * 50
-    assert first_alarm([reference], np.zeros((1, 100))) is not None
-    assert first_alarm([reference], np.array([[*reference, 1e9, *reference]])) is None
+    assert next(find_alarms(reference, [0.0] * 100), None) is not None
+    assert next(find_alarms(reference, [*reference, 1e9, *reference]), None) is None
 
 
 def test_a_reference_that_never_varies_still_has_an_alarm() -> None:
-    assert first_alarm([[0.0] * 50], np.zeros((1, 50))) is None
-    assert first_alarm([[0.0] * 50], np.array([[0.0] * 50 + [1.0] * 20])) is not None
+    assert next(find_alarms([0.0] * 50, [0.0] * 50), None) is None
+    assert next(find_alarms([0.0] * 50, [0.0] * 50 + [1.0] * 20), None) is not None
 
 
 def test_the_test_of_two_windows_keeps_its_level_and_sees_a_shift() -> None:

@@ -1,5 +1,6 @@
 """Signals of questions, and the windows of questions that are compared."""
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from course_utils.monitoring.drift import (
     MIN_ROWS,
     build_vocabulary,
     choose_windows,
+    count_shapes,
     read_words,
     rename_busiest_column,
+    surprise,
     unknown_word_share,
 )
 from course_utils.sql import run_queries
@@ -34,6 +37,13 @@ def test_words_and_unknown_share() -> None:
     vocabulary = build_vocabulary(["How many singers are there?"])
     assert unknown_word_share("How many pilots are there?", vocabulary) == pytest.approx(1 / 5)
     assert unknown_word_share("42?", vocabulary) == 0.0
+
+
+def test_a_shape_surprises_by_bits() -> None:
+    known = count_shapes(["SELECT name FROM pilot"] * 7 + ["SELECT * FROM pilot JOIN plane"])
+    assert surprise("one table", known) == pytest.approx(math.log2(9 / 8))
+    assert surprise("join", known) == pytest.approx(math.log2(9 / 2))
+    assert surprise("groups", known) == pytest.approx(math.log2(9))
 
 
 # The windows: every layout of splits gives some that share no question with what training learned

@@ -138,6 +138,7 @@ def test_questions_are_logged_where_somebody_switched_it_on_and_without_personal
     silent, telling = lines(caplog)
     assert "question" not in silent
     assert silent["outcome"] == telling["outcome"] == "executed"
+    assert silent["shape"] == telling["shape"] == "one table"
     assert telling["question"] == "How many secrets does *** have?"
 
 
