@@ -95,7 +95,15 @@ class ResponseFormat(BaseModel, extra="forbid"):
         return self
 
 
-class ChatRequest(NeutralFields, extra="forbid", strict=True):
+_ALTERNATIVES_NEED_LOGPROBS: Any = {
+    "anyOf": [
+        {"properties": {"top_logprobs": {"type": "null"}}},
+        {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
+    ]
+}
+
+
+class ChatRequest(NeutralFields, extra="forbid", strict=True, json_schema_extra=_ALTERNATIVES_NEED_LOGPROBS):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
     messages: list[ChatMessage] = Field(min_length=1)
