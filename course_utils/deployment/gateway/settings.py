@@ -1,12 +1,16 @@
 """What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, SecretStr
 from pydantic import ValidationError as WrongValues
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.connection import parse_url
 
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ConfigurationError
@@ -26,8 +30,38 @@ def _expand(path: str | Path) -> Path:
     return Path(path).expanduser()
 
 
+def _read_postgres_url(url: str) -> None:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        ports = str(conninfo_to_dict(url).get("port", 5432)).split(",")
+    except ProgrammingError as error:
+        raise ValueError from error
+    parts = urlsplit(url)
+    is_one = parts.scheme in ("postgres", "postgresql") and re.fullmatch("/[^/]+", parts.path)
+    if not is_one or not all(map(str.isdecimal, ports)):  # a bare / in a password ends the host for libpq
+        raise ValueError
+
+
+def _secret_url(read: Callable[[str], object], example: str) -> AfterValidator:
+    """Refuses what cannot be read as an address, and says nothing of it, for any part may be the password."""
+
+    def check(url: SecretStr) -> SecretStr:
+        try:
+            if text := url.get_secret_value():
+                read(text)
+        except ValueError:
+            raise ValueError(f"it has to be like {example}, with %40 for @ in a password and %2F for /") from None
+        return url
+
+    return AfterValidator(check)
+
+
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 File = Annotated[Path, BeforeValidator(_expand)]
+PostgresUrl = Annotated[SecretStr, _secret_url(_read_postgres_url, "postgresql://role:password@host/db_id")]
+RedisUrl = Annotated[SecretStr, _secret_url(parse_url, "redis://:password@host:6379")]
 
 
 @dataclass(frozen=True)
@@ -53,7 +87,7 @@ class GatewaySettings(BaseSettings):
     """Any OpenAI-compatible server: llama.cpp, Ollama, vLLM."""
     databases: Annotated[DirectoryPath, BeforeValidator(_expand)]
     """Folder with ``<db_id>/<db_id>.sqlite``."""
-    postgres_url: SecretStr = SecretStr("")
+    postgres_url: PostgresUrl = SecretStr("")
     """One more database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
     api_key: SecretStr = SecretStr("")
     """An admin's bearer token. Without it and the next two everybody is one."""
@@ -73,7 +107,7 @@ class GatewaySettings(BaseSettings):
     """Part of what the cache remembers replies by: change it with a model."""
     cache_s: PositiveInt | None = None
     """Seconds that a reply serves the same request at temperature 0 again; None asks the model every time."""
-    redis_url: SecretStr = SecretStr("")
+    redis_url: RedisUrl = SecretStr("")
     """Where several gateways share replies and what callers have used; empty keeps both in memory."""
     max_concurrent: PositiveInt = 32
     """Requests at each model server at once."""
@@ -111,10 +145,12 @@ def read_settings() -> GatewaySettings:
     try:
         return GatewaySettings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)  # type: ignore[call-arg]  # the environment gives them
     except WrongValues as error:
-        wrong = [
-            f"{SETTINGS_PREFIX}{str(found['loc'][0]).upper()} "
-            + ("is not set" if found["type"] == "missing" else f"is {found['input']!r}: {found['msg']}")
-            for found in error.errors()
-        ]
-        where = "see course_utils/deployment/gateway/settings.py"
-        raise ConfigurationError(f"environment: {'; '.join(wrong)}; {where}") from None
+        wrong = "; ".join(_describe(str(found["loc"][0]), found) for found in error.errors())
+        raise ConfigurationError(f"environment: {wrong}; see course_utils/deployment/gateway/settings.py") from None
+
+
+def _describe(name: str, found: Any) -> str:
+    if found["type"] == "missing":
+        return f"{SETTINGS_PREFIX}{name.upper()} is not set"
+    is_secret = GatewaySettings.model_fields[name].annotation is SecretStr
+    return f"{SETTINGS_PREFIX}{name.upper()} is {'wrong' if is_secret else repr(found['input'])}: {found['msg']}"

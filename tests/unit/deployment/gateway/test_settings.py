@@ -1,4 +1,5 @@
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,42 @@ def test_repr_masks_the_key(environment: pytest.MonkeyPatch) -> None:
 def test_model_url_may_end_as_openai_clients_write_it(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("COURSE_MODEL_URL", url)
     assert read_settings().model_url == "http://model:8081"
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_URL", "REDIS_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host/db",
+        "mysql://role:sesame@host/db",
+        "{scheme}://role:sesame[@host/1",
+        "{scheme}://role:sesame/1@host/1",
+        "{scheme}://role:sesame@host:port/1",
+    ],
+)
+def test_a_malformed_address_is_refused_without_a_word_of_it(
+    environment: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    environment.setenv(f"COURSE_{name}", url.format(scheme={"POSTGRES_URL": "postgresql", "REDIS_URL": "redis"}[name]))
+    with pytest.raises(
+        ConfigurationError, match=f"COURSE_{name} is wrong: .*, it has to be like .*password@host"
+    ) as raised:
+        read_settings()
+    assert "sesame" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://role:p%40%2F@host/db", "postgres://role@[::1]:5432/db?sslmode=require", "postgresql:///db"]
+)
+def test_an_address_of_libpq_is_taken(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("COURSE_POSTGRES_URL", url)
+    assert read_settings().postgres_url.get_secret_value() == url
+
+
+def test_an_address_without_a_database_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("COURSE_POSTGRES_URL", "postgresql://role:sesame@host/")
+    with pytest.raises(ConfigurationError, match="COURSE_POSTGRES_URL is wrong"):
+        read_settings()
 
 
 def test_reports_every_wrong_variable_at_once_and_no_secret(environment: pytest.MonkeyPatch) -> None:
