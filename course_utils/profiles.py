@@ -1,10 +1,9 @@
 """The one dial of the course: a table of profiles from a first tour to several GPUs.
 
-A profile says which base model, which backend and which sizes; it holds no path and does no work, but for the trial of
-``n_affordable``. Change one value with ``dataclasses.replace(profile, epochs=1)``.
+A profile says which base model, which backend and which sizes; it holds no path and does no work. Change one value with
+``dataclasses.replace(profile, epochs=1)``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, get_args
@@ -55,10 +54,8 @@ class Profile:
     """Optimizer steps for which few rows are read more often, ``MAX_EPOCHS`` times at most; see ``fit_to``."""
     max_steps: int | None = None
     """Optimizer steps instead of epochs, to compare runs on different rows at equal work."""
-    short_steps: int = 60
-    """Optimizer steps of the small experiments that notebooks run beside the training proper."""
     experiment_s: float | None = None
-    """Seconds for all of a notebook's small experiments, which take fewer steps and rows then; None for no limit."""
+    """Seconds for small experiments, which take fewer steps and rows then, or are shown as recorded; None: no limit."""
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
@@ -117,7 +114,7 @@ class Profile:
 
 
 _POSITIVE = (
-    "max_length lora_rank lora_alpha epochs short_steps batch_size gradient_accumulation n_evaluations "
+    "max_length lora_rank lora_alpha epochs batch_size gradient_accumulation n_evaluations "
     "generation_batch_size max_new_tokens"
 ).split()
 _LIMITS = "max_train_rows max_test_rows max_steps experiment_s patience".split()
@@ -145,7 +142,6 @@ PROFILES = {
             learning_rate=4e-3,
             epochs=2.0,
             min_steps=150,
-            short_steps=70,
             batch_size=8,
             share_prompts=True,
             gradient_accumulation=1,
@@ -158,17 +154,19 @@ PROFILES = {
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
             difficulties=("easy", "medium"),
+            max_train_rows=3300,
             max_test_rows=100,
             max_length=384,  # 16 of the longest rows still fit a machine of 8 GB
             learning_rate=1.5e-3,
             epochs=1.0,
             min_steps=60,
-            experiment_s=300.0,
+            experiment_s=200.0,
             batch_size=16,
             share_prompts=True,
             gradient_accumulation=1,
             n_evaluations=3,
             generation_batch_size=16,
+            max_new_tokens=96,
         ),
         _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B"),
         _on_one_gpu("gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507"),
@@ -197,14 +195,3 @@ def get_profile(name: str) -> Profile:
         return PROFILES[name]
     except KeyError:
         raise ConfigurationError(f"PROFILE={name!r} is unknown; choose one of {', '.join(PROFILES)}") from None
-
-
-def n_affordable(seconds_for: Callable[[int], float], n_wanted: int, budget_s: float | None, n_trial: int = 1) -> int:
-    """How many of ``n_wanted`` units of work fit into ``budget_s`` seconds, a trial included; None is no limit.
-
-    ``seconds_for`` does so many units and says how many seconds they took.
-    """
-    if budget_s is None or n_wanted <= n_trial:
-        return n_wanted
-    spent_s = seconds_for(n_trial)
-    return max(0, min(n_wanted, int(n_trial * (budget_s - spent_s) / spent_s)))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,12 +51,11 @@ def predict(
     *,
     prompts: Sequence[Prompt] = (),
     progress: str = "",
-    max_s: float | None = None,
 ) -> list[Row]:
     """Greedy answers to the rows, in their order, of a model in evaluation mode.
 
     ``prompts`` are what to ask about each row, all chats or all documents; none for the task's own chats. ``progress``
-    labels a bar. After ``max_s`` seconds, if given, no batch is begun: then only the first rows come back.
+    labels a bar.
 
     Returns:
         The rows with three more fields. ``predicted``: what counts of the reply, as the task says. ``seconds`` and
@@ -66,14 +64,8 @@ def predict(
     prompts = prompts or make_prompts(rows, task)
     sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
     stop = BLOCK_END if prompts and isinstance(prompts[0], str) else ""
-    replies: list[Reply] = []
-    began = time.perf_counter()
-    n_at_once = profile.generation_batch_size if max_s else max(1, len(prompts))
-    for start in range(0, len(prompts), n_at_once):
-        if max_s and start and time.perf_counter() - began > max_s:
-            break
-        some = [encode_prompt(tokenizer, prompt) for prompt in prompts[start : start + n_at_once]]
-        replies += generate_replies(model, tokenizer, some, **sizes, stop=stop, progress=progress)
+    encoded = [encode_prompt(tokenizer, prompt) for prompt in prompts]
+    replies = generate_replies(model, tokenizer, encoded, **sizes, stop=stop, progress=progress)
     return read_replies(rows, task, replies)
 
 

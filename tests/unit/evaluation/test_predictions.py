@@ -116,13 +116,6 @@ def test_predict_answers_every_row_in_order_whatever_the_batches(tiny_model: tup
     assert all(row["seconds"] > 0 for row in alone)
 
 
-def test_a_time_limit_ends_behind_a_batch_and_leaves_the_first_rows(tiny_model: tuple[Any, Any]) -> None:
-    rows = [{"id": str(n), "db_id": "zoo", "question": "how many ?", "query": "SELECT 1"} for n in range(5)]
-    profile = replace(get_profile("smoke"), max_new_tokens=2, generation_batch_size=2)
-    answers = [predict(*tiny_model, rows, text_to_sql(SCHEMAS), profile, max_s=limit) for limit in (1e-9, 60.0)]
-    assert [[row["id"] for row in answered] for answered in answers] == [["0", "1"], ["0", "1", "2", "3", "4"]]
-
-
 ROWS = [{"id": str(n), "db_id": "zoo", "question": f"how many {n} ?", "query": f"SELECT {n}"} for n in range(7)]
 TRAIN = [
     {"db_id": "shop", "question": "Which item has the longest name?", "query": "SELECT 1"},
