@@ -27,19 +27,6 @@ class Reply:
     """The model ended the reply itself, before ``max_new_tokens``, or wrote what it was to stop at."""
 
 
-def generate(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    prompts: list[list[int]],
-    *,
-    max_new_tokens: int,
-    batch_size: int,
-) -> list[str]:
-    """The texts of ``generate_replies``."""
-    replies = generate_replies(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
-    return [reply.text for reply in replies]
-
-
 def generate_replies(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",

@@ -18,7 +18,7 @@ from sqlglot.expressions import Column
 from course_utils.artifacts import PROJECT, Course
 from course_utils.deployment import Servers, convert_adapter, sql_grammar, start_model_server, start_stack
 from course_utils.errors import ServiceError
-from course_utils.models import ask_server, generate, load_model, load_tokenizer
+from course_utils.models import ask_server, generate_replies, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
@@ -46,9 +46,9 @@ def test_server_applies_the_tokenizers_template_and_answers_like_transformers(mo
     prompt = httpx.post(f"{model_server.url}/apply-template", json={"messages": conversations[0]}).json()["prompt"]
     assert prompt == wanted
     prompts = [encode_prompt(tokenizer, messages) for messages in conversations]
-    reference = generate(load_model(BASE), tokenizer, prompts, max_new_tokens=16, batch_size=3)
+    reference = generate_replies(load_model(BASE), tokenizer, prompts, max_new_tokens=16, batch_size=3)
     replies = ask_server(model_server.url, conversations, max_new_tokens=16)
-    assert [reply.text for reply in replies] == reference
+    assert [reply.text for reply in replies] == [reply.text for reply in reference]
 
 
 def test_server_splits_text_like_the_tokenizer(model_server: Server) -> None:
@@ -67,10 +67,10 @@ def test_one_server_answers_as_base_and_as_tuned_model(gguf: Path, tmp_path: Pat
     models = {0.0: load_model(BASE), 1.0: load_model(BASE, adapter=tmp_path / "adapter")}
     with start_model_server(gguf, adapter=adapter) as server:
         for scale, model in models.items():
-            wanted = generate(model, tokenizer, prompts, max_new_tokens=8, batch_size=1)
+            (wanted,) = generate_replies(model, tokenizer, prompts, max_new_tokens=8, batch_size=1)
             options = {"lora": [{"id": 0, "scale": scale}]}
             (reply,) = ask_server(server.url, conversations, max_new_tokens=8, options=options)
-            assert reply.text == wanted[0]
+            assert reply.text == wanted.text
         (by_default,) = ask_server(server.url, conversations, max_new_tokens=8)
     assert by_default.text == reply.text
 

@@ -1,10 +1,12 @@
 """Generation, against a plain loop over the model's logits."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from course_utils.models import generate, generate_replies, load_model, load_tokenizer
+from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.models.generation import _grouped_attention, _share_prefixes, generate_tokens
 from course_utils.prompts import encode_prompt, to_messages
 
@@ -31,6 +33,10 @@ def prompts(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
     return [encode_prompt(tokenizer, to_messages(schema, question)) for schema in SCHEMAS for question in QUESTIONS]
 
 
+def texts(*model_and_prompts: Any, **sizes: int) -> list[str]:
+    return [reply.text for reply in generate_replies(*model_and_prompts, **sizes)]
+
+
 def greedy_loop(model: PreTrainedModel, prompt: list[int], stops: set[int], max_new_tokens: int) -> list[int]:
     """The definition of greedy decoding: no cache, no batch, no padding."""
     ids = list(prompt)
@@ -55,10 +61,10 @@ def test_tokens_are_the_most_likely_ones(
 def test_batched_replies_equal_those_one_by_one_and_keep_their_order(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
-    alone = generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=1)
+    alone = texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=1)
     assert len({len(prompt) for prompt in prompts}) > 3, "the batch needs padding"
-    assert generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
-    assert generate(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
+    assert texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
+    assert texts(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
 
 
 def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
@@ -94,25 +100,25 @@ def test_a_tokenizer_that_pads_on_the_right_makes_no_difference(
 ) -> None:
     other = load_tokenizer("data/tiny_base")
     other.padding_side = "right"
-    wanted = generate(model, tokenizer, prompts, max_new_tokens=8, batch_size=9)
-    assert generate(model, other, prompts, max_new_tokens=8, batch_size=9) == wanted
+    wanted = texts(model, tokenizer, prompts, max_new_tokens=8, batch_size=9)
+    assert texts(model, other, prompts, max_new_tokens=8, batch_size=9) == wanted
 
 
 def test_a_models_own_sampling_settings_change_nothing(
     tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, prompts: list[list[int]]
 ) -> None:
-    wanted = generate(model, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3)
+    wanted = texts(model, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3)
     sampler = load_model("data/tiny_base")
     settings = {"do_sample": True, "temperature": 1.5, "top_k": 5, "repetition_penalty": 1.5}
     for name, value in settings.items():
         setattr(sampler.generation_config, name, value)
-    assert generate(sampler, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3) == wanted
+    assert texts(sampler, tokenizer, prompts[:3], max_new_tokens=16, batch_size=3) == wanted
 
 
 def test_replies_hold_no_special_token_and_no_padding(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
-    for reply in generate(model, tokenizer, prompts, max_new_tokens=24, batch_size=9):
+    for reply in texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=9):
         assert not any(token in reply for token in tokenizer.all_special_tokens)
     for tokens in generate_tokens(model, tokenizer, prompts, 24):
         assert 0 < len(tokens) <= 24
@@ -120,7 +126,7 @@ def test_replies_hold_no_special_token_and_no_padding(
 
 
 def test_no_prompts_give_no_replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    assert generate(model, tokenizer, [], max_new_tokens=4, batch_size=4) == []
+    assert texts(model, tokenizer, [], max_new_tokens=4, batch_size=4) == []
 
 
 def test_replies_say_which_the_model_ended_and_share_the_time_of_their_batch(
@@ -143,7 +149,7 @@ def test_a_reply_ends_before_what_it_is_to_stop_at(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
     sizes = {"max_new_tokens": 24, "batch_size": len(prompts)}
-    whole = generate(model, tokenizer, prompts, **sizes)
+    whole = texts(model, tokenizer, prompts, **sizes)
     stop = whole[0][len(whole[0]) // 2 :][:2]
     replies = generate_replies(model, tokenizer, prompts, **sizes, stop=stop)
     assert [reply.text for reply in replies] == [text.partition(stop)[0] for text in whole]

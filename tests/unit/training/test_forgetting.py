@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils.artifacts import PROJECT
-from course_utils.models import generate, load_model, load_tokenizer
+from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
 from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss
@@ -27,7 +27,7 @@ def test_the_replies_are_the_models_own_and_their_loss_is_that_of_their_tokens()
     model, tokenizer = load_model(TINY_BASE), load_tokenizer(TINY_BASE)
     rows = own_replies(model, tokenizer, PROMPTS, PROFILE)
     prompts = [encode_prompt(tokenizer, prompt) for prompt in PROMPTS]
-    texts = generate(model, tokenizer, prompts, max_new_tokens=12, batch_size=1)
+    texts = [reply.text for reply in generate_replies(model, tokenizer, prompts, max_new_tokens=12, batch_size=1)]
     learned = [ids.input_ids[ids.completion_mask.index(1) :] for ids in rows.examples]
     assert tokenizer.batch_decode(learned, skip_special_tokens=True) == texts
 
