@@ -53,7 +53,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     metrics, guard, queries = GatewayMetrics(), Guard(settings), QueryRunner(settings)
     # Asked once and not waited for long, for there is memory.
     patience: Any = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_S, "socket_connect_timeout": _REDIS_S}
-    redis = Redis.from_url(url, **patience) if (url := settings.redis_url.get_secret_value()) else None
+    redis = Redis.from_url(str(url.get_secret_value()), **patience) if (url := settings.redis_url) else None
     limits, cache = CallerLimits(redis), ReplyCache(redis, settings.cache_s)
     routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
     models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}

@@ -1,16 +1,14 @@
 """What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, Secret, SecretStr
 from pydantic import ValidationError as WrongValues
+from pydantic.networks import AnyUrl, RedisDsn, UrlConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from redis.connection import parse_url
 
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ConfigurationError
@@ -26,42 +24,19 @@ def _base_url(text: str) -> str:
     return text.rstrip("/").removesuffix("/v1")
 
 
+def _has_name(url: AnyUrl) -> AnyUrl:
+    if not re.fullmatch("/[^/]+", url.path or ""):
+        raise ValueError("it must end with /db_id, and have %2F for / and %40 for @ in a password")
+    return url
+
+
 def _expand(path: str | Path) -> Path:
     return Path(path).expanduser()
 
 
-def _read_postgres_url(url: str) -> None:
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        ports = str(conninfo_to_dict(url).get("port", 5432)).split(",")
-    except ProgrammingError as error:
-        raise ValueError from error
-    parts = urlsplit(url)
-    is_one = parts.scheme in ("postgres", "postgresql") and re.fullmatch("/[^/]+", parts.path)
-    if not is_one or not all(map(str.isdecimal, ports)):  # a bare / in a password ends the host for libpq
-        raise ValueError
-
-
-def _secret_url(read: Callable[[str], object], example: str) -> AfterValidator:
-    """Refuses what cannot be read as an address, and says nothing of it, for any part may be the password."""
-
-    def check(url: SecretStr) -> SecretStr:
-        try:
-            if text := url.get_secret_value():
-                read(text)
-        except ValueError:
-            raise ValueError(f"it has to be like {example}, with %40 for @ in a password and %2F for /") from None
-        return url
-
-    return AfterValidator(check)
-
-
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgres", "postgresql"]), AfterValidator(_has_name)]
 File = Annotated[Path, BeforeValidator(_expand)]
-PostgresUrl = Annotated[SecretStr, _secret_url(_read_postgres_url, "postgresql://role:password@host/db_id")]
-RedisUrl = Annotated[SecretStr, _secret_url(parse_url, "redis://:password@host:6379")]
 
 
 @dataclass(frozen=True)
@@ -87,7 +62,7 @@ class GatewaySettings(BaseSettings):
     """Any OpenAI-compatible server: llama.cpp, Ollama, vLLM."""
     databases: Annotated[DirectoryPath, BeforeValidator(_expand)]
     """Folder with ``<db_id>/<db_id>.sqlite``."""
-    postgres_url: PostgresUrl = SecretStr("")
+    postgres_url: Secret[PostgresUrl] | None = None
     """One more database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
     api_key: SecretStr = SecretStr("")
     """An admin's bearer token. Without it and the next two everybody is one."""
@@ -107,8 +82,8 @@ class GatewaySettings(BaseSettings):
     """Part of what the cache remembers replies by: change it with a model."""
     cache_s: PositiveInt | None = None
     """Seconds that a reply serves the same request at temperature 0 again; None asks the model every time."""
-    redis_url: RedisUrl = SecretStr("")
-    """Where several gateways share replies and what callers have used; empty keeps both in memory."""
+    redis_url: Secret[RedisDsn] | None = None
+    """Where several gateways share replies and what callers have used; None keeps both in memory."""
     max_concurrent: PositiveInt = 32
     """Requests at each model server at once."""
     max_queue: PositiveInt = 128
@@ -152,5 +127,5 @@ def read_settings() -> GatewaySettings:
 def _describe(name: str, found: Any) -> str:
     if found["type"] == "missing":
         return f"{SETTINGS_PREFIX}{name.upper()} is not set"
-    is_secret = GatewaySettings.model_fields[name].annotation is SecretStr
+    is_secret = "Secret" in str(GatewaySettings.model_fields[name].annotation)
     return f"{SETTINGS_PREFIX}{name.upper()} is {'wrong' if is_secret else repr(found['input'])}: {found['msg']}"

@@ -121,7 +121,7 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
         DataError: The folder is not readable.
     """
     found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(settings.databases).items()}
-    url = settings.postgres_url.get_secret_value()
+    url = str(settings.postgres_url.get_secret_value()) if settings.postgres_url else ""
     served: dict[str, Path | str | None] = {**found, urlsplit(url).path.removeprefix("/"): url}
     return {db_id: database for db_id, database in served.items() if database}
 

@@ -62,7 +62,7 @@ def test_model_url_may_end_as_openai_clients_write_it(environment: pytest.Monkey
     [
         "host/db",
         "mysql://role:sesame@host/db",
-        "{scheme}://role:sesame[@host/1",
+        "{scheme}+driver://role:sesame@host/1",
         "{scheme}://role:sesame/1@host/1",
         "{scheme}://role:sesame@host:port/1",
     ],
@@ -71,24 +71,24 @@ def test_a_malformed_address_is_refused_without_a_word_of_it(
     environment: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     environment.setenv(f"COURSE_{name}", url.format(scheme={"POSTGRES_URL": "postgresql", "REDIS_URL": "redis"}[name]))
-    with pytest.raises(
-        ConfigurationError, match=f"COURSE_{name} is wrong: .*, it has to be like .*password@host"
-    ) as raised:
+    with pytest.raises(ConfigurationError, match=f"COURSE_{name} is wrong: ") as raised:
         read_settings()
     assert "sesame" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://role:p%40%2F@host/db", "postgres://role@[::1]:5432/db?sslmode=require", "postgresql:///db"]
+    "url",
+    ["postgresql://role:p%40%2F@host/db", "postgres://role@[::1]:5432/db?sslmode=require", "postgresql://host/db"],
 )
-def test_an_address_of_libpq_is_taken(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_an_address_is_taken_as_it_is(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("COURSE_POSTGRES_URL", url)
-    assert read_settings().postgres_url.get_secret_value() == url
+    assert str(read_settings().postgres_url.get_secret_value()) == url
 
 
-def test_an_address_without_a_database_is_refused(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("COURSE_POSTGRES_URL", "postgresql://role:sesame@host/")
-    with pytest.raises(ConfigurationError, match="COURSE_POSTGRES_URL is wrong"):
+@pytest.mark.parametrize("rest", ["host", "host/", "host/a/b", "12/3@host/db"])
+def test_an_address_without_one_database_is_refused(environment: pytest.MonkeyPatch, rest: str) -> None:
+    environment.setenv("COURSE_POSTGRES_URL", f"postgresql://{rest}")
+    with pytest.raises(ConfigurationError, match=r"COURSE_POSTGRES_URL is wrong: .*must end with /db_id"):
         read_settings()
 
 

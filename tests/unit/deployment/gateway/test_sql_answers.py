@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import AnyUrl, Secret
 
 from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.settings import GatewaySettings
@@ -45,6 +45,6 @@ def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) ->
         (tmp_path / name).touch()
     files = {"art": tmp_path / "art/art.db", "music": tmp_path / "music/music.sqlite"}
     assert served_databases(serving(tmp_path)) == files
-    url = SecretStr("postgresql://reader:open@host:5432/concerts?sslmode=require")
-    joined = serving(tmp_path).model_copy(update={"postgres_url": url})
-    assert served_databases(joined) == {**files, "concerts": url.get_secret_value()}
+    url = "postgresql://reader:open@host:5432/concerts?sslmode=require"
+    joined = serving(tmp_path).model_copy(update={"postgres_url": Secret(AnyUrl(url))})
+    assert served_databases(joined) == {**files, "concerts": url}
