@@ -84,6 +84,8 @@ def run(
     course: Course,
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
     only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
+    until: Annotated[str, typer.Option(metavar="STAGE", help="End with this stage.")] = STAGES[-1],
+    cells: Annotated[Literal["all", "retrain"], typer.Option(help="All, or those that new data needs.")] = "all",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
@@ -96,14 +98,14 @@ def run(
     progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
     check_course(course, folder)
-    stages = plan_stages(course, first, only)
+    stages = plan_stages(course, first, only, until)
     if stages[0] != STAGES[0]:
         console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
     chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]
     resume = " ".join(["make course", *chosen])
     try:
         with progress.bars:
-            seconds = run_stages(course, stages, progress, folder)
+            seconds = run_stages(course, stages, progress, folder, "" if cells == "all" else cells)
     except NotebookError as error:
         Console(stderr=True).print(render_failure(error))
         console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)

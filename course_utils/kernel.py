@@ -65,19 +65,26 @@ def execute_notebook(
     parameters: dict[str, str],
     on_cell: Callable[[Position], None] = lambda position: None,
     cwd: Path | None = None,
+    tag: str = "",
 ) -> None:
     """Execute a notebook in a fresh kernel of this very Python, with ``parameters`` put after its own.
 
     The notebook is not changed; the ``executed`` copy is written cell by cell. ``on_cell`` is called before each
-    code cell, and the kernel starts in ``cwd``, or in the notebook's folder as in JupyterLab.
+    code cell, and the kernel starts in ``cwd``, or in the notebook's folder as in JupyterLab. With a ``tag``, other
+    cells than those, the setup and the parameters are left out.
 
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
     """
+    import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    code = [cell for cell in read_notebook(notebook).cells if is_executable(cell)]
+    source = read_notebook(notebook)
+    if tag:
+        kept = {"setup", "parameters", tag}
+        source.cells = [cell for cell in source.cells if kept & {*cell.metadata.get("tags", ())}]
+    code = [cell for cell in source.cells if is_executable(cell)]
     number = {cell.id: i for i, cell in enumerate(code, start=1)}
     position = Position(0, len(code), "kernel-start", "")
 
@@ -88,9 +95,10 @@ def execute_notebook(
             on_cell(position)
 
     executed.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(source, executed)  # type: ignore[no-untyped-call]
     try:
         papermill.execute_notebook(
-            notebook,
+            executed,
             executed,
             parameters,
             kernel_name="python3",

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,10 +142,23 @@ class Server(AbstractContextManager["Server"]):
         self.stop()
 
 
-def run_module(module: str, *arguments: str) -> int:
-    """Run a module to its end as a child, and say its exit code; what it writes goes where this process writes."""
+def run_module(module: str, *arguments: str, log: Path | None = None) -> int:
+    """Run a module to its end as a child, and say its exit code.
+
+    What it writes goes to the file ``log``, in plain text; without one, where this process writes.
+    """
     command = [sys.executable, "-m", "course_utils.processes", module, *arguments]
-    child = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, start_new_session=True)
+    error, environment = (subprocess.STDOUT, os.environ | {"FORCE_COLOR": ""}) if log else (None, None)
+    with log.open("wb") if log else nullcontext() as output:
+        child = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=environment,  # a kernel asks its children for colours
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=error,
+            start_new_session=True,
+        )
     try:
         return child.wait()
     finally:

@@ -44,31 +44,42 @@ def check_course(course: Course, notebooks: Path) -> None:
     locate_model(course.model)
 
 
-def plan_stages(course: Course, first: str = "", only: str = "") -> tuple[str, ...]:
+def plan_stages(course: Course, first: str = "", only: str = "", until: str = STAGES[-1]) -> tuple[str, ...]:
     """The stages to run: all, or what is left of a run that stopped midway with the same settings.
 
-    With ``first``, those from this stage on, whatever the last run did; with ``only``, this stage alone.
+    With ``first``, those from this stage on, whatever the last run did; with ``only``, this stage alone. ``until`` is
+    the last of them.
 
     Raises:
-        ConfigurationError: There is no such stage.
+        ConfigurationError: There is no such stage, or none is left.
         ArtifactError: A stage before the chosen one has not run or does not match.
     """
-    if chosen := only or first:
+    for chosen in filter(None, (first, only, until)):
         if chosen not in STAGES:
             raise ConfigurationError(f"there is no stage {chosen!r}; choose one of {', '.join(STAGES)}")
-        for stage in STAGES[: STAGES.index(chosen)]:
-            course.manifest(stage)
-        return (only,) if only else STAGES[STAGES.index(first) :]
+    left = STAGES[STAGES.index(only or first) :] if only or first else _left(course)
+    for stage in STAGES[: STAGES.index(left[0])]:
+        course.manifest(stage)
+    planned = (only,) if only else left[: max(0, STAGES.index(until) + 1 - STAGES.index(left[0]))]
+    if not planned:
+        raise ConfigurationError(f"the run would start at {left[0]}, after {until}; choose a later stage to end with")
+    return planned
+
+
+def _left(course: Course) -> tuple[str, ...]:
+    """What a run that stopped midway has not done; all, if it did not stop."""
     seconds = load_seconds(course)
     done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
     return STAGES if len(seconds) == len(STAGES) else STAGES[[*done, False].index(False) :]
 
 
-def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path) -> dict[str, float]:
+def run_stages(
+    course: Course, stages: Sequence[str], progress: "RunProgress", notebooks: Path, tag: str = ""
+) -> dict[str, float]:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
 
     What earlier runs left for these stages counts as undone from here on. Gives the ``load_seconds`` of all stages that
-    are done then.
+    are done then. With a ``tag``, its cells alone are executed.
 
     Raises:
         ArtifactError: Another run writes to the same artifacts, or a notebook ran to its end without
@@ -89,7 +100,7 @@ def run_stages(course: Course, stages: Sequence[str], progress: "RunProgress", n
             progress.started(stage)
             began, name = time.perf_counter(), Path(notebook_of(stage)).name
             executed, on_cell = course.root / "notebooks" / name, partial(progress.cell, stage)
-            execute_notebook(notebooks / name, executed, course.parameters, on_cell)
+            execute_notebook(notebooks / name, executed, course.parameters, on_cell, tag=tag)
             course.manifest(stage)
             seconds = _save(course, seconds | {stage: round(time.perf_counter() - began, 1)})
             progress.finished(stage, seconds[stage])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.errors import QueryError
@@ -14,21 +15,25 @@ from course_utils.sql import find_database, same_answer
 
 MIN_USERS = 2
 """Users who give the same answer before it is believed."""
+N_REPLAYED = 1
+"""Old rows beside each new one where the current model trains on: without any it forgets."""
 ACCEPTED = "accepted"
 
 
 def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     """Every row of ``feedback.jsonl`` with a ``decision``: ``ACCEPTED``, or the reason why it teaches nothing.
 
-    What the data answers already decides about a correction, not the other way round. The answer to a new question
-    needs ``MIN_USERS`` callers. Answers are compared by executing them.
+    A thumb up holds the answer's own ``query`` to be right; that stands in for the ``correction`` then. What the data
+    answers already decides about a correction, not the other way round. The answer to a new question needs
+    ``MIN_USERS`` callers. Answers are compared by executing them.
 
     Raises:
         ArtifactError: The data stage has not run.
     """
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     known = {_about(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
-    folder, judged = current.folder("data"), [dict(row, decision="no correction") for row in feedback]
+    folder = current.folder("data")
+    judged = [dict(row, correction=_held_right(row), decision="no correction") for row in feedback]
     new: dict[tuple[str, str], list[tuple[Row, set[str]]]] = {}  # of each question the answers, and who gives each
 
     def agree(row: Row, query: str) -> bool:
@@ -55,14 +60,21 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     return judged
 
 
+def _held_right(row: Row) -> str | None:
+    query: str | None = row.get("correction") or (row.get("query") if row.get("rating") == "up" else None)
+    return query
+
+
 def _about(db_id: str, row: Row) -> tuple[str, str]:
     return db_id, " ".join(row["question"].casefold().split())
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
-    """The dataset with the accepted corrections, in a folder that its content names; a fifth of them is to test on.
+    """The dataset with the accepted answers, in a folder that its content names.
 
-    Its ``manifest.json`` says which version it came from.
+    A fifth of them is to test on, a fifth to validate: on old words alone, the weights before training would look best.
+    Its ``manifest.json`` says which version it came from. A profile that takes a sample of the data takes the new rows
+    and ``N_REPLAYED`` times as many old ones to train the current model further.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -70,12 +82,14 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     accepted = [row for row in judged if row["decision"] == ACCEPTED]
     new = [{"db_id": row["database"], "question": row["question"], "query": row["correction"]} for row in accepted]
     new = [{"id": f"feedback-{_hash(row)}", **row, "source": "feedback"} for row in sorted(new, key=_hash)]
-    added = {"train": [row for n, row in enumerate(new) if n % 5], "validation": [], "test": new[::5]}
+    added = {"train": [row for n, row in enumerate(new) if n % 5 > 1], "validation": new[1::5], "test": new[::5]}
     old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
     if (folder := versions / _hash(splits)).is_dir():
         return folder
+    replayed = Random(0).sample(old["train"], min(len(old["train"]), N_REPLAYED * len(added["train"])))
     sample = {split: [row["id"] for row in rows] for split, rows in splits.items()}
+    sample["train"] = [row["id"] for row in replayed + added["train"]]
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
         for split, rows in splits.items():

@@ -12,9 +12,10 @@ from course_utils.sql import find_database, same_answer
 def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[Row]:
     """Compare each answer with the right one by executing both, and rate it as ``/v1/feedback`` takes it.
 
-    One that does not execute is wrong. What is wrong comes with a ``correction``: here the query of the dataset, in
-    production an expert's. ``rows`` are the questions that were sent, ``dataset`` the folder that holds the databases.
-    Records without a reply are passed over, for their users saw nothing to rate.
+    One that does not execute is wrong. Each comes with the ``query`` that was answered, and what is wrong with a
+    ``correction``: here the query of the dataset, in production an expert's. ``rows`` are the questions that were sent,
+    ``dataset`` the folder that holds the databases. Records without a reply are passed over, for their users saw
+    nothing to rate.
     """
     gold = {row["id"]: row["query"] for row in rows}
     ratings = []
@@ -27,6 +28,7 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
         except QueryError:
             is_right = False
         about = {"id": record.answer_id, "database": record.db_id, "question": record.question}
+        about |= {"query": record.predicted} if record.predicted else {}
         verdict = {"rating": "up"} if is_right else {"rating": "down", "correction": gold[record.id]}
         ratings.append(about | verdict)
     return ratings

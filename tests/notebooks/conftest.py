@@ -15,12 +15,13 @@ stage = course.begin("{stage}")"""
 
 
 def write_notebook(folder, stage, work="1 + 1"):
+    retrain = {"tags": ["retrain"]}
     cells = [
         v4.new_markdown_cell(f"# {stage}", id="title"),
         v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
-        v4.new_code_cell(BEGIN.format(stage=stage), id="begin"),
+        v4.new_code_cell(BEGIN.format(stage=stage), id="begin", metadata=retrain),
         v4.new_code_cell(work, id="work"),
-        v4.new_code_cell(f'stage.finish({{"n_{stage}": 1}}).results', id="finish"),
+        v4.new_code_cell(f'stage.finish({{"n_{stage}": 1}}).results', id="finish", metadata=retrain),
     ]
     path = folder / notebook_of(stage).removeprefix("notebooks/")
     nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), path)

@@ -100,6 +100,17 @@ def test_an_error_raised_on_purpose_is_shown_as_its_sentence(notebooks, plant, t
     assert "Traceback" not in stopped.stderr
 
 
+@pytest.mark.slow
+def test_retraining_executes_the_cells_that_hand_something_on(notebooks, plant, tmp_path):
+    plant("setup", "1 / 0")
+    done = course_run(notebooks, tmp_path, "--until", "setup", "--cells", "retrain")
+    assert done.exit_code == 0, done.output
+    executed = read_notebook(tmp_path / "smoke" / "notebooks" / "01_setup.ipynb")
+    assert [cell.id for cell in executed.cells if "papermill" not in cell.id][-2:] == ["begin", "finish"]
+    results = json.loads((tmp_path / "smoke" / "setup" / "manifest.json").read_text())["results"]
+    assert results["n_setup"] == 1
+
+
 def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(plant, tmp_path):
     places = {"DATA": str(tmp_path), "MODEL": str(tmp_path), "ARTIFACTS": str(tmp_path / "artifacts")}
     path = plant("setup", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")

@@ -138,9 +138,10 @@ def test_a_port_in_use_says_where_and_what_next() -> None:
             choose_port(LOOPBACK, port)
 
 
-def test_a_module_runs_to_its_end_and_says_how_it_ended() -> None:
+def test_a_module_runs_to_its_end_and_says_how_it_ended(tmp_path: Path) -> None:
     assert run_module("this") == 0
-    assert run_module("json.tool", "/nowhere") != 0
+    assert run_module("json.tool", "/nowhere", log=tmp_path / "log") != 0
+    assert "/nowhere" in (tmp_path / "log").read_text()
 
 
 def test_a_module_ends_with_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def run(course, notebooks, monkeypatch):
     """Run stages with notebooks that do nothing but finish their stage, or stop the run at one."""
 
     def run_until(stop_at=None, error=None, content="", **chosen):
-        def execute(notebook, executed, parameters, on_cell):
+        def execute(notebook, executed, parameters, on_cell, tag):
             stage = notebook.stem.split("_")[1]
             stage_run = course.begin(stage)
             if stage == stop_at:
@@ -163,13 +163,23 @@ def test_one_stage_alone_leaves_those_made_from_it_to_do(course, run):
     assert plan_stages(course) == STAGES[2:]
 
 
+def test_a_run_ends_with_the_stage_that_is_asked_for(course, run):
+    assert [*run(until="data")] == [*STAGES[:2]]
+    assert plan_stages(course, "data", until="deployment") == STAGES[1:5]
+    assert plan_stages(course, until="training") == ("training",)
+    with pytest.raises(ConfigurationError, match="would start at training, after data"):
+        plan_stages(course, until="data")
+    with pytest.raises(ConfigurationError, match="no stage 'end'; choose one of setup, data"):
+        plan_stages(course, until="end")
+
+
 def test_looking_at_the_machine_again_outdates_nothing(course, run):
     run()
     assert {*run(only="setup", content="another machine")} == {*STAGES}
 
 
 def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monkeypatch):
-    monkeypatch.setattr(runner, "execute_notebook", lambda *arguments: None)
+    monkeypatch.setattr(runner, "execute_notebook", lambda *arguments, **tag: None)
     with pytest.raises(ArtifactError, match="setup stage is missing"):
         run_stages(course, STAGES, Silence(), notebooks)
 
@@ -177,7 +187,7 @@ def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monk
 def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, notebooks, monkeypatch):
     seen = []
 
-    def execute(notebook, executed, parameters, on_cell):
+    def execute(notebook, executed, parameters, on_cell, tag):
         seen.append((parameters, os.environ["HF_HUB_OFFLINE"]))  # which a kernel inherits
         course.begin("setup").finish({})
 

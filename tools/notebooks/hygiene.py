@@ -15,7 +15,7 @@ from tools.notebooks.outputs import BARE_OBJECT, KERNELSPEC, WIDGET_MIME, code_s
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-TAGS = {"setup", "parameters", "gpu", "slow", "exercise", "solution", "check"}
+TAGS = {"setup", "parameters", "gpu", "slow", "exercise", "solution", "check", "retrain"}
 PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "artifacts"}
 MAX_CODE_LINES = 15
 MAX_OPENING_LINES = 20

@@ -8,6 +8,7 @@ import pytest
 from course_utils.artifacts import Course, open_course, read_jsonl, write_jsonl
 from course_utils.data import prepare_dataset
 from course_utils.monitoring import judge_corrections, write_version
+from course_utils.monitoring.corrections import N_REPLAYED
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
 TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
@@ -91,11 +92,31 @@ def test_a_version_is_a_dataset_that_notebook_2_takes(
     assert made["version"] == folder.name
     assert made["parent"] == str(tmp_path / "data")
     rows = {split: read_jsonl(folder / f"{split}.jsonl") for split in ("train", "validation", "test")}
-    assert {split: len(found) for split, found in rows.items()} == {"train": 9, "validation": 1, "test": 3}
-    assert Counter(row.get("source") for row in rows["train"])["feedback"] == made["n_new_train"] == 8
+    assert {split: len(found) for split, found in rows.items()} == {"train": 7, "validation": 3, "test": 3}
+    assert Counter(row.get("source") for row in rows["train"])["feedback"] == made["n_new_train"] == 6
     new = open_course("smoke", str(folder), "", str(tmp_path / "retrained"))
     prepared = prepare_dataset(new, new.folder("data"))
-    assert len(prepared.train) == 9
+    assert len(prepared.train) == 7
+
+
+def test_a_thumb_up_holds_the_answer_to_be_right(course: Course) -> None:
+    query = "SELECT COUNT(*) FROM sale WHERE price > 3"
+    confirmed = {**says("ana", "Sales over 3?", None), "rating": "up", "query": query}
+    refused = {**says("cleo", "Sales over 3?", None), "rating": "down", "query": query}
+    judged = judge_corrections([confirmed, says("ben", "Sales over 3?", query), refused], course)
+    assert [row["decision"] for row in judged] == ["accepted", "repeated", "no correction"]
+    assert judged[0]["correction"] == query
+
+
+def test_old_rows_are_replayed_beside_the_new(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path
+) -> None:
+    folder = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
+    sample = json.loads((folder / "samples" / "smoke.json").read_text())
+    old = {row["id"] for row in read_jsonl(course.output("data", "train.jsonl"))}
+    assert len(old & {*sample["train"]}) == min(len(old), N_REPLAYED * 6)
+    assert len({*sample["train"]} - old) == 6
+    assert len(sample["test"]) == 3
 
 
 def test_poison_changes_no_byte_of_the_version(

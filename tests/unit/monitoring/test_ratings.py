@@ -61,7 +61,7 @@ def test_ratings(dataset: Path) -> None:
     answers = rate_answers(records, ROWS, dataset)
     assert [answer["rating"] for answer in answers] == ["up", "down", "down"]
     assert [answer.get("correction") for answer in answers] == [None, *["SELECT name FROM animal"] * 2]
-    assert answers[0].keys() == {"id", "database", "question", "rating"}
+    assert answers[0].keys() == {"id", "database", "question", "query", "rating"}
 
 
 def test_feedback_reaches_the_server(fresh_gateway: tuple[str, Path], dataset: Path) -> None:
