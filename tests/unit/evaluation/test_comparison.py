@@ -8,8 +8,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from course_utils.errors import DataError
-from course_utils.evaluation import Scores, bootstrap_difference, compare, rows_needed, sequential_evidence
-from course_utils.evaluation.comparison import mcnemar_p_value
+from course_utils.evaluation import Scores, compare, rows_needed, sequential_evidence
+from course_utils.evaluation.comparison import bootstrap_difference, mcnemar_p_values
 
 from .verdicts import scores_of
 
@@ -35,7 +35,7 @@ def test_compare_counts_gains_and_losses_in_every_group() -> None:
     assert found["difference"].tolist() == [0.25, 0, 0.5, 0.25]
     assert (found["low"] <= found["difference"]).all()
     assert (found["difference"] <= found["high"]).all()
-    assert found["p_holm"].tolist() == pytest.approx(multipletests(found["p_value"], method="holm")[1])
+    assert found["p_holm"].tolist() == pytest.approx(multipletests(found["p_mid"], method="holm")[1])
 
 
 @pytest.mark.parametrize("other", [scores("b", [True]), scores("b", [True, True], start=5)])
@@ -47,11 +47,28 @@ def test_compare_refuses_different_rows(other: Scores) -> None:
 @pytest.mark.parametrize(("gained", "lost"), [(1, 0), (5, 5), (12, 3), (160, 2), (0, 7), (30, 31)])
 def test_mcnemar_is_another_librarys_exact_test(gained: int, lost: int) -> None:
     wanted = min(1.0, mcnemar([[0, lost], [gained, 0]], exact=True).pvalue)
-    assert mcnemar_p_value(gained, lost) == pytest.approx(wanted, rel=1e-9)
+    p_exact, p_mid = mcnemar_p_values(gained, lost)
+    assert p_exact == pytest.approx(wanted, rel=1e-9)
+    assert p_mid == pytest.approx(1.0 if gained == lost else wanted - binom.pmf(lost, gained + lost, 0.5), rel=1e-9)
+
+
+def test_mcnemar_is_as_published() -> None:
+    assert mcnemar_p_values(1, 7) == pytest.approx((0.070, 0.039), abs=5e-4)  # the example of Fagerland et al. (2013)
 
 
 def test_mcnemar_of_equal_verdicts_is_one() -> None:
-    assert mcnemar_p_value(0, 0) == 1.0
+    assert mcnemar_p_values(0, 0) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("changed", [0.1, 0.2, 0.4])
+def test_of_equally_good_models_the_mid_p_tells_apart_four_to_six_percent(changed: float) -> None:
+    n_rows, alarms = 240, np.zeros(2)
+    for n_changed, chance in enumerate(binom.pmf(np.arange(n_rows + 1), n_rows, changed)):
+        if chance > 1e-6:
+            gained = np.arange(n_changed + 1)
+            found = np.array([mcnemar_p_values(int(n), n_changed - int(n)) for n in gained]) < 0.05
+            alarms += chance * binom.pmf(gained, n_changed, 0.5) @ found
+    assert alarms[0] < 0.04 < alarms[1] < 0.06
 
 
 def test_the_bootstrap_agrees_with_the_normal_approximation_of_paired_differences() -> None:
@@ -84,8 +101,9 @@ def test_so_many_rows_find_the_difference_four_times_in_five(difference: float, 
     n, n_runs, rng = rows_needed(difference, changed), 4_000, np.random.default_rng(1)
     shares = [(changed + difference) / 2, (changed - difference) / 2, 1 - changed]
     gained, lost, _ = rng.multinomial(n, shares, size=n_runs).T
-    power = np.mean(2 * binom.cdf(np.minimum(gained, lost), gained + lost, 0.5) < 0.05)
-    assert 0.72 < power < 0.84  # the exact test is somewhat weaker than the formula's
+    fewer = np.minimum(gained, lost)
+    p_mid = binom.cdf(fewer, gained + lost, 0.5) + binom.cdf(fewer - 1, gained + lost, 0.5)
+    assert 0.77 < np.mean(p_mid < 0.05) < 0.84
 
 
 @pytest.mark.parametrize(("difference", "changed"), [(0.0, 0.1), (0.2, 0.1), (0.5, 1.2)])
