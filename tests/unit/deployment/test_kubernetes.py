@@ -120,6 +120,13 @@ def test_one_controller_scales_a_deployment_and_a_drained_machine_does_not_end_i
         assert budget["selector"]["matchLabels"].items() <= labels_of(DEPLOYMENTS[name]).items()
 
 
+def test_how_busy_a_model_server_is_counts_the_places_that_it_has() -> None:
+    (container,) = pod_of(DEPLOYMENTS["model"])["containers"]
+    n_places = container["args"][container["args"].index("--max-num-seqs") + 1]
+    queries = {each["name"]: each["metadata"]["query"] for each in of_kind("ScaledObject")["model"]["spec"]["triggers"]}
+    assert queries["busy"] == f"100 * sum(vllm:num_requests_running) / {n_places}"
+
+
 def test_settings_exist_and_lead_to_services() -> None:
     settings = of_kind("ConfigMap")["gateway"]["data"]
     assert settings.keys() <= {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
