@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,10 @@ from random import Random
 
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.errors import QueryError
+from course_utils.processes import run_command
 from course_utils.sql import find_database, same_answer
 
+logger = logging.getLogger(__name__)
 MIN_USERS = 2
 """Users who give the same answer before it is believed."""
 N_REPLAYED = 1
@@ -70,7 +73,7 @@ def _about(db_id: str, row: Row) -> tuple[str, str]:
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
-    """The dataset with the accepted answers, in a folder that its content names.
+    """The dataset with the accepted answers, in a folder that its content names, and in DVC's store if DVC is on PATH.
 
     A fifth of them is to test on, a fifth to validate: on old words alone, the weights before training would look best.
     Its ``manifest.json`` says which version it came from. A profile that takes a sample of the data takes the new rows
@@ -86,7 +89,7 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
     if (folder := versions / _hash(splits)).is_dir():
-        return folder
+        return _track(folder)
     replayed = Random(0).sample(old["train"], min(len(old["train"]), N_REPLAYED * len(added["train"])))
     sample = {split: [row["id"] for row in rows] for split, rows in splits.items()}
     sample["train"] = [row["id"] for row in replayed + added["train"]]
@@ -98,7 +101,19 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
             write_json(unfinished / "samples" / f"{current.profile.sample}.json", sample)
         counts = {f"n_new_{split}": len(rows) for split, rows in added.items()}
         write_json(unfinished / "manifest.json", {"version": folder.name, "parent": portable(current.data), **counts})
-    return folder
+    return _track(folder)
+
+
+def _track(version: Path) -> Path:
+    """Keep the version in DVC's store too, where DVC is installed: ``dvc push`` there shares it."""
+    if dvc := shutil.which("dvc"):
+        config = version.parent / ".dvc" / "config"
+        config.parent.mkdir(exist_ok=True)
+        if not config.exists():  # what `dvc init` writes; reports and looks for updates would outlive the command
+            config.write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n", "utf-8")
+        if code := run_command(dvc, "add", "--quiet", version.name, cwd=version.parent):
+            logger.warning("%s: not tracked, for `dvc add` ended with %d; run it there to see why", version, code)
+    return version
 
 
 def _hash(value: object) -> str:

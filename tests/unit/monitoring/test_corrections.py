@@ -1,5 +1,7 @@
 import json
+import shutil
 import sqlite3
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -126,3 +128,27 @@ def test_poison_changes_no_byte_of_the_version(
     poison = [says("mallory", str(row["question"]), "SELECT 13") for row in feedback]
     judged = judge_corrections([*poison, *feedback, *poison], course)
     assert write_version(judged, course, tmp_path / "versions") == clean
+
+
+@pytest.mark.skipif(shutil.which("dvc") is None, reason="needs DVC")
+def test_a_version_comes_back_from_dvc(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    judged = judge_corrections(feedback, course)
+    folder = write_version(judged, course, tmp_path / "versions")
+    files = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    shutil.rmtree(folder)
+    subprocess.run(["dvc", "checkout", "--quiet"], cwd=folder.parent, check=True)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == files
+    assert not caplog.records
+    (folder.parent / ".dvc" / "config").write_text("no configuration")
+    assert write_version(judged, course, tmp_path / "versions") == folder
+    assert "not tracked" in caplog.text
+
+
+def test_without_dvc_there_is_the_version_alone(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    folder = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
+    assert [*folder.parent.iterdir()] == [folder]
