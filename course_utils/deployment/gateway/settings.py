@@ -1,5 +1,6 @@
 """What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ def _has_name(url: AnyUrl) -> AnyUrl:
 
 
 def _expand(path: str | Path) -> Path:
-    return Path(path).expanduser()
+    return Path(os.path.expandvars(path)).expanduser()
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]

@@ -102,6 +102,14 @@ def test_the_gateway_gets_settings_that_exist() -> None:
     assert gateway["environment"].keys() | set(gateway["secrets"]) <= known
 
 
+def test_what_the_gateway_writes_is_on_a_volume_and_each_container_has_an_audit_log_of_its_own() -> None:
+    gateway = SERVICES["gateway"]
+    targets = {volume.split(":")[1] for volume in gateway["volumes"] if not volume.endswith(":ro")}
+    written = {name: value for name, value in gateway["environment"].items() if name.endswith("_FILE")}
+    assert {value.rpartition("/")[0] for value in written.values()} == targets
+    assert "$$HOSTNAME" in written["COURSE_AUDIT_FILE"]  # which compose passes on as $HOSTNAME
+
+
 def test_files_that_are_mounted_exist() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):

@@ -139,6 +139,16 @@ def test_settings_exist_and_lead_to_services() -> None:
     assert not [name for name in settings if "SECRET" in name or name.endswith("KEY")]
 
 
+def test_what_the_gateway_writes_is_on_a_volume_and_each_pod_has_an_audit_log_of_its_own() -> None:
+    (container,) = pod_of(DEPLOYMENTS["gateway"])["containers"]
+    env = {each["name"]: each for each in container["env"]}
+    assert env["HOSTNAME"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert "$(HOSTNAME)" in env["COURSE_AUDIT_FILE"]["value"]
+    files = [env["COURSE_AUDIT_FILE"]["value"], of_kind("ConfigMap")["gateway"]["data"]["COURSE_FEEDBACK_FILE"]]
+    writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
+    assert {file.rpartition("/")[0] for file in files} <= writable - {"/tmp"}
+
+
 def test_the_web_app_has_the_settings_that_compose_gives_it_and_reaches_the_gateway() -> None:
     (container,) = pod_of(DEPLOYMENTS["web"])["containers"]
     compose = yaml.safe_load((FOLDER.parent / "compose.yaml").read_text("utf-8"))["services"]["web"]

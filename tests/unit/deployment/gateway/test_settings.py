@@ -30,6 +30,12 @@ def test_reads_every_setting(environment: pytest.MonkeyPatch, tmp_path: Path) ->
     assert settings.api_key.get_secret_value() == "key"
 
 
+def test_a_file_may_have_the_name_of_the_machine(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HOSTNAME", "gateway-7")
+    environment.setenv("COURSE_AUDIT_FILE", "/var/audit-$HOSTNAME.jsonl")
+    assert read_settings().audit_file == Path("/var/audit-gateway-7.jsonl")
+
+
 def test_a_secret_may_be_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "COURSE_API_KEY").write_text("from a file\n", "utf-8")
     environment.setattr(gateway_settings, "SECRETS", tmp_path)
