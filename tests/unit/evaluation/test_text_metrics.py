@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from course_utils.errors import ModelError
-from course_utils.evaluation import find_encoder, text_scores
+from course_utils.evaluation import text_scores
+from course_utils.models import find_encoder
 
 GOLD = "SELECT name FROM singer WHERE age > 30"
 WRONG = GOLD.replace(">", "<")
