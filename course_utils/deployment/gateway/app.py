@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from course_utils import __version__
+from course_utils.deployment.gateway.admin_routes import admin_routes
 from course_utils.deployment.gateway.admission import CallerLimits
 from course_utils.deployment.gateway.api_errors import (
     AdmittedRoute,
@@ -25,13 +26,13 @@ from course_utils.deployment.gateway.api_errors import (
     add_error_handlers,
     errors_of,
 )
-from course_utils.deployment.gateway.callers import BEARER, Caller, Guard, NewKey
+from course_utils.deployment.gateway.callers import BEARER, Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
-from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics, MeasureRequests
+from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
-from course_utils.deployment.gateway.rollout import Ask, Rollout, Switch
+from course_utils.deployment.gateway.rollout import Ask, Rollout
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.sql_answers import (
     QueryRunner,
@@ -74,8 +75,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     routers = [
         _answer_routes(settings, models, rollout, queries, metrics),
         _list_routes(settings, models),
-        _admin_routes(guard),
-        _rollout_routes(rollout, guard),
+        admin_routes(rollout, guard),
         _operation_routes(settings, rollout, metrics, guard, redis),
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
@@ -162,44 +162,6 @@ def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> A
     async def database(name: str) -> dict[str, str]:
         _, schema = await asyncio.to_thread(find_served, settings, name)
         return {"id": name, "object": "database", "schema": schema}
-
-    return router
-
-
-def _admin_routes(guard: Guard) -> APIRouter:
-    """What admins call to make and end keys."""
-    admins = [Depends(guard.admin)]
-    router = APIRouter(prefix="/v1/admin/keys", responses=_ERRORS, route_class=CheckedRoute, dependencies=admins)
-
-    @router.get("")
-    async def list_keys() -> dict[str, Any]:
-        return {"object": "list", "data": guard.keys.all()}
-
-    @router.post("", status_code=201)
-    async def create_key(new: NewKey) -> dict[str, Any]:
-        NOTES.get()["about"] = (made := guard.keys.create(new))["id"]
-        return made
-
-    @router.delete("/{key_id}")
-    async def delete_key(key_id: str) -> dict[str, Any]:
-        if not guard.keys.delete(key_id):
-            raise ApiError(404, f"no key {key_id!r}", code="unknown_key", param="key_id")
-        NOTES.get()["about"] = key_id
-        return {"id": key_id, "deleted": True}
-
-    return router
-
-
-def _rollout_routes(rollout: Rollout, guard: Guard) -> APIRouter:
-    """What admins call to put another model in the place of the one that answers."""
-    known: Any = {"responses": _ERRORS | errors_of(409), "dependencies": [Depends(guard.admin)]}
-    router = APIRouter(prefix="/v1/admin/rollout", route_class=CheckedRoute, **known)
-
-    @router.put("")
-    async def switch(wanted: Switch) -> dict[str, str]:
-        rollout.switch(wanted)
-        NOTES.get()["about"] = wanted.model
-        return {"rollout": str(rollout)}
 
     return router
 
