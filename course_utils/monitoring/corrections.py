@@ -12,12 +12,11 @@ from random import Random
 
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.errors import QueryError
+from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
 from course_utils.processes import run_command
 from course_utils.sql import find_database, same_answer
 
 logger = logging.getLogger(__name__)
-MIN_USERS = 2
-"""Users who give the same answer before it is believed."""
 N_REPLAYED = 1
 """Old rows beside each new one where the current model trains on: without any it forgets."""
 ACCEPTED = "accepted"
@@ -28,16 +27,17 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
 
     A thumb up holds the answer's own ``query`` to be right; that stands in for the ``correction`` then. What the data
     answers already decides about a correction, not the other way round. The answer to a new question needs
-    ``MIN_USERS`` callers. Answers are compared by executing them.
+    ``MIN_USERS`` callers, or a reviewer; what is reviewed counts no more. Answers are compared by executing them.
 
     Raises:
         ArtifactError: The data stage has not run.
     """
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
-    known = {_about(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
+    known = {topic(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
     folder = current.folder("data")
-    judged = [dict(row, correction=_held_right(row), decision="no correction") for row in feedback]
-    new: dict[tuple[str, str], list[tuple[Row, set[str]]]] = {}  # of each question the answers, and who gives each
+    judged = [dict(row, correction=held_right(row), decision="no correction") for row in feedback]
+    decided = {row_id for row in judged for row_id in row.get("reviews", ())}
+    new: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}  # of each question the answers, and who gives each
 
     def agree(row: Row, query: str) -> bool:
         with suppress(QueryError):
@@ -45,31 +45,25 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
         return False
 
     for row in (row for row in judged if row.get("question") and row.get("correction")):
-        split, query = known.get(about := _about(row["database"], row), ("", ""))
+        split, query = known.get(about := topic(row["database"], row), ("", ""))
         if split:
             row["decision"] = "known" if agree(row, query) else "contradicts the data"
             row["decision"] = row["decision"] if split == "train" else "asks what the model is tested on"
+            continue
+        if row.get("row_id") in decided:
+            row["decision"] = "left to a reviewer"
             continue
         row["decision"] = "repeated"
         answers = new.setdefault(about, [])
         if (same := next((users for first, users in answers if agree(row, first["correction"])), None)) is None:
             row["decision"] = "one user alone"
             answers.append((row, same := set()))
-        same.add(row.get("caller", ""))
+        same |= supporters(row)
     for answers in new.values():
         believed = [row for row, users in answers if len(users) >= MIN_USERS]
         for row in believed:
             row["decision"] = ACCEPTED if len(believed) == 1 else "users disagree"
     return judged
-
-
-def _held_right(row: Row) -> str | None:
-    query: str | None = row.get("correction") or (row.get("query") if row.get("rating") == "up" else None)
-    return query
-
-
-def _about(db_id: str, row: Row) -> tuple[str, str]:
-    return db_id, " ".join(row["question"].casefold().split())
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:

@@ -80,6 +80,7 @@ def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     url, folder = f"http://127.0.0.1:{model.server_port}", tmp_path_factory.mktemp("guarded")
     second = json.dumps({"second": {"url": url}})
     settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_MODELS": second}
+    settings |= {"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"), "COURSE_QUERY_TIMEOUT_S": "1"}
     with start_gateway(url, databases, settings=settings) as gateway, start_webapp(gateway.url, folder) as app:
         yield gateway, app
     model.shutdown()
@@ -273,6 +274,66 @@ class TestInABrowser:
         page.keyboard.press("Enter")
         expect(page.get_by_text("name dashboard")).to_have_count(0)
         assert status(key) == httpx.codes.UNAUTHORIZED
+
+    def test_an_admin_reviews_by_keyboard_what_is_in_doubt(
+        self, guarded: tuple[Server, Server], open_page: Callable[..., Page]
+    ) -> None:
+        gateway, app = guarded
+        http = httpx.Client(base_url=gateway.url, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False)
+
+        def doubt(question: str, query: str, **more: str) -> None:
+            said = {"id": "sql-1", "rating": "down", "database": "music", "question": question, "query": query}
+            assert http.post("/v1/feedback", json=said | more).status_code == httpx.codes.CREATED
+
+        doubt("Who sings? ![x](http://127.0.0.1:9/)", "SELECT nobody FROM singer", comment="<img src=x> **no**")
+        doubt("How many?", "SELECT name FROM singer", correction="SELECT count(*) AS n FROM singer")
+        doubt("Where?", "SELECT 1", database="opera" * 20)
+        page, other = (open_page(f"{app.url}/review") for _ in range(2))
+        for each in (page, other):
+            type_key(each)
+            expect(each.get_by_text("3 wait")).to_be_visible()
+            expect(each.get_by_text("The database refuses the query: no such column: nobody").first).to_be_visible()
+        assert page.locator(".stMain img").count() == 0
+        assert violations(page) == []
+
+        accept = page.get_by_role("button", name="Accept this query")
+        for query, refusal in (
+            ("just text", "syntax error"),
+            ("DELETE FROM singer", "refuses the query"),
+            ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT max(i) FROM n", "longer than 1 s"),
+            ("SELECT 1 --" + "x" * 1_000_000, "larger than 65536 bytes"),
+        ):
+            page.get_by_role("textbox", name="The query that is right").fill(query)
+            page.keyboard.press("Control+Enter")
+            expect(page.get_by_text(refusal).last).to_be_visible()
+            settle(page)
+            assert accept.count() == 0 or accept.is_disabled()
+        tab_to(page, "The query that is right")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("SELECT name FROM singer WHERE name < 'C'")
+        page.keyboard.press("Tab")
+        expect(accept).to_be_enabled()
+        assert violations(page) == []
+        tab_to(page, "Accept this query")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("2 wait")).to_be_visible()
+        tab_to(other, "Dismiss")
+        other.keyboard.press("Enter")
+        expect(other.get_by_text("2 wait")).to_be_visible()
+        expect(other.get_by_role("heading", name="How many?")).to_be_visible()
+        assert len(http.get("/v1/admin/reviews").json()["data"]) == 2, "pressed for what another has decided"
+
+        expect(page.get_by_role("heading", name="How many?")).to_be_visible()
+        expect(page.locator(".stMetric")).to_contain_text("3")
+        tab_to(page, "Accept this query")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("no database")).to_be_visible()
+        tab_to(page, "Dismiss")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("0 wait")).to_be_visible()
+        assert violations(page) == []
+        assert http.get("/v1/admin/reviews").json()["data"] == []
+        http.close()
 
     def test_the_page_says_what_is_wrong_with_the_gateway(self, results: Path, open_page: Callable[..., Page]) -> None:
         with start_webapp("http://127.0.0.1:9", results, key=KEY) as app:

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FLOORS = (
     ("errors", "tables", "figures", "finding", "proportion", "profiles", "artifacts"),
-    ("prompts", "sql", "models", "tasks", "processes", "blind_rating", "prometheus", "prices"),
+    ("prompts", "sql", "models", "tasks", "processes", "blind_rating", "feedback_rows", "prometheus", "prices"),
     ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning"),
 )
 """Lowest first. Within the first, a module may import those before it; stages may not import each other."""
@@ -24,7 +24,7 @@ HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "pe
 HEAVY += ("scipy", "sklearn", "statsmodels")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
 SCRIPTS = {"course_utils/cli.py"}
-MAX_LINES, MAX_MODULES = 15_853, 144
+MAX_LINES, MAX_MODULES = 16_011, 146
 
 
 def sources() -> dict[str, str]:

@@ -1,17 +1,21 @@
 """What admins alone may call."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, errors_of
 from course_utils.deployment.gateway.callers import Guard, NewKey
+from course_utils.deployment.gateway.feedback import MAX_LISTED, Review, TriedQuery, read_waiting, take_feedback
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.rollout import Rollout, Switch
+from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.deployment.gateway.sql_answers import QueryRunner, SqlAnswer, find_served, to_answer
 
 
-def admin_routes(rollout: Rollout, guard: Guard) -> APIRouter:
-    """Routes to make and end keys, and to put another model in the place of one."""
+def admin_routes(settings: GatewaySettings, rollout: Rollout, queries: QueryRunner, guard: Guard) -> APIRouter:
+    """Routes to make and end keys, to put another model in the place of one, and to review answers."""
     admins, errors = [Depends(guard.admin)], errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
     router = APIRouter(prefix="/v1/admin", responses=errors, route_class=CheckedRoute, dependencies=admins)
 
@@ -36,5 +40,20 @@ def admin_routes(rollout: Rollout, guard: Guard) -> APIRouter:
         rollout.switch(wanted)
         NOTES.get()["about"] = wanted.model
         return {"rollout": str(rollout)}
+
+    @router.get("/reviews")
+    async def list_waiting() -> dict[str, Any]:
+        waiting = await asyncio.to_thread(read_waiting, settings)
+        return {"object": "list", "data": waiting[:MAX_LISTED], "n_waiting": len(waiting)}
+
+    @router.post("/reviews", status_code=201, responses=errors_of(409, 429))
+    async def review(decided: Review) -> dict[str, Any]:
+        NOTES.get()["about"] = f"{'accept' if decided.correction else 'dismiss'} {' '.join(decided.reviews)}"
+        return await take_feedback(decided, queries, settings)
+
+    @router.post("/queries")
+    async def run_query(tried: TriedQuery) -> SqlAnswer:
+        database, _ = await asyncio.to_thread(find_served, settings, tried.database)
+        return to_answer(tried, {}, await queries.run(database, tried.query), 0.0)
 
     return router

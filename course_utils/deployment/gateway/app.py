@@ -28,7 +28,7 @@ from course_utils.deployment.gateway.api_errors import (
 )
 from course_utils.deployment.gateway.callers import BEARER, Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, take_feedback
+from course_utils.deployment.gateway.feedback import Feedback, keep_failure, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.reply_cache import ReplyCache
@@ -75,7 +75,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     routers = [
         _answer_routes(settings, models, rollout, queries, metrics),
         _list_routes(settings, models),
-        admin_routes(rollout, guard),
+        admin_routes(settings, rollout, queries, guard),
         _operation_routes(settings, rollout, metrics, guard, redis),
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
@@ -127,6 +127,7 @@ def _answer_routes(
 
         asks = (partial(answer, counted=each) for each in (metrics, uncounted))
         answered: SqlAnswer = await route(request.model, *asks)
+        await keep_failure(answered, settings)
         return answered
 
     @router.post("/feedback", status_code=201, responses=errors_of(409))

@@ -1,23 +1,31 @@
-"""``/v1/feedback``: keep what people say about answers; tomorrow's training rows start here."""
+"""``/v1/feedback``: keep what people say about answers, and what admins decide about it; training rows start here."""
 
 import asyncio
 import json
 import logging
 import threading
+import uuid
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, StringConstraints
+from filelock import FileLock
+from pydantic import BaseModel, Field, StringConstraints
 
+from course_utils.artifacts import Row, read_jsonl
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
+from course_utils.deployment.gateway.request_log import mask_personal
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import QueryRunner, Text, find_served
+from course_utils.deployment.gateway.sql_answers import QueryRunner, SqlAnswer, SqlRequest, Text, find_served
+from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
-_LOCK = threading.Lock()
+_LOCK, _LOCK_S = threading.Lock(), 5
 _FULL_RETRY_S = 3600
+MAX_LISTED = 500
 logger = logging.getLogger(__name__)
 
 
@@ -36,36 +44,91 @@ class Feedback(BaseModel, extra="forbid"):
     comment: Text | None = None
 
 
+class Review(Feedback):
+    """An admin's decision about rows of feedback: the correction is right; ``up`` without one says they are wrong."""
+
+    database: Name
+    question: Text
+    query: None = None
+    reviews: Annotated[list[Name], Field(min_length=1, max_length=MAX_LISTED)]
+    """The ``row_id`` of each."""
+
+
+class TriedQuery(SqlRequest):
+    """A question with a query that a reviewer wants to see the rows of."""
+
+    query: Text
+
+
 async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: GatewaySettings) -> dict[str, Any]:
-    """Keep a rating, whose correction is a query that runs.
+    """Keep a rating or a review, whose correction is a query that runs.
 
     Raises:
-        ApiError: 404 for feedback that is switched off or an unknown database, 409 for a correction that does not run,
-            429 if the file is full, 503 if it cannot be written or too many slow queries are running.
+        ApiError: 404 for feedback that is switched off or an unknown database, 409 for a correction that does not run
+            or reviewed rows that do not wait, 429 if the file is full, 503 if it cannot be written or too many slow
+            queries are running.
     """
-    if settings.feedback_file is None:
-        raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
+    _find_file(settings)
     if feedback.correction is not None:
         database, _ = await asyncio.to_thread(find_served, settings, feedback.database or "")
         checked = await queries.run(database, feedback.correction)
         if checked.outcome != "executed":
             raise ApiError(409, f"correction: {checked.error}", code="correction_failed", param="correction")
-    came = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "caller": NOTES.get()["caller"]}
-    row = came | feedback.model_dump()
-    line = json.dumps(row, ensure_ascii=False) + "\n"
-    await asyncio.to_thread(_append, settings.feedback_file, line.encode(), settings.max_feedback_bytes)
+    await asyncio.to_thread(_append, feedback.model_dump(), settings)
     return {"id": feedback.id, "stored": True}
 
 
-def _append(file: Path, line: bytes, max_bytes: int) -> None:
+async def keep_failure(answer: SqlAnswer, settings: GatewaySettings) -> None:
+    """Keep a question whose query does not run, if that is wanted and there is room."""
+    if answer.error and settings.keep_failures:
+        texts = {"question": answer.question, "query": answer.query, "comment": answer.error}
+        row = {"id": answer.id, "rating": "failed", "database": answer.database, "correction": None}
+        row |= {name: mask_personal(text)[:2000] for name, text in texts.items()}
+        with suppress(ApiError):  # the question is answered all the same
+            await asyncio.to_thread(_append, row, settings)
+
+
+def read_waiting(settings: GatewaySettings) -> list[Row]:
+    """Rows about questions with an answer that is rated wrong, failed or corrected, neither reviewed nor settled.
+
+    A question is settled while one query alone, by its text, is held right by users enough or by a reviewer.
+    """
+    rows = read_jsonl(file) if (file := _find_file(settings)).exists() else []
+    decided = {row_id for row in rows for row_id in row.get("reviews", ())}
+    claims = [row for row in rows if row.get("row_id") and row.get("database") and row.get("question")]
+    claims = [row for row in claims if row["row_id"] not in decided and (row["rating"] != "up" or held_right(row))]
+    topics = {row["row_id"]: topic(row["database"], row) for row in claims}
+    said = {(topics[row["row_id"]], held_right(row), user) for row in claims for user in supporters(row)}
+    n_users = Counter((about, query) for about, query, _ in said if query)
+    n_believed = Counter(about for (about, _), n in n_users.items() if n >= MIN_USERS)
+    doubted = {topics[row["row_id"]] for row in claims if row["rating"] != "up" or row["correction"]}
+    return [row for row in claims if (about := topics[row["row_id"]]) in doubted and n_believed[about] != 1]
+
+
+def _find_file(settings: GatewaySettings) -> Path:
+    if settings.feedback_file is None:
+        raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
+    return settings.feedback_file
+
+
+def _append(row: Row, settings: GatewaySettings) -> None:
+    """Add a row; failures may fill half of the file, and what a review is about must still wait."""
+    file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
+    came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
+    line = (json.dumps(came | row, ensure_ascii=False) + "\n").encode()
+    max_bytes = settings.max_feedback_bytes // (2 if row["rating"] == "failed" else 1)
     try:
-        with _LOCK:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("ab") as stream:
-                if stream.tell() + len(line) > max_bytes:
-                    message = "no room for more feedback; whoever runs this server has to move its file away"
-                    raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
-                stream.write(line)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _LOCK, FileLock(f"{file}.lock", _LOCK_S), file.open("ab") as stream:  # other threads and other gateways
+            waiting = read_waiting(settings) if "reviews" in row else []
+            same = {each["row_id"] for each in waiting if topic(each["database"], each) == topic(row["database"], row)}
+            if not same.issuperset(row.get("reviews", ())):
+                message = "not all of these rows wait, or they are about another question; list them again"
+                raise ApiError(409, message, code="not_waiting", param="reviews")
+            if stream.tell() + len(line) > max_bytes:
+                message = "no room for more feedback; whoever runs this server has to move its file away"
+                raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
+            stream.write(line)
     except OSError as error:
         logger.warning("feedback was lost: %r", error)
         message = "feedback cannot be written now"

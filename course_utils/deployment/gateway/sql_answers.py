@@ -111,7 +111,7 @@ async def answer_question(
     metrics.queries.labels(checked.outcome).inc()
     metrics.sql_seconds.labels("model").observe(model_seconds)
     metrics.sql_seconds.labels("database").observe(checked.seconds)
-    return _to_answer(request, reply, checked, model_seconds)
+    return to_answer(request, reply, checked, model_seconds)
 
 
 def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
@@ -150,7 +150,8 @@ def _render_schema(database: Path | str, changed: int) -> str:
     return (read_schema(database) if isinstance(database, Path) else read_postgres_schema(database)).render()
 
 
-def _to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
+def to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
+    """What became of a query, with what a model server's reply says besides."""
     result, usage = checked.result, reply.get("usage") or {}
     return SqlAnswer(
         id=f"sql-{uuid.uuid4().hex}",

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import streamlit as st
 
-from course_utils.deployment.webapp import admin, ask, compare_models, rate
+from course_utils.deployment.webapp import admin, ask, compare_models, rate, review
 from course_utils.errors import CourseError
 
 st.set_page_config("Questions to SQL", "🔎", "wide")
@@ -15,6 +15,7 @@ pages = [
     st.Page(ask.show_ask, title="Ask", icon=":material/chat:", default=True),
     st.Page(compare_models.show_compare, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     st.Page(rate.show_rate, title="Rate", icon=":material/thumbs_up_down:", url_path="rate"),
+    st.Page(review.show_review, title="Review", icon=":material/fact_check:", url_path="review"),
     st.Page(admin.show_admin, title="Admin", icon=":material/tune:", url_path="admin"),
 ]
 typed = st.sidebar.text_input("API key", type="password", placeholder="the app's own, if it has one")

@@ -17,7 +17,7 @@ def show_ask() -> None:
         reply = ask_gateway("POST", "/v1/sql", {"database": database, "question": question})
         st.session_state["answer"] = reply.json() | {"cache": reply.headers.get("X-Cache", "off")}
     if answer := st.session_state.get("answer"):
-        _show_answer(answer)
+        show_answer(answer, answer["question"])
         _take_feedback(answer)
 
 
@@ -31,8 +31,9 @@ def question_form() -> tuple[str, str, str]:
         return database, schema, question if st.form_submit_button("Ask", type="primary") else ""
 
 
-def _show_answer(answer: dict[str, Any]) -> None:
-    st.header(answer["question"].translate(PLAIN))
+def show_answer(answer: dict[str, Any], heading: str) -> None:
+    """A query and what the database said to it."""
+    st.header(heading.translate(PLAIN))
     frame = pd.DataFrame(answer["rows"], columns=answer["columns"])
     if answer["error"]:
         st.warning(f"The database refuses the query: {answer['error'].translate(PLAIN)}")

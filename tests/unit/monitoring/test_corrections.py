@@ -80,6 +80,35 @@ def test_ratings_and_queries_that_fail_are_no_corrections(course: Course) -> Non
     assert set(decisions(course, *broken)) == {"one user alone"}, "two failures are no agreement"
 
 
+def test_a_reviewer_needs_no_second_user(course: Course) -> None:
+    doubted = [says("ana", "Best?", CHEAPEST) | {"row_id": "1"}, says("ana", "Best?", None) | {"row_id": "2"}]
+    review = says("admin", "best?", "SELECT 2") | {"row_id": "3", "rating": "down", "reviews": ["1", "2"]}
+    assert decisions(course, *doubted, review) == ["left to a reviewer", "no correction", "accepted"]
+    alone = says("mallory", "Best?", CHEAPEST)
+    assert decisions(course, *doubted, review, alone)[2:] == ["accepted", "one user alone"]
+    pair = [alone, says("moriarty", "Best?", CHEAPEST)]
+    assert decisions(course, *doubted, review, *pair)[2:] == ["users disagree", "users disagree", "repeated"]
+    again = review | {"row_id": "4", "reviews": ["3"]}
+    assert decisions(course, *doubted, review, *pair[:1], again)[2:] == [
+        "left to a reviewer",
+        "one user alone",
+        "accepted",
+    ]
+
+
+def test_what_a_reviewer_dismissed_is_confirmed_by_nobody(course: Course) -> None:
+    wrong = [says(user, "Best?", CHEAPEST) for user in ("mallory", "moriarty")]
+    dismissed = says("admin", "Best?", None) | {"rating": "up", "reviews": ["1"]}
+    told = [wrong[0] | {"row_id": "1"}, dismissed, wrong[1] | {"row_id": "2"}]
+    assert decisions(course, *told) == ["left to a reviewer", "no correction", "one user alone"]
+
+
+@pytest.mark.parametrize(("question", "reason"), [("How many sales?", "contradicts the data"), ("Sales?", "asks what")])
+def test_a_reviewer_changes_neither_the_data_nor_the_test(course: Course, question: str, reason: str) -> None:
+    (decision,) = decisions(course, says("admin", question, "SELECT 7") | {"reviews": ["1"]})
+    assert decision.startswith(reason)
+
+
 @pytest.fixture
 def feedback() -> list[dict[str, str | None]]:
     asked = {f"Sales over {n}?": f"SELECT COUNT(*) FROM sale WHERE price > {n}" for n in range(10)}

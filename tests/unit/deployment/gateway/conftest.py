@@ -43,7 +43,7 @@ class Model(BaseHTTPRequestHandler):
                 b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
             )
         else:
-            self._answer({"choices": [{"message": {"role": "assistant", "content": "SELECT 1"}}], "usage": USAGE})
+            self._answer({"choices": [{"message": {"role": "assistant", "content": self.server.says}}], "usage": USAGE})
 
     def _answer(self, body: dict[str, Any]) -> None:
         self._send(json.dumps(body).encode())
@@ -61,7 +61,7 @@ class Model(BaseHTTPRequestHandler):
 @pytest.fixture
 def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    server.asked, server.may_reply = [], threading.Event()
+    server.asked, server.says, server.may_reply = [], "SELECT 1", threading.Event()
     server.may_reply.set()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server

@@ -1,0 +1,54 @@
+"""Review: answers in doubt wait here for an admin, who says which query is right, or that they teach nothing."""
+
+from typing import Any
+
+import streamlit as st
+
+from course_utils.deployment.webapp.ask import show_answer
+from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
+from course_utils.feedback_rows import topic
+
+
+def show_review() -> None:
+    """The page."""
+    st.title("Review answers")
+    waiting = ask_gateway("GET", "/v1/admin/reviews").json()
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in waiting["data"]:
+        groups.setdefault(topic(row["database"], row), []).append(row)
+    st.caption(f"Rated wrong, failed, or corrected by one user alone: {waiting['n_waiting']} wait, the oldest first.")
+    if groups:
+        _show_question(groups[st.selectbox("Question", groups, format_func=": ".join)])
+
+
+def _show_question(rows: list[dict[str, Any]]) -> None:
+    st.header(rows[0]["question"].translate(PLAIN))
+    for row in rows[-20:]:
+        st.text(f"{row['time'][:10]}, {row['caller']}: {row['rating']}. {row['comment'] or ''}")
+    # Keys say what a button stands beside: pressed on a page that has grown old, it decides about nothing unseen.
+    if st.button("Dismiss", key=f"dismiss {rows[-1]['row_id']}"):  # above what the gateway may refuse
+        _decide(rows, None)
+    written, corrections = ([row[name] for row in rows if row.get(name)] for name in ("query", "correction"))
+    if written:
+        _run(rows[0], written[-1], "What the model wrote")
+    start = st.selectbox("Start from", dict.fromkeys(corrections + written))
+    query = st.text_area("The query that is right", start or "", key=f"{rows[0]['row_id']} {start}").strip()
+    runs = bool(query) and _run(rows[0], query, "What this query gives")
+    if st.button("Accept this query", type="primary", disabled=not runs, key=f"accept {rows[-1]['row_id']} {query}"):
+        _decide(rows, query)
+
+
+def _run(row: dict[str, Any], query: str, heading: str) -> bool:
+    """Show a query and its rows, and say whether it runs."""
+    tried = {"database": row["database"], "question": row["question"], "query": query}
+    answer = ask_gateway("POST", "/v1/admin/queries", tried).json()
+    show_answer(answer | {"cache": "off"}, heading)
+    return bool(answer["checks"]["executed"])
+
+
+def _decide(rows: list[dict[str, Any]], correction: str | None) -> None:
+    review = {name: rows[0][name] for name in ("id", "database", "question")}
+    review |= {"correction": correction, "reviews": [row["row_id"] for row in rows]}
+    ask_gateway("POST", "/v1/admin/reviews", review | {"rating": "down" if correction else "up"})
+    st.toast("Accepted: confirmed for the next version of the data." if correction else "Dismissed.")
+    st.rerun()
