@@ -32,7 +32,7 @@ def test_a_java_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch,
         map_on_spark([], list)
 
 
-@pytest.mark.takes(20)
+@pytest.mark.slow
 def test_the_command_finds_on_spark_what_it_finds_here(
     splits: dict[str, list[Row]], databases: dict[str, Path], tmp_path: Path
 ) -> None:
