@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -159,8 +160,10 @@ def test_failures_of_the_model_server(
     client: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
 ) -> None:
     model.plan = plan
-    for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT)):
-        response = client.post(path, json=body)
+    bodies = {"/v1/sql": SQL, "/v1/chat/completions": CHAT}
+    with ThreadPoolExecutor(len(bodies)) as pool:  # at once, for some of these plans take their time
+        responses = pool.map(lambda path: client.post(path, json=bodies[path]), bodies)
+    for path, response in zip(bodies, responses, strict=True):
         assert (response.status_code, response.json()["error"]["code"]) == (status, code), path
         assert ("Retry-After" in response.headers) == (status == httpx.codes.SERVICE_UNAVAILABLE)
 
