@@ -41,8 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _seconds(item: pytest.Item) -> int:
-    """About how long the file of a test takes, by its marks."""
-    takes = item.get_closest_marker("takes")
-    if takes:
+    """About how long the file of a test takes, by its marks; what is skipped takes none."""
+    if item.get_closest_marker("skip") or any(mark.args[0] for mark in item.iter_markers("skipif")):
+        return 0
+    if takes := item.get_closest_marker("takes"):
         return int(takes.args[0])
     return 20 if item.get_closest_marker("slow") else 0

@@ -24,6 +24,7 @@ from course_utils.kernel import NotebookError, execute_notebook, read_notebook
 from tools.notebooks.outputs import write_run
 
 START_WITHIN_S = 120
+pytestmark = pytest.mark.takes(25)
 
 
 def course_run(notebooks, artifacts, *options):

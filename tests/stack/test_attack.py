@@ -24,6 +24,8 @@ EVERY = 5
 PROMPT_S = 3.0
 """Health checks and an honest question are to be answered in a second, which the benchmark holds; tests share cores."""
 
+pytestmark = pytest.mark.takes(25)
+
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:

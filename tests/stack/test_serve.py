@@ -20,7 +20,10 @@ from deploy.serve import is_installed
 PROGRAMS = ("redis-server", "prometheus", "prometheus-node-exporter")
 KEY = "open-sesame"
 DEADLINE_S = 120
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+pytestmark = [
+    pytest.mark.takes(25),
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal"),
+]
 
 
 @contextmanager

@@ -78,6 +78,7 @@ launch_sft(*pickle.loads(open(sys.argv[1], "rb").read()))
 """
 
 
+@pytest.mark.takes(120)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(tmp_path: Path) -> None:

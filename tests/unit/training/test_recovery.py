@@ -23,6 +23,7 @@ from course_utils.training.trainer import disable_telemetry
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
+pytestmark = pytest.mark.takes(40)
 SMOKE = replace(get_profile("smoke"), epochs=2.0, batch_size=4, n_evaluations=3, warmup_steps=1)
 SEPARATE = replace(SMOKE, share_prompts=False)
 
