@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from course_utils.artifacts import read_jsonl
+from course_utils.deployment.gateway import feedback
 from course_utils.deployment.gateway.audit import AuditLog
 from course_utils.deployment.gateway.metrics import logger
 from tests.unit.deployment.gateway.conftest import MakeClient
@@ -115,6 +117,20 @@ def test_nothing_is_decided_twice_by_reviewers_at_once_and_at_two_gateways(
     assert [sorted(statuses[i : i + 4]) for i in range(0, 16, 4)] == [[201, 409, 409, 409]] * 4
     decided = [row["reviews"] for row in read_jsonl(tmp_path / "feedback.jsonl") if "reviews" in row]
     assert sorted(decided) == sorted([row["row_id"]] for row in rows)
+
+
+def test_nobody_writes_while_another_gateway_does(
+    open_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = open_client()
+    say(client)
+    rows, before = waiting(client), (tmp_path / "feedback.jsonl").read_bytes()
+    monkeypatch.setattr(feedback, "_LOCK_S", 0.1)
+    with FileLock(tmp_path / "feedback.jsonl.lock"):  # as a process of its own would hold it
+        refused = [decide(client, rows), client.post("/v1/feedback", json={"id": "x", "rating": "up"})]
+    assert [(each.status_code, each.json()["error"]["code"]) for each in refused] == [(503, "feedback_failed")] * 2
+    assert (tmp_path / "feedback.jsonl").read_bytes() == before
+    assert decide(client, rows).status_code == 201
 
 
 def test_what_is_said_meanwhile_still_waits(open_client: MakeClient) -> None:
