@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         gguf = convert_to_gguf(PROJECT / "data" / "tiny_base", Path(folder) / "model.gguf", "f16")
         databases = build_databases(Path(folder) / "databases")
-        with _synthetic_model() as synthetic, start_model_server(gguf) as real:
+        with synthetic_model() as synthetic, start_model_server(gguf) as real:
             result = {
                 "benchmark": "gateway",
                 "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
@@ -71,7 +71,8 @@ def measure() -> dict[str, Any]:
 
 
 @contextmanager
-def _synthetic_model() -> Iterator[Server]:
+def synthetic_model() -> Iterator[Server]:
+    """A model server that answers whatever it is asked the same, after some time."""
     port = choose_port(LOOPBACK)
     arguments = [str(port), str(SYNTHETIC_MS)]
     url = f"http://{LOOPBACK}:{port}"
