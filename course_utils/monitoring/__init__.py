@@ -18,7 +18,7 @@ from course_utils.monitoring.drift import (
 from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
-from course_utils.monitoring.traffic_plots import plot_latency, plot_outcomes
+from course_utils.monitoring.traffic_plots import plot_latency
 from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "latency_quantile_ms",
     "mmd_test",
     "plot_latency",
-    "plot_outcomes",
     "rate_answers",
     "read_readiness",
     "read_words",
