@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import threading
 import uuid
 from collections import Counter
 from contextlib import suppress
@@ -23,7 +22,7 @@ from course_utils.deployment.gateway.sql_answers import QueryRunner, SqlAnswer, 
 from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
-_LOCK, _LOCK_S = threading.Lock(), 5
+_LOCK_S, _POLL_S = 5, 0.01
 _FULL_RETRY_S = 3600
 MAX_LISTED = 500
 logger = logging.getLogger(__name__)
@@ -79,7 +78,7 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
 
 
 async def keep_failure(answer: SqlAnswer, settings: GatewaySettings) -> None:
-    """Keep a question whose query does not run, if that is wanted and there is room."""
+    """Keep a question whose query does not run for a reviewer, if that is wanted and there is room."""
     if answer.error and settings.keep_failures:
         texts = {"question": answer.question, "query": answer.query, "comment": answer.error}
         row = {"id": answer.id, "rating": "failed", "database": answer.database, "correction": None}
@@ -119,7 +118,8 @@ def _append(row: Row, settings: GatewaySettings) -> None:
     max_bytes = settings.max_feedback_bytes // (2 if row["rating"] == "failed" else 1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _LOCK, FileLock(f"{file}.lock", _LOCK_S), file.open("ab") as stream:  # other threads and other gateways
+        # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
+        with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("ab") as stream:
             waiting = read_waiting(settings) if "reviews" in row else []
             same = {each["row_id"] for each in waiting if topic(each["database"], each) == topic(row["database"], row)}
             if not same.issuperset(row.get("reviews", ())):
