@@ -1,6 +1,7 @@
 """A real gateway whose model replies with hostile SQL: it answers, stays ready, and keeps its databases."""
 
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,6 +54,16 @@ def test_a_hundred_hostile_replies_at_once(client: httpx.Client, attacked: Path)
     assert fingerprint(attacked) == before
 
 
+@pytest.fixture(scope="module")
+def silent(client: httpx.Client) -> Iterator[socket.socket]:
+    """A caller who begins a body and leaves it at that."""
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as caller:
+        caller.sendall(b"POST /v1/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        caller.settimeout(30)
+        yield caller
+
+
+@pytest.mark.usefixtures("silent")  # whose ten seconds pass meanwhile
 def test_each_statement_has_an_outcome(client: httpx.Client, attacked: Path) -> None:
     """All that end at once, and some of those that burn to their limit."""
     before = fingerprint(attacked)
@@ -62,6 +73,10 @@ def test_each_statement_has_an_outcome(client: httpx.Client, attacked: Path) -> 
             assert response.status_code == httpx.codes.OK, (response.text[:300], STATEMENTS[number][:200])
             assert response.json()["checks"].keys() == {"parses", "read_only", "executed"}
     assert fingerprint(attacked) == before
+
+
+def test_a_body_that_does_not_come_is_408(silent: socket.socket) -> None:
+    assert silent.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_half_a_character_in_a_request_is_refused(client: httpx.Client) -> None:

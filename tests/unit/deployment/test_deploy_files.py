@@ -26,10 +26,10 @@ SERVICES: dict[str, Service] = COMPOSE["services"]
 each_service = pytest.mark.parametrize("service", [pytest.param(each, id=name) for name, each in SERVICES.items()])
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.prod.yaml"])
-def test_compose_fits_its_schema(name: str) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_compose_fits_its_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    files = [DEPLOY / name for name in ("compose.yaml", "compose.prod.yaml")]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
