@@ -101,7 +101,6 @@ def test_an_error_raised_on_purpose_is_shown_as_its_sentence(notebooks, plant, t
     assert "Traceback" not in stopped.stderr
 
 
-@pytest.mark.slow
 def test_retraining_executes_the_cells_that_hand_something_on(notebooks, plant, tmp_path):
     plant("setup", "1 / 0")
     done = course_run(notebooks, tmp_path, "--until", "setup", "--cells", "retrain")
