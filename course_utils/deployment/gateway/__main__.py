@@ -19,7 +19,7 @@ from course_utils.processes import choose_port
 logger = logging.getLogger(__name__)
 # Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
 _LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
-_LOGGING: Any = {"log_level": "warning", "log_config": None}
+_LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
 
 
 def main() -> None:

@@ -41,8 +41,8 @@ class _Usage(BaseModel, strict=True):
 
 
 class _Choice(BaseModel):
-    message: _Said = _Said()
-    delta: _Said = _Said()
+    message: _Said = Field(default_factory=_Said)  # an instance would be copied deeply for each reply
+    delta: _Said = Field(default_factory=_Said)
 
 
 class _Reply(BaseModel):
