@@ -70,10 +70,10 @@ def predict(
 
 
 def read_replies(rows: Sequence[Row], task: Task, replies: Sequence[Reply]) -> list[Row]:
-    """The first rows with what counts of their replies, as ``predict`` gives them."""
+    """The rows with what counts of their replies, as ``predict`` gives them."""
     return [
         {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
-        for row, reply in zip(rows, replies, strict=False)
+        for row, reply in zip(rows, replies, strict=True)
     ]
 
 
