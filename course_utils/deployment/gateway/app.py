@@ -42,6 +42,7 @@ from course_utils.deployment.gateway.sql_answers import (
     find_served,
     served_databases,
 )
+from course_utils.deployment.gateway.tracing import TELEMETRY
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
 
@@ -80,7 +81,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
     every = [route for router in routers for route in router.routes]
-    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every)
+    about: Any = {"title": "Questions to SQL", "version": __version__}
+    app = FastAPI(**about, lifespan=lifespan, routes=every, telemetry=TELEMETRY)
     app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
     add_error_handlers(app)
     if settings.cors_origins:
