@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from course_utils.deployment.webapp.ask import show_answer
-from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
+from course_utils.deployment.webapp.gateway_client import ask_gateway
 from course_utils.feedback_rows import topic
 
 
@@ -22,7 +22,7 @@ def show_review() -> None:
 
 
 def _show_question(rows: list[dict[str, Any]]) -> None:
-    st.header(rows[0]["question"].translate(PLAIN))
+    st.text(rows[0]["question"])  # no Markdown, which makes links of what users write
     for row in rows[-20:]:
         st.text(f"{row['time'][:10]}, {row['caller']}: {row['rating']}. {row['comment'] or ''}")
     # Keys say what a button stands beside: pressed on a page that has grown old, it decides about nothing unseen.
