@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from course_utils.deployment.gateway.api_errors import ApiError, CheckedRoute, errors_of
+from course_utils.deployment.gateway.api_errors import USUAL_ERRORS, ApiError, CheckedRoute, errors_of
 from course_utils.deployment.gateway.callers import Guard, NewKey
 from course_utils.deployment.gateway.feedback import MAX_LISTED, Review, TriedQuery, read_waiting, take_feedback
 from course_utils.deployment.gateway.metrics import NOTES
@@ -16,8 +16,8 @@ from course_utils.deployment.gateway.sql_answers import QueryRunner, SqlAnswer, 
 
 def admin_routes(settings: GatewaySettings, rollout: Rollout, queries: QueryRunner, guard: Guard) -> APIRouter:
     """Routes to make and end keys, to put another model in the place of one, and to review answers."""
-    admins, errors = [Depends(guard.admin)], errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
-    router = APIRouter(prefix="/v1/admin", responses=errors, route_class=CheckedRoute, dependencies=admins)
+    admins = [Depends(guard.admin)]
+    router = APIRouter(prefix="/v1/admin", responses=USUAL_ERRORS, route_class=CheckedRoute, dependencies=admins)
 
     @router.get("/keys")
     async def list_keys() -> dict[str, Any]:

@@ -39,6 +39,9 @@ def errors_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
+USUAL_ERRORS = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)  # of every route that asks for a key
+
+
 def error_response(
     status: int, message: str, *, code: str, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:

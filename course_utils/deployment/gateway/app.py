@@ -20,6 +20,7 @@ from course_utils import __version__
 from course_utils.deployment.gateway.admin_routes import admin_routes
 from course_utils.deployment.gateway.admission import CallerLimits
 from course_utils.deployment.gateway.api_errors import (
+    USUAL_ERRORS,
     AdmittedRoute,
     ApiError,
     CheckedRoute,
@@ -47,7 +48,6 @@ from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
 
 _REDIS_S = 0.2
-_ERRORS = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -81,8 +81,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
     every = [route for router in routers for route in router.routes]
-    about: Any = {"title": "Questions to SQL", "version": __version__}
-    app = FastAPI(**about, lifespan=lifespan, routes=every, telemetry=TELEMETRY)
+    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every, telemetry=TELEMETRY)
     app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
     add_error_handlers(app)
     if settings.cors_origins:
@@ -100,7 +99,7 @@ def _find_model(models: dict[str, ModelClient], name: str) -> ModelClient:
 
 
 def _work_router() -> APIRouter:
-    return APIRouter(prefix="/v1", responses=_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
+    return APIRouter(prefix="/v1", responses=USUAL_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
 
 
 def _answer_routes(
@@ -190,7 +189,7 @@ def _operation_routes(
         response.status_code = 503 if model_server or databases else 200
         return {"ready": response.status_code == 200, **parts}
 
-    @router.get("/metrics", responses=_ERRORS | {200: {"content": {"text/plain": {}}}})
+    @router.get("/metrics", responses=USUAL_ERRORS | {200: {"content": {"text/plain": {}}}})
     async def show_metrics(_: Annotated[Caller, Depends(guard.admin)]) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
