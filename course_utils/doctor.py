@@ -2,14 +2,11 @@
 
 import re
 import shutil
-import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
 from course_utils.artifacts import PROJECT, Course, package_versions
 from course_utils.errors import CourseError
@@ -32,15 +29,7 @@ RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service: course export O
 
 def examine(course: Course) -> list[Finding]:
     """Look at everything that a run of the course needs; what is as it should be is a note."""
-    return [_python(), _packages(), *_machine(course), _model(course), *map(_port, PORTS)]
-
-
-def _python() -> Finding:
-    found = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
-    if SpecifierSet(wanted).contains(found):
-        return Finding("Python", "note", found)
-    return Finding("Python", "error", f"{found} is not {wanted}", f"install such a one, then {REINSTALL}")
+    return [_packages(), *_machine(course), _model(course), *map(_port, PORTS)]
 
 
 def _packages() -> Finding:

@@ -76,13 +76,6 @@ def test_a_port_in_use_deserves_a_look(course, monkeypatch):
     assert "a test wants it" in text
 
 
-def test_an_unsupported_python_is_wrong(course, monkeypatch):
-    monkeypatch.setattr(doctor.sys, "version_info", (3, 9, 0))
-    ((severity, text),) = findings_of(course, "Python")
-    assert severity == "error"
-    assert "3.9" in text
-
-
 LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0+cpu")
 GPU_MACHINE = replace(LAPTOP, gpus=(Gpu("Tesla T4", 15.0, (7, 5)),), driver="580.95", cuda="13.0", torch="2.13.0+cu130")
 PLANTED = {
