@@ -13,6 +13,7 @@ from course_utils.artifacts import STAGES, notebook_of
 from course_utils.kernel import NotebookError, Position
 
 N_TRACEBACK_LINES = 30
+"""Of its end, which shows the error; the cell itself is shown above."""
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
 
 
@@ -64,13 +65,5 @@ def render_failure(error: NotebookError) -> Group:
     if error.name in _COURSE_ERRORS or not error.traceback:
         cause = Text(f"{error.name}: {error.message}", style="red")
     else:
-        cause = Text.from_ansi("\n".join(trim_traceback(error.traceback.splitlines())))
+        cause = Text.from_ansi("\n".join(error.traceback.splitlines()[-N_TRACEBACK_LINES:]))
     return Group(Panel(source, title=Text(title), title_align="left", border_style="red"), cause)
-
-
-def trim_traceback(lines: list[str], n_lines: int = N_TRACEBACK_LINES) -> list[str]:
-    """The first third of a long traceback, which shows the cell, and the end, which shows the error."""
-    if len(lines) <= n_lines:
-        return lines
-    head, tail = n_lines // 3, n_lines - n_lines // 3
-    return [*lines[:head], f"... {len(lines) - n_lines} lines left out ...", *lines[-tail:]]

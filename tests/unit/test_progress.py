@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from course_utils.kernel import NotebookError, Position
-from course_utils.progress import RunProgress, render_failure, trim_traceback
+from course_utils.progress import N_TRACEBACK_LINES, RunProgress, render_failure
 
 POSITION = Position(3, 7, "train-adapter", "adapter = train(rows)\nadapter")
 
@@ -73,8 +73,7 @@ def test_a_kernel_that_never_started_shows_no_code(console):
     assert "did not start" in shown
 
 
-def test_a_long_traceback_keeps_both_ends():
-    lines = [str(number) for number in range(100)]
-    trimmed = trim_traceback(lines, 9)
-    assert trimmed == ["0", "1", "2", "... 91 lines left out ...", *map(str, range(94, 100))]
-    assert trim_traceback(lines, 100) == lines
+def test_of_a_long_traceback_the_end_is_shown(console):
+    lines = [f"<line {number}>" for number in range(100)]
+    shown = show(console, NotebookError("01_setup.ipynb", POSITION, "KeyError", "'x'", "\n".join(lines)))
+    assert [line for line in lines if line in shown] == lines[-N_TRACEBACK_LINES:]
