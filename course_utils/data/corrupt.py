@@ -69,23 +69,13 @@ def _reformat(name: str, forms: str) -> Corruption:
 
 
 def mistype(row: Row, rng: Random) -> Row | None:
-    """A question with a slip in a word of any script, as small as keeps it recognisable; a long one may have more."""
+    """A question with a letter doubled in a word of any script; a short one would no longer be nearly the same."""
     text = row["question"]
     words = [found for found in _LETTERS.finditer(text) if text[found.start() + 2] != text[found.start() + 3]]
     if len(text) < 20 or not words:
         return None
-    word = rng.choice(words)
-    place = word.start() + 2
-    edits = [text[:place] + text[place] + text[place:]]
-    if len(text) >= 30:
-        edits.append(text[:place] + text[place + 1 :])
-    if len(text) >= 50:
-        edits.append(text[:place] + text[place + 1] + text[place] + text[place + 2 :])
-        if len(word[0]) < 15:  # where no spaces stand between words, it is half a sentence
-            edits.append(text[: word.end()] + " " + word[0] + text[word.end() :])
-        if text.isascii():
-            edits.append(f"{text.rstrip('?. ')}, please")
-    return {**row, "question": rng.choice(edits)}
+    place = rng.choice(words).start() + 2
+    return {**row, "question": text[:place] + text[place] + text[place:]}
 
 
 DEFECTS: dict[str, Defect] = {
