@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FIXES = {
-    "no-template": "choose an instruct model; where there is a template, look at the roles and their order",
-    "system-refused": "put the instruction at the top of the first user message",
+    "no-template": "choose an instruct model; if its template refuses a role, say the same in the user message",
     "message-dropped": "put the instruction into the user message, or use the template of the model's own repository",
     "double-bos": "let the template write bos_token once, and tokenize its text with add_special_tokens=False",
     "missing-eos": "set tokenizer.eos_token to the token that ends a turn, or let the template write it after a reply",
@@ -34,8 +33,7 @@ FIXES = {
 def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], completion: str) -> Findings:
     """What is wrong with the way a tokenizer and its chat template turn a prompt and a reply into tokens.
 
-    An ``error`` harms what is trained. Llama 3's and Gemma's tokenizers give one ``warning``: they write the
-    beginning-of-text token as their templates do, for those who tokenize rendered text themselves.
+    An ``error`` harms what is trained.
     """
     chat = [*messages, {"role": "assistant", "content": completion.strip()}]
     found = Findings(_check_contents(tokenizer, chat))
@@ -47,12 +45,7 @@ def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[M
         prompt = render_chat(tokenizer, messages, add_generation_prompt=True)
         whole = render_chat(tokenizer, chat, add_generation_prompt=False)
     except ModelError as error:
-        try:
-            render_chat(tokenizer, [m for m in chat if m["role"] != "system"], add_generation_prompt=False)
-            found.append(_finding("system-refused", str(error)))
-        except ModelError:
-            found.append(_finding("no-template", str(error)))
-        return found
+        return Findings([*found, _finding("no-template", str(error))])
     found += [*_check_text(chat, prompt, whole), *_check_ids(tokenizer, prompt, whole)]
     found += _check_control_tokens(tokenizer, chat)
     return found
@@ -108,11 +101,8 @@ def _check_ids(tokenizer: "PreTrainedTokenizerBase", prompt: str, whole: str) ->
             "missing-eos",
             f"no {tokenizer.eos_token!r} among the labels; the last are {last}, so the model is never taught to stop",
         )
-    name, twice = tokenizer.bos_token, [tokenizer.bos_token_id] * 2
-    if name and taught[:2] == twice:
-        yield _finding("double-bos", f"the row begins with two {name!r} tokens")
-    elif name and list(tokenizer(whole)["input_ids"])[:2] == twice:  # for those who take rendered text for plain text
-        yield _finding("double-bos", f"the template writes {name!r}, and the tokenizer adds one to any text", "warning")
+    if tokenizer.bos_token and taught[:2] == [tokenizer.bos_token_id] * 2:
+        yield _finding("double-bos", f"the row begins with two {tokenizer.bos_token!r} tokens")
 
 
 def _check_control_tokens(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message]) -> Iterator[Finding]:

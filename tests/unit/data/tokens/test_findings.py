@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import processors
 
 from course_utils.data.tokens.display import CONTROL_TOKEN, FAMILIES, read_template, render_templates
 from course_utils.data.tokens.findings import FIXES, template_findings
@@ -33,12 +32,11 @@ FAULTY: dict[str, tuple[str, dict[str, str]]] = {
         {},
     ),
     "message-dropped": ("{% for m in messages if m.role != 'system' %}" + TURN + "{% endfor %}" + ASK, {}),
-    "system-refused": (
+    "wrong-template": (read_template("llama3"), {}),
+    "no-template": (
         "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHATML,
         {},
     ),
-    "wrong-template": (read_template("llama3"), {}),
-    "no-template": ("", {}),
 }
 CONSEQUENCES = {"prompt-changed": {"message-dropped"}, "wrong-template": {"missing-eos"}}
 ACCEPTED_BY_PROMPTS = {"pad-is-eos", "message-dropped"}
@@ -91,7 +89,7 @@ ORIGINALS = {
     "qwen3": ("", "<|im_end|>", []),
     "qwen3_instruct_2507": ("", "<|im_end|>", []),
     "phi3_5": ("<s>", "<|endoftext|>", []),
-    "gemma": ("<bos>", "<end_of_turn>", ["system-refused"]),
+    "gemma": ("<bos>", "<end_of_turn>", ["no-template"]),
     "gptoss": ("<|startoftext|>", "<|return|>", ["prompt-changed"]),
     "glm4moe": ("", "<|user|>", ["missing-eos"]),
 }
@@ -108,7 +106,7 @@ def test_templates_of_real_models_have_the_faults_that_they_are_known_for_and_no
     bos, eos, expected = ORIGINALS[name]
     template = (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text("utf-8")
     made = with_template(template, bos_token=bos, eos_token=eos)
-    first = 1 if "system-refused" in expected else 0
+    first = 1 if "no-template" in expected else 0
     chat = [*MESSAGES[first:], {"role": "assistant", "content": QUERY}]
     text = made.apply_chat_template(chat, tokenize=False, enable_thinking=False)
     made.add_tokens(sorted(set(CONTROL_TOKEN.findall(text))), special_tokens=True)
@@ -140,21 +138,13 @@ def test_a_prompt_without_its_end_and_a_single_unknown_control_token_are_found_t
     assert "the template writes '<|im_sep|>'" in split.reason
 
 
-def test_a_template_that_refuses_every_chat_is_as_good_as_none(with_template: WithTemplate) -> None:
-    (found,) = template_findings(with_template("{{ raise_exception('never') }}"), MESSAGES, QUERY)
+@pytest.mark.parametrize(("template", "why"), [("{{ raise_exception('never') }}", "never"), ("", "no chat template")])
+def test_a_template_that_refuses_every_chat_is_as_good_as_none(
+    template: str, why: str, with_template: WithTemplate
+) -> None:
+    (found,) = template_findings(with_template(template), MESSAGES, QUERY)
     assert found.check == "no-template"
-    assert "never" in found.reason
-
-
-def test_a_tokenizer_that_adds_what_the_template_writes_gives_a_warning(with_template: WithTemplate) -> None:
-    made = with_template("{{ bos_token }}" + CHATML, bos_token="<|endoftext|>")
-    made.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", made.bos_token_id)]
-    )
-    (found,) = template_findings(made, MESSAGES, QUERY)
-    assert (found.check, found.severity) == ("double-bos", "warning")
-    text = made.apply_chat_template(MESSAGES, tokenize=False)
-    assert made(text).input_ids[:2] == [made.bos_token_id] * 2, "the trap is real"
+    assert why in found.reason
 
 
 @pytest.mark.parametrize("where", ["system", "user", "assistant"])
