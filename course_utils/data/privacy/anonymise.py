@@ -36,8 +36,8 @@ FORMATS: dict[str, str] = {
 }
 """What Faker writes for each type. The others keep their form, with other digits and letters, which are nobody's on
 purpose but may be somebody's by chance."""
-MAX_GROUPS = 12
-"""Words that a value with a form may be written in, such as the nine groups of an IBAN."""
+MAX_WORDS = 12
+"""Words that a value may be written in, such as the nine groups of an IBAN."""
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
 # Texts, comments, long numbers; names in brackets or backticks, so that an apostrophe in one begins no text.
 _VALUE = re.compile(
@@ -66,18 +66,15 @@ class Pseudonyms:
                 'environment: python -c "import secrets; print(secrets.token_hex(32))"'
             )
         self._secret = secret
-        self._pseudonyms: dict[tuple[str, str], str] = {}  # by type and canonical value; of names by word
+        self._pseudonyms: dict[tuple[str, str], str] = {}  # by type and canonical value
         self._types: dict[str, str] = {}  # of each known canonical value
         self._taken: set[str] = set()  # pseudonyms, and words of known names: no pseudonym may be one
-        self._longest = 0  # words that a known value may have
 
     def add(self, type_: str, text: str) -> None:
         """Make a value known; all of them before the first pseudonym is made."""
         value = canonical(type_, text)
-        words = value.split()
         self._types[value] = type_
-        self._taken |= set(words) if type_ == "name" else set()
-        self._longest = max(self._longest, len(words) if type_ in FORMATS else MAX_GROUPS)
+        self._taken |= set(value.split()) if type_ == "name" else set()
 
     def find(self, text: str) -> Iterator[Entity]:
         """Every known value in a text, however it is spaced, accented and in whichever case.
@@ -89,7 +86,7 @@ class Pseudonyms:
     def _find(self, text: str) -> Iterator[Entity]:
         words = list(_WORD.finditer(text))
         for first, word in enumerate(words):
-            for last in reversed(words[first : first + self._longest]):
+            for last in reversed(words[first : first + MAX_WORDS]):
                 found = text[word.start() : last.end()]
                 forms = (canonical("name", found), canonical("number", found))
                 type_ = next((self._types[form] for form in forms if form in self._types), "")
@@ -97,11 +94,11 @@ class Pseudonyms:
                     yield Entity(type_, word.start(), last.end(), found)
 
     def replace(self, type_: str, text: str) -> str:
-        """The pseudonym of a value in plain letters, with the signs of a number; a name's word by word."""
+        """The pseudonym of a value in plain letters, with the signs of a number; a name's is one surname."""
         text, _ = plain_letters(text)
-        if type_ == "name":
-            return _WORD.sub(lambda found: self._replace_word(found[0]), text)
         pseudonym = self._pseudonym(type_, canonical(type_, text))
+        if type_ == "name":
+            return pseudonym.lower() if text.islower() else pseudonym.upper() if text.isupper() else pseudonym
         if type_ in FORMATS:
             return pseudonym
         characters = iter(compact(text)[: -len(pseudonym)] + pseudonym)  # zeros before a phone's country stay
@@ -110,10 +107,6 @@ class Pseudonyms:
     def is_invented(self, entity: Entity) -> bool:
         """Whether what was found is one of the pseudonyms, or a part of one that looks like a number of its own."""
         return any(canonical(entity.type, entity.text) in each for each in self._taken)
-
-    def _replace_word(self, word: str) -> str:
-        pseudonym = self._pseudonym("name", word.lower())
-        return pseudonym.lower() if word.islower() else pseudonym.upper() if word.isupper() else pseudonym
 
     def _pseudonym(self, type_: str, value: str) -> str:
         """The first of an endless row of inventions that is no other value's, and no word of a real name."""
