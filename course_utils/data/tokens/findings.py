@@ -22,12 +22,13 @@ FIXES = {
     "double-bos": "let the template write bos_token once, and tokenize its text with add_special_tokens=False",
     "missing-eos": "set tokenizer.eos_token to the token that ends a turn, or let the template write it after a reply",
     "pad-is-eos": "give tokenizer.pad_token a token of its own, as models.load_tokenizer does",
-    "prompt-changed": "use a template that writes the same up to the reply, with add_generation_prompt and in training",
-    "border-merged": "end the prompt with a control token or a line break, and leave a space to the reply",
+    "prompt-changed": "use a template that writes the same up to the reply, and ends there in a control token",
     "wrong-template": "use the model's own chat template, or add its tokens and train their embeddings",
     "injected-control-token": "take control tokens out of the text before it meets the template",
 }
 """What to do, by the name of each check."""
+N_SHOWN = 8
+"""Tokens of each part of a prompt that are shown as evidence."""
 
 
 def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], completion: str) -> Findings:
@@ -46,7 +47,11 @@ def template_findings(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[M
         whole = render_chat(tokenizer, chat, add_generation_prompt=False)
     except ModelError as error:
         return Findings([*found, _finding("no-template", str(error))])
-    found += [*_check_text(chat, prompt, whole), *_check_ids(tokenizer, prompt, whole)]
+    for message in chat:
+        text = message["content"].strip()
+        if text not in whole or (message is not chat[-1] and text not in prompt):
+            found.append(_finding("message-dropped", f"the template leaves out the {message['role']} message"))
+    found += _check_ids(tokenizer, chat[-1]["content"], prompt, whole)
     found += _check_control_tokens(tokenizer, chat)
     return found
 
@@ -68,31 +73,18 @@ def _check_contents(tokenizer: "PreTrainedTokenizerBase", chat: Sequence[Message
             )
 
 
-def _check_text(chat: Sequence[Message], prompt: str, whole: str) -> Iterator[Finding]:
-    """Messages that the template leaves out, and a prompt that reads otherwise once a reply follows it."""
-    for message in chat:
-        text = message["content"].strip()
-        if text not in whole or (message is not chat[-1] and text not in prompt):
-            yield _finding("message-dropped", f"the template leaves out the {message['role']} message")
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, whole, strict=False)))
-    before_reply, found, _ = whole[same:].partition(chat[-1]["content"])
-    if same < len(prompt) or (found and before_reply.strip()):
+def _check_ids(tokenizer: "PreTrainedTokenizerBase", reply: str, prompt: str, whole: str) -> Iterator[Finding]:
+    """A prompt that reads otherwise once a reply follows it, an end without a label, two beginnings."""
+    asked, taught = encode_text(tokenizer, prompt), encode_text(tokenizer, whole)
+    n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(asked, taught, strict=False)))
+    before_reply, found, _ = tokenizer.decode(taught[n_same:]).partition(reply)
+    if n_same < len(asked) or (found and before_reply.strip()):
+        parts = asked[:n_same][-N_SHOWN:], asked[n_same:][:N_SHOWN], taught[n_same:][:N_SHOWN]
+        before, when_asked, when_taught = (_show(tokenizer, part) for part in parts)
         yield _finding(
             "prompt-changed",
-            f"the model is asked in another form than it is taught: after {prompt[max(0, same - 20) : same]!r} comes "
-            f"{prompt[same : same + 30]!r} when it is asked, and {whole[same : same + 30]!r} in training",
-        )
-
-
-def _check_ids(tokenizer: "PreTrainedTokenizerBase", prompt: str, whole: str) -> Iterator[Finding]:
-    """A last token of the prompt that merges with the reply's first, an end without a label, two beginnings."""
-    asked, taught = encode_text(tokenizer, prompt), encode_text(tokenizer, whole)
-    if whole.startswith(prompt) and taught[: len(asked)] != asked:
-        end = slice(max(0, len(asked) - 2), len(asked) + 1)
-        yield _finding(
-            "border-merged",
-            f"the prompt ends with {_show(tokenizer, asked[end])}, but with the reply behind it the same letters are "
-            f"{_show(tokenizer, taught[end])}: the prompt's last token is never seen in training",
+            f"the model is asked in another form than it is taught: after {before} comes {when_asked} when it is "
+            f"asked, and {when_taught} in training",
         )
     labelled = taught[len(asked) :]
     if labelled and tokenizer.eos_token_id not in labelled:

@@ -26,7 +26,7 @@ FAULTY: dict[str, tuple[str, dict[str, str]]] = {
         + ASK,
         {},
     ),
-    "border-merged": (
+    "prompt-changed at the border": (
         "{% for m in messages %}{{ '<|im_start|>' + m.role + ': ' + m.content + '<|im_end|>' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant: ' }}{% endif %}",
         {},
@@ -54,7 +54,7 @@ def faulty(with_template: WithTemplate) -> Callable[[str], Any]:
 def test_each_fault_is_found_with_evidence_and_a_fix_and_no_other(name: str, faulty: Callable[[str], Any]) -> None:
     made = faulty(name)
     found = template_findings(made, MESSAGES, QUERY)
-    assert {finding.check for finding in found} == {name} | CONSEQUENCES.get(name, set())
+    assert {finding.check for finding in found} == {name.split()[0]} | CONSEQUENCES.get(name, set())
     assert all(finding.severity == "error" and finding.reason and finding.fix for finding in found)
     if name in ACCEPTED_BY_PROMPTS:
         assert encode_example(made, MESSAGES, QUERY)
@@ -64,7 +64,7 @@ def test_each_fault_is_found_with_evidence_and_a_fix_and_no_other(name: str, fau
 
 
 def test_every_check_has_its_fault_among_the_tests() -> None:
-    assert {*FAULTY, "injected-control-token"} == set(FIXES)
+    assert {*(name.split()[0] for name in FAULTY), "injected-control-token"} == set(FIXES)
 
 
 def test_the_course_s_tokenizer_is_clean(tokenizer: Any) -> None:
@@ -114,7 +114,7 @@ def test_templates_of_real_models_have_the_faults_that_they_are_known_for_and_no
 
 
 def test_the_evidence_names_the_tokens(faulty: Callable[[str], Any]) -> None:
-    (merged,) = template_findings(faulty("border-merged"), MESSAGES, QUERY)
+    (merged,) = template_findings(faulty("prompt-changed at the border"), MESSAGES, QUERY)
     assert "'·'" in merged.reason
     assert "'·SELECT'" in merged.reason or "'·S'" in merged.reason
     (doubled,) = template_findings(faulty("double-bos"), MESSAGES, QUERY)
