@@ -1,5 +1,6 @@
 """What every test runs under: no Hub, no display, and one thread for each of several workers."""
 
+import gc
 import os
 import sqlite3
 from collections import Counter
@@ -38,6 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         seconds[item.path] = max(seconds[item.path], _seconds(item))
     items.sort(key=lambda item: seconds[item.path], reverse=True)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the modules of all tests, which stay: some libraries call it often."""
+    gc.freeze()
 
 
 def _seconds(item: pytest.Item) -> int:
