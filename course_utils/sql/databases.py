@@ -27,6 +27,11 @@ BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
 CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
+_DAMAGE = dict.fromkeys(
+    (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "locked by another program; close it and try again"
+)
+_DAMAGE[sqlite3.SQLITE_NOTADB] = "not a SQLite database; replace it, or unpack it yourself if it is an archive"
+_DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # there was no time to find any
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
@@ -135,19 +140,8 @@ def _check_pages(database: Path) -> Iterator[str]:
             connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except (sqlite3.Error, DataError, UnicodeDecodeError) as error:
-        yield _describe(error)
+        yield _DAMAGE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, f"corrupt ({error}); replace the file")
         return
     # Data that break a constraint, such as NULL where NOT NULL is declared, can be read all the same.
     is_intact = answer == "ok" or answer.startswith(_HARMLESS)
     yield "" if is_intact else f"corrupt ({answer.splitlines()[-1]}); replace the file"
-
-
-def _describe(error: Exception) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return ""
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "locked by another program; close it and try again"
-    if code == sqlite3.SQLITE_NOTADB:
-        return "not a SQLite database; replace it, or unpack it yourself if it is an archive"
-    return f"corrupt ({error}); replace the file"
