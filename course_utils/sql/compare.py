@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, permutations, takewhile
+from itertools import islice, permutations
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Literal, NamedTuple
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from course_utils.errors import QueryError
 from course_utils.sql.execute import TIMEOUT_S, QueryResult, execute, to_query_error
 from course_utils.sql.opening import open_database, open_image
+from course_utils.sql.query_forms import has_top_level_order
 from course_utils.sql.row_equality import same_rows
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
@@ -206,24 +207,3 @@ def _are_columns_swapped(gold: QueryResult, found: QueryResult, query: str) -> b
     orders = (order for order in permutations(range(width)) if fits.issuperset(zip(order, range(width), strict=True)))
     swapped = ([tuple(row[at] for at in order) for row in found.rows] for order in islice(orders, MAX_ORDERS_TO_TRY))
     return any(same_rows(gold.rows, rows, ordered=_is_ordered(gold, query)) for rows in swapped)
-
-
-@lru_cache(maxsize=1024)
-def has_top_level_order(query: str) -> bool:
-    """Whether the outermost query of the first statement asks for an order; one in brackets does not count."""
-    if "order" not in query.lower():
-        return False
-    from sqlglot import TokenType, tokenize
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tokens = [token.token_type for token in tokenize(query, read="sqlite")]
-    except SqlglotError:
-        return False
-    first = takewhile(lambda kind: kind is not TokenType.SEMICOLON, tokens)
-    depth = 0
-    for kind in first:
-        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
-        if kind is TokenType.ORDER_BY and not depth:
-            return True
-    return False

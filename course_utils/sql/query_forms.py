@@ -59,6 +59,18 @@ def shape_of(query: str) -> str:
     return next(name for name, pattern in SHAPES.items() if re.search(pattern, text))
 
 
+@lru_cache(maxsize=1024)
+def has_top_level_order(query: str) -> bool:
+    """Whether the outermost query of the first statement asks for an order; one in brackets does not count."""
+    depth = 0
+    for kind, text in _parts(query) if "order" in query.lower() else ():
+        if kind == "word":
+            depth += (text == "(") - (text == ")")
+            if depth == 0 and text in ("ORDER", ";"):
+                return text == "ORDER"
+    return False
+
+
 @lru_cache(maxsize=20_000)
 def skeleton(query: str) -> str:
     """The query without what it is about: names are ``_``, values are ``?``, aliases are gone.

@@ -19,10 +19,10 @@ from course_utils.sql.compare import (
     AnswerComparison,
     compare_answers,
     compare_pairs,
-    has_top_level_order,
 )
 from course_utils.sql.execute import execute
 from course_utils.sql.opening import open_image
+from course_utils.sql.query_forms import has_top_level_order
 from course_utils.sql.worker import limit_time
 
 NAMES = "SELECT name FROM item"
