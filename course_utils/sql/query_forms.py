@@ -33,7 +33,7 @@ SHAPES = {
 _OPERATORS = {"==": "=", "!=": "<>"}
 _COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">=", "LIKE", "GLOB", "BETWEEN"))
 _NAME, _VALUE = "_", "?"
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*[\s\S]*?(?:\*/|\Z))|(?P<value>[xX]?'(?:[^']|'')*'|\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+)
     |(?P<quoted>"(?:[^"]|"")*"|`[^`]*`|\[[^][]*\])|(?P<word>\w+)|(?P<sign>->>?|<<|>>|<>|[<>=!]=|\|\||\S)""",
     re.VERBOSE,
@@ -82,7 +82,7 @@ def skeleton(query: str) -> str:
 
 def _parts(query: str) -> list[tuple[str, str]]:
     """Every token as (kind, canonical text); kinds are ``word``, ``name``, ``value`` and ``call``."""
-    tokens = [(found.lastgroup, found[0]) for found in _TOKEN.finditer(query) if found.lastgroup != "comment"]
+    tokens = [(found.lastgroup, found[0]) for found in TOKEN.finditer(query) if found.lastgroup != "comment"]
     parts: list[tuple[str, str]] = []
     before = ""
     for (kind, text), (_, following) in zip(tokens, [*tokens[1:], ("", "")], strict=False):

@@ -22,6 +22,7 @@ from course_utils.data.privacy.patterns import (
 )
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.finding import listed
+from course_utils.sql.query_forms import TOKEN
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -39,10 +40,7 @@ purpose but may be somebody's by chance."""
 MAX_WORDS = 12
 """Words that a value may be written in, such as the nine groups of an IBAN."""
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
-# Texts, comments, long numbers; names in brackets or backticks, so that an apostrophe in one begins no text.
-_VALUE = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*[\s\S]*?\*/|(?<![\w.])\d{7,}(?![\w.])|`[^`]*`|\[[^\]]*\]"
-)
+_LONG_NUMBER = re.compile(r"\d{7,}")
 _COMPARED = re.compile(
     r"(?i)(?:[=<>]|\b(?:LIKE|GLOB|REGEXP|MATCH|IS(?:\s+NOT)?|BETWEEN(?:\s+\S+\s+AND)?|IN\s*\((?!\s*SELECT\b)[^()]*))"
     r"(?:\s|\(|\b(?:UPPER|LOWER|TRIM)\()*$"
@@ -184,19 +182,20 @@ def map_values(query: str, change: Callable[[str], str]) -> str:
             return found[0]
         return change(value) if quote not in "'\"" else quote + change(value).replace(quote, quote * 2) + quote
 
-    return _VALUE.sub(changed, query)
+    return TOKEN.sub(changed, query)
 
 
 def _values(query: str) -> list[str]:
-    return [value for found in _VALUE.finditer(query) if (value := _value(found)) is not None]
+    return [value for found in TOKEN.finditer(query) if (value := _value(found)) is not None]
 
 
 def _value(found: re.Match[str]) -> str | None:
-    """What stands there, without quotes; None for a column.
+    """What stands there, without quotes; None for a column, a short number and whatever else is no value.
 
     Double quotes name columns in SQL; SQLite takes for a text what is none, and we what something is compared with.
     """
-    quote, behind = found[0][0], found.string[found.end() : found.end() + 1]
-    if quote in "`[" or (quote == '"' and (behind == "." or not _COMPARED.search(found.string[: found.start()]))):
-        return None
-    return found[0][1:-1].replace(quote * 2, quote) if quote in "'\"" else found[0]
+    token, behind = found[0], found.string[found.end() : found.end() + 1]
+    is_text = token[0] == "'" or (token[0] == '"' and behind != "." and _COMPARED.search(found.string[: found.start()]))
+    if is_text and len(token) > 1:
+        return token[1:-1].replace(token[0] * 2, token[0])
+    return token if found.lastgroup == "comment" or _LONG_NUMBER.fullmatch(token) else None
