@@ -1,9 +1,9 @@
 """Rows that say the same thing twice: duplicates within a split, leaks between splits.
 
 A row twice weighs double in training, and in a test it makes the result look surer than it is. A test row that training
-has seen measures memory and not skill. That two splits share query *skeletons* is normal; that they share a whole query
-is a fault. Near ones are looked for among rows of one query alone: "older than 30" and "older than 40" are nearly the
-same text and different questions, as their queries say.
+has seen measures memory and not skill. That two splits share query *skeletons* is normal, and counted; that they share
+a whole query is a fault. Near ones are looked for among rows of one query alone: "older than 30" and "older than 40"
+are nearly the same text and different questions, as their queries say.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from course_utils.artifacts import SPLITS
 from course_utils.data.formats.record import Record, normalise
 from course_utils.finding import Finding
-from course_utils.sql.query_forms import canonical
+from course_utils.sql.query_forms import canonical, skeleton
 
 THRESHOLD = 0.8
 """The usual Jaccard similarity for duplicates in training data (Lee et al. 2022, arXiv 2107.06499)."""
@@ -41,7 +41,7 @@ def find_repeats(records: Iterable[Record]) -> list[Finding]:
     """Duplicates and leaks among rows that run: of each row at most one of either, the strongest.
 
     Of rows that are alike, the first and those of the earlier split have none. Near-duplicates are warnings, the others
-    errors.
+    errors; then comes one note a split (row number 0) on how many of its skeletons training has.
     """
     forms = lru_cache(maxsize=None)(canonical)
     places = {split: place for place, split in enumerate(SPLITS)}
@@ -56,7 +56,7 @@ def find_repeats(records: Iterable[Record]) -> list[Finding]:
     repeats: dict[tuple[bool, str, int], Finding] = {}
     for finding in (*_same_question(rows), *(found for group in groups for found in _same_query(group))):
         repeats.setdefault((finding.check.startswith("leak"), finding.split, finding.number), finding)
-    return [*repeats.values()]
+    return [*repeats.values(), *_skeleton_notes(rows)]
 
 
 def _same_question(rows: Sequence[Compared]) -> Iterator[Finding]:
@@ -140,6 +140,20 @@ def jaccard(first: str, second: str) -> float:
 @lru_cache(maxsize=2 * MAX_GROUP)  # a text is compared with several others, one after the other; a set takes 10 KB
 def _shingles(text: str) -> frozenset[str]:
     return frozenset(text[i : i + SHINGLE] for i in range(max(1, len(text) - SHINGLE + 1)))
+
+
+def _skeleton_notes(rows: Iterable[Compared]) -> Iterator[Finding]:
+    """One note a split: the share of its rows whose skeleton training has."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record, _, _ in rows:
+        counts[record.split][skeleton(record.fields["query"])] += 1
+    trained = counts.pop("train", Counter())
+    for split, found in counts.items():
+        n_rows, n_shared = found.total(), sum(n for shape, n in found.items() if shape in trained)
+        if n_shared:
+            reason = f"{n_shared} of {n_rows} rows ({n_shared / n_rows:.0%}) have a query skeleton that train has too"
+            fix = "normal for one kind of questions; report results on other skeletons apart"
+            yield Finding("leak-skeleton", "note", reason, fix, split, split)
 
 
 def _leak(record: Record, check: str, reason: str) -> Finding:

@@ -86,6 +86,18 @@ def test_questions_without_answer_share_their_query() -> None:
     assert about_rows(weather, record(1, "Who is king?", "SELECT 'unanswerable'", "test", answerable=False)) == []
 
 
+def test_shared_skeletons_are_counted_and_noted() -> None:
+    rows = [
+        record(1, Q),
+        record(1, "Shops in Turin?", SQL.replace("Lyon", "Turin"), "test"),
+        record(2, "Banks in Rome?", "SELECT COUNT(*) FROM bank WHERE town = 'Rome'", "test", "bank"),
+        record(3, "Names?", "SELECT name FROM shop ORDER BY name", "test"),
+    ]
+    (note,) = find_repeats(rows)
+    assert (note.check, note.severity, note.split, note.number) == ("leak-skeleton", "note", "test", 0)
+    assert "2 of 3 rows (67%)" in note.reason
+
+
 def test_jaccard_of_runs_of_three() -> None:
     # {abc, bcd, cde} and {abc, bcd, cdf}: two in common of four.
     assert jaccard("abcde", "abcdf") == 0.5
