@@ -20,7 +20,8 @@ from course_utils.sql.query_forms import clean_query, hardness
 TEXT_CHECKS = ("encoding", "template", "personal-data", "profanity")
 QUERY_CHECKS = ("syntax", "execution", "empty-result", "constant-result", "enormous-result")
 REPEAT_CHECKS = ("exact-duplicate", "near-duplicate", "leak-exact", "leak-near", "leak-skeleton")
-CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "length")
+SPLIT_CHECKS = ("label-balance", "diversity")
+CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction", "length", *SPLIT_CHECKS)
 """Every check's name, in the order of a report; the list is closed."""
 
 REQUIRED = ("db_id", "question", "query")

@@ -15,6 +15,7 @@ from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.tokens.measures import find_too_long
 from course_utils.data.validation import rows
+from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
@@ -113,12 +114,15 @@ def _validate(
     # A text that should not be there is no reason not to look for its likes.
     running = _without(records, findings, *(check for check in CHECKS if check not in rows.TEXT_CHECKS))
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
+    schemas = {name: read_schema(path) for name, path in usable.items()}
     if options.wants("contradiction"):
         findings += find_contradictions(running, usable)
     if options.wants(*rows.REPEAT_CHECKS):
         findings += find_repeats(running)
+    if options.wants(*rows.SPLIT_CHECKS):
+        findings += describe_splits(running, schemas)
     if options.wants("length") and (course := options.course):
-        rendered = {name: read_schema(path).render() for name, path in usable.items()}
+        rendered = {name: schema.render() for name, schema in schemas.items()}
         whole = _without(sample, findings, "schema")
         findings += find_too_long(whole, rendered, load_tokenizer(course.model), course.profile.max_length)
     places = {name: place for place, name in enumerate((*SPLITS, *SEVERITIES, *CHECKS))}
@@ -134,7 +138,7 @@ def _check_rows(
     from tqdm.auto import tqdm
 
     # The checks that compare rows need to know which queries run.
-    runs = options.wants(*rows.QUERY_CHECKS, *rows.REPEAT_CHECKS, "contradiction")
+    runs = options.wants(*rows.QUERY_CHECKS, *rows.REPEAT_CHECKS, "contradiction", *rows.SPLIT_CHECKS)
     check = RowChecker(databases, frozenset((*options.checks, *(rows.QUERY_CHECKS if runs else ()))))
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))

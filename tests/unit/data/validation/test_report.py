@@ -23,7 +23,7 @@ def finding(number: int, severity: Severity = "error", check: str = "syntax", re
 
 @pytest.fixture
 def report() -> ValidationReport:
-    findings = [finding(1), finding(1, check="encoding"), finding(2, "warning"), finding(0, "note", "length")]
+    findings = [finding(1), finding(1, check="encoding"), finding(2, "warning"), finding(0, "note", "diversity")]
     records = [record(1), record(2), record(3), record(1, "test")]
     return ValidationReport(records, findings)
 
@@ -40,7 +40,7 @@ def test_rows_with_errors_are_rejected_with_all_their_reasons(report: Validation
 
 def test_counts_and_levels(report: ValidationReport) -> None:
     assert report.counts["syntax"] == {"error": 1, "warning": 1, "note": 0}
-    assert list(report.counts) == ["encoding", "syntax", "length"]
+    assert list(report.counts) == ["encoding", "syntax", "diversity"]
     assert [len(report.at_least(level)) for level in ("error", "warning", "note")] == [2, 3, 4]
 
 

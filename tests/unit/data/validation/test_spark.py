@@ -49,5 +49,5 @@ def test_the_command_finds_on_spark_what_it_finds_here(
     assert done.returncode == 1, done.stderr
     found = [Finding(**finding) for finding in json.loads(done.stdout)["findings"]]
     assert found == validate_dataset(tmp_path, tmp_path).findings
-    wanted = "schema syntax execution empty-result enormous-result personal-data exact-duplicate leak-exact"
+    wanted = "schema syntax execution empty-result enormous-result personal-data exact-duplicate leak-exact diversity"
     assert {finding.check for finding in found} >= {*wanted.split()}

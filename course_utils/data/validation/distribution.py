@@ -1,0 +1,103 @@
+"""What a split as a whole tells: classes out of balance, how varied its words and queries are, what it never asks.
+
+Distinct-n (Li et al. 2016, arXiv 1510.03055) = different n-grams / all n-grams, in 0 to 1; higher is more varied.
+It falls as a split grows, so compare splits of like size.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from course_utils.artifacts import portable
+from course_utils.data.formats.record import Record
+from course_utils.finding import Finding, Severity
+from course_utils.sql import Schema
+from course_utils.sql.query_forms import skeleton
+
+LABELS = ("db_id", "difficulty", "source")
+"""Fields that hold classes."""
+RARE_SHARE = 0.01
+RARE_OF_EVEN = 0.2
+"""A class is rare below both: with a hundred classes, one in a hundred is just its turn."""
+DOMINANT_SHARE = 0.8
+N_NAMED = 8
+_WORD = re.compile(r"\w+")
+
+
+def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) -> list[Finding]:
+    """Each split's classes below 1 % or above 80 %, and notes on its words, query shapes, unused tables and columns.
+
+    The rows are those that run; a database without a schema is passed over.
+    """
+    by_split: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_split[record.split].append(record)
+    found = []
+    for split, rows in by_split.items():
+        about = (*_imbalance(rows), _variety(rows), *_unasked(rows, schemas))
+        place = f"{split} rows of {portable(rows[0].path)}"
+        found += [replace(finding, split=split, place=place) for finding in about]
+    return found
+
+
+def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
+    """Rare and dominant classes of one split; a field with one class, or in few of the rows, is no label."""
+    for name in LABELS:
+        counts = Counter(str(row.fields[name]) for row in rows if row.fields.get(name) is not None)
+        n_rows = counts.total()
+        if len(counts) < 2 or n_rows <= len(rows) / 2:
+            continue
+        limit = min(RARE_SHARE, RARE_OF_EVEN / len(counts)) * n_rows
+        if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < limit]:
+            reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {_some(rare)}'
+            # What training has little of is not learned, elsewhere it is just not measured.
+            severity: Severity = "warning" if rows[0].split == "train" else "note"
+            yield Finding("label-balance", severity, reason, "add rows of them, or expect nothing of a model there")
+        label, n = counts.most_common(1)[0]
+        if n / n_rows > DOMINANT_SHARE:
+            reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'
+            fix = "add rows of the others, and report the score of each class"
+            yield Finding("label-balance", "warning", reason, fix)
+
+
+def distinct_n(texts: Iterable[str], n: int) -> float:
+    """Different n-grams of words as a share of all; 0 where there are none."""
+    grams: Counter[tuple[str, ...]] = Counter()
+    for text in texts:
+        words = _WORD.findall(text.casefold())
+        grams.update(zip(*(words[start:] for start in range(n)), strict=False))
+    return len(grams) / grams.total() if grams else 0.0
+
+
+def _variety(rows: Sequence[Record]) -> Finding:
+    one, two = (distinct_n((row.fields["question"] for row in rows), n) for n in (1, 2))
+    shapes = Counter(skeleton(row.fields["query"]) for row in rows)
+    shape, n = shapes.most_common(1)[0]
+    reason = (
+        f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f}; {len(shapes):,} query shapes in "
+        f"{len(rows):,} rows, and the most frequent, {shape}, has {n / len(rows):.0%}"
+    )
+    return Finding("diversity", "note", reason, "add other ways of asking, and rows of other shapes")
+
+
+def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[Finding]:
+    """Tables and columns that no query of the split names; keys are left out, because joins name them."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for db_id, query in {(row.fields["db_id"], row.fields["query"]) for row in rows}:
+        used[db_id].update(_WORD.findall(query.casefold()))
+    names = {}  # by the way in which each is shown
+    for db_id in sorted(used.keys() & schemas.keys()):
+        for table in schemas[db_id].tables:
+            names[f"{db_id}.{table.name}"] = db_id, table.name
+            columns = [each.name for each in table.columns if not (each.is_primary_key or each.references)]
+            names |= {f"{db_id}.{table.name}.{column}": (db_id, column) for column in columns}
+    if unused := [
+        n for n, (db_id, name) in names.items() if not used[db_id].issuperset(_WORD.findall(name.casefold()))
+    ]:
+        reason = f"{len(unused):,} of {len(names):,} tables and columns are in no query: {_some(unused)}"
+        yield Finding("diversity", "note", reason, "ask about them, or a model will not learn their names")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:N_NAMED]) + (f" and {len(names) - N_NAMED:,} more" if len(names) > N_NAMED else "")
