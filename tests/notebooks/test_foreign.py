@@ -8,7 +8,7 @@ import pytest
 from course_utils.artifacts import PROJECT, STAGES, notebook_of
 from course_utils.kernel import NotebookError, execute_notebook
 
-pytestmark = [pytest.mark.takes(150), pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.slow, pytest.mark.takes(300), pytest.mark.timeout(1_200)]
 
 FOREIGN_DATA = PROJECT / "tests" / "fixtures" / "foreign_dataset"
 
