@@ -34,36 +34,43 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     """
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     known = {topic(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
-    folder = current.folder("data")
     judged = [dict(row, correction=held_right(row), decision="no correction") for row in feedback]
-    decided = {row_id for row in judged for row_id in row.get("reviews", ())}
-    new: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}  # of each question the answers, and who gives each
-
-    def agree(row: Row, query: str) -> bool:
-        with suppress(QueryError):
-            return same_answer(find_database(folder, row["database"], folder), query, row["correction"])
-        return False
-
+    decided, new = {row_id for row in judged for row_id in row.get("reviews", ())}, []
     for row in (row for row in judged if row.get("question") and row.get("correction")):
-        split, query = known.get(about := topic(row["database"], row), ("", ""))
-        if split:
-            row["decision"] = "known" if agree(row, query) else "contradicts the data"
-            row["decision"] = row["decision"] if split == "train" else "asks what the model is tested on"
-            continue
-        if row.get("row_id") in decided:
+        split, query = known.get(topic(row["database"], row), ("", ""))
+        if split == "train":
+            row["decision"] = "known" if _agree(row, query, current) else "contradicts the data"
+        elif split:
+            row["decision"] = "asks what the model is tested on"
+        elif row.get("row_id") in decided:
             row["decision"] = "left to a reviewer"
-            continue
+        else:
+            new.append(row)
+    _judge_new(new, current)
+    return judged
+
+
+def _judge_new(rows: Iterable[Row], current: Course) -> None:
+    answers: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}  # of each question, and who gives each
+    for row in rows:
         row["decision"] = "repeated"
-        answers = new.setdefault(about, [])
-        if (same := next((users for first, users in answers if agree(row, first["correction"])), None)) is None:
+        others = answers.setdefault(topic(row["database"], row), [])
+        agreeing = (users for first, users in others if _agree(row, first["correction"], current))
+        if (same := next(agreeing, None)) is None:
             row["decision"] = "one user alone"
-            answers.append((row, same := set()))
+            others.append((row, same := set()))
         same |= supporters(row)
-    for answers in new.values():
-        believed = [row for row, users in answers if len(users) >= MIN_USERS]
+    for each in answers.values():
+        believed = [row for row, users in each if len(users) >= MIN_USERS]
         for row in believed:
             row["decision"] = ACCEPTED if len(believed) == 1 else "users disagree"
-    return judged
+
+
+def _agree(row: Row, query: str, current: Course) -> bool:
+    folder = current.folder("data")
+    with suppress(QueryError):
+        return same_answer(find_database(folder, row["database"], folder), query, row["correction"])
+    return False
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
@@ -85,14 +92,14 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     if (folder := versions / _hash(splits)).is_dir():
         return _track(folder)
     replayed = Random(0).sample(old["train"], min(len(old["train"]), N_REPLAYED * len(added["train"])))
-    sample = {split: [row["id"] for row in rows] for split, rows in splits.items()}
-    sample["train"] = [row["id"] for row in replayed + added["train"]]
+    taken = splits | {"train": replayed + added["train"]}
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
         for split, rows in splits.items():
             write_jsonl(unfinished / f"{split}.jsonl", rows)
         if current.profile.sample:
-            write_json(unfinished / "samples" / f"{current.profile.sample}.json", sample)
+            ids = {split: [row["id"] for row in rows] for split, rows in taken.items()}
+            write_json(unfinished / "samples" / f"{current.profile.sample}.json", ids)
         counts = {f"n_new_{split}": len(rows) for split, rows in added.items()}
         write_json(unfinished / "manifest.json", {"version": folder.name, "parent": portable(current.data), **counts})
     return _track(folder)
