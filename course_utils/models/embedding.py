@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-_BATCH = 64
-
 
 def find_encoder() -> str:
     """The folder of MiniLM, from the package that carries it; empty where that is not installed."""
@@ -18,22 +16,13 @@ def find_encoder() -> str:
 
 
 def embed_texts(texts: Sequence[str]) -> "np.ndarray[Any, Any]":
-    """One vector of length 1 a text, float32 of shape (texts, 384): the mean of its tokens' last hidden states.
+    """One vector of length 1 a text, float32 of shape (texts, 384): the mean of its first 256 tokens' hidden states.
 
     The product of two vectors is the cosine of their angle, in [-1, 1]; higher is closer in meaning (Reimers and
-    Gurevych 2019, https://arxiv.org/abs/1908.10084).
+    Gurevych 2019, https://arxiv.org/abs/1908.10084, who made the library that computes them).
     """
-    import torch
-    from transformers import AutoModel, AutoTokenizer
+    from sentence_transformers import SentenceTransformer
 
-    folder = find_encoder()
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(texts), _BATCH):
-            batch = tokenizer(list(texts[start : start + _BATCH]), padding=True, truncation=True, return_tensors="pt")
-            states, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)  # (n, tokens, 384)
-            mean = (states * mask).sum(1) / mask.sum(1)
-            found.append(torch.nn.functional.normalize(mean, dim=1))
-    vectors: np.ndarray[Any, Any] = torch.cat(found).numpy()
+    encoder = SentenceTransformer(find_encoder())
+    vectors: np.ndarray[Any, Any] = encoder.encode([*texts], normalize_embeddings=True, show_progress_bar=False)
     return vectors
