@@ -1,8 +1,7 @@
 """Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
 
 from course_utils.monitoring.capacity import simulate_latencies
-from course_utils.monitoring.corrections import judge_corrections, write_version
-from course_utils.monitoring.cost import Serving, break_even_per_hour
+from course_utils.monitoring.corrections import judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     ALPHA,
@@ -15,10 +14,9 @@ from course_utils.monitoring.drift import (
     surprise,
     unknown_word_share,
 )
-from course_utils.monitoring.ratings import rate_answers, send_feedback
 from course_utils.monitoring.service import read_readiness, start_service
-from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
-from course_utils.monitoring.traffic_plots import plot_latency
+from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, plot_latency, send_traffic
+from course_utils.prices import Serving, break_even_per_hour
 from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [

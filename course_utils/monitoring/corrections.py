@@ -1,4 +1,7 @@
-"""From what users say was right to the next version of the dataset, past those who would teach the model nonsense."""
+"""From what users say of answers to the next version of the dataset, past those who would teach the model nonsense.
+
+Users who know the right answers are simulated: they rate what the service gave them, by executing both.
+"""
 
 import hashlib
 import json
@@ -11,8 +14,9 @@ from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
-from course_utils.errors import QueryError
+from course_utils.errors import QueryError, ServiceError
 from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
+from course_utils.monitoring.traffic import TrafficRecord
 from course_utils.processes import run_command
 from course_utils.sql import find_database, same_answer
 
@@ -20,6 +24,49 @@ logger = logging.getLogger(__name__)
 N_REPLAYED = 1
 """Old rows beside each new one where the current model trains on: without any it forgets."""
 ACCEPTED = "accepted"
+
+
+def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[Row]:
+    """Compare each answer with the right one by executing both, and rate it as ``/v1/feedback`` takes it.
+
+    One that does not execute is wrong. Each comes with the ``query`` that was answered, and what is wrong with a
+    ``correction``: here the query of the dataset, in production an expert's. ``rows`` are the questions that were sent,
+    ``dataset`` the folder that holds the databases. Records without a reply are passed over, for their users saw
+    nothing to rate.
+    """
+    gold = {row["id"]: row["query"] for row in rows}
+    ratings = []
+    for record in records:
+        if record.outcome not in ("answered", "invalid SQL") or record.id not in gold:
+            continue
+        database = find_database(dataset, record.db_id, dataset)
+        try:
+            is_right = same_answer(database, gold[record.id], record.predicted)
+        except QueryError:
+            is_right = False
+        about = {"id": record.answer_id, "database": record.db_id, "question": record.question}
+        about |= {"query": record.predicted} if record.predicted else {}
+        verdict = {"rating": "up"} if is_right else {"rating": "down", "correction": gold[record.id]}
+        ratings.append(about | verdict)
+    return ratings
+
+
+def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
+    """Send each rating to the gateway's ``/v1/feedback``, and say how many were accepted: all.
+
+    Raises:
+        ServiceError: The gateway does not answer or refuses one.
+    """
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, timeout=10.0, trust_env=False, headers=headers) as client:
+        for n_sent, rating in enumerate(ratings):
+            try:
+                client.post("/v1/feedback", json=rating).raise_for_status()
+            except httpx.HTTPError as error:
+                raise ServiceError(f"{url}/v1/feedback: {error}; {n_sent} ratings were accepted before") from error
+    return len(ratings)
 
 
 def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
