@@ -1,9 +1,17 @@
-"""What the rows of ``feedback.jsonl`` say, which the gateway writes and the monitoring stage reads."""
+"""What the rows of ``feedback.jsonl`` say and when it is believed: for the gateway, and for who trains on it."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from course_utils.artifacts import Row
+from course_utils.errors import QueryError
+from course_utils.sql import same_answer
 
 MIN_USERS = 2
 """Users who give the same answer before it is believed."""
+FindDatabase = Callable[[str], Path | str | None]
+"""The file of a database by its name; what is no file is of no use here."""
 
 
 def topic(database: str, row: Row) -> tuple[str, str]:
@@ -17,6 +25,29 @@ def held_right(row: Row) -> str | None:
     return query
 
 
-def supporters(row: Row) -> set[object]:
-    """Who stands behind that query: its caller, or where that is a reviewer, as many as are needed."""
-    return set(range(MIN_USERS)) if "reviews" in row else {row.get("caller", "")}
+def agree(one: str, other: str, database: Path | str | None) -> bool:
+    """Whether two queries give the same answer; not if one of them does not run."""
+    with suppress(QueryError):
+        return isinstance(database, Path) and same_answer(database, one, other)
+    return False
+
+
+def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, str], list[tuple[Row, set[object]]]]:
+    """Of each topic the answers that differ: the first row that holds each right, and who stands behind it.
+
+    ``rows`` all hold some query right. A reviewer stands for as many users as are needed.
+    """
+    found: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}
+    for row in rows:
+        answers = found.setdefault(topic(row["database"], row), [])
+        held, file = held_right(row) or "", find(row["database"])
+        agreeing = (users for first, users in answers if agree(held_right(first) or "", held, file))
+        if (users := next(agreeing, None)) is None:
+            answers.append((row, users := set()))
+        users |= set(range(MIN_USERS)) if "reviews" in row else {row.get("caller", "")}
+    return found
+
+
+def believed(answers: Iterable[tuple[Row, set[object]]]) -> list[Row]:
+    """The answers to one question behind which users enough stand; it is settled if that is one."""
+    return [row for row, users in answers if len(users) >= MIN_USERS]

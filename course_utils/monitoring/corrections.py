@@ -9,16 +9,16 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
-from course_utils.errors import QueryError, ServiceError
-from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
+from course_utils.errors import ServiceError
+from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
 from course_utils.monitoring.traffic import TrafficRecord
 from course_utils.processes import run_command
-from course_utils.sql import find_database, same_answer
+from course_utils.sql import find_database
 
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
@@ -39,11 +39,7 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
     for record in records:
         if record.outcome not in ("answered", "invalid SQL") or record.id not in gold:
             continue
-        database = find_database(dataset, record.db_id, dataset)
-        try:
-            is_right = same_answer(database, gold[record.id], record.predicted)
-        except QueryError:
-            is_right = False
+        is_right = agree(gold[record.id], record.predicted, find_database(dataset, record.db_id, dataset))
         about = {"id": record.answer_id, "database": record.db_id, "question": record.question}
         about |= {"query": record.predicted} if record.predicted else {}
         verdict = {"rating": "up"} if is_right else {"rating": "down", "correction": gold[record.id]}
@@ -79,6 +75,8 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     Raises:
         ArtifactError: The data stage has not run.
     """
+    folder = current.folder("data")
+    find = partial(find_database, folder, build_in=folder)
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     known = {topic(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
     judged = [dict(row, correction=held_right(row), decision="no correction") for row in feedback]
@@ -86,38 +84,23 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     for row in (row for row in judged if row.get("question") and row.get("correction")):
         split, query = known.get(topic(row["database"], row), ("", ""))
         if split == "train":
-            row["decision"] = "known" if _agree(row, query, current) else "contradicts the data"
+            row["decision"] = (
+                "known" if agree(query, row["correction"], find(row["database"])) else "contradicts the data"
+            )
         elif split:
             row["decision"] = "asks what the model is tested on"
         elif row.get("row_id") in decided:
             row["decision"] = "left to a reviewer"
         else:
             new.append(row)
-    _judge_new(new, current)
-    return judged
-
-
-def _judge_new(rows: Iterable[Row], current: Course) -> None:
-    answers: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}  # of each question, and who gives each
-    for row in rows:
+    for row in new:
         row["decision"] = "repeated"
-        others = answers.setdefault(topic(row["database"], row), [])
-        agreeing = (users for first, users in others if _agree(row, first["correction"], current))
-        if (same := next(agreeing, None)) is None:
+    for answers in gather_answers(new, find).values():
+        for row, _ in answers:
             row["decision"] = "one user alone"
-            others.append((row, same := set()))
-        same |= supporters(row)
-    for each in answers.values():
-        believed = [row for row, users in each if len(users) >= MIN_USERS]
-        for row in believed:
-            row["decision"] = ACCEPTED if len(believed) == 1 else "users disagree"
-
-
-def _agree(row: Row, query: str, current: Course) -> bool:
-    folder = current.folder("data")
-    with suppress(QueryError):
-        return same_answer(find_database(folder, row["database"], folder), query, row["correction"])
-    return False
+        for row in (several := believed(answers)):
+            row["decision"] = ACCEPTED if len(several) == 1 else "users disagree"
+    return judged
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
+import time
 import uuid
-from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,20 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.request_log import mask_personal
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import QueryRunner, SqlAnswer, SqlRequest, Text, find_served
-from course_utils.feedback_rows import MIN_USERS, held_right, supporters, topic
+from course_utils.deployment.gateway.sql_answers import (
+    QueryRunner,
+    SqlAnswer,
+    SqlRequest,
+    Text,
+    find_served,
+    served_databases,
+)
+from course_utils.feedback_rows import believed, gather_answers, held_right, topic
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
 _FULL_RETRY_S = 3600
+_COMPARE_S = 2.0
 MAX_LISTED = 500
 logger = logging.getLogger(__name__)
 
@@ -87,21 +95,31 @@ async def keep_failure(answer: SqlAnswer, settings: GatewaySettings) -> None:
             await asyncio.to_thread(_append, row, settings)
 
 
-def read_waiting(settings: GatewaySettings) -> list[Row]:
-    """Rows about questions with an answer that is rated wrong, failed or corrected, neither reviewed nor settled.
+def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None) -> list[Row]:
+    """Rows with an answer that is rated wrong, failed or corrected, neither reviewed nor settled; ``about`` one topic.
 
-    A question is settled while one query alone, by its text, is held right by users enough or by a reviewer.
+    Settled is what a version of the data would take: one answer alone has users enough, or a reviewer, behind it.
     """
     rows = read_jsonl(file) if (file := _find_file(settings)).exists() else []
-    decided = {row_id for row in rows for row_id in row.get("reviews", ())}
+    decided = _reviewed(rows)
     claims = [row for row in rows if row.get("row_id") and row.get("database") and row.get("question")]
     claims = [row for row in claims if row["row_id"] not in decided and (row["rating"] != "up" or held_right(row))]
     topics = {row["row_id"]: topic(row["database"], row) for row in claims}
-    said = {(topics[row["row_id"]], held_right(row), user) for row in claims for user in supporters(row)}
-    n_users = Counter((about, query) for about, query, _ in said if query)
-    n_believed = Counter(about for (about, _), n in n_users.items() if n >= MIN_USERS)
     doubted = {topics[row["row_id"]] for row in claims if row["rating"] != "up" or row["correction"]}
-    return [row for row in claims if (about := topics[row["row_id"]]) in doubted and n_believed[about] != 1]
+    doubted &= {about} if about else doubted
+    claims = [row for row in claims if topics[row["row_id"]] in doubted]
+    served, ends = served_databases(settings), time.monotonic() + _COMPARE_S
+
+    def find(db_id: str) -> Path | str | None:  # what slow queries leave no time for is not settled: a person looks
+        return served.get(db_id) if time.monotonic() < ends else None
+
+    answers = gather_answers(filter(held_right, claims), find)
+    settled = {each for each, given in answers.items() if len(believed(given)) == 1}
+    return [row for row in claims if topics[row["row_id"]] not in settled]
+
+
+def _reviewed(rows: list[Row]) -> set[str]:
+    return {row_id for row in rows for row_id in row.get("reviews", ())}
 
 
 def _find_file(settings: GatewaySettings) -> Path:
@@ -118,11 +136,12 @@ def _append(row: Row, settings: GatewaySettings) -> None:
     max_bytes = settings.max_feedback_bytes // (2 if row["rating"] == "failed" else 1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        is_review = "reviews" in row
+        waiting = read_waiting(settings, topic(row["database"], row)) if is_review else []
+        may_decide = {each["row_id"] for each in waiting}
         # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
         with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("ab") as stream:
-            waiting = read_waiting(settings) if "reviews" in row else []
-            same = {each["row_id"] for each in waiting if topic(each["database"], each) == topic(row["database"], row)}
-            if not same.issuperset(row.get("reviews", ())):
+            if is_review and not {*row["reviews"]} <= may_decide - _reviewed(read_jsonl(file)):
                 message = "not all of these rows wait, or they are about another question; list them again"
                 raise ApiError(409, message, code="not_waiting", param="reviews")
             if stream.tell() + len(line) > max_bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from course_utils.artifacts import read_jsonl
+from course_utils.artifacts import read_jsonl, write_jsonl
 from course_utils.deployment.gateway import feedback
 from course_utils.deployment.gateway.audit import AuditLog
 from course_utils.deployment.gateway.metrics import logger
@@ -83,6 +83,18 @@ def test_two_users_who_agree_need_nobody_and_two_pairs_who_do_not_need_somebody(
     assert each_says(ANA, ANA) == 5, "two do"
     assert decide(admin, waiting(admin), ANA).status_code == 201
     assert waiting(admin) == []
+
+
+def test_answers_are_the_same_by_what_they_return_and_slow_ones_wait(
+    open_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = open_client()
+    two = [("ana", ONE), ("ben", "SELECT count(name) FROM singer")]
+    said = [{"row_id": user, "caller": user, "rating": "down", "correction": query} for user, query in two]
+    write_jsonl(tmp_path / "feedback.jsonl", [row | {"database": "music", "question": "Who?"} for row in said])
+    assert waiting(client) == []
+    monkeypatch.setattr(feedback, "_COMPARE_S", 0.0)
+    assert [row["row_id"] for row in waiting(client)] == ["ana", "ben"]
 
 
 def test_thumbs_up_count_and_are_seen_beside_what_contradicts_them(open_client: MakeClient, tmp_path: Path) -> None:
