@@ -30,8 +30,8 @@ def main() -> None:
         if settings.audit_file:
             logging.getLogger("course_utils.deployment.gateway.metrics").addHandler(AuditLog(settings.audit_file))
         choose_port(settings.host, settings.port)
-        start_tracing()
         app = create_app(settings)
+        start_tracing(app)
     except CourseError as error:
         sys.exit(str(error))
     if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):

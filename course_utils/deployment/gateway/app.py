@@ -43,7 +43,6 @@ from course_utils.deployment.gateway.sql_answers import (
     find_served,
     served_databases,
 )
-from course_utils.deployment.gateway.tracing import TELEMETRY
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
 
@@ -81,7 +80,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
     every = [route for router in routers for route in router.routes]
-    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every, telemetry=TELEMETRY)
+    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every)
     app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
     add_error_handlers(app)
     if settings.cors_origins:

@@ -5,47 +5,44 @@ https://github.com/open-telemetry/semantic-conventions-genai/tree/v0.1.0.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from fastapi.telemetry import TelemetryConfig
-from opentelemetry.trace import SpanKind
+from fastapi import FastAPI
 
-TELEMETRY: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,  # they would quote what was asked
-    "operation_spans": False,
-    "exclude": lambda scope: not scope["path"].startswith("/v1/"),
-}
-"""What FastAPI tells of requests by itself."""
+_span_makers: list[Callable[[str], Any]] = []
 
 
-def start_tracing() -> None:
-    """Let apps made from now on send traces to ``OTEL_EXPORTER_OTLP_ENDPOINT`` by OTLP over HTTP, if there is one."""
+def start_tracing(app: FastAPI) -> None:
+    """Send a trace of each request to ``OTEL_EXPORTER_OTLP_ENDPOINT`` by OTLP over HTTP; without it do nothing."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # HTTP's stable names, not those of before 2023
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.trace import SpanKind
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "course-gateway")
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    TELEMETRY["tracing"], TELEMETRY["tracer_provider"] = True, provider
+    options: Any = {"excluded_urls": "health,metrics", "exclude_spans": ["receive", "send"]}
+    FastAPIInstrumentor.instrument_app(app, tracer_provider=provider, **options)
+    _span_makers[:] = [partial(provider.get_tracer(__name__).start_span, kind=SpanKind.CLIENT)]
 
 
 @contextmanager
 def trace_step(name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
     """A span of the current request, with what stands in the dict at its end; nothing where tracing is off."""
     # Not made the current span: a stream ends in another context than it began in.
-    provider = TELEMETRY.get("tracer_provider")
-    span = provider.get_tracer(__name__).start_span(name, kind=SpanKind.CLIENT) if provider else None
+    spans = [make(name) for make in _span_makers]
     try:
         yield attributes
     finally:
-        if span:
+        for span in spans:
             span.set_attributes(attributes)
             span.end()
 

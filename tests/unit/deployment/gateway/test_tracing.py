@@ -20,7 +20,7 @@ from course_utils.sql import find_database
 
 DATA = Path(__file__).resolve().parents[4] / "data"
 # FastAPI and Redis load what describes traces by themselves.
-SENDERS = ("opentelemetry.sdk.trace", "opentelemetry.exporter")
+SENDERS = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.instrumentation")
 QUESTION = "How many secrets does ana@example.org have?"
 
 
@@ -111,8 +111,7 @@ import sys
 from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.tracing import start_tracing, trace_step
-start_tracing()
-create_app(GatewaySettings(model_url="http://127.0.0.1:1", databases={str(tmp_path)!r}))
+start_tracing(create_app(GatewaySettings(model_url="http://127.0.0.1:1", databases={str(tmp_path)!r})))
 with trace_step("query") as known:
     known["outcome"] = "executed"
 sys.exit(any(name.startswith({SENDERS}) for name in sys.modules))
