@@ -15,7 +15,7 @@ from course_utils.monitoring.drift import (
     unknown_word_share,
 )
 from course_utils.monitoring.service import read_readiness, start_service
-from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, plot_latency, send_traffic
+from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
 from course_utils.prices import Serving, break_even_per_hour
 from course_utils.prometheus import histogram_quantile, scrape
 
@@ -33,7 +33,6 @@ __all__ = [
     "judge_corrections",
     "latency_quantile_ms",
     "mmd_test",
-    "plot_latency",
     "rate_answers",
     "read_readiness",
     "read_words",

@@ -1,24 +1,17 @@
-"""Real requests to a real little server: every way to fail is a record, both ends agree, and the figure shows all."""
+"""Real requests to a real little server: every way to fail is a record, and both ends agree."""
 
 import socket
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import pytest
 
 from course_utils.errors import DataError
 from course_utils.monitoring.traffic import (
-    Outcome,
     TrafficRecord,
     error_rate,
     latency_quantile_ms,
-    plot_latency,
     send_traffic,
 )
 from course_utils.prometheus import scrape
@@ -100,31 +93,3 @@ def test_requests_that_wait_for_nobody_leave_at_the_rate_that_is_asked_for(littl
 def test_no_questions() -> None:
     with pytest.raises(DataError, match="no questions"):
         send("http://127.0.0.1:1", [], 3)
-
-
-def phased_records() -> list[TrafficRecord]:
-    outcomes: list[Outcome] = ["answered"] * 7 + ["server error"] * 3
-    return [
-        TrafficRecord(100.0 + i, "calm" if i < 5 else "rush", "", "d", "q", 200, outcome, 10.0 * (i + 1) + 0.2)
-        for i, outcome in enumerate(outcomes)
-    ]
-
-
-@pytest.fixture
-def _figures() -> object:
-    yield
-    plt.close("all")
-
-
-@pytest.mark.usefixtures("_figures")
-def test_latency_shows_every_request_and_two_quantiles() -> None:
-    axes = plot_latency(phased_records())
-    assert sum(len(points.get_offsets()) for points in axes.collections) == 10
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["answered", "server error", "p50 = 55 ms", "p95 = 96 ms", "rush begins"]
-    assert axes.get_lines()[-1].get_xdata()[0] == 5.0
-
-
-@pytest.mark.usefixtures("_figures")
-def test_the_title_states_what_is_to_be_seen() -> None:
-    assert plot_latency(phased_records()).figure.get_suptitle().startswith("Half of the requests took up to 55 ms")
