@@ -99,7 +99,9 @@ def _generate_on_cpu(
     What neighbours begin with in common, such as a schema, is read once, and a reply that has ended leaves the batch.
     """
     import torch
-    from transformers import DynamicCache
+    from transformers import Cache
+
+    from course_utils.models.kv_cache import RoomyLayer
 
     def read(texts: list[list[int]], mask: Any) -> tuple[Any, Any]:
         """The most likely next tokens, and the mask (n_rows, length) of what the cache holds with these texts."""
@@ -110,7 +112,7 @@ def _generate_on_cpu(
         output = model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return output.logits[:, -1].argmax(dim=-1).tolist(), mask
 
-    cache = DynamicCache()
+    cache = Cache(layer_class_to_replicate=RoomyLayer)
     prefixes, owners = _share_prefixes(prompts)
     _, mask = read(prefixes, torch.empty(len(prefixes), 0, dtype=torch.long))
     kept, texts = owners, [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
@@ -125,7 +127,9 @@ def _generate_on_cpu(
         for reply, token in zip(going, tokens, strict=True):
             reply.append(token)
         ended = [reply[-1] in ends or bool(stop and stop in tokenizer.decode(reply)) for reply in going]
-        kept = [place for place, has_ended in enumerate(ended) if not has_ended]
+        n_left = ended.count(False)
+        last = [place for place in range(n_left, len(ended)) if not ended[place]]
+        kept = [last.pop() if ended[place] else place for place in range(n_left)]  # few rows change their place
         going = [going[place] for place in kept]
         texts = [reply[-1:] for reply in going]
         if not going:
