@@ -1,10 +1,9 @@
 """Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
 
-from course_utils.evaluation.accuracy_plots import plot_accuracy, plot_evidence
-from course_utils.evaluation.comparison import compare, rows_needed, sequential_evidence
+from course_utils.evaluation.comparison import accuracy_table, compare, plot_accuracy, rows_needed, sequential_evidence
 from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.predictions import make_prompts, predict, read_predictions
-from course_utils.evaluation.scores import Outcome, Scores, accuracy_table
+from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.evaluation.scoring import score_predictions
 from course_utils.evaluation.text_metrics import text_scores
 from course_utils.proportion import wilson_interval
@@ -17,7 +16,6 @@ __all__ = [
     "find_instances",
     "make_prompts",
     "plot_accuracy",
-    "plot_evidence",
     "predict",
     "read_predictions",
     "rows_needed",

@@ -1,4 +1,4 @@
-"""Is one model better than another on the same rows? The paired tests, their intervals, and the rows that they take."""
+"""Is one model better than another on the same rows? Side by side as a table and a figure, and by paired tests."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
@@ -7,13 +7,64 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
 from course_utils.evaluation.scores import Scores
+from course_utils.figures import HATCHES, course_style, new_axes
 from course_utils.proportion import CONFIDENCE
+from course_utils.tables import Table
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from pandas import DataFrame
 
 N_RESAMPLES = 9_999
 POWER = 0.8
+
+
+def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
+    """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
+    measured = [("validity, all rows", [model.validity for model in scores])]
+    if (n := min(model.n_instances for model in scores)) > 1:
+        measured.append((f"accuracy on {n} instances, all rows", [model.test_suite_accuracy for model in scores]))
+    by_group = [model.accuracy_by_group(kinds) for model in scores]
+    measured += [(f"accuracy, {name}", [groups[name] for groups in by_group]) for name in by_group[0]]
+    return Table(
+        "Share of rows, with the 95 % Wilson interval in brackets",
+        ("measure", "rows", *(model.name for model in scores)),
+        tuple((name, str(shares[0].n), *map(str, shares)) for name, shares in measured),
+        frozenset({"measure"}),
+    )
+
+
+@course_style
+def plot_accuracy(*scores: Scores) -> "Axes":
+    """Execution accuracy of each model over all rows, seen and unseen databases, with 95 % intervals."""
+    from matplotlib.container import BarContainer
+    from pandas import DataFrame
+
+    by_model = {model.name: model.accuracy_by_group(["seen"]) for model in scores}
+    names = [f"{name}\n({share.n} rows)" for name, share in by_model[scores[0].name].items()]
+    values = DataFrame({name: [share.value for share in of.values()] for name, of in by_model.items()}, names)
+    ends = [
+        [[x.value - x.low for x in of.values()], [x.high - x.value for x in of.values()]] for of in by_model.values()
+    ]
+    found = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
+    title = f"Right answers to {scores[0].n} questions: {', '.join(found)}"
+    axes = new_axes(title, height=max(3.6, 0.34 * values.size))
+    values.plot.barh(xerr=ends, capsize=3, edgecolor="white", width=0.75, ax=axes)
+    drawn = (each for each in axes.containers if isinstance(each, BarContainer))
+    for bars, hatch in zip(drawn, HATCHES, strict=False):
+        for bar in bars:
+            bar.set_hatch(hatch)
+        # A bar of 0 % has no width: its end and its number show that it is there.
+        tops, bottoms = ([bar.get_y() + side * bar.get_height() for bar in bars] for side in (0, 1))
+        axes.vlines([bar.get_width() for bar in bars], tops, bottoms, color=bars[0].get_facecolor(), linewidth=3)
+        axes.bar_label(bars, fmt=lambda share: f"{100 * share:.0f}", padding=4, fontsize=9)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    label = "execution accuracy (% of rows), with 95 % interval"
+    axes.set(xlim=(-0.01, 1.06), xticks=[tick / 5 for tick in range(6)], xlabel=label)
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
 
 
 def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "difficulty")) -> "DataFrame":

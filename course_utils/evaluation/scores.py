@@ -1,4 +1,4 @@
-"""What became of predictions: validity and accuracy with intervals, whole and in slices, as numbers and as tables."""
+"""What became of predictions: validity and accuracy with intervals, whole and in slices, as numbers."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -11,7 +11,6 @@ from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
 from course_utils.sql.compare import AnswerComparison, ResultShape
 from course_utils.sql.query_forms import SHAPES, shape_of
-from course_utils.tables import Table
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
 LENGTHS = ("", "to 8 words", "9 to 14 words", "15 words and more")
@@ -164,18 +163,3 @@ def _plain(query: str) -> str:
 def _share(verdicts: Iterable[bool]) -> Proportion:
     known = [*verdicts]
     return wilson_interval(sum(known), len(known))
-
-
-def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
-    """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
-    measured = [("validity, all rows", [model.validity for model in scores])]
-    if (n := min(model.n_instances for model in scores)) > 1:
-        measured.append((f"accuracy on {n} instances, all rows", [model.test_suite_accuracy for model in scores]))
-    by_group = [model.accuracy_by_group(kinds) for model in scores]
-    measured += [(f"accuracy, {name}", [groups[name] for groups in by_group]) for name in by_group[0]]
-    return Table(
-        "Share of rows, with the 95 % Wilson interval in brackets",
-        ("measure", "rows", *(model.name for model in scores)),
-        tuple((name, str(shares[0].n), *map(str, shares)) for name, shares in measured),
-        frozenset({"measure"}),
-    )
