@@ -122,39 +122,34 @@ def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: boo
         DataError: The file is missing, empty or not UTF-8, or rows are wrong; every wrong row is listed.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {error}; give a .jsonl file of predictions in UTF-8") from error
     rows: list[Row] = []
     wrong: list[str] = []
-    lines: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), 1):
+    first: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
         if line.strip():
-            row, reason = _parse(line, required)
-            if not reason and (first := lines.setdefault(row["id"], number)) != number:
-                reason = f'"id" {row["id"]!r} is already on line {first}; keep one of them'
-            if reason:
-                wrong.append(f"{path}:{number}: {reason}")
-            rows.append(row | {"place": f"{path}:{number}"})
-    if not rows:
-        raise DataError(f"{path}: the file is empty; write one prediction per line")
-    if wrong:
-        raise DataError("\n".join(wrong))
+            try:
+                row = _parse(line, required)
+                if first.setdefault(row["id"], number) != number:
+                    raise ValueError(f'"id" {row["id"]!r} is already on line {first[row["id"]]}')
+                rows.append(row | {"place": f"{path}:{number}"})
+            except ValueError as error:
+                wrong.append(f"{path}:{number}: {error}; give one JSON object a line, with {', '.join(required)}")
+    if wrong or not rows:
+        raise DataError("\n".join(wrong) or f"{path}: the file is empty; write one prediction per line")
     return [row | {"predicted": read_query(row["predicted"])} for row in rows] if raw else rows
 
 
-def _parse(line: str, required: Sequence[str]) -> tuple[Row, str]:
-    """A row and what is wrong with it; an empty text if nothing is."""
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        return {}, f"not JSON ({error}); write one object per line"
+def _parse(line: str, required: Sequence[str]) -> Row:
+    """A row; raises ValueError with what is wrong with it."""
+    row = json.loads(line)
     if not isinstance(row, dict):
-        return {}, f"a {type(row).__name__} instead of an object; write one object per line"
+        raise ValueError(f"a {type(row).__name__} instead of an object")
     if isinstance(row.get("id"), int):
         row["id"] = str(row["id"])
-    wrong = [f'"{key}"' for key in required if not isinstance(row.get(key), str)]
-    if wrong:
-        return {}, f'{", ".join(wrong)} missing or no text; every row needs {", ".join(required)}, if only as ""'
-    empty = [f'"{key}"' for key in required if key != "predicted" and not row[key].strip()]
-    return row, f"{', '.join(empty)} empty; only predicted may be" if empty else ""
+    texts = {key: value.strip() or key == "predicted" for key, value in row.items() if isinstance(value, str)}
+    if wrong := [f'"{key}"' for key in required if not texts.get(key)]:
+        raise ValueError(f"{', '.join(wrong)} missing or no text; only predicted may be empty")
+    return row

@@ -2,9 +2,11 @@
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 from course_utils.artifacts import Row
@@ -39,49 +41,42 @@ def score_predictions(
     """
     if not rows:
         raise DataError(f"{name}: no predictions to score; give at least one row")
+    if not dataset.is_dir():
+        raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
     if instances < 1:
         raise DataError(f"{name}: {instances} instances are none; give at least one")
-    errors: list[str] = []
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["db_id"]].append(row)
     with tempfile.TemporaryDirectory() as folder:
-        databases = _find_databases(rows, dataset, Path(folder), errors)
-        groups = [[row for row in rows if row["db_id"] == db_id] for db_id in databases]
+        judge_group = partial(_judge_rows, dataset, Path(folder), n_more=instances - 1, cache=cache)
         # The work is that of other processes: threads only wait for them.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            judge_group = partial(_judge_rows, n_more=instances - 1, cache=cache)
-            judged = dict(zip(databases, pool.map(judge_group, databases.values(), groups), strict=True))
-    found = [(row, next(judged[row["db_id"]])) for row in rows if row["db_id"] in judged]
-    outcomes = [Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison)]
-    bad_golds = [
-        f'{_place(row)}: the gold "query" fails: {error}' for row, error in found if isinstance(error, QueryError)
-    ]
+            judged = dict(zip(groups, pool.map(judge_group, groups.values()), strict=True))
+    found = [(row, next(judged[row["db_id"]])) for row in rows]
+    outcomes = tuple(Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison))
+    bad_golds = tuple(_explain(row, error) for row, error in found if isinstance(error, QueryError))
+    errors = [*{row["db_id"]: _explain(row, e) for row, e in reversed(found) if isinstance(e, DataError)}.values()]
     if not skip_bad_gold or not outcomes:
         errors += [f"{reason}; correct it or leave the row out" for reason in bad_golds]
     if errors:
         raise DataError("\n".join(errors))
-    return Scores(name, tuple(outcomes), instances, tuple(bad_golds))
+    return Scores(name, outcomes, instances, bad_golds)
 
 
 def _judge_rows(
-    database: Path, rows: list[Row], n_more: int, cache: Path | None
-) -> Iterator[AnswerComparison | QueryError]:
-    """The verdict on each row about one database, or the error of its gold query."""
+    dataset: Path, build_in: Path, rows: list[Row], n_more: int, cache: Path | None
+) -> Iterator[AnswerComparison | QueryError | DataError]:
+    """The verdict on each row about one database, the error of its gold query, or that of their database."""
+    try:
+        database = find_database(dataset, rows[0]["db_id"], build_in)
+    except DataError as error:
+        return repeat(error)
     suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
     pairs = [QueryPair(row["query"], row["predicted"], suites.get(row["query"], ())) for row in rows]
     return iter([*compare_pairs(database, pairs)])
 
 
-def _find_databases(rows: list[Row], dataset: Path, folder: Path, errors: list[str]) -> dict[str, Path]:
-    """The SQLite file of each ``db_id`` that has one; adds to ``errors`` each that has none."""
-    if not dataset.is_dir():
-        raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
-    found: dict[str, Path] = {}
-    for row in {row["db_id"]: row for row in reversed(rows)}.values():
-        try:
-            found[row["db_id"]] = find_database(dataset, row["db_id"], folder)
-        except DataError as error:
-            errors.append(f"{_place(row)}: {error}")
-    return found
-
-
-def _place(row: Row) -> str:
-    return str(row.get("place") or f"row {row['id']!r}")
+def _explain(row: Row, error: Exception) -> str:
+    reason = f'the gold "query" fails: {error}' if isinstance(error, QueryError) else str(error)
+    return f"{row.get('place') or 'row ' + repr(row['id'])}: {reason}"

@@ -35,11 +35,11 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
         read_predictions(path)
     messages = str(caught.value).splitlines()
     expected = {
-        2: "not JSON",
+        2: "Expecting property name",
         3: "a list instead of an object",
-        4: '"query", "predicted" missing or no text; every row needs id, db_id, query, predicted',
+        4: '"query", "predicted" missing or no text',
         5: '"predicted" missing or no text',
-        6: '"query" empty',
+        6: '"query" missing or no text; only predicted may be empty',
         7: "\"id\" '1' is already on line 1",
         8: "\"id\" '1' is already on line 1",
     }
@@ -47,6 +47,7 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
     for (number, text), message in zip(expected.items(), messages, strict=True):
         assert message.startswith(f"{path}:{number}: ")
         assert text in message
+        assert message.endswith("one JSON object a line, with id, db_id, query, predicted")
 
 
 @pytest.mark.parametrize(
