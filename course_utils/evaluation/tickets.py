@@ -27,15 +27,14 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         Plain JSON values: shares with their 95 % intervals; for each field scikit-learn's report over the classes that
-        occur, and how often which was taken for which; for the priorities, which have an order, the quadratic weighted
-        kappa of the replies that name one. Where every row has a ``confidence``, 0 to 1, that it is right, also their
-        Brier score, 0 to 1, lower is better, and the mean confidence and share right of up to five equally large bins.
+        occur, and how often which was taken for which. Where every row has a ``confidence``, 0 to 1, that it is right,
+        also their Brier score, 0 to 1, lower is better, and the mean confidence and share right of up to five equally
+        large bins.
 
     Raises:
-        DataError: There are no rows, or a value is outside its closed set; all are listed.
+        DataError: There are no rows, a gold is outside its closed set (all are listed), or a confidence is.
     """
-    from sklearn.calibration import calibration_curve
-    from sklearn.metrics import brier_score_loss, cohen_kappa_score
+    from sklearn.metrics import classification_report, confusion_matrix
 
     wrong = [
         f"{row.get('place', row.get('id'))}: {field} {row[field]!r} is none of {', '.join(classes)}; correct this row"
@@ -43,45 +42,40 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
         for field, classes in CLASSES.items()
         if row[field] not in classes
     ]
-    confidences = [row["confidence"] for row in rows if "confidence" in row]
-    if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in confidences):
-        wrong.append('a "confidence" is no number from 0 to 1; correct it or leave it out')
     if wrong:
         raise DataError("\n".join(wrong))
     replies = [parse_triage(row["predicted"]) or {} for row in rows]
-    correct = [is_sorted_right(row) for row in rows]
     scores: dict[str, Any] = {
         "n": len(rows),
-        **wilson_interval(sum(correct), len(rows)).as_dict("accuracy"),
+        **wilson_interval(sum(map(is_sorted_right, rows)), len(rows)).as_dict("accuracy"),
         **wilson_interval(sum(map(bool, replies)), len(rows)).as_dict("valid_json"),
-        **{field: _score_field(field, rows, replies) for field in FIELDS},
     }
-    said = [(row["priority"], reply.get("priority")) for row, reply in zip(rows, replies, strict=True)]
-    read = [pair for pair in said if pair[1] in PRIORITIES]
-    if len({name for pair in read for name in pair}) > 1:  # of one class, kappa is 0 / 0
-        kappa = cohen_kappa_score(*zip(*read, strict=True), labels=list(PRIORITIES), weights="quadratic")
-        scores["priority"]["kappa"] = float(kappa)
-    if len(confidences) == len(rows):
-        right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
+    for field, classes in CLASSES.items():
+        gold = [row[field] for row in rows]
+        said = [reply[field] if reply.get(field) in classes else NO_CLASS for reply in replies]
+        names = [*classes, NO_CLASS]
+        occurring = [name for name in classes if name in {*gold, *said}]
+        n_right = sum(wanted == found for wanted, found in zip(gold, said, strict=True))
+        scores[field] = {
+            **wilson_interval(n_right, len(rows)).as_dict("accuracy"),
+            "by_class": classification_report(gold, said, labels=occurring, output_dict=True, zero_division=0.0),
+            "classes": names,
+            "confusion": confusion_matrix(gold, said, labels=names).tolist(),
+        }
+    return scores | (_calibration(rows) if all("confidence" in row for row in rows) else {})
+
+
+def _calibration(rows: Sequence[Row]) -> dict[str, Any]:
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import brier_score_loss
+
+    correct, confidences = [is_sorted_right(row) for row in rows], [row["confidence"] for row in rows]
+    try:
         brier = float(brier_score_loss(correct, confidences))
-        scores["calibration"] = {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}
-    return scores
-
-
-def _score_field(field: str, rows: Sequence[Row], replies: Sequence[dict[str, str]]) -> dict[str, Any]:
-    from sklearn.metrics import classification_report, confusion_matrix
-
-    gold = [row[field] for row in rows]
-    said = [reply[field] if reply.get(field) in CLASSES[field] else NO_CLASS for reply in replies]
-    names = [*CLASSES[field], NO_CLASS]
-    occurring = [name for name in CLASSES[field] if name in {*gold, *said}]
-    right = [wanted == found for wanted, found in zip(gold, said, strict=True)]
-    return {
-        **wilson_interval(sum(right), len(right)).as_dict("accuracy"),
-        "by_class": classification_report(gold, said, labels=occurring, output_dict=True, zero_division=0.0),
-        "classes": names,
-        "confusion": confusion_matrix(gold, said, labels=names).tolist(),
-    }
+        right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
+    except ValueError as error:
+        raise DataError(f'"confidence": {error}; give numbers from 0 to 1, or leave it out') from error
+    return {"calibration": {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}}
 
 
 def tickets_table(scores: dict[str, Any]) -> Table:
