@@ -1,9 +1,13 @@
 """Reads one notebook and executes it in a fresh kernel. Which notebooks, in which order, is ``runner``'s business."""
 
+import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
@@ -65,18 +69,19 @@ def execute_notebook(
     executed: Path,
     parameters: dict[str, str],
     on_cell: Callable[[Position], None] = lambda position: None,
-    cwd: Path | None = None,
+    kernel: "AsyncKernelManager | None" = None,
     tag: str = "",
 ) -> None:
-    """Execute a notebook in a fresh kernel of this very Python, with ``parameters`` put after its own.
+    """Execute a notebook in a fresh ``kernel``, which ends with it, with ``parameters`` put after its own.
 
-    The notebook is not changed; the ``executed`` copy is written as it goes. ``on_cell`` is called before each
-    code cell, and the kernel starts in ``cwd``, or in the notebook's folder as in JupyterLab. With a ``tag``, other
-    cells than those, the setup and the parameters are left out.
+    The notebook is not changed; the ``executed`` copy is written as it goes. ``on_cell`` is called before each code
+    cell. Without a kernel, one starts in the notebook's folder, as in JupyterLab. With a ``tag``, other cells than
+    those, the setup and the parameters are left out.
 
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
     """
+    kernel = kernel or start_kernel(notebook.parent)  # it starts while papermill is imported
     import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -103,12 +108,10 @@ def execute_notebook(
             executed,
             parameters,
             kernel_name="python3",
-            kernel_manager_class=kernel_manager(),
+            kernel=kernel,
             progress_bar=False,
             engine_name=_register_engine(),
-            cwd=cwd or notebook.parent,
-            start_timeout=START_TIMEOUT_S,
-            on_cell_execute=report,
+            on_cell=report,
         )
     except papermill.PapermillExecutionError as error:
         traceback = "\n".join(error.traceback)
@@ -121,11 +124,14 @@ def execute_notebook(
 
 def _register_engine() -> str:
     """Papermill's engine that saves every few seconds, where its own saves twice a cell: half a minute in a course."""
-    from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
-    class SparingEngine(NBClientEngine):  # type: ignore[misc]
+    class SparingEngine(Engine):  # type: ignore[misc]
         @classmethod
-        def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> None:
+        def execute_managed_notebook(
+            cls, nb_man: NotebookExecutionManager, kernel_name: str, *, kernel: Any, on_cell: Any, **_: Any
+        ) -> None:
             save = nb_man.save
 
             def save_seldom(**changed: Any) -> None:
@@ -133,8 +139,10 @@ def _register_engine() -> str:
                     save(**changed)
 
             nb_man.save = save_seldom
+            client = PapermillNotebookClient(nb_man, kernel, startup_timeout=START_TIMEOUT_S, on_cell_execute=on_cell)
+            client.owns_km = True  # so that it stops the kernel
             try:
-                super().execute_managed_notebook(nb_man, kernel_name, **options)
+                client.execute()
             finally:
                 nb_man.save = save  # for the last time, whatever happened
 
@@ -142,17 +150,41 @@ def _register_engine() -> str:
     return "sparing"
 
 
-def kernel_manager() -> "type[AsyncKernelManager]":
-    """A kernel manager that starts this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
+class Kernels(AbstractContextManager["Kernels"]):
+    """Fresh kernels, one a notebook, as ``start_kernel`` starts them; one that nobody took ends with the block."""
 
-    The kernel finds ``course_utils`` uninstalled, and its outputs stay free of progress bars and chatter. It is reached
-    by Unix sockets: a port that is free when it is chosen may be another program's, and even
-    another kernel's, when the kernel starts, and then a cell waits for its reply for ever.
+    def __init__(self, cwd: Path, modules: Sequence[str]) -> None:
+        self._start = partial(start_kernel, cwd, modules)
+        self._next: AsyncKernelManager | None = None
+
+    def prepare(self) -> None:
+        """Start the next kernel, unless it has been started: it loads its modules while a notebook still computes."""
+        self._next = self._next or self._start()
+
+    def take(self) -> "AsyncKernelManager":
+        """The next kernel, which its notebook ends."""
+        taken, self._next = self._next or self._start(), None
+        return taken
+
+    def __exit__(self, *_: object) -> None:
+        from jupyter_core.utils import run_sync
+
+        if self._next:
+            run_sync(self._next.shutdown_kernel)(now=True)
+
+
+def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager":
+    """Start a kernel of this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
+
+    It loads ``modules`` before its first cell, finds ``course_utils`` uninstalled, and its outputs stay free of
+    progress bars and chatter. It is reached by Unix sockets: a port that is free when it is chosen may be another
+    program's, and even another kernel's, when the kernel starts, and then a cell waits for its reply for ever.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
 
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
+    command = [sys.executable, "-P", "-m", "course_utils.kernel", *modules, "-f", "{connection_file}", "--log-level=50"]
     environment = {
         "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -163,15 +195,24 @@ def kernel_manager() -> "type[AsyncKernelManager]":
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
 
-    class CourseKernelManager(AsyncKernelManager):
-        def _transport_default(self) -> str:
-            return "ipc"
+    manager = AsyncKernelManager(transport="ipc", ip=f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}")
+    manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3 (ipykernel)", env=environment)
+    run_sync(manager.start_kernel)(cwd=str(cwd))
+    return manager
 
-        def _ip_default(self) -> str:
-            return f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}"
 
-        @property
-        def kernel_spec(self) -> Any:
-            return KernelSpec(argv=command, display_name="Python 3 (ipykernel)", language="python", env=environment)
+def main() -> None:
+    """Load the modules that the command line names, and be a kernel.
 
-    return CourseKernelManager
+    When all exit handlers have run, the process is gone: to free all that PyTorch and Transformers hold takes seconds.
+    """
+    atexit.register(os._exit, 0)
+    while not sys.argv[1].startswith("-"):
+        import_module(sys.argv.pop(1))
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()

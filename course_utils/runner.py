@@ -4,7 +4,6 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,14 @@ from filelock import FileLock, Timeout
 
 from course_utils.artifacts import STAGES, Course, notebook_of, write_json
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
-from course_utils.kernel import execute_notebook
+from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
 
 if TYPE_CHECKING:
     from course_utils.progress import RunProgress
+
+LOADS = ("pandas", "matplotlib.pyplot", "transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer")
+"""What notebooks import that takes seconds; on GPUs they do so themselves, for Unsloth comes before the others."""
 
 
 def check_course(course: Course, notebooks: Path) -> None:
@@ -91,16 +93,22 @@ def run_stages(
     except Timeout as error:
         remedy = "wait for it, or set another ARTIFACTS"
         raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
-    with lock:
+    with lock, Kernels(notebooks, () if course.profile.n_gpus else LOADS) as kernels:
         for stage in stages:
             (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
         (course.root / "report.json").unlink(missing_ok=True)
         seconds = _save(course, {stage: each for stage, each in load_seconds(course).items() if stage not in stages})
         for stage in stages:
+
+            def on_cell(position: Position, stage: str = stage) -> None:
+                progress.cell(stage, position)
+                if stage != stages[-1] and 2 * position.number > position.n_cells:
+                    kernels.prepare()
+
             progress.started(stage)
             began, name = time.perf_counter(), Path(notebook_of(stage)).name
-            executed, on_cell = course.root / "notebooks" / name, partial(progress.cell, stage)
-            execute_notebook(notebooks / name, executed, course.parameters, on_cell, tag=tag)
+            executed = course.root / "notebooks" / name
+            execute_notebook(notebooks / name, executed, course.parameters, on_cell, kernels.take(), tag)
             course.manifest(stage)
             seconds = _save(course, seconds | {stage: round(time.perf_counter() - began, 1)})
             progress.finished(stage, seconds[stage])

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from course_utils.artifacts import PROJECT, STAGES, notebook_of
-from course_utils.kernel import NotebookError, execute_notebook
+from course_utils.kernel import NotebookError, execute_notebook, start_kernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.takes(300), pytest.mark.timeout(1_200)]
 
@@ -19,7 +19,8 @@ def foreign_artifacts(tmp_path_factory):
     artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
     parameters = {"PROFILE": "smoke", "DATA": str(FOREIGN_DATA), "MODEL": "", "ARTIFACTS": str(artifacts)}
     for stage in STAGES:
-        execute_notebook(PROJECT / notebook_of(stage), artifacts / "executed.ipynb", parameters, cwd=PROJECT)
+        kernel = start_kernel(PROJECT)
+        execute_notebook(PROJECT / notebook_of(stage), artifacts / "executed.ipynb", parameters, kernel=kernel)
     return artifacts
 
 

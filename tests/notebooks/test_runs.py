@@ -17,10 +17,11 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from typer.testing import CliRunner, Result
 
+from course_utils import runner
 from course_utils.artifacts import PROJECT
 from course_utils.cli import app
 from course_utils.errors import ArtifactError
-from course_utils.kernel import NotebookError, execute_notebook, read_notebook
+from course_utils.kernel import Kernels, NotebookError, execute_notebook, read_notebook
 from tools.notebooks.outputs import write_run
 
 START_WITHIN_S = 120
@@ -48,6 +49,14 @@ class History:
 
 
 NOISE = 'import sys\nsys.stderr.write("noise")\nprint("rows")\nfrom tqdm.auto import tqdm\nlist(tqdm([1]))'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light_kernels():
+    """Kernels that load nothing: these notebooks need nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "LOADS", ())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +146,32 @@ def test_the_kernel_is_this_python_whatever_kernels_jupyter_finds(plant, tmp_pat
     ]
 
 
+def test_the_next_kernel_starts_while_a_notebook_computes(plant, tmp_path):
+    ended = tmp_path / "ended"
+    work = f"import atexit, pathlib, sys\natexit.register(pathlib.Path({str(ended)!r}).touch)\n"
+    path = plant("setup", f"{work}['colorsys' in sys.modules, 'colorsys' in globals()]")
+    with Kernels(path.parent, ["wave", "colorsys"]) as kernels:
+        kernel = kernels.take()
+        kernels.prepare()
+        execute_notebook(path, tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")}, kernel=kernel)
+        assert len(kernels_in(path.parent)) == 1
+    shown = outputs_of(tmp_path / "executed.ipynb", "work")[0]["data"]["text/plain"]
+    assert ast.literal_eval(shown) == [True, False]
+    assert ended.exists(), "the kernel did not run its exit handlers"
+    assert not kernels_in(path.parent)
+
+
+def kernels_in(folder):
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found += [process.pid] if process.cwd() == str(folder) else []
+    return found
+
+
 # The command, started as a shell starts it: Ctrl-C works in the foreground and is ignored in the background.
-STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from course_utils.cli import app; app()"
+STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from course_utils import cli, runner; "
+STARTED += "runner.LOADS = (); cli.app()"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
@@ -158,6 +191,7 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant,
         output, _ = process.communicate(timeout=START_WITHIN_S)
     assert process.returncode == 130
     assert "Stopped; `make course" in output
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(int(begun.read_text())).wait(timeout=20)
+    while kernels_in(notebooks) and time.monotonic() < deadline:  # this notebook's, and the next one's
+        time.sleep(0.1)
+    assert not kernels_in(notebooks)
     assert json.loads((tmp_path / "artifacts/smoke/run.json").read_text())["seconds"] == {}

@@ -1,6 +1,7 @@
 """Where a run starts, what it leaves behind, and what it refuses. The kernels are real in tests/notebooks."""
 
 import os
+from unittest.mock import MagicMock
 
 import pytest
 from filelock import FileLock
@@ -26,6 +27,12 @@ class Silence:
 
     def finished(self, stage, seconds):
         self.said.append(seconds >= 0)
+
+
+@pytest.fixture(autouse=True)
+def no_kernels(monkeypatch):
+    """These notebooks need none."""
+    monkeypatch.setattr(runner, "Kernels", MagicMock)
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ def run(course, notebooks, monkeypatch):
     """Run stages with notebooks that do nothing but finish their stage, or stop the run at one."""
 
     def run_until(stop_at=None, error=None, content="", **chosen):
-        def execute(notebook, executed, parameters, on_cell, tag):
+        def execute(notebook, executed, parameters, on_cell, kernel, tag):
             stage = notebook.stem.split("_")[1]
             stage_run = course.begin(stage)
             if stage == stop_at:
@@ -179,7 +186,7 @@ def test_looking_at_the_machine_again_outdates_nothing(course, run):
 
 
 def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monkeypatch):
-    monkeypatch.setattr(runner, "execute_notebook", lambda *arguments, **tag: None)
+    monkeypatch.setattr(runner, "execute_notebook", lambda *arguments: None)
     with pytest.raises(ArtifactError, match="setup stage is missing"):
         run_stages(course, STAGES, Silence(), notebooks)
 
@@ -187,7 +194,7 @@ def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monk
 def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, notebooks, monkeypatch):
     seen = []
 
-    def execute(notebook, executed, parameters, on_cell, tag):
+    def execute(notebook, executed, parameters, on_cell, kernel, tag):
         seen.append((parameters, os.environ["HF_HUB_OFFLINE"]))  # which a kernel inherits
         course.begin("setup").finish({})
 
