@@ -21,12 +21,11 @@ import typer
 
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
-from course_utils.figures import course_style, new_axes
+from course_utils.figures import course_style, new_axes, show_logarithmic
 from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
 from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.history import show_losses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,10 +135,10 @@ def plot(result: dict[str, Any]) -> "Axes":
     axes = new_axes("The rate changes the loss {:.2g}-fold; at the best rate, the rank {:.2g}-fold".format(*spreads))
     for number, rank in enumerate(ranks):
         axes.plot(rates, [losses[rate, rank] for rate in rates], "os^Dvx"[number % 6] + "-", label=f"rank {rank}")
-    axes.set(xlabel="learning rate", xscale="log")
+    axes.set(xlabel="learning rate", xscale="log", ylabel="loss (nats per token)")
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
-    show_losses(axes)
+    show_logarithmic(axes)
     axes.legend()
     return axes
 

@@ -59,3 +59,13 @@ def new_axes(title: str, *, width: float = 7.0, height: float = 3.6) -> "Axes":
     # Over the whole figure, not the axes: long labels on the left would leave the title little room.
     figure.suptitle(fill(title, round(width * _LETTERS_PER_INCH)), x=0.01, ha="left")
     return axes
+
+
+def show_logarithmic(axes: "Axes") -> None:
+    """Make the vertical axis of finished curves logarithmic, with plain numbers."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    ticks = LogLocator(subs=(1, 1.5, 2, 3, 4, 6) if high < 50 * low else (1, 3))
+    axes.yaxis.set(major_locator=ticks, major_formatter="{x:g}", minor_formatter="")  # 0.4 and not 4 x 10^-1

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.figures import PALETTE, course_style, new_axes, show_logarithmic
 from course_utils.tables import value_table
 from course_utils.training.diagnosis import Diagnosis, diagnose
 
@@ -79,20 +79,9 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
         found = result.diagnosis
         if found.verdict != "healthy" and found.step != result.n_steps:
             axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
-            text, foot = f"{found.verdict}, step {found.step}", (found.step, 0.03 + 0.08 * number)
-            axes.annotate(text, foot, (4, 0), ("data", "axes fraction"), "offset points", color=colour)
-    axes.set_xlabel("optimizer step")
-    show_losses(axes)
+            text, x, y = f"{found.verdict}, step {found.step}", found.step + result.n_steps / 100, 0.03 + 0.08 * number
+            axes.text(x, y, text, color=colour, transform=axes.get_xaxis_transform(), bbox={"color": "white", "pad": 1})
+    axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
+    show_logarithmic(axes)
     axes.legend()
     return axes
-
-
-def show_losses(axes: "Axes") -> None:
-    """Make the vertical axis one of losses: logarithmic, with plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.set(ylabel="loss (nats per token)", yscale="log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6) if high < 50 * low else (1, 3)))
-    axes.yaxis.set_major_formatter("{x:g}")  # 0.4 and not 4 x 10^-1
-    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -96,4 +96,4 @@ def test_the_verdict_is_drawn_on_the_curve() -> None:
     assert axes.figure.get_suptitle().startswith("Overfit: ")
     (mark,) = axes.texts
     assert mark.get_text() == f"overfit, step {result.diagnosis.step}"
-    assert mark.xy[0] == result.diagnosis.step
+    assert list(axes.lines[-1].get_xdata()) == [result.diagnosis.step] * 2
