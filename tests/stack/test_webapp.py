@@ -24,6 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 KEY = "open-sesame"
+OUTSIDE = ".stMain img, .stMain a:not([href^='#'])"  # what users or models could make of a page that takes Markdown
 expect.set_options(timeout=30_000)  # a busy machine draws slowly
 FOCUSED = """(() => { const element = document.activeElement;
     return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
@@ -228,15 +229,16 @@ class TestInABrowser:
             ("SELECT name, length(name) FROM singer", ".stVegaLiteChart"),
             ("SELECT '2026-01-0' || rowid AS day, rowid FROM singer", ".stVegaLiteChart"),
             ("SELECT name FROM singer WHERE name = 'x'", ".stDataFrame"),
-            ('SELECT "![x](http://127.0.0.1:9/)" FROM nowhere', ".stAlert"),
+            ('SELECT "![x](http://127.0.0.1:9/)" FROM [http://127.0.0.1:9/www.x.y]', ".stAlert"),
         ):
             settle(page)
             page.get_by_role("textbox", name="Question").fill(query)
             page.keyboard.press("Enter")
-            expect(page.get_by_role("heading", name=query)).to_be_visible()
+            shown = query.replace("http:", "http\u2060:").replace("www.", "www\u2060.")
+            expect(page.get_by_role("heading", name=shown)).to_be_visible()
             expect(page.locator(drawn).last).to_be_visible()
             assert violations(page) == []
-            assert page.locator(".stMain img").count() == 0, "what a model writes is no Markdown"
+            assert page.locator(OUTSIDE).count() == 0, "what a model writes is no Markdown"
         go_to(page, "Compare", "Compare two models")
         page.get_by_role("textbox", name="Question").fill("SELECT 1 + 1")
         page.keyboard.press("Enter")
@@ -287,7 +289,7 @@ class TestInABrowser:
 
         doubt("Who sings? ![x](http://127.0.0.1:9/)", "SELECT nobody FROM singer", comment="<img src=x> **no**")
         doubt("How many?", "SELECT name FROM singer", correction="SELECT count(*) AS n FROM singer")
-        doubt("Where?", "SELECT 1", database="opera" * 20)
+        doubt("Where?", "SELECT 1", database="http://127.0.0.1:9/www.x.y")
         pages = []
         for _ in range(2):
             pages.append(each := open_page(f"{app.url}/review"))
@@ -297,7 +299,7 @@ class TestInABrowser:
             expect(each.get_by_text("The database refuses the query: no such column: nobody").first).to_be_visible()
         page, other = pages
         page.bring_to_front()
-        assert page.locator(".stMain img, .stMain [href^='http://127.0.0.1:9']").count() == 0
+        assert page.locator(OUTSIDE).count() == 0
         assert violations(page) == []
 
         accept = page.get_by_role("button", name="Accept this query")
@@ -334,6 +336,7 @@ class TestInABrowser:
         tab_to(page, "Accept this query")
         page.keyboard.press("Enter")
         expect(page.get_by_text("no database")).to_be_visible()
+        assert page.locator(OUTSIDE).count() == 0
         tab_to(page, "Dismiss")
         page.keyboard.press("Enter")
         expect(page.get_by_text("0 wait")).to_be_visible()

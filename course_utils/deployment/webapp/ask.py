@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
+from course_utils.deployment.webapp.gateway_client import ask_gateway, plain
 
 
 def show_ask() -> None:
@@ -33,12 +33,12 @@ def question_form() -> tuple[str, str, str]:
 
 def show_answer(answer: dict[str, Any], heading: str) -> None:
     """A query and what the database said to it."""
-    st.header(heading.translate(PLAIN))
+    st.header(plain(heading))
     frame = pd.DataFrame(answer["rows"], columns=answer["columns"])
     if answer["error"]:
-        st.warning(f"The database refuses the query: {answer['error'].translate(PLAIN)}")
+        st.warning(f"The database refuses the query: {plain(answer['error'])}")
     elif frame.shape == (1, 1):
-        st.metric(frame.columns[0].translate(PLAIN), str(frame.iloc[0, 0]).translate(PLAIN))
+        st.metric(plain(frame.columns[0]), plain(str(frame.iloc[0, 0])))
     else:
         if chart := choose_chart(frame):
             chart(frame, x=frame.columns[0], y=frame.columns[1])

@@ -7,7 +7,7 @@ from contextlib import closing
 import streamlit as st
 
 from course_utils.deployment.webapp.ask import question_form
-from course_utils.deployment.webapp.gateway_client import PLAIN, ask_gateway
+from course_utils.deployment.webapp.gateway_client import ask_gateway, plain
 from course_utils.prompts import Message, to_messages
 
 
@@ -16,9 +16,7 @@ def show_compare() -> None:
     st.title("Compare two models")
     models = [each["id"] for each in ask_gateway("GET", "/v1/models").json()["data"]]
     if len(models) == 1:
-        st.info(
-            """One model is here. Add one: `COURSE_MODELS='{"base": {"url": "http://localhost:8082"}}' course serve`"""
-        )
+        st.info("""One model is here. Add one: `COURSE_MODELS='{"base": {"url": "http://host:8082"}}' course serve`""")
     sides = st.columns(min(2, len(models)))
     chosen = [side.selectbox(f"Model {n}", models, index=n - 1) for n, side in enumerate(sides, 1)]
     _, schema, question = question_form()
@@ -35,7 +33,7 @@ def _show_reply(model: str, messages: list[Message], side: st.delta_generator.De
         for line in response.iter_lines():
             event = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
             if "error" in event:
-                side.error(event["error"]["message"].translate(PLAIN))
+                side.error(plain(event["error"]["message"]))
             text += "".join(choice["delta"].get("content") or "" for choice in event.get("choices", ()))
             first_s = first_s or bool(text) * (time.perf_counter() - began)
             shown.code(text, language="sql", wrap_lines=True)

@@ -1,13 +1,16 @@
 """What the pages ask the gateway."""
 
 import os
-import string
+import re
 
 import httpx
 import streamlit as st
 
-PLAIN = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
-"""For ``str.translate``: in Markdown, what a model writes could load a picture from anywhere."""
+
+def plain(text: str) -> str:
+    """``text`` for Markdown, where what models and users write could load a picture from anywhere or become a link."""
+    unlinked = re.sub("(?i)(https?|www)(?=[:.])", "\\1\u2060", text)  # a sign without width, for escapes stop no link
+    return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", unlinked)
 
 
 def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = False) -> httpx.Response:
@@ -20,9 +23,10 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
         response.read()
         wait_s = response.headers.get("Retry-After")
         message = response.json()["error"]["message"] + (f"; try again in {wait_s} s" if wait_s else "")
+        message += "; type it at the side" * (response.status_code == httpx.codes.UNAUTHORIZED)
     except (httpx.HTTPError, ValueError, LookupError) as error:
         message = f"The gateway does not answer as it should ({error!r}); is it running?"
-    st.error(message.translate(PLAIN), icon=":material/error:")
+    st.error(plain(message), icon=":material/error:")
     return st.stop()
 
 

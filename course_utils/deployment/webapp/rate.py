@@ -7,7 +7,7 @@ import streamlit as st
 
 from course_utils.artifacts import read_jsonl
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
-from course_utils.deployment.webapp.gateway_client import PLAIN
+from course_utils.deployment.webapp.gateway_client import plain
 
 
 def show_rate() -> None:
@@ -26,7 +26,7 @@ def show_rate() -> None:
     st.progress(1 - len(left) / max(1, len(pairs)), f"{len(left)} left" if left else "All pairs are rated. Thank you.")
     if not left:
         return
-    st.header(f"{left[0].row['db_id']}: {left[0].row['question']}".translate(PLAIN))
+    st.header(plain(f"{left[0].row['db_id']}: {left[0].row['question']}"))
     for number, (side, text) in enumerate(zip(st.columns(2), left[0].texts, strict=True), 1):
         side.subheader(f"Answer {number}")
         side.code(text, language="sql", wrap_lines=True)
