@@ -46,7 +46,6 @@ def _show_numbers() -> None:
     }
     with st.container(horizontal=True):
         for name, value in numbers.items():
-            st.metric(name, f"{value:,.0f}".replace("nan", "–"), border=True, width=180)
-    st.caption(
-        ", ".join(f"{part}: {state or 'ok'}" for part, state in ask_gateway("GET", "/health/ready").json().items())
-    )
+            st.metric(name, f"{value:,.0f}".replace("nan", "–"), border=True, width=165)
+    ready = ask_gateway("GET", "/health/ready").json()
+    st.caption(", ".join(f"{part}: {state or 'ok'}" for part, state in ready.items()))
