@@ -130,7 +130,7 @@ def train(
     options: Annotated[list[str] | None, typer.Argument(help="After --, options of accelerate launch.")] = None,
 ) -> None:
     """Train on what notebook 2 prepared, as notebook 3 does; notebook 4 goes on from the result."""
-    from course_utils.training.launch import train_stage
+    from course_utils.training.sft import train_stage
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")

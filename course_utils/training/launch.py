@@ -1,26 +1,22 @@
-"""Train outside of the notebook: the whole stage by one call, or ``train_sft`` in several processes at once.
+"""Make one call in several processes at once, which ``accelerate launch`` starts.
 
-``accelerate launch`` starts these. All make the same call, each on its share of a step's rows; the first one writes.
+All make the same call, each on its share of a step's rows; the first one writes.
 """
 
-import json
 import os
 import pickle
 import sys
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
-from course_utils.artifacts import PROJECT, Course, read_jsonl, write_jsonl
+from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError, CourseError, TrainingError
-from course_utils.models import load_tokenizer
 from course_utils.processes import run_module
-from course_utils.tasks import text_to_sql
-from course_utils.training.examples import tokenize_rows
-from course_utils.training.history import TrainingResult
 
 CONFIGS = PROJECT / "deploy" / "accelerate"
+T = TypeVar("T")
 
 
 def n_launched() -> int:
@@ -28,11 +24,15 @@ def n_launched() -> int:
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
-def launch_sft(config: str, options: Sequence[str], *call: object) -> TrainingResult | None:
-    """Call ``train_sft`` in several processes, which end with this one; None on machines other than the first.
+def launch(config: str, options: Sequence[str], function: Callable[..., T], *arguments: object) -> T | None:
+    """Call a module's function in several processes, which end with this one; None on machines other than the first.
 
     ``config`` says what they share out: the name of a file in ``deploy/accelerate``, or a file. ``options`` are those
     of ``accelerate launch``; without ``--num_processes`` there is one for each GPU here.
+
+    Raises:
+        ConfigurationError: There is no such configuration or no second GPU.
+        TrainingError: A process failed; with its reason where the course knows it.
     """
     import torch
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
@@ -46,7 +46,7 @@ def launch_sft(config: str, options: Sequence[str], *call: object) -> TrainingRe
             raise ConfigurationError(f"{n_gpus} GPUs here, and several processes want one each; use a profile for one")
         options = [*options, "--num_processes", str(n_gpus)]
     with TemporaryDirectory(prefix="course-") as folder:
-        (Path(folder) / "call").write_bytes(pickle.dumps(call))
+        (Path(folder) / "call").write_bytes(pickle.dumps((function, arguments)))
         start = ("--config_file", str(file), *options, "--module", __name__, folder)
         code, result = run_module("accelerate.commands.launch", *start), Path(folder) / "result"
         outcome = pickle.loads(result.read_bytes()) if result.is_file() else None
@@ -56,43 +56,15 @@ def launch_sft(config: str, options: Sequence[str], *call: object) -> TrainingRe
         return outcome
 
 
-def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -> TrainingResult | None:
-    """Train on what the data stage wrote, by ``launch_sft`` if there is a ``config``; write what notebook 3 hands over.
-
-    Raises:
-        CourseError: The data stage has not run, there is no such configuration or no second GPU, or as ``train_sft``;
-            for a process that failed, with its reason where the course knows it.
-    """
-    from course_utils.training.sft import train_sft
-
-    is_first = dict(pairwise(options)).get("--machine_rank", "0") == "0"
-    stage = course.begin("training") if is_first else None
-    tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
-    task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
-    train, validation = (
-        tokenize_rows(tokenizer, read_jsonl(course.output("data", f"{split}.jsonl")), task, max_length)
-        for split in ("train", "validation")
-    )
-    profile = course.profile.fit_to(len(train.examples))
-    call = (profile, course.model, train, validation, course.folder("training") / "adapter")
-    result = launch_sft(config, options, *call) if config else train_sft(*call)
-    if stage and result:
-        write_jsonl(stage.folder / "history.jsonl", result.history)
-        counts = {"n_rows_too_long": len(train.too_long), "n_supervised_tokens": train.n_supervised_tokens}
-        stage.finish(result.results() | counts)
-    return result
-
-
 def main() -> None:
-    """Be one of the processes of ``launch_sft``."""
+    """Be one of the processes of ``launch``."""
     import torch
     from accelerate import PartialState  # type: ignore[import-untyped]
 
-    from course_utils.training.sft import train_sft
-
     folder, state = Path(sys.argv[1]), PartialState(cpu=not torch.cuda.is_available())
     try:
-        result = train_sft(*pickle.loads((folder / "call").read_bytes()))
+        function, arguments = pickle.loads((folder / "call").read_bytes())
+        result = function(*arguments)
     except CourseError as error:
         (folder / "result").write_bytes(pickle.dumps(str(error)))
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend.
+"""Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend; or the whole stage.
 
 What a run has not finished lies beside its output, so that the same call goes on after the process was killed.
 """
@@ -8,17 +8,20 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
-from course_utils.artifacts import UNFINISHED, fingerprint, package_versions
+from course_utils.artifacts import UNFINISHED, Course, fingerprint, package_versions, read_jsonl, write_jsonl
 from course_utils.errors import DataError, TrainingError
-from course_utils.models import choose_device, choose_dtype
+from course_utils.models import choose_device, choose_dtype, load_tokenizer
 from course_utils.profiles import Profile
+from course_utils.tasks import text_to_sql
 from course_utils.training.backends import load_trainable
-from course_utils.training.examples import TokenizedRows
+from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.history import TrainingResult
-from course_utils.training.launch import launch_sft, n_launched
+from course_utils.training.launch import launch, n_launched
 from course_utils.training.shared_prompts import collate_shared, share_prompts
 from course_utils.training.trainer import disable_telemetry, run_callbacks, tracking, trainer_class, training_arguments
 
@@ -52,7 +55,7 @@ def train_sft(
     from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
     if profile.backend == "fsdp" and n_launched() == 1:
-        launched = launch_sft("fsdp", (), profile, model, train, validation, output.resolve())
+        launched = launch("fsdp", (), train_sft, profile, model, train, validation, output.resolve())
         assert launched is not None, "this machine is alone"
         return launched
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
@@ -72,6 +75,31 @@ def train_sft(
         shutil.rmtree(folder)
         if not any(folder.parent.iterdir()):
             folder.parent.rmdir()
+    return result
+
+
+def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -> TrainingResult | None:
+    """Train on what the data stage wrote, by ``launch`` if there is a ``config``; write what notebook 3 hands over.
+
+    Raises:
+        ArtifactError: The data stage has not run.
+        CourseError: As ``launch`` and ``train_sft``.
+    """
+    is_first = dict(pairwise(options)).get("--machine_rank", "0") == "0"
+    stage = course.begin("training") if is_first else None
+    tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
+    task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
+    train, validation = (
+        tokenize_rows(tokenizer, read_jsonl(course.output("data", f"{split}.jsonl")), task, max_length)
+        for split in ("train", "validation")
+    )
+    profile = course.profile.fit_to(len(train.examples))
+    call = (profile, course.model, train, validation, course.folder("training") / "adapter")
+    result = launch(config, options, train_sft, *call) if config else train_sft(*call)
+    if stage and result:
+        write_jsonl(stage.folder / "history.jsonl", result.history)
+        counts = {"n_rows_too_long": len(train.too_long), "n_supervised_tokens": train.n_supervised_tokens}
+        stage.finish(result.results() | counts)
     return result
 
 

@@ -21,7 +21,7 @@ from course_utils.models import load_tokenizer
 from course_utils.profiles import MAX_EPOCHS, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
-from course_utils.training.launch import launch_sft
+from course_utils.training.launch import launch
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {
@@ -63,7 +63,7 @@ def assert_alike(one: TrainingResult, several: TrainingResult) -> None:
 def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) -> None:
     rows, profile = encode(), replace(SMOKE, share_prompts=share_prompts)
     one = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
-    two = launch_sft(*TWO, profile, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    two = launch(*TWO, train_sft, profile, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
     assert two is not None
     assert_alike(one, two)
     assert (two.n_steps, two.n_examples, two.kept_step) == (one.n_steps, one.n_examples, one.kept_step)
@@ -73,8 +73,8 @@ def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) ->
 
 TO_BE_KILLED = """
 import pickle, sys
-from course_utils.training.launch import launch_sft
-launch_sft(*pickle.loads(open(sys.argv[1], "rb").read()))
+from course_utils.training.launch import launch
+launch(*pickle.loads(open(sys.argv[1], "rb").read()))
 """
 
 
@@ -83,7 +83,7 @@ launch_sft(*pickle.loads(open(sys.argv[1], "rb").read()))
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(tmp_path: Path) -> None:
     rows, profile = encode(), replace(SMOKE, epochs=3.0, n_evaluations=3, patience=None)
-    call = (*TWO, profile, str(TINY_BASE), rows, rows, tmp_path / "two" / "adapter")
+    call = (*TWO, train_sft, profile, str(TINY_BASE), rows, rows, tmp_path / "two" / "adapter")
     (tmp_path / "call").write_bytes(pickle.dumps(call))
     first = subprocess.Popen([sys.executable, "-c", TO_BE_KILLED, str(tmp_path / "call")], cwd=PROJECT)
     while not list(tmp_path.glob(f"two/{UNFINISHED}/*/2/checkpoint-*/trainer_state.json")) and first.poll() is None:
@@ -93,7 +93,7 @@ def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(tmp_path:
     first.wait()
     assert len(children) >= 3, "accelerate and two processes"
     assert psutil.wait_procs(children, timeout=60)[1] == []
-    two = launch_sft(*call)
+    two = launch(*call)
     one = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
     assert two is not None
     assert two.n_examples < one.n_examples, "it has not gone on from the checkpoint"
@@ -131,7 +131,7 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
     monkeypatch.setenv("PARTS", str(tmp_path / "parts"))
     rows = encode()
     one = train_sft(SMOKE, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
-    two = launch_sft("fsdp", TWO[1], SMOKE, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    two = launch("fsdp", TWO[1], train_sft, SMOKE, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
     assert two is not None
     assert_alike(one, two)
     parts = (tmp_path / "parts").read_text().split()
@@ -142,12 +142,12 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
 def test_a_process_that_fails_gives_its_reason(tmp_path: Path) -> None:
     rows = encode()
     with pytest.raises(TrainingError, match=r"a process of ddp.yaml failed: train: 17 of 17 rows are longer"):
-        launch_sft(*TWO, replace(SMOKE, max_length=5), TINY_BASE, rows, rows, tmp_path / "adapter")
+        launch(*TWO, train_sft, replace(SMOKE, max_length=5), TINY_BASE, rows, rows, tmp_path / "adapter")
 
 
 def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(ConfigurationError, match=r"mine: there is no such configuration.*ddp, fsdp, zero2, zero3"):
-        launch_sft("mine", ())
+        launch("mine", (), train_sft)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() > 1, reason="this machine has several GPUs")
