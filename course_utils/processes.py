@@ -143,20 +143,15 @@ class Server(AbstractContextManager["Server"]):
 
 
 def run_module(module: str, *arguments: str, log: Path | None = None) -> int:
-    """Run a module to its end as a child that ends with this process, and say its exit code; else ``run_command``."""
-    return run_command(sys.executable, "-m", "course_utils.processes", module, *arguments, log=log)
-
-
-def run_command(*command: str, cwd: Path = PROJECT, log: Path | None = None) -> int:
-    """Run a program to its end as a child, and say its exit code.
+    """Run a module to its end as a child that ends with this process, and say its exit code.
 
     What it writes goes to the file ``log``, in plain text; without one, where this process writes.
     """
     error, environment = (subprocess.STDOUT, os.environ | {"FORCE_COLOR": ""}) if log else (None, None)
     with log.open("wb") if log else nullcontext() as output:
         child = subprocess.Popen(
-            command,
-            cwd=cwd,
+            [sys.executable, "-m", "course_utils.processes", module, *arguments],
+            cwd=PROJECT,
             env=environment,  # a kernel asks its children for colours
             stdin=subprocess.PIPE,
             stdout=output,

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, wr
 from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
 from course_utils.monitoring.traffic import TrafficRecord
-from course_utils.processes import run_command
 from course_utils.sql import find_database
 
 logger = logging.getLogger(__name__)
@@ -142,8 +142,10 @@ def _track(version: Path) -> Path:
         config.parent.mkdir(exist_ok=True)
         if not config.exists():  # what `dvc init` writes; reports and looks for updates would outlive the command
             config.write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n", "utf-8")
-        if code := run_command(dvc, "add", "--quiet", version.name, cwd=version.parent):
-            logger.warning("%s: not tracked, for `dvc add` ended with %d; run it there to see why", version, code)
+        command = [dvc, "add", "--quiet", version.name]
+        added = subprocess.run(command, cwd=version.parent, capture_output=True, text=True)
+        if added.returncode:
+            logger.warning("%s: not tracked, for `dvc add` failed: %s", version, added.stderr.strip())
     return version
 
 

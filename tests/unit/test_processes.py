@@ -13,7 +13,7 @@ import pytest
 from course_utils import processes
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
-from course_utils.processes import LOOPBACK, Server, choose_port, run_command, run_module
+from course_utils.processes import LOOPBACK, Server, choose_port, run_module
 
 SLEEPER = "import time; time.sleep(60)"
 
@@ -142,12 +142,6 @@ def test_a_module_runs_to_its_end_and_says_how_it_ended(tmp_path: Path) -> None:
     assert run_module("this") == 0
     assert run_module("json.tool", "/nowhere", log=tmp_path / "log") != 0
     assert "/nowhere" in (tmp_path / "log").read_text()
-
-
-def test_a_program_runs_where_it_is_told_to(tmp_path: Path) -> None:
-    code = "import os, sys; sys.exit(3 * (os.listdir() == ['here']))"
-    (tmp_path / "here").touch()
-    assert run_command(sys.executable, "-c", code, cwd=tmp_path) == 3
 
 
 def test_a_module_ends_with_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
