@@ -24,6 +24,7 @@ FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_dat
 """Names that the course, Spider and BIRD give the folder of databases."""
 BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
 """Where BIRD's archives unpack theirs."""
+SCRIPTS = ("schema.sql", "rows.sql")
 CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
@@ -82,7 +83,7 @@ def ready_database(source: Path, db_id: str) -> Path | None:
 def build_database(source: Path, target: Path) -> Path:
     """Build ``target`` from ``schema.sql`` and ``rows.sql``, whole or not at all; reuse it if it is newer."""
     try:
-        scripts = [path for path in (source / "schema.sql", source / "rows.sql") if path.is_file()]
+        scripts = [path for name in SCRIPTS if (path := source / name).is_file()]
     except OSError as error:
         raise DataError(f"{source}: not readable ({error}); change the permissions") from error
     if not scripts or scripts[0].name != "schema.sql":

@@ -13,7 +13,7 @@ from random import Random
 from course_utils.artifacts import portable
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import to_row
-from course_utils.data.formats.record import Record, RowError, file_error, read_json
+from course_utils.data.formats.record import Record, RowError, file_error, read_json, to_raw
 from course_utils.errors import DataError
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
@@ -43,7 +43,7 @@ def read_rows(path: Path) -> list[Record]:
         try:
             records.append(replace(record, fields=to_row(record.fields)))
         except RowError as error:
-            records.append(replace(record, fields={}, fault=str(error)))
+            records.append(replace(record, fields={}, fault=str(error), raw=to_raw(record.fields)))
     return records
 
 

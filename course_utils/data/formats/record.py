@@ -6,6 +6,7 @@ JSON is read as strictly as the standard has it, since other readers of the same
 import json
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,6 +38,7 @@ class Record:
     line: int  # in arrays and Parquet files, which row it is
     fields: Row = field(default_factory=dict)
     fault: str = ""  # ``what is wrong; what to do``
+    raw: str = ""  # with a fault, the row as text where there is any, so that nothing is lost
     split: str = ""
     number: int = 0  # which row of its split it is: the line, or in other files than JSON lines the position
     check: str = "schema"  # the fault's kind: ``encoding`` (the bytes are not clean UTF-8 text) or this (all else)
@@ -63,14 +65,22 @@ class RowError(ValueError):
 def to_record(path: Path, line: int, value: Any) -> Record:
     """A value as a row, or as a fault if it is no object that every reader of JSON takes, as one with NaN or bytes."""
     if not isinstance(value, dict):
-        return Record(path, line, fault="not an object; every row is one, with fields such as db_id, question, query")
+        fault = "not an object; every row is one, with fields such as db_id, question, query"
+        return Record(path, line, fault=fault, raw=to_raw(value))
     for name, inner in value.items():
         try:
             json.dumps({name: inner}, ensure_ascii=False, allow_nan=False).encode()
         except (RecursionError, TypeError, ValueError) as error:
             fix = "write text, finite numbers, true, false, null, lists, objects, each key once"
-            return Record(path, line, fault=f"{name!r}: no JSON ({error}); {fix}")
+            return Record(path, line, fault=f"{name!r}: no JSON ({error}); {fix}", raw=to_raw(value))
     return Record(path, line, value)
+
+
+def to_raw(value: Any) -> str:
+    """A value as text, whatever it is; empty if it is nested too deeply."""
+    with suppress(RecursionError):
+        return json.dumps(value, default=repr)
+    return ""
 
 
 def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
@@ -96,7 +106,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Lines one by one: the number from 1, the text with its end, and why it is none; a byte order mark is accepted.
+    """Lines one by one: the number from 1, the text with its end, and why it is no text; a byte order mark is accepted.
 
     Raises:
         FormatError: The file cannot be opened, is no text, or is empty.
@@ -114,7 +124,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
                 yield number, raw.decode("utf-8"), ""
             except UnicodeDecodeError as error:
                 at = error.start
-                yield number, "", f"not UTF-8 (0x{raw[at]:02x} at byte {at + 1}); save the file as UTF-8"
+                fault = f"not UTF-8 (0x{raw[at]:02x} at byte {at + 1}); save the file as UTF-8"
+                yield number, raw.decode("utf-8", "backslashreplace"), fault
     if is_empty:
         raise file_error(path, "the file is empty; add rows or remove it")
 
@@ -149,12 +160,12 @@ def read_json(path: Path) -> Iterator[Record]:
         return
     for number, text, fault in read_lines(path):
         if fault:
-            yield Record(path, number, fault=fault, check="encoding")
+            yield Record(path, number, fault=fault, raw=text.strip(), check="encoding")
         elif content := text.strip(" \t\r\n"):
             try:
                 yield to_record(path, number, decode(content))
             except RowError as error:
-                yield Record(path, number, fault=str(error))
+                yield Record(path, number, fault=str(error), raw=content)
 
 
 def decode(text: str) -> Any:

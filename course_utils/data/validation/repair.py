@@ -9,17 +9,17 @@ import tempfile
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from course_utils.artifacts import Row, portable, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
-from course_utils.data.formats import Record, read_dataset, read_sample
+from course_utils.data.formats import read_dataset, read_sample
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.sql import FOLDERS, copy_database, is_one_file, list_databases, ready_database
+from course_utils.sql.databases import SCRIPTS, build_database
 from course_utils.sql.query_forms import clean_query
 
 REJECTED = "rejected.jsonl"
@@ -89,24 +89,18 @@ def _write_rows(report: ValidationReport, out: Path) -> None:
         rows[record.split].append(record.fields)
     for split, kept in rows.items():  # a file without rows would be refused as empty
         write_jsonl(out / f"{split}.jsonl", kept)
-    write_jsonl(out / REJECTED, ({**row.to_row(), **_raw(row.record)} for row in report.rejected))
-
-
-def _raw(record: Record) -> Row:
-    """The line of a row that could not be read, as far as it is text, so that nothing is lost."""
-    if not record.fault or record.path.suffix != ".jsonl":
-        return {}
-    with record.path.open("rb") as file:
-        line = next(islice(file, record.line - 1, None), b"")
-    return {"raw": line.decode("utf-8", "backslashreplace").strip()}
+    write_jsonl(out / REJECTED, (row.to_row() for row in report.rejected))
 
 
 def _copy_files(source: Path, target: Path) -> None:
-    """Regular files alone: a link in a stranger's dataset may point anywhere."""
+    """Regular files, and of links those to a database: others in a stranger's dataset may point anywhere."""
     target.mkdir(parents=True)
     for path in source.iterdir():
         if path.is_file() and not path.is_symlink():
             shutil.copyfile(path, target / path.name)
-    if (database := ready_database(source, source.name)) and database.is_file() and not is_one_file(database):
-        with suppress(DataError):  # what is broken stays as it was copied
+    database = ready_database(source, source.name)
+    with suppress(DataError):  # what is broken stays as it was copied
+        if database is None and any((source / name).is_symlink() for name in SCRIPTS):
+            build_database(source, target / f"{source.name}.sqlite")
+        elif database and database.is_file() and (database.is_symlink() or not is_one_file(database)):
             copy_database(database, target / database.name)

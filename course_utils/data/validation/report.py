@@ -37,6 +37,7 @@ class Rejected:
         """The row as ``rejected.jsonl`` keeps it: its fields, its place and why it was rejected."""
         checks = list(dict.fromkeys(finding.check for finding in self.findings))
         about = {"split": self.record.split, "place": self.record.place, "checks": checks, "reason": self.reason}
+        about |= {"raw": self.record.raw} if self.record.fault else {}
         fields = self.record.fields
         # A field of the same name must not be lost.
         return {**fields, **about} if fields.keys().isdisjoint(about) else {"row": fields, **about}

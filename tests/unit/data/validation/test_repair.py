@@ -1,5 +1,7 @@
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,19 @@ def test_a_row_that_cannot_be_read_is_kept_whatever_is_checked(
     assert [row["raw"] for row in read_jsonl(tmp_path / "out" / REJECTED)] == ['{"db_id": "sh']
 
 
+@pytest.mark.parametrize("name", ["test.json", "test.jsonl"])
+def test_whatever_holds_a_row_that_cannot_be_read_it_is_kept_as_text(
+    make_dataset: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    folder, line = make_dataset(), json.dumps(GOOD)
+    (folder / "test.jsonl").unlink()
+    broken = ['{"db_id": "shop", "price": NaN}', '["shop"]', '{"prompt": 5, "completion": "SELECT 1"}']
+    lines = [line, *broken]
+    (folder / name).write_text("\n".join(lines) if name.endswith("l") else f"[{', '.join(lines)}]")
+    repair_dataset(folder, tmp_path / "out")
+    assert [row["raw"] for row in read_jsonl(tmp_path / "out" / REJECTED)] == broken
+
+
 def test_samples_lose_the_rejected_rows(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
     folder = make_dataset(test=[{**GOOD, "id": "good"}, {**WRONG[0], "id": "bad"}])
     (folder / "samples").mkdir()
@@ -96,6 +111,24 @@ def test_databases_are_copied_and_links_are_not_followed(make_dataset: Callable[
     (schema,) = (tmp_path / "out" / "databases" / "shop").iterdir()
     schema.write_text("changed")
     assert "CREATE TABLE" in (folder / "databases" / "shop" / schema.name).read_text()
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_database_behind_a_link_is_copied_as_every_row_needs_it(
+    make_dataset: Callable[..., Path], tmp_path: Path, is_ready: bool
+) -> None:
+    """A cache of a model hub holds nothing but relative links."""
+    folder = make_dataset()
+    script = folder / "databases" / "shop" / "schema.sql"
+    blob = script.rename(tmp_path / "blob")
+    if is_ready:
+        with closing(sqlite3.connect(tmp_path / "ready")) as connection:
+            connection.executescript(blob.read_text())
+        script, blob = script.with_name("shop.sqlite"), tmp_path / "ready"
+    script.symlink_to(f"../../../{blob.name}")
+    assert repair_dataset(folder, tmp_path / "out").n_rejected == 0
+    assert not any(path.is_symlink() for path in (tmp_path / "out").rglob("*"))
+    assert validate_dataset(tmp_path / "out", tmp_path / "built").rejected == []
 
 
 def test_safe_fixes_leave_values_in_queries_alone() -> None:
