@@ -139,6 +139,6 @@ def _link(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     if is_one_file(source):
         with suppress(OSError):
-            os.link(source, target)
+            os.link(source.resolve(), target)  # not a link to the dataset's own link, whose target may be relative
             return
     copy_database(source, target)

@@ -113,7 +113,7 @@ def compare_answers(database: Path, gold: str, other: str, *, instances: tuple[b
 
 def compare_pairs(database: Path, pairs: Sequence[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
     """``compare_answers`` for many pairs in one worker; where it would raise, the error is given."""
-    results = run_each(_compare, database.absolute(), items=pairs)
+    results = run_each(_compare, database.resolve(), items=pairs)
     for pair, result in zip(pairs, results, strict=True):
         if isinstance(result, WorkerDiedError):
             yield _blame(to_query_error(result, TIMEOUT_S), database, pair)

@@ -88,7 +88,7 @@ def run_queries(
     if not database.is_file():
         raise QueryError(f"{database}: there is no such database")
     limits = timeout_s, max_rows, max_bytes
-    for result in run_each(_execute_each, database.absolute(), *limits, items=queries):
+    for result in run_each(_execute_each, database.resolve(), *limits, items=queries):
         yield to_query_error(result, timeout_s) if isinstance(result, WorkerDiedError) else result
 
 

@@ -101,6 +101,7 @@ def connect(database: Path) -> sqlite3.Connection:
         return _connect(database)
     limit_time(OPEN_S)
     # No honest copy with all logs is larger than its parts, and its index is small.
+    database = database.resolve()
     room = 2 * sum(part.stat().st_size for part in database.parent.glob(f"{escape(database.name)}*")) + 2**20
     with more_room(MEMORY_BYTES, room), tempfile.TemporaryDirectory() as folder:
         if is_unsettled(database):
@@ -197,4 +198,6 @@ def _is_in_wal_mode(database: Path) -> bool:
 
 
 def _beside(database: Path, ending: str) -> Path:
-    return database.with_name(database.name + ending)
+    """A file that SQLite keeps with a database: beside what a link points to, as in the cache of a model hub."""
+    file = database.resolve()
+    return file.with_name(file.name + ending)

@@ -33,6 +33,18 @@ def test_foreign_data_needs_no_change_of_code(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_database_behind_a_relative_link_is_the_stages_own(
+    foreign_release: Path, tmp_path: Path, tiny_course: TinyCourse
+) -> None:
+    (database,) = foreign_release.glob("database/bakery_1/*.sqlite")
+    database.rename(foreign_release / "blob")
+    database.symlink_to("../../blob")
+    prepare_dataset(tiny_course(foreign_release), tmp_path / "stage")
+    made = tmp_path / "stage" / "databases" / "bakery_1" / "bakery_1.sqlite"
+    assert not made.is_symlink()
+    assert made.read_bytes() == (foreign_release / "blob").read_bytes()
+
+
 def test_bad_rows_stop_the_stage(make_dataset: Callable[..., Path], tmp_path: Path, tiny_course: TinyCourse) -> None:
     bad = {"db_id": "shop", "question": "Why?", "query": "SELECT why FROM shop"}
     course = tiny_course(make_dataset(test=[{**bad, "query": "SELECT name FROM shop"}, bad, "{"]))

@@ -67,6 +67,17 @@ def test_a_copy_has_the_rows_of_the_log_in_one_file(crashed: Path, has_index: bo
     assert run_query(copy, COUNT).rows == [(15,)]
 
 
+def test_the_log_lies_beside_what_a_link_points_to(orphaned: Path, tmp_path: Path) -> None:
+    link = tmp_path / "cache" / "databases" / "live" / "live.sqlite"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../../databases/live/live.sqlite")
+    assert not is_one_file(link)
+    assert find_database(tmp_path / "cache", "live", Path("unused")) == link
+    assert read_schema(link).render() == "table reading: v int"
+    assert run_query(link, COUNT).rows == [(15,)]
+    assert run_query(copy_database(link, tmp_path / "copy.sqlite"), COUNT).rows == [(15,)]
+
+
 def test_a_transaction_that_a_crash_cut_off_is_taken_back_in_a_copy(tmp_path: Path) -> None:
     database = tmp_path / "half.sqlite"
     script = f"""
