@@ -150,7 +150,8 @@ def _run_gold(connection: Connection, gold: str) -> QueryResult:
 
 def _compare_with(gold: QueryResult, connection: Connection, pair: QueryPair, timeout_s: float) -> AnswerComparison:
     try:
-        found = execute(connection, pair.other, timeout_s, MAX_COMPARED_ROWS)
+        # The same text is the same answer, even if it asks for random() or the time.
+        found = gold if pair.other == pair.gold else execute(connection, pair.other, timeout_s, MAX_COMPARED_ROWS)
     except QueryError as error:
         return AnswerComparison(_shape_of(gold), error, None, 1 + len(pair.instances))
     limit_time(COMPARE_S)

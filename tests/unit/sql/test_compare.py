@@ -49,6 +49,8 @@ results = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[values] *
         (f"{NAMES} WHERE id > 9", f"{NAMES} WHERE id < 0", True),
         (f"{NAMES} WHERE id > 9", "SELECT name, id FROM item WHERE id > 9", False),
         (f"{NAMES} WHERE name = 'pen'", f"{NAMES} WHERE name = 'Pen'", False),
+        ("SELECT random()", "SELECT random()", True),
+        ("SELECT random()", "SELECT  random()", False),
     ],
 )
 def test_the_answer_counts_and_not_the_text(shop: Path, query: str, other: str, same: bool) -> None:
