@@ -5,6 +5,9 @@ from datetime import date, timedelta
 
 from sqlglot import exp
 
+MAX_INTEGER = 2**63
+"""SQLite holds no larger one."""
+
 
 def literals_by_column(tree: exp.Expr) -> dict[str, list[str]]:
     """The literals that a query compares each column with, by its name in lower case, whatever table it is of."""
@@ -47,7 +50,8 @@ def near(literal: str, like: object) -> list[object]:
     """The literal and its neighbours as values of a column that holds values ``like`` this one; its type is kept."""
     if isinstance(like, int | float):
         try:
-            return [*dict.fromkeys(type(like)(float(literal) + step) for step in (0, 1, -1, 0.5, -0.5))]
+            values = dict.fromkeys(type(like)(float(literal) + step) for step in (0, 1, -1, 0.5, -0.5))
+            return [value for value in values if isinstance(value, float) or abs(value) < MAX_INTEGER]
         except (ValueError, OverflowError):
             return []
     bare = literal.strip("%")

@@ -30,6 +30,8 @@ CLAUSES: tuple[Clause, ...] = get_args(Clause)
 HAVING without their constants, these constants, ORDER BY with LIMIT."""
 KINDS = ("right", "timeout", "invalid", *CLAUSES, "extra")
 N_ROWS = 5
+MAX_LENGTH, MAX_DEPTH = 10_000, 100
+"""Letters of a query and levels of its tree: more come from a model that repeats itself, and would take minutes."""
 
 
 class ClauseMatch(NamedTuple):
@@ -123,10 +125,12 @@ def mark_changes(gold: str, predicted: str) -> str:
 
 def _parse(query: str) -> exp.Expr | None:
     try:
-        statements = list(filter(None, sqlglot.parse(query, dialect="sqlite")))
+        statements = list(filter(None, sqlglot.parse(query, dialect="sqlite"))) if len(query) <= MAX_LENGTH else []
+        is_deep = any(node.depth > MAX_DEPTH for statement in statements for node in statement.walk())
     except (SqlglotError, RecursionError):
         return None
-    return statements[0] if len(statements) == 1 and isinstance(statements[0], exp.Select | exp.SetOperation) else None
+    is_one = len(statements) == 1 and isinstance(statements[0], exp.Select | exp.SetOperation)
+    return statements[0] if is_one and not is_deep else None
 
 
 def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:

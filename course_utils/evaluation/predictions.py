@@ -135,7 +135,7 @@ def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: boo
                 if first.setdefault(row["id"], number) != number:
                     raise ValueError(f'"id" {row["id"]!r} is already on line {first[row["id"]]}')
                 rows.append(row | {"place": f"{path}:{number}"})
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 wrong.append(f"{path}:{number}: {error}; give one JSON object a line, with {', '.join(required)}")
     if wrong or not rows:
         raise DataError("\n".join(wrong) or f"{path}: the file is empty; write one prediction per line")

@@ -1,6 +1,7 @@
 """Clauses are told apart as the makers of the course's wrong queries name their mistakes; each error has one kind."""
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,14 @@ def test_the_parts_that_differ_are_named(
 )
 def test_what_is_no_single_query_has_no_clauses(predicted: str) -> None:
     assert parted("SELECT a FROM t", predicted) is None
+
+
+@pytest.mark.parametrize("glue", [" IS ", "=", ".", " OR ", " UNION SELECT "])
+@pytest.mark.parametrize("n", [2_000, 200_000])
+def test_a_query_that_repeats_itself_without_end_takes_neither_minutes_nor_the_stack(glue: str, n: int) -> None:
+    began = time.perf_counter()
+    assert parted("SELECT a FROM t", f"SELECT {glue.join('a' * n)}") is None
+    assert time.perf_counter() - began < 3
 
 
 GOLD = "SELECT singer.name FROM singer JOIN song ON song.singer = singer.id WHERE song.year > 2000"

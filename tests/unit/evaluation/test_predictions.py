@@ -29,6 +29,7 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
         json.dumps(GOOD | {"id": "4", "query": " "}),
         json.dumps(GOOD),
         json.dumps(GOOD | {"id": 1}),
+        '{"a": ' + "[" * 100_000,
     ]
     path.write_text("\n".join(lines))
     with pytest.raises(DataError) as caught:
@@ -42,6 +43,7 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
         6: '"query" missing or no text; only predicted may be empty',
         7: "\"id\" '1' is already on line 1",
         8: "\"id\" '1' is already on line 1",
+        9: "maximum recursion depth exceeded",
     }
     assert len(messages) == len(expected)
     for (number, text), message in zip(expected.items(), messages, strict=True):
