@@ -32,7 +32,10 @@ _DAMAGE = dict.fromkeys(
     (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "locked by another program; close it and try again"
 )
 _DAMAGE[sqlite3.SQLITE_NOTADB] = "not a SQLite database; replace it, or unpack it yourself if it is an archive"
-_DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # there was no time to find any
+_DAMAGE |= {
+    sqlite3.SQLITE_INTERRUPT: "",  # there was no time to find any
+    sqlite3.SQLITE_ERROR: "",  # the check needs a collation or function that only the program of its maker has
+}
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 

@@ -97,20 +97,22 @@ def _read(database: Path) -> Iterator[Schema]:
     """The schema without views, then with them; SQLite tells which tables are shadows only after it looked at all."""
     with closing(connect(database)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
-        tables = tuple(_read_table(connection, name) for (name,) in connection.execute(_NAMES, ("table",)).fetchall())
+        tables = _read_all(connection, "table")
         yield Schema(database.stem, tables)
         limit_time(VIEWS_S)
         shadows = {name for (name,) in connection.execute(_SHADOWS)}
-        views = [_read_table(connection, name) for (name,) in connection.execute(_NAMES, ("view",)).fetchall()]
-    yield Schema(
-        database.stem,
-        tuple(table for table in tables if table.name not in shadows),
-        tuple(view for view in views if view.columns),
-    )
+        views = _read_all(connection, "view")
+    yield Schema(database.stem, tuple(table for table in tables if table.name not in shadows), views)
+
+
+def _read_all(connection: sqlite3.Connection, kind: str) -> tuple[TableSchema, ...]:
+    """All tables or views but those without columns: the views of tables, and the tables of modules, that are gone."""
+    tables = (_read_table(connection, name) for (name,) in connection.execute(_NAMES, (kind,)).fetchall())
+    return tuple(table for table in tables if table.columns)
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
-    """Every column that a query can name, generated ones too; none of a view whose tables are gone."""
+    """Every column that a query can name, generated ones too."""
     keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
     references = {source: (table, target or "") for source, table, target in keys.fetchall()}
     # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.

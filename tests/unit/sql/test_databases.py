@@ -9,13 +9,13 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from course_utils.errors import DataError
+from course_utils.errors import DataError, QueryError
 from course_utils.sql import FOLDERS, find_database, list_databases, run_query
 
 SCHEMA = "CREATE TABLE pet (id INTEGER PRIMARY KEY, name TEXT);\n"
@@ -243,6 +243,23 @@ def test_a_database_in_utf16_is_sound(tmp_path: Path) -> None:
     ready.write_bytes(database.read_bytes())
     assert find_database(tmp_path, "copy", tmp_path / "built") == ready
     assert run_query(ready, "SELECT näme FROM añada").columns == ("näme",)
+
+
+def test_what_only_its_maker_could_check_is_sound(tmp_path: Path) -> None:
+    """Android's contacts are sorted by a collation of Android's own, and other programs index by their functions."""
+    path = tmp_path / "databases" / "pets" / "pets.sqlite"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("LOCALIZED", lambda left, right: (left > right) - (left < right))
+        connection.create_function("pet_hash", 1, len, deterministic=True)
+        connection.executescript(
+            """CREATE TABLE pet (id INTEGER PRIMARY KEY, name TEXT COLLATE LOCALIZED); CREATE INDEX a ON pet (name);
+            CREATE TABLE toy (name TEXT); CREATE INDEX b ON toy (pet_hash(name)); INSERT INTO pet VALUES (1, 'Rex');"""
+        )
+    assert find_database(tmp_path, "pets", tmp_path / "built") == path
+    assert run_query(path, "SELECT name FROM pet WHERE id = 1").rows == [("Rex",)]
+    with pytest.raises(QueryError, match="no such collation sequence: LOCALIZED"):
+        run_query(path, "SELECT id FROM pet ORDER BY name")
 
 
 def test_a_sound_database_is_looked_at_once(tmp_path: Path) -> None:

@@ -139,6 +139,15 @@ def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(t
         assert len(run_query(database, f"SELECT {names} FROM {table.name}").rows) == 1
 
 
+def test_a_table_whose_module_is_gone_is_left_out(tmp_path: Path) -> None:
+    database = create(
+        tmp_path / "x.sqlite",
+        """CREATE TABLE a (id INTEGER); PRAGMA writable_schema = ON; INSERT INTO sqlite_master
+        VALUES ('table', 'near', 'near', 0, 'CREATE VIRTUAL TABLE near USING VirtualSpatialIndex()');""",
+    )
+    assert read_schema(database).render() == "table a: id integer"
+
+
 def test_a_view_that_grows_without_end_costs_the_views_and_not_the_database(tmp_path: Path) -> None:
     steps = ", ".join(f"c{n + 1} AS (SELECT 1 FROM {', '.join([f'c{n}'] * 8)})" for n in range(12))
     view = f"CREATE VIEW v AS WITH c0 AS (SELECT 1), {steps} SELECT * FROM c12"
