@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
 from course_utils.errors import CourseError
+from course_utils.tables import without_control
 
 if TYPE_CHECKING:
     from course_utils.evaluation.predictions import Answer
@@ -39,7 +40,8 @@ class CourseCommands(TyperGroup):
         try:
             return super().invoke(ctx)
         except CourseError as error:
-            typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+            said = without_control(f"{type(error).__name__}: {error}", keep="\n")
+            typer.secho(said, fg=typer.colors.RED, err=True)
             raise typer.Exit(2) from None
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -211,7 +213,7 @@ def evaluate(
 
             scores["component_match"] = component_match(rows)
     if as_json:
-        typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(scores, indent=2))
     else:
         Console().print(render(scores))
 

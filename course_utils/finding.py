@@ -1,11 +1,10 @@
 """One finding: what was looked at, how bad it is, why, and what to do. Every check of the course speaks in it."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from course_utils.tables import Table, text_table
+from course_utils.tables import Table, text_table, without_control
 
 Severity = Literal["error", "warning", "note"]
 """error: must be mended; warning: look at it; note: good to know."""
@@ -17,7 +16,6 @@ MAX_LENGTH = 1_000
 """Characters of a reason or a fix."""
 MAX_LINES = 20
 """Lines of an error that lists bad rows."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def listed(title: str, lines: Sequence[str]) -> str:
 
 def printable(text: str) -> str:
     """A text of bounded length without control characters, which could steer the terminal that shows it."""
-    shown = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} ..."
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
+    return without_control(text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} ...")
 
 
 def quoted(text: str) -> str:

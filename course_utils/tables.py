@@ -1,5 +1,6 @@
 """The one way to render a table of results: HTML in a notebook, lines in a terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _LEFT = ' style="text-align:left"'
 _RIGHT = ' style="text-align:right"'
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Table:
 
     def __rich__(self) -> "RichTable":
         """The same for ``rich.console.Console.print``."""
-        from rich.markup import escape as plain
+        from rich.markup import escape as without_markup
         from rich.table import Table as RichTable
+
+        def plain(text: str) -> str:
+            return without_markup(without_control(text, keep="\n\t"))
 
         table = RichTable(title=plain(self.caption) or None, title_justify="left")
         for name in self.columns:
@@ -46,6 +51,11 @@ class Table:
         for row in self.rows:
             table.add_row(*map(plain, row))
         return table
+
+
+def without_control(text: str, keep: str = "") -> str:
+    """A text with escapes for control characters, which steer a terminal, and for half characters, which none takes."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\x{ord(found[0]):02x}", text)
 
 
 def value_table(values: Mapping[str, Any], caption: str = "") -> Table:

@@ -104,6 +104,21 @@ def test_evaluate_shows_a_table(course, predictions, tmp_path):
     assert "25.0%" in result.stdout
 
 
+def test_evaluate_says_what_a_stranger_wrote_without_obeying_it(course, predictions, tmp_path):
+    rows = [json.loads(line) for line in predictions.read_text().splitlines()]
+    rows[0] |= {"difficulty": "\x1b[2J\ud800", "predicted": "SELECT '\ud800'"}
+    predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for option in ("--json", "--clauses"):
+        result = course("evaluate", predictions, "--data", tmp_path, option)
+        assert result.exit_code == 0, result.output
+        assert "\x1b" not in result.stdout
+    rows[1] |= {"query": 'SELECT "\x1b[2J" . a FROM item'}
+    predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = course("evaluate", predictions, "--data", tmp_path)
+    assert result.exit_code == 2
+    assert r"no such column: \x1b[2J.a" in result.stderr
+
+
 def test_export_refuses_an_unknown_service_in_a_sentence(course, tmp_path):
     result = course("export", tmp_path / "out", "--for", "nobody", "--data", tmp_path)
     assert result.exit_code == 2
