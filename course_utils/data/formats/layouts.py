@@ -76,9 +76,9 @@ def _from_bird(fields: Row) -> Row:
         row["query"] = row.pop("SQL")
     if "question_id" in row and "id" not in row:
         row["id"] = str(row.pop("question_id"))
-    evidence = row.get("evidence")
-    if isinstance(evidence, str) and evidence.strip():
-        addition, question = f" Evidence: {evidence.strip()}", str(row.get("question", ""))
+    question, evidence = row.get("question"), row.get("evidence")
+    if isinstance(question, str) and question.strip() and isinstance(evidence, str) and evidence.strip():
+        addition = f" Evidence: {evidence.strip()}"
         # A row that was read and written before tells it already.
         row["question"] = question if question.endswith(addition) else question + addition
     return row

@@ -160,7 +160,8 @@ def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:
 
 def row_id(record: Record) -> str:
     """The row's own id, or one from its split and number."""
-    return str(record.fields.get("id") or f"{record.split}-{record.number}")
+    own = record.fields.get("id")
+    return f"{record.split}-{record.number}" if own in (None, "") else str(own)
 
 
 def complete_row(record: Record) -> Row:

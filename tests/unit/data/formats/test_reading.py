@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats import normalise, read_dataset
+from course_utils.data.formats import normalise, read_dataset, read_rows
 from course_utils.errors import DataError
 from course_utils.sql import list_databases
 
@@ -59,6 +59,14 @@ def test_birds_archives_are_read_as_they_unpack(tmp_path: Path) -> None:
     assert fields["query"] == "SELECT 1"
     assert fields["question"] == "How many? Evidence: many means rows"
     assert set(list_databases(tmp_path)) == {"train", "dev"}
+
+
+@pytest.mark.parametrize("question", [{}, {"question": None}, {"question": 7}, {"question": " "}])
+def test_evidence_makes_no_question_where_there_is_none(tmp_path: Path, question: dict[str, object]) -> None:
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps([{"db_id": "x", "SQL": "SELECT 1", "evidence": "many means rows", **question}]))
+    (record,) = read_rows(path)
+    assert record.fields.get("question") == question.get("question")
 
 
 @pytest.mark.parametrize("text", ['[\n{"a": 1},\n{"a": }\n]', '[{"a": 1}\n{"a": 2}]', '[{"a": 1}, ', '[{"a": 1}'])

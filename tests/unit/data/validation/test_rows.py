@@ -50,7 +50,8 @@ def test_every_bad_field_is_named() -> None:
 
 def test_duplicate_ids_are_found_within_a_split_only() -> None:
     records = [record(1, id=7), record(2, id="7"), record(1, "test", id=7), record(3), record(4, id="train-3")]
-    assert [(f.split, f.number) for f in find_duplicate_ids(records)] == [("train", 2), ("train", 4)]
+    records += [record(5, id=0), record(6, id="train-5"), record(7, id="0")]
+    assert [(f.split, f.number) for f in find_duplicate_ids(records)] == [("train", 2), ("train", 4), ("train", 7)]
 
 
 def test_a_row_is_completed_and_keeps_its_marks() -> None:
