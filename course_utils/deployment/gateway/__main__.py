@@ -17,9 +17,14 @@ from course_utils.errors import CourseError
 from course_utils.processes import choose_port
 
 logger = logging.getLogger(__name__)
+try:
+    from course_utils.deployment.gateway.http_protocol import LimitedHttp as _Http
+except ImportError:  # no wheel of httptools fits: h11 does the same, and takes more time
+    _Http = "h11"  # type: ignore[assignment,misc]
 # Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
 _LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
 _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
+_SERVER: Any = {"http": _Http, "loop": "auto", "proxy_headers": False}  # uvloop where it is installed
 
 
 def main() -> None:
@@ -40,7 +45,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # Else a full collection looks at all that is imported, and every request waits a tenth of a second.
     # Longer than clients keep idle connections (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
-    uvicorn.run(app, host=settings.host, port=settings.port, http="h11", timeout_keep_alive=20, **_LOGGING, **_LIMITS)
+    uvicorn.run(app, host=settings.host, port=settings.port, timeout_keep_alive=20, **_SERVER, **_LOGGING, **_LIMITS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,69 @@
+"""HTTP by llhttp, which is fast and takes whatever comes for as long as it comes: here there are limits."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MAX_HEAD_BYTES, _PATIENCE_S = 16_384, 10.0
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """Waits some seconds for the head of a request, or what is left of an answered one, and refuses (400) long heads.
+
+    What counts is everything but the body, which the app limits: line, headers, trailers and what frames the chunks.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._n_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self.transport.close) if seconds else None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait(_PATIENCE_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes."""
+        self._n_bytes += len(data)
+        super().data_received(data)
+        if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._wait(_PATIENCE_S)
+
+    def on_headers_complete(self) -> None:
+        """A head is there, and the app waits for the body."""
+        self._wait(None)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body, which does not count."""
+        self._n_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there."""
+        self._n_bytes = 0
+        self._wait(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is sent, perhaps before the request has come to its end."""
+        super().on_response_complete()
+        if self.cycle.more_body:
+            self._wait(_PATIENCE_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._wait(None)
+        super().connection_lost(exc)

@@ -1,0 +1,115 @@
+"""A real uvicorn with the gateway's protocol, asked over raw sockets."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import uvicorn
+
+from course_utils.processes import LOOPBACK
+
+pytest.importorskip("httptools", reason="without it h11 serves, which has limits of its own")
+from course_utils.deployment.gateway import http_protocol
+
+PATIENCE_S = 0.5
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+ANSWER = b"HTTP/1.1 200 OK"
+
+
+async def echo_length(scope, receive, send):
+    length, more = 0, scope["path"] != "/refused"
+    while more:
+        message = await receive()
+        length, more = length + len(message.get("body", b"")), message.get("more_body", False)
+    text = str(length).encode()
+    headers = [(b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with pytest.MonkeyPatch.context() as patch, socket.create_server((LOOPBACK, 0)) as listening:
+        patch.setattr(http_protocol, "_PATIENCE_S", PATIENCE_S)
+        options = {"http": http_protocol.LimitedHttp, "lifespan": "off", "log_config": None, "loop": "asyncio"}
+        server = uvicorn.Server(uvicorn.Config(echo_length, **options))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+        thread.start()
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+def talk(port: int, *parts: bytes, pause_s: float = 0.0) -> tuple[bytes, float]:
+    """What comes back until the server closes the connection or a second passes, and the seconds that it took."""
+    began, came = time.monotonic(), b""
+    with socket.create_connection((LOOPBACK, port), timeout=2 * PATIENCE_S) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause_s)
+            while piece := connection.recv(4096):
+                came += piece
+        except (TimeoutError, ConnectionError):
+            pass
+    return came, time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"GET / HTTP/1.1\r\nX: ", *[b"x" * 10_000] * 5],
+        [b"GET /", *[b"x" * 10_000] * 5],
+        [b"GET / HTTP/1.1\r\n", *[b"".join(b"X-%d: y\r\n" % n for n in range(1000))] * 5],
+        [POST + b"Transfer-Encoding: chunked\r\n\r\n1;", *[b"x" * 10_000] * 5],
+        [POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", *[b"X: " + b"y" * 9000 + b"\r\n"] * 5],
+    ],
+    ids=["one header", "path", "many headers", "chunk extension", "trailers"],
+)
+def test_a_head_without_end_is_refused(port: int, parts: list[bytes]) -> None:
+    came, seconds = talk(port, *parts, pause_s=0.02)
+    assert came == b"" or came.startswith(b"HTTP/1.1 400 ")
+    assert seconds < PATIENCE_S, "refused for its size, before its time is over"
+
+
+def test_large_bodies_and_small_chunks_are_the_apps_to_judge(port: int) -> None:
+    came, _ = talk(port, POST + b"Content-Length: 300000\r\nConnection: close\r\n\r\n", b"x" * 300_000)
+    assert came.startswith(ANSWER)
+    assert came.endswith(b"300000")
+    head = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    came, _ = talk(port, head, *[b"1\r\nx\r\n"] * 1000, b"0\r\n\r\n")
+    assert came.endswith(b"1000")
+
+
+def test_many_requests_of_a_connection_are_counted_apart(port: int) -> None:
+    request = POST + b"X: " + b"y" * 5000 + b"\r\nContent-Length: 2\r\n\r\nxx"
+    came, _ = talk(port, *[request] * 19, request.replace(b"X:", b"Connection: close\r\nX:"))
+    assert came.count(ANSWER) == 20
+
+
+@pytest.mark.parametrize("parts", [[], [b"GET / HT"], [POST, b"X: y\r\n"]], ids=["nothing", "a line", "headers"])
+def test_who_sends_no_head_is_let_go(port: int, parts: list[bytes]) -> None:
+    came, seconds = talk(port, *parts)
+    assert came == b""
+    assert PATIENCE_S * 0.9 < seconds < PATIENCE_S * 1.9
+
+
+def test_a_slow_sender_gains_no_time(port: int) -> None:
+    _, seconds = talk(port, *[b"GET / HTTP/1.1\r\nX: "], *[b"y"] * 8, pause_s=0.1)
+    assert seconds < PATIENCE_S * 2.5
+
+
+def test_the_rest_of_a_request_that_is_answered_is_not_waited_for_long(port: int) -> None:
+    began = time.monotonic()
+    with socket.create_connection((LOOPBACK, port), timeout=2 * PATIENCE_S) as connection:
+        connection.sendall(POST.replace(b"/ ", b"/refused ") + b"Content-Length: 100\r\n\r\n")
+        assert connection.recv(4096).startswith(ANSWER)
+        with suppress(ConnectionError):
+            while time.monotonic() < began + 4 * PATIENCE_S:
+                connection.sendall(b"x")
+                time.sleep(PATIENCE_S / 20)
+    assert PATIENCE_S * 0.9 < time.monotonic() - began < PATIENCE_S * 3
