@@ -22,6 +22,16 @@ _RETRY_S = 2
 _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
+class _Memory(MemoryStorage):
+    """Forgets what a key used when that is asked for again; its parent looks at all keys at each count."""
+
+    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        await self.get(key)
+        self.storage[key] += amount
+        self.expirations.setdefault(key, time.time() + expiry)
+        return self.storage[key]
+
+
 class CallerLimits:
     """Counts what callers use: over all gateways on Redis, over this one without, and requests at once over this one.
 
@@ -30,7 +40,7 @@ class CallerLimits:
     """
 
     def __init__(self, redis: Redis | None) -> None:
-        storages: list[Any] = [MemoryStorage()]
+        storages: list[Any] = [_Memory()]
         if redis:
             pool: Any = redis.connection_pool
             storages.insert(0, RedisStorage("async+redis://", implementation="redispy", connection_pool=pool))

@@ -41,6 +41,7 @@ class Caller(NewKey):
     created: str = ""
 
 
+_read_caller = lru_cache(maxsize=1024)(Caller.model_validate_json)
 _ADMIN = Caller(
     id="admin", name="admin", scope="admin", requests_per_minute=None, tokens_per_minute=None, max_concurrent=None
 )
@@ -71,7 +72,7 @@ class KeyStore:
     def find(self, secret: str) -> Caller | None:
         """What is known of a key, if there is one."""
         row = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
-        return Caller.model_validate_json(row[0]) if row else None
+        return _read_caller(row[0]) if row else None
 
     def all(self) -> list[Caller]:
         """What is known of every key, the oldest first."""

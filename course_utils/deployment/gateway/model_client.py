@@ -12,9 +12,10 @@ from typing import Annotated, Any, NoReturn
 import aiohttp
 import stamina
 from pydantic import BaseModel, Field
+from pydantic_core import from_json, to_json
 
 from course_utils.deployment.gateway.admission import BoundedQueue, CircuitBreaker
-from course_utils.deployment.gateway.api_errors import ApiError, read_json
+from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
@@ -66,7 +67,7 @@ class ModelClient:
     def _http(self) -> aiohttp.ClientSession:
         """Made at the first use, where the event loop runs; the queue limits its connections."""
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         connector, cookies = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
         known: Any = {"connector": connector, "cookie_jar": cookies, "timeout": self._timeout, "headers": headers}
         return aiohttp.ClientSession(**known, auto_decompress=False)
@@ -95,7 +96,7 @@ class ModelClient:
         NOTES.get().update(model=self.name, version=self.version)
         if not self._cache.seconds or body.get("temperature") != 0:
             return await self._ask(body)
-        asked = json.dumps([self._url, self.version, self._asks, body], sort_keys=True).encode()
+        asked = to_json([self._url, self.version, self._asks, body])
         key = f"course:reply:{hashlib.sha256(asked).hexdigest()}"
         kept = await self._cache.get(key)
         NOTES.get()["cache"] = "hit" if kept else "miss"
@@ -129,8 +130,8 @@ class ModelClient:
 
     @asynccontextmanager
     async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
-        url, asked = f"{self._url}/v1/chat/completions", body | self._asks
-        post = partial(self._http.post, url, json=asked, allow_redirects=False)
+        url, asked = f"{self._url}/v1/chat/completions", to_json(body | self._asks)
+        post = partial(self._http.post, url, data=asked, allow_redirects=False)
         async with self.queue.take_place():
             with self._breaker.watch(), _as_api_errors():
                 try:
@@ -147,7 +148,7 @@ class ModelClient:
 def _refuse(status: int, raw: bytes) -> NoReturn:
     """Say what the server says for itself in place of a reply."""
     try:
-        message = str(read_json(raw)["error"]["message"])[:_MAX_MESSAGE]
+        message = str(from_json(raw)["error"]["message"])[:_MAX_MESSAGE]
     except (ValueError, KeyError, TypeError):
         message = f"status {status}"
     if status in (400, 404, 413, 422, 429):
@@ -195,7 +196,7 @@ def _mend(raw: bytes) -> bytes:
 
 def _read_reply(raw: bytes) -> dict[str, Any]:
     """A reply or an event of a stream; ValueError if it is neither."""
-    reply: dict[str, Any] = read_json(raw)
+    reply: dict[str, Any] = from_json(raw, allow_inf_nan=False)
     _Reply.model_validate(reply)
     return reply
 

@@ -1,11 +1,12 @@
 """Logs as lines of JSON; that of a request says what became of it, and unless switched on, nothing that was asked."""
 
-import json
 import logging
 import re
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from course_utils.errors import ConfigurationError
 
@@ -25,7 +26,7 @@ class JsonFormatter(logging.Formatter):
         """One line."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": time, "level": record.levelname, "message": super().format(record)}
-        return json.dumps(line | getattr(record, "notes", {}), ensure_ascii=False)
+        return to_json(line | getattr(record, "notes", {})).decode()
 
 
 class _LogFile(RotatingFileHandler):
@@ -52,3 +53,4 @@ def log_to(file: Path | None) -> None:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=handlers)
     logging.raiseExceptions = False  # a full disk costs lines, not requests
+    logging._srcfile = None  # what logging's documentation calls an optimisation: which line logs is not written
