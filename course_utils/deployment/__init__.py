@@ -4,7 +4,7 @@ The commands: ``course serve`` (model server and gateway for a finished course; 
 ``python -m course_utils.deployment.gateway`` and ``python -m course_utils.deployment.model_server``.
 """
 
-from course_utils.deployment.convert import convert_adapter, convert_to_gguf, describe_gguf, merge_adapter
+from course_utils.deployment.convert import convert_adapter, convert_to_gguf, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
 from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
@@ -18,7 +18,6 @@ __all__ = [
     "convert_adapter",
     "convert_to_gguf",
     "convert_to_onnx",
-    "describe_gguf",
     "equal_replies",
     "merge_adapter",
     "plot_frontier",

@@ -1,4 +1,4 @@
-"""From an adapter to one file: merge it into its base model, convert the sum to GGUF, and look inside.
+"""From an adapter to one file: merge it into its base model, and convert the sum to GGUF.
 
 Or leave it apart: a GGUF adapter goes on top of a base model in any format.
 """
@@ -177,34 +177,3 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     model, more = tokenizer["model"], ("byte_fallback", "ignore_merges")
     is_plain = model["type"] == "BPE" and not (tokenizer.get("normalizer") or any(model.get(name) for name in more))
     return bool(is_plain and tokenizer.get("pre_tokenizer") == pre_tokenizer)
-
-
-def describe_gguf(path: Path) -> dict[str, str]:
-    """What a GGUF file says about itself, for people; ``chat template`` is the text as it stands there.
-
-    Raises:
-        MissingExtraError: The ``gguf`` package is not installed.
-        ModelError: There is no such file, or it is not GGUF.
-    """
-    require("serve", "gguf")
-    import gguf
-
-    with explain_failure(str(path), "not a readable GGUF file", "convert the model again"):
-        reader = gguf.GGUFReader(path)
-
-        def read(name: str, default: Any = "") -> Any:
-            field = reader.get_field(name)
-            return default if field is None else field.contents()
-
-        architecture = read("general.architecture")
-        kind = gguf.LlamaFileType(int(read("general.file_type", 0))).name.split("_", 1)[1]
-        n_parameters = int(sum(tensor.n_elements for tensor in reader.tensors))
-        return {
-            "architecture": str(architecture),
-            "weights": f"{n_parameters:,} numbers in {len(reader.tensors)} tensors, {kind}",
-            "size": f"{path.stat().st_size / 2**20:.1f} MiB",
-            "context": f"{read(f'{architecture}.context_length', 0)} tokens",
-            "tokenizer": f"{read('tokenizer.ggml.model')}, {read('tokenizer.ggml.pre', 'default')}",
-            "end token": str(read("tokenizer.ggml.tokens", [""])[int(read("tokenizer.ggml.eos_token_id", 0))]),
-            "chat template": str(read("tokenizer.chat_template")),
-        }
