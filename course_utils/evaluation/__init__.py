@@ -5,7 +5,6 @@ from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.predictions import make_prompts, predict, read_predictions
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.evaluation.scoring import score_predictions
-from course_utils.evaluation.text_metrics import text_scores
 from course_utils.proportion import wilson_interval
 
 __all__ = [
@@ -21,6 +20,5 @@ __all__ = [
     "rows_needed",
     "score_predictions",
     "sequential_evidence",
-    "text_scores",
     "wilson_interval",
 ]
