@@ -1,0 +1,55 @@
+"""Notebook 2 looks at a stranger's rows before it checks them: it comes as far as its report, whatever they hold."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_utils.artifacts import PROJECT, SPLITS, Row, notebook_of, open_course, write_jsonl
+from course_utils.errors import DataError
+from course_utils.kernel import read_notebook
+
+GOOD = {"db_id": "shop", "question": "Which items are there?", "query": "SELECT name FROM item"}
+BAD: list[Row] = [
+    {"question": "Which?", "query": "SELECT 1"},
+    {**GOOD, "db_id": "nowhere"},
+    {**GOOD, "query": "SELEC"},
+    {**GOOD, "query": None},
+    {**GOOD, "question": ["Which?"]},
+]
+
+
+def run_cells(folder: Path, splits: dict[str, list[Row]], *names: str) -> dict[str, Any]:
+    """Run cells of the notebook on a dataset of these rows; what they have named."""
+    database = folder / "dataset" / "databases" / "shop" / "shop.sqlite"
+    database.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('pen');")
+    for split, rows in splits.items():
+        write_jsonl(folder / "dataset" / f"{split}.jsonl", rows)
+    parameters = {"PROFILE": "smoke", "DATA": str(folder / "dataset"), "MODEL": "", "ARTIFACTS": str(folder / "made")}
+    open_course(*parameters.values()).begin("setup").finish({})
+    cells = {cell.id: cell.source for cell in read_notebook(PROJECT / notebook_of("data")).cells}
+    named: dict[str, Any] = {**parameters}
+    for name in ("begin", "read-rows", *names):
+        exec(cells[name], named)
+    return named
+
+
+def test_bad_rows_are_passed_over_until_the_report_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    splits = {"train": [*BAD, GOOD], "validation": [GOOD], "test": [{**GOOD, "split": "train"}]}
+    named = run_cells(tmp_path, splits, "show-question", "run-query", "plot-parts")
+    assert named["answer"].rows == [("pen",)]
+    assert named["rows"]["split"].to_list() == ["train"] * 3 + ["validation", "test"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [(BAD[0], "no row has db_id, question, query as text"), (BAD[2], "none of the first queries runs")],
+)
+def test_a_dataset_without_a_good_row_says_what_to_do(tmp_path: Path, row: Row, reason: str) -> None:
+    with pytest.raises(DataError, match=f"{reason}; see `course validate "):
+        run_cells(tmp_path, {split: [row] for split in SPLITS}, "show-question")
