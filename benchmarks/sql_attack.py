@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.errors import QueryError
-from course_utils.sql import run_query
+from course_utils.sql import QueryLimits, run_query
 
 _PAUSE_S = 0.005
 _TEMPORARY = "etilqs_"
@@ -35,7 +35,7 @@ def attack(database: Path, statements: Mapping[str, str], limit_s: float) -> Ite
             seen.peak_mib, seen.spilled = 0.0, False
             began = time.perf_counter()
             try:
-                run_query(database, statement, timeout_s=limit_s)
+                run_query(database, statement, QueryLimits(timeout_s=limit_s))
                 outcome = "rows"
             except QueryError as error:
                 outcome = error.kind

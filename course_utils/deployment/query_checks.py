@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql import QueryResult, Schema, quote, run_query
+from course_utils.sql import QueryLimits, QueryResult, Schema, quote, run_query
 from course_utils.sql.postgres import run_postgres_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
@@ -49,7 +49,7 @@ def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_row
     began = time.perf_counter()
     run: Callable[..., QueryResult] = run_query if isinstance(database, Path) else run_postgres_query
     try:
-        result = run(database, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=MAX_BYTES)
+        result = run(database, query, QueryLimits(timeout_s, max_rows, MAX_BYTES))
     except QueryError as error:
         outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))

@@ -21,7 +21,7 @@ from course_utils.artifacts import Row
 from course_utils.errors import QueryError
 from course_utils.evaluation.scores import Outcome
 from course_utils.finding import printable
-from course_utils.sql import find_database, run_queries
+from course_utils.sql import QueryLimits, find_database, run_queries
 from course_utils.tables import text_table
 
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
@@ -105,7 +105,7 @@ def show_error(outcome: Outcome, dataset: Path) -> str:
     queries = {"gold": str(row["query"]), "predicted": str(row["predicted"])}
     with TemporaryDirectory() as folder:
         database = find_database(dataset, row["db_id"], Path(folder))
-        answers = list(run_queries(database, queries.values(), max_rows=N_ROWS))
+        answers = list(run_queries(database, queries.values(), QueryLimits(max_rows=N_ROWS)))
     shown = [printable(str(answer if isinstance(answer, QueryError) else answer.rows)) for answer in answers]
     caption = f"{verdict.failure}, {verdict.detail}; at most {N_ROWS} rows are shown"
     table = text_table(("query", "returns"), list(zip(queries, shown, strict=True)), caption)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from course_utils.artifacts import sha256
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_difference, quote, read_schema
-from course_utils.sql.execute import execute
+from course_utils.sql.execute import QueryLimits, execute
 from course_utils.sql.opening import connect, open_image
 from course_utils.sql.worker import limit_time, run_each
 
@@ -27,8 +27,7 @@ VERSION = 1
 """Of what a seed makes; another one makes all anew."""
 MAKE_S = 5.0
 """Seconds for the instances of one gold query; a usual one takes a hundredth of one."""
-QUERY_S = 1.0
-MAX_ROWS = 10_000
+LIMITS = QueryLimits(timeout_s=1.0)
 TRIES = 12
 """Instances tried for each that is asked for."""
 N_SAMPLED = 60
@@ -219,9 +218,9 @@ def _build(schema: list[str], tables: dict[str, list[_Column]], rng: Random) -> 
 def _is_telling(image: bytes, gold: str, variants: list[str], with_rows: bool) -> bool:
     """Whether the gold has one answer, wherever rows lie and however ties are broken; ``with_rows`` for not nothing."""
     with closing(open_image(image)) as connection:
-        answer = execute(connection, gold, QUERY_S, MAX_ROWS)
+        answer = execute(connection, gold, LIMITS)
     if with_rows and all(value is None for row in answer.rows for value in row):
         return False
     with closing(open_image(image, in_reverse=True)) as connection:
-        again = (execute(connection, query, QUERY_S, MAX_ROWS) for query in (gold, *variants))
+        again = (execute(connection, query, LIMITS) for query in (gold, *variants))
         return not any(find_difference(answer, result, gold) for result in again)

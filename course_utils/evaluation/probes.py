@@ -10,7 +10,7 @@ from typing import Any
 from course_utils.artifacts import Row
 from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import compare_clauses
-from course_utils.sql import find_database, run_query
+from course_utils.sql import QueryLimits, find_database, run_query
 
 _TABLE = re.compile(r"^table (\w+):", re.MULTILINE)
 _VALUE = re.compile(r"'([^'%]+)'")
@@ -64,7 +64,7 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
 def _judge(probe: Row, database: Path) -> Row:
     predicted = str(probe["predicted"])
     try:
-        run_query(database, predicted, max_rows=1)
+        run_query(database, predicted, QueryLimits(max_rows=1))
         reads = True
     except QueryError as error:
         reads = error.kind != "not allowed"

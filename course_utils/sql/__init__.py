@@ -2,7 +2,7 @@
 
 from course_utils.sql.compare import QueryPair, compare_answers, find_difference, same_answer
 from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
-from course_utils.sql.execute import QueryResult, run_queries, run_query
+from course_utils.sql.execute import QueryLimits, QueryResult, run_queries, run_query
 from course_utils.sql.opening import copy_database, is_one_file
 from course_utils.sql.query_forms import shape_of
 from course_utils.sql.row_equality import same_rows
@@ -10,6 +10,7 @@ from course_utils.sql.schema import Schema, quote, read_schema
 
 __all__ = [
     "FOLDERS",
+    "QueryLimits",
     "QueryPair",
     "QueryResult",
     "Schema",

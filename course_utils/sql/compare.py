@@ -13,7 +13,7 @@ from sqlite3 import Connection
 from typing import Literal, NamedTuple
 
 from course_utils.errors import QueryError
-from course_utils.sql.execute import TIMEOUT_S, QueryResult, execute, to_query_error
+from course_utils.sql.execute import TIMEOUT_S, QueryLimits, QueryResult, execute, to_query_error
 from course_utils.sql.opening import open_database, open_image
 from course_utils.sql.query_forms import has_top_level_order
 from course_utils.sql.row_equality import same_rows
@@ -145,13 +145,14 @@ def _compare(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerCompariso
 @lru_cache(maxsize=1)
 def _run_gold(connection: Connection, gold: str) -> QueryResult:
     """Answers of several models to one question often come one after the other."""
-    return execute(connection, gold, TIMEOUT_S, MAX_COMPARED_ROWS)
+    return execute(connection, gold, QueryLimits(TIMEOUT_S, MAX_COMPARED_ROWS))
 
 
 def _compare_with(gold: QueryResult, connection: Connection, pair: QueryPair, timeout_s: float) -> AnswerComparison:
     try:
         # The same text is the same answer, even if it asks for random() or the time.
-        found = gold if pair.other == pair.gold else execute(connection, pair.other, timeout_s, MAX_COMPARED_ROWS)
+        limits = QueryLimits(timeout_s, MAX_COMPARED_ROWS)
+        found = gold if pair.other == pair.gold else execute(connection, pair.other, limits)
     except QueryError as error:
         return AnswerComparison(_shape_of(gold), error, None, 1 + len(pair.instances))
     limit_time(COMPARE_S)
@@ -164,7 +165,7 @@ def _refute(pair: QueryPair, found: ResultShape) -> int:
     left_s = TIMEOUT_S - found.seconds
     for number, instance in enumerate(pair.instances if pair.gold != pair.other else (), 1):
         with closing(open_image(instance)) as connection:
-            gold = execute(connection, pair.gold, TIMEOUT_S, MAX_COMPARED_ROWS)
+            gold = execute(connection, pair.gold, QueryLimits(TIMEOUT_S, MAX_COMPARED_ROWS))
             comparison = _compare_with(gold, connection, pair, left_s)
         if comparison.difference or isinstance(comparison.found, QueryError):
             return number

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from sys import getsizeof
+from typing import NamedTuple
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql.opening import open_database
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 TIMEOUT_S = 5.0
-MAX_ROWS = 10_000
-MAX_RESULT_BYTES = 64_000_000
-"""What the fetched rows may take in memory."""
 GRACE_S = 0.2
 """A query that SQLite does not stop at its limit is killed so much later."""
 STEPS_BETWEEN_CHECKS = 1_000
@@ -35,6 +33,17 @@ _KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
 """SQLite has one code for nearly all that is wrong with a query, so its words must tell the kinds apart."""
 
 
+class QueryLimits(NamedTuple):
+    """What one query may take."""
+
+    timeout_s: float = TIMEOUT_S  # of wall clock
+    max_rows: int = 10_000  # that are fetched; others are left in the database
+    max_bytes: int = 64_000_000  # of memory, for the fetched rows
+
+
+USUAL = QueryLimits()
+
+
 @dataclass(frozen=True)
 class QueryResult:
     """Rows of a query, in the order in which the database gave them."""
@@ -43,40 +52,27 @@ class QueryResult:
     rows: list[tuple[object, ...]]
     seconds: float
     truncated: bool
-    """True when there were more rows than ``max_rows``."""
+    """True when there were more rows than the limit."""
 
 
-def run_query(
-    database: Path,
-    query: str,
-    *,
-    timeout_s: float = TIMEOUT_S,
-    max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_RESULT_BYTES,
-) -> QueryResult:
+def run_query(database: Path, query: str, limits: QueryLimits = USUAL) -> QueryResult:
     """Execute one SELECT and return its rows.
 
     A worker runs it: the file is open for reading alone, an authorizer denies everything else, and the worker is killed
-    where SQLite does not stop at a limit: ``timeout_s`` seconds of wall clock, or rows of ``max_bytes`` in memory.
-    ``max_rows`` are fetched at most.
+    where SQLite does not stop at a limit.
 
     Raises:
         QueryError: The query is empty, does not parse or execute, is not read-only, takes too long or
             returns too much; its ``kind`` says which.
     """
-    (result,) = run_queries(database, [query], timeout_s=timeout_s, max_rows=max_rows, max_bytes=max_bytes)
+    (result,) = run_queries(database, [query], limits)
     if isinstance(result, QueryError):
         raise result
     return result
 
 
 def run_queries(
-    database: Path,
-    queries: Iterable[str],
-    *,
-    timeout_s: float = TIMEOUT_S,
-    max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_RESULT_BYTES,
+    database: Path, queries: Iterable[str], limits: QueryLimits = USUAL
 ) -> Iterator[QueryResult | QueryError]:
     """``run_query`` for many queries in one worker, which costs a fifth of the time where each is quick.
 
@@ -87,9 +83,8 @@ def run_queries(
     """
     if not database.is_file():
         raise QueryError(f"{database}: there is no such database")
-    limits = timeout_s, max_rows, max_bytes
-    for result in run_each(_execute_each, database.resolve(), *limits, items=queries):
-        yield to_query_error(result, timeout_s) if isinstance(result, WorkerDiedError) else result
+    for result in run_each(_execute_each, database.resolve(), limits, items=queries):
+        yield to_query_error(result, limits.timeout_s) if isinstance(result, WorkerDiedError) else result
 
 
 def to_query_error(error: WorkerDiedError, timeout_s: float) -> QueryError:
@@ -98,36 +93,32 @@ def to_query_error(error: WorkerDiedError, timeout_s: float) -> QueryError:
     return QueryError(known.get(error.kind, f"the query does not run: {error}"), error.kind)
 
 
-def _execute_each(
-    database: Path, timeout_s: float, max_rows: int, max_bytes: int, queries: Iterable[str]
-) -> Iterator[QueryResult | QueryError]:
+def _execute_each(database: Path, limits: QueryLimits, queries: Iterable[str]) -> Iterator[QueryResult | QueryError]:
     """Run each query, for ``run_queries``; the arguments and errors are its own."""
     connection = open_database(database)
     for query in queries:
         try:
-            yield execute(connection, query, timeout_s, max_rows, max_bytes)
+            yield execute(connection, query, limits)
         except QueryError as error:
             yield error
 
 
-def execute(
-    connection: sqlite3.Connection, query: str, timeout_s: float, max_rows: int, max_bytes: int = MAX_RESULT_BYTES
-) -> QueryResult:
+def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> QueryResult:
     """Run one query on a connection of ``open_database``; errors are those of ``run_query``, or MemoryError."""
     if not query.strip():
         raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
-    limit_time(timeout_s + GRACE_S)
+    limit_time(limits.timeout_s + GRACE_S)
 
     def is_late() -> bool:
-        return time.perf_counter() - began > timeout_s
+        return time.perf_counter() - began > limits.timeout_s
 
     connection.set_progress_handler(is_late, STEPS_BETWEEN_CHECKS)
     try:
         with closing(connection.execute(query)) as cursor:
             if cursor.description is None:
                 raise QueryError("the query returns no rows, so it is not a SELECT", "syntax")
-            rows = _fetch(cursor, max_rows + 1, max_bytes)
+            rows = _fetch(cursor, limits.max_rows + 1, limits.max_bytes)
             columns = tuple(column[0] for column in cursor.description)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         if not is_late():
@@ -135,8 +126,8 @@ def execute(
             reading = f"only one statement that reads is run: {reason.rstrip('.')}"
             raise QueryError(reading if kind == "not allowed" else reason, kind) from error
     if is_late():
-        raise QueryError(f"the query ran longer than {timeout_s:g} s", "timeout")
-    return QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
+        raise QueryError(f"the query ran longer than {limits.timeout_s:g} s", "timeout")
+    return QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)
 
 
 def _kind_of(error: Exception) -> QueryErrorKind:

@@ -12,7 +12,7 @@ from sys import getsizeof
 from typing import Any
 
 from course_utils.errors import DataError, QueryError, QueryErrorKind
-from course_utils.sql.execute import GRACE_S, MAX_RESULT_BYTES, MAX_ROWS, TIMEOUT_S, QueryResult, to_query_error
+from course_utils.sql.execute import GRACE_S, USUAL, QueryLimits, QueryResult, to_query_error
 from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
@@ -36,7 +36,7 @@ _KINDS: dict[str | None, QueryErrorKind] = {
 """By SQLSTATE: postgresql.org/docs/current/errcodes-appendix.html."""
 
 
-def run_postgres_query(url: str, query: str, *, timeout_s: float, max_rows: int, max_bytes: int) -> QueryResult:
+def run_postgres_query(url: str, query: str, limits: QueryLimits = USUAL) -> QueryResult:
     """As ``run_query``, on ``postgresql://role:password@host/name``; its errors never tell the address.
 
     Numbers and bytes are Python's; dates, lists and whatever SQLite lacks are text, as PostgreSQL writes it.
@@ -48,19 +48,19 @@ def run_postgres_query(url: str, query: str, *, timeout_s: float, max_rows: int,
         raise QueryError("the query is empty", "syntax")
     text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # C ends a text at its first null
     try:
-        (result,) = run_in_worker(_execute, url, text, timeout_s, max_rows, max_bytes)
+        (result,) = run_in_worker(_execute, url, text, limits)
     except WorkerDiedError as error:
-        raise to_query_error(error, timeout_s) from error
+        raise to_query_error(error, limits.timeout_s) from error
     return result
 
 
-def _execute(url: str, query: bytes, timeout_s: float, max_rows: int, max_bytes: int) -> Iterator[QueryResult]:
+def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResult]:
     import psycopg
 
     began = time.perf_counter()
-    limit_time(_CONNECT_S + timeout_s + GRACE_S)
+    limit_time(_CONNECT_S + limits.timeout_s + GRACE_S)
     try:
-        with closing(_connect(url, timeout_s)) as connection:
+        with closing(_connect(url, limits.timeout_s)) as connection:
             parsed = connection.pgconn.prepare(b"", query)  # so that bad SQL is known from what is no query
             if parsed.status == psycopg.pq.ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(parsed)
@@ -68,16 +68,16 @@ def _execute(url: str, query: bytes, timeout_s: float, max_rows: int, max_bytes:
                 connection.execute(b"DECLARE answer CURSOR FOR " + query, prepare=True)
             except psycopg.errors.SyntaxError as error:
                 raise QueryError("only one statement that reads is run", "not allowed") from error
-            cursor = connection.execute(f"FETCH {max_rows + 1} FROM answer")
+            cursor = connection.execute(f"FETCH {limits.max_rows + 1} FROM answer")
             columns, rows = tuple(column.name for column in cursor.description or ()), cursor.fetchall()
     except psycopg.Error as error:
         reason, kind = error.diag.message_primary, _KINDS.get(error.sqlstate, "other")
         if kind == "syntax" and error.diag.statement_position is None:  # what several statements lack
             kind = "not allowed"
         raise QueryError(reason or "the database server gives no answer; see COURSE_POSTGRES_URL", kind) from error
-    if sum(map(getsizeof, chain(*rows))) > max_bytes:
-        raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
-    yield QueryResult(columns, rows[:max_rows], time.perf_counter() - began, len(rows) > max_rows)
+    if sum(map(getsizeof, chain(*rows))) > limits.max_bytes:
+        raise QueryError(f"the query returns more than {limits.max_bytes / 1e6:g} MB; select less", "too large")
+    yield QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)
 
 
 def _connect(url: str, timeout_s: float) -> Any:
@@ -100,7 +100,7 @@ def _connect(url: str, timeout_s: float) -> Any:
 def read_postgres_schema(url: str) -> Schema:
     """The tables and views that the role finds without naming their schema; DataError if it cannot be asked."""
     try:
-        found = run_postgres_query(url, _COLUMNS, timeout_s=TIMEOUT_S, max_rows=MAX_ROWS, max_bytes=MAX_RESULT_BYTES)
+        found = run_postgres_query(url, _COLUMNS)
     except QueryError as error:
         raise DataError(f"the schema of the PostgreSQL database cannot be read: {error}") from error
     tables: dict[bool, list[TableSchema]] = {False: [], True: []}

@@ -18,7 +18,7 @@ from course_utils.artifacts import PROJECT
 from course_utils.deployment import start_gateway
 from course_utils.errors import DataError, QueryError
 from course_utils.processes import LOOPBACK, choose_port
-from course_utils.sql import QueryResult
+from course_utils.sql import QueryLimits, QueryResult
 from course_utils.sql.postgres import read_postgres_schema, run_postgres_query
 from tests.stack.test_model_failures import Script
 
@@ -79,7 +79,7 @@ def reader(owner: str) -> str:
 
 
 def ask(url: str, query: str, timeout_s: float = 5, max_rows: int = 100, max_bytes: int = 1_000_000) -> QueryResult:
-    return run_postgres_query(url, query, timeout_s=timeout_s, max_rows=max_rows, max_bytes=max_bytes)
+    return run_postgres_query(url, query, QueryLimits(timeout_s, max_rows, max_bytes))
 
 
 def everything(owner: str) -> list[tuple[object, ...]]:

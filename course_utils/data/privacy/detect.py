@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from course_utils.data.encoding import CONFUSABLES, plain_letters
 from course_utils.data.privacy.patterns import find_by_patterns, load_table
 from course_utils.finding import Finding
-from course_utils.sql import QueryResult, quote, read_schema, run_queries
+from course_utils.sql import QueryLimits, QueryResult, quote, read_schema, run_queries
 
 if TYPE_CHECKING:
     from profanex import Filter
@@ -44,7 +44,7 @@ def database_values(database: Path) -> frozenset[str]:
     queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
     values = set()
     end = time.monotonic() + READ_S
-    for result in run_queries(database, queries, max_rows=1_000_000):
+    for result in run_queries(database, queries, QueryLimits(max_rows=1_000_000)):
         if isinstance(result, QueryResult):
             values |= {str(value).lower() for (value,) in result.rows}
         if time.monotonic() > end:

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryPair, QueryResult, compare, find_difference, same_answer, same_rows, worker
+from course_utils.sql import (
+    QueryLimits,
+    QueryPair,
+    QueryResult,
+    compare,
+    find_difference,
+    same_answer,
+    same_rows,
+    worker,
+)
 from course_utils.sql.compare import (
     MAX_COMPARED_ROWS,
     MAX_ORDERS_TO_TRY,
@@ -275,9 +284,9 @@ def test_nothing_is_written_to_an_instance(shop: Path, instances: tuple[bytes, .
     with closing(open_image(instances[0])) as connection:
         for statement in ("DELETE FROM item", "ATTACH ':memory:' AS x", "PRAGMA reverse_unordered_selects = 1"):
             with pytest.raises(QueryError) as caught:
-                execute(connection, statement, 1, 10)
+                execute(connection, statement, QueryLimits(1, 10))
             assert caught.value.kind in ("not allowed", "syntax")
-        assert execute(connection, "SELECT count(*) FROM item", 1, 10).rows == [(1,)]
+        assert execute(connection, "SELECT count(*) FROM item", QueryLimits(1, 10)).rows == [(1,)]
     limit_time(0)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import QueryError
-from course_utils.sql import QueryResult, run_queries, run_query
+from course_utils.sql import QueryLimits, QueryResult, run_queries, run_query
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_an_error_says_its_kind_and_not_the_query(database: Path, query: str, ki
 def test_an_endless_query_is_stopped(database: Path, query: str) -> None:
     began = time.perf_counter()
     with pytest.raises(QueryError, match=r"longer than 0\.3 s") as error:
-        run_query(database, query, timeout_s=0.3)
+        run_query(database, query, QueryLimits(timeout_s=0.3))
     assert error.value.kind == "timeout"
     assert time.perf_counter() - began < 20  # far from forever, on a busy machine too
 
@@ -151,7 +151,7 @@ def test_an_endless_query_is_stopped(database: Path, query: str) -> None:
 )
 def test_no_query_builds_gigabytes(database: Path, query: str) -> None:
     with pytest.raises(QueryError) as error:
-        run_query(database, query, timeout_s=1)
+        run_query(database, query, QueryLimits(timeout_s=1))
     assert error.value.kind in ("too large", "timeout")
 
 
@@ -176,10 +176,10 @@ def test_printf_is_sqlites_own(database: Path, call: str) -> None:
 
 def test_more_rows_than_asked_for_are_cut_and_said_so(database: Path) -> None:
     numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 10) SELECT n FROM c"
-    result = run_query(database, numbers, max_rows=4)
+    result = run_query(database, numbers, QueryLimits(max_rows=4))
     assert result.rows == [(1,), (2,), (3,), (4,)]
     assert result.truncated
-    assert not run_query(database, numbers, max_rows=10).truncated
+    assert not run_query(database, numbers, QueryLimits(max_rows=10)).truncated
 
 
 def test_text_that_is_not_utf8_is_shown_with_marks(database: Path) -> None:
@@ -235,6 +235,6 @@ def test_many_queries_on_one_connection_answer_as_each_alone(database: Path) -> 
 
 def test_a_query_that_runs_too_long_does_not_shorten_the_next(database: Path) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
-    slow, quick = run_queries(database, [endless, "SELECT 1"], timeout_s=0.2)
+    slow, quick = run_queries(database, [endless, "SELECT 1"], QueryLimits(timeout_s=0.2))
     assert "ran longer than 0.2 s" in str(slow)
     assert isinstance(quick, QueryResult)
