@@ -112,7 +112,7 @@ def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "
     """
     require("serve", "httpx", "prometheus_client", "streamlit")
     port = choose_port(LOOPBACK, port)
-    script = PROJECT / "course_utils" / "deployment" / "webapp" / "__main__.py"
+    script = DEPLOY / "webapp" / "__main__.py"
     options = ["run", str(script), "--server.address", LOOPBACK, "--server.port", str(port)]
     settings = {"GATEWAY_URL": gateway_url, "APP_RESULTS": str(results.absolute()), "APP_KEY": key}
     variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from course_utils.artifacts import read_jsonl
 from course_utils.deployment import start_gateway
-from course_utils.deployment.webapp.ask import choose_chart
 from course_utils.processes import Server
 from deploy.serve import start_webapp
+from deploy.webapp.ask import choose_chart
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from course_utils.artifacts import read_jsonl
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
-from course_utils.deployment.webapp.gateway_client import plain
+from deploy.webapp.gateway_client import plain
 
 
 def show_rate() -> None:

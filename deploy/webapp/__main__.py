@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import streamlit as st
 
-from course_utils.deployment.webapp import admin, ask, compare_models, rate, review
 from course_utils.errors import CourseError
+from deploy.webapp import admin, ask, compare_models, rate, review
 
 st.set_page_config("Questions to SQL", "🔎", "wide")
 st.html(Path(__file__).with_name("style.css"))

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import streamlit as st
 
-from course_utils.deployment.webapp.ask import question_form
-from course_utils.deployment.webapp.gateway_client import ask_gateway, plain
 from course_utils.prompts import Message, to_messages
+from deploy.webapp.ask import question_form
+from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_compare() -> None:

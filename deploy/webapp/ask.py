@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from course_utils.deployment.webapp.gateway_client import ask_gateway, plain
+from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_ask() -> None:

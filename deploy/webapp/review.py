@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from course_utils.deployment.webapp.ask import show_answer
-from course_utils.deployment.webapp.gateway_client import ask_gateway
 from course_utils.feedback_rows import topic
+from deploy.webapp.ask import show_answer
+from deploy.webapp.gateway_client import ask_gateway
 
 
 def show_review() -> None:

@@ -4,8 +4,8 @@ import time
 
 import streamlit as st
 
-from course_utils.deployment.webapp.gateway_client import ask_gateway
 from course_utils.prometheus import histogram_quantile, parse_metrics
+from deploy.webapp.gateway_client import ask_gateway
 
 
 def show_admin() -> None:
