@@ -1,7 +1,4 @@
-"""Who rates two answers side by side: people on a page in the notebook, and models.
-
-What their ratings say together is in notebook 4.
-"""
+"""Who rates two answers side by side: people on a page, and models. What they say together is in notebook 4."""
 
 import re
 from collections.abc import Sequence
@@ -55,31 +52,24 @@ class RatingPage:
         return {**self._box._repr_mimebundle_(), "text/html": self._shown.value}
 
 
-def both_ways(rule: Rule) -> Rule:
-    """Ask a rule twice, with the answers swapped; what depends on their order counts as a tie.
+def model_judge(url: str, model: str) -> Rule:
+    """A model behind any OpenAI-compatible URL as rater, asked twice, with the answers swapped.
+
+    What depends on their order is a tie, and so is a reply without a choice. Where its key comes from, and what the
+    rule raises, is as ``models.ask_server`` says.
 
     Source: Zheng et al. (2023), Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena.
     """
-
-    def choose(pair: BlindPair) -> str:
-        choice, other = rule(pair), rule(pair.swapped())
-        return choice if (choice, other) in (("1", "2"), ("2", "1")) else "0"
-
-    return choose
-
-
-def model_judge(url: str, model: str) -> Rule:
-    """A model behind any OpenAI-compatible URL as rater; a reply without a choice is a tie.
-
-    Where its key comes from, and what the rule raises, is as ``models.ask_server`` says.
-    """
     instruction = "Which SQL query answers the question better? Reply with 1 or 2, or with 0 if they are alike."
 
-    def choose(pair: BlindPair) -> str:
+    def to_messages(pair: BlindPair) -> list[dict[str, str]]:
         texts = f"Question: {pair.row['question']}\n\n1: {pair.texts[0]}\n\n2: {pair.texts[1]}"
-        messages = [{"role": "system", "content": instruction}, {"role": "user", "content": texts}]
-        (reply,) = ask_server(url, [messages], model=model, max_new_tokens=8)
-        found = re.search(r"\b[012]\b", reply.text)
-        return found[0] if found else "0"
+        return [{"role": "system", "content": instruction}, {"role": "user", "content": texts}]
+
+    def choose(pair: BlindPair) -> str:
+        prompts = [to_messages(pair), to_messages(pair.swapped())]
+        replies = ask_server(url, prompts, model=model, max_new_tokens=8)
+        first, second = (re.search(r"\b[012]\b", reply.text) for reply in replies)
+        return first[0] if first and second and {first[0], second[0]} == {"1", "2"} else "0"
 
     return choose

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from course_utils.artifacts import PROJECT
-from course_utils.blind_rating import CHOICES, TIE, BlindPair, draw_pairs, read_ratings
+from course_utils.blind_rating import TIE, BlindPair, draw_pairs, read_ratings
 from course_utils.errors import ServiceError
-from course_utils.evaluation.side_by_side import RatingPage, both_ways, model_judge
+from course_utils.evaluation.side_by_side import RatingPage, model_judge
 
 
 def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
@@ -21,10 +21,6 @@ def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
 
 ANSWERS = {"old": rows("a"), "new": rows("b")}
 PAIR = BlindPair(ANSWERS["old"][1], ("short", "longer"), ("old", "new"))
-
-
-def shorter(pair: BlindPair) -> str:
-    return "1" if len(pair.texts[0]) < len(pair.texts[1]) else "2"
 
 
 def test_the_page_writes_each_rating_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -46,23 +42,17 @@ def test_the_page_writes_each_rating_and_goes_on_where_it_stopped(tmp_path: Path
     assert len(read_ratings(file, pairs)) == 4
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_asked_both_ways_who_always_takes_one_side_takes_none(choice: str) -> None:
-    assert both_ways(lambda _: choice)(PAIR) == "0"
-
-
-def test_asked_both_ways_who_looks_at_the_answers_stays_with_theirs() -> None:
-    assert both_ways(shorter)(PAIR) == "1"
-    assert both_ways(shorter)(PAIR.swapped()) == "2"
-
-
 class Judge(BaseHTTPRequestHandler):
     """OpenAI's protocol: prefers the shorter answer, says so in many words, and fails on request."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = body["messages"][-1]["content"].split("\n\n")[1:]
-        verdict = {"words": f"Answer {1 if len(texts[0]) < len(texts[1]) else 2}, of 10", "none": "Both are nice"}
+        verdict = {
+            "words": f"Answer {1 if len(texts[0]) < len(texts[1]) else 2}, of 10",
+            "none": "Both are nice",
+            "lazy": "1",
+        }
         named = verdict.get(body["model"]) if self.headers["Authorization"] == "Bearer key" else None
         content = {"choices": [{"message": {"content": named}, "finish_reason": "stop"}]} if named else {"error": "no"}
         reply = json.dumps(content).encode()
@@ -80,8 +70,8 @@ def test_a_model_behind_a_url_is_a_rater(monkeypatch: pytest.MonkeyPatch) -> Non
     with HTTPServer(("127.0.0.1", 0), Judge) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        assert both_ways(model_judge(url, "words"))(PAIR) == "1"
-        assert model_judge(f"{url}/", "none")(PAIR) == "0"
+        assert [model_judge(url, "words")(pair) for pair in (PAIR, PAIR.swapped())] == ["1", "2"]
+        assert [model_judge(f"{url}/", name)(PAIR) for name in ("none", "lazy")] == ["0", "0"]
         for model in ("unknown", "odd"):
             with pytest.raises(ServiceError, match="is the model server running"):
                 model_judge(url, model)(PAIR)
