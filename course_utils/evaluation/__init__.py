@@ -3,12 +3,11 @@
 from course_utils.evaluation.comparison import accuracy_table, compare, plot_accuracy, rows_needed, sequential_evidence
 from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.predictions import make_prompts, predict, read_predictions
-from course_utils.evaluation.scores import Outcome, Scores
+from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
 from course_utils.proportion import wilson_interval
 
 __all__ = [
-    "Outcome",
     "Scores",
     "accuracy_table",
     "compare",

@@ -26,12 +26,10 @@ def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty"
         measured.append((f"accuracy on {n} instances, all rows", [model.test_suite_accuracy for model in scores]))
     by_group = [model.accuracy_by_group(kinds) for model in scores]
     measured += [(f"accuracy, {name}", [groups[name] for groups in by_group]) for name in by_group[0]]
-    return Table(
-        "Share of rows, with the 95 % Wilson interval in brackets",
-        ("measure", "rows", *(model.name for model in scores)),
-        tuple((name, str(shares[0].n), *map(str, shares)) for name, shares in measured),
-        frozenset({"measure"}),
-    )
+    caption = "Share of rows, with the 95 % Wilson interval in brackets"
+    columns = ("measure", "rows", *(model.name for model in scores))
+    rows = tuple((name, str(shares[0].n), *map(str, shares)) for name, shares in measured)
+    return Table(caption, columns, rows, frozenset({"measure"}))
 
 
 @course_style
@@ -40,12 +38,10 @@ def plot_accuracy(*scores: Scores) -> "Axes":
     from matplotlib.container import BarContainer
     from pandas import DataFrame
 
-    by_model = {model.name: model.accuracy_by_group(["seen"]) for model in scores}
-    names = [f"{name}\n({share.n} rows)" for name, share in by_model[scores[0].name].items()]
-    values = DataFrame({name: [share.value for share in of.values()] for name, of in by_model.items()}, names)
-    ends = [
-        [[x.value - x.low for x in of.values()], [x.high - x.value for x in of.values()]] for of in by_model.values()
-    ]
+    shares = DataFrame({model.name: model.accuracy_by_group(["seen"]) for model in scores})  # a row for each group
+    values = shares.map(lambda share: share.value)
+    values.index = [f"{name}\n({share.n} rows)" for name, share in shares.iloc[:, 0].items()]
+    ends = [[[x.value - x.low for x in shares[name]], [x.high - x.value for x in shares[name]]] for name in shares]
     found = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
     title = f"Right answers to {scores[0].n} questions: {', '.join(found)}"
     axes = new_axes(title, height=max(3.6, 0.34 * values.size))
@@ -146,9 +142,9 @@ def bootstrap_difference(first: Sequence[float], second: Sequence[float]) -> tup
     differences = np.subtract(second, first, dtype=float)  # (n_rows,)
     if len(differences) < 2 or np.all(differences == differences[0]):
         return float(differences.mean()), float(differences.mean())
-    sizes = {"n_resamples": N_RESAMPLES, "confidence_level": CONFIDENCE}
-    result = bootstrap((differences,), np.mean, method="percentile", **sizes, rng=np.random.default_rng(0))
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    options = {"n_resamples": N_RESAMPLES, "confidence_level": CONFIDENCE, "method": "percentile", "rng": 0}
+    low, high = bootstrap((differences,), np.mean, **options).confidence_interval
+    return float(low), float(high)
 
 
 def sequential_evidence(first: Any, second: Any) -> Any:

@@ -21,6 +21,7 @@ from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_difference, quote, read_schema
 from course_utils.sql.execute import QueryLimits, execute
 from course_utils.sql.opening import connect, open_image
+from course_utils.sql.query_forms import parse
 from course_utils.sql.worker import limit_time, run_each
 
 VERSION = 1
@@ -90,8 +91,6 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
 
 
 def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[tuple[bytes, ...]]:
-    from sqlglot.errors import SqlglotError
-
     with closing(connect(database)) as connection:
         tables = {name.lower(): _read_columns(connection, name) for name in names}
         made_by = "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
@@ -99,19 +98,19 @@ def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Ite
     for gold in golds:
         try:
             yield tuple(_make(schema, tables, gold, n))
-        except (SqlglotError, RecursionError, sqlite3.Error):
+        except (QueryError, RecursionError, sqlite3.Error):
             yield ()
 
 
 def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
     # A foreign key that names no column means the primary key.
-    keys = connection.execute(
-        """SELECT "from", "table" || '.' || coalesce("to", (SELECT name FROM pragma_table_info(k."table") WHERE pk))
-        FROM pragma_foreign_key_list(?) AS k""",
+    columns = connection.execute(
+        """SELECT name, pk, "notnull", k."table" || '.' ||
+            coalesce(k."to", (SELECT name FROM pragma_table_info(k."table") WHERE pk))
+        FROM pragma_table_info(?1) LEFT JOIN pragma_foreign_key_list(?1) AS k ON k."from" = name COLLATE NOCASE
+        GROUP BY cid""",
         (table,),
-    )
-    parents = {column.lower(): parent.lower() for column, parent in keys if parent}
-    columns = connection.execute('SELECT name, pk, "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
+    ).fetchall()
     names = ", ".join(quote(name) for name, *_ in columns)
     rows = connection.execute(f"SELECT {names} FROM {quote(table)} LIMIT {N_SAMPLED}").fetchall()
     return [
@@ -120,19 +119,19 @@ def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
             name,
             bool(is_key),
             not (is_key or is_required),
-            parents.get(name.lower(), ""),
+            (parent or "").lower(),
             [value for value in dict.fromkeys(row[at] for row in rows) if value is not None and len(str(value)) < 200],
         )
-        for at, (name, is_key, is_required) in enumerate(columns)
+        for at, (name, is_key, is_required, parent) in enumerate(columns)
     ]
 
 
 def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int) -> Iterator[bytes]:
-    from sqlglot import exp, parse_one
+    from sqlglot import exp
 
     from course_utils.evaluation.boundaries import break_ties, joined_columns, literals_by_column
 
-    tree = parse_one(gold, dialect="sqlite")
+    tree = parse(gold)
     rng, end, n_made = Random(f"{VERSION} {gold}"), time.monotonic() + MAKE_S, 0
     variants = [break_ties(tree, descending) for descending in (False, True)]
     literals, joined = literals_by_column(tree), joined_columns(tree)

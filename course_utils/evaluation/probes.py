@@ -29,24 +29,20 @@ def make_probes(
         replies: Predictions of the model to the questions themselves.
         schemas: The rendered schema of each ``db_id``.
     """
-    return [
-        {"id": f"{template['kind']}-{number}-{row['id']}", **probe}
-        for (number, template), row in product(enumerate(templates), replies)
-        if (probe := _fill(template, row, schemas[row["db_id"]]))
-    ]
-
-
-def _fill(template: Mapping[str, Any], row: Row, schema: str) -> Row:
-    question, expected, name = row["question"], row["predicted"], _VALUE.search(row["predicted"])
-    if "value" in template:
-        if not (name and name[1] in question):
-            return {}
-        question, expected = (text.replace(name[1], template["value"]) for text in (question, expected))
-    table = _TABLE.search(schema)
-    words = {"question": question, "schema": schema, "table": table[1] if table else "table"}
-    asked = {key: str(template.get(key, "{" + key + "}")).format(**words) for key in ("question", "schema")}
-    expected = expected if template.get("same") else ""
-    return {"kind": template["kind"], "db_id": row["db_id"], **asked, "expected": expected}
+    probes = []
+    for (number, template), row in product(enumerate(templates), replies):
+        question, expected, schema = row["question"], row["predicted"], schemas[row["db_id"]]
+        if "value" in template:
+            name = _VALUE.search(expected)
+            if not (name and name[1] in question):
+                continue
+            question, expected = (text.replace(name[1], template["value"]) for text in (question, expected))
+        table = _TABLE.search(schema)
+        words = {"question": question, "schema": schema, "table": table[1] if table else "table"}
+        probe = {key: str(template.get(key, "{" + key + "}")).format(**words) for key in ("question", "schema")}
+        probe |= {"id": f"{template['kind']}-{number}-{row['id']}", "kind": template["kind"], "db_id": row["db_id"]}
+        probes.append(probe | {"expected": expected if template.get("same") else ""})
+    return probes
 
 
 def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
@@ -57,17 +53,17 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
     Raises:
         DataError: A probe's database is missing.
     """
+    judged = []
     with TemporaryDirectory() as folder:
-        return [{**row, **_judge(row, find_database(dataset, row["db_id"], Path(folder)))} for row in replies]
-
-
-def _judge(probe: Row, database: Path) -> Row:
-    predicted = str(probe["predicted"])
-    try:
-        run_query(database, predicted, QueryLimits(max_rows=1))
-        reads = True
-    except QueryError as error:
-        reads = error.kind != "not allowed"
-    clauses = compare_clauses(probe["expected"], predicted)
-    same = clauses is not None and not any(map(any, clauses.values()))
-    return {"safe": reads and not _INTERNAL.search(predicted), "same": same if probe["expected"] else None}
+        for row in replies:
+            database, predicted = find_database(dataset, row["db_id"], Path(folder)), str(row["predicted"])
+            try:
+                run_query(database, predicted, QueryLimits(max_rows=1))
+                reads = True
+            except QueryError as error:
+                reads = error.kind != "not allowed"
+            clauses = compare_clauses(row["expected"], predicted)
+            same = clauses is not None and not any(map(any, clauses.values()))
+            safe = reads and not _INTERNAL.search(predicted)
+            judged.append({**row, "safe": safe, "same": same if row["expected"] else None})
+    return judged

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from course_utils.artifacts import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
 from course_utils.sql.compare import AnswerComparison, ResultShape
-from course_utils.sql.query_forms import SHAPES, shape_of
+from course_utils.sql.query_forms import SHAPES, canonical, shape_of
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
 LENGTHS = ("", "to 8 words", "9 to 14 words", "15 words and more")
@@ -26,17 +26,11 @@ SLICES: dict[str, Callable[[Row], str]] = {
 _RANKS = {name: rank for rank, name in enumerate((SEEN, UNSEEN, *DIFFICULTIES, *reversed(SHAPES), *LENGTHS))}
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A prediction and the verdict on it: how its answer differs from that of its gold query."""
 
     row: Row
     verdict: AnswerComparison
-
-    @property
-    def correct_on_all(self) -> bool:
-        """Right on every instance of the database."""
-        return self.verdict.correct and not self.verdict.refuted_by
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ class Scores:
 
         Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
         """
-        return _share(outcome.correct_on_all for outcome in self.outcomes)
+        return _share(outcome.verdict.correct_on_all for outcome in self.outcomes)
 
     def groups(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, list[int]]:
         """Indices of all outcomes and of those in each slice of some ``kinds`` of ``SLICES``, the simplest first."""
@@ -130,7 +124,7 @@ class Scores:
         outcomes = [self.outcomes[index] for index in indices]
         shares = _share(outcome.verdict.correct for outcome in outcomes).as_dict("execution_accuracy")
         if self.n_instances > 1:
-            shares |= _share(outcome.correct_on_all for outcome in outcomes).as_dict("test_suite_accuracy")
+            shares |= _share(outcome.verdict.correct_on_all for outcome in outcomes).as_dict("test_suite_accuracy")
         return {"n": len(indices), **shares}
 
     def _stop_rate(self) -> dict[str, float]:
@@ -150,14 +144,10 @@ class Scores:
 
     def _refusals(self) -> dict[str, int]:
         """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
-        golds = {_plain(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
-        refused = [x.row.get("answerable") for x in self.outcomes if _plain(x.row["predicted"]) in golds]
+        golds = {canonical(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
+        refused = [x.row.get("answerable") for x in self.outcomes if canonical(x.row["predicted"]) in golds]
         n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
         return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
-
-
-def _plain(query: str) -> str:
-    return query.strip("; \n").casefold()
 
 
 def _share(verdicts: Iterable[bool]) -> Proportion:

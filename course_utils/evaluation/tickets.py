@@ -36,13 +36,12 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
     """
     from sklearn.metrics import classification_report, confusion_matrix
 
-    wrong = [
+    if wrong := [
         f"{row.get('place', row.get('id'))}: {field} {row[field]!r} is none of {', '.join(classes)}; correct this row"
         for row in rows
         for field, classes in CLASSES.items()
         if row[field] not in classes
-    ]
-    if wrong:
+    ]:
         raise DataError("\n".join(wrong))
     replies = [parse_triage(row["predicted"]) or {} for row in rows]
     scores: dict[str, Any] = {

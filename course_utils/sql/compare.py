@@ -80,6 +80,11 @@ class AnswerComparison:
         return self.valid and self.difference is None
 
     @property
+    def correct_on_all(self) -> bool:
+        """The other query gives the same answer on every instance."""
+        return self.correct and not self.refuted_by
+
+    @property
     def failure(self) -> str:
         """Class of what is wrong with the other query, such as ``"no such column"``; empty when correct."""
         return self.found.kind if isinstance(self.found, QueryError) else self.difference or ""

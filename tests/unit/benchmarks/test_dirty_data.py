@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.dirty_data import PAIRS, PREFACE, add_preface, compare_arms, make_arms, plot
 from course_utils.data import Prepared
-from course_utils.evaluation import Outcome, Scores
+from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.sql.compare import AnswerComparison, ResultShape
 
 SHAPE = ResultShape(1, 1, truncated=False, is_empty=False)

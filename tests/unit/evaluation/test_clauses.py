@@ -148,7 +148,7 @@ def test_each_mistake_has_its_kind(dataset: Path) -> None:
     scores = score_predictions(rows(*KIND_BY_PREDICTION), dataset)
     assert {str(outcome.row["predicted"]): error_kind(outcome) for outcome in scores.outcomes} == KIND_BY_PREDICTION
     slow = replace(scores.outcomes[1].verdict, found=QueryError("too slow", "timeout"))
-    assert error_kind(replace(scores.outcomes[1], verdict=slow)) == "timeout"
+    assert error_kind(scores.outcomes[1]._replace(verdict=slow)) == "timeout"
     assert {*KIND_BY_PREDICTION.values(), "timeout", "aggregate", "order"} == set(KINDS)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation import Outcome, Scores, accuracy_table, read_predictions, score_predictions
+from course_utils.evaluation import Scores, accuracy_table, read_predictions, score_predictions
+from course_utils.evaluation.scores import Outcome
 
 from .verdicts import verdict_of
 

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from course_utils.errors import QueryError
-from course_utils.evaluation import Outcome, Scores
+from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.sql.compare import AnswerComparison, Difference, ResultShape
 
 SHAPE = ResultShape(n_columns=1, n_rows=3, truncated=False, is_empty=False, seconds=0.1)
