@@ -9,7 +9,10 @@ Transformers' ``gguf_file``, set ``eos_token`` to ``<|im_end|>`` (the conversion
 
 import json
 import logging
+import math
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,14 +20,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.artifacts import PROJECT, peak_memory_gib, read_jsonl, sha256, write_json
-from course_utils.data.tokens.measures import measure_base
 from course_utils.figures import course_style
 from course_utils.models import load_model, load_tokenizer
+from course_utils.prompts import encode_example, to_messages
 from course_utils.setup import probe_machine
 from course_utils.sql import find_database, read_schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 DATA = PROJECT / "data"
@@ -47,7 +51,7 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
         }
     found = {}
     for name, model in models.items():
-        found[name] = measure_base(load_model(model), load_tokenizer(model), rows, schemas, progress=name)
+        found[name] = measure_base(load_model(model), load_tokenizer(model), rows, schemas, name)
         logger.info("%s: %s", name, found[name])
     return {
         "benchmark": "base_models",
@@ -56,6 +60,57 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
         "models": found,
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }
+
+
+def measure_base(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Sequence[Mapping[str, Any]],
+    schemas: Mapping[str, str],
+    progress: str,
+) -> dict[str, float]:
+    """How well an untuned model already knows the gold queries of rows; nothing is generated.
+
+    ``nats`` is the sum of -ln p(token | prompt, tokens before) over all tokens of all queries but the end token, which
+    says more of the template than of the query. From it, lower is better:
+
+    - ``perplexity`` = exp(nats / query tokens), from 1; comparable only under one tokenizer
+    - ``bits_per_byte`` = nats / (ln 2 * query bytes in UTF-8), from 0; comparable between tokenizers, one of which may
+      have longer and so fewer and more surprising tokens (Gao et al. 2020, arXiv 2101.00027)
+
+    The rows are of the validation split, which is not trained on; ``schemas`` are rendered, by ``db_id``.
+    ``progress`` labels a bar.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+    from tqdm.auto import tqdm
+
+    began, nats, n_prompt_tokens, n_query_tokens = time.perf_counter(), 0.0, 0, 0
+    for row in tqdm(rows, progress, unit="row", leave=False):
+        example = encode_example(tokenizer, to_messages(schemas[row["db_id"]], row["question"]), row["query"])
+        n_prompt, end = example.completion_mask.index(1), len(example.input_ids)
+        while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
+            end -= 1  # what ends the turn
+        ids = torch.tensor([example.input_ids[:end]], device=model.device)
+        with torch.inference_mode():
+            # The logits before a token are those that predict it.
+            logits = model(ids, logits_to_keep=end - n_prompt + 1, use_cache=False).logits[0, :-1]
+        nats += float(cross_entropy(logits.float(), ids[0, n_prompt:], reduction="sum"))
+        n_prompt_tokens, n_query_tokens = n_prompt_tokens + n_prompt, n_query_tokens + end - n_prompt
+    n_query_bytes = sum(len(str(row["query"]).strip().encode()) for row in rows)
+    measured = {
+        "n_rows": len(rows),
+        "n_prompt_tokens": n_prompt_tokens,
+        "n_query_tokens": n_query_tokens,
+        "n_query_bytes": n_query_bytes,
+        "nats": nats,
+        "seconds": time.perf_counter() - began,
+        "perplexity": math.exp(nats / n_query_tokens),
+        "bits_per_byte": nats / math.log(2) / n_query_bytes,
+        "tokens_per_prompt": n_prompt_tokens / len(rows),
+        "tokens_per_query": n_query_tokens / len(rows),
+    }
+    return {name: round(value, 4) for name, value in measured.items()}
 
 
 @course_style

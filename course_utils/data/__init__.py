@@ -8,7 +8,7 @@ from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import Pseudonyms, anonymise_rows, recheck
 from course_utils.data.tokens.display import render_templates, token_view
 from course_utils.data.tokens.findings import template_findings
-from course_utils.data.tokens.measures import count_tokens, measure_base
+from course_utils.data.tokens.measures import count_tokens
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "anonymise_rows",
     "count_tokens",
     "inject_defects",
-    "measure_base",
     "mutants",
     "plot_gains",
     "plot_query_parts",

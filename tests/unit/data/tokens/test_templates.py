@@ -4,6 +4,7 @@ import pytest
 
 from course_utils.data.tokens import display
 from course_utils.data.tokens.display import CONTROL_TOKEN, FAMILIES, FOLDER, render_templates
+from course_utils.models.catalogue import known_models
 
 SYSTEM = {"role": "system", "content": "Answer in SQL."}
 USER = {"role": "user", "content": "How many shops?"}
@@ -101,3 +102,7 @@ def test_each_template_file_belongs_to_a_family_and_its_source_is_named() -> Non
     for family in FAMILIES:
         line = next(line for line in readme.splitlines() if line.startswith(f"| `{family}.jinja`"))
         assert "](https://" in line
+
+
+def test_there_is_a_model_for_every_family_and_no_unknown_family() -> None:
+    assert {model.template for model in known_models().values()} == set(FAMILIES)

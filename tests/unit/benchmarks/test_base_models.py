@@ -4,11 +4,8 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.tokens.display import FAMILIES
-from course_utils.data.tokens.measures import measure_base
-from course_utils.errors import ConfigurationError
+from benchmarks.base_models import measure_base
 from course_utils.models import load_model, load_tokenizer
-from course_utils.models.catalogue import known_models
 from course_utils.prompts import to_messages
 
 SCHEMAS = {
@@ -58,7 +55,7 @@ def one_by_one(model: Any, tokenizer: Any) -> tuple[float, int, int]:
 
 
 def test_the_query_is_measured_behind_its_prompt(model: Any, tokenizer: Any) -> None:
-    measured = measure_base(model, tokenizer, ROWS, SCHEMAS)
+    measured = measure_base(model, tokenizer, ROWS, SCHEMAS, "rows")
     nats, n_query, n_prompt = one_by_one(model, tokenizer)
     assert measured["nats"] == pytest.approx(nats, rel=1e-4)
     assert measured["perplexity"] == pytest.approx(math.exp(nats / n_query), rel=1e-4)
@@ -80,33 +77,5 @@ def test_a_model_that_knows_nothing_has_the_perplexity_of_its_vocabulary(model: 
     blank = deepcopy(model)
     with torch.no_grad():
         blank.get_input_embeddings().weight.zero_()
-    measured = measure_base(blank, tokenizer, ROWS, SCHEMAS)
+    measured = measure_base(blank, tokenizer, ROWS, SCHEMAS, "rows")
     assert measured["perplexity"] == pytest.approx(model.config.vocab_size, rel=1e-5)
-
-
-def test_a_few_steps_of_training_show(model: Any, tokenizer: Any) -> None:
-    import torch
-
-    from course_utils.prompts import encode_example
-
-    tuned = deepcopy(model).train()
-    row = ROWS[2]
-    example = encode_example(tokenizer, to_messages(SCHEMAS["zoo"], row["question"]), row["query"])
-    ids = torch.tensor([example.input_ids])
-    labels = torch.where(torch.tensor([example.completion_mask]).bool(), ids, -100)
-    optimizer = torch.optim.AdamW(tuned.parameters(), lr=1e-3)
-    for _ in range(8):
-        tuned(ids, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    before, after = (measure_base(m, tokenizer, [row], SCHEMAS) for m in (model, tuned.eval()))
-    assert after["bits_per_byte"] < 0.5 * before["bits_per_byte"]
-
-
-def test_no_rows_are_refused(model: Any, tokenizer: Any) -> None:
-    with pytest.raises(ConfigurationError, match="no rows"):
-        measure_base(model, tokenizer, [], SCHEMAS)
-
-
-def test_there_is_a_model_for_every_family_and_no_unknown_family() -> None:
-    assert {model.template for model in known_models().values()} == set(FAMILIES)
