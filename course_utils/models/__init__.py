@@ -1,8 +1,7 @@
 """The one way to load a model and its tokenizer, and to generate with them."""
 
-from course_utils.models.embedding import embed_texts, find_encoder
 from course_utils.models.generation import Reply, generate_replies
-from course_utils.models.hub import hub_is_reachable, identify_model, locate_model
+from course_utils.models.hub import find_encoder, hub_is_reachable, identify_model, locate_model
 from course_utils.models.load import choose_device, choose_dtype, load_model, load_tokenizer
 from course_utils.models.served import ask_server
 
@@ -11,7 +10,6 @@ __all__ = [
     "ask_server",
     "choose_device",
     "choose_dtype",
-    "embed_texts",
     "find_encoder",
     "generate_replies",
     "hub_is_reachable",

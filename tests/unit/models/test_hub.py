@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ModelError
-from course_utils.models import hub_is_reachable, identify_model, load_tokenizer, locate_model
+from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
 
 MODEL = "small-model-course/no-such-model"
 
@@ -115,3 +115,7 @@ def test_a_model_is_known_by_what_its_files_and_its_adapters_hold(tmp_path: Path
     assert identify_model(shutil.copytree(model, tmp_path / "copy")) in known
     with pytest.raises(ModelError):
         identify_model(tmp_path / "nowhere")
+
+
+def test_the_encoder_is_a_folder_that_sentence_transformers_reads() -> None:
+    assert (Path(find_encoder()) / "modules.json").is_file()
