@@ -242,18 +242,6 @@ def gate(
 
 
 @app.command()
-@with_course
-def card(
-    course: Course, out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for README.md and report.html.")]
-) -> None:
-    """Write the tuned model's card, ready for the Hub, and the same as a page, from what the notebooks measured."""
-    from course_utils.evaluation.model_card import model_card, write_card
-
-    files = write_card(model_card(course, course.manifest("evaluation").results), out)
-    typer.echo("\n".join(map(str, files)))
-
-
-@app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset in a layout that the course knows.")],
     as_json: AsJson = False,
