@@ -17,7 +17,10 @@ from course_utils.models import locate_model
 if TYPE_CHECKING:
     from course_utils.progress import RunProgress
 
-LOADS = ("pandas", "matplotlib.pyplot", "transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer")
+LOADS = (
+    *("pandas", "matplotlib.pyplot", "statsmodels.stats.multitest"),
+    *("transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer"),
+)
 """What notebooks import that takes seconds; on GPUs they do so themselves, for Unsloth comes before the others."""
 
 

@@ -61,7 +61,7 @@ def choose_product_dtype(width: int) -> Choice:
     """The number format in which a CPU multiplies matrices while it trains a model with activations of ``width``.
 
     Tens of times slower in bfloat16 than in float32 without the instructions for it, and up to four times as fast
-    with them (AVX512-BF16, AMX): a fifth of a second decides, of one thread's own time, whatever else runs.
+    with them (AVX512-BF16, AMX): a tenth of a second decides, of one thread's own time, whatever else runs.
     """
     import torch
 
@@ -77,7 +77,7 @@ def choose_product_dtype(width: int) -> Choice:
 def choose_threads() -> int:
     """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
 
-    Threads wait for each other after every matrix product; a tenth of a second of products with either number decides.
+    Threads wait for each other after every matrix product; a moment of products with either number decides.
     """
     import torch
 
@@ -103,7 +103,7 @@ def _products_per_s(
     torch.set_num_threads(n_threads)
     rows, weights = (torch.ones(shape, dtype=getattr(torch, dtype)) for shape in ((400, width), (width, 3 * width)))
     n, began = 0, clock()
-    while (passed := clock() - began) < 0.1:
+    while (passed := clock() - began) < 0.05:
         n += len(rows @ weights) > 0
     return n / passed
 
