@@ -1,6 +1,7 @@
 """The course itself: all six notebooks in order, by the command, on the repository's data."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -31,12 +32,15 @@ RESULTS = {
 def run_course(artifacts, *options):
     """Run the ``course`` command as a person does and read the report; one that fails or hangs shows its output.
 
-    The output goes to a file: a pipe would stay open for as long as any process that the course left behind.
+    The output goes to a file: a pipe would stay open for as long as any process that the course left behind. The course
+    may use every core, for the other workers end long before; threads that sleep while they wait hardly disturb them.
     """
     command = [sys.executable, "-m", "course_utils.cli", "run", "--artifacts", artifacts, *options]
     output = artifacts.with_name("course.log")
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment["OMP_WAIT_POLICY"] = "passive"
     with output.open("w") as file:
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=file, stderr=file)
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=file, stderr=file, env=environment)
         try:
             status = process.wait(MOST_S)
         except subprocess.TimeoutExpired:
