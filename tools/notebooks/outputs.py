@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+from html import escape, unescape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +85,8 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
     Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing, but for
     the picture that it brings;
     pandas' styled tables get the cell's name instead of a random one; what is shown as HTML loses its text
-    form, which is the same again or an address in memory; figures get a palette, so that they stay small.
+    form, which is the same again or an address in memory; figures get a palette, so that they stay small;
+    drawings become images, which a page shows that trusts nobody.
     """
     kept: list[NotebookNode] = []
     for output in copy.deepcopy(outputs):
@@ -92,6 +94,9 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
         if output.get("name") == "stderr" or (WIDGET_MIME in data and "text/html" not in data):
             continue
         data.pop(WIDGET_MIME, None)
+        drawing = data.pop("image/svg+xml", "") or data.get("text/html", "")
+        if drawing.startswith("<svg"):
+            data["text/html"] = as_image(drawing)
         if "text/html" in data:
             data["text/html"] = _plain_table(_STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"]))
             data.pop("text/plain", None)
@@ -110,6 +115,13 @@ def _plain_table(html: str) -> str:
     """A row a line, without what pandas gives every cell and no style refers to: less than half of a table."""
     plain, n_empty = _NO_STYLE.subn("", html)
     return _INDENT.sub("", _STYLE_HOOK.sub("", plain)) if n_empty else html
+
+
+def as_image(svg: str) -> str:
+    """An SVG as ``<img>``: until a notebook is run, JupyterLab shows of another SVG the bare words, or nothing."""
+    title = re.search("<title>(.*?)</title>", svg)
+    alt = escape(unescape(title[1])) if title else ""
+    return f'<img width="700" alt="{alt}" src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">'
 
 
 def with_palette(png: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import re
 from io import BytesIO
 
 import nbformat
@@ -91,6 +92,17 @@ def test_styled_tables_do_not_change_from_run_to_run():
     assert once[0].data == {
         "text/html": '<style>#T_show-sizes_row0_col1 {}</style><table id="T_show-sizes"><td>T_12</td></table>'
     }
+
+
+@pytest.mark.parametrize("mime", ["image/svg+xml", "text/html"])
+def test_drawings_are_images_which_need_no_trust(mime):
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"><title>5 &gt; "4"</title><text>five</text></svg>'
+    output = v4.new_output("execute_result", {mime: svg, "text/plain": "<SVG object>"}, execution_count=1)
+    (kept,) = clean_outputs([output], 1, "draw")
+    assert kept.data.keys() == {"text/html"}
+    image = '<img width="700" alt="(.*)" src="data:image/svg[+]xml;base64,(.*)">'
+    alt, source = re.fullmatch(image, kept.data["text/html"]).groups()
+    assert (alt, base64.b64decode(source).decode()) == ("5 &gt; &quot;4&quot;", svg)
 
 
 def test_metadata_is_what_the_course_wants_and_nothing_else(source, executed):
