@@ -1,6 +1,7 @@
 """``python -m benchmarks [NAME ...]``: run the benchmarks and write ``benchmarks/results/<name>.json``.
 
-``python -m benchmarks.base_models`` is a command of its own, for it takes the models to compare.
+``python -m benchmarks.base_models`` and ``benchmarks.field_tool`` are commands of their own, for they take the models
+to compare, and the folder of the field's tool.
 """
 
 import logging

@@ -68,7 +68,7 @@ def measure(n_rows: int | None = None) -> dict[str, Any]:
         making_ms = 1000 * (cpu_seconds() - began) / sum(map(len, suites.values()))
         for database, suite in suites.items():
             logging.info("%s: %d golds", database.stem, len(suite))
-            judged = list(_judge(database, suite, _mutants_of(database, suite)))
+            judged = list(_judge(database, suite, mutants_of(database, suite)))
             proven = [each for each in judged if each.n_accepting < SIZES[-1]]
             accepted = [each for each in judged if each.n_accepting == SIZES[-1]]
             witnessed = [each for each in accepted if _has_witness(database, each.gold, each.query)]
@@ -101,7 +101,7 @@ def _share(wrong: list[Judged], size: int) -> float:
     return sum(each.n_accepting >= size for each in wrong) / len(wrong)
 
 
-def _mutants_of(database: Path, golds: Any) -> dict[str, list[tuple[str, str]]]:
+def mutants_of(database: Path, golds: Any) -> dict[str, list[tuple[str, str]]]:
     """One mutant of each kind, so that the many other columns do not hide what is harder to tell."""
     schema, chosen = read_schema(database), {}
     for gold in golds:
