@@ -31,7 +31,7 @@ class CourseCommands(TyperGroup):
     """What all commands share: SIGTERM does what Ctrl-C does, and a refusal is one sentence and exit status 2.
 
     A run begun in the background needs SIGTERM, for there the shell has Ctrl-C ignored. A refusal is an error that the
-    course raises on purpose.
+    course raises on purpose, or the system's word on a path that it was given.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -39,8 +39,11 @@ class CourseCommands(TyperGroup):
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().invoke(ctx)
-        except CourseError as error:
-            said = without_control(f"{type(error).__name__}: {error}", keep="\n")
+        except (CourseError, OSError) as error:
+            if isinstance(error, OSError) and not error.filename:  # no path's fault: a closed pipe, the network
+                raise
+            advice = "; name another place, or change its permissions" if isinstance(error, OSError) else ""
+            said = without_control(f"{type(error).__name__}: {error}{advice}", keep="\n")
             typer.secho(said, fg=typer.colors.RED, err=True)
             raise typer.Exit(2) from None
         finally:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from statistics import NormalDist
 from typing import Literal
@@ -112,8 +112,8 @@ def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
 
 
 def _check_latency(new: Scores, current: Scores) -> GateCheck:
-    before, after = ([float(each.row.get("seconds") or 0) for each in scores.outcomes] for scores in (current, new))
-    if not (all(before) and all(after)):
+    before, after = ([each.row.get("seconds", 0.0) for each in scores.outcomes] for scores in (current, new))
+    if not all(isinstance(value, int | float) and 0 < value < inf for value in (*before, *after)):
         return GateCheck("latency", "not measured", "predictions lack seconds")
     mean = sum(before) / len(before)
     low, high = (end / mean for end in bootstrap_difference(before, after))

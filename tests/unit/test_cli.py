@@ -72,6 +72,22 @@ def test_what_cannot_work_ends_in_one_sentence(course, tmp_path, arguments, mess
     assert not list(tmp_path.glob("artifacts/*/notebooks"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate {file} --data {folder} --instances 2 --artifacts {file}/made",
+        "evaluate {file} --data {folder}/{long}",
+        "audit {folder}",
+    ],
+)
+def test_a_place_that_cannot_be_is_named_in_one_sentence(course, predictions, tmp_path, command):
+    named = {"file": predictions, "folder": tmp_path, "long": "x" * 300}
+    result = course(*(word.format(**named) for word in command.split()))
+    assert result.exit_code == 2, result.output
+    assert str(tmp_path) in result.stderr
+    assert "name another place" in result.stderr
+
+
 def test_serving_before_the_course_has_run_names_the_notebook(course, tmp_path):
     result = course("serve", "--data", tmp_path, "--artifacts", tmp_path)
     assert result.exit_code == 2

@@ -1,7 +1,9 @@
 """The gate opens for what is shown to be no worse, and for nothing else."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +60,9 @@ def decisions(new: Candidate, current: Candidate) -> dict[str, str]:
     return {check.name: check.decision for check in run_gate(new, current)}
 
 
-def test_what_was_not_measured_does_not_close_the_gate() -> None:
-    alone = Candidate(scores([True] * 300, seconds=None))
+@pytest.mark.parametrize("seconds", [None, "0.5", math.nan, -1])
+def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
+    alone = Candidate(scores([True] * 300, seconds=seconds))
     assert decisions(alone, alone) == {
         "accuracy": "pass",
         "forgetting": "not measured",
