@@ -95,9 +95,8 @@ def run(
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
     from course_utils.kernel import NotebookError
-    from course_utils.progress import RunProgress, render_failure
-    from course_utils.run_report import render_report, write_report
     from course_utils.runner import check_course, plan_stages, run_stages
+    from course_utils.terminal import RunProgress, render_failure, render_report, write_report
 
     console = Console()
     progress = RunProgress(console)
@@ -196,7 +195,7 @@ def evaluate(
 ) -> None:
     """Score a file of predictions by executing them, whoever wrote it."""
     from course_utils.evaluation.predictions import read_predictions
-    from course_utils.run_report import render_scores
+    from course_utils.terminal import render_scores
 
     if tickets:
         from course_utils.evaluation.tickets import TICKET_FIELDS, score_tickets, tickets_table

@@ -1,4 +1,4 @@
-"""Runs the notebooks in order, remembers how far it came, and resumes there. It shows nothing: ``progress`` does."""
+"""Runs the notebooks in order, remembers how far it came, and resumes there. It shows nothing: ``terminal`` does."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
 
 if TYPE_CHECKING:
-    from course_utils.progress import RunProgress
+    from course_utils.terminal import RunProgress
 
 LOADS = (
     *("pandas", "matplotlib.pyplot", "statsmodels.stats.multitest"),

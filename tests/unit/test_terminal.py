@@ -1,4 +1,4 @@
-"""The report has the contract's shape, from manifests that stages wrote."""
+"""What a person sees of a run: short logs, the failing cell and no more, and a report of the contract's shape."""
 
 import io
 import json
@@ -6,11 +6,93 @@ import json
 import pytest
 from rich.console import Console
 
-from course_utils import run_report
+from course_utils import terminal
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
-from course_utils.run_report import format_result, render_report, render_scores, write_report
+from course_utils.kernel import NotebookError, Position
 from course_utils.setup.machine import Gpu, Machine
+from course_utils.terminal import (
+    N_TRACEBACK_LINES,
+    RunProgress,
+    format_result,
+    render_failure,
+    render_report,
+    render_scores,
+    write_report,
+)
+
+POSITION = Position(3, 7, "train-adapter", "adapter = train(rows)\nadapter")
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=100)
+
+
+def show(console, error):
+    console.print(render_failure(error))
+    return console.file.getvalue()
+
+
+def test_lines_name_the_notebook_and_its_seconds(console):
+    lines = RunProgress(console, every_s=0)
+    lines.started("training")
+    lines.cell("training", POSITION)
+    lines.finished("training", 12.34)
+    assert console.file.getvalue().splitlines() == [
+        "[3/6] notebooks/03_training.ipynb: starts",
+        "[3/6] notebooks/03_training.ipynb: cell 3/7 train-adapter",
+        "[3/6] notebooks/03_training.ipynb: done, 7 cells in 12.3 s",
+    ]
+
+
+def test_quick_cells_say_nothing(console):
+    lines = RunProgress(console)
+    lines.started("training")
+    lines.cell("training", POSITION)
+    assert "cell" not in console.file.getvalue()
+
+
+def test_a_terminal_gets_bars():
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    progress = RunProgress(console, every_s=0)
+    with progress.bars:
+        progress.started("training")
+        progress.cell("training", POSITION)
+        progress.finished("training", 12.34)
+    shown = console.file.getvalue()
+    assert "done, " not in shown
+    assert "notebooks/03_training.ipynb" in shown
+    assert "7/7" in shown
+
+
+def test_an_error_shows_its_cell_and_traceback(console):
+    traceback = "\x1b[0;31mValueError\x1b[0m  Traceback\nCell In[4], line 1\n\x1b[0;31mValueError\x1b[0m: planted [/]"
+    shown = show(console, NotebookError("03_training.ipynb", POSITION, "ValueError", "planted [/]", traceback))
+    for text in ("notebooks/03_training.ipynb, cell 3 of 7", "adapter = train(rows)", "ValueError: planted [/]"):
+        assert text in shown
+    assert "\x1b" not in shown
+
+
+def test_an_error_raised_on_purpose_shows_its_message_only(console):
+    error = NotebookError("02_data.ipynb", POSITION, "DataError", "data/train.jsonl:17: ...", "Traceback\n" * 50)
+    shown = show(console, error)
+    assert "DataError: data/train.jsonl:17: ..." in shown
+    assert "Traceback" not in shown
+
+
+def test_a_kernel_that_never_started_shows_no_code(console):
+    shown = show(console, NotebookError("01_setup.ipynb", Position(0, 7, "kernel-start", ""), "RuntimeError", "died"))
+    assert "did not start" in shown
+
+
+def test_of_a_long_traceback_the_end_is_shown(console):
+    lines = [f"<line {number}>" for number in range(100)]
+    shown = show(console, NotebookError("01_setup.ipynb", POSITION, "KeyError", "'x'", "\n".join(lines)))
+    assert [line for line in lines if line in shown] == lines[-N_TRACEBACK_LINES:]
+
+
+# The report is made of manifests that stages wrote
 
 RESULTS = {
     "setup": {"recommended_profile": "smoke"},
@@ -105,7 +187,7 @@ def test_numbers_show_their_kind(name, value, shown):
 
 def test_gpus_are_named(course, monkeypatch):
     machine = Machine("Linux", "3.12", "a processor", 8, 32.0, 100.0, gpus=(Gpu("NVIDIA L4", 22.5, (8, 9)),))
-    monkeypatch.setattr(run_report, "probe_machine", lambda: machine)
+    monkeypatch.setattr(terminal, "probe_machine", lambda: machine)
     assert write_report(course, SECONDS)["machine"]["gpu"].startswith("NVIDIA L4")
 
 
