@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import gettempdir
@@ -151,19 +150,19 @@ def _register_engine() -> str:
 
 
 class Kernels(AbstractContextManager["Kernels"]):
-    """Fresh kernels, one a notebook, as ``start_kernel`` starts them; one that nobody took ends with the block."""
+    """Fresh kernels in the folder ``cwd``, one a notebook; one that nobody took ends with the block."""
 
-    def __init__(self, cwd: Path, modules: Sequence[str]) -> None:
-        self._start = partial(start_kernel, cwd, modules)
+    def __init__(self, cwd: Path) -> None:
+        self._cwd = cwd
         self._next: AsyncKernelManager | None = None
 
-    def prepare(self) -> None:
-        """Start the next kernel, unless it has been started: it loads its modules while a notebook still computes."""
-        self._next = self._next or self._start()
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Start the next kernel, unless it has been started: it loads ``modules`` while a notebook still computes."""
+        self._next = self._next or start_kernel(self._cwd, modules)
 
     def take(self) -> "AsyncKernelManager":
-        """The next kernel, which its notebook ends."""
-        taken, self._next = self._next or self._start(), None
+        """The next kernel, which its notebook ends; one that starts now loads nothing that may not be needed."""
+        taken, self._next = self._next or start_kernel(self._cwd), None
         return taken
 
     def __exit__(self, *_: object) -> None:

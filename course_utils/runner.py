@@ -96,7 +96,7 @@ def run_stages(
     except Timeout as error:
         remedy = "wait for it, or set another ARTIFACTS"
         raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
-    with lock, Kernels(notebooks, () if course.profile.n_gpus else LOADS) as kernels:
+    with lock, Kernels(notebooks) as kernels:
         for stage in stages:
             (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
         (course.root / "report.json").unlink(missing_ok=True)
@@ -105,8 +105,8 @@ def run_stages(
 
             def on_cell(position: Position, stage: str = stage) -> None:
                 progress.cell(stage, position)
-                if stage != stages[-1] and 2 * position.number > position.n_cells:
-                    kernels.prepare()
+                if stage != stages[-1] and 3 * position.number > position.n_cells:
+                    kernels.prepare(() if course.profile.n_gpus else LOADS)
 
             progress.started(stage)
             began, name = time.perf_counter(), Path(notebook_of(stage)).name

@@ -150,9 +150,10 @@ def test_the_next_kernel_starts_while_a_notebook_computes(plant, tmp_path):
     ended = tmp_path / "ended"
     work = f"import atexit, pathlib, sys\natexit.register(pathlib.Path({str(ended)!r}).touch)\n"
     path = plant("setup", f"{work}['colorsys' in sys.modules, 'colorsys' in globals()]")
-    with Kernels(path.parent, ["wave", "colorsys"]) as kernels:
+    with Kernels(path.parent) as kernels:
+        kernels.prepare(["wave", "colorsys"])
         kernel = kernels.take()
-        kernels.prepare()
+        kernels.prepare([])
         execute_notebook(path, tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")}, kernel=kernel)
         assert len(kernels_in(path.parent)) == 1
     shown = outputs_of(tmp_path / "executed.ipynb", "work")[0]["data"]["text/plain"]
