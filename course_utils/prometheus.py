@@ -89,23 +89,17 @@ def histogram_quantile(q: float, buckets: Sequence[Bucket]) -> float:
 
     ``low + (high - low) * (rank - count below) / (count in the bucket)``
 
-    The first bucket starts at 0 where its bound is positive. A rank in the last, unbounded bucket gives
-    the highest finite bound: the answer can never exceed it, however slow the requests were. Below 0, ``q`` gives
-    -inf, and above 1 +inf. Buckets are sorted, the last with bound +inf; otherwise the result is NaN, as without
-    observations and as for q = 0 when the first bucket is empty.
+    The first bucket starts at 0, as times do. A rank in the last, unbounded bucket gives the highest finite bound: the
+    answer can never exceed it, however slow the requests were. It is NaN without observations, and for q = 0 when the
+    first bucket is empty. ``q`` lies in 0 to 1.
 
     Source: prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile.
     """
-    if not 0 <= q <= 1:
-        return math.nan if math.isnan(q) else math.copysign(math.inf, q)
-    if len(buckets) < 2 or buckets[-1][0] != math.inf or not buckets[-1][1]:
+    if len(buckets) < 2 or not buckets[-1][1]:
         return math.nan
     rank = q * buckets[-1][1]
-    index = next((i for i, (_, count) in enumerate(buckets[:-1]) if count >= rank), len(buckets) - 1)
-    if index == len(buckets) - 1:
-        return buckets[-2][0]
-    high, count = buckets[index]
-    if index == 0 and high <= 0:
-        return high
-    low, below = buckets[index - 1] if index else (0.0, 0.0)
+    index = next(i for i, (_, count) in enumerate(buckets) if count >= rank)
+    (high, count), (low, below) = buckets[index], buckets[index - 1] if index else (0.0, 0.0)
+    if high == math.inf:
+        return low
     return low + (high - low) * (rank - below) / (count - below) if count > below else math.nan
