@@ -1,4 +1,4 @@
-"""Watch the service: real traffic, Prometheus metrics, drift, price, and what to retrain on."""
+"""Watch the service: real traffic, drift, how long requests will take, and what to retrain on."""
 
 from course_utils.monitoring.capacity import simulate_latencies
 from course_utils.monitoring.corrections import judge_corrections, rate_answers, send_feedback, write_version
@@ -16,20 +16,15 @@ from course_utils.monitoring.drift import (
 )
 from course_utils.monitoring.service import read_readiness, start_service
 from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
-from course_utils.prices import Serving, break_even_per_hour
-from course_utils.prometheus import histogram_quantile, scrape
 
 __all__ = [
     "ALPHA",
     "GREETING",
-    "Serving",
-    "break_even_per_hour",
     "build_vocabulary",
     "choose_windows",
     "count_shapes",
     "error_rate",
     "find_alarms",
-    "histogram_quantile",
     "judge_corrections",
     "latency_quantile_ms",
     "mmd_test",
@@ -37,7 +32,6 @@ __all__ = [
     "read_readiness",
     "read_words",
     "rename_busiest_column",
-    "scrape",
     "send_feedback",
     "send_traffic",
     "simulate_latencies",
