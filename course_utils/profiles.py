@@ -146,7 +146,7 @@ PROFILES = {
             share_prompts=True,
             gradient_accumulation=1,
             n_evaluations=3,
-            generation_batch_size=40,
+            generation_batch_size=120,
             max_new_tokens=96,
         ),
         Profile(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+READ_AT_ONCE = 8_192
+"""Tokens of prompts that a CPU reads in one forward pass: more would take more memory and save no time."""
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
 GREEDY |= dict.fromkeys(("temperature", "top_p", "top_k", "min_p"))
 """The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
@@ -106,10 +108,15 @@ def _generate_on_cpu(
     def read(texts: list[list[int]], mask: Any) -> tuple[Any, Any]:
         """The most likely next tokens, and the mask (n_rows, length) of what the cache holds with these texts."""
         batch = tokenizer.pad({"input_ids": texts}, padding_side="left", return_tensors="pt")
+        ids, begin = batch["input_ids"], mask.shape[1]
         mask = torch.cat([mask, batch["attention_mask"]], dim=1)
-        places = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, mask.shape[1] - batch["input_ids"].shape[1] :]
-        inputs = {"input_ids": batch["input_ids"], "attention_mask": mask, "position_ids": places}
-        output = model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        places = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, begin:]
+        step = max(1, READ_AT_ONCE // len(ids))
+        for start in range(0, ids.shape[1], step):
+            part = slice(start, start + step)
+            inputs = {"input_ids": ids[:, part], "position_ids": places[:, part]}
+            seen = mask[:, : begin + start + inputs["input_ids"].shape[1]]
+            output = model(**inputs, attention_mask=seen, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return output.logits[:, -1].argmax(dim=-1).tolist(), mask
 
     cache = Cache(layer_class_to_replicate=RoomyLayer)

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
+from course_utils.models.generation import READ_AT_ONCE
 from course_utils.profiles import Profile, get_profile
 
 Method = Literal["full", "lora", "lora_8bit", "qlora_4bit"]
@@ -172,12 +173,15 @@ def estimate_generation(profile: Profile) -> MemoryEstimate:
     """What one batch of replies to the longest prompts takes; ModelError says that the model's folder is unreadable.
 
     The model is not quantised, as notebooks 1 and 5 load it: 2 bytes a weight, or 4 on a CPU. Per token the cache keeps
-    keys and values of every layer; while prompts are read, one block's vectors are there too.
+    keys and values of every layer; while prompts are read, one block's vectors are there too, on a CPU those of
+    ``READ_AT_ONCE`` tokens.
     """
     shape, size = profile_shape(profile), 2 if profile.n_gpus else 4
     n_cached = 2 * shape.n_layers * shape.n_kv_heads * shape.head_size * (profile.max_length + profile.max_new_tokens)
-    read, _ = activation_bytes(replace(shape, n_layers=1), profile.max_length, size, checkpointing=False)
-    activations = profile.generation_batch_size * (n_cached * size + read) / 1e9
+    n_read = profile.generation_batch_size * profile.max_length
+    n_read = n_read if profile.n_gpus else min(n_read, READ_AT_ONCE)
+    read, _ = activation_bytes(replace(shape, n_layers=1), n_read, size, checkpointing=False)
+    activations = (profile.generation_batch_size * n_cached * size + read) / 1e9
     return MemoryEstimate("generation", shape.n_parameters * size / 1e9, 0, 0, 0, activations, RUNTIME_GB)
 
 

@@ -59,12 +59,17 @@ def test_tokens_are_the_most_likely_ones(
 
 
 def test_batched_replies_equal_those_one_by_one_and_keep_their_order(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alone = texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=1)
     assert len({len(prompt) for prompt in prompts}) > 3, "the batch needs padding"
     assert texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
     assert texts(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
+    monkeypatch.setattr("course_utils.models.generation.READ_AT_ONCE", 7)
+    assert texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=9) == alone, "prompts are read in pieces"
 
 
 def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
