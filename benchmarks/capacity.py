@@ -1,0 +1,64 @@
+"""Does the capacity model hold? Notebook 6's own cells predict and measure the p95 again and again.
+
+``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, six minutes, and a
+machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
+"""
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from course_utils.artifacts import PROJECT, SPLITS, write_json
+from course_utils.setup import probe_machine
+
+N_REPETITIONS = 10
+LIMIT = 0.2
+START = ("begin", "show-readiness")
+REPEATED = ("measure-alone", "send-loads", "check-capacity")
+
+
+def measure(artifacts: Path) -> dict[str, Any]:
+    """Start the service once and check the model ten times: how far off its p95 is, by load, and how often too far."""
+    notebook = json.loads((PROJECT / "notebooks" / "06_monitoring.ipynb").read_text("utf-8"))
+    cells = {cell["id"]: compile("".join(cell["source"]), cell["id"], "exec") for cell in code_cells(notebook)}
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(artifacts / "smoke", Path(folder) / "smoke")
+        names: dict[str, Any] = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": folder, "n_asked": 40}
+        for each in START:
+            exec(cells[each], names)
+        splits = [names["read_jsonl"](names["course"].output("data", f"{split}.jsonl")) for split in SPLITS]
+        names["windows"] = names["monitoring"].choose_windows(*splits)
+        found = []
+        for _ in range(N_REPETITIONS):
+            for each in REPEATED:
+                exec(cells[each], names)
+            found.append({share: round(float(row[-1]), 3) for share, row in names["checked"].items()})
+        names["service"].stop()
+    shares = {share: [row[share] for row in found] for share in found[0]}
+    return {
+        "benchmark": "capacity",
+        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "off_by": shares,
+        "n_within": {share: sum(abs(off) <= LIMIT for off in each) for share, each in shares.items()},
+        "median": {share: round(float(np.median(each)), 3) for share, each in shares.items()},
+    }
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that run, but for Colab's."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and cell["id"] != "setup"]
+
+
+def main(artifacts: Annotated[Path, typer.Argument(help="Of a finished smoke run.")] = PROJECT / "artifacts") -> None:
+    """Measure and write the results."""
+    typer.echo(write_json(Path(__file__).parent / "results" / "capacity.json", measure(artifacts)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
