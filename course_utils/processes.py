@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
@@ -62,15 +62,7 @@ class Server(AbstractContextManager["Server"]):
         self._own_folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
         self._log = log or Path(self._own_folder.name) / "log"
         with self._log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "course_utils.processes", module, *arguments],
-                cwd=PROJECT,
-                env={**inherited, **(settings or {})},
-                stdin=subprocess.PIPE,  # closes when this process dies, however it dies
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its children in order
-            )
+            self.process = _start(module, arguments, {**inherited, **(settings or {})}, output)
         atexit.register(self.stop)
         try:
             self._wait_until_ready()
@@ -147,21 +139,28 @@ def run_module(module: str, *arguments: str, log: Path | None = None) -> int:
 
     What it writes goes to the file ``log``, in plain text; without one, where this process writes.
     """
-    error, environment = (subprocess.STDOUT, os.environ | {"FORCE_COLOR": ""}) if log else (None, None)
+    environment = os.environ | {"FORCE_COLOR": ""} if log else os.environ  # a kernel asks its children for colours
     with log.open("wb") if log else nullcontext() as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "course_utils.processes", module, *arguments],
-            cwd=PROJECT,
-            env=environment,  # a kernel asks its children for colours
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=error,
-            start_new_session=True,
-        )
+        child = _start(module, arguments, environment, output)
     try:
         return child.wait()
     finally:
         _end(child, _STOP_TIMEOUT_S)
+
+
+def _start(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], output: BinaryIO | None
+) -> "subprocess.Popen[bytes]":
+    """Run a module as a child that ends with this process, and writes to ``output`` or else where this one writes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "course_utils.processes", module, *arguments],
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.PIPE,  # closes when this process dies, however it dies
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its children in order
+    )
 
 
 def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
