@@ -14,8 +14,7 @@ from course_utils.monitoring.drift import (
     surprise,
     unknown_word_share,
 )
-from course_utils.monitoring.service import read_readiness, start_service
-from course_utils.monitoring.traffic import error_rate, latency_quantile_ms, send_traffic
+from course_utils.monitoring.service import error_rate, latency_quantile_ms, read_readiness, send_traffic, start_service
 
 __all__ = [
     "ALPHA",

@@ -17,7 +17,7 @@ from random import Random
 from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
-from course_utils.monitoring.traffic import TrafficRecord
+from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database
 
 logger = logging.getLogger(__name__)

@@ -98,7 +98,7 @@ def test_imports_point_down() -> None:
         ("course_utils/sql/execute.py", "from ..evaluation import execution", 1),
         ("course_utils/training/sft.py", "from course_utils import data", 1),
         ("course_utils/data/prepare.py", "from tools.dataset import build", 1),
-        ("course_utils/monitoring/traffic.py", "from course_utils.cli import app", 1),
+        ("course_utils/monitoring/service.py", "from course_utils.cli import app", 1),
         ("course_utils/artifacts.py", "from course_utils.errors import ArtifactError", 0),
         ("course_utils/deployment/gateway/app.py", "from .chat import router\nfrom ..serve import serve", 0),
         ("course_utils/cli.py", "from course_utils.evaluation import score\nfrom course_utils.runner import run", 0),

@@ -12,7 +12,7 @@ from course_utils.data import prepare_dataset
 from course_utils.errors import ServiceError
 from course_utils.monitoring import judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.corrections import N_REPLAYED
-from course_utils.monitoring.traffic import Outcome, TrafficRecord
+from course_utils.monitoring.service import Outcome, TrafficRecord
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
 TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
