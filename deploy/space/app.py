@@ -20,8 +20,10 @@ def read(response: httpx.Response) -> dict:
 
 
 def ask(database: str, question: str) -> tuple[str, dict]:
-    """The query, and its rows as a table."""
+    """The query, and its rows as a table, or why there are none."""
     answer = read(GATEWAY.post("/v1/sql", json={"database": database, "question": question}))
+    if answer["error"]:  # such as a column that is not there
+        return answer["query"], {"headers": ["The database says"], "data": [[answer["error"]]]}
     return answer["query"], {"headers": answer["columns"], "data": answer["rows"]}
 
 

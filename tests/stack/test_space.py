@@ -28,6 +28,7 @@ def test_the_demo_asks_as_the_gateway_answers(demo: dict[str, object]) -> None:
     query, table = demo["ask"]("music", "How many singers are there?")
     assert isinstance(query, str)
     assert table.keys() == {"headers", "data"}
+    assert table["headers"], "a query that fails says why"
     with pytest.raises(Exception, match="no database 'no-such'"):
         demo["ask"]("no-such", "How many singers are there?")
 
