@@ -236,6 +236,8 @@ def plot(result: dict[str, Any]) -> "Axes":
         axes.annotate(note, (run["n_rows"], run["seconds"]), xytext=(-6, 8), textcoords="offset points", ha="right")
     axes.plot(100_000, 40, "v", color="0.4", label="target: 100,000 rows under 40 s")
     axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", xlim=(2_000, 2_000_000))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set(major_formatter="{x:,.9g}", minor_formatter="")
     axes.margins(y=0.15)
     axes.legend()
     return axes

@@ -1,8 +1,11 @@
 """The course's look: every figure of a notebook is shown, and the learner's own settings stay."""
 
+from io import BytesIO
+
 import nbformat
 import pytest
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 from nbclient import NotebookClient
 
 from course_utils.figures import PALETTE, course_style, new_axes
@@ -37,6 +40,18 @@ def test_a_figure_has_the_courses_look_and_leaves_settings_alone() -> None:
     assert line.figure.get_suptitle() == "A finding"  # type: ignore[attr-defined]
     assert dict(pyplot.rcParams) == before
     assert line.axes.xaxis.label.get_fontfamily()[0] == "DejaVu Sans"  # type: ignore[attr-defined]
+    pyplot.close("all")
+
+
+def test_a_name_with_dollars_is_no_formula() -> None:
+    @course_style
+    def plot() -> Axes:
+        axes = new_axes("$x_{$ costs more")
+        axes.barh(["$y_{$"], [1], label="$z_{$")
+        axes.legend()
+        return axes
+
+    plot().figure.savefig(BytesIO())
     pyplot.close("all")
 
 
