@@ -29,8 +29,8 @@ _FENCE = re.compile(
     |\Z)  # or cut off""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
-_SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*(?:\w{,20}(?i:sql)\w{,20}\s)?(?P<query>.+?)(?P=ticks)(?!`)", re.DOTALL)
-_NAME = re.compile(r"\s*[\w.]*\s*")
+_SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*+(?:\w{,20}(?i:sql)\w{,20}\s)?(?P<query>.+?)(?P=ticks)(?!`)", re.DOTALL)
+_NAME = re.compile(r"\s*+[\w.]*\s*")
 BLOCK_END = "```"
 """Where the answer to a document ends: the mark that closes the block of SQL in which ``to_document`` leaves off."""
 INSTRUCTION = "Write one SQLite query that answers the question."

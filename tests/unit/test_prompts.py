@@ -249,10 +249,11 @@ def test_any_query_comes_out_of_its_fence_as_it_was(text: str, fence: str, info:
     assert read_query(f"So:\n{fence}{info}\n{query}\n{fence}\nDone.") == query
 
 
-@pytest.mark.parametrize("piece", ["```", "``` ", "~~~\n", "```sql", "`", ":", "<think>", " ", "sql", "```x\n\n"])
-def test_a_long_reply_is_read_at_once(piece: str) -> None:
+@pytest.mark.parametrize("piece", ["```", "``` ", "~~~\n", "```sql", "`", ":", "<think>", " ", "\n", "sql", "```x\n\n"])
+@pytest.mark.parametrize("start", ["", "```", "~~~x\n"])
+def test_a_long_reply_is_read_at_once(start: str, piece: str) -> None:
     began = time.perf_counter()
-    read_query(piece * 20_000)
+    read_query(f"{start}{piece * 20_000}!")
     assert time.perf_counter() - began < 2
 
 

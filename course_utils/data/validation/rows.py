@@ -35,9 +35,9 @@ TYPES: dict[str, tuple[type, ...]] = {
 MARKERS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|start_header_id|end_header_id|eot_id|user|assistant"
     r"|system|end)\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<bos>|<eos>|</?think>"
-    r"|(?:^|\n)\s*#{2,}\s*(?:instruction|input|response|question|answer|sql)\s*:?\s*(?:\n|$)"
+    r"|(?:^|\n)[^\S\n]*#{2,}\s*(?:instruction|input|response|question|answer|sql)\s*(?::\s*)?(?:\n|$)"
     r"|#{3}\s*(?:instruction|input|response)\s*:"
-    r"|(?:^|\n)\s*(?:USER|ASSISTANT|SYSTEM|HUMAN|User|Assistant|Human|System)\s*:",
+    r"|(?:^|\n)[^\S\n]*(?:USER|ASSISTANT|SYSTEM|HUMAN|User|Assistant|Human|System)\s*:",
     re.IGNORECASE,
 )
 """Markers of ChatML, Llama 2 and 3, Mistral, Gemma, Phi, Alpaca and Vicuna."""

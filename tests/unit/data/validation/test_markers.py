@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from course_utils.data.validation.rows import marker_findings
@@ -33,6 +35,14 @@ def test_markers_of_other_models_are_found(question: str) -> None:
 )
 def test_fences_prose_and_markers_around_a_query_are_found(query: str) -> None:
     assert {(found.check, found.severity) for found in marker_findings(query, "query")} == {("template", "error")}
+
+
+@pytest.mark.parametrize("start", ["", "## sql"])
+@pytest.mark.parametrize("piece", ["\n", " ", " \n"])
+def test_spaces_without_end_are_looked_through_at_once(start: str, piece: str) -> None:
+    began = time.perf_counter()
+    assert [*marker_findings(f"{start}{piece * 20_000}!", "query")] == []
+    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize(
