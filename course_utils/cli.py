@@ -64,6 +64,9 @@ Model = Annotated[str, typer.Option(help="Base model, a folder or a Hub id; defa
 Artifacts = Annotated[str, typer.Option(help="Where results go; default: the project's artifacts/.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
+SERVED_AT_ONCE = 30
+"""Answers of a server, to which each prompt is one request, that ``course predict`` writes at a time."""
+
 
 def open_here(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> Course:
     """The course that the command line names; relative paths start at the current folder."""
@@ -176,8 +179,8 @@ def predict(
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
     task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
-    answer, made_by = open_engine(asked, served_as, adapter, course.profile, task)
-    n_kept = predict_file(out, rows[:first], prompts, answer, made_by, course.profile.generation_batch_size)
+    answer, made_by, n_at_once = open_engine(asked, served_as, adapter, course.profile, task)
+    n_kept = predict_file(out, rows[:first], prompts, answer, made_by, n_at_once)
     typer.echo(f"{out}: {len(prompts)} predictions, {n_kept} of them from before; `course evaluate {out}` scores them.")
 
 
@@ -311,8 +314,10 @@ def serve(
         servers.keep_running()
 
 
-def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task") -> "tuple[Answer, str]":
-    """What answers rows, and by what to know it: the hash of its files, else its commit or address."""
+def open_engine(
+    asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task"
+) -> "tuple[Answer, str, int]":
+    """What answers rows, by what to know it (the hash of its files, else its commit or address), and rows at a time."""
     from course_utils.artifacts import is_local, sha256
     from course_utils.deployment import context_length, start_model_server
     from course_utils.evaluation.predictions import predict, read_replies
@@ -325,13 +330,17 @@ def open_engine(asked: str, served_as: str, adapter: Path | None, sizes: "Sizes"
             url = start_model_server(Path(asked), context=context_length(sizes)).url  # which ends with this process
             made_by = f"sha256 {sha256(Path(asked))}"
         ask = partial(ask_server, url, model=served_as, max_new_tokens=sizes.max_new_tokens)
-        return lambda rows, prompts: read_replies(rows, task, ask(prompts)), f"{made_by}, {limits}"
+        return lambda rows, prompts: read_replies(rows, task, ask(prompts)), f"{made_by}, {limits}", SERVED_AT_ONCE
     if not is_local(name := model_here(asked)):
         os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
     loading = partial(load_model, name, adapter=adapter, load_in_4bit=sizes.load_in_4bit, merge=True)
     load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"
-    return lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts), made_by
+    return (
+        lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts),
+        made_by,
+        sizes.generation_batch_size,
+    )
 
 
 def path_here(path: str, default: str) -> Path:

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from course_utils.artifacts import PROJECT, open_course, write_json, write_jsonl
-from course_utils.cli import app
+from course_utils.cli import SERVED_AT_ONCE, app
 from course_utils.processes import Server
 
 BASE = PROJECT / "data" / "tiny_base"
-N_ROWS = 70  # with smoke's batches of 30: two whole ones and a part
+N_ROWS = 2 * SERVED_AT_ONCE + 10
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_killed_run_resumes_to_the_same_file(
     running = subprocess.Popen([*command, "--artifacts", str(artifacts)], cwd=PROJECT, stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
-            if out.is_file() and out.read_bytes().count(b"\n") == 30 and Slow.n_asked > Slow.silent_after:
+            if out.is_file() and out.read_bytes().count(b"\n") == SERVED_AT_ONCE and Slow.n_asked > Slow.silent_after:
                 break
             assert running.poll() is None
             threading.Event().wait(0.05)
@@ -119,5 +119,5 @@ def test_a_killed_run_resumes_to_the_same_file(
     out.write_bytes(out.read_bytes() + out.read_bytes()[:77])  # as a kill in the middle of writing would leave it
     Slow.n_asked, Slow.silent_after = 0, 10**9
     resumed = predict(slow, "--served-as", "x", name="killed")
-    assert Slow.n_asked == N_ROWS - 30
+    assert Slow.n_asked == N_ROWS - SERVED_AT_ONCE
     assert [row | {"seconds": 0} for row in resumed] == [row | {"seconds": 0} for row in whole]
