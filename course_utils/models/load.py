@@ -82,8 +82,8 @@ def choose_threads() -> int:
     import torch
 
     most = _all_threads()
-    fewer = max(1, most - 1)
-    chosen = fewer if _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # within a fifth it is noise
+    fewer = most - 1
+    chosen = fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
     torch.set_num_threads(chosen)
     return chosen
 
