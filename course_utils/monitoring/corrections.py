@@ -22,7 +22,7 @@ from course_utils.sql import find_database
 
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
-"""Old rows beside each new one where the current model trains on: without any it forgets."""
+"""Old rows beside each new one where the current model trains on, by other queries: without any it forgets."""
 ACCEPTED = "accepted"
 
 
@@ -106,7 +106,7 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
     """The dataset with the accepted answers, in a folder that its content names, and in DVC's store if DVC is on PATH.
 
-    A fifth of them is to test on, a fifth to validate: on old words alone, the weights before training would look best.
+    A fifth of them is to test on, a tenth to validate: on old words alone, the weights before training would look best.
     Its ``manifest.json`` says which version it came from. A profile that takes a sample of the data takes the new rows
     and ``N_REPLAYED`` times as many old ones to train the current model further.
 
@@ -116,12 +116,15 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     accepted = [row for row in judged if row["decision"] == ACCEPTED]
     new = [{"db_id": row["database"], "question": row["question"], "query": row["correction"]} for row in accepted]
     new = [{"id": f"feedback-{_hash(row)}", **row, "source": "feedback"} for row in sorted(new, key=_hash)]
-    added = {"train": [row for n, row in enumerate(new) if n % 5 > 1], "validation": new[1::5], "test": new[::5]}
+    added = {"train": [row for n, row in enumerate(new) if n % 10 not in (0, 1, 5)]}
+    added |= {"validation": new[1::10], "test": new[::5]}
     old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
     if (folder := versions / _hash(splits)).is_dir():
         return _track(folder)
-    replayed = Random(0).sample(old["train"], min(len(old["train"]), N_REPLAYED * len(added["train"])))
+    covered = {row["query"] for row in added["train"]}
+    others = [row for row in old["train"] if row["query"] not in covered]
+    replayed = Random(0).sample(others, min(len(others), N_REPLAYED * len(added["train"])))
     taken = splits | {"train": replayed + added["train"]}
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)

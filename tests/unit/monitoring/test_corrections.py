@@ -125,11 +125,11 @@ def test_a_version_is_a_dataset_that_notebook_2_takes(
     assert made["version"] == folder.name
     assert made["parent"] == str(tmp_path / "data")
     rows = {split: read_jsonl(folder / f"{split}.jsonl") for split in ("train", "validation", "test")}
-    assert {split: len(found) for split, found in rows.items()} == {"train": 7, "validation": 3, "test": 3}
-    assert Counter(row.get("source") for row in rows["train"])["feedback"] == made["n_new_train"] == 6
+    assert {split: len(found) for split, found in rows.items()} == {"train": 8, "validation": 2, "test": 3}
+    assert Counter(row.get("source") for row in rows["train"])["feedback"] == made["n_new_train"] == 7
     new = open_course("smoke", str(folder), "", str(tmp_path / "retrained"))
     prepared = prepare_dataset(new, new.folder("data"))
-    assert len(prepared.train) == 7
+    assert len(prepared.train) == 8
 
 
 def test_a_thumb_up_holds_the_answer_to_be_right(course: Course) -> None:
@@ -147,9 +147,17 @@ def test_old_rows_are_replayed_beside_the_new(
     folder = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
     sample = json.loads((folder / "samples" / "smoke.json").read_text())
     old = {row["id"] for row in read_jsonl(course.output("data", "train.jsonl"))}
-    assert len(old & {*sample["train"]}) == min(len(old), N_REPLAYED * 6)
-    assert len({*sample["train"]} - old) == 6
+    assert len(old & {*sample["train"]}) == min(len(old), N_REPLAYED * 7)
+    assert len({*sample["train"]} - old) == 7
     assert len(sample["test"]) == 3
+
+
+def test_what_new_rows_ask_for_is_not_replayed(course: Course, tmp_path: Path) -> None:
+    told = [says(user, f"Sales, {n}?", TRAINED["query"]) for n in range(10) for user in ("ana", "ben")]
+    folder = write_version(judge_corrections(told, course), course, tmp_path / "versions")
+    sample = json.loads((folder / "samples" / "smoke.json").read_text())
+    assert len(sample["train"]) == 7
+    assert not {row["id"] for row in read_jsonl(course.output("data", "train.jsonl"))} & {*sample["train"]}
 
 
 def test_poison_changes_no_byte_of_the_version(
