@@ -129,7 +129,7 @@ def _questions_of(domain: Domain, judge: Judge, seed: int, sizes: Sizes) -> dict
     for split, n in sizes.of(domain).items():
         judge.start(split, n)
         made = _draw_all(world, rng, quotas(shapes, n, rng, FAVOUR_PLAIN[is_small(domain)]), judge)
-        found[split] = [_row(judge.database, split, number, question) for number, question in enumerate(made, 1)]
+        found[split] = [to_row(judge.database, split, number, question) for number, question in enumerate(made, 1)]
     return found
 
 
@@ -138,7 +138,7 @@ def _draw_all(world: World, rng: Random, wanted: Counter[Shape], judge: Judge) -
     made, missing = [], []
     alive = {shape for shape, n in wanted.items() if n}
     for shape in (shape for shape, n in wanted.items() for _ in range(n)):
-        question = _draw(world, rng, shape, judge) if shape in alive else None
+        question = draw_question(world, rng, shape, judge) if shape in alive else None
         if question:
             made.append(question)
         else:
@@ -154,12 +154,12 @@ def _draw_instead(world: World, rng: Random, shape: Shape, others: list[Shape], 
     alike = [other for other in others if level(other) == level(shape)]
     for choice in (alike, others):
         for other in rng.choices(choice, [other.weight for other in choice], k=MAX_SHAPES) if choice else ():
-            if question := _draw(world, rng, other, judge):
+            if question := draw_question(world, rng, other, judge):
                 return question
     raise DataError(f"{world.domain.db_id}/domain.toml: too few different questions; add columns, values or rows")
 
 
-def _draw(world: World, rng: Random, shape: Shape, judge: Judge) -> Question | None:
+def draw_question(world: World, rng: Random, shape: Shape, judge: Judge) -> Question | None:
     """One good question of a shape, if it can be found."""
     for _ in range(MAX_ATTEMPTS):
         if (question := ask(world, rng, shape)) and judge.accepts(question):
@@ -167,7 +167,8 @@ def _draw(world: World, rng: Random, shape: Shape, judge: Judge) -> Question | N
     return None
 
 
-def _row(database: Path, split: str, number: int, question: Question) -> Row:
+def to_row(database: Path, split: str, number: int, question: Question) -> Row:
+    """A row of the dataset; ``empty`` where its query returns nothing."""
     row: Row = {
         "id": f"{split}-{database.stem}-{number:03d}",
         "db_id": database.stem,
