@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property, partial
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from course_utils.deployment.gateway.admission import BoundedQueue, CircuitBreaker
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.http_client import HttpClient, HttpReply
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
@@ -23,7 +23,6 @@ from course_utils.deployment.gateway.tracing import trace_model
 
 MAX_REPLY_BYTES = 4 * 2**20
 """Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
-_CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
@@ -58,19 +57,10 @@ class ModelClient:
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
         self.name, self._url, self._cache = name, route.url, cache
-        self._timeout = aiohttp.ClientTimeout(settings.model_timeout_s, sock_connect=_CONNECT_TIMEOUT_S)
+        self._http = HttpClient(route.url, settings.model_timeout_s)
         self._asks, self.version = {"model": name, **route.body}, settings.model_version
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, settings.model_timeout_s)
         self._breaker = CircuitBreaker()
-
-    @cached_property
-    def _http(self) -> aiohttp.ClientSession:
-        """Made at the first use, where the event loop runs; the queue limits its connections."""
-        # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-        connector, cookies = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
-        known: Any = {"connector": connector, "cookie_jar": cookies, "timeout": self._timeout, "headers": headers}
-        return aiohttp.ClientSession(**known, auto_decompress=False)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -79,9 +69,9 @@ class ModelClient:
     async def is_ready(self) -> str:
         """Ask for the server's models; empty if it answers, else what is wrong."""
         try:
-            async with asyncio.timeout(_READY_TIMEOUT_S), self._http.get(f"{self._url}/v1/models") as response:
+            async with asyncio.timeout(_READY_TIMEOUT_S), self._http.send("GET", "/v1/models") as response:
                 return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             return f"no answer ({type(error).__name__})"
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
@@ -129,17 +119,21 @@ class ModelClient:
                 yield _read_events(response, usage)
 
     @asynccontextmanager
-    async def _send(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
-        url, asked = f"{self._url}/v1/chat/completions", to_json(body | self._asks)
-        post = partial(self._http.post, url, data=asked, allow_redirects=False)
+    async def _send(self, body: dict[str, Any]) -> AsyncIterator[HttpReply]:
         async with self.queue.take_place():
             with self._breaker.watch(), _as_api_errors():
-                try:
-                    response = await post()
-                except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
-                    # Only here, for stamina takes longer than a limit or a key does.
-                    response = await _CONNECT_AGAIN(type(error), post)
-                async with response:  # one that has not ended is closed, so that the server stops writing it
+                async with AsyncExitStack() as opened:
+                    asked = to_json(body | self._asks)
+
+                    async def post() -> HttpReply:
+                        sent = self._http.send("POST", "/v1/chat/completions", asked)
+                        return await opened.enter_async_context(sent)
+
+                    try:
+                        response = await post()
+                    except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
+                        # Only here, for stamina takes longer than a limit or a key does.
+                        response = await _CONNECT_AGAIN(type(error), post)
                     if response.status != HTTPStatus.OK:
                         _refuse(response.status, await _read(response))
                     yield response
@@ -173,17 +167,17 @@ def _as_api_errors() -> Iterator[None]:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _chunks(response: HttpReply) -> AsyncIterator[bytes]:
     """The bytes of a response as they come, up to the limit (``ValueError``)."""
     n_bytes = 0
-    async for chunk in response.content.iter_any():
+    async for chunk in response.chunks():
         n_bytes += len(chunk)
         if n_bytes > MAX_REPLY_BYTES:
             raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
         yield chunk
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: HttpReply) -> bytes:
     return b"".join([chunk async for chunk in _chunks(response)])
 
 
@@ -201,7 +195,7 @@ def _read_reply(raw: bytes) -> dict[str, Any]:
     return reply
 
 
-async def _read_events(response: aiohttp.ClientResponse, usage: dict[str, int]) -> AsyncIterator[dict[str, Any]]:
+async def _read_events(response: HttpReply, usage: dict[str, int]) -> AsyncIterator[dict[str, Any]]:
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``; the dict takes their ``usage``."""
     rest = b""
     with _as_api_errors():
