@@ -306,7 +306,8 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the tuned model over HTTP until Ctrl-C."""
-    from course_utils.deployment import Servers, start_stack
+    from course_utils.deployment import start_stack
+    from course_utils.supervision import Servers
 
     with suppress(KeyboardInterrupt), Servers() as servers:
         _, gateway = start_stack(servers, course, host, port)

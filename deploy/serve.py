@@ -22,9 +22,10 @@ import yaml
 
 from course_utils.artifacts import PROJECT, Course
 from course_utils.cli import with_course
-from course_utils.deployment import Servers, start_stack
+from course_utils.deployment import start_stack
 from course_utils.errors import CourseError, require
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
+from course_utils.supervision import Servers
 
 DEPLOY = PROJECT / "deploy"
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]

@@ -9,10 +9,9 @@ from course_utils.deployment.ollama import write_modelfile
 from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run, sql_grammar
-from course_utils.deployment.stack import Servers, context_length, start_gateway, start_model_server, start_stack
+from course_utils.deployment.stack import context_length, start_gateway, start_model_server, start_stack
 
 __all__ = [
-    "Servers",
     "check_and_run",
     "context_length",
     "convert_adapter",

@@ -16,13 +16,14 @@ from sqlglot import parse_one
 from sqlglot.expressions import Column
 
 from course_utils.artifacts import PROJECT, Course
-from course_utils.deployment import Servers, convert_adapter, sql_grammar, start_model_server, start_stack
+from course_utils.deployment import convert_adapter, sql_grammar, start_model_server, start_stack
 from course_utils.errors import ServiceError
 from course_utils.models import ask_server, generate_replies, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
 from course_utils.sql import read_schema
+from course_utils.supervision import Servers
 
 BASE = PROJECT / "data" / "tiny_base"
 

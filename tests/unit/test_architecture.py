@@ -15,7 +15,18 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FLOORS = (
     ("errors", "tables", "figures", "finding", "proportion", "profiles", "artifacts"),
-    ("prompts", "sql", "models", "tasks", "processes", "blind_rating", "feedback_rows", "prometheus", "prices"),
+    (
+        "prompts",
+        "sql",
+        "models",
+        "tasks",
+        "processes",
+        "supervision",
+        "blind_rating",
+        "feedback_rows",
+        "prometheus",
+        "prices",
+    ),
     ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning"),
 )
 """Lowest first. Within the first, a module may import those before it; stages may not import each other."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from course_utils.deployment import stack
+from course_utils import supervision
 from course_utils.errors import ServiceError
 
 
@@ -54,7 +54,7 @@ class ScriptedServer:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(stack, "time", clock)
+    monkeypatch.setattr(supervision, "time", clock)
     return clock
 
 
@@ -67,7 +67,7 @@ def restarts(clock: Clock, start: Callable[[], ScriptedServer], until_s: float) 
         return start()
 
     clock.until = until_s
-    with suppress(KeyboardInterrupt), stack.Servers() as servers:
+    with suppress(KeyboardInterrupt), supervision.Servers() as servers:
         servers.run(start_and_note)  # type: ignore[arg-type]
         servers.run(lambda: ScriptedServer(clock, 1e9))  # type: ignore[arg-type,return-value]
         servers.keep_running()

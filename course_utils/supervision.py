@@ -1,0 +1,67 @@
+"""Servers that run together for as long as somebody wants them: what ends or falls silent is started again."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NoReturn
+
+from course_utils.errors import ServiceError
+from course_utils.processes import Server
+
+logger = logging.getLogger(__name__)
+_POLL_S = 0.5
+_SILENCE_S = 30.0  # a busy machine may keep a healthy server from answering for some seconds
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_STEADY_S = 60.0
+
+
+class Servers(ExitStack):
+    """Servers that stop together, the last one first, and are started again when they end or fall silent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: list[Iterator[None]] = []
+
+    def run(self, start: Callable[[], Server]) -> Server:
+        """Start a server by a function, which must take the same port when it is asked again."""
+
+        def start_again() -> Server:
+            return self.enter_context(start())
+
+        server = start_again()
+        self._watches.append(_watch(server, start_again))
+        return server
+
+    def keep_running(self) -> NoReturn:
+        """Look after all of them until Ctrl-C."""
+        while True:
+            time.sleep(_POLL_S)
+            for watch in self._watches:
+                next(watch)
+
+
+def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
+    """Look at a server whenever asked, and replace it if need be; the pauses grow until one runs steadily."""
+    pause_s, started = _FIRST_PAUSE_S, time.monotonic()
+    seen = started
+    while True:
+        if server.is_healthy():
+            seen = time.monotonic()
+            pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
+        elif server.process.poll() is not None or time.monotonic() - seen > _SILENCE_S:
+            state = "silent" if server.process.poll() is None else "gone"
+            logger.warning(
+                "the %s is %s; starting it again in %g s\n%s", server.name, state, pause_s, server.read_log()
+            )
+            server.stop()
+            again = time.monotonic() + pause_s
+            while time.monotonic() < again:
+                yield
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                server = restart()
+            except ServiceError as error:
+                logger.warning("%s", error)
+            started = seen = time.monotonic()
+        yield
