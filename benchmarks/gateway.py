@@ -2,10 +2,13 @@
 
 The gateway asks for a key, counts requests and tokens for it and writes its log, as in service. Two model servers
 stand behind it: one that takes 20 ms and no processor, so that what is added is the gateway's, and llama.cpp with the
-course's tiny model. Then the gateway answers from its cache alone.
+course's tiny model. One gateway is asked, and two that share the clients, as compose.yaml runs them. Then the gateway
+answers from its cache alone.
 
 Seconds of processor time are the gateway's own, and hold on a busy machine too; waits and rates are of this machine
-with all that ran on it. Everything shares its cores: load, gateway and model server.
+with all that ran on it. llama.cpp computes as long as it has something to do: on cores that it shares, each second that
+the gateway takes is one that the model lacks, which says nothing of a model server with a machine of its own. So it is
+asked a second time on a core of its own, bare and through the gateway; load and gateway share the others.
 """
 
 import json
@@ -13,8 +16,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +65,9 @@ def measure() -> dict[str, Any]:
                 "n_clients": N_CLIENTS,
                 "model_servers": {
                     f"synthetic, {SYNTHETIC_MS} ms a reply": _compare(synthetic.url, databases),
+                    "the same, two gateways": _compare(synthetic.url, databases, n_gateways=2),
                     "llama.cpp, tiny model": _compare(real.url, databases),
+                    "llama.cpp on a core of its own": _compare_apart(gguf, databases),
                 },
                 "hits": _hits(synthetic.url, databases),
             }
@@ -81,24 +86,30 @@ def synthetic_model() -> Iterator[Server]:
 
 
 @contextmanager
-def _gateway(model_url: str, databases: Path, **settings: str) -> Iterator[tuple[Server, dict[str, str]]]:
-    """A gateway as in service, and the headers of a caller with a key."""
-    with tempfile.TemporaryDirectory() as folder:
+def _gateways(
+    n: int, model_url: str, databases: Path, **settings: str
+) -> Iterator[tuple[list[Server], dict[str, str]]]:
+    """Gateways as in service, and the headers of a caller with a key."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         settings |= {"COURSE_API_KEY": ADMIN, "COURSE_KEYS_FILE": f"{folder}/keys.sqlite"}
-        settings |= {"COURSE_LOG_FILE": f"{folder}/log.jsonl"}
-        with start_gateway(model_url, databases, settings=settings) as gateway:
-            limits = {"requests_per_minute": MANY, "tokens_per_minute": MANY, "max_concurrent": N_CLIENTS}
-            headers = {"Authorization": f"Bearer {ADMIN}"}
-            made = httpx.post(f"{gateway.url}/v1/admin/keys", json={"name": "load"} | limits, headers=headers).json()
-            yield gateway, {"Authorization": f"Bearer {made['key']}"}
+        gateways = [
+            opened.enter_context(
+                start_gateway(model_url, databases, settings=settings | {"COURSE_LOG_FILE": f"{folder}/{number}.jsonl"})
+            )
+            for number in range(n)
+        ]
+        limits = {"requests_per_minute": MANY, "tokens_per_minute": MANY, "max_concurrent": N_CLIENTS}
+        url, headers = f"{gateways[0].url}/v1/admin/keys", {"Authorization": f"Bearer {ADMIN}"}
+        made = httpx.post(url, json={"name": "load"} | limits, headers=headers).json()
+        yield gateways, {"Authorization": f"Bearer {made['key']}"}
 
 
-def _compare(model_url: str, databases: Path) -> dict[str, dict[str, float]]:
+def _compare(model_url: str, databases: Path, n_gateways: int = 1) -> dict[str, dict[str, float]]:
     """Rounds in turns, so that both sides meet the same machine; the median round of each counts."""
-    with _gateway(model_url, databases) as (gateway, headers):
+    with _gateways(n_gateways, model_url, databases) as (gateways, headers):
         sides: dict[str, Callable[[], dict[str, float]]] = {
-            "bare": lambda: _round(model_url + PATH, {}),
-            "gateway": lambda: _round(gateway.url + PATH, headers, gateway),
+            "bare": lambda: _round([model_url], {}),
+            "gateway": lambda: _round([gateway.url for gateway in gateways], headers, gateways),
         }
         rounds: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
         for _ in range(1 + N_ROUNDS):
@@ -107,23 +118,38 @@ def _compare(model_url: str, databases: Path) -> dict[str, dict[str, float]]:
     return {side: _median(found[1:]) for side, found in rounds.items()}  # the first opens connections
 
 
+def _compare_apart(gguf: Path, databases: Path) -> dict[str, dict[str, float]]:
+    """Compare with llama.cpp on the last core and all else on the others, which Linux alone can."""
+    cores = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {max(cores)})  # what is started takes it over
+        with start_model_server(gguf) as server:
+            os.sched_setaffinity(0, cores - {max(cores)})
+            return _compare(server.url, databases)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def _hits(model_url: str, databases: Path) -> dict[str, float]:
-    with _gateway(model_url, databases, COURSE_CACHE_S="3600") as (gateway, headers):
-        found = [_round(gateway.url + PATH, headers, gateway) for _ in range(1 + N_ROUNDS)]
-        alone = [_round(gateway.url + PATH, headers, gateway, n_clients=1) for _ in range(N_ROUNDS)]
+    with _gateways(1, model_url, databases, COURSE_CACHE_S="3600") as (gateways, headers):
+        found = [_round([gateways[0].url], headers, gateways) for _ in range(1 + N_ROUNDS)]
+        alone = [_round([gateways[0].url], headers, gateways, n_clients=1) for _ in range(N_ROUNDS)]
     return _median(found[1:]) | {f"{name}_of_one_client": value for name, value in _median(alone).items()}
 
 
 def _round(
-    url: str, headers: dict[str, str], gateway: Server | None = None, n_clients: int = N_CLIENTS
+    urls: list[str], headers: dict[str, str], gateways: Sequence[Server] = (), n_clients: int = N_CLIENTS
 ) -> dict[str, float]:
-    bodies = [_body(number) for number in range(64)]
-    process = psutil.Process(gateway.process.pid) if gateway else None
-    cpu_s, began = sum(process.cpu_times()[:2]) if process else 0.0, time.perf_counter()
-    taken = sorted(send_repeatedly(url, bodies, n_clients=n_clients, seconds=ROUND_S, headers=headers))
+    bodies, load = [_body(number) for number in range(64)], {"n_clients": n_clients, "seconds": ROUND_S}
+    cpu_s, began = _cpu_s(gateways), time.perf_counter()
+    taken = sorted(send_repeatedly(*(url + PATH for url in urls), bodies=bodies, headers=headers, **load))
     seconds, n = time.perf_counter() - began, len(taken)
     found = {"per_s": n / seconds, "p50_ms": 1000 * taken[n // 2], "p99_ms": 1000 * taken[n * 99 // 100]}
-    return found | ({"cpu_ms": 1000 * (sum(process.cpu_times()[:2]) - cpu_s) / n} if process else {})
+    return found | ({"cpu_ms": 1000 * (_cpu_s(gateways) - cpu_s) / n} if gateways else {})
+
+
+def _cpu_s(servers: Sequence[Server]) -> float:
+    return sum(sum(psutil.Process(server.process.pid).cpu_times()[:2]) for server in servers)
 
 
 def _body(number: int) -> dict[str, Any]:

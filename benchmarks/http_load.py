@@ -3,29 +3,32 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlsplit
 
 
 def send_repeatedly(
-    url: str, bodies: list[dict[str, Any]], *, n_clients: int, seconds: float, headers: Mapping[str, str] | None = None
+    *urls: str, bodies: list[dict[str, Any]], n_clients: int, seconds: float, headers: Mapping[str, str] | None = None
 ) -> list[float]:
     """The seconds that each request took; every client has a connection and takes the next body when it has its answer.
+
+    Several servers of this machine, with one path, share the clients.
 
     Raises:
         RuntimeError: A request was not answered with status 200.
     """
-    return asyncio.run(_send(url, bodies, n_clients, seconds, headers or {}))
+    return asyncio.run(_send(urls, bodies, n_clients, seconds, headers or {}))
 
 
 async def _send(
-    url: str, bodies: list[dict[str, Any]], n_clients: int, seconds: float, headers: Mapping[str, str]
+    urls: Sequence[str], bodies: list[dict[str, Any]], n_clients: int, seconds: float, headers: Mapping[str, str]
 ) -> list[float]:
-    requests = _cycle([_request(url, body, headers) for body in bodies])
+    requests = cycle([_request(urls[0], body, headers) for body in bodies])
     until = time.perf_counter() + seconds
-    port = urlsplit(url).port
-    taken = await asyncio.gather(*(_one_client(port, requests, until) for _ in range(n_clients)))
+    ports = [urlsplit(urls[number % len(urls)]).port for number in range(n_clients)]
+    taken = await asyncio.gather(*(_one_client(port, requests, until) for port in ports))
     return [each for client in taken for each in client]
 
 
@@ -49,8 +52,3 @@ def _request(url: str, body: dict[str, Any], headers: Mapping[str, str]) -> byte
     sent = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(text)), **headers}
     lines = [f"POST {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + text
-
-
-def _cycle(requests: list[bytes]) -> Iterator[bytes]:
-    while True:
-        yield from requests

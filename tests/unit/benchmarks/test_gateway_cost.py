@@ -28,7 +28,7 @@ def url() -> Iterator[str]:
 
 
 def test_every_client_waits_for_its_reply(url: str) -> None:
-    taken = send_repeatedly(url, [BODY, BODY | {"temperature": 0}], n_clients=3, seconds=0.2)
+    taken = send_repeatedly(url, url, bodies=[BODY, BODY | {"temperature": 0}], n_clients=3, seconds=0.2)
     assert len(taken) >= 3
     assert min(taken) >= 0.005
 
