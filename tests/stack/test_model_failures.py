@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from course_utils.deployment import start_gateway
-from course_utils.deployment.gateway.model_client import MAX_REPLY_BYTES
+from course_utils.deployment.gateway.http_client import MAX_REPLY_BYTES
 from course_utils.sql import run_query
 
 SQL = {"question": "How many singers are there?", "database": "music"}

@@ -12,6 +12,8 @@ from functools import cached_property
 import aiohttp
 from yarl import URL
 
+MAX_REPLY_BYTES = 4 * 2**20
+"""Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
 _TIMEOUT = aiohttp.ClientTimeout(sock_connect=5.0)
 
 
@@ -24,10 +26,15 @@ class HttpReply:
     _deadline: float
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes of its body as they come; TimeoutError and aiohttp's ClientError if they do not."""
+        """The bytes of its body as they come; errors as those of ``HttpClient.send``, ValueError beyond the limit."""
+        n_bytes = 0
         while not self._payload.at_eof():
             async with asyncio.timeout_at(self._deadline):
-                yield await self._payload.readany()
+                chunk = await self._payload.readany()
+            n_bytes += len(chunk)
+            if n_bytes > MAX_REPLY_BYTES:
+                raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
+            yield chunk
 
 
 class HttpClient:
@@ -65,7 +72,8 @@ class HttpClient:
         """
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         target, headers = self._target
-        connection = await self._connector.connect(target, [], _TIMEOUT)
+        async with asyncio.timeout_at(deadline):
+            connection = await self._connector.connect(target, [], _TIMEOUT)
         try:
             assert connection.protocol is not None
             assert connection.transport is not None

@@ -21,8 +21,6 @@ from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.tracing import trace_model
 
-MAX_REPLY_BYTES = 4 * 2**20
-"""Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
 _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
@@ -167,18 +165,8 @@ def _as_api_errors() -> Iterator[None]:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
 
 
-async def _chunks(response: HttpReply) -> AsyncIterator[bytes]:
-    """The bytes of a response as they come, up to the limit (``ValueError``)."""
-    n_bytes = 0
-    async for chunk in response.chunks():
-        n_bytes += len(chunk)
-        if n_bytes > MAX_REPLY_BYTES:
-            raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
-        yield chunk
-
-
 async def _read(response: HttpReply) -> bytes:
-    return b"".join([chunk async for chunk in _chunks(response)])
+    return b"".join([chunk async for chunk in response.chunks()])
 
 
 def _mend(raw: bytes) -> bytes:
@@ -199,7 +187,7 @@ async def _read_events(response: HttpReply, usage: dict[str, int]) -> AsyncItera
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``; the dict takes their ``usage``."""
     rest = b""
     with _as_api_errors():
-        async for chunk in _chunks(response):
+        async for chunk in response.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 data = line.removeprefix(b"data:").strip()
