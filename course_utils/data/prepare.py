@@ -51,10 +51,11 @@ def prepare_dataset(course: Course, folder: Path, report: ValidationReport | Non
     report.raise_if_bad()
     splits = select_rows(report.splits, course)
     if empty := [split for split in SPLITS if not splits[split]]:
-        kept = course.profile.difficulties or DIFFICULTIES
+        counts = ", ".join(f"{len(rows):,} {split}" for split, rows in report.splits.items())
+        kept = ", ".join(course.profile.difficulties or DIFFICULTIES)
         raise DataError(
-            f"{portable(course.data)}: profile {course.profile.name!r} keeps its sample or the difficulties "
-            f"{', '.join(kept)}, which leaves no row for {', '.join(empty)}; add such rows or choose another PROFILE"
+            f"{portable(course.data)}: no row is left for {', '.join(empty)} of the {counts} good rows; profile "
+            f"{course.profile.name!r} keeps its sample or the difficulties {kept}; add such rows or change PROFILE"
         )
     schemas = _gather_databases(course.data, folder / "databases", splits)
     prepared = Prepared(**splits, schemas=schemas)

@@ -79,7 +79,8 @@ def test_a_profile_that_leaves_a_split_empty_says_so(
     query = "SELECT name FROM shop GROUP BY name ORDER BY COUNT(*) DESC LIMIT 1"
     course = tiny_course(make_dataset(test=[{"db_id": "shop", "question": "Which?", "query": query}]))
     with pytest.raises(
-        DataError, match="'smoke' keeps its sample or the difficulties easy, medium, which leaves no row for test"
+        DataError,
+        match="no row is left for test of the 2 train, 1 validation, 1 test good rows; profile 'smoke'",
     ):
         prepare_dataset(course, tmp_path / "stage")
 
