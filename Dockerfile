@@ -1,6 +1,6 @@
 # The course in JupyterLab on port 8888, as a user without privileges.
 #
-#   docker build -t small-model-course .                      # CPU
+#   docker build -t small-model-course .                      # CPU: 3.5 GB, in five minutes on two cores
 #   docker build -t small-model-course --build-arg TORCH=cuda .   # NVIDIA GPU: run with --gpus all
 #   docker run -p 127.0.0.1:8888:8888 -e JUPYTER_TOKEN=... small-model-course
 #
