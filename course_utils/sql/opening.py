@@ -35,7 +35,7 @@ Whether anything is changed is not the authorizer's to say: the file is open for
 _INTERNAL_PRAGMAS = {"data_version", "page_size"}  # what FTS reads before it searches
 _WAL_VERSION = 2
 _LOGS = ("-wal", "-journal")
-_decode = partial(str, encoding="utf-8", errors="replace")
+_decode = partial(str, encoding="utf-8", errors="backslashreplace")  # two texts that differ stay two
 
 
 def open_database(database: Path) -> sqlite3.Connection:
@@ -74,7 +74,6 @@ def open_image(image: bytes, *, in_reverse: bool = False) -> sqlite3.Connection:
 def _restrict(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)
-    connection.text_factory = _decode
     connection.set_authorizer(_authorize)
     return connection
 
@@ -117,6 +116,7 @@ def _connect(database: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute(f"PRAGMA hard_heap_limit = {MEMORY_BYTES // 2}")
+    connection.text_factory = _decode
     connection.execute("PRAGMA temp_store = MEMORY")  # what a sort needs counts as memory, and no file is left
     return connection
 

@@ -96,7 +96,6 @@ def read_schema(database: Path) -> Schema:
 def _read(database: Path) -> Iterator[Schema]:
     """The schema without views, then with them; SQLite tells which tables are shadows only after it looked at all."""
     with closing(connect(database)) as connection:
-        connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
         tables = _read_all(connection, "table")
         yield Schema(database.stem, tables)
         limit_time(VIEWS_S)

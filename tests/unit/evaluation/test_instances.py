@@ -20,7 +20,8 @@ CREATE TABLE concert (
 CREATE TABLE ticket (concert_code TEXT, price REAL);
 CREATE VIEW star AS SELECT name FROM singer WHERE age > 30;
 CREATE TRIGGER grow AFTER INSERT ON singer BEGIN DELETE FROM concert; END;
-INSERT INTO singer VALUES (1, 'Ana', 25), (2, 'Ben', 31), (3, 'Cleo', 52);
+-- Cléo in Latin-1: Spider has such names
+INSERT INTO singer VALUES (1, 'Ana', 25), (2, 'Ben', 31), (3, CAST(x'436ce96f' AS TEXT), 52);
 INSERT INTO concert VALUES ('a', 1, '2020-01-31', 100, 0.5), ('b', 1, '2021-03-01', 200, 0.25);
 INSERT INTO concert VALUES ('c', 2, NULL, 100, 1.0);
 INSERT INTO ticket VALUES ('a', 10.0), ('a', 12.5), ('c', 10.0);

@@ -58,6 +58,7 @@ results = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[values] *
         (f"{NAMES} WHERE id > 9", f"{NAMES} WHERE id < 0", True),
         (f"{NAMES} WHERE id > 9", "SELECT name, id FROM item WHERE id > 9", False),
         (f"{NAMES} WHERE name = 'pen'", f"{NAMES} WHERE name = 'Pen'", False),
+        ("SELECT CAST(x'c3' AS TEXT)", "SELECT CAST(x'c4' AS TEXT)", False),
         ("SELECT random()", "SELECT random()", True),
         ("SELECT random()", "SELECT  random()", False),
     ],
