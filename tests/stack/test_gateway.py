@@ -295,6 +295,12 @@ def test_methods_that_callers_invent_share_one_label(client: httpx.Client) -> No
     assert not [method for method in ("INVENTED", "PROPFIND") if method in metrics]
 
 
+def test_a_web_socket_is_not_offered(client: httpx.Client) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    assert client.get("/health/live", headers=headers).json() == {"live": True}
+
+
 def test_an_unannounced_large_body_is_413(client: httpx.Client) -> None:
     response = client.post("/v1/sql", content=(b"x" * 10_000 for _ in range(40)))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "http_413")

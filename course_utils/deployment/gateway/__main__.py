@@ -24,7 +24,7 @@ except ImportError:  # no wheel of httptools fits: h11 does the same, and takes 
 # Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
 _LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
 _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
-_SERVER: Any = {"http": _Http, "loop": "auto", "proxy_headers": False}  # uvloop where it is installed
+_SERVER: Any = {"http": _Http, "ws": "none", "loop": "auto", "proxy_headers": False}  # auto: uvloop if there is one
 
 
 def main() -> None:
