@@ -18,6 +18,7 @@ from tests.datasets import (
     bird_release,
     chinese,
     gallery_aliases,
+    hub_cache,
     search_wal,
     spider_release,
     twelve_rows,
@@ -32,6 +33,7 @@ DATASETS = {
     "twelve_rows": twelve_rows.write,
     "search_wal": search_wal.write,
     "gallery_aliases": gallery_aliases.write,
+    "hub_cache": hub_cache.write,
     "spider_release": spider_release.write,
     "workshop_talk": workshop_talk.write,
 }
