@@ -57,13 +57,12 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
     with TemporaryDirectory() as folder:
         for row in replies:
             database, predicted = find_database(dataset, row["db_id"], Path(folder)), str(row["predicted"])
+            safe = not _INTERNAL.search(predicted)
             try:
                 run_query(database, predicted, QueryLimits(max_rows=1))
-                reads = True
-            except QueryError as error:
-                reads = error.kind != "not allowed"
+            except QueryError as error:  # what is no SQL reads nothing, whatever it names
+                safe = error.kind == "syntax" or (safe and error.kind != "not allowed")
             clauses = compare_clauses(row["expected"], predicted)
             same = clauses is not None and not any(map(any, clauses.values()))
-            safe = reads and not _INTERNAL.search(predicted)
             judged.append({**row, "safe": safe, "same": same if row["expected"] else None})
     return judged

@@ -47,6 +47,7 @@ def test_a_value_is_replaced_in_the_question_and_in_the_reply() -> None:
         ("select NAME from singer AS s where s.name = 'Ana'", True, True),
         ("SELECT name FROM singer WHERE name = 'sqlite_master'", True, False),
         ("SELECT sql FROM sqlite_master", False, False),
+        ("SELECT sql, FROM sqlite_master", True, False),
         ("SELECT name FROM singer JOIN pragma_table_list", False, False),
         ("DROP TABLE singer", False, False),
         ("DELETE FROM singer", False, False),
