@@ -16,7 +16,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -44,6 +44,7 @@ MANY = 10**9
 TARGETS = {"p50_ms": 3.0, "p99_ms": 10.0, "throughput": 0.95, "hit_p99_ms": 5.0, "hits_per_core_s": 1500.0}
 NOTES = Path(__file__).with_suffix(".md")
 PATH = "/v1/chat/completions"
+LLAMA_CPP = "llama.cpp, tiny model"
 ADMIN = "for this run alone"
 
 
@@ -64,9 +65,9 @@ def measure() -> dict[str, Any]:
                 "targets": TARGETS,
                 "n_clients": N_CLIENTS,
                 "model_servers": {
-                    f"synthetic, {SYNTHETIC_MS} ms a reply": _compare(synthetic.url, databases),
-                    "the same, two gateways": _compare(synthetic.url, databases, n_gateways=2),
-                    "llama.cpp, tiny model": _compare(real.url, databases),
+                    f"synthetic, {SYNTHETIC_MS} ms a reply": _compare(synthetic, databases),
+                    "the same, two gateways": _compare(synthetic, databases, n_gateways=2),
+                    LLAMA_CPP: _compare(real, databases),
                     "llama.cpp on a core of its own": _compare_apart(gguf, databases),
                 },
                 "hits": _hits(synthetic.url, databases),
@@ -104,12 +105,12 @@ def _gateways(
         yield gateways, {"Authorization": f"Bearer {made['key']}"}
 
 
-def _compare(model_url: str, databases: Path, n_gateways: int = 1) -> dict[str, dict[str, float]]:
+def _compare(model: Server, databases: Path, n_gateways: int = 1) -> dict[str, dict[str, float]]:
     """Rounds in turns, so that both sides meet the same machine; the median round of each counts."""
-    with _gateways(n_gateways, model_url, databases) as (gateways, headers):
+    with _gateways(n_gateways, model.url, databases) as (gateways, headers):
         sides: dict[str, Callable[[], dict[str, float]]] = {
-            "bare": lambda: _round([model_url], {}),
-            "gateway": lambda: _round([gateway.url for gateway in gateways], headers, gateways),
+            "bare": lambda: _round([model.url], {}, {"model_cpu_ms": [model]}),
+            "gateway": lambda: _round([gateway.url for gateway in gateways], headers, {"cpu_ms": gateways}),
         }
         rounds: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
         for _ in range(1 + N_ROUNDS):
@@ -125,31 +126,36 @@ def _compare_apart(gguf: Path, databases: Path) -> dict[str, dict[str, float]]:
         os.sched_setaffinity(0, {max(cores)})  # what is started takes it over
         with start_model_server(gguf) as server:
             os.sched_setaffinity(0, cores - {max(cores)})
-            return _compare(server.url, databases)
+            return _compare(server, databases)
     finally:
         os.sched_setaffinity(0, cores)
 
 
 def _hits(model_url: str, databases: Path) -> dict[str, float]:
     with _gateways(1, model_url, databases, COURSE_CACHE_S="3600") as (gateways, headers):
-        found = [_round([gateways[0].url], headers, gateways) for _ in range(1 + N_ROUNDS)]
-        alone = [_round([gateways[0].url], headers, gateways, n_clients=1) for _ in range(N_ROUNDS)]
+        of = {"cpu_ms": gateways}
+        found = [_round([gateways[0].url], headers, of) for _ in range(1 + N_ROUNDS)]
+        alone = [_round([gateways[0].url], headers, of, n_clients=1) for _ in range(N_ROUNDS)]
     return _median(found[1:]) | {f"{name}_of_one_client": value for name, value in _median(alone).items()}
 
 
 def _round(
-    urls: list[str], headers: dict[str, str], gateways: Sequence[Server] = (), n_clients: int = N_CLIENTS
+    urls: list[str], headers: dict[str, str], watched: Mapping[str, Sequence[Server]], n_clients: int = N_CLIENTS
 ) -> dict[str, float]:
-    bodies, load = [_body(number) for number in range(64)], {"n_clients": n_clients, "seconds": ROUND_S}
-    cpu_s, began = _cpu_s(gateways), time.perf_counter()
-    taken = sorted(send_repeatedly(*(url + PATH for url in urls), bodies=bodies, headers=headers, **load))
+    """Rate and waits of some seconds, and what each request took of the processor time of the ``watched``."""
+    bodies, before, began = [_body(number) for number in range(64)], _cpu_s(watched), time.perf_counter()
+    targets = [url + PATH for url in urls]
+    taken = sorted(send_repeatedly(*targets, bodies=bodies, n_clients=n_clients, seconds=ROUND_S, headers=headers))
     seconds, n = time.perf_counter() - began, len(taken)
     found = {"per_s": n / seconds, "p50_ms": 1000 * taken[n // 2], "p99_ms": 1000 * taken[n * 99 // 100]}
-    return found | ({"cpu_ms": 1000 * (_cpu_s(gateways) - cpu_s) / n} if gateways else {})
+    return found | {name: 1000 * (after - before[name]) / n for name, after in _cpu_s(watched).items()}
 
 
-def _cpu_s(servers: Sequence[Server]) -> float:
-    return sum(sum(psutil.Process(server.process.pid).cpu_times()[:2]) for server in servers)
+def _cpu_s(watched: Mapping[str, Sequence[Server]]) -> dict[str, float]:
+    def taken(server: Server) -> float:
+        return sum(psutil.Process(server.process.pid).cpu_times()[:2])
+
+    return {name: sum(map(taken, servers)) for name, servers in watched.items()}
 
 
 def _body(number: int) -> dict[str, Any]:
@@ -182,6 +188,15 @@ def to_markdown(result: dict[str, Any]) -> str:
         lines.append(f"| | **between them** | {share} | {added[0]} | {added[1]} | |")
     bare = next(iter(result["model_servers"].values()))["bare"]
     left_ms = 1000 * result["n_clients"] / bare["per_s"] * (1 / targets["throughput"] - 1)
+    if shared := result["model_servers"].get(LLAMA_CPP):
+        model_ms, ours_ms = shared["bare"]["model_cpu_ms"], shared["gateway"]["cpu_ms"]
+        lines += [
+            "",
+            f"llama.cpp takes {model_ms:.1f} ms of processor time for a request and the gateway {ours_ms:.1f}: where",
+        ]
+        lines += [
+            f"both share busy cores, {model_ms / (model_ms + ours_ms):.0%} of the bare rate is what those can give."
+        ]
     lines += ["", "Each client waits for its answer before it asks again, so a rate says what a mean wait says: of the"]
     lines += [f"first server's, {targets['throughput']:.0%} leaves {left_ms:.1f} ms for all that the gateway does."]
     lines += ["", "## A reply from the cache, with a key", "", "| | found | goal |", "|---|---|---|"]

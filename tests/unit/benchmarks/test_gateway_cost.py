@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.gateway import PATH, TARGETS, to_markdown
+from benchmarks.gateway import LLAMA_CPP, PATH, TARGETS, to_markdown
 from benchmarks.http_load import send_repeatedly
 from benchmarks.synthetic_model import serve
 from course_utils.processes import choose_port
@@ -36,8 +36,9 @@ def test_every_client_waits_for_its_reply(url: str) -> None:
 def test_notes_tell_what_the_gateway_adds() -> None:
     bare, through = {"per_s": 100.0, "p50_ms": 20.0, "p99_ms": 30.0}, {"per_s": 90.0, "p50_ms": 22.0, "p99_ms": 45.0}
     hits = {"per_s": 700.0, "cpu_ms": 0.5, "p50_ms_of_one_client": 1.0, "p99_ms_of_one_client": 2.0}
-    sides = {"llama.cpp": {"bare": bare, "gateway": through | {"cpu_ms": 1.25}}}
+    sides = {LLAMA_CPP: {"bare": bare | {"model_cpu_ms": 5.0}, "gateway": through | {"cpu_ms": 1.25}}}
     machine, result = {"cpu": "a CPU", "n_cores": 2}, {"load_average": 0.1, "n_clients": 16, "targets": TARGETS}
     notes = to_markdown(result | {"machine": machine, "model_servers": sides, "hits": hits})
     assert "| 90% (goal 95%) | +2.0 (goal 3) | +15.0 (goal 10) | |" in notes
+    assert "both share busy cores, 80% of the bare rate" in notes
     assert "| 2000 | 1500 |" in notes
