@@ -65,7 +65,7 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
             left = {split: [each for each in ids if (split, each) in kept] for split, ids in named}
             write_json(unfinished / "samples" / path.name, left)
         for db_id, database in list_databases(folder).items():
-            _copy_files(database, unfinished / FOLDERS[0] / db_id)
+            _copy_files(database, unfinished / FOLDERS[0] / db_id, source)
     n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))
     return Repair(portable(out), len(report.records), len(report.accepted), len(report.rejected), n_fixed)
 
@@ -92,15 +92,15 @@ def _write_rows(report: ValidationReport, out: Path) -> None:
     write_jsonl(out / REJECTED, (row.to_row() for row in report.rejected))
 
 
-def _copy_files(source: Path, target: Path) -> None:
-    """Regular files, and of links those to a database: others in a stranger's dataset may point anywhere."""
+def _copy_files(source: Path, target: Path, dataset: Path) -> None:
+    """What lies in the dataset, and the database alone where links lead out of it: a stranger's may lead anywhere."""
     target.mkdir(parents=True)
     for path in source.iterdir():
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() and path.resolve().is_relative_to(dataset):
             shutil.copyfile(path, target / path.name)
     database = ready_database(source, source.name)
     with suppress(DataError):  # what is broken stays as it was copied
-        if database is None and any((source / name).is_symlink() for name in SCRIPTS):
+        if database is None and any((source / name).is_file() and not (target / name).is_file() for name in SCRIPTS):
             build_database(source, target / f"{source.name}.sqlite")
-        elif database and database.is_file() and (database.is_symlink() or not is_one_file(database)):
+        elif database and database.is_file() and not ((target / database.name).is_file() and is_one_file(database)):
             copy_database(database, target / database.name)
