@@ -5,6 +5,7 @@ machine on which nothing else runs: it measures latencies. It writes ``benchmark
 """
 
 import json
+import logging
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -17,6 +18,7 @@ import typer
 from course_utils.artifacts import PROJECT, SPLITS, write_json
 from course_utils.setup import probe_machine
 
+logger = logging.getLogger(__name__)
 N_REPETITIONS = 10
 LIMIT = 0.2
 START = ("begin", "show-readiness")
@@ -39,6 +41,7 @@ def measure(artifacts: Path) -> dict[str, Any]:
             for each in REPEATED:
                 exec(cells[each], names)
             found.append({share: round(float(row[-1]), 3) for share, row in names["checked"].items()})
+            logger.info("off by %s", found[-1])
         names["service"].stop()
     shares = {share: [row[share] for row in found] for share in found[0]}
     return {
@@ -57,6 +60,7 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main(artifacts: Annotated[Path, typer.Argument(help="Of a finished smoke run.")] = PROJECT / "artifacts") -> None:
     """Measure and write the results."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     typer.echo(write_json(Path(__file__).parent / "results" / "capacity.json", measure(artifacts)))
 
 
