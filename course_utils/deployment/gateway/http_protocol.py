@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S = 16_384, 10.0
 
@@ -35,6 +37,13 @@ class LimitedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or has a method that HTTP does not know, in the form of every other refusal."""
+        response = error_response(400, msg, code="invalid_http", headers={"Connection": "close"})
+        lines = [b"%s: %s\r\n" % header for header in response.raw_headers]
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", bytes(response.body)]))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """A head begins."""

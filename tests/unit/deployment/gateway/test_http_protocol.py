@@ -1,6 +1,7 @@
 """A real uvicorn with the gateway's protocol, asked over raw sockets."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -74,6 +75,15 @@ def test_a_head_without_end_is_refused(port: int, parts: list[bytes]) -> None:
     came, seconds = talk(port, *parts, pause_s=0.02)
     assert came == b"" or came.startswith(b"HTTP/1.1 400 ")
     assert seconds < PATIENCE_S, "refused for its size, before its time is over"
+
+
+@pytest.mark.parametrize("line", [b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", b"no HTTP at all\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_the_apis_form(port: int, line: bytes) -> None:
+    came, _ = talk(port, line)
+    head, _, body = came.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request")
+    assert f"content-length: {len(body)}" in head.decode().lower()
+    assert json.loads(body)["error"]["code"] == "invalid_http"
 
 
 def test_large_bodies_and_small_chunks_are_the_apps_to_judge(port: int) -> None:
