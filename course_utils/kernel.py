@@ -140,6 +140,8 @@ def _register_engine() -> str:
             nb_man.save = save_seldom
             client = PapermillNotebookClient(nb_man, kernel, startup_timeout=START_TIMEOUT_S, on_cell_execute=on_cell)
             client.owns_km = True  # so that it stops the kernel
+            # nbclient answers widgets past asyncio, which then may not see that the cell's own reply has come.
+            client.comm_open_handlers = {}
             try:
                 client.execute()
             finally:

@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
+from nbformat import v4
 from typer.testing import CliRunner, Result
 
 from course_utils import runner
@@ -160,6 +162,16 @@ def test_the_next_kernel_starts_while_a_notebook_computes(plant, tmp_path):
     assert ast.literal_eval(shown) == [True, False]
     assert ended.exists(), "the kernel did not run its exit handlers"
     assert not kernels_in(path.parent)
+
+
+def test_widgets_keep_no_cell_waiting(plant, tmp_path):
+    path = plant("setup", "from ipywidgets import interact\nfrom IPython.display import HTML")
+    notebook = read_notebook(path)
+    source = "interact(lambda word, number: HTML(1000 * word), word=['a', 'b'], number=(1, 3))"
+    notebook.cells[4:4] = [v4.new_code_cell(source, id=f"widget-{number}") for number in range(60)]
+    nbformat.write(notebook, path)
+    execute_notebook(path, tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")})
+    assert "widget-view" in json.dumps(outputs_of(tmp_path / "executed.ipynb", "widget-59"))
 
 
 def kernels_in(folder):
