@@ -69,7 +69,7 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
     first = results[0].diagnosis
     ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
     compared = "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))
-    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}")
+    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}", height=3.2)
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):
         colour = PALETTE[number % len(PALETTE)]
         looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
