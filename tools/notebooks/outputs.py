@@ -30,6 +30,7 @@ _NO_STYLE = re.compile(r"<style[^>]*>\s*(?:\.dataframe [^<]*)?</style>\s*")
 _STYLE_HOOK = re.compile(
     r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?'
 )
+_QUOTED = re.compile(r' (style|scope)="([\w:-]+)"')
 _LINE_BREAK = re.compile(r"\n\s*(?=</?(?:table|caption|thead|tbody|t[rdh])\b)")
 
 
@@ -112,9 +113,12 @@ def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "l
 
 
 def _plain_table(html: str) -> str:
-    """A table in one line, for each costs ten bytes, and without what pandas gives cells and no style refers to."""
+    """A table in one line, for each costs ten bytes, without quotes and what pandas gives cells and no style refers to.
+
+    HTML needs quotes around some values only, and JSON doubles each.
+    """
     plain, n_empty = _NO_STYLE.subn("", html)
-    return _LINE_BREAK.sub("", _STYLE_HOOK.sub("", plain) if n_empty else html)
+    return _QUOTED.sub(r" \1=\2", _LINE_BREAK.sub("", _STYLE_HOOK.sub("", plain) if n_empty else html))
 
 
 def as_image(svg: str) -> str:
