@@ -79,7 +79,7 @@ def plot_losses(*results: TrainingResult, labels: tuple[str, ...] = ("",)) -> "A
         found = result.diagnosis
         if found.verdict != "healthy" and found.step != result.n_steps:
             axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
-            place = {"transform": axes.get_xaxis_transform(), "ha": "center", "color": colour}  # above all curves
+            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "color": colour}
             axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
     show_logarithmic(axes)
