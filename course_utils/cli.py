@@ -1,30 +1,34 @@
 """The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
 
 import json
-import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cache, partial, wraps
+from functools import wraps
 from inspect import Signature, signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from course_utils.artifacts import PARAMETERS, PROJECT, STAGES, Course, notebook_of, open_course, portable
+from course_utils.artifacts import (
+    PARAMETERS,
+    PROJECT,
+    STAGES,
+    Course,
+    Row,
+    notebook_of,
+    open_course,
+    portable,
+    read_jsonl,
+)
 from course_utils.errors import CourseError
 from course_utils.tables import without_control
-
-if TYPE_CHECKING:
-    from course_utils.evaluation.predictions import Answer
-    from course_utils.profiles import Profile as Sizes
-    from course_utils.tasks import Task
 
 
 class CourseCommands(TyperGroup):
@@ -63,9 +67,6 @@ Data = Annotated[str, typer.Option(help="Dataset in Spider's layout; default: th
 Model = Annotated[str, typer.Option(help="Base model, a folder or a Hub id; default: the profile's.")]
 Artifacts = Annotated[str, typer.Option(help="Where results go; default: the project's artifacts/.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-SERVED_AT_ONCE = 30
-"""Answers of a server, to which each prompt is one request, that ``course predict`` writes at a time."""
 
 
 def open_here(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> Course:
@@ -172,15 +173,24 @@ def predict(
     first: Annotated[int | None, typer.Option(metavar="N", help="Ask about so many of them; default: all.")] = None,
 ) -> None:
     """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
-    from course_utils.artifacts import read_jsonl
-    from course_utils.evaluation.predictions import make_prompts, predict_file
+    from course_utils.deployment import context_length, start_model_server
+    from course_utils.evaluation.predictions import make_prompts, predict_file, read_replies
+    from course_utils.models import open_engine
+    from course_utils.prompts import Prompt
     from course_utils.tasks import text_to_sql
+
+    def serve_file(gguf: Path) -> str:  # it ends with this process
+        return start_model_server(gguf, context=context_length(course.profile)).url
+
+    def answer(some: Sequence[Row], prompts: Sequence[Prompt]) -> list[Row]:
+        return read_replies(some, task, engine.ask(prompts))
 
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
     task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
-    answer, made_by, n_at_once = open_engine(asked, served_as, adapter, course.profile, task)
-    n_kept = predict_file(out, rows[:first], prompts, answer, made_by, n_at_once)
+    name = asked if asked.endswith(".gguf") else model_here(asked)
+    engine = open_engine(name, course.profile, adapter, served_as, serve_file)
+    n_kept = predict_file(out, rows[:first], prompts, answer, engine.made_by, engine.n_at_once)
     typer.echo(f"{out}: {len(prompts)} predictions, {n_kept} of them from before; `course evaluate {out}` scores them.")
 
 
@@ -313,35 +323,6 @@ def serve(
         _, gateway = start_stack(servers, course, host, port)
         typer.echo(f"Serving at {gateway.url}; Ctrl-C stops it.")
         servers.keep_running()
-
-
-def open_engine(
-    asked: str, served_as: str, adapter: Path | None, sizes: "Sizes", task: "Task"
-) -> "tuple[Answer, str, int]":
-    """What answers rows, by what to know it (the hash of its files, else its commit or address), and rows at a time."""
-    from course_utils.artifacts import is_local, sha256
-    from course_utils.deployment import context_length, start_model_server
-    from course_utils.evaluation.predictions import predict, read_replies
-    from course_utils.models import ask_server, identify_model, load_model, load_tokenizer
-
-    limits = f"{sizes.max_new_tokens} tokens, 4 bits: {sizes.load_in_4bit}"
-    if asked.endswith(".gguf") or asked.startswith(("http://", "https://")):
-        url, made_by = asked, f"{asked} {served_as}"
-        if asked.endswith(".gguf"):
-            url = start_model_server(Path(asked), context=context_length(sizes)).url  # which ends with this process
-            made_by = f"sha256 {sha256(Path(asked))}"
-        ask = partial(ask_server, url, model=served_as, max_new_tokens=sizes.max_new_tokens)
-        return lambda rows, prompts: read_replies(rows, task, ask(prompts)), f"{made_by}, {limits}", SERVED_AT_ONCE
-    if not is_local(name := model_here(asked)):
-        os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
-    loading = partial(load_model, name, adapter=adapter, load_in_4bit=sizes.load_in_4bit, merge=True)
-    load = cache(lambda: (loading(), load_tokenizer(name)))
-    made_by = f"{identify_model(name, adapter)}, {limits}"
-    return (
-        lambda rows, prompts: predict(*load(), rows, task, sizes, prompts=prompts),
-        made_by,
-        sizes.generation_batch_size,
-    )
 
 
 def path_here(path: str, default: str) -> Path:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError
-from course_utils.models import Reply, generate_replies
+from course_utils.models import Reply, ask_model
 from course_utils.profiles import Profile
-from course_utils.prompts import BLOCK_END, Prompt, add_examples, encode_prompt, read_query, to_document
+from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
@@ -61,11 +61,7 @@ def predict(
         The rows with three more fields. ``predicted``: what counts of the reply, as the task says. ``seconds`` and
         ``stopped``: as ``models.Reply`` explains them.
     """
-    prompts = prompts or make_prompts(rows, task)
-    sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
-    stop = BLOCK_END if prompts and isinstance(prompts[0], str) else ""
-    encoded = [encode_prompt(tokenizer, prompt) for prompt in prompts]
-    replies = generate_replies(model, tokenizer, encoded, **sizes, stop=stop, progress=progress)
+    replies = ask_model(model, tokenizer, prompts or make_prompts(rows, task), profile, progress)
     return read_replies(rows, task, replies)
 
 

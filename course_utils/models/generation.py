@@ -1,11 +1,20 @@
-"""Greedy replies in batches, and how long they took."""
+"""Greedy replies of any model, in this process or behind a URL, and how long they took."""
 
+import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from course_utils.artifacts import is_local, sha256
+from course_utils.errors import ServiceError
+from course_utils.models.hub import identify_model
+from course_utils.models.load import load_model, load_tokenizer
+from course_utils.profiles import Profile
+from course_utils.prompts import BLOCK_END, TEMPLATE_OPTIONS, Prompt, encode_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -15,6 +24,10 @@ READ_AT_ONCE = 8_192
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
 GREEDY |= dict.fromkeys(("temperature", "top_p", "top_k", "min_p"))
 """The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
+SERVED_AT_ONCE = 30
+"""Prompts that an engine behind a URL is given at a time, of which it is asked ``_N_AT_A_TIME`` together."""
+_N_AT_A_TIME = 4
+_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +89,9 @@ def generate_tokens(
 
     with torch.inference_mode():
         if model.device.type == "cpu":
-            with _grouped_attention(model):
-                return _generate_on_cpu(model, tokenizer, prompts, max_new_tokens, stop)
+            from course_utils.models.cpu_generation import generate_on_cpu
+
+            return generate_on_cpu(model, tokenizer, prompts, max_new_tokens, stop)
         batch = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
         output = model.generate(
             **batch.to(model.device),
@@ -93,99 +107,96 @@ def generate_tokens(
     return replies
 
 
-def _generate_on_cpu(
-    model: Any, tokenizer: "PreTrainedTokenizerBase", prompts: list[list[int]], max_new_tokens: int, stop: str
-) -> list[list[int]]:
-    """The same in half of the time, for on a CPU every token of a batch costs some.
+def ask_model(
+    model: Any, tokenizer: Any, prompts: Sequence[Prompt], profile: Profile, progress: str = ""
+) -> list[Reply]:
+    """``generate_replies`` to prompts, all chats or all documents, by the profile's sizes."""
+    sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
+    stop = BLOCK_END if prompts and isinstance(prompts[0], str) else ""
+    encoded = [encode_prompt(tokenizer, prompt) for prompt in prompts]
+    return generate_replies(model, tokenizer, encoded, **sizes, stop=stop, progress=progress)
 
-    What neighbours begin with in common, such as a schema, is read once, and a reply that has ended leaves the batch.
+
+def ask_server(
+    url: str,
+    prompts: Sequence[Prompt],
+    *,
+    model: str = "course",
+    max_new_tokens: int,
+    options: Mapping[str, Any] | None = None,
+) -> list[Reply]:
+    """Greedy replies, in order, of a ``model`` behind a URL in OpenAI's protocol, a few at a time.
+
+    llama.cpp, Ollama, vLLM and hosted models speak it; the course's own servers take any name of a model. ``url`` may
+    end in ``/v1``. Where the server wants a key, the variable ``OPENAI_API_KEY`` holds it. ``options`` are further
+    fields of each request, such as llama.cpp's ``lora`` and ``grammar``.
+
+    Raises:
+        ServiceError: The server does not answer, or answers with an error or in another form.
     """
-    import torch
-    from transformers import Cache
+    import httpx
 
-    from course_utils.models.kv_cache import RoomyLayer
+    place = httpx.URL(url.rstrip("/").removesuffix("/v1"))
+    headers = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("OPENAI_API_KEY")) else {}
+    fields = {"model": model, "temperature": 0, "max_tokens": max_new_tokens, **(options or {})}
+    is_far = place.host not in ("127.0.0.1", "localhost")  # a proxy that the environment names may lead there
+    with httpx.Client(base_url=place, timeout=_TIMEOUT_S, headers=headers, trust_env=is_far) as client:
 
-    def read(texts: list[list[int]], mask: Any) -> tuple[Any, Any]:
-        """The most likely next tokens, and the mask (n_rows, length) of what the cache holds with these texts."""
-        batch = tokenizer.pad({"input_ids": texts}, padding_side="left", return_tensors="pt")
-        ids, begin = batch["input_ids"], mask.shape[1]
-        mask = torch.cat([mask, batch["attention_mask"]], dim=1)
-        places = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, begin:]
-        step = max(1, READ_AT_ONCE // len(ids))
-        for start in range(0, ids.shape[1], step):
-            part = slice(start, start + step)
-            inputs = {"input_ids": ids[:, part], "position_ids": places[:, part]}
-            seen = mask[:, : begin + start + inputs["input_ids"].shape[1]]
-            output = model(**inputs, attention_mask=seen, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return output.logits[:, -1].argmax(dim=-1).tolist(), mask
+        def ask(prompt: Prompt) -> tuple[str, bool]:
+            if isinstance(prompt, str):
+                body: dict[str, Any] = fields | {"prompt": prompt, "stop": [BLOCK_END]}
+                response = client.post("/v1/completions", json=body)
+            else:
+                body = fields | {"messages": prompt}
+                response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
+                if response.status_code == httpx.codes.BAD_REQUEST:  # OpenAI's own servers refuse what they do not know
+                    response = client.post("/v1/chat/completions", json=body)
+            choice = response.raise_for_status().json()["choices"][0]
+            text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
+            return text or "", choice["finish_reason"] == "stop"
 
-    cache = Cache(layer_class_to_replicate=RoomyLayer)
-    prefixes, owners = _share_prefixes(prompts)
-    _, mask = read(prefixes, torch.empty(len(prefixes), 0, dtype=torch.long))
-    kept, texts = owners, [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
-    ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
-    replies: list[list[int]] = [[] for _ in prompts]
-    going = replies
-    for _ in range(max_new_tokens):
-        if kept != [*range(len(mask))]:
-            cache.batch_select_indices(torch.tensor(kept))
-            mask = mask[kept]
-        tokens, mask = read(texts, mask)
-        for reply, token in zip(going, tokens, strict=True):
-            reply.append(token)
-        ended = [reply[-1] in ends or bool(stop and stop in tokenizer.decode(reply)) for reply in going]
-        n_left = ended.count(False)
-        last = [place for place in range(n_left, len(ended)) if not ended[place]]
-        kept = [last.pop() if ended[place] else place for place in range(n_left)]  # few rows change their place
-        going = [going[place] for place in kept]
-        texts = [reply[-1:] for reply in going]
-        if not going:
-            break
-    return replies
+        began = time.perf_counter()
+        try:
+            with ThreadPoolExecutor(_N_AT_A_TIME) as pool:
+                found = list(pool.map(ask, prompts))
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
+    seconds = round((time.perf_counter() - began) / max(1, len(found)), 4)
+    return [Reply(text, seconds, stopped) for text, stopped in found]
 
 
-@contextmanager
-def _grouped_attention(model: Any) -> Iterator[None]:
-    """Let query heads that share keys and values (GQA) be queries of one head, where a row has one new token.
+@dataclass(frozen=True)
+class Engine:
+    """A model that answers prompts, wherever it runs."""
 
-    Transformers copies keys and values for each of these heads, and on a CPU a step takes half as long again for it.
+    ask: Callable[[Sequence[Prompt]], list[Reply]]
+    """All chats or all documents; a model in this process is loaded when it is first asked."""
+    made_by: str
+    """What its replies follow from: the hash of its files, else its commit or address, and the limits."""
+    n_at_once: int
+    """How many prompts to give it at a time."""
+
+
+def open_engine(
+    name: str, profile: Profile, adapter: Path | None, served_as: str, serve_file: Callable[[Path], str]
+) -> Engine:
+    """Open any engine: a model's folder or Hub id, with an ``adapter`` or without, a ``.gguf`` file or a server's URL.
+
+    ``serve_file`` starts a server for a file and gives its URL; ``served_as`` is what a server calls the model.
+
+    Raises:
+        ModelError, ServiceError: There is no such model, or its server does not start.
     """
-    from torch.nn.functional import scaled_dot_product_attention
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
-
-    def attend(module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: Any = None, **options: Any) -> Any:
-        n_rows, n_heads, n_queries, width = query.shape
-        if n_queries > 1:
-            return sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **options)
-        grouped = query.reshape(n_rows, key.shape[1], -1, width)
-        output = scaled_dot_product_attention(grouped, key, value, attn_mask=mask, scale=scaling)
-        return output.reshape(n_rows, 1, n_heads, width), None
-
-    before = model.config._attn_implementation
-    AttentionInterface.register("grouped_sdpa", attend)
-    AttentionMaskInterface.register("grouped_sdpa", sdpa_mask)
-    model.set_attn_implementation("grouped_sdpa" if before == "sdpa" else before)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
-
-
-def _share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """Prefixes that neighbours share, more than a quarter of a prompt and never all, and which each prompt has.
-
-    A schema before three examples is less than a half; the instruction before another schema is less than a quarter.
-    """
-    prefixes: list[list[int]] = []
-    owners = []
-    for prompt in prompts:
-        last = prefixes[-1] if prefixes else []
-        n_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(last, prompt[:-1], strict=False)))
-        if 4 * n_shared > len(prompt):
-            prefixes[-1] = last[:n_shared]
-        else:
-            prefixes.append(prompt[:-1])
-        owners.append(len(prefixes) - 1)
-    return prefixes, owners
+    limits = f"{profile.max_new_tokens} tokens, 4 bits: {profile.load_in_4bit}"
+    is_file, is_url = name.endswith(".gguf"), name.startswith(("http://", "https://"))
+    if is_file or is_url:
+        url = serve_file(Path(name)) if is_file else name
+        made_by = f"sha256 {sha256(Path(name))}" if is_file else f"{name} {served_as}"
+        ask = partial(ask_server, url, model=served_as, max_new_tokens=profile.max_new_tokens)
+        return Engine(ask, f"{made_by}, {limits}", SERVED_AT_ONCE)
+    if not is_local(name):
+        os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
+    loading = partial(load_model, name, adapter=adapter, load_in_4bit=profile.load_in_4bit, merge=True)
+    load = cache(lambda: (loading(), load_tokenizer(name)))
+    made_by = f"{identify_model(name, adapter)}, {limits}"
+    return Engine(lambda prompts: ask_model(*load(), prompts, profile), made_by, profile.generation_batch_size)

@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from course_utils.artifacts import PROJECT, open_course, write_json, write_jsonl
-from course_utils.cli import SERVED_AT_ONCE, app
+from course_utils.cli import app
+from course_utils.models.generation import SERVED_AT_ONCE
 from course_utils.processes import Server
 
 BASE = PROJECT / "data" / "tiny_base"

@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from course_utils.models import generate_replies, load_model, load_tokenizer
-from course_utils.models.generation import _grouped_attention, _share_prefixes, generate_tokens
+from course_utils.models.generation import generate_tokens
 from course_utils.prompts import encode_prompt, to_messages
 
 SCHEMAS = (
@@ -68,36 +68,8 @@ def test_batched_replies_equal_those_one_by_one_and_keep_their_order(
     assert len({len(prompt) for prompt in prompts}) > 3, "the batch needs padding"
     assert texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=4) == alone
     assert texts(model, tokenizer, prompts[::-1], max_new_tokens=24, batch_size=9) == alone[::-1]
-    monkeypatch.setattr("course_utils.models.generation.READ_AT_ONCE", 7)
+    monkeypatch.setattr("course_utils.models.cpu_generation.READ_AT_ONCE", 7)
     assert texts(model, tokenizer, prompts, max_new_tokens=24, batch_size=9) == alone, "prompts are read in pieces"
-
-
-def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
-    instruction = [7] * 10
-    schemas = [[*instruction, *[word] * 90] for word in (8, 9)]
-    asked = [[*schemas[0], *[word] * 200] for word in (1, 2, 3)] + [[*schemas[1], 1], [*schemas[1], 2]]
-    assert _share_prefixes(asked) == (schemas, [0, 0, 0, 1, 1])
-
-
-@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-def test_grouped_attention_gives_the_models_own_logits(implementation: str) -> None:
-    model = load_model("data/tiny_base")
-    assert model.config.num_attention_heads > model.config.num_key_value_heads, "the heads need to share keys"
-    model.set_attn_implementation(implementation)
-    ids, mask = torch.randint(10, 2000, (3, 30)), torch.ones(3, 30, dtype=torch.long)
-    mask[0, :12] = 0
-
-    def step() -> torch.Tensor:
-        with torch.inference_mode():
-            past = model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True).past_key_values
-            logits: torch.Tensor = model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=past).logits
-        return logits
-
-    wanted = step()
-    with _grouped_attention(model):
-        assert (model.config._attn_implementation == "eager") is (implementation == "eager")
-        torch.testing.assert_close(step(), wanted)
-    assert model.config._attn_implementation == implementation
 
 
 def test_a_tokenizer_that_pads_on_the_right_makes_no_difference(

@@ -1,0 +1,54 @@
+"""What makes generation on a CPU fast, against Transformers' own: the same keys, values and logits."""
+
+import pytest
+import torch
+from transformers.cache_utils import DynamicLayer
+
+from course_utils.models import cpu_generation, load_model
+from course_utils.models.cpu_generation import grouped_attention, share_prefixes
+
+
+def test_the_roomy_cache_holds_what_the_plain_one_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_generation, "ROOM", 3)  # so that it has to make room anew
+    plain, roomy = DynamicLayer(), cpu_generation.RoomyLayer()
+
+    def add(n_rows: int, n_tokens: int) -> None:
+        states = torch.rand(2, n_rows, 2, n_tokens, 4)
+        for wanted, found in zip(plain.update(*states), roomy.update(*states), strict=True):
+            torch.testing.assert_close(found, wanted)
+
+    add(2, 5)
+    for rows in ([0, 0, 1, 1, 1], [0, 4, 2, 3], [3, 1], [1, 0], [0]):
+        for layer in (plain, roomy):
+            layer.batch_select_indices(torch.tensor(rows))
+        torch.testing.assert_close(roomy.keys, plain.keys)
+        assert roomy.get_seq_length() == plain.get_seq_length()
+        add(len(rows), 2)
+
+
+def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
+    instruction = [7] * 10
+    schemas = [[*instruction, *[word] * 90] for word in (8, 9)]
+    asked = [[*schemas[0], *[word] * 200] for word in (1, 2, 3)] + [[*schemas[1], 1], [*schemas[1], 2]]
+    assert share_prefixes(asked) == (schemas, [0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+def test_grouped_attention_gives_the_models_own_logits(implementation: str) -> None:
+    model = load_model("data/tiny_base")
+    assert model.config.num_attention_heads > model.config.num_key_value_heads, "the heads need to share keys"
+    model.set_attn_implementation(implementation)
+    ids, mask = torch.randint(10, 2000, (3, 30)), torch.ones(3, 30, dtype=torch.long)
+    mask[0, :12] = 0
+
+    def step() -> torch.Tensor:
+        with torch.inference_mode():
+            past = model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True).past_key_values
+            logits: torch.Tensor = model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=past).logits
+        return logits
+
+    wanted = step()
+    with grouped_attention(model):
+        assert (model.config._attn_implementation == "eager") is (implementation == "eager")
+        torch.testing.assert_close(step(), wanted)
+    assert model.config._attn_implementation == implementation
