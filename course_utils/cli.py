@@ -92,21 +92,20 @@ def with_course(command: Callable[..., None]) -> Callable[..., None]:
 def run(
     course: Course,
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
-    only: Annotated[str, typer.Option(metavar="STAGE", help="Run this stage alone.")] = "",
     until: Annotated[str, typer.Option(metavar="STAGE", help="End with this stage.")] = STAGES[-1],
     cells: Annotated[Literal["all", "retrain"], typer.Option(help="All, or those that new data needs.")] = "all",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
 ) -> None:
     """Run the six notebooks in order; resume where the last run stopped midway."""
     from course_utils.kernel import NotebookError
-    from course_utils.runner import check_course, plan_stages, run_stages
-    from course_utils.terminal import RunProgress, render_failure, render_report, write_report
+    from course_utils.runner import check_course, plan_stages, run_stages, write_report
+    from course_utils.terminal import RunProgress, render_failure, render_report
 
     console = Console()
     progress = RunProgress(console)
     folder = Path(notebooks or PROJECT / "notebooks").absolute()
     check_course(course, folder)
-    stages = plan_stages(course, first, only, until)
+    stages = plan_stages(course, first, until)
     if stages[0] != STAGES[0]:
         console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
     chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]

@@ -90,14 +90,13 @@ def execute_notebook(
         kept = {"setup", "parameters", tag}
         source.cells = [cell for cell in source.cells if kept & {*cell.metadata.get("tags", ())}]
     code = [cell for cell in source.cells if is_executable(cell)]
-    number = {cell.id: i for i, cell in enumerate(code, start=1)}
+    positions = {cell.id: Position(i, len(code), cell.id, cell.source) for i, cell in enumerate(code, start=1)}
     position = Position(0, len(code), "kernel-start", "")
 
     def report(cell: "NotebookNode", cell_index: int) -> None:
         nonlocal position
-        if cell.id in number:  # papermill's own cell with the parameters is not one of the learner's
-            position = Position(number[cell.id], len(code), cell.id, cell.source)
-            on_cell(position)
+        if cell.id in positions:  # papermill's own cell with the parameters is not one of the learner's
+            on_cell(position := positions[cell.id])
 
     executed.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(source, executed)  # type: ignore[no-untyped-call]

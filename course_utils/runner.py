@@ -1,11 +1,15 @@
-"""Runs the notebooks in order, remembers how far it came, and resumes there. It shows nothing: ``terminal`` does."""
+"""Runs the notebooks in order, remembers how far it came, resumes there, and at the end writes the report.
+
+It shows nothing: ``terminal`` does.
+"""
 
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -13,6 +17,7 @@ from course_utils.artifacts import STAGES, Course, notebook_of, write_json
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
 from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
+from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:
     from course_utils.terminal import RunProgress
@@ -22,6 +27,11 @@ LOADS = (
     *("transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer"),
 )
 """What notebooks import that takes seconds; on GPUs they do so themselves, for Unsloth comes before the others."""
+HEADLINES = (
+    "base_execution_accuracy best_prompt_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen "
+    "n_test train_examples_per_s train_tokens_per_s peak_memory_gib gguf_parity"
+).split()
+"""Results that every report holds and that come first."""
 
 
 def check_course(course: Course, notebooks: Path) -> None:
@@ -49,33 +59,33 @@ def check_course(course: Course, notebooks: Path) -> None:
     locate_model(course.model)
 
 
-def plan_stages(course: Course, first: str = "", only: str = "", until: str = STAGES[-1]) -> tuple[str, ...]:
+def plan_stages(course: Course, first: str = "", until: str = STAGES[-1]) -> tuple[str, ...]:
     """The stages to run: all, or what is left of a run that stopped midway with the same settings.
 
-    With ``first``, those from this stage on, whatever the last run did; with ``only``, this stage alone. ``until`` is
-    the last of them.
+    With ``first``, those from this stage on, whatever the last run did. ``until`` is the last of them.
 
     Raises:
         ConfigurationError: There is no such stage, or none is left.
         ArtifactError: A stage before the chosen one has not run or does not match.
     """
-    for chosen in filter(None, (first, only, until)):
+    for chosen in filter(None, (first, until)):
         if chosen not in STAGES:
             raise ConfigurationError(f"there is no stage {chosen!r}; choose one of {', '.join(STAGES)}")
-    left = STAGES[STAGES.index(only or first) :] if only or first else _left(course)
-    for stage in STAGES[: STAGES.index(left[0])]:
+    start, end = STAGES.index(first) if first else _count_done(course), STAGES.index(until) + 1
+    for stage in STAGES[:start]:
         course.manifest(stage)
-    planned = (only,) if only else left[: max(0, STAGES.index(until) + 1 - STAGES.index(left[0]))]
-    if not planned:
-        raise ConfigurationError(f"the run would start at {left[0]}, after {until}; choose a later stage to end with")
-    return planned
+    if start >= end:
+        raise ConfigurationError(
+            f"the run would start at {STAGES[start]}, after {until}; choose a later stage to end with"
+        )
+    return STAGES[start:end]
 
 
-def _left(course: Course) -> tuple[str, ...]:
-    """What a run that stopped midway has not done; all, if it did not stop."""
+def _count_done(course: Course) -> int:
+    """How many stages a run that stopped midway has finished; none, if it did not stop."""
     seconds = load_seconds(course)
     done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
-    return STAGES if len(seconds) == len(STAGES) else STAGES[[*done, False].index(False) :]
+    return 0 if len(seconds) == len(STAGES) else [*done, False].index(False)
 
 
 def run_stages(
@@ -134,8 +144,28 @@ def _save(course: Course, seconds: dict[str, float]) -> dict[str, float]:
 
 def _is_current(course: Course, stage: str) -> bool:
     """Whether a stage's manifest is there, belongs to this course and is not outdated."""
-    try:
-        course.manifest(stage)
-    except ArtifactError:
-        return False
-    return True
+    with suppress(ArtifactError):
+        return bool(course.manifest(stage))
+    return False
+
+
+def write_report(course: Course, took: Mapping[str, float]) -> dict[str, Any]:
+    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``.
+
+    Raises:
+        ArtifactError: A stage has not run or does not match.
+    """
+    manifests = [course.manifest(stage) for stage in STAGES]
+    merged = {name: value for manifest in manifests for name, value in manifest.results.items()}
+    merged["peak_memory_gib"] = max(manifest.results["peak_memory_gib"] for manifest in manifests)
+    seconds, machine = {stage: took[stage] for stage in STAGES}, probe_machine()
+    hardware = {"cpu": machine.cpu, "cores": machine.n_cores, "memory_gib": machine.memory_gib}
+    hardware |= {"gpu": ", ".join(map(str, machine.gpus)) or None}
+    report = {
+        "profile": course.profile.name,
+        "machine": hardware | {"python": machine.python, "platform": machine.os},
+        "seconds": seconds | {"total": round(sum(seconds.values()), 1)},
+        "results": {name: merged.pop(name) for name in HEADLINES if name in merged} | merged,
+    }
+    write_json(course.root / "report.json", report)
+    return report

@@ -1,10 +1,6 @@
-"""What the ``course`` command shows of a run: bars or lines as it goes, the cell that failed, and what it measured.
-
-The report is also a file; how predictions were scored is shown here too.
-"""
+"""What the ``course`` command shows: a run as it goes, the cell that failed, what was measured, and scores."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -14,19 +10,14 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from course_utils import errors
-from course_utils.artifacts import STAGES, Course, notebook_of, write_json
+from course_utils.artifacts import STAGES, notebook_of
 from course_utils.kernel import NotebookError, Position
-from course_utils.setup import probe_machine
+from course_utils.runner import HEADLINES
 from course_utils.tables import Table
 
 N_TRACEBACK_LINES = 30
 """Of its end, which shows the error; the cell itself is shown above."""
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
-HEADLINES = (
-    "base_execution_accuracy best_prompt_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen "
-    "n_test train_examples_per_s train_tokens_per_s peak_memory_gib gguf_parity"
-).split()
-"""Results that every report holds and that come first."""
 SCORES_TOO = {
     "stop_rate": "replies that ended by themselves: {stop_rate:.1%}",
     "time_ratio": "seconds of a right query in other words by those of its gold, median: {time_ratio:.2f}",
@@ -86,37 +77,6 @@ def render_failure(error: NotebookError) -> Group:
     else:
         cause = Text.from_ansi("\n".join(error.traceback.splitlines()[-N_TRACEBACK_LINES:]))
     return Group(Panel(source, title=Text(title), title_align="left", border_style="red"), cause)
-
-
-# What was measured
-
-
-def write_report(course: Course, took: Mapping[str, float]) -> dict[str, Any]:
-    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``.
-
-    Raises:
-        ArtifactError: A stage has not run or does not match.
-    """
-    manifests = [course.manifest(stage) for stage in STAGES]
-    merged = {name: value for manifest in manifests for name, value in manifest.results.items()}
-    merged["peak_memory_gib"] = max(manifest.results["peak_memory_gib"] for manifest in manifests)
-    seconds = {stage: took[stage] for stage in STAGES}
-    machine = probe_machine()
-    report = {
-        "profile": course.profile.name,
-        "machine": {
-            "cpu": machine.cpu,
-            "cores": machine.n_cores,
-            "memory_gib": machine.memory_gib,
-            "gpu": ", ".join(map(str, machine.gpus)) or None,
-            "python": machine.python,
-            "platform": machine.os,
-        },
-        "seconds": {**seconds, "total": round(sum(seconds.values()), 1)},
-        "results": {name: merged.pop(name) for name in HEADLINES if name in merged} | merged,
-    }
-    write_json(course.root / "report.json", report)
-    return report
 
 
 def render_report(report: dict[str, Any]) -> Table:

@@ -106,7 +106,7 @@ def test_outputs_are_written_without_their_noise(history, tmp_path):
 
 def test_an_error_raised_on_purpose_is_shown_as_its_sentence(notebooks, plant, tmp_path):
     plant("setup", 'from course_utils.errors import DataError\nraise DataError("data/train.jsonl:17: no query")')
-    stopped = course_run(notebooks, tmp_path, "--only", "setup")
+    stopped = course_run(notebooks, tmp_path, "--until", "setup")
     assert stopped.exit_code == 1
     assert "DataError: data/train.jsonl:17: no query" in stopped.stderr
     assert "Traceback" not in stopped.stderr

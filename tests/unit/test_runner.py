@@ -140,7 +140,7 @@ def test_from_chooses_where_to_start(course, run):
     run()
     assert plan_stages(course, first="training") == STAGES[2:]
     assert plan_stages(course, first="setup") == STAGES
-    assert plan_stages(course, only="data") == ("data",)
+    assert plan_stages(course, first="data", until="data") == ("data",)
 
 
 def test_from_needs_the_results_before_it(course):
@@ -148,7 +148,7 @@ def test_from_needs_the_results_before_it(course):
         plan_stages(course, first="training")
 
 
-@pytest.mark.parametrize("chosen", ["first", "only"])
+@pytest.mark.parametrize("chosen", ["first", "until"])
 def test_an_unknown_stage_is_refused_with_those_there_are(course, chosen):
     with pytest.raises(ConfigurationError, match=r"'deploy'.*deployment"):
         plan_stages(course, **{chosen: "deploy"})
@@ -166,7 +166,7 @@ def test_later_results_do_not_survive_an_earlier_notebook(course, run):
 
 def test_one_stage_alone_leaves_those_made_from_it_to_do(course, run):
     run()
-    assert [*run(only="data", content="other rows")] == [*STAGES[:2]]
+    assert [*run(first="data", until="data", content="other rows")] == [*STAGES[:2]]
     assert plan_stages(course) == STAGES[2:]
 
 
@@ -182,7 +182,7 @@ def test_a_run_ends_with_the_stage_that_is_asked_for(course, run):
 
 def test_looking_at_the_machine_again_outdates_nothing(course, run):
     run()
-    assert {*run(only="setup", content="another machine")} == {*STAGES}
+    assert {*run(first="setup", until="setup", content="another machine")} == {*STAGES}
 
 
 def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monkeypatch):

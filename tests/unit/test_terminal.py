@@ -6,10 +6,11 @@ import json
 import pytest
 from rich.console import Console
 
-from course_utils import terminal
+from course_utils import runner
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError
 from course_utils.kernel import NotebookError, Position
+from course_utils.runner import write_report
 from course_utils.setup.machine import Gpu, Machine
 from course_utils.terminal import (
     N_TRACEBACK_LINES,
@@ -18,7 +19,6 @@ from course_utils.terminal import (
     render_failure,
     render_report,
     render_scores,
-    write_report,
 )
 
 POSITION = Position(3, 7, "train-adapter", "adapter = train(rows)\nadapter")
@@ -187,7 +187,7 @@ def test_numbers_show_their_kind(name, value, shown):
 
 def test_gpus_are_named(course, monkeypatch):
     machine = Machine("Linux", "3.12", "a processor", 8, 32.0, 100.0, gpus=(Gpu("NVIDIA L4", 22.5, (8, 9)),))
-    monkeypatch.setattr(terminal, "probe_machine", lambda: machine)
+    monkeypatch.setattr(runner, "probe_machine", lambda: machine)
     assert write_report(course, SECONDS)["machine"]["gpu"].startswith("NVIDIA L4")
 
 
