@@ -1,7 +1,7 @@
 """What a second busy program costs: training on a quiet machine and beside one process that never sleeps.
 
 PyTorch's threads meet at a barrier after every matrix product, and on a busy machine all of them wait for the one that
-has lost its core. ``models.load.choose_threads`` leaves that core to the other program; here it stands beside taking
+has lost its core. ``models.load.set_threads`` leaves that core to the other program; here it stands beside taking
 all cores, whatever happens. (Bounding how long threads spin, by GOMP_SPINCOUNT or OMP_WAIT_POLICY, was tried too: what
 helps on a busy machine costs a sixth to a half on a quiet one.)
 """
@@ -82,7 +82,7 @@ def _train(policy: str) -> float:
 
     course = open_course("smoke")
     if policy == POLICIES[0]:
-        load.choose_threads = load._all_threads
+        load.set_threads = load._all_threads
     chosen = set(json.loads((course.data / "samples" / "smoke.json").read_text("utf-8"))["train"][:N_ROWS])
     rows = [row for row in read_jsonl(course.data / "train.jsonl") if row["id"] in chosen]
     with tempfile.TemporaryDirectory() as folder:

@@ -74,15 +74,14 @@ def choose_product_dtype(width: int) -> Choice:
     return Choice("bfloat16" if halved > 1.5 * plain else "float32", how)
 
 
-def choose_threads() -> int:
+def set_threads() -> int:
     """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
 
     Threads wait for each other after every matrix product; a moment of products with either number decides.
     """
     import torch
 
-    most = _all_threads()
-    fewer = most - 1
+    most, fewer = _all_threads(), _all_threads() - 1
     chosen = fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
     torch.set_num_threads(chosen)
     return chosen
@@ -165,7 +164,7 @@ def load_model(
         model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value
     if device == "cpu":
-        choose_threads()
+        set_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype, "bnb_4bit_use_double_quant": True}
     config = BitsAndBytesConfig(load_in_4bit=True, **nf4) if load_in_4bit else None

@@ -259,10 +259,10 @@ def test_threads_are_all_or_one_fewer_and_a_later_choice_may_take_all_again(monk
     most = torch.get_num_threads()
     monkeypatch.setattr(load, "_all_threads", lambda: 3)
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: {3: 10.0, 2: 20.0}[n_threads])
-    assert load.choose_threads() == torch.get_num_threads() == 2
+    assert load.set_threads() == torch.get_num_threads() == 2
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: float(n_threads))
-    assert load.choose_threads() == 3
+    assert load.set_threads() == 3
     monkeypatch.setattr(load, "_all_threads", lambda: 1)
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: pytest.fail("there is nothing to choose"))
-    assert load.choose_threads() == 1
+    assert load.set_threads() == 1
     torch.set_num_threads(most)
