@@ -73,27 +73,21 @@ class Server(AbstractContextManager["Server"]):
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
-            self.check()
+            if self.process.poll() is not None:
+                raise self._failure(f"ended with exit code {self.process.returncode}")
             if self.answers():
                 return
             time.sleep(_POLL_S)
         raise self._failure(f"is not ready after {_START_TIMEOUT_S:g} s")
-
-    def check(self) -> None:
-        """Make sure that the process still runs; ServiceError closes with the last lines of its log."""
-        if self.process.poll() is not None:
-            raise self._failure(f"ended with exit code {self.process.returncode}")
 
     def _failure(self, what: str) -> ServiceError:
         return ServiceError(f"{self.url}: the {self.name} {what}; its log closes with:\n{self.read_log()}")
 
     def read_log(self) -> str:
         """The last lines of what the process has written; empty where they were not kept."""
-        try:
-            lines = self._log.read_text("utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return ""
-        return "\n".join(lines[-_LOG_LINES:])
+        with suppress(FileNotFoundError):
+            return "\n".join(self._log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+        return ""
 
     def find_process(self, module: str) -> "psutil.Process":
         """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
@@ -110,11 +104,10 @@ class Server(AbstractContextManager["Server"]):
         from http.client import HTTPException
         from urllib.request import ProxyHandler, build_opener
 
-        try:
-            with build_opener(ProxyHandler({})).open(self.url + self._health, timeout=_ANSWER_TIMEOUT_S) as reply:
-                return bool(reply.status == 200)
-        except (OSError, HTTPException):
-            return False
+        opener = build_opener(ProxyHandler({}))
+        with suppress(OSError, HTTPException), opener.open(self.url + self._health, timeout=_ANSWER_TIMEOUT_S) as reply:
+            return bool(reply.status == 200)
+        return False
 
     def is_healthy(self) -> bool:
         """Whether the process runs and answers."""

@@ -16,6 +16,9 @@ Backend = Literal["trl", "unsloth", "fsdp"]
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 """What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""
 
+IN_PROFILE = "in the profile (course_utils/profiles.py, or dataclasses.replace)"
+"""Where errors send people to change a setting."""
+
 MAX_EPOCHS = 30.0
 """How often the same few rows are read at most; beyond, a model learns them by heart."""
 
@@ -96,9 +99,9 @@ class Profile:
 
     def __post_init__(self) -> None:
         wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
-        limited = [name for name in _LIMITS if getattr(self, name) is not None]
-        limited = [name for name in limited if not _is_positive(getattr(self, name))]
-        wrong += [f"{name} must be above 0, or None for no limit" for name in limited]
+        limits = {name: getattr(self, name) for name in _LIMITS}
+        unfit = [name for name, limit in limits.items() if limit is not None and not _is_positive(limit)]
+        wrong += [f"{name} must be above 0, or None for no limit" for name in unfit]
         if not (_is_positive(self.learning_rate) and self.learning_rate < 1):
             wrong.append("learning_rate must be between 0 and 1")
         if self.method not in get_args(Method):

@@ -51,10 +51,8 @@ class EncodedExample:
 
 def to_messages(schema: str, question: str) -> list[Message]:
     """The chat that asks for a query; ``schema`` is the database as ``sql.schema.Schema.render`` shows it."""
-    return [
-        {"role": "system", "content": f"{INSTRUCTION}\n\n{schema}"},
-        {"role": "user", "content": question.strip()},
-    ]
+    system = f"{INSTRUCTION}\n\n{schema}"
+    return [{"role": "system", "content": system}, {"role": "user", "content": question.strip()}]
 
 
 def add_examples(messages: list[Message], examples: Iterable[tuple[str, str]]) -> list[Message]:
@@ -85,7 +83,7 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> list[
     ids = encode_text(tokenizer, render_chat(tokenizer, prompt, add_generation_prompt=True))
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
-        raise ModelError(f"{tokenizer.name_or_path}: the prompt begins with two {tokenizer.bos_token!r} tokens")
+        raise _refused(tokenizer, f"the prompt begins with two {tokenizer.bos_token!r} tokens")
     return ids
 
 
@@ -100,9 +98,9 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     reply = {"role": "assistant", "content": completion.strip()}
     whole = encode_text(tokenizer, render_chat(tokenizer, [*messages, reply], add_generation_prompt=False))
     if whole[: len(prompt)] != prompt:
-        raise ModelError(f"{tokenizer.name_or_path}: the chat template changes the prompt once a reply follows it")
+        raise _refused(tokenizer, "the chat template changes the prompt once a reply follows it")
     if tokenizer.eos_token_id not in whole[len(prompt) :]:
-        raise ModelError(f"{tokenizer.name_or_path}: no {tokenizer.eos_token!r} after the reply; it would never stop")
+        raise _refused(tokenizer, f"no {tokenizer.eos_token!r} after the reply; it would never stop")
     end = len(whole) - whole[::-1].index(tokenizer.eos_token_id)
     mask = [0] * len(prompt) + [1] * (end - len(prompt))
     return EncodedExample(whole[:end], mask, messages[0]["content"])
@@ -127,8 +125,12 @@ def render_chat(
             list(messages), tokenize=False, add_generation_prompt=add_generation_prompt, **TEMPLATE_OPTIONS
         )
     except TemplateError as error:
-        raise ModelError(f"{tokenizer.name_or_path}: its chat template refuses the messages: {error}") from error
+        raise _refused(tokenizer, f"its chat template refuses the messages: {error}") from error
     return str(text)
+
+
+def _refused(tokenizer: "PreTrainedTokenizerBase", what: str) -> ModelError:
+    return ModelError(f"{tokenizer.name_or_path}: {what}; mend its chat_template, or choose another MODEL")
 
 
 def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:

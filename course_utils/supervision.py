@@ -51,9 +51,8 @@ def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
             pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
         elif server.process.poll() is not None or time.monotonic() - seen > _SILENCE_S:
             state = "silent" if server.process.poll() is None else "gone"
-            logger.warning(
-                "the %s is %s; starting it again in %g s\n%s", server.name, state, pause_s, server.read_log()
-            )
+            text = "the %s is %s; starting it again in %g s\n%s"
+            logger.warning(text, server.name, state, pause_s, server.read_log())
             server.stop()
             again = time.monotonic() + pause_s
             while time.monotonic() < again:

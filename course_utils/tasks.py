@@ -6,6 +6,7 @@ How good replies are is no task's business. Its functions are of this module, or
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -34,9 +35,6 @@ class Task:
     """What counts of a reply; goes into the row's ``predicted``."""
 
 
-# Questions into SQL
-
-
 def text_to_sql(schemas: Mapping[str, str]) -> Task:
     """The task of writing a query for a row's ``question``, given the rendered schema of its ``db_id``."""
     return Task(partial(_ask_for_sql, schemas=schemas), itemgetter("query"), read_query)
@@ -46,9 +44,6 @@ def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Mes
     if row["db_id"] not in schemas:
         raise DataError(f"schemas: no schema of {row['db_id']}; run notebooks/02_data.ipynb on this dataset again")
     return to_messages(schemas[row["db_id"]], row["question"])
-
-
-# Support tickets into a label and a priority
 
 
 def ticket_triage() -> Task:
@@ -78,12 +73,10 @@ def parse_triage(text: str) -> dict[str, str] | None:
     They stay as they are, in the closed set or not.
     """
     for flat in _FLAT_OBJECT.findall(text.rpartition("</think>")[2]):
-        try:
+        with suppress(ValueError, RecursionError):
             found = json.loads(flat)
-        except (ValueError, RecursionError):
-            continue
-        if all(isinstance(found.get(field), str) for field in FIELDS):
-            return {field: found[field] for field in FIELDS}
+            if all(isinstance(found.get(field), str) for field in FIELDS):
+                return {field: found[field] for field in FIELDS}
     return None
 
 

@@ -6,13 +6,5 @@ from course_utils.setup.machine import probe_machine
 from course_utils.setup.memory import METHODS, estimate_memory
 from course_utils.setup.recommend import describe_profile, recommend_profile
 
-__all__ = [
-    "METHODS",
-    "MemoryCalculator",
-    "advise",
-    "describe_profile",
-    "draw_memory",
-    "estimate_memory",
-    "probe_machine",
-    "recommend_profile",
-]
+__all__ = ["METHODS", "MemoryCalculator", "advise", "describe_profile", "draw_memory", "estimate_memory"]
+__all__ += ["probe_machine", "recommend_profile"]

@@ -24,12 +24,7 @@ SILENT = "does not answer"
 """Said of a program that is installed but has no answer: its service does not run, or it hangs."""
 _CGROUP = Path("/sys/fs/cgroup")
 _NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap,driver_version", "--format=csv,noheader,nounits")
-_ASKED = (
-    _NVIDIA,
-    ("nvidia-smi",),
-    ("docker", "version", "--format", "{{.Server.Version}}"),
-    ("ollama", "--version"),
-)
+_DOCKER = ("docker", "version", "--format", "{{.Server.Version}}")
 
 
 @dataclass(frozen=True)
@@ -80,8 +75,9 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
     import psutil
 
     versions = package_versions(("torch", "unsloth"))
-    with ThreadPoolExecutor(len(_ASKED)) as pool:
-        listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), _ASKED)
+    with ThreadPoolExecutor() as pool:
+        asked = _NVIDIA, ("nvidia-smi",), _DOCKER, ("ollama", "--version")
+        listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), asked)
     flags = _cpu("flags", "leaf7_features").lower().split()
     cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", table)
     machine = Machine(
@@ -110,11 +106,10 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
 def _output_of(*command: str) -> str:
     """What a program prints; empty if it is not there, fails or hangs."""
     timeout_s = DRIVER_S if command[0] == "nvidia-smi" else PROGRAM_S
-    try:
+    with suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace").strip()
+        return done.stdout.decode("utf-8", "replace").strip()
+    return ""
 
 
 def _version(program: str, output: str, pattern: str) -> str | None:
@@ -124,10 +119,9 @@ def _version(program: str, output: str, pattern: str) -> str | None:
 
 
 def _text_of(path: Path) -> str:
-    try:
+    with suppress(OSError):
         return path.read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
+    return ""
 
 
 def _os_name() -> str:
