@@ -1,14 +1,20 @@
-"""What a run's losses say went wrong, from the numbers alone: the engine light of training."""
+"""What a run's losses say went wrong, from the numbers alone and as curves: the engine light of training."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from course_utils.errors import DataError
+from course_utils.figures import PALETTE, course_style, new_axes, show_logarithmic
 from course_utils.tables import value_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from course_utils.training.sft import TrainingResult
 
 Verdict = Literal["unstable", "overfit", "underfit", "too short", "healthy"]
 Points = list[tuple[float, float]]
@@ -87,9 +93,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
         start = lowest = validation[0][1]  # measured, not guessed from one batch
     if climb := _find_climb(training, smooth, start, lowest) or _find_common_climb(smooth, validation, start, lowest):
         step, low, high = climb
-        return Diagnosis(
-            "unstable", int(step), f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
-        )
+        climbs = f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
+        return Diagnosis("unstable", int(step), climbs)
     # Two validation losses make no curve.
     pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
@@ -165,3 +170,30 @@ def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) 
     way = np.interp(steps, logged, summed)
     then, fall = np.interp(way[-1] * 2 / 3, way, losses), start - losses[-1]
     return max(0.0, float(3 * (then - losses[-1]) / fall)) if fall > 0 else 0.0
+
+
+@course_style
+def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> "Axes":
+    """Training loss as a line and validation loss as dots, by step, for runs with as many labels, and their diagnoses.
+
+    A vertical line marks the step that a diagnosis is about, unless it is the last one.
+    """
+    first = results[0].diagnosis
+    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
+    compared = "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))
+    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}", height=3.2)
+    for number, (result, label) in enumerate(zip(results, labels, strict=True)):
+        colour = PALETTE[number % len(PALETTE)]
+        looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
+        for key, look, kind in looks:
+            points = [(record["step"], record[key]) for record in result.history if key in record]
+            axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
+        found = result.diagnosis
+        if found.verdict != "healthy" and found.step != result.n_steps:
+            axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
+            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "color": colour}
+            axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
+    axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
+    show_logarithmic(axes)
+    axes.legend()
+    return axes

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
 from course_utils.finding import Finding, Findings
+from course_utils.profiles import IN_PROFILE
 from course_utils.prompts import EncodedExample, encode_example
 from course_utils.tables import value_table
 from course_utils.tasks import Task
@@ -34,6 +35,21 @@ class TokenizedRows:
         """Tokens that have a label, so that the loss sees them."""
         return sum(sum(example.completion_mask) for example in self.examples)
 
+    def check(self, name: str, max_length: int) -> None:
+        """Refuse what the trainer would cut at the end or, with no label left, drop without a word.
+
+        Raises:
+            DataError: There are such rows among those that ``name`` tells people of.
+        """
+        n_cut = sum(len(example.input_ids) > max_length for example in self.examples)
+        n_dropped = sum(not any(example.completion_mask[:max_length]) for example in self.examples)
+        if n_cut or n_dropped:
+            cut = (
+                f"{n_cut} of {len(self.examples)} rows are longer than max_length={max_length} and would lose their end"
+            )
+            remedy = "tokenize_rows with this max_length leaves long rows out and lists them"
+            raise DataError(f"{name}: {cut}, {n_dropped} have no label up to there and would be dropped; {remedy}")
+
     def to_dataset(self) -> "Dataset":
         """The columns that TRL's ``SFTTrainer`` takes as already prepared, and lengths to group by."""
         from datasets import Dataset
@@ -42,13 +58,12 @@ class TokenizedRows:
         return Dataset.from_dict({"input_ids": ids, "completion_mask": masks, "length": list(map(len, ids))})
 
     def _repr_html_(self) -> str:
-        share = self.n_supervised_tokens / max(1, self.n_tokens)
         values = {
             "rows": len(self.examples),
             "rows left out as too long": len(self.too_long),
             "tokens read": self.n_tokens,
             "tokens with a label": self.n_supervised_tokens,
-            "share of tokens with a label": f"{share:.0%}",
+            "share of tokens with a label": f"{self.n_supervised_tokens / max(1, self.n_tokens):.0%}",
         }
         return value_table(values)._repr_html_()
 
@@ -73,7 +88,7 @@ def tokenize_rows(
     tokenized = TokenizedRows(examples, too_long)
     if not tokenized.n_supervised_tokens:
         found = f"{len(examples)} rows within max_length={max_length}, {len(too_long)} too long"
-        raise DataError(f"nothing to learn: {found}; raise max_length or shorten the prompts")
+        raise DataError(f"nothing to learn: {found}; raise max_length {IN_PROFILE}, or shorten the prompts")
     return tokenized
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.artifacts import Row, portable
 from course_utils.errors import DataError
 from course_utils.models import load_model, load_tokenizer
-from course_utils.profiles import Profile
+from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
@@ -97,8 +97,7 @@ def read_pairs(dataset: Path) -> list[Row]:
     """
     path, databases = dataset / "preferences.jsonl", list_databases(dataset)
     lines = [(number, line) for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1) if line.strip()]
-    faults = [(number, _fault(line, databases)) for number, line in lines]
-    if wrong := [f"{portable(str(path))}:{number}: {fault}" for number, fault in faults if fault]:
+    if wrong := [f"{portable(path)}:{number}: {fault}" for number, line in lines if (fault := _fault(line, databases))]:
         raise DataError("\n".join(wrong))
     return [json.loads(line) for _, line in lines]
 
@@ -155,7 +154,8 @@ def train_dpo(
             n, ids, others = better.completion_mask.index(1), better.input_ids, worse.input_ids
             short.append({"prompt_ids": ids[:n], "chosen_ids": ids[n:], "rejected_ids": others[n:]})
     if len(short) < 2:
-        raise DataError(f"{len(short)} of {len(pairs)} pairs fit max_length={profile.max_length}, but 2 must; raise it")
+        found = f"{len(short)} of {len(pairs)} pairs fit max_length={profile.max_length}, but 2 must"
+        raise DataError(f"{found}; raise it {IN_PROFILE}")
     Random(profile.seed).shuffle(short)
     n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
     n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
-from course_utils.profiles import Profile
+from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
 from course_utils.sql import compare_answers, find_database
 from course_utils.tasks import Task
@@ -106,7 +106,7 @@ def train_grpo(
     short = [row for row in asked if len(encode_prompt(tokenizer, row["prompt"])) <= room]
     if len(short) < N_QUESTIONS:
         found = f"{len(short)} of {len(rows)} prompts have {room} tokens at most, but {N_QUESTIONS} must"
-        raise DataError(f"{found}; raise max_length={profile.max_length}, or give more rows")
+        raise DataError(f"{found}; raise max_length={profile.max_length} {IN_PROFILE}, or give more rows")
     files = {db_id: find_database(data, db_id, data) for db_id in {row["db_id"] for row in short}}
 
     def reward(completions: list[Any], db_id: list[str], gold: list[str], **more: Any) -> list[float]:

@@ -9,18 +9,20 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from course_utils.artifacts import UNFINISHED, Course, fingerprint, package_versions, read_jsonl, write_jsonl
-from course_utils.errors import DataError, TrainingError
+from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype, load_tokenizer
-from course_utils.profiles import Profile
+from course_utils.profiles import IN_PROFILE, Profile
+from course_utils.tables import value_table
 from course_utils.tasks import text_to_sql
 from course_utils.training.backends import load_trainable
+from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, tokenize_rows
-from course_utils.training.history import TrainingResult
 from course_utils.training.launch import launch, n_launched
 from course_utils.training.shared_prompts import collate_shared, share_prompts
 from course_utils.training.trainer import disable_telemetry, run_callbacks, tracking, trainer_class, training_arguments
@@ -28,6 +30,54 @@ from course_utils.training.trainer import disable_telemetry, run_callbacks, trac
 LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
 """What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The outcome of ``train_sft``.
+
+    ``history`` holds one record a logging step, with ``step``, ``epoch`` and either ``loss`` and
+    ``learning_rate`` (training) or ``eval_loss`` (validation); the first one is the validation loss of the
+    base model, at step 0. Losses are mean cross-entropy in nats per token with a label; lower is better.
+    """
+
+    adapter: Path = field(repr=False)
+    history: list[dict[str, float]] = field(repr=False)
+    n_steps: int
+    n_examples: int
+    """Rows seen by this call, epochs counted; a run that was killed before counts from where it went on."""
+    n_tokens: int
+    """Tokens of these rows, epochs counted, padding not. A schema that several rows share counts for each of them,
+    so that speeds with and without ``share_prompts`` compare."""
+    seconds: float
+    """Wall-clock time of training with its evaluations, in this call."""
+    n_trainable_parameters: int
+    kept_step: int | None = None
+    """The step whose weights were kept, as the best by validation loss; None for the last."""
+
+    @property
+    def final_validation_loss(self) -> float:
+        """The validation loss of the weights that were kept."""
+        measured = {record["step"]: record["eval_loss"] for record in self.history if "eval_loss" in record}
+        return measured[max(measured) if self.kept_step is None else self.kept_step]
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the losses say of the run."""
+        return diagnose(self.history)
+
+    def results(self) -> dict[str, Any]:
+        """Numbers for the manifest."""
+        return {
+            "n_steps": self.n_steps,
+            "train_examples_per_s": round(self.n_examples / self.seconds, 2),
+            "train_tokens_per_s": round(self.n_tokens / self.seconds, 1),
+            "final_validation_loss": round(self.final_validation_loss, 4),
+            "n_trainable_parameters": self.n_trainable_parameters,
+        }
+
+    def _repr_html_(self) -> str:
+        return value_table({"seconds": round(self.seconds)} | self.results())._repr_html_()
 
 
 def train_sft(
@@ -60,7 +110,7 @@ def train_sft(
         return launched
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
     for name, rows in (("train", train), ("validation", validation)):
-        _check_rows(name, rows, profile.max_length)
+        rows.check(name, profile.max_length)
     disable_telemetry()
     folder, result = _unfinished_folder(profile, model, output, train, validation), None
     with tracking(output.parent / "tracking"):
@@ -103,16 +153,6 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
     return result
 
 
-def _check_rows(name: str, rows: TokenizedRows, max_length: int) -> None:
-    """Refuse what the trainer would cut at the end or, with no label left, drop without a word."""
-    n_cut = sum(len(example.input_ids) > max_length for example in rows.examples)
-    n_dropped = sum(not any(example.completion_mask[:max_length]) for example in rows.examples)
-    if n_cut or n_dropped:
-        cut = f"{n_cut} of {len(rows.examples)} rows are longer than max_length={max_length} and would lose their end"
-        remedy = "tokenize_rows with this max_length leaves long rows out and lists them"
-        raise DataError(f"{name}: {cut}, {n_dropped} have no label up to there and would be dropped; {remedy}")
-
-
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
     """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends."""
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
@@ -141,7 +181,8 @@ def _halve_batch(profile: Profile) -> Profile:
     """Half the rows in one pass, and as many a step as before."""
     if profile.batch_size == 1 or n_launched() > 1:  # the other processes would wait for this one
         found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
-        raise TrainingError(f'{found}; lower batch_size or max_length, or choose method="qlora" or a smaller model')
+        remedy = f'lower it or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
+        raise TrainingError(f"{found}; {remedy}")
     smaller = profile.with_batch_size(profile.batch_size // 2)
     retry = "out of memory: starting over with %d rows in one pass, and as many a step as before"
     logger.warning(retry, smaller.batch_size)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ConfigurationError, TrainingError, require
 from course_utils.models import choose_device, choose_dtype
-from course_utils.profiles import Profile
+from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.launch import n_launched
 from course_utils.training.shared_prompts import IGNORED, label_loss
 
@@ -93,7 +93,8 @@ def _explain_divergence(found: str, step: int, arguments: "TrainingArguments") -
     if step == 0:
         return f"{found} before any training; check the base model, or load it afresh"
     rate, warm_up = f"learning_rate={arguments.learning_rate:g}", f"warmup_steps={arguments.warmup_steps:g}"
-    return f"step {step}: {found}, so every weight is lost; divide {rate} by five to ten, keep {warm_up} or raise it"
+    remedy = f"divide {rate} by five to ten {IN_PROFILE}, keep {warm_up} or raise it"
+    return f"step {step}: {found}, so every weight is lost; {remedy}"
 
 
 def training_arguments(
