@@ -1,7 +1,4 @@
-"""Runs the notebooks in order, remembers how far it came, resumes there, and at the end writes the report.
-
-It shows nothing: ``terminal`` does.
-"""
+"""Runs the notebooks in order, resumes where a run stopped, and writes the report; ``terminal`` shows it all."""
 
 import json
 import tempfile
