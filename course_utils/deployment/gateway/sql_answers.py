@@ -103,9 +103,10 @@ async def answer_question(
     raw, usage = await client.complete(body)
     reply = json.loads(raw)
     model_seconds = time.perf_counter() - began
-    with trace_step("query", **{"db.namespace": request.database}) as traced:
+    with trace_step("query", **{"db.namespace": request.database}) as span:
         checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
-        NOTES.get()["outcome"] = traced["course.query.outcome"] = checked.outcome
+        NOTES.get()["outcome"] = checked.outcome
+        span.set_attribute("course.query.outcome", checked.outcome)
         NOTES.get()["shape"] = shape_of(checked.query)  # no name and no value: never personal
     metrics.count_reply(usage)
     metrics.queries.labels(checked.outcome).inc()

@@ -5,14 +5,16 @@ https://github.com/open-telemetry/semantic-conventions-genai/tree/v0.1.0.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
 
-_span_makers: list[Callable[[str], Any]] = []
+_TRACER = trace.get_tracer(__name__)
+"""Its spans go nowhere until ``start_tracing`` says where to."""
 
 
 def start_tracing(app: FastAPI) -> None:
@@ -24,27 +26,23 @@ def start_tracing(app: FastAPI) -> None:
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.trace import SpanKind
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "course-gateway")
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    options: Any = {"excluded_urls": "health,metrics", "exclude_spans": ["receive", "send"]}
-    FastAPIInstrumentor.instrument_app(app, tracer_provider=provider, **options)
-    _span_makers[:] = [partial(provider.get_tracer(__name__).start_span, kind=SpanKind.CLIENT)]
+    trace.set_tracer_provider(provider)
+    FastAPIInstrumentor.instrument_app(app, excluded_urls="health,metrics", exclude_spans=["receive", "send"])
 
 
 @contextmanager
-def trace_step(name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
-    """A span of the current request, with what stands in the dict at its end; nothing where tracing is off."""
+def trace_step(name: str, **attributes: Any) -> Iterator[Span]:
+    """A span of the current request, which takes further attributes; nothing where tracing is off."""
     # Not made the current span: a stream ends in another context than it began in.
-    spans = [make(name) for make in _span_makers]
+    span = _TRACER.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
     try:
-        yield attributes
+        yield span
     finally:
-        for span in spans:
-            span.set_attributes(attributes)
-            span.end()
+        span.end()
 
 
 @contextmanager
@@ -52,7 +50,8 @@ def trace_model(model: str) -> Iterator[dict[str, int]]:
     """The span of one request to a model server, the wait for its turn included; the dict takes its ``usage``."""
     names = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model}
     usage: dict[str, int] = {}
-    with trace_step(f"chat {model}", **names) as known:
+    with trace_step(f"chat {model}", **names) as span:
         yield usage
         for name, ours in {"input": "prompt_tokens", "output": "completion_tokens"}.items():
-            known |= {f"gen_ai.usage.{name}_tokens": usage[ours]} if usage.get(ours) else {}
+            if usage.get(ours):
+                span.set_attribute(f"gen_ai.usage.{name}_tokens", usage[ours])
