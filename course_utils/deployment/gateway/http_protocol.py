@@ -1,25 +1,32 @@
 """HTTP by llhttp, which is fast and takes whatever comes for as long as it comes: here there are limits."""
 
 import asyncio
+import socket
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from course_utils.deployment.gateway.api_errors import error_response
 
-_MAX_HEAD_BYTES, _PATIENCE_S = 16_384, 10.0
+_MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
+_FULL = error_response(
+    503, "too many connections; ask again later", code="overloaded", headers={"Retry-After": "2", "Connection": "close"}
+)
 
 
 class LimitedHttp(HttpToolsProtocol):
     """Waits some seconds for the head of a request, or what is left of an answered one, and refuses (400) long heads.
 
     What counts is everything but the body, which the app limits: line, headers, trailers and what frames the chunks.
+    Who does not read what is sent is let go, too.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._n_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._most, self.limit_concurrency = self.limit_concurrency, None  # uvicorn would refuse in plain text
 
     def _wait(self, seconds: float | None) -> None:
         if self._timer:
@@ -30,13 +37,33 @@ class LimitedHttp(HttpToolsProtocol):
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait(_PATIENCE_S)
+        if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux ends a connection that takes nothing more
+            known = transport.get_extra_info("socket")
+            known.setsockopt(socket.IPPROTO_TCP, option, int(1000 * _UNREAD_S))
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes."""
+        """Take what comes; who would rather talk another protocol (``Upgrade``) is answered in this one."""
         self._n_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            while data:
+                data = self._feed(data)
+        except HttpParserError:
+            self.send_400_response("This is no HTTP.")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
+
+    def _feed(self, data: bytes) -> bytes:
+        """Parse, and say what is to be parsed next: llhttp takes no body where an upgrade is asked for."""
+        try:
+            self.parser.feed_data(data)
+            return b""
+        except HttpParserUpgrade as upgrade:
+            kept = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            if len(kept) == len(self.headers):
+                raise HttpParserError("a tunnel") from None
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(kept)) + data[upgrade.args[0] :]
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or has a method that HTTP does not know, in the form of every other refusal."""
@@ -52,8 +79,12 @@ class LimitedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is there, and the app waits for the body."""
+        if self.parser.should_upgrade():
+            return
         self._wait(None)
+        self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
         super().on_headers_complete()
+        self.headers = []  # where trailers go: as headers they would pass by who has checked those
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body, which does not count."""
@@ -62,6 +93,8 @@ class LimitedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is there."""
+        if self.parser.should_upgrade():
+            return
         self._n_bytes = 0
         self._wait(None)
         super().on_message_complete()

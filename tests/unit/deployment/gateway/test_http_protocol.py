@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 import uvicorn
@@ -17,16 +17,24 @@ pytest.importorskip("httptools", reason="without it h11 serves, which has limits
 from course_utils.deployment.gateway import http_protocol
 
 PATIENCE_S = 0.5
+MOST = 20
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 ANSWER = b"HTTP/1.1 200 OK"
 
 
+LARGE = 8_000_000
+
+
 async def echo_length(scope, receive, send):
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": b"x" * LARGE})
+        return
     length, more = 0, scope["path"] != "/refused"
     while more:
         message = await receive()
         length, more = length + len(message.get("body", b"")), message.get("more_body", False)
-    text = str(length).encode()
+    text = f"{length} of {dict(scope['headers'])}".encode() if scope["path"] == "/headers" else str(length).encode()
     headers = [(b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": text})
@@ -36,7 +44,9 @@ async def echo_length(scope, receive, send):
 def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch, socket.create_server((LOOPBACK, 0)) as listening:
         patch.setattr(http_protocol, "_PATIENCE_S", PATIENCE_S)
+        patch.setattr(http_protocol, "_UNREAD_S", PATIENCE_S)
         options = {"http": http_protocol.LimitedHttp, "lifespan": "off", "log_config": None, "loop": "asyncio"}
+        options |= {"ws": "none", "limit_concurrency": MOST}
         server = uvicorn.Server(uvicorn.Config(echo_length, **options))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
         thread.start()
@@ -123,3 +133,65 @@ def test_the_rest_of_a_request_that_is_answered_is_not_waited_for_long(port: int
                 connection.sendall(b"x")
                 time.sleep(PATIENCE_S / 20)
     assert PATIENCE_S * 0.9 < time.monotonic() - began < PATIENCE_S * 3
+
+
+UPGRADE = POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+INNER = b"GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [UPGRADE + b"Content-Length: 32\r\n\r\n" + INNER],
+        [UPGRADE + b"Content-Length: 32\r\n\r\n", INNER],
+        [UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n20\r\n", INNER, b"\r\n0\r\n\r\n"],
+    ],
+    ids=["at once", "later", "chunked"],
+)
+def test_a_body_stays_one_where_another_protocol_is_asked_for(port: int, parts: list[bytes]) -> None:
+    """As Java's client asks by default; llhttp passes over the body, or takes it for the next request."""
+    came, _ = talk(port, *parts, POST + b"Connection: close\r\nContent-Length: 1\r\n\r\nx", pause_s=0.05)
+    assert [answer.rpartition(b"\r\n")[2] for answer in came.split(ANSWER)[1:]] == [b"32", b"1"]
+
+
+@pytest.mark.parametrize("head", [b"CONNECT x:80 HTTP/1.1\r\n", b"CONNECT x:80 HTTP/1.1\r\nUpgrade: x\r\n"])
+def test_there_is_no_tunnel(port: int, head: bytes) -> None:
+    came, _ = talk(port, head + b"Connection: upgrade\r\n\r\n" + INNER)
+    assert came.startswith(b"HTTP/1.1 400 ")
+    assert ANSWER not in came
+
+
+def test_trailers_are_no_headers(port: int) -> None:
+    head = POST.replace(b"/ ", b"/headers ") + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    came, _ = talk(port, head + b"1\r\nx\r\n0\r\nAuthorization: Bearer smuggled\r\n\r\n")
+    assert came.startswith(ANSWER)
+    assert b"1 of {" in came
+    assert b"smuggled" not in came
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_does_not_read_is_let_go(port: int, reads: bool) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((LOOPBACK, port))
+        connection.settimeout(5)
+        connection.sendall(INNER.replace(b"inner", b"large") * 2)
+        time.sleep(0 if reads else 6 * PATIENCE_S)
+        n_bytes = 0
+        with suppress(ConnectionError):
+            while n_bytes < 2 * LARGE and (piece := connection.recv(1 << 20)):
+                n_bytes += len(piece)
+    assert (n_bytes >= 2 * LARGE) == reads
+
+
+def test_too_many_connections_are_refused_in_the_apis_form(port: int) -> None:
+    with ExitStack() as opened:
+        for _ in range(MOST):
+            opened.enter_context(socket.create_connection((LOOPBACK, port)))
+        came, _ = talk(port, INNER)
+    assert came.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 2" in came
+    assert json.loads(came.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
+    time.sleep(0.1)
+    assert talk(port, POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")[0].startswith(ANSWER)
