@@ -70,7 +70,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             await redis.aclose()
 
     async def admit(request: Request) -> AbstractAsyncContextManager[None]:
-        return limits.admit(await guard.user(await BEARER(request)))
+        return limits.admit(await guard.user(request, await BEARER(request)))
 
     routers = [
         _answer_routes(settings, models, rollout, queries, metrics),
@@ -80,7 +80,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     ]
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
     every = [route for router in routers for route in router.routes]
-    app = FastAPI(title="Questions to SQL", version=__version__, lifespan=lifespan, routes=every)
+    about: Any = {"title": "Questions to SQL", "version": __version__}
+    # Nor sent elsewhere for a slash too many: the address would be of the ``Host`` that callers invent, without TLS.
+    app = FastAPI(**about, lifespan=lifespan, routes=every, redirect_slashes=False)
     app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
     add_error_handlers(app)
     if settings.cors_origins:

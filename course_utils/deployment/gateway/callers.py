@@ -4,13 +4,15 @@ import hashlib
 import json
 import secrets
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jwt
-from fastapi import Security
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -90,6 +92,7 @@ class Guard:
     def __init__(self, settings: GatewaySettings) -> None:
         self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
+        self._is_open = not (self._secret or self._keys or settings.jwt_keys)
         if settings.jwt_keys:
             _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
 
@@ -100,26 +103,29 @@ class Guard:
             raise ApiError(404, "no API keys are kept here; set COURSE_KEYS_FILE", code="keys_off")
         return self._keys
 
-    async def user(self, sent: Sent) -> Caller:
+    async def user(self, request: Request, sent: Sent) -> Caller:
         """Whoever may call at all."""
+        if self._is_open and not _names_no_site(request.headers.get("Host", "")):
+            message = "without keys this answers by its address alone; set COURSE_API_KEY, or ask at http://127.0.0.1"
+            raise ApiError(403, message, code="host_refused")
         caller = self._identify(sent.credentials.strip() if sent else "")
         if caller is None:
             raise ApiError(401, "send a valid key as 'Authorization: Bearer ...'", code="invalid_api_key")
         NOTES.get()["caller"] = caller.id
         return caller
 
-    async def admin(self, sent: Sent) -> Caller:
+    async def admin(self, request: Request, sent: Sent) -> Caller:
         """An admin, who may do what a user may, and more."""
-        caller = await self.user(sent)
+        caller = await self.user(request, sent)
         if caller.scope != "admin":
             raise ApiError(403, "this needs the scope 'admin'", code="insufficient_scope")
         return caller
 
     def _identify(self, secret: str) -> Caller | None:
-        if not (self._secret or self._keys or self._settings.jwt_keys):
+        if self._is_open:
             return _ADMIN
-        # compare_digest takes the same time wherever the first difference is
-        if self._secret and secrets.compare_digest(secret.encode(), self._secret.encode()):
+        # compare_digest takes the same time wherever the first difference is. Headers are read as Latin-1.
+        if self._secret and secrets.compare_digest(secret.encode("latin-1"), self._secret.encode()):
             return _ADMIN
         known = self._keys.find(secret) if self._keys else None
         return known or _read_token(secret, self._settings)
@@ -139,7 +145,7 @@ def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
         claims = jwt.decode(token, key, algorithms=[key.algorithm_name], options={"require": ["exp", "sub"]}, **named)
     except (jwt.PyJWTError, ConfigurationError, OSError, KeyError, ValueError, RecursionError):
         return None
-    given = str(claims.get("scope", "")).split()
+    given = claims["scope"].split() if isinstance(claims.get("scope"), str) else []
     if not {"user", "admin"} & {*given}:
         raise ApiError(403, "this needs the scope 'user'", code="insufficient_scope")
     # Whom it is for may be a name or an address, which have no place in a log.
@@ -160,4 +166,15 @@ def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
 
 
 def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _names_no_site(host: str) -> bool:
+    """Whether a ``Host`` header has an address or a name without a dot, which no web page's own name is.
+
+    A page whose name comes to mean this machine (DNS rebinding) would ask with the name, and read all that is here.
+    """
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    with suppress(ValueError):
+        return bool(ip_address(name.strip("[]")))
+    return "." not in name

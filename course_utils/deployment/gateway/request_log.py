@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from course_utils.errors import ConfigurationError
 
 _MAX_BYTES, _N_FILES = 10_000_000, 5
-_PERSONAL = re.compile(r"[\w.+-]+@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
+_PERSONAL = re.compile(r"[\w.+-]{1,64}@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
 
 
 def mask_personal(text: str) -> str:

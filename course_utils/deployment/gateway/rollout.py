@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
+from course_utils.deployment.gateway.settings import Version
 from course_utils.deployment.gateway.sql_answers import SqlAnswer
 from course_utils.proportion import wilson_interval
 from course_utils.sql import same_rows
@@ -38,7 +39,7 @@ class Switch(BaseModel, extra="forbid", strict=True):
     model: str
     """One of the settings."""
     mode: Literal["shadow", "canary", "all", "off"]
-    version: Annotated[str, Field(pattern=r"^[\w.:-]{1,80}$")] | None = None
+    version: Version | None = None
     """What its server has now, such as the hash of a file; None leaves it as it was."""
     share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     """Of the requests or callers: beyond a half, too few are left to compare with."""

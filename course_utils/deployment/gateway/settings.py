@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, Secret, SecretStr
 from pydantic import ValidationError as WrongValues
 from pydantic.networks import AnyUrl, RedisDsn, UrlConstraints
+from pydantic.types import StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from course_utils.deployment.stack import MODEL_NAME
@@ -38,6 +39,8 @@ def _expand(path: str | Path) -> Path:
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgres", "postgresql"]), AfterValidator(_has_name)]
 File = Annotated[Path, BeforeValidator(_expand)]
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{0,80}$")]
+"""Of a model, as a header can have it: each answer names the one that gave it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class GatewaySettings(BaseSettings):
     """What the model server calls the model."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well
     """Further models by name, such as ``{"base": {"url": ..., "body": {"lora": [{"id": 0, "scale": 0}]}}}``."""
-    model_version: str = ""
+    model_version: Version = ""
     """Part of what the cache remembers replies by: change it with a model."""
     cache_s: PositiveInt | None = None
     """Seconds that a reply serves the same request at temperature 0 again; None asks the model every time."""

@@ -66,3 +66,39 @@ def test_openapi_tells_the_statuses_that_occur(make_client: MakeClient, tmp_path
     assert told["/v1/admin/reviews"]["post"]["responses"].keys() >= {"201", "401", "403", "404", "409", "422", "429"}
     assert "text/plain" in told["/metrics"]["get"]["responses"]["200"]["content"]
     assert "text/event-stream" in told["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
+
+
+@pytest.mark.parametrize("path", ["/v1/sql/", "/v1/admin/keys/", "/metrics/", "//v1/models", "/v1/%2e%2e/metrics"])
+def test_nobody_is_sent_elsewhere(make_client: MakeClient, path: str) -> None:
+    """A slash too many would be mended by an address that is made of the caller's own ``Host``."""
+    headers = {"Host": "evil.example", "Authorization": "Bearer key"}
+    refused = make_client(api_key="key").post(path, json={}, headers=headers, follow_redirects=False)
+    assert refused.status_code == 404
+    assert "Location" not in refused.headers
+
+
+def test_what_is_checked_is_what_is_asked_where_a_name_stands_twice(
+    make_client: MakeClient, model: ThreadingHTTPServer
+) -> None:
+    body = '{"messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "max_tokens": 99, "n": 2, "n": 1}'
+    client = make_client(max_tokens=24)
+    assert client.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"}).is_success
+    assert (model.asked[0]["max_tokens"], "n" in model.asked[0]) == (24, False)
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application"]
+)
+def test_a_body_counts_where_it_says_that_it_is_json(make_client: MakeClient, tmp_path: Path, kind: str) -> None:
+    """A page of another site can send all of these without asking first (CORS), but not application/json."""
+    client = make_client(keys_file=tmp_path / "keys.sqlite", api_key="key", key="key")
+    made = client.post("/v1/admin/keys", content=b'{"name": "x"}', headers={"Content-Type": kind} if kind else {})
+    assert made.status_code == 422
+    assert client.get("/v1/admin/keys").json()["data"] == []
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
+def test_json_is_utf_8_whatever_else_is_claimed(make_client: MakeClient, charset: str) -> None:
+    body = json.dumps(CHAT | {"user": "é"}, ensure_ascii=False).encode(charset)
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    assert make_client().post("/v1/chat/completions", content=body, headers=headers).status_code == 400

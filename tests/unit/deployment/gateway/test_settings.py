@@ -115,3 +115,10 @@ def test_reports_every_wrong_variable_at_once_and_no_secret(environment: pytest.
     for part in (*(f"{name} is {value!r}" for name, value in given.items()), "COURSE_DATABASES is not set"):
         assert part in str(raised.value)
     assert "sesame" not in str(raised.value)
+
+
+@pytest.mark.parametrize("version", ["versión", "1\n2", "a b", "x" * 81])
+def test_a_version_that_no_header_can_have_is_refused(environment: pytest.MonkeyPatch, version: str) -> None:
+    environment.setenv("COURSE_MODEL_VERSION", version)
+    with pytest.raises(ConfigurationError, match="COURSE_MODEL_VERSION"):
+        read_settings()
