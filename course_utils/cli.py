@@ -301,7 +301,7 @@ def export(
 @app.command()
 def audit(file: Annotated[Path, typer.Argument(help="Audit log of a gateway: COURSE_AUDIT_FILE.")]) -> None:
     """Verify that nobody has changed or removed a line of an audit log."""
-    from course_utils.deployment.gateway.audit import verify_audit
+    from course_utils.deployment.gateway.logs import verify_audit
 
     n_lines, last = verify_audit(file)
     typer.echo(f"{file}: {n_lines} lines, none changed; the last hash is {last}, which is worth keeping elsewhere")

@@ -1,12 +1,7 @@
-"""Notebook 5: merge the adapter, convert the model, serve it and put a gateway before it.
+"""Notebook 5 and ``course serve``: merge the adapter, convert the model, serve it and put a gateway before it."""
 
-The commands: ``course serve`` (model server and gateway for a finished course; ``make serve`` adds all the rest),
-``python -m course_utils.deployment.gateway`` and ``python -m course_utils.deployment.model_server``.
-"""
-
-from course_utils.deployment.convert import convert_adapter, convert_to_gguf, merge_adapter
+from course_utils.deployment.convert import convert_adapter, convert_to_gguf, convert_to_onnx, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
-from course_utils.deployment.onnx_graph import convert_to_onnx
 from course_utils.deployment.parity import equal_replies, plot_frontier
 from course_utils.deployment.query_checks import check_and_run, sql_grammar
 from course_utils.deployment.stack import context_length, start_gateway, start_model_server, start_stack

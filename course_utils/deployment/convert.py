@@ -1,4 +1,4 @@
-"""From an adapter to one file: merge it into its base model, and convert the sum to GGUF.
+"""From an adapter to one file: merge it into its base model, and convert the sum to GGUF or ONNX.
 
 Or leave it apart: a GGUF adapter goes on top of a base model in any format.
 """
@@ -6,13 +6,15 @@ Or leave it apart: a GGUF adapter goes on top of a base model in any format.
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from unittest.mock import patch
 
 from course_utils.artifacts import resolve, writing
-from course_utils.deployment.k_quants import K_QUANTS, choose_format, teach_k_quants
 from course_utils.errors import ModelError, require
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure, locate_folder
@@ -20,6 +22,10 @@ from course_utils.models.load import load_skeleton
 
 Kind = Literal["f16", "bf16", "q8_0", "q4_k_m", "q2_k"]
 _CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
+K_QUANTS = {"q4_k_m": ("Q4_K", "Q6_K"), "q2_k": ("Q2_K", "Q2_K")}
+"""llama.cpp's K-quants, where 256 weights share scales: the format of most matrices and that of the sensitive ones."""
+_FALLBACK = {"Q2_K": "Q4_0", "Q4_K": "Q5_0", "Q6_K": "Q8_0"}
+"""With blocks of 32, for rows that blocks of 256 do not fill."""
 
 
 def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
@@ -80,7 +86,7 @@ def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path
         chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
         return gguf.GGMLQuantizationType[chosen]
 
-    teach_k_quants()
+    _teach_k_quants()
     return _convert(folder, output, file_type, changes | {"tensor_force_quant": choose})
 
 
@@ -159,10 +165,9 @@ def _without_remote_code() -> Iterator[None]:
     """Let nothing run Python code of a model folder: for some models the converter asks Transformers to."""
     from transformers.models.auto import configuration_auto, tokenization_auto
 
-    name, ask = "resolve_trust_remote_code", tokenization_auto.resolve_trust_remote_code
-    with ExitStack() as stack:
-        for module in (configuration_auto, tokenization_auto):
-            stack.enter_context(patch.object(module, name, lambda _, *rest, **more: ask(False, *rest, **more)))
+    ask = tokenization_auto.resolve_trust_remote_code
+    refuse: Any = {"resolve_trust_remote_code": lambda _, *rest, **more: ask(False, *rest, **more)}
+    with patch.multiple(configuration_auto, **refuse), patch.multiple(tokenization_auto, **refuse):
         yield
 
 
@@ -177,3 +182,49 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     model, more = tokenizer["model"], ("byte_fallback", "ignore_merges")
     is_plain = model["type"] == "BPE" and not (tokenizer.get("normalizer") or any(model.get(name) for name in more))
     return bool(is_plain and tokenizer.get("pre_tokenizer") == pre_tokenizer)
+
+
+def choose_format(kind: str, tensor: str, n_columns: int, *, n_layers: int, tied: bool) -> str:
+    """The format of one matrix of a dense model, such as ``Q4_K``, by its name in the file and its row length.
+
+    Sensitive are the matrix that computes the logits, which is the embedding where the two are ``tied``, and, in the
+    first and the last eighth of the layers and every third between, the value projection and the way out of the
+    feed-forward part. Source: ``llama_tensor_get_type`` and ``use_more_bits`` in llama.cpp's llama-quant.cpp.
+    """
+    usual, sensitive = K_QUANTS[kind]
+    is_sensitive = tensor == ("token_embd.weight" if tied else "output.weight")
+    if tensor.endswith(("attn_v.weight", "ffn_down.weight")):
+        layer, eighth = int(tensor.split(".")[1]), n_layers // 8
+        is_sensitive = layer < eighth or layer >= 7 * n_layers // 8 or (layer - eighth) % 3 == 2
+    chosen = sensitive if is_sensitive else usual
+    return chosen if n_columns % 256 == 0 else _FALLBACK[chosen]
+
+
+def _teach_k_quants() -> None:
+    """Let ``gguf``, which by itself only reads K-quants, write them by libgguf; MissingExtraError without it."""
+    require("serve", "libgguf")
+    import gguf
+    import libgguf
+
+    for name in _FALLBACK:
+        to_bytes = partial(libgguf.quantize_rows, qtype=gguf.GGMLQuantizationType[name])
+        getattr(gguf.quants, name).quantize_blocks = staticmethod(to_bytes)
+
+
+def convert_to_onnx(folder: Path, output: Path, precision: Literal["fp32", "int4"]) -> Path:
+    """Write a model folder as an ONNX graph for CPUs, with its tokenizer and the settings to generate by.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+        ModelError: ONNX Runtime's builder does not know the model, or ``output`` cannot be written.
+    """
+    require("serve", "onnx_ir", "onnxruntime_genai")
+    logging.root.addHandler(handler := logging.NullHandler())  # else the import shows what every library logs
+    from onnxruntime_genai.models import builder
+
+    logging.root.removeHandler(handler)
+    failure = explain_failure(str(folder), "cannot be converted to ONNX", "serve it with llama.cpp or vLLM instead")
+    with failure, writing(output) as unfinished, TemporaryDirectory() as cache, redirect_stdout(StringIO()):
+        details = builder.get_hf_details("", str(folder), cache, {})
+        builder.create_model("", str(folder), str(unfinished), precision, "cpu", cache, hf_details=details)
+    return output

@@ -1,8 +1,7 @@
-"""Say a tokenizer's chat template in Ollama's language.
+"""Say a tokenizer's chat template, which is Jinja, in Ollama's language, which is Go's.
 
-Ollama does not run a model's own template, which is Jinja: it wants one in Go's. A hand-written one
-that differs in a newline is the usual reason why a model talks well in training and badly in
-Ollama. Here it is worked out from what the tokenizer's template does, and checked against it.
+A hand-written one that differs in a newline is the usual reason why a model talks well in training and badly in Ollama.
+Here it is worked out from what the tokenizer's template does, and checked against it.
 """
 
 from dataclasses import dataclass

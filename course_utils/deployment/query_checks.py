@@ -13,12 +13,7 @@ from course_utils.sql.postgres import run_postgres_query
 
 Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-_OUTCOME_BY_KIND: dict[QueryErrorKind, Outcome] = {
-    "syntax": "not_parsed",
-    "not allowed": "refused",
-    "timeout": "timeout",
-}
-
+_OUTCOMES: dict[QueryErrorKind, Outcome] = {"syntax": "not_parsed", "not allowed": "refused", "timeout": "timeout"}
 MAX_BYTES = 8_000_000
 """What the rows of one answer may take in memory."""
 
@@ -51,7 +46,7 @@ def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_row
     try:
         result = run(database, query, QueryLimits(timeout_s, max_rows, MAX_BYTES))
     except QueryError as error:
-        outcome = _OUTCOME_BY_KIND.get(error.kind, "failed")
+        outcome = _OUTCOMES.get(error.kind, "failed")
         return CheckedQuery(query, outcome, time.perf_counter() - began, str(error))
     return CheckedQuery(query, "executed", result.seconds, result=result)
 

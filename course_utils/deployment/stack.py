@@ -1,7 +1,4 @@
-"""The model server and before it the gateway as plain processes; ``deploy/serve.py`` runs more beside them.
-
-``start_model_server`` and ``start_gateway`` are for notebooks and tests, ``start_stack`` is for people.
-"""
+"""The model server and before it the gateway as plain processes; ``deploy/serve.py`` runs more beside them."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +14,7 @@ MODEL_NAME = "course"
 """What requests call the model, whichever it is."""
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
-_PACKAGES = ("fastapi", "httpx", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
+_PACKAGES = ("fastapi", "httptools", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
 _STOP_TIMEOUT_S = 3.0  # it has nothing to save
 
 
@@ -70,8 +67,7 @@ def start_stack(
     """Start the model server of a course's tuned model and the gateway before it.
 
     While the model server is away, requests get 503 and when to ask again. ``settings`` reach the gateway, and so do
-    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are the
-    gateway's, as ``start_gateway`` takes them.
+    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are its own.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.

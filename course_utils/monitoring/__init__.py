@@ -2,13 +2,14 @@
 
 from course_utils.monitoring.capacity import simulate_latencies
 from course_utils.monitoring.corrections import judge_corrections, rate_answers, send_feedback, write_version
-from course_utils.monitoring.detectors import find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     ALPHA,
     GREETING,
     build_vocabulary,
     choose_windows,
     count_shapes,
+    find_alarms,
+    mmd_test,
     read_words,
     rename_busiest_column,
     surprise,

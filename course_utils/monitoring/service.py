@@ -1,7 +1,4 @@
-"""The service as its users meet it: start it, ask whether it is ready, send real requests, record what each one met.
-
-It is started by its command, for the stages share no code.
-"""
+"""The service as its users meet it: start it, ask whether it is ready, send real requests, record what each one met."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +26,7 @@ _READY_TIMEOUT_S = 10.0
 
 
 def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] | None = None) -> Server:
-    """Run ``course serve`` and wait until it is ready to answer.
+    """Run ``course serve``, for the stages share no code, and wait until it is ready to answer.
 
     It writes ``gateway.log`` and the ``feedback.jsonl`` of its users to ``folder``; ``settings`` are further
     ``COURSE_*`` variables of the gateway.

@@ -41,7 +41,7 @@ USED_AS = {
     "pip-audit": ("tools/vulnerabilities.py", '"pip-audit"'),
     "pip-licenses": ("tests/environments/test_licences.py", "pip-licenses"),
     "pre-commit": ("tests/environments/test_files.py", "pre-commit"),
-    "onnx-ir": ("course_utils/deployment/onnx_graph.py", '"onnx_ir"'),  # the builder of graphs imports it
+    "onnx-ir": ("course_utils/deployment/convert.py", '"onnx_ir"'),  # the builder of graphs imports it
     "protobuf": ("course_utils/deployment/convert.py", "import conversion"),  # the converter imports both
     "pytest-cov": ("Makefile", "--cov="),
     "pytest-timeout": ("pyproject.toml", "timeout = "),

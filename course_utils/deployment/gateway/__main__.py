@@ -9,22 +9,19 @@ import uvicorn
 from prometheus_client import disable_created_metrics
 
 from course_utils.deployment.gateway.app import create_app
-from course_utils.deployment.gateway.audit import AuditLog
-from course_utils.deployment.gateway.request_log import log_to
+from course_utils.deployment.gateway.http_protocol import LimitedHttp
+from course_utils.deployment.gateway.logs import AuditLog, log_to
 from course_utils.deployment.gateway.settings import read_settings
 from course_utils.deployment.gateway.tracing import start_tracing
 from course_utils.errors import CourseError
 from course_utils.processes import choose_port
 
 logger = logging.getLogger(__name__)
-try:
-    from course_utils.deployment.gateway.http_protocol import LimitedHttp as _Http
-except ImportError:  # no wheel of httptools fits: h11 does the same, and takes more time
-    _Http = "h11"  # type: ignore[assignment,misc]
-# Requests in progress have 8 s to end: Docker and ``Server`` insist after ten.
-_LIMITS: Any = {"h11_max_incomplete_event_size": 16_384, "limit_concurrency": 1000, "timeout_graceful_shutdown": 8}
 _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
-_SERVER: Any = {"http": _Http, "ws": "none", "loop": "auto", "proxy_headers": False}  # auto: uvloop if there is one
+_SERVER: Any = {"http": LimitedHttp, "ws": "none", "proxy_headers": False, "loop": "auto"}  # uvloop, if there is one
+# Requests in progress have 8 s to end: Docker and ``Server`` insist after ten. Clients keep idle connections for less
+# long (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
+_LIMITS: Any = {"limit_concurrency": 1000, "timeout_graceful_shutdown": 8, "timeout_keep_alive": 20}
 
 
 def main() -> None:
@@ -44,8 +41,7 @@ def main() -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()
     gc.freeze()  # Else a full collection looks at all that is imported, and every request waits a tenth of a second.
-    # Longer than clients keep idle connections (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
-    uvicorn.run(app, host=settings.host, port=settings.port, timeout_keep_alive=20, **_SERVER, **_LOGGING, **_LIMITS)
+    uvicorn.run(app, host=settings.host, port=settings.port, **_SERVER, **_LOGGING, **_LIMITS)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from course_utils import __version__
+from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.admin_routes import admin_routes
 from course_utils.deployment.gateway.admission import CallerLimits
 from course_utils.deployment.gateway.api_errors import (
@@ -31,18 +32,9 @@ from course_utils.deployment.gateway.callers import BEARER, Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, keep_failure, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
-from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.reply_cache import ReplyCache
+from course_utils.deployment.gateway.model_client import ModelClient, ReplyCache
 from course_utils.deployment.gateway.rollout import Ask, Rollout
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
-from course_utils.deployment.gateway.sql_answers import (
-    QueryRunner,
-    SqlAnswer,
-    SqlRequest,
-    answer_question,
-    find_served,
-    served_databases,
-)
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
 
@@ -51,7 +43,7 @@ _REDIS_S = 0.2
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI app."""
-    metrics, guard, queries = GatewayMetrics(), Guard(settings), QueryRunner(settings)
+    metrics, guard, queries = GatewayMetrics(), Guard(settings), sql_answers.QueryRunner(settings)
     # Asked once and not waited for long, for there is memory.
     patience: Any = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_S, "socket_connect_timeout": _REDIS_S}
     redis = Redis.from_url(str(url.get_secret_value()), **patience) if (url := settings.redis_url) else None
@@ -107,7 +99,7 @@ def _answer_routes(
     settings: GatewaySettings,
     models: dict[str, ModelClient],
     rollout: Rollout,
-    queries: QueryRunner,
+    queries: sql_answers.QueryRunner,
     metrics: GatewayMetrics,
 ) -> APIRouter:
     """What applications ask, and what they say of the answers."""
@@ -123,12 +115,12 @@ def _answer_routes(
         return await route(request.model, lambda model: chat(request, model, settings, metrics))
 
     @router.post("/sql")
-    async def sql(request: SqlRequest) -> SqlAnswer:
-        def answer(model: ModelClient, counted: GatewayMetrics) -> Awaitable[SqlAnswer]:
-            return answer_question(request, model, queries, settings, counted)
+    async def sql(request: sql_answers.SqlRequest) -> sql_answers.SqlAnswer:
+        def answer(model: ModelClient, counted: GatewayMetrics) -> Awaitable[sql_answers.SqlAnswer]:
+            return sql_answers.answer_question(request, model, queries, settings, counted)
 
         asks = (partial(answer, counted=each) for each in (metrics, uncounted))
-        answered: SqlAnswer = await route(request.model, *asks)
+        answered: sql_answers.SqlAnswer = await route(request.model, *asks)
         await keep_failure(answered, settings)
         return answered
 
@@ -158,12 +150,12 @@ def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> A
 
     @router.get("/databases")
     async def databases() -> dict[str, Any]:
-        served = await asyncio.to_thread(served_databases, settings)
+        served = await asyncio.to_thread(sql_answers.served_databases, settings)
         return {"object": "list", "data": [{"id": db_id, "object": "database"} for db_id in served]}
 
     @router.get("/databases/{name}")
     async def database(name: str) -> dict[str, str]:
-        _, schema = await asyncio.to_thread(find_served, settings, name)
+        _, schema = await asyncio.to_thread(sql_answers.find_served, settings, name)
         return {"id": name, "object": "database", "schema": schema}
 
     return router
@@ -174,6 +166,14 @@ def _operation_routes(
 ) -> APIRouter:
     """What orchestrators and Prometheus call."""
     router = APIRouter(route_class=CheckedRoute)
+    checking: asyncio.Task[dict[str, Any]] | None = None
+
+    async def check() -> dict[str, Any]:
+        model_server, (n_databases, databases), away = await asyncio.gather(
+            rollout.current.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
+        )
+        parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
+        return parts | {"rollout": str(rollout)}
 
     @router.get("/health/live")
     async def live() -> dict[str, bool]:
@@ -182,12 +182,11 @@ def _operation_routes(
     @router.get("/health/ready", responses=errors_of(503))
     async def ready(response: Response) -> dict[str, Any]:
         """Each part and what is wrong with it, empty if nothing is; all but Redis must be well."""
-        model_server, (n_databases, databases), away = await asyncio.gather(
-            rollout.current.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
-        )
-        parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
-        parts["rollout"] = str(rollout)
-        response.status_code = 503 if model_server or databases else 200
+        nonlocal checking
+        if checking is None or checking.done():  # whoever asks meanwhile, without a key, adds no work
+            checking = asyncio.create_task(check())
+        parts = await asyncio.shield(checking)
+        response.status_code = 503 if parts["model_server"] or parts["databases"] else 200
         return {"ready": response.status_code == 200, **parts}
 
     @router.get("/metrics", responses=USUAL_ERRORS | {200: {"content": {"text/plain": {}}}})
@@ -207,7 +206,7 @@ async def _check_redis(redis: Redis | None) -> str:
 def _check_databases(settings: GatewaySettings) -> tuple[int, str]:
     """How many databases there are, and what is wrong with them."""
     try:
-        served = served_databases(settings)
+        served = sql_answers.served_databases(settings)
     except DataError as error:
         return 0, str(error)
     for db_id, database in served.items():

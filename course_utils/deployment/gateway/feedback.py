@@ -14,18 +14,11 @@ from filelock import FileLock
 from pydantic import BaseModel, Field, StringConstraints
 
 from course_utils.artifacts import Row, read_jsonl
+from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.logs import mask_personal
 from course_utils.deployment.gateway.metrics import NOTES
-from course_utils.deployment.gateway.request_log import mask_personal
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.sql_answers import (
-    QueryRunner,
-    SqlAnswer,
-    SqlRequest,
-    Text,
-    find_served,
-    served_databases,
-)
 from course_utils.feedback_rows import believed, gather_answers, held_right, topic
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
@@ -43,31 +36,33 @@ class Feedback(BaseModel, extra="forbid"):
     """Of the answer."""
     rating: Literal["up", "down"]
     database: Name | None = None
-    question: Text | None = None
-    query: Text | None = None
+    question: sql_answers.Text | None = None
+    query: sql_answers.Text | None = None
     """What the model wrote."""
-    correction: Text | None = None
+    correction: sql_answers.Text | None = None
     """A query that runs on ``database``: what does not could teach nothing but errors."""
-    comment: Text | None = None
+    comment: sql_answers.Text | None = None
 
 
 class Review(Feedback):
     """An admin's decision about rows of feedback: the correction is right; ``up`` without one says they are wrong."""
 
     database: Name
-    question: Text
+    question: sql_answers.Text
     query: None = None
     reviews: Annotated[list[Name], Field(min_length=1, max_length=MAX_LISTED)]
     """The ``row_id`` of each."""
 
 
-class TriedQuery(SqlRequest):
+class TriedQuery(sql_answers.SqlRequest):
     """A question with a query that a reviewer wants to see the rows of."""
 
-    query: Text
+    query: sql_answers.Text
 
 
-async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: GatewaySettings) -> dict[str, Any]:
+async def take_feedback(
+    feedback: Feedback, queries: sql_answers.QueryRunner, settings: GatewaySettings
+) -> dict[str, Any]:
     """Keep a rating or a review, whose correction is a query that runs.
 
     Raises:
@@ -77,7 +72,7 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
     """
     _find_file(settings)
     if feedback.correction is not None:
-        database, _ = await asyncio.to_thread(find_served, settings, feedback.database or "")
+        database, _ = await asyncio.to_thread(sql_answers.find_served, settings, feedback.database or "")
         checked = await queries.run(database, feedback.correction)
         if checked.outcome != "executed":
             raise ApiError(409, f"correction: {checked.error}", code="correction_failed", param="correction")
@@ -85,7 +80,7 @@ async def take_feedback(feedback: Feedback, queries: QueryRunner, settings: Gate
     return {"id": feedback.id, "stored": True}
 
 
-async def keep_failure(answer: SqlAnswer, settings: GatewaySettings) -> None:
+async def keep_failure(answer: sql_answers.SqlAnswer, settings: GatewaySettings) -> None:
     """Keep a question whose query does not run for a reviewer, if that is wanted and there is room."""
     if answer.error and settings.keep_failures:
         texts = {"question": answer.question, "query": answer.query, "comment": answer.error}
@@ -108,7 +103,7 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     doubted = {topics[row["row_id"]] for row in claims if row["rating"] != "up" or row["correction"]}
     doubted &= {about} if about else doubted
     claims = [row for row in claims if topics[row["row_id"]] in doubted]
-    served, ends = served_databases(settings), time.monotonic() + _COMPARE_S
+    served, ends = sql_answers.served_databases(settings), time.monotonic() + _COMPARE_S
 
     def find(db_id: str) -> Path | str | None:  # what slow queries leave no time for is not settled: a person looks
         return served.get(db_id) if time.monotonic() < ends else None

@@ -4,26 +4,29 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import aiohttp
 import stamina
+from cachetools import TTLCache
 from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from course_utils.deployment.gateway.admission import BoundedQueue, CircuitBreaker
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.http_client import HttpClient, HttpReply
 from course_utils.deployment.gateway.metrics import NOTES
-from course_utils.deployment.gateway.reply_cache import ReplyCache
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.tracing import trace_model
 
 _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
+_MAX_KEPT_BYTES = 64 * 2**20
 _CONNECT_AGAIN = stamina.AsyncRetryingCaller(attempts=2, wait_initial=0.1, wait_jitter=0.05)
 
 Count = Annotated[int, Field(ge=0, le=10**9)] | None
@@ -48,6 +51,29 @@ class _Reply(BaseModel):
 
     choices: list[_Choice] = []
     usage: _Usage | None = None
+
+
+class ReplyCache:
+    """Keeps replies by all that was asked for some seconds, or none: on Redis, or in memory where that is away."""
+
+    def __init__(self, redis: Redis | None, seconds: float | None) -> None:
+        self.redis, self.seconds = redis, seconds
+        self._kept = TTLCache[str, bytes](_MAX_KEPT_BYTES, seconds or 0, getsizeof=len)
+
+    async def get(self, key: str) -> bytes | None:
+        """The reply that is kept under this key."""
+        with suppress(RedisError, OSError):
+            if self.redis:
+                return cast(bytes | None, await self.redis.get(key))
+        return self._kept.get(key)
+
+    async def put(self, key: str, reply: bytes) -> None:
+        """Keep a reply; in memory those that were not asked for make room."""
+        with suppress(RedisError, OSError):
+            if self.redis:
+                await self.redis.set(key, reply, px=int(1000 * (self.seconds or 0)))
+                return
+        self._kept[key] = reply
 
 
 class ModelClient:

@@ -15,9 +15,9 @@ from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.admission import BoundedQueue
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.logs import mask_personal
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
-from course_utils.deployment.gateway.request_log import mask_personal
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.tracing import trace_step
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run

@@ -4,7 +4,7 @@ import gguf
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from course_utils.deployment import convert_to_gguf
-from course_utils.deployment.k_quants import choose_format
+from course_utils.deployment.convert import choose_format
 from course_utils.models import load_tokenizer
 
 

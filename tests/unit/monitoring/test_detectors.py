@@ -10,11 +10,16 @@ from scipy.stats import binom
 
 from course_utils.artifacts import Row, read_jsonl
 from course_utils.errors import DataError
-from course_utils.monitoring.detectors import LARGEST, THRESHOLD, TOLERATED, WEIGHT, find_alarms, mmd_test
 from course_utils.monitoring.drift import (
     GREETING,
+    LARGEST,
+    THRESHOLD,
+    TOLERATED,
+    WEIGHT,
     build_vocabulary,
     count_shapes,
+    find_alarms,
+    mmd_test,
     read_words,
     surprise,
     unknown_word_share,

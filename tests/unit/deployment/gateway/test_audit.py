@@ -1,6 +1,7 @@
 """What the real gateway writes of admins and refusals, over restarts; and how keys are rotated (deploy/runbook.md)."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli import app
 from course_utils.deployment import start_gateway
-from course_utils.deployment.gateway.audit import AuditLog, verify_audit
+from course_utils.deployment.gateway.logs import MAX_REFUSED, AuditLog, verify_audit
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.processes import Server
 
@@ -112,3 +113,19 @@ def test_the_command_counts_what_is_whole_and_refuses_the_rest(drilled: tuple[Pa
     refused = CliRunner().invoke(app, ["audit", str(log)])
     assert refused.exit_code == 2
     assert "audit.jsonl:1: " in refused.output
+
+
+def test_refusals_do_not_fill_the_disk_and_hide_no_deed(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+
+    def happen(minute: int, **notes: object) -> None:
+        log.handle(logging.makeLogRecord({"created": 60.0 * minute + 1, "notes": notes}))
+
+    for minute in (1, 2):
+        for _ in range(3 * MAX_REFUSED):
+            happen(minute, route="/v1/models", status=401)
+        happen(minute, route=KEYS, status=201, caller="admin")
+    log.close()
+    kept = [json.loads(line)["status"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert kept == ([401] * MAX_REFUSED + [201]) * 2
+    assert verify_audit(tmp_path / "audit.jsonl")[0] == len(kept)

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from course_utils.artifacts import read_jsonl, write_jsonl
 from course_utils.deployment.gateway import feedback
-from course_utils.deployment.gateway.audit import AuditLog
+from course_utils.deployment.gateway.logs import AuditLog
 from course_utils.deployment.gateway.metrics import logger
 from tests.unit.deployment.gateway.conftest import MakeClient
 

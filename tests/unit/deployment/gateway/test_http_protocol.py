@@ -11,10 +11,8 @@ from contextlib import ExitStack, suppress
 import pytest
 import uvicorn
 
-from course_utils.processes import LOOPBACK
-
-pytest.importorskip("httptools", reason="without it h11 serves, which has limits of its own")
 from course_utils.deployment.gateway import http_protocol
+from course_utils.processes import LOOPBACK
 
 PATIENCE_S = 0.5
 MOST = 20

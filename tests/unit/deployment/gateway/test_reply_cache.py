@@ -5,8 +5,8 @@ from http.server import ThreadingHTTPServer
 import httpx
 import pytest
 
-from course_utils.deployment.gateway import reply_cache
-from course_utils.deployment.gateway.reply_cache import ReplyCache
+from course_utils.deployment.gateway import model_client
+from course_utils.deployment.gateway.model_client import ReplyCache
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}], "temperature": 0}
@@ -76,7 +76,7 @@ def test_memory_keeps_the_newest_and_so_many_bytes(monkeypatch: pytest.MonkeyPat
         await cache.put("d", b"d" * 20)
         return [await cache.get(key) for key in "abcd"]
 
-    monkeypatch.setattr(reply_cache, "_MAX_BYTES", 100)
+    monkeypatch.setattr(model_client, "_MAX_KEPT_BYTES", 100)
     assert asyncio.run(fill()) == [None, b"b" * 40, b"c" * 40, b"d" * 20]
 
 

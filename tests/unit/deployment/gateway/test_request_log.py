@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.deployment.gateway import request_log
-from course_utils.deployment.gateway.request_log import JsonFormatter, mask_personal
+from course_utils.deployment.gateway import logs
+from course_utils.deployment.gateway.logs import JsonFormatter, mask_personal
 from course_utils.errors import ConfigurationError
 from tests.unit.deployment.gateway.conftest import MakeClient
 
@@ -91,14 +91,14 @@ def log_as_a_new_process(file: Path | None, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(logging, "raiseExceptions", True)
-    request_log.log_to(file)
+    logs.log_to(file)
     return root
 
 
 def test_the_log_starts_anew_before_it_grows_large(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_log, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(logs, "_MAX_BYTES", 1000)
     root = log_as_a_new_process(tmp_path / "logs" / "gateway.jsonl", monkeypatch)
     for n in range(100):
         root.info("request", extra={"notes": {"n": n}})

@@ -1,0 +1,119 @@
+"""Logs as lines of JSON: each request, and apart from those the audit log of who tried what and whether it was allowed.
+
+A request's line says what became of it, and unless switched on, nothing that was asked. An audit log's line carries
+the hash of the last, so one that is changed or removed breaks the chain. Whoever may write the file could forge it from
+some line on: keep the last hash somewhere else from time to time. Each gateway needs a file of its own.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from course_utils.errors import ConfigurationError, DataError
+
+_MAX_BYTES, _N_FILES = 10_000_000, 5
+MAX_REFUSED = 100
+_KEPT = ("caller", "method", "route", "about", "status", "request_id")  # none can hold a key
+_PERSONAL = re.compile(r"[\w.+-]{1,64}@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
+
+
+def mask_personal(text: str) -> str:
+    """A text without e-mail addresses and numbers of seven digits or more: phones, cards, accounts. Names remain."""
+    return _PERSONAL.sub("***", text)
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record, its exception and the ``notes`` that it carries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time, "level": record.levelname, "message": super().format(record)}
+        return to_json(line | getattr(record, "notes", {})).decode()
+
+
+class _LogFile(RotatingFileHandler):
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - as its parent spells it
+        """Whether the file is full, and not, as its parent asks, whether it would be: that writes each line twice."""
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
+def log_to(file: Path | None) -> None:
+    """Log to a file that starts anew before it grows large, with warnings on stderr as well; to stderr without one.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if file:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(_LogFile(file, maxBytes=_MAX_BYTES, backupCount=_N_FILES, encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"COURSE_LOG_FILE: {file} cannot be used ({error}); choose another") from error
+        handlers[0].setLevel(logging.WARNING)
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
+    logging.raiseExceptions = False  # a full disk costs lines, not requests
+    logging._srcfile = None  # what logging's documentation calls an optimisation: which line logs is not written
+
+
+class AuditLog(logging.FileHandler):
+    """Keeps, of all requests that are logged, what admins do and what is refused, up to ``MAX_REFUSED`` a minute."""
+
+    def __init__(self, file: Path) -> None:
+        self._minute, self._n_refused = 0, 0
+        try:
+            super().__init__(file, encoding="utf-8")
+            self._last = verify_audit(file)[1]
+        except (OSError, DataError) as error:
+            raise ConfigurationError(f"COURSE_AUDIT_FILE: {error}; find out why, and move the file away") from error
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a request belongs here."""
+        notes: dict[str, Any] = getattr(record, "notes", {})
+        if notes.get("status") not in (401, 403):
+            return bool(notes.get("route", "").startswith("/v1/admin/"))
+        minute = int(record.created // 60)  # it costs nothing to be refused: for ever it would fill the disk
+        self._minute, self._n_refused = minute, self._n_refused + 1 if minute == self._minute else 1
+        return self._n_refused <= MAX_REFUSED
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The next line of the chain."""
+        notes: dict[str, Any] = record.notes  # type: ignore[attr-defined]  # which ``filter`` has seen
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry = {"time": time} | {name: notes.get(name, "") for name in _KEPT}
+        entry |= {"allowed": notes["status"] < 400, "previous": self._last}
+        self._last = _hash(entry)
+        return json.dumps(entry | {"hash": self._last})
+
+
+def verify_audit(file: Path) -> tuple[int, str]:
+    """The number of lines of an audit log, and the last one's hash.
+
+    Raises:
+        DataError: A line was changed or removed; names the first that does not fit.
+    """
+    number, last = 0, "0" * 64
+    for number, line in enumerate(file.read_text("utf-8", errors="replace").splitlines(), 1):
+        try:
+            entry = dict(json.loads(line))
+            found = entry.pop("hash")
+            if entry["previous"] != last or _hash(entry) != found:
+                raise ValueError
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{file}:{number}: this line was changed, or lines before it were removed") from error
+        last = found
+    return number, last
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
