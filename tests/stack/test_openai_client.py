@@ -1,6 +1,7 @@
 """OpenAI's own client, unmodified, asks the gateway: whoever moves here changes an address and a key."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,6 +103,15 @@ def test_who_asks_too_often_hears_when_to_come_back(make_client: MakeClient) -> 
     with pytest.raises(openai.RateLimitError) as refused:
         client.chat.completions.create(**ASKED)
     assert 0 < int(refused.value.response.headers["Retry-After"]) <= 60
+
+
+def test_who_leaves_streams_pays_for_them(make_client: MakeClient) -> None:
+    client = make_client(tokens_per_minute=1)
+    with client.chat.completions.create(**ASKED, stream=True) as stream:
+        next(stream)
+    time.sleep(0.5)
+    with pytest.raises(openai.RateLimitError, match="1 tokens a minute"):
+        client.chat.completions.create(**ASKED)
 
 
 def test_the_client_comes_back_when_it_is_told_to(make_client: MakeClient) -> None:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 _BODY_S = 10.0
+_MAX_ERRORS = 20  # which the reply names
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _CHALLENGES = {401: "Bearer", 403: 'Bearer error="insufficient_scope"'}
 
@@ -58,7 +59,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in error.errors()]
+        errors = error.errors()[:_MAX_ERRORS]
+        wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in errors]
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
         return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
 

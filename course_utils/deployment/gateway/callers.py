@@ -2,12 +2,11 @@
 
 import hashlib
 import json
+import re
 import secrets
 import sqlite3
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +22,9 @@ from course_utils.errors import ConfigurationError
 
 BEARER = HTTPBearer(auto_error=False)
 Sent = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+_SITE = re.compile(r"\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
+"""How a ``Host`` ends that a web page may have. A page whose name comes to mean this machine (DNS rebinding) could read
+whatever is answered without a key."""
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
@@ -105,7 +107,7 @@ class Guard:
 
     async def user(self, request: Request, sent: Sent) -> Caller:
         """Whoever may call at all."""
-        if self._is_open and not _names_no_site(request.headers.get("Host", "")):
+        if self._is_open and _SITE.search(request.headers.get("Host", "")):
             message = "without keys this answers by its address alone; set COURSE_API_KEY, or ask at http://127.0.0.1"
             raise ApiError(403, message, code="host_refused")
         caller = self._identify(sent.credentials.strip() if sent else "")
@@ -167,14 +169,3 @@ def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def _names_no_site(host: str) -> bool:
-    """Whether a ``Host`` header has an address or a name without a dot, which no web page's own name is.
-
-    A page whose name comes to mean this machine (DNS rebinding) would ask with the name, and read all that is here.
-    """
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    with suppress(ValueError):
-        return bool(ip_address(name.strip("[]")))
-    return "." not in name

@@ -3,8 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any, Literal, Self
 
 from fastapi.responses import Response, StreamingResponse
@@ -12,14 +12,16 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictBool, TypeAdapter,
 from starlette.types import Receive, Scope, Send
 
 from course_utils.deployment.gateway.api_errors import ApiError
-from course_utils.deployment.gateway.metrics import GatewayMetrics
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 _MAX_SCHEMA_BYTES = 4096
 _BOOL = BeforeValidator(TypeAdapter(StrictBool).validate_python)  # 0 equals False, but not in JSON
+_ONE_ERROR: Any = Field(fail_fast=True)  # a list of thousands of wrong things would keep everybody waiting
 _MAX_SEED = 2**53 - 1  # beyond, many JSON parsers round
+_BYTES_PER_TOKEN = 4  # about, where nobody has counted
 
 
 class ContentPart(BaseModel):
@@ -33,7 +35,7 @@ class ChatMessage(BaseModel):
     """One turn. What replies carry beside their text may come back with them; it is not passed on."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[ContentPart]
+    content: str | Annotated[list[ContentPart], _ONE_ERROR]
 
 
 class NeutralFields(BaseModel):
@@ -47,7 +49,7 @@ class NeutralFields(BaseModel):
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
     service_tier: Literal["auto", "default"] | None = None
-    modalities: list[Literal["text"]] | None = None
+    modalities: Annotated[list[Literal["text"]], _ONE_ERROR] | None = None
     reasoning_effort: Literal["none"] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
     tools: Annotated[list[Any], Field(max_length=0)] | None = None
@@ -63,15 +65,15 @@ class JsonSchema(BaseModel, extra="forbid", strict=True):
     A ``pattern`` or a chain of ``$ref`` takes minutes with a few hundred bytes, and so may a repetition.
     """
 
-    type: str | list[str] | None = None
+    type: str | Annotated[list[str], _ONE_ERROR] | None = None
     title: str | None = None
     description: str | None = None
     properties: dict[str, "JsonSchema"] | None = None
-    required: list[str] | None = None
+    required: Annotated[list[str], _ONE_ERROR] | None = None
     additionalProperties: "bool | JsonSchema | None" = None  # noqa: N815 - as the standard spells it
     items: "JsonSchema | None" = None
-    anyOf: list["JsonSchema"] | None = None  # noqa: N815
-    enum: list[str | int | float | bool | None] | None = None
+    anyOf: Annotated[list["JsonSchema"], _ONE_ERROR] | None = None  # noqa: N815
+    enum: Annotated[list[str | int | float | bool | None], _ONE_ERROR] | None = None
 
 
 class NamedSchema(BaseModel, extra="forbid", strict=True):
@@ -106,7 +108,7 @@ _ALTERNATIVES_NEED_LOGPROBS: Any = {
 class ChatRequest(NeutralFields, extra="forbid", strict=True, json_schema_extra=_ALTERNATIVES_NEED_LOGPROBS):
     """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
 
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: Annotated[list[ChatMessage], _ONE_ERROR] = Field(min_length=1)
     model: str | None = None
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
@@ -124,6 +126,9 @@ class ChatRequest(NeutralFields, extra="forbid", strict=True, json_schema_extra=
     user: str | None = None
 
 
+_NOT_PASSED_ON = {"model", "max_completion_tokens", "stream_options", *NeutralFields.model_fields}
+
+
 def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     """What the model server is asked.
 
@@ -133,11 +138,7 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
     parts = [part for message in request.messages if isinstance(message.content, list) for part in message.content]
     if other := next((part.type for part in parts if part.type != "text"), None):
         raise ApiError(400, f"{other!r}: the model reads text alone", code="unsupported_content", param="messages")
-    body = request.model_dump(
-        by_alias=True,
-        exclude_none=True,
-        exclude={"model", "max_completion_tokens", "stream_options", *NeutralFields.model_fields},
-    )
+    body = request.model_dump(by_alias=True, exclude_none=True, exclude=_NOT_PASSED_ON)
     wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
     body["max_tokens"] = min(wanted, settings.max_tokens)  # "at most", as OpenAI has it
     if request.stream:
@@ -160,8 +161,8 @@ async def chat(
         return Response(reply, media_type="application/json")
     async with AsyncExitStack() as opened:
         events = await opened.enter_async_context(client.stream(body))
-        wants_usage = bool((request.stream_options or {}).get("include_usage"))
-        return _ClosingStream(_relay(events, metrics, began, wants_usage), opened.pop_all())
+        relayed = await opened.enter_async_context(aclosing(_relay(events, request, metrics, began)))
+        return _ClosingStream(relayed, opened.pop_all())
 
 
 class _ClosingStream(StreamingResponse):
@@ -178,22 +179,28 @@ class _ClosingStream(StreamingResponse):
 
 
 async def _relay(
-    events: AsyncIterator[dict[str, Any]], metrics: GatewayMetrics, began: float, wants_usage: bool
-) -> AsyncIterator[str]:
-    has_text = False
+    events: AsyncIterator[dict[str, Any]], request: ChatRequest, metrics: GatewayMetrics, began: float
+) -> AsyncGenerator[str]:
+    """Pass events on; who leaves before the server has counted owes about what was read, and a token for each piece."""
+    n_pieces, is_counted = 0, False
     try:
         async for event in events:
             choices = event.get("choices")
-            if not has_text and choices and choices[0].get("delta", {}).get("content"):
-                has_text = True
-                metrics.first_token_seconds.observe(time.perf_counter() - began)
+            if choices and choices[0].get("delta", {}).get("content"):
+                n_pieces += 1
+                if n_pieces == 1:
+                    metrics.first_token_seconds.observe(time.perf_counter() - began)
             if event.get("usage"):
+                is_counted = True
                 metrics.count_reply(event["usage"])
-                if not choices and not wants_usage:
+                if not choices and not (request.stream_options or {}).get("include_usage"):
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except ApiError as error:  # the status is sent: all that is left is to say it here
         logger.warning("stream broke off: %s (%s)", error.detail, type(error.__cause__).__name__)  # it may quote
         message = {"message": error.detail, "type": "server_error", "code": error.code}
         yield f"data: {json.dumps({'error': message})}\n\n"
+    finally:
+        if not is_counted:
+            NOTES.get()["tokens"] += len(request.model_dump_json()) // _BYTES_PER_TOKEN + n_pieces
     yield "data: [DONE]\n\n"

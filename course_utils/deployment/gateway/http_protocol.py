@@ -10,9 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
-_FULL = error_response(
-    503, "too many connections; ask again later", code="overloaded", headers={"Retry-After": "2", "Connection": "close"}
-)
+_FULL = error_response(503, "too many callers", code="overloaded", headers={"Retry-After": "2", "Connection": "close"})
 
 
 class LimitedHttp(HttpToolsProtocol):
@@ -38,8 +36,7 @@ class LimitedHttp(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait(_PATIENCE_S)
         if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux ends a connection that takes nothing more
-            known = transport.get_extra_info("socket")
-            known.setsockopt(socket.IPPROTO_TCP, option, int(1000 * _UNREAD_S))
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * _UNREAD_S))
 
     def data_received(self, data: bytes) -> None:
         """Take what comes; who would rather talk another protocol (``Upgrade``) is answered in this one."""

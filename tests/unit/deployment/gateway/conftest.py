@@ -31,6 +31,8 @@ class Model(BaseHTTPRequestHandler):
     """Replies at once, or when the server's ``may_reply`` is set."""
 
     def do_GET(self) -> None:
+        self.server.n_looks += 1
+        self.server.may_reply.wait(10)
         self._answer({})
 
     def do_POST(self) -> None:
@@ -63,6 +65,7 @@ def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
     server.asked, server.says, server.may_reply = [], "SELECT 1", threading.Event()
     server.may_reply.set()
+    server.n_looks = 0
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server
     server.shutdown()

@@ -115,7 +115,14 @@ def test_a_key_may_have_any_letters_and_is_sent_as_utf_8(make_client: MakeClient
 
 
 HERE = ["127.0.0.1:8000", "localhost", "[::1]:8000", "gateway:8000", "192.168.0.7", "testserver"]
-ELSEWHERE = ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "a.localhost:1", "[::1].evil:8000", "x@1.2"]
+ELSEWHERE = [
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example",
+    "a.localhost:1",
+    "[::1].evil:8000",
+    "EVIL.Example.",
+]
 
 
 def test_without_a_key_no_web_page_asks_by_its_own_name(make_client: MakeClient) -> None:

@@ -1,9 +1,17 @@
+import asyncio
 import json
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from course_utils.deployment.gateway.chat import ChatRequest, _relay
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from tests.unit.deployment.gateway.conftest import MakeClient
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -102,3 +110,62 @@ def test_json_is_utf_8_whatever_else_is_claimed(make_client: MakeClient, charset
     body = json.dumps(CHAT | {"user": "é"}, ensure_ascii=False).encode(charset)
     headers = {"Content-Type": f"application/json; charset={charset}"}
     assert make_client().post("/v1/chat/completions", content=body, headers=headers).status_code == 400
+
+
+SCHEMA: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": [{}] * 20_000}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": [1] * 30_000}),
+        ("/v1/chat/completions", CHAT | {"modalities": [1] * 30_000}),
+        ("/v1/chat/completions", CHAT | {"response_format": SCHEMA}),
+        ("/v1/chat/completions", CHAT | {f"x{number}": 1 for number in range(6000)}),
+        ("/v1/sql", {f"x{number}": 1 for number in range(6000)}),
+    ],
+    ids=["messages", "modalities", "schema", "fields", "fields of another"],
+)
+def test_the_more_is_wrong_the_longer_the_reply_is_not(
+    make_client: MakeClient, path: str, body: dict[str, Any]
+) -> None:
+    client = make_client()
+    compact = json.dumps(body, separators=(",", ":"))
+    assert len(compact) < 65_536
+    began = time.process_time()
+    refused = client.post(path, content=compact, headers={"Content-Type": "application/json"})
+    assert time.process_time() - began < 0.5
+    assert refused.status_code == 422
+    assert len(refused.content) < 2000
+
+
+def test_who_leaves_a_stream_pays_for_what_was_read_and_written() -> None:
+    async def written() -> AsyncIterator[dict[str, Any]]:
+        for _ in range(9):
+            yield {"choices": [{"delta": {"content": "x"}}]}
+        yield {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 9}}
+
+    async def read(n_events: int) -> int:
+        NOTES.set({"tokens": 0, "cache": "off"})
+        async with aclosing(_relay(written(), asked, GatewayMetrics(), 0.0)) as relayed:
+            for _ in range(n_events):
+                await anext(relayed)
+        return int(NOTES.get()["tokens"])
+
+    asked = ChatRequest.model_validate(CHAT | {"user": "x" * 4000})
+    left, later, whole = (asyncio.run(read(n_events)) for n_events in (3, 9, 10))
+    assert 1000 < left == later - 6 < 1500
+    assert whole == 109
+
+
+def test_many_who_ask_whether_it_is_ready_make_one_check(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+    client = make_client()
+    model.may_reply.clear()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(client.get, "/health/ready") for _ in range(8)]
+        time.sleep(0.5)
+        model.may_reply.set()
+        assert {each.result().json()["model_server"] for each in asked} == {""}
+    assert model.n_looks == 1
+    client.get("/health/ready")
+    assert model.n_looks == 2
