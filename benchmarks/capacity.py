@@ -1,6 +1,9 @@
 """Does the capacity model hold? Notebook 6's own cells predict and measure the p95 again and again.
 
-``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, six minutes, and a
+Once before llama.cpp, whose times hang on all else that the machine does, and once before a model server that sleeps,
+so that its times are known: what the model misses there is its own fault, or the gateway's.
+
+``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, ten minutes, and a
 machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
 """
 
@@ -10,23 +13,28 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from types import CodeType
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from benchmarks.gateway import synthetic_model
 from course_utils.artifacts import PROJECT, SPLITS, write_json
+from course_utils.deployment import start_gateway
 from course_utils.setup import probe_machine
 
 logger = logging.getLogger(__name__)
 N_REPETITIONS = 10
 LIMIT = 0.2
+KNOWN_MS, N_SLOTS = 30, 4
+"""Of the server that sleeps: the mean time of a request, and how many it answers at once."""
 START = ("begin", "show-readiness")
 REPEATED = ("measure-alone", "send-loads", "check-capacity")
 
 
 def measure(artifacts: Path) -> dict[str, Any]:
-    """Start the service once and check the model ten times: how far off its p95 is, by load, and how often too far."""
+    """Check the model ten times before each model server: how far off its p95 is, by load, and how often too far."""
     notebook = json.loads((PROJECT / "notebooks" / "06_monitoring.ipynb").read_text("utf-8"))
     cells = {cell["id"]: compile("".join(cell["source"]), cell["id"], "exec") for cell in code_cells(notebook)}
     with tempfile.TemporaryDirectory() as folder:
@@ -36,17 +44,28 @@ def measure(artifacts: Path) -> dict[str, Any]:
             exec(cells[each], names)
         splits = [names["read_jsonl"](names["course"].output("data", f"{split}.jsonl")) for split in SPLITS]
         names["windows"] = names["monitoring"].choose_windows(*splits)
-        found = []
-        for _ in range(N_REPETITIONS):
-            for each in REPEATED:
-                exec(cells[each], names)
-            found.append({share: round(float(row[-1]), 3) for share, row in names["checked"].items()})
-            logger.info("off by %s", found[-1])
+        repeated = [cells[each] for each in REPEATED]
+        found = {"llama.cpp": _check(repeated, names)}
         names["service"].stop()
-    shares = {share: [row[share] for row in found] for share in found[0]}
+        databases = names["course"].folder("data") / "databases"
+        with synthetic_model(KNOWN_MS, N_SLOTS) as model, start_gateway(model.url, databases) as names["service"]:
+            found["known times"] = _check(repeated, names)
     return {
         "benchmark": "capacity",
         "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "model_servers": found,
+    }
+
+
+def _check(repeated: list[CodeType], names: dict[str, Any]) -> dict[str, Any]:
+    found = []
+    for _ in range(N_REPETITIONS):
+        for each in repeated:
+            exec(each, names)
+        found.append({share: round(float(row[-1]), 3) for share, row in names["checked"].items()})
+        logger.info("off by %s", found[-1])
+    shares = {share: [row[share] for row in found] for share in found[0]}
+    return {
         "off_by": shares,
         "n_within": {share: sum(abs(off) <= LIMIT for off in each) for share, each in shares.items()},
         "median": {share: round(float(np.median(each)), 3) for share, each in shares.items()},

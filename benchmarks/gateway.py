@@ -77,10 +77,10 @@ def measure() -> dict[str, Any]:
 
 
 @contextmanager
-def synthetic_model() -> Iterator[Server]:
-    """A model server that answers whatever it is asked the same, after some time."""
+def synthetic_model(milliseconds: int = SYNTHETIC_MS, n_slots: int = 0) -> Iterator[Server]:
+    """A model server that answers whatever it is asked the same, after some time (``benchmarks.synthetic_model``)."""
     port = choose_port(LOOPBACK)
-    arguments = [str(port), str(SYNTHETIC_MS)]
+    arguments = [str(port), str(milliseconds), str(n_slots)]
     url = f"http://{LOOPBACK}:{port}"
     with Server("synthetic model", "benchmarks.synthetic_model", arguments, url=url, health="/health") as server:
         yield server

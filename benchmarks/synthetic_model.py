@@ -1,11 +1,14 @@
 """A model server that takes its time and no processor: it says the same to everybody after some milliseconds.
 
-``python -m benchmarks.synthetic_model PORT MS``
+``python -m benchmarks.synthetic_model PORT MS [SLOTS]``: with slots so many requests at most are answered at once, and
+each takes a time of its own around MS, which its text decides.
 """
 
 import asyncio
 import json
+import math
 import sys
+from zlib import crc32
 
 REPLY = {
     "id": "chatcmpl-1",
@@ -15,7 +18,7 @@ REPLY = {
     "choices": [
         {
             "index": 0,
-            "message": {"role": "assistant", "content": "SELECT count(*) FROM singer"},
+            "message": {"role": "assistant", "content": "SELECT 1"},
             "finish_reason": "stop",
         }
     ],
@@ -26,8 +29,8 @@ REPLY = {
 class _Connection(asyncio.Protocol):
     """Requests with a body of known length, one after the other."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._received, self._reply = seconds, b"", _response(REPLY)
+    def __init__(self, seconds: float, slots: asyncio.Semaphore | None) -> None:
+        self._seconds, self._slots, self._received, self._reply = seconds, slots, b"", _response(REPLY)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -40,9 +43,22 @@ class _Connection(asyncio.Protocol):
             length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
             if len(self._received) < end + 4 + length:
                 return
-            self._received = self._received[end + 4 + length :]
-            seconds = self._seconds if head.startswith(b"post") else 0
-            asyncio.get_running_loop().call_later(seconds, self._transport.write, self._reply)
+            body, self._received = self._received[end + 4 :][:length], self._received[end + 4 + length :]
+            if self._slots and body:
+                self._waiting = asyncio.create_task(self._answer_in(self._slots, body))
+            else:
+                seconds = self._seconds if head.startswith(b"post") else 0
+                asyncio.get_running_loop().call_later(seconds, self._transport.write, self._reply)
+
+    async def _answer_in(self, slots: asyncio.Semaphore, body: bytes) -> None:
+        async with slots:
+            await asyncio.sleep(self._seconds * spread(body))
+        self._transport.write(self._reply)
+
+
+def spread(body: bytes) -> float:
+    """From 0.03 to 3 times the mean of 1, as exponential times spread, by the text alone."""
+    return min(3.0, max(0.03, -math.log((crc32(body) + 1) / 2**32)))
 
 
 def _response(body: object) -> bytes:
@@ -50,14 +66,15 @@ def _response(body: object) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
 
 
-async def serve(port: int, seconds: float) -> asyncio.Server:
+async def serve(port: int, seconds: float, n_slots: int = 0) -> asyncio.Server:
     """Listen on a port of this machine; a GET is answered at once."""
-    return await asyncio.get_running_loop().create_server(lambda: _Connection(seconds), "127.0.0.1", port)
+    slots = asyncio.Semaphore(n_slots) if n_slots else None
+    return await asyncio.get_running_loop().create_server(lambda: _Connection(seconds, slots), "127.0.0.1", port)
 
 
-async def _serve_forever(port: int, seconds: float) -> None:
-    await (await serve(port, seconds)).serve_forever()
+async def _serve_forever(port: str, milliseconds: str, n_slots: str = "0") -> None:
+    await (await serve(int(port), float(milliseconds) / 1000, int(n_slots))).serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_forever(int(sys.argv[1]), float(sys.argv[2]) / 1000))
+    asyncio.run(_serve_forever(*sys.argv[1:]))
