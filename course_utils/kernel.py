@@ -101,16 +101,8 @@ def execute_notebook(
     executed.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(source, executed)  # type: ignore[no-untyped-call]
     try:
-        papermill.execute_notebook(
-            executed,
-            executed,
-            parameters,
-            kernel_name="python3",
-            kernel=kernel,
-            progress_bar=False,
-            engine_name=_register_engine(),
-            on_cell=report,
-        )
+        options = {"kernel_name": "python3", "kernel": kernel, "on_cell": report, "progress_bar": False}
+        papermill.execute_notebook(executed, executed, parameters, engine_name=_register_engine(), **options)
     except papermill.PapermillExecutionError as error:
         traceback = "\n".join(error.traceback)
         raise NotebookError(notebook.name, position, error.ename, error.evalue, traceback) from error

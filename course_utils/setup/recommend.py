@@ -36,11 +36,8 @@ def recommend_profile(machine: Machine) -> Recommendation:
     reasons = {name: reason_against(profile, machine) for name, profile in PROFILES.items()}
     fitting = [name for name, reason in reasons.items() if reason is None]
     chosen = fitting[-1] if fitting else "smoke"
-    rejected = {
-        name: reason or f"would run, but {chosen} is for {PROFILES[chosen].purpose}"
-        for name, reason in reasons.items()
-        if name != chosen
-    }
+    better = f"would run, but {chosen} is for {PROFILES[chosen].purpose}"
+    rejected = {name: reason or better for name, reason in reasons.items() if name != chosen}
     reason = _reason_for(PROFILES[chosen], machine, reasons[chosen])
     return Recommendation(chosen, reason, rejected, _next_step(PROFILES[chosen], machine))
 

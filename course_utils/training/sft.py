@@ -16,7 +16,7 @@ from typing import Any
 
 from course_utils.artifacts import UNFINISHED, Course, fingerprint, package_versions, read_jsonl, write_jsonl
 from course_utils.errors import TrainingError
-from course_utils.models import choose_device, choose_dtype, load_tokenizer
+from course_utils.models import choose_device, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
 from course_utils.tasks import text_to_sql
@@ -24,8 +24,7 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.launch import launch, n_launched
-from course_utils.training.shared_prompts import collate_shared, share_prompts
-from course_utils.training.trainer import disable_telemetry, run_callbacks, tracking, trainer_class, training_arguments
+from course_utils.training.trainer import disable_telemetry, make_trainer, tracking
 
 LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
 """What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""
@@ -181,7 +180,7 @@ def _halve_batch(profile: Profile) -> Profile:
     """Half the rows in one pass, and as many a step as before."""
     if profile.batch_size == 1 or n_launched() > 1:  # the other processes would wait for this one
         found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
-        remedy = f'lower it or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
+        remedy = f'lower batch_size or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
         raise TrainingError(f"{found}; {remedy}")
     smaller = profile.with_batch_size(profile.batch_size // 2)
     retry = "out of memory: starting over with %d rows in one pass, and as many a step as before"
@@ -192,7 +191,6 @@ def _halve_batch(profile: Profile) -> Profile:
 def _train(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
 ) -> TrainingResult:
-    import torch
     from accelerate.utils.memory import clear_device_cache
 
     if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
@@ -200,25 +198,7 @@ def _train(
     trainable, tokenizer = load_trainable(profile, model)
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
-    data = [
-        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
-        for rows in (train, validation)
-    ]
-    is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in trainable.parameters())
-    trainer = trainer_class()(
-        model=trainable,
-        args=training_arguments(profile, len(data[0]), folder, checkpoint is not None, is_bfloat16),
-        train_dataset=data[0],
-        eval_dataset=data[1],
-        data_collator=collate_shared if profile.share_prompts else None,
-        callbacks=run_callbacks(profile.patience),
-        processing_class=tokenizer,
-    )
-    if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
-        trainer.args._setup_devices = torch.device("cpu")
-    if choose_dtype(choose_device().value).value == "float32":
-        for parameter in trainable.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
-            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
     began = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began

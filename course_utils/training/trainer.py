@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import ConfigurationError, TrainingError, require
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import IN_PROFILE, Profile
+from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
-from course_utils.training.shared_prompts import IGNORED, label_loss
+from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainingArguments
@@ -28,6 +29,34 @@ _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "leng
 # ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
 _SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
 _SHARED |= {"loss_type": "nll"}  # by ``label_loss``
+
+
+def make_trainer(
+    profile: Profile, model: Any, tokenizer: Any, folder: Path, resumed: bool, *parts: TokenizedRows
+) -> "SFTTrainer":
+    """The trainer of a loaded model on two parts, training and validation; the rest as in ``training_arguments``."""
+    import torch
+
+    data = [
+        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
+        for rows in parts
+    ]
+    is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+    trainer = trainer_class()(
+        model=model,
+        args=training_arguments(profile, len(data[0]), folder, resumed, is_bfloat16),
+        train_dataset=data[0],
+        eval_dataset=data[1],
+        data_collator=collate_shared if profile.share_prompts else None,
+        callbacks=run_callbacks(profile.patience),
+        processing_class=tokenizer,
+    )
+    if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
+        trainer.args._setup_devices = torch.device("cpu")
+    if choose_dtype(choose_device().value).value == "float32":
+        for parameter in model.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    return trainer
 
 
 def trainer_class() -> "type[SFTTrainer]":
