@@ -1,13 +1,15 @@
 """Generation, against a plain loop over the model's logits."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from course_utils.models import generate_replies, load_model, load_tokenizer
+from course_utils.models import generate_replies, load_model, load_tokenizer, open_engine
 from course_utils.models.generation import generate_tokens
+from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt, to_messages
 
 SCHEMAS = (
@@ -131,3 +133,31 @@ def test_a_reply_ends_before_what_it_is_to_stop_at(
     replies = generate_replies(model, tokenizer, prompts, **sizes, stop=stop)
     assert [reply.text for reply in replies] == [text.partition(stop)[0] for text in whole]
     assert replies[0].stopped
+
+
+def test_an_engine_of_a_folder_loads_the_model_when_it_is_asked(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile, loaded = get_profile("smoke"), []
+    monkeypatch.setattr("course_utils.models.generation.load_model", lambda *_, **__: loaded.append(1) or model)
+    engine = open_engine("data/tiny_base", profile, None, "course", str)
+    assert (loaded, engine.n_at_once) == ([], profile.generation_batch_size)
+    chats = [to_messages(SCHEMAS[0], question) for question in QUESTIONS]
+    asked = [encode_prompt(tokenizer, chat) for chat in chats]
+    wanted = texts(model, tokenizer, asked, max_new_tokens=profile.max_new_tokens, batch_size=3)
+    assert [reply.text for reply in engine.ask(chats)] == [reply.text for reply in engine.ask(chats)] == wanted
+    assert loaded == [1]
+
+
+def test_what_made_a_reply_tells_engines_apart(tmp_path: Path) -> None:
+    profile, weights = get_profile("smoke"), tmp_path / "model.gguf"
+    weights.write_bytes(b"weights")
+    started: list[Path] = []
+    engines = [
+        open_engine("data/tiny_base", profile, None, "course", str),
+        open_engine("http://127.0.0.1:9", profile, None, "course", str),
+        open_engine("http://127.0.0.1:9", profile, None, "another", str),
+        open_engine(str(weights), profile, None, "course", lambda file: started.append(file) or "http://127.0.0.1:9"),
+    ]
+    assert len({engine.made_by for engine in engines}) == len(engines)
+    assert started == [weights]
