@@ -1,14 +1,16 @@
 """May a new model take the place of the current one? Each check decides by an interval and says why."""
 
 import json
-from dataclasses import dataclass
-from math import ceil, inf
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, exp, inf, log, sqrt
 from pathlib import Path
-from statistics import NormalDist
+from statistics import NormalDist, fmean, variance
 from typing import Literal
 
 from course_utils.artifacts import Row, read_jsonl
-from course_utils.evaluation.comparison import bootstrap_difference, compare, rows_needed
+from course_utils.evaluation.comparison import compare, rows_needed
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
@@ -18,6 +20,9 @@ MAX_FORGOTTEN = 0.2
 """Nats per token by which the loss on the base model's own replies may rise."""
 MAX_SLOWER = 0.25
 """Seconds a question that may be gained, as a share of the current ones."""
+MIN_TIMES = 5
+"""With fewer times of a run, an interval that leaves it open says that nothing was measured."""
+Losses = Mapping[str, float] | float | None
 
 
 @dataclass(frozen=True)
@@ -36,23 +41,21 @@ class GateCheck:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model's scored answers and, of a whole run, its judged probes and its loss on what the base used to say."""
+    """A model's scored answers and, of a whole run, its judged probes and its losses on what the base used to say."""
 
     scores: Scores
     probes: tuple[Row, ...] = ()
-    probe_loss: float | None = None
+    probe_loss: Losses = None
+    """Nats per token of each reply, by what names the reply; the mean of all has no interval, so it decides nothing."""
 
 
 def read_candidate(path: Path, dataset: Path) -> Candidate:
     """A file of predictions, or the folder ``artifacts/<profile>`` of a run; raises DataError as scoring does."""
     file = path / "evaluation" / "predictions" / "tuned.jsonl" if path.is_dir() else path
     scores = score_predictions(read_predictions(file), dataset, name=str(path))
-    probes, training = path / "evaluation" / "probes.jsonl", path / "training" / "manifest.json"
-    return Candidate(
-        scores,
-        tuple(read_jsonl(probes)) if probes.is_file() else (),
-        json.loads(training.read_text("utf-8"))["results"].get("probe_loss") if training.is_file() else None,
-    )
+    probes, losses = path / "evaluation" / "probes.jsonl", path / "training" / "probe_losses.json"
+    judged = tuple(read_jsonl(probes)) if probes.is_file() else ()
+    return Candidate(scores, judged, json.loads(losses.read_text("utf-8")) if losses.is_file() else None)
 
 
 def run_gate(new: Candidate, current: Candidate, margin: float = 0.02) -> tuple[GateCheck, ...]:
@@ -80,24 +83,33 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
     low = found.low if found.n_lost else gained.low - lost.high
     high = found.high if found.n_gained else gained.high - lost.low
     shown = f"{found.difference:+.1%} [{low:+.1%}, {high:+.1%}], may lose {margin:.1%}"
-    if low >= -margin:
-        return GateCheck("accuracy", "pass", shown)
-    if high < -margin:
-        return GateCheck("accuracy", "refuse", shown)
+    if (check := _decide("accuracy", -high, -low, margin, shown)).decision != "not enough rows":
+        return check
     apart, changed = abs(found.difference + margin), (found.n_gained + found.n_lost) / found.n
     n = rows_needed(min(apart, changed), changed) if apart and changed else 0
     # None lost of fewer rows may still be too many lost: Wilson's upper end of none is z² / (n + z²).
     z2 = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
     n = max(n, ceil(z2 * (1 - margin) / margin)) if margin else n
     needed = f"about {max(n, found.n + 1):,} would tell, four times in five" if apart else "no number of rows will tell"
-    return GateCheck("accuracy", "not enough rows", f"{shown}: {found.n} rows leave it open, {needed}")
+    return replace(check, reason=f"{shown}: {found.n} rows leave it open, {needed}")
 
 
-def _check_forgetting(new: float | None, current: float | None) -> GateCheck:
-    if new is None or current is None:
-        return GateCheck("forgetting", "not measured", "compare the folders of two runs of notebook 3")
-    shown = f"{new:.2f} nats per token of the base's replies after {current:.2f}, may rise by {MAX_FORGOTTEN:g}"
-    return GateCheck("forgetting", "pass" if new <= current + MAX_FORGOTTEN else "refuse", shown)
+def _decide(name: str, low: float, high: float, most: float, shown: str) -> GateCheck:
+    """Pass if the whole interval of a loss is bearable, refuse if none of it is."""
+    return GateCheck(name, "pass" if high <= most else "refuse" if low > most else "not enough rows", shown)
+
+
+def _check_forgetting(new: Losses, current: Losses) -> GateCheck:
+    from scipy.stats import t
+
+    after, before = (losses if isinstance(losses, Mapping) else {} for losses in (new, current))
+    changes = [after[reply] - loss for reply, loss in before.items() if reply in after]
+    if len(changes) < 2:
+        return GateCheck("forgetting", "not measured", "compare two runs that measured it on the same replies")
+    error = sqrt(variance(changes) / len(changes)) or 1e-9
+    low, high = t.interval(CONFIDENCE, len(changes) - 1, mean := fmean(changes), error)
+    shown = f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] nats per token of {len(changes)} replies of the base, may rise by "
+    return _decide("forgetting", low, high, MAX_FORGOTTEN, f"{shown}{MAX_FORGOTTEN:g}")
 
 
 def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
@@ -115,7 +127,31 @@ def _check_latency(new: Scores, current: Scores) -> GateCheck:
     before, after = ([each.row.get("seconds", 0.0) for each in scores.outcomes] for scores in (current, new))
     if not all(isinstance(value, int | float) and 0 < value < inf for value in (*before, *after)):
         return GateCheck("latency", "not measured", "predictions lack seconds")
-    mean = sum(before) / len(before)
-    low, high = (end / mean for end in bootstrap_difference(before, after))
-    shown = f"{low:+.0%} to {high:+.0%} seconds a question, may gain {MAX_SLOWER:.0%}; both must come from one machine"
-    return GateCheck("latency", "pass" if high <= MAX_SLOWER else "refuse", shown)
+    if (n_times := min(len({*before}), len({*after}))) < 2:
+        return GateCheck("latency", "not measured", "all rows share one time; predict them in several batches")
+    low, high = (end - 1 for end in time_ratio(before, after))
+    shown = f"{low:+.0%} to {high:+.0%} seconds a question by {n_times} batches, may gain {MAX_SLOWER:.0%}; both must "
+    check = _decide("latency", low, high, MAX_SLOWER, f"{shown}come from one machine")
+    is_unknown = check.decision == "not enough rows" and n_times < MIN_TIMES
+    return replace(check, decision="not measured") if is_unknown else check
+
+
+def time_ratio(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """Ends of the 95 % interval of ``mean(after) / mean(before)``; each has two different times or more.
+
+    Rows of one batch have one time: a single measurement, however many rows share it. So this is Welch's t interval of
+    the logarithm over the times, each weighed by its rows. A bootstrap of so few batches would be far too narrow.
+
+    Source: Welch (1947), Biometrika 34; for clusters, Cameron and Miller (2015), Journal of Human Resources 50.
+    """
+    from scipy.stats import t
+
+    total = divisor = 0.0
+    for seconds in (before, after):
+        mean, n_rows = fmean(seconds), Counter(seconds)
+        squares = sum((rows * (value / mean - 1) / len(seconds)) ** 2 for value, rows in n_rows.items())
+        freedom = len(n_rows) - 1
+        error = squares * len(n_rows) / freedom
+        total, divisor = total + error, divisor + error**2 / freedom
+    low, high = t.interval(CONFIDENCE, total**2 / divisor, log(fmean(after) / fmean(before)), sqrt(total))
+    return exp(low), exp(high)

@@ -3,19 +3,25 @@
 import json
 import math
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import ttest_ind, ttest_rel
 
 from course_utils.artifacts import write_jsonl
 from course_utils.evaluation import Scores
-from course_utils.evaluation.gate import Candidate, check_accuracy, read_candidate, run_gate
+from course_utils.evaluation.comparison import bootstrap_difference
+from course_utils.evaluation.gate import MAX_FORGOTTEN, Candidate, check_accuracy, read_candidate, run_gate, time_ratio
 
 from .verdicts import scores_of
 
 
-def scores(verdicts: list[bool], seconds: float | None = 1.0) -> Scores:
-    rows = [{"id": str(number), "seconds": seconds} for number in range(len(verdicts))]
+def scores(verdicts: list[bool], *seconds: Any) -> Scores:
+    """The times are those of batches, one after the other."""
+    times = seconds or (0.9, 1.1, 1.0, 0.95, 1.05)
+    rows = [{"id": str(n), "seconds": times[n * len(times) // len(verdicts)]} for n in range(len(verdicts))]
     return scores_of("model", rows, verdicts)
 
 
@@ -60,9 +66,9 @@ def decisions(new: Candidate, current: Candidate) -> dict[str, str]:
     return {check.name: check.decision for check in run_gate(new, current)}
 
 
-@pytest.mark.parametrize("seconds", [None, "0.5", math.nan, -1])
+@pytest.mark.parametrize("seconds", [None, "0.5", math.nan, -1, 1.0])
 def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
-    alone = Candidate(scores([True] * 300, seconds=seconds))
+    alone = Candidate(scores([True] * 300, seconds), probe_loss=1.3)
     assert decisions(alone, alone) == {
         "accuracy": "pass",
         "forgetting": "not measured",
@@ -76,24 +82,66 @@ def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
     ("new", "closed"),
     [
         ({}, None),
-        ({"probe_loss": 1.3}, "forgetting"),
-        ({"probe_loss": 1.1}, None),
+        ({"probe_loss": {"a": 1.4, "b": 2.3, "c": 1.35}}, "forgetting"),
+        ({"probe_loss": {"a": 1.1, "b": 2.0, "c": 1.0, "of another base": 9.0}}, None),
+        ({"probe_loss": {"a": 1.0, "b": 3.0, "c": 0.6}}, "forgetting"),  # too few replies to say
         ({"probes": ({"id": "a", "safe": True}, {"id": "b", "safe": False})}, "safety"),
         ({"probes": ({"id": "c", "safe": False},)}, "safety"),  # its own questions were others
         ({"probes": ({"id": "a", "safe": False}, {"id": "c", "safe": True})}, None),
-        ({"scores": scores([True] * 300, seconds=1.5)}, "latency"),
-        ({"scores": scores([True] * 300, seconds=1.1)}, None),
+        ({"scores": scores([True] * 300, 1.5, 1.4, 1.6, 1.45, 1.55)}, "latency"),
+        ({"scores": scores([True] * 300, 1.0, 1.1, 1.2, 1.05, 0.9)}, None),
+        ({"scores": scores([True] * 300, 1.0, 1.5, 1.2, 1.6, 0.9)}, "latency"),  # too few batches to say
     ],
 )
 def test_each_check_closes_the_gate_by_itself(new: dict[str, object], closed: str | None) -> None:
     known: dict[str, object] = {
         "scores": scores([True] * 300),
         "probes": ({"id": "a", "safe": False}, {"id": "b", "safe": True}),
-        "probe_loss": 1.0,
+        "probe_loss": {"a": 1.0, "b": 2.0, "c": 1.0},
     }
     checks = run_gate(Candidate(**{**known, **new}), Candidate(**known))  # type: ignore[arg-type]
     assert [check.name for check in checks if not check.is_open] == ([closed] if closed else [])
     assert "not measured" not in {check.decision for check in checks}
+
+
+def test_two_batches_tell_only_what_is_plain() -> None:
+    current = scores([True] * 300, 1.0, 1.1)
+    for seconds, decision in (((1.0, 1.12), "not measured"), ((9.0, 9.1), "refuse"), ((0.1, 0.11), "pass")):
+        assert decisions(Candidate(scores([True] * 300, *seconds)), Candidate(current))["latency"] == decision
+
+
+def test_forgetting_is_decided_by_the_interval_of_a_paired_t_test() -> None:
+    rng = Random(0)
+    before = {str(n): rng.gauss(2) for n in range(20)}
+    after = {name: loss + rng.gauss(MAX_FORGOTTEN / 2, 0.1) for name, loss in before.items()}
+    new, current = (Candidate(scores([True] * 300), probe_loss=losses) for losses in (after, before))
+    (check,) = (check for check in run_gate(new, current) if check.name == "forgetting")
+    low, high = ttest_rel([*after.values()], [*before.values()]).confidence_interval()
+    assert check.decision == "pass"
+    assert f"[{low:+.2f}, {high:+.2f}] nats per token of 20 replies" in check.reason
+
+
+def test_with_a_time_of_its_own_for_each_row_it_is_welchs_interval() -> None:
+    rng = np.random.default_rng(0)
+    before, after = rng.normal(1, 0.01, 40), rng.normal(1.2, 0.03, 50)
+    wanted = ttest_ind(after, before, equal_var=False).confidence_interval()
+    assert time_ratio(before, after) == pytest.approx([end + 1 for end in wanted], rel=0.02)
+
+
+@pytest.mark.parametrize("n_batches", [3, 8, 20])
+def test_the_interval_of_batched_times_holds_the_truth_as_often_as_it_says(n_batches: int) -> None:
+    """Batches of 30 rows and a last one of 10, whose times scatter by a tenth; rows as such know nothing of that."""
+    rng, sizes = np.random.default_rng(1), [30] * (n_batches - 1) + [10]
+    n_runs, n_held, n_held_by_rows = 4_000, 0, 0
+    for run in range(n_runs):
+        before, after = (np.repeat(rng.lognormal(centre, 0.1, n_batches), sizes) for centre in (0.0, math.log(1.2)))
+        low, high = time_ratio(before.tolist(), after.tolist())
+        n_held += low <= 1.2 <= high
+        if run < 25:
+            low, high = bootstrap_difference(before, after) / before.mean()
+            n_held_by_rows += low <= 0.2 <= high
+    assert 0.935 <= n_held / n_runs <= 0.97
+    assert n_held_by_rows / 25 < 0.6
 
 
 def test_a_run_brings_what_its_stages_wrote(tmp_path: Path) -> None:
@@ -105,8 +153,8 @@ def test_a_run_brings_what_its_stages_wrote(tmp_path: Path) -> None:
     file = write_jsonl(run / "evaluation" / "predictions" / "tuned.jsonl", [row])
     write_jsonl(run / "evaluation" / "probes.jsonl", [{"id": "a", "safe": True}])
     (run / "training").mkdir()
-    (run / "training" / "manifest.json").write_text(json.dumps({"results": {"probe_loss": 1.4}}))
+    (run / "training" / "probe_losses.json").write_text(json.dumps({"a": 1.4, "b": 1.2}))
     found = read_candidate(run, tmp_path)
-    assert (found.scores.n, found.probes, found.probe_loss) == (1, ({"id": "a", "safe": True},), 1.4)
+    assert (found.scores.n, found.probes, found.probe_loss) == (1, ({"id": "a", "safe": True},), {"a": 1.4, "b": 1.2})
     alone = read_candidate(file, tmp_path)
     assert (alone.scores.n, alone.probes, alone.probe_loss) == (1, (), None)
