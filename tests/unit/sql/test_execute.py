@@ -1,7 +1,9 @@
 """The one safe way to run SQL: reads what it should, and nothing else, in bounded time and memory."""
 
+import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -238,3 +240,35 @@ def test_a_query_that_runs_too_long_does_not_shorten_the_next(database: Path) ->
     slow, quick = run_queries(database, [endless, "SELECT 1"], QueryLimits(timeout_s=0.2))
     assert "ran longer than 0.2 s" in str(slow)
     assert isinstance(quick, QueryResult)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+LONG = "replace(hex(zeroblob(490000)), '0', 'a')"
+SLACK_S = 0.1 if os.getloadavg()[0] < (os.cpu_count() or 1) else 20.0
+"""To wake up and to kill; whoever shares its cores waits for others too."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{ENDLESS} SELECT COUNT(*) FROM n",
+        "SELECT COUNT(*) FROM many a, many b, many c",
+        f"SELECT {LONG} LIKE '%' || replace(hex(zeroblob(24000)), '0', 'a') || 'b'",
+        f"SELECT SUM({LONG} GLOB '*a*a*a*b' || id) FROM many",
+        "SELECT SUM(length(printf('%9999d', a.id))) FROM many a, many b",
+        f"{ENDLESS} SELECT SUM(length(hex(zeroblob(400000)))) FROM n",
+        f"{ENDLESS} SELECT length(group_concat(i)) FROM n",
+        "SELECT a.id FROM many a, many b ORDER BY a.id || b.id",
+    ],
+)
+def test_a_limit_is_all_the_time_that_is_waited(tmp_path: Path, query: str) -> None:
+    path, limits = tmp_path / "many.sqlite", QueryLimits(timeout_s=0.5)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE many (id INTEGER PRIMARY KEY)")
+        connection.executemany("INSERT INTO many VALUES (?)", ((n,) for n in range(20_000)))
+    run_query(path, "SELECT 1")  # so that a worker is there
+    began = time.perf_counter()
+    with pytest.raises(QueryError) as error:
+        run_query(path, query, limits)
+    assert error.value.kind in ("timeout", "too large")
+    assert time.perf_counter() - began < limits.timeout_s + SLACK_S
