@@ -1,13 +1,13 @@
-"""Score predictions: execute gold and predicted queries, database by database, in a worker on each core."""
+"""Score predictions: execute gold and predicted queries, some of one database at a time, in a worker on each core."""
 
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import repeat
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
@@ -15,6 +15,7 @@ from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.sql import QueryPair, find_database
 from course_utils.sql.compare import AnswerComparison, compare_pairs
+from course_utils.sql.worker import AT_ONCE
 
 
 def score_predictions(
@@ -26,7 +27,7 @@ def score_predictions(
     cache: Path | None = None,
     skip_bad_gold: bool = False,
 ) -> Scores:
-    """Execute gold and predicted query of every row and compare the results.
+    """Execute gold and predicted query of every row and compare the results, with a progress bar in a terminal.
 
     Args:
         rows: Predictions with ``id``, ``db_id``, ``query`` and ``predicted``.
@@ -39,6 +40,8 @@ def score_predictions(
     Raises:
         DataError: There are no rows, a database is missing, or a gold query does not execute; all are listed.
     """
+    from tqdm import tqdm
+
     if not rows:
         raise DataError(f"{name}: no predictions to score; give at least one row")
     if not dataset.is_dir():
@@ -48,33 +51,54 @@ def score_predictions(
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["db_id"]].append(row)
-    with tempfile.TemporaryDirectory() as folder:
-        judge_group = partial(_judge_rows, dataset, Path(folder), n_more=instances - 1, cache=cache)
+    stop = Event()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         # The work is that of other processes: threads only wait for them.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            judged = dict(zip(groups, pool.map(judge_group, groups.values()), strict=True))
-    found = [(row, next(judged[row["db_id"]])) for row in rows]
+        prepare = partial(_prepare, dataset, Path(folder), n_more=instances - 1, cache=cache)
+        prepared = list(pool.map(prepare, groups.values()))
+        if gone := [str(each) for each in prepared if isinstance(each, DataError)]:
+            raise DataError("\n".join(gone))
+        jobs = [job for some in prepared if not isinstance(some, DataError) for job in some]
+        # It says nothing of quick work, nor where nobody looks, as in a notebook or a file.
+        with tqdm(total=sum(len(pairs) for *_, pairs in jobs), desc=name, delay=2, leave=False, disable=None) as bar:
+            try:
+                judged = dict(each for some in pool.map(partial(_judge, stop, bar), jobs) for each in some)
+            finally:
+                stop.set()  # Ctrl-C waits for the queries that run, and not for all others
+    found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in rows]
     outcomes = tuple(Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison))
     bad_golds = tuple(_explain(row, error) for row, error in found if isinstance(error, QueryError))
-    errors = [*{row["db_id"]: _explain(row, e) for row, e in reversed(found) if isinstance(e, DataError)}.values()]
-    if not skip_bad_gold or not outcomes:
-        errors += [f"{reason}; correct it or leave the row out" for reason in bad_golds]
-    if errors:
-        raise DataError("\n".join(errors))
+    if bad_golds and not (skip_bad_gold and outcomes):
+        raise DataError("\n".join(f"{reason}; correct it or leave the row out" for reason in bad_golds))
     return Scores(name, outcomes, instances, bad_golds)
 
 
-def _judge_rows(
+def _prepare(
     dataset: Path, build_in: Path, rows: list[Row], n_more: int, cache: Path | None
-) -> Iterator[AnswerComparison | QueryError | DataError]:
-    """The verdict on each row about one database, the error of its gold query, or that of their database."""
+) -> list[tuple[str, Path, list[QueryPair]]] | DataError:
+    """Jobs of about equal size: a database, by its name too, and some of its pairs, each different one once."""
+    db_id = rows[0]["db_id"]
     try:
-        database = find_database(dataset, rows[0]["db_id"], build_in)
+        database = find_database(dataset, db_id, build_in)
     except DataError as error:
-        return repeat(error)
+        return DataError(_explain(rows[0], error))
     suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
-    pairs = [QueryPair(row["query"], row["predicted"], suites.get(row["query"], ())) for row in rows]
-    return iter([*compare_pairs(database, pairs)])
+    asked = dict.fromkeys((row["query"], row["predicted"]) for row in rows)
+    pairs = [QueryPair(gold, predicted, suites.get(gold, ())) for gold, predicted in asked]
+    return [(db_id, database, pairs[start : start + AT_ONCE]) for start in range(0, len(pairs), AT_ONCE)]
+
+
+def _judge(
+    stop: Event, bar: Any, job: tuple[str, Path, list[QueryPair]]
+) -> list[tuple[tuple[str, str, str], AnswerComparison | QueryError]]:
+    """The verdict on each pair, or the error of its gold query; the rest is left if it is to stop."""
+    (db_id, database, pairs), judged = job, []
+    for pair, verdict in zip(pairs, compare_pairs(database, pairs), strict=True):
+        judged.append(((db_id, pair.gold, pair.other), verdict))
+        bar.update()
+        if stop.is_set():
+            break
+    return judged
 
 
 def _explain(row: Row, error: Exception) -> str:

@@ -2,14 +2,17 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from course_utils.errors import DataError
+from course_utils.errors import DataError, QueryError
 from course_utils.evaluation import accuracy_table, read_predictions, score_predictions
 from course_utils.evaluation.clauses import component_match
+from course_utils.sql import QueryPair
+from course_utils.sql.compare import AnswerComparison, compare_pairs
 
 GOLD = "SELECT name FROM item WHERE price > 2"
 
@@ -75,6 +78,21 @@ def test_a_failing_gold_is_left_out_by_name_alone(dataset: Path) -> None:
     assert scores.summary()["left_out"] == ['mine.jsonl:2: the gold "query" fails: no such column: nam']
     with pytest.raises(DataError, match="no such column"):
         score_predictions(mixed[1:], dataset, skip_bad_gold=True)
+
+
+def test_rows_that_ask_the_same_are_judged_once(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_utils.evaluation import scoring
+
+    judged: list[QueryPair] = []
+
+    def watched(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
+        judged.extend(pairs)
+        return compare_pairs(database, pairs)
+
+    monkeypatch.setattr(scoring, "compare_pairs", watched)
+    asked = rows(GOLD, "SELECT 1", GOLD, "SELECT 1") + rows("SELECT 1", query="SELECT 1")
+    assert [outcome.verdict.correct for outcome in score_predictions(asked, dataset).outcomes] == [1, 0, 1, 0, 1]
+    assert len(judged) == 3
 
 
 def test_replies_are_read_as_serving_reads_them(dataset: Path, tmp_path: Path) -> None:
