@@ -228,7 +228,8 @@ def plot(result: dict[str, Any]) -> "Axes":
         f"{largest['n_rows']:,} rows take {largest['seconds']:.0f} s and {largest['peak_gib']:.1f} GiB", height=4.6
     )
     rows = [run["n_rows"] for run in result["runs"]]
-    for (name, label), mark in zip(LINES.items(), ("o-", "s--", "^:"), strict=True):
+    measured = [(name, label) for name, label in LINES.items() if name in result["exponents"]]  # older runs lack some
+    for (name, label), mark in zip(measured, ("o-", "s--", "^:"), strict=False):
         power = f"{label}: rows^{result['exponents'][name]:.2f}"
         axes.plot(rows, [run[name] for run in result["runs"]], mark, label=power)
     for run in result["runs"]:

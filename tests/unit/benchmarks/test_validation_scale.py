@@ -1,8 +1,10 @@
+import json
 import threading
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import PLOTS, RESULTS
 from benchmarks.validation_scale import NEAR_SHARE, fit_exponent, make_rows, plot, watched_memory
 from course_utils.data.formats import Record
 from course_utils.data.validation.repeats import find_repeats
@@ -45,3 +47,8 @@ def test_the_plot_names_the_target() -> None:
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert any("under 40 s" in label for label in labels)
     assert any("rows^1.00" in label for label in labels)
+
+
+@pytest.mark.parametrize("name", ["error_rates", "validation_quality", "validation_scale"])
+def test_what_is_recorded_can_be_drawn(name: str) -> None:
+    assert PLOTS[name](json.loads((RESULTS / f"{name}.json").read_text("utf-8"))).get_xlabel()
