@@ -8,6 +8,7 @@ import re
 import sqlite3
 import stat
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
@@ -28,14 +29,11 @@ SCRIPTS = ("schema.sql", "rows.sql")
 CHECK_SECONDS = 2.0
 """A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
-_DAMAGE = dict.fromkeys(
-    (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "locked by another program; close it and try again"
-)
+_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGE = dict.fromkeys(_LOCKS, "locked by another program; close it and try again")
 _DAMAGE[sqlite3.SQLITE_NOTADB] = "not a SQLite database; replace it, or unpack it yourself if it is an archive"
-_DAMAGE |= {
-    sqlite3.SQLITE_INTERRUPT: "",  # there was no time to find any
-    sqlite3.SQLITE_ERROR: "",  # the check needs a collation or function that only the program of its maker has
-}
+_DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # there was no time to find any
+_DAMAGE[sqlite3.SQLITE_ERROR] = ""  # the check needs a collation or function that only the program of its maker has
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
@@ -65,7 +63,9 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
         DataError: ``db_id`` is not a plain name, there is no such database, its file is not an intact SQLite
             database, or its SQL fails.
     """
-    if not (isinstance(db_id, str) and _DB_ID.fullmatch(db_id)) or ".." in db_id:
+    # A letter's accent, or a vowel as in Devanagari, may be a character of its own, which is no \w.
+    bare = "".join(each for each in str(db_id) if unicodedata.category(each)[0] != "M")
+    if not (isinstance(db_id, str) and _DB_ID.fullmatch(bare)) or ".." in db_id:
         raise DataError(f"{dataset}: db_id {db_id!r} is not a plain folder name; rename the database")
     source = list_databases(dataset).get(db_id)
     if source is None:

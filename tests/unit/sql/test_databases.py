@@ -352,6 +352,12 @@ def test_a_dump_of_sqlite_itself_is_built(tmp_path: Path) -> None:
     assert run_query(database, "SELECT name FROM v ORDER BY 1").rows == [("Rex",), ("Zoë",)]
 
 
+@pytest.mark.parametrize("db_id", ["my pets", "v1.2", "Größe", "Gro\u0308\u00dfe", "दुकान", "متجر", "商店"])
+def test_a_name_in_any_script_is_plain(tmp_path: Path, db_id: str) -> None:
+    add_sql(tmp_path, db_id)
+    assert run_query(find_database(tmp_path, db_id, tmp_path / "built"), "SELECT COUNT(*) FROM pet").rows == [(2,)]
+
+
 def test_a_large_honest_script_is_built(tmp_path: Path) -> None:
     rows = "".join(f"INSERT INTO pet VALUES ({i}, '{'x' * 90}');\n" for i in range(40_000))
     add_sql(tmp_path, rows=rows)
