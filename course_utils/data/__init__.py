@@ -7,8 +7,7 @@ from course_utils.data.inject import inject_defects
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.data.privacy.anonymise import Pseudonyms, anonymise_rows, recheck
 from course_utils.data.tokens.display import render_templates, token_view
-from course_utils.data.tokens.findings import template_findings
-from course_utils.data.tokens.measures import count_tokens
+from course_utils.data.tokens.findings import count_tokens, template_findings
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [

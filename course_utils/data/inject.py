@@ -59,12 +59,8 @@ def inject_defects(
     table = defects if isinstance(defects, Mapping) else {kind: DEFECTS[kind] for kind in defects}
     rng = Random(seed)
     corrupted = {split: list(rows) for split, rows in splits.items()}
-    pool = [
-        (split, row)
-        for split, rows in splits.items()
-        for row in rows
-        if row.get("answerable") is not False and len(row["question"]) > 1
-    ]
+    pool = [(split, row) for split, rows in splits.items() for row in rows if len(row["question"]) > 1]
+    pool = [(split, row) for split, row in pool if row.get("answerable") is not False]
     rng.shuffle(pool)
     left_out = {}
     kinds: dict[int, str] = {}  # of the rows with a defect, by identity: their numbers are known when all are in
@@ -74,12 +70,8 @@ def inject_defects(
         kinds |= dict.fromkeys(map(id, rows), kind)
         if len(rows) < n_each:
             left_out[kind] = f"{n_each - len(rows)} of {n_each}: none of the {len(pool)} rows left can take it"
-    injected = [
-        InjectedDefect(kinds[id(row)], table[kinds[id(row)]].check, split, number)
-        for split, rows in corrupted.items()
-        for number, row in enumerate(rows, 1)
-        if id(row) in kinds
-    ]
+    places = [(kinds.get(id(row), ""), split, n) for split in corrupted for n, row in enumerate(corrupted[split], 1)]
+    injected = [InjectedDefect(kind, table[kind].check, split, number) for kind, split, number in places if kind]
     return Injection(corrupted, injected, tuple(table), left_out)
 
 

@@ -82,10 +82,8 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
     }
     train = _sample(left["train"], profile.max_train_rows)
     trained = {row["db_id"] for row in train}
-    marked = {
-        split: [{**row, "seen": row["db_id"] in trained} for row in rows]
-        for split, rows in {**left, "train": train}.items()
-    }
+    kept = (left | {"train": train}).items()
+    marked = {split: [{**row, "seen": row["db_id"] in trained} for row in rows] for split, rows in kept}
     return {**marked, "test": _balanced_sample(marked["test"], profile.max_test_rows)}
 
 

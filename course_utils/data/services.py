@@ -50,9 +50,7 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
             n_tokens[record.split] += size
     if (n_good := len(chats["train"])) < limits["min_rows"]:
         reason = f"{n_good} good training rows, where {service} takes {limits['min_rows']} or more"
-        raise DataError(
-            f"{portable(dataset)}: {reason}; `course validate {portable(dataset)}` says what is wrong with others"
-        )
+        raise DataError(f"{portable(dataset)}: {reason}; `course validate` says what is wrong with the others")
     files = {f"{split}.jsonl": rows for split, rows in chats.items() if rows}
     for name, rows in files.items():
         write_rows(rows, out / name, "openai")

@@ -12,9 +12,8 @@ MAX_INTEGER = 2**63
 def literals_by_column(tree: exp.Expr) -> dict[str, list[str]]:
     """The literals that a query compares each column with, by its name in lower case, whatever table it is of."""
     found: dict[str, list[str]] = defaultdict(list)
-    meant = {
-        each.alias.lower(): {c.name.lower() for c in each.find_all(exp.Column)} for each in tree.find_all(exp.Alias)
-    }
+    aliases = tree.find_all(exp.Alias)
+    meant = {each.alias.lower(): {c.name.lower() for c in each.find_all(exp.Column)} for each in aliases}
     for node in tree.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.In, exp.Between):
         literals = [("-" if isinstance(x.parent, exp.Neg) else "") + x.name for x in node.find_all(exp.Literal)]
         for name in {column.name.lower() for column in node.find_all(exp.Column)}:

@@ -99,6 +99,7 @@ class Scores:
         """Everything as plain JSON values; ``stop_rate``, ``time_ratio`` and refusals only where rows tell of them."""
         verdicts = [outcome.verdict for outcome in self.outcomes]
         empty = [verdict.correct for verdict in verdicts if verdict.gold.is_empty]
+        by_kind = [(kind, {name: at for name, at in self.groups([kind]).items() if name != ALL}) for kind in SLICES]
         return {
             "name": self.name,
             **self._as_dict(self.groups(())[ALL]),
@@ -113,10 +114,7 @@ class Scores:
             "n_instances": self.n_instances,
             "n_without_instances": sum(verdict.n_instances < self.n_instances for verdict in verdicts),
             "left_out": list(self.left_out),
-            **{
-                f"by_{kind}": {name: self._as_dict(at) for name, at in self.groups([kind]).items() if name != ALL}
-                for kind in SLICES
-            },
+            **{f"by_{kind}": {name: self._as_dict(at) for name, at in slices.items()} for kind, slices in by_kind},
             "errors": self.failures(),
         }
 

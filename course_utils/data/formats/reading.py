@@ -22,11 +22,8 @@ DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev*/dev.json",))
 TEST_FILES = (("test.jsonl",), ("test.json",))
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
-_READERS = {
-    **dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json),
-    ".csv": columns.read_csv,
-    ".parquet": columns.read_parquet,
-}
+_READERS = dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json)
+_READERS |= {".csv": columns.read_csv, ".parquet": columns.read_parquet}
 ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
 
 
@@ -61,9 +58,8 @@ def read_dataset(folder: Path) -> list[Record]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{portable(folder)}: no dataset folder that can be read ({reason}); check DATA") from error
-    train, validation, dev, test = (
-        _find(folder, names) for names in (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
-    )
+    layouts = (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
+    train, validation, dev, test = (_find(folder, names) for names in layouts)
     if not train:
         raise DataError(f"{portable(folder)}: no training file; add train.jsonl or Spider's train_spider.json")
     if not test:

@@ -14,12 +14,8 @@ from course_utils.finding import listed
 from course_utils.tasks import Task
 
 QUESTION_ALONE = Task(lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip)
-_WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = {
-    **dict.fromkeys((".jsonl", ".ndjson"), write_jsonl),
-    ".json": write_json,
-    ".csv": columns.write_csv,
-    ".parquet": columns.write_parquet,
-}
+_WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = dict.fromkeys((".jsonl", ".ndjson"), write_jsonl)
+_WRITERS |= {".json": write_json, ".csv": columns.write_csv, ".parquet": columns.write_parquet}
 
 
 def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task = QUESTION_ALONE) -> Path:

@@ -100,9 +100,8 @@ class Family(NamedTuple):
     system: str
 
 
-FAMILIES = {
-    name: Family(**facts) for name, facts in tomllib.loads((FOLDER / "families.toml").read_text("utf-8")).items()
-}
+_FACTS = tomllib.loads((FOLDER / "families.toml").read_text("utf-8"))
+FAMILIES = {name: Family(**facts) for name, facts in _FACTS.items()}
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):

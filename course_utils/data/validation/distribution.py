@@ -92,9 +92,8 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
             names[f"{db_id}.{table.name}"] = db_id, table.name
             columns = [each.name for each in table.columns if not (each.is_primary_key or each.references)]
             names |= {f"{db_id}.{table.name}.{column}": (db_id, column) for column in columns}
-    if unused := [
-        n for n, (db_id, name) in names.items() if not used[db_id].issuperset(_WORD.findall(name.casefold()))
-    ]:
+    words = ((shown, db_id, _WORD.findall(name.casefold())) for shown, (db_id, name) in names.items())
+    if unused := [shown for shown, db_id, found in words if not used[db_id].issuperset(found)]:
         reason = f"{len(unused):,} of {len(names):,} tables and columns are in no query: {_some(unused)}"
         yield Finding("diversity", "note", reason, "ask about them, or a model will not learn their names")
 

@@ -45,9 +45,8 @@ def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -
 def _constant(query: str) -> Iterator[Finding]:
     shape = skeleton(query)
     if "FROM" not in shape.split() or _SELECTS_VALUES.match(shape):
-        reason = (
-            f"the result is constant: the query reads no table or selects values only ({quoted(clean_query(query))})"
-        )
+        shown = quoted(clean_query(query))
+        reason = f"the result is constant: the query reads no table or selects values only ({shown})"
         yield Finding("constant-result", "warning", reason, "ask the tables, or mark the row answerable: false")
 
 

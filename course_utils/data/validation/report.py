@@ -121,9 +121,8 @@ class ValidationReport:
         verdict = f"{len(self.rejected):,} of them must not be used" if self.rejected else "none of them has an error"
         lines = ((check, *(f"{n:,}" if n else "" for n in levels.values())) for check, levels in self.counts.items())
         columns = ("check", *(f"{level}s" for level in SEVERITIES))
-        return Table(
-            f"{len(self.records):,} rows read ({read}); {verdict}.", columns, tuple(lines), frozenset({"check"})
-        )
+        caption = f"{len(self.records):,} rows read ({read}); {verdict}."
+        return Table(caption, columns, tuple(lines), frozenset({"check"}))
 
     def _repr_html_(self) -> str:
         """The table, and folded below it the first findings of each check."""

@@ -25,11 +25,8 @@ CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction"
 """Every check's name, in the order of a report; the list is closed."""
 
 REQUIRED = ("db_id", "question", "query")
-TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("difficulty", "source"), (str,)),
-    **dict.fromkeys(("answerable", "empty"), (bool,)),
-    "id": (str, int),
-}
+TYPES: dict[str, tuple[type, ...]] = {"difficulty": (str,), "source": (str,), "answerable": (bool,), "empty": (bool,)}
+TYPES |= {"id": (str, int)}
 """Optional fields and what they may hold. Others are left alone, because releases add their own."""
 # The prompt module alone adds the template: markers that are in a text already come out doubled.
 MARKERS = re.compile(
@@ -115,9 +112,8 @@ def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[
         value = record.fields.get(name)
         if value is not None and type(value) not in types:  # isinstance would take true for a whole number
             wanted = " or ".join(_NAMES[kind] for kind in types)
-            found.append(
-                _error(f'"{name}" is {value!r:.60}, which is not {wanted}', f"write {wanted}, or leave it out")
-            )
+            what = f'"{name}" is {value!r:.60}, which is not {wanted}'
+            found.append(_error(what, f"write {wanted}, or leave it out"))
     db_id = record.fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():
         return found

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from course_utils.artifacts import SPLITS, Course, Row
 from course_utils.data.formats import Record, read_dataset, read_sample
-from course_utils.data.tokens.measures import find_too_long
+from course_utils.data.tokens.findings import find_too_long
 from course_utils.data.validation import rows
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.queries import find_contradictions
