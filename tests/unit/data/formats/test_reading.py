@@ -38,6 +38,12 @@ def test_held_back_validation_rows_share_no_query_or_question_with_training(
     assert not parts["train"] & parts["validation"]
 
 
+def test_a_training_row_is_left_where_there_is_one_alone(make_dataset: Callable[..., Path]) -> None:
+    folder = make_dataset(train=[{"db_id": "shop", "question": "how many", "query": "SELECT 1"}])
+    (folder / "validation.jsonl").unlink()
+    assert {record.split for record in read_dataset(folder)} == {"train", "test"}
+
+
 def test_train_others_joins_train_and_a_test_file_makes_dev_the_validation(foreign_release: Path) -> None:
     others = json.dumps(json.loads((foreign_release / "dev.json").read_text())[:2])
     (foreign_release / "train_others.json").write_text(others)
