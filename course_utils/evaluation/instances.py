@@ -142,6 +142,8 @@ def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int
         read |= parents  # the other tables stay empty
     around = {t: [_around(column, literals, joined) for column in tables[t]] for t in tables if t in read}
     for attempt in range(TRIES * n):
+        if n_made == n or time.monotonic() > end:
+            return
         limit_time(MAKE_S)
         try:
             image = _build(schema, around, rng)
@@ -150,8 +152,6 @@ def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int
                 yield image
         except (QueryError, sqlite3.Error):
             continue
-        if n_made == n or time.monotonic() > end:
-            return
 
 
 def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, str]) -> _Column:

@@ -1,6 +1,7 @@
 """Made instances: sound, the same each time, about the gold's edges, and with one answer to the gold."""
 
 import sqlite3
+import time
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlglot import parse_one
 
+from course_utils.evaluation import instances
 from course_utils.evaluation.boundaries import joined_columns, literals_by_column, near
 from course_utils.evaluation.instances import find_instances
 
@@ -132,3 +134,17 @@ def test_what_a_query_says_of_columns_is_read_by_name_alias_and_join() -> None:
         "left_side.id": "right_side.left_id",
         "right_side.left_id": "left_side.id",
     }
+
+
+def test_a_gold_that_fails_everywhere_is_not_tried_beyond_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def fail(*_: object) -> bytes:
+        tried.append(time.sleep(0.05))
+        raise sqlite3.IntegrityError
+
+    monkeypatch.setattr(instances, "_build", fail)
+    monkeypatch.setattr(instances, "limit_time", lambda _: None)
+    monkeypatch.setattr(instances, "MAKE_S", 0.2)
+    assert list(instances._make([], {}, "SELECT 1", 10)) == []
+    assert 1 <= len(tried) <= 5
