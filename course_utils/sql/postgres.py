@@ -12,7 +12,7 @@ from sys import getsizeof
 from typing import Any
 
 from course_utils.errors import DataError, QueryError, QueryErrorKind
-from course_utils.sql.execute import USUAL, QueryLimits, QueryResult, to_query_error
+from course_utils.sql.execute import GRACE_S, USUAL, QueryLimits, QueryResult, to_query_error
 from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
@@ -58,10 +58,9 @@ def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResul
     import psycopg
 
     began = time.perf_counter()
-    limit_time(2 * _CONNECT_S)
+    limit_time(_CONNECT_S + limits.timeout_s + GRACE_S)
     try:
-        with closing(_connect(url, 0.9 * limits.timeout_s)) as connection:
-            limit_time(limits.timeout_s)
+        with closing(_connect(url, limits.timeout_s)) as connection:
             parsed = connection.pgconn.prepare(b"", query)  # so that bad SQL is known from what is no query
             if parsed.status == psycopg.pq.ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(parsed)
@@ -81,13 +80,13 @@ def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResul
     yield QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)
 
 
-def _connect(url: str, stop_s: float) -> Any:
+def _connect(url: str, timeout_s: float) -> Any:
     """A psycopg connection that only reads, as nobody special, and gives the values that SQLite has, or text."""
     import psycopg
     from psycopg.types.numeric import FloatLoader
     from psycopg.types.string import TextLoader
 
-    options = f"-c statement_timeout={stop_s * 1000:.0f} -c default_transaction_read_only=on"
+    options = f"-c statement_timeout={timeout_s * 1000:.0f} -c default_transaction_read_only=on"
     connection = psycopg.connect(url, connect_timeout=_CONNECT_S, options=options, client_encoding="utf8")
     if connection.info.parameter_status("is_superuser") != "off":
         raise QueryError("a superuser's role may too much; run deploy/postgres_reader.sql", "not allowed")
