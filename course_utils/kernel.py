@@ -194,16 +194,16 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
 
 
 def main() -> None:
-    """Load the modules that the command line names, and be a kernel.
-
-    When all exit handlers have run, the process is gone: to free all that PyTorch and Transformers hold takes seconds.
-    """
+    """Be a kernel that has loaded the modules named first, and gone after its exit handlers: freeing takes seconds."""
     atexit.register(os._exit, 0)
-    while not sys.argv[1].startswith("-"):
-        import_module(sys.argv.pop(1))
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
 
-    launch_new_instance()
+    n_modules = next(n for n, word in enumerate(sys.argv[1:]) if word.startswith("-"))
+    application = IPKernelApp.instance()
+    application.initialize(sys.argv[1 + n_modules :])
+    for module in sys.argv[1 : 1 + n_modules]:  # in the kernel: Transformers asks whether it is one when it is imported
+        import_module(module)
+    application.start()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from course_utils import runner
 from course_utils.artifacts import PROJECT
 from course_utils.cli import app
 from course_utils.errors import ArtifactError
-from course_utils.kernel import Kernels, NotebookError, execute_notebook, read_notebook
+from course_utils.kernel import Kernels, NotebookError, execute_notebook, read_notebook, start_kernel
 from tools.notebooks.outputs import write_run
 
 START_WITHIN_S = 120
@@ -162,6 +162,17 @@ def test_the_next_kernel_starts_while_a_notebook_computes(plant, tmp_path):
     assert ast.literal_eval(shown) == [True, False]
     assert ended.exists(), "the kernel did not run its exit handlers"
     assert not kernels_in(path.parent)
+
+
+def test_what_a_kernel_loads_first_finds_itself_in_a_notebook(plant, tmp_path, monkeypatch):
+    """Or Transformers' trainer prints its losses, line by line, where a table should grow."""
+    (tmp_path / "asks.py").write_text("from transformers.utils import is_in_notebook\nANSWER = is_in_notebook()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    path = plant("setup", "import sys\n['asks' in sys.modules, __import__('asks').ANSWER]")
+    kernel = start_kernel(path.parent, ["asks"])
+    execute_notebook(path, tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")}, kernel=kernel)
+    shown = outputs_of(tmp_path / "executed.ipynb", "work")[0]["data"]["text/plain"]
+    assert ast.literal_eval(shown) == [True, True]
 
 
 def test_widgets_keep_no_cell_waiting(plant, tmp_path):
