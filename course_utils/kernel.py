@@ -194,7 +194,10 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
 
 
 def main() -> None:
-    """Be a kernel that has loaded the modules named first, and gone after its exit handlers: freeing takes seconds."""
+    """Be a kernel that has loaded the modules which the command line names first.
+
+    When all exit handlers have run, the process is gone: to free all that PyTorch and Transformers hold takes seconds.
+    """
     atexit.register(os._exit, 0)
     from ipykernel.kernelapp import IPKernelApp
 

@@ -57,7 +57,7 @@ def serve_gguf(
     parameters.model_alias = {MODEL_NAME}
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
-    parameters.n_threads_http = 64  # one stays with its connection for five idle seconds: of eight, none is left
+    parameters.n_threads_http = 64  # each stays with a connection for five idle seconds, and eight would all be taken
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = choose_threads(model)
     parameters.default_template_kwargs = {name: json.dumps(value) for name, value in TEMPLATE_OPTIONS.items()}
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
