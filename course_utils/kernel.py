@@ -202,7 +202,7 @@ def main() -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     n_modules = next(n for n, word in enumerate(sys.argv[1:]) if word.startswith("-"))
-    application = IPKernelApp.instance()
+    application: Any = IPKernelApp.instance()
     application.initialize(sys.argv[1 + n_modules :])
     for module in sys.argv[1 : 1 + n_modules]:  # in the kernel: Transformers asks whether it is one when it is imported
         import_module(module)
