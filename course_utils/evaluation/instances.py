@@ -78,10 +78,8 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
             results = run_each(_make_all, database.absolute(), tables, n, items=missing)
             # The first says that others were looked for, where there are none. Nothing is written before all are
             # made, for that would lock out threads that make those of other databases.
-            made = {
-                gold: [b"", *map(zlib.compress, images if isinstance(images, tuple) else ())]
-                for gold, images in zip(missing, results, strict=True)
-            }
+            found = (images if isinstance(images, tuple) else () for images in results)
+            made = {gold: [b"", *map(zlib.compress, each)] for gold, each in zip(missing, found, strict=True)}
             rows = [(keys[gold], *numbered) for gold, images in made.items() for numbered in enumerate(images)]
             store.executemany("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", rows)
             store.commit()

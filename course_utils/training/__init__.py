@@ -3,11 +3,11 @@
 from course_utils.training.backends import adapter_config
 from course_utils.training.diagnosis import Diagnosis, diagnose, plot_losses
 from course_utils.training.examples import TokenizedRows, label_findings, tokenize_rows
-from course_utils.training.forgetting import other_prompts, own_replies, reply_loss
+from course_utils.training.forgetting import other_prompts, own_replies, reply_loss, reply_losses
 from course_utils.training.policy import read_pairs, train_dpo
 from course_utils.training.reinforcement import REWARD_WEIGHTS, Reward, execution_reward, train_grpo
 from course_utils.training.sft import TrainingResult, train_sft
 
 __all__ = ["REWARD_WEIGHTS", "Diagnosis", "Reward", "TokenizedRows", "TrainingResult", "adapter_config"]
 __all__ += ["diagnose", "execution_reward", "label_findings", "other_prompts", "own_replies", "plot_losses"]
-__all__ += ["read_pairs", "reply_loss", "tokenize_rows", "train_dpo", "train_grpo", "train_sft"]
+__all__ += ["read_pairs", "reply_loss", "reply_losses", "tokenize_rows", "train_dpo", "train_grpo", "train_sft"]

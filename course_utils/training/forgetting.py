@@ -4,6 +4,7 @@ No data of its pretraining is needed: the base model's own replies to other prom
 """
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
@@ -56,3 +57,9 @@ def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
             ids, mask = torch.tensor([[row.input_ids], [row.completion_mask]], device=model.device)  # (1, length) each
             total += float(model(input_ids=ids, labels=ids.where(mask == 1, -100)).loss) * sum(row.completion_mask)
     return total / max(1, rows.n_supervised_tokens)
+
+
+def reply_losses(model: "PreTrainedModel", rows: TokenizedRows) -> dict[str, float]:
+    """``reply_loss`` of each reply, by a hash of it and its prompt: what the gate compares."""
+    named = {sha256(repr(row.input_ids).encode()).hexdigest()[:16]: row for row in rows.examples}
+    return {name: reply_loss(model, TokenizedRows([row], [])) for name, row in named.items()}

@@ -98,11 +98,8 @@ def validate_rows(
         ModelError: The course's tokenizer cannot be loaded, or its chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
-    records = [
-        Record(Path(f"{split}.jsonl"), number, row, split=split, number=number)
-        for split, rows in rows_by_split.items()
-        for number, row in enumerate(rows, 1)
-    ]
+    places = [(split, n, row) for split, of_split in rows_by_split.items() for n, row in enumerate(of_split, 1)]
+    records = [Record(Path(f"{split}.jsonl"), n, row, split=split, number=n) for split, n, row in places]
     return _validate(records, databases, options or ValidationOptions(), records)
 
 

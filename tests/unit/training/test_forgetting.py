@@ -1,6 +1,7 @@
 """What a model says by itself is measured token by token, and found less likely once it is tuned to something else."""
 
 from dataclasses import replace
+from operator import mul
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from course_utils.artifacts import PROJECT
 from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
-from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss
+from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss, reply_losses
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -39,6 +40,9 @@ def test_the_replies_are_the_models_own_and_their_loss_is_that_of_their_tokens()
         logs += scores[range(len(reply)), reply].tolist()
     before = reply_loss(model, rows)
     assert before == pytest.approx(-sum(logs) / len(logs), rel=1e-4)
+    alone = reply_losses(model, rows).values()
+    sizes = [sum(row.completion_mask) for row in rows.examples]
+    assert sum(map(mul, alone, sizes)) / sum(sizes) == pytest.approx(before, rel=1e-4)
     with torch.no_grad():
         model.get_input_embeddings().weight.add_(torch.randn(model.get_input_embeddings().weight.shape) * 0.2)
     assert reply_loss(model, rows) > before
