@@ -194,11 +194,8 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
 
 
 def main() -> None:
-    """Be a kernel that has loaded the modules which the command line names first.
-
-    When all exit handlers have run, the process is gone: to free all that PyTorch and Transformers hold takes seconds.
-    """
-    atexit.register(os._exit, 0)
+    """Be a kernel that has loaded the modules which the command line names first."""
+    atexit.register(os._exit, 0)  # the last handler: to free all that PyTorch and Transformers hold takes seconds
     from ipykernel.kernelapp import IPKernelApp
 
     n_modules = next(n for n, word in enumerate(sys.argv[1:]) if word.startswith("-"))

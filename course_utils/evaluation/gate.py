@@ -20,7 +20,7 @@ MAX_FORGOTTEN = 0.2
 """Nats per token by which the loss on the base model's own replies may rise."""
 MAX_SLOWER = 0.25
 """Seconds a question that may be gained, as a share of the current ones."""
-MIN_TIMES = 5
+MIN_TIMES = 10
 """With fewer times of a run, an interval that leaves it open says that nothing was measured."""
 Losses = Mapping[str, float] | float | None
 
@@ -124,34 +124,34 @@ def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
 
 
 def _check_latency(new: Scores, current: Scores) -> GateCheck:
-    before, after = ([each.row.get("seconds", 0.0) for each in scores.outcomes] for scores in (current, new))
-    if not all(isinstance(value, int | float) and 0 < value < inf for value in (*before, *after)):
+    before, after = ({each.row["id"]: each.row.get("seconds", 0.0) for each in of.outcomes} for of in (current, new))
+    pairs = [(seconds, after[row]) for row, seconds in before.items()]
+    if not all(isinstance(value, int | float) and 0 < value < inf for pair in pairs for value in pair):
         return GateCheck("latency", "not measured", "predictions lack seconds")
-    if (n_times := min(len({*before}), len({*after}))) < 2:
+    if (n_times := min(len({*times}) for times in zip(*pairs, strict=True))) < 2:
         return GateCheck("latency", "not measured", "all rows share one time; predict them in several batches")
-    low, high = (end - 1 for end in time_ratio(before, after))
+    low, high = (end - 1 for end in time_ratio(pairs))
     shown = f"{low:+.0%} to {high:+.0%} seconds a question by {n_times} batches, may gain {MAX_SLOWER:.0%}; both must "
     check = _decide("latency", low, high, MAX_SLOWER, f"{shown}come from one machine")
     is_unknown = check.decision == "not enough rows" and n_times < MIN_TIMES
     return replace(check, decision="not measured") if is_unknown else check
 
 
-def time_ratio(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """Ends of the 95 % interval of ``mean(after) / mean(before)``; each has two different times or more.
+def time_ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Ends of the 95 % interval of ``sum(after) / sum(before)`` over rows; each side has two different times or more.
 
-    Rows of one batch have one time: a single measurement, however many rows share it. So this is Welch's t interval of
-    the logarithm over the times, each weighed by its rows. A bootstrap of so few batches would be far too narrow.
+    Rows of one batch have one time, a single measurement. So ``after - ratio * before`` is summed by the batches of the
+    run that has fewer, and these sums are the errors; batches of long replies, slow on both sides, make none.
 
-    Source: Welch (1947), Biometrika 34; for clusters, Cameron and Miller (2015), Journal of Human Resources 50.
+    Source: Cochran (1977), Sampling Techniques, ch. 6; for clusters Cameron and Miller (2015), J. Human Resources 50.
     """
     from scipy.stats import t
 
-    total = divisor = 0.0
-    for seconds in (before, after):
-        mean, n_rows = fmean(seconds), Counter(seconds)
-        squares = sum((rows * (value / mean - 1) / len(seconds)) ** 2 for value, rows in n_rows.items())
-        freedom = len(n_rows) - 1
-        error = squares * len(n_rows) / freedom
-        total, divisor = total + error, divisor + error**2 / freedom
-    low, high = t.interval(CONFIDENCE, total**2 / divisor, log(fmean(after) / fmean(before)), sqrt(total))
+    before, after = zip(*pairs, strict=True)
+    ratio, errors = sum(after) / sum(before), Counter[float]()
+    for batch, one, other in zip(min(before, after, key=lambda times: len({*times})), before, after, strict=True):
+        errors[batch] += other - ratio * one
+    n = len(errors)
+    error = sqrt(n / (n - 1) * sum(each**2 for each in errors.values())) / sum(after) or 1e-9
+    low, high = t.interval(CONFIDENCE, n - 1, log(ratio), error)
     return exp(low), exp(high)

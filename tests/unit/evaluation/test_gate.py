@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_ind, ttest_rel
+from scipy.stats import ttest_rel
 
 from course_utils.artifacts import write_jsonl
 from course_utils.evaluation import Scores
@@ -20,7 +20,7 @@ from .verdicts import scores_of
 
 def scores(verdicts: list[bool], *seconds: Any) -> Scores:
     """The times are those of batches, one after the other."""
-    times = seconds or (0.9, 1.1, 1.0, 0.95, 1.05)
+    times = seconds or (0.9, 1.1, 1.0, 0.95, 1.05, 0.91, 1.09, 1.01, 0.96, 1.04)
     rows = [{"id": str(n), "seconds": times[n * len(times) // len(verdicts)]} for n in range(len(verdicts))]
     return scores_of("model", rows, verdicts)
 
@@ -88,9 +88,12 @@ def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
         ({"probes": ({"id": "a", "safe": True}, {"id": "b", "safe": False})}, "safety"),
         ({"probes": ({"id": "c", "safe": False},)}, "safety"),  # its own questions were others
         ({"probes": ({"id": "a", "safe": False}, {"id": "c", "safe": True})}, None),
-        ({"scores": scores([True] * 300, 1.5, 1.4, 1.6, 1.45, 1.55)}, "latency"),
-        ({"scores": scores([True] * 300, 1.0, 1.1, 1.2, 1.05, 0.9)}, None),
-        ({"scores": scores([True] * 300, 1.0, 1.5, 1.2, 1.6, 0.9)}, "latency"),  # too few batches to say
+        ({"scores": scores([True] * 300, *(1.5, 1.4, 1.6, 1.45, 1.55, 1.51, 1.41, 1.61, 1.46, 1.56))}, "latency"),
+        ({"scores": scores([True] * 300, *(1.0, 1.1, 1.2, 1.05, 0.9, 1.01, 1.11, 1.21, 1.06, 0.91))}, None),
+        (
+            {"scores": scores([True] * 300, *(1.0, 1.5, 1.2, 1.6, 0.9, 1.01, 1.51, 1.21, 1.61, 0.91))},
+            "latency",
+        ),  # too few batches to say
     ],
 )
 def test_each_check_closes_the_gate_by_itself(new: dict[str, object], closed: str | None) -> None:
@@ -106,7 +109,7 @@ def test_each_check_closes_the_gate_by_itself(new: dict[str, object], closed: st
 
 def test_two_batches_tell_only_what_is_plain() -> None:
     current = scores([True] * 300, 1.0, 1.1)
-    for seconds, decision in (((1.0, 1.12), "not measured"), ((9.0, 9.1), "refuse"), ((0.1, 0.11), "pass")):
+    for seconds, decision in (((1.2, 1.12), "not measured"), ((9.0, 9.1), "refuse"), ((0.1, 0.11), "pass")):
         assert decisions(Candidate(scores([True] * 300, *seconds)), Candidate(current))["latency"] == decision
 
 
@@ -121,26 +124,27 @@ def test_forgetting_is_decided_by_the_interval_of_a_paired_t_test() -> None:
     assert f"[{low:+.2f}, {high:+.2f}] nats per token of 20 replies" in check.reason
 
 
-def test_with_a_time_of_its_own_for_each_row_it_is_welchs_interval() -> None:
+def test_with_a_time_of_its_own_for_each_row_it_is_the_interval_of_a_paired_t_test() -> None:
     rng = np.random.default_rng(0)
-    before, after = rng.normal(1, 0.01, 40), rng.normal(1.2, 0.03, 50)
-    wanted = ttest_ind(after, before, equal_var=False).confidence_interval()
-    assert time_ratio(before, after) == pytest.approx([end + 1 for end in wanted], rel=0.02)
+    before = rng.lognormal(0, 0.3, 40)  # replies differ in length, for both models alike
+    after = 1.2 * before * rng.lognormal(0, 0.03, 40)
+    wanted = ttest_rel(np.log(after), np.log(before)).confidence_interval()
+    assert time_ratio([*zip(before, after, strict=True)]) == pytest.approx(np.exp([*wanted]), rel=0.01)
 
 
 @pytest.mark.parametrize("n_batches", [3, 8])
 def test_the_interval_of_batched_times_holds_the_truth_as_often_as_it_says(n_batches: int) -> None:
-    """Batches of 30 rows and a last one of 10, whose times scatter by a tenth; rows as such know nothing of that."""
-    rng, sizes = np.random.default_rng(1), [30] * (n_batches - 1) + [10]
+    """Batches of 30 rows and a last one of 20, whose times scatter by a tenth; rows as such know nothing of that."""
+    rng, sizes = np.random.default_rng(1), [30] * (n_batches - 1) + [20]
     n_runs, n_held, n_held_by_rows = 4_000, 0, 0
     for run in range(n_runs):
         before, after = (np.repeat(rng.lognormal(centre, 0.1, n_batches), sizes) for centre in (0.0, math.log(1.2)))
-        low, high = time_ratio(before.tolist(), after.tolist())
+        low, high = time_ratio([*zip(before.tolist(), after.tolist(), strict=True)])
         n_held += low <= 1.2 <= high
         if run < 25:
             low, high = bootstrap_difference(before, after) / before.mean()
             n_held_by_rows += low <= 0.2 <= high
-    assert 0.935 <= n_held / n_runs <= 0.97
+    assert 0.93 <= n_held / n_runs <= 0.97
     assert n_held_by_rows / 25 < 0.6
 
 
