@@ -56,8 +56,7 @@ def score_predictions(
         # The work is that of other processes: threads only wait for them.
         prepare = partial(_prepare, dataset, Path(folder), n_more=instances - 1, cache=cache)
         prepared = list(pool.map(prepare, groups.values()))
-        if gone := [str(each) for each in prepared if isinstance(each, DataError)]:
-            raise DataError("\n".join(gone))
+        gone = {db_id: str(each) for db_id, each in zip(groups, prepared, strict=True) if isinstance(each, DataError)}
         jobs = [job for some in prepared if not isinstance(some, DataError) for job in some]
         # It says nothing of quick work, nor where nobody looks, as in a notebook or a file.
         with tqdm(total=sum(len(pairs) for *_, pairs in jobs), desc=name, delay=2, leave=False, disable=None) as bar:
@@ -65,11 +64,12 @@ def score_predictions(
                 judged = dict(each for some in pool.map(partial(_judge, stop, bar), jobs) for each in some)
             finally:
                 stop.set()  # Ctrl-C waits for the queries that run, and not for all others
-    found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in rows]
+    known = (row for row in rows if row["db_id"] not in gone)
+    found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in known]
     outcomes = tuple(Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison))
     bad_golds = tuple(_explain(row, error) for row, error in found if isinstance(error, QueryError))
-    if bad_golds and not (skip_bad_gold and outcomes):
-        raise DataError("\n".join(f"{reason}; correct it or leave the row out" for reason in bad_golds))
+    if gone or (bad_golds and not (skip_bad_gold and outcomes)):
+        raise DataError("\n".join([*gone.values(), *(f"{reason}; correct it or leave it out" for reason in bad_golds)]))
     return Scores(name, outcomes, instances, bad_golds)
 
 
