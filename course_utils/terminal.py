@@ -1,7 +1,7 @@
 """What the ``course`` command shows: a run as it goes, the cell that failed, what was measured, and scores."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -11,9 +11,10 @@ from rich.text import Text
 
 from course_utils import errors
 from course_utils.artifacts import STAGES, notebook_of
-from course_utils.kernel import NotebookError, Position
-from course_utils.runner import HEADLINES
 from course_utils.tables import Table
+
+if TYPE_CHECKING:
+    from course_utils.kernel import NotebookError, Position
 
 N_TRACEBACK_LINES = 30
 """Of its end, which shows the error; the cell itself is shown above."""
@@ -46,7 +47,7 @@ class RunProgress:
         self.task = self.bars.add_task(notebook_of(stage), total=None, cell="kernel starts")
         self._write(stage, "starts")
 
-    def cell(self, stage: str, position: Position) -> None:
+    def cell(self, stage: str, position: "Position") -> None:
         """A cell starts."""
         number, total, name = position.number, position.n_cells, position.cell_id
         self.bars.update(self.task, total=total, completed=number - 1, cell=name.replace("-", " "))
@@ -67,7 +68,7 @@ class RunProgress:
         self.wrote = time.monotonic()
 
 
-def render_failure(error: NotebookError) -> Group:
+def render_failure(error: "NotebookError") -> Group:
     """The cell that failed and its error: what the course raises on purpose says all, else with its traceback."""
     position = error.position
     title = f"notebooks/{error.notebook}, cell {position.number} of {position.n_cells} ({position.cell_id})"
@@ -81,6 +82,8 @@ def render_failure(error: NotebookError) -> Group:
 
 def render_report(report: dict[str, Any]) -> Table:
     """The headlines of a report with their intervals, and where the time went."""
+    from course_utils.runner import HEADLINES
+
     machine, seconds, results = report["machine"], report["seconds"], report["results"]
     hardware = f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['gpu'] or 'no GPU'}"
     rows = []

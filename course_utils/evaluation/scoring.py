@@ -64,8 +64,7 @@ def score_predictions(
                 judged = dict(each for some in pool.map(partial(_judge, stop, bar), jobs) for each in some)
             finally:
                 stop.set()  # Ctrl-C waits for the queries that run, and not for all others
-    known = (row for row in rows if row["db_id"] not in gone)
-    found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in known]
+    found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in rows if row["db_id"] not in gone]
     outcomes = tuple(Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison))
     bad_golds = tuple(_explain(row, error) for row, error in found if isinstance(error, QueryError))
     if gone or (bad_golds and not (skip_bad_gold and outcomes)):
