@@ -16,9 +16,9 @@ MOST_S = 1_200
 
 pytestmark = [pytest.mark.takes(600), pytest.mark.timeout(MOST_S + 60)]
 
-QUESTIONS = ("n_asked = 40 if seconds_per_question < 0.3 else 8", "n_asked = 16")
+QUESTIONS = ("n_asked = 40 if seconds_per_question < 0.3 else 8", "n_asked = 24")
 """What notebook 6 says of the number of questions from which it retrains, and what does for all of its cells to run:
-two minutes less, unless COURSE_TEST_SLOW=1 asks for the notebooks as they are."""
+a minute less, unless COURSE_TEST_SLOW=1 asks for the notebooks as they are."""
 
 MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
 RESULTS = {
