@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from course_utils.artifacts import Row
 from course_utils.errors import DataError
-from course_utils.models import Reply, ask_model
 from course_utils.profiles import Profile
 from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from course_utils.models import Reply
 
 Answer = Callable[[Sequence[Row], Sequence[Prompt]], list[Row]]
 """An engine with a model: answers rows by prompts, as ``predict`` does."""
@@ -61,11 +62,13 @@ def predict(
         The rows with three more fields. ``predicted``: what counts of the reply, as the task says. ``seconds`` and
         ``stopped``: as ``models.Reply`` explains them.
     """
+    from course_utils.models import ask_model  # who reads predictions loads no models
+
     replies = ask_model(model, tokenizer, prompts or make_prompts(rows, task), profile, progress)
     return read_replies(rows, task, replies)
 
 
-def read_replies(rows: Sequence[Row], task: Task, replies: Sequence[Reply]) -> list[Row]:
+def read_replies(rows: Sequence[Row], task: Task, replies: "Sequence[Reply]") -> list[Row]:
     """The rows with what counts of their replies, as ``predict`` gives them."""
     return [
         {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
