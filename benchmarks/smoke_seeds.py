@@ -29,7 +29,7 @@ SEEDS = (0, 1, 2)
 GROUPS = ("all rows", "seen databases", "unseen databases")
 
 
-def measure(profile: str, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+def measure(profile: str = "smoke", seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     """Train and score one adapter a seed.
 
     Args:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import PLOTS, RESULTS
+from benchmarks.__main__ import BENCHMARKS, RESULTS
 from benchmarks.validation_scale import NEAR_SHARE, fit_exponent, make_rows, plot, watched_memory
 from course_utils.data.formats import Record
 from course_utils.data.validation.repeats import find_repeats
@@ -49,6 +49,6 @@ def test_the_plot_names_the_target() -> None:
     assert any("rows^1.00" in label for label in labels)
 
 
-@pytest.mark.parametrize("name", ["error_rates", "validation_quality", "validation_scale"])
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_what_is_recorded_can_be_drawn(name: str) -> None:
-    assert PLOTS[name](json.loads((RESULTS / f"{name}.json").read_text("utf-8"))).get_xlabel()
+    assert BENCHMARKS[name].plot(json.loads((RESULTS / f"{name}.json").read_text("utf-8"))).has_data()
