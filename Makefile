@@ -91,7 +91,7 @@ WHEELS ?=
 WEIGHTS ?=
 PACKAGES = artifacts/gpu-packages
 
-gpu-check:
+gpu-check: $(if $(WHEELS),,install)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(PACKAGES) $(WHEELS)/*.whl)
 	PYTHONPATH=.:$(PACKAGES) $(if $(WHEELS),$(PYTHON),$(BIN)/python) -m benchmarks.gpu_check "$(WEIGHTS)"
 
@@ -116,5 +116,5 @@ lock-parts:
 		--no-emit-index-url --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt
 
 clean: ## everything a run makes
-	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .ipynb_checkpoints notebooks/.ipynb_checkpoints
-	find course_utils tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -path ./.venv -prune -o -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
