@@ -215,6 +215,10 @@ def main(
         typer.echo(json.dumps(PARTS[in_process](sizes(weights, rehearse=rehearse))))
         return
     possible = [part for part in PARTS if not (rehearse and part == "large_unsloth")]
+    if not rehearse and not probe_machine().gpus:
+        raise typer.BadParameter("there is no GPU here; --rehearse does the same on a CPU", param_hint="this machine")
+    if not rehearse and not (weights / "config.json").is_file():
+        raise typer.BadParameter(f"{weights} holds no model: make gpu-check WEIGHTS=folder", param_hint="WEIGHTS")
     result = check(weights, parts or possible, rehearse=rehearse)
     if rehearse:
         typer.echo(json.dumps(result, indent=1))

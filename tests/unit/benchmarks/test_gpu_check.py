@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
+from benchmarks import gpu_check
 from benchmarks.gpu_check import PARTS, _code_cells, check, sizes
 from benchmarks.memory import random_row
 from course_utils.artifacts import PROJECT
@@ -31,6 +34,15 @@ def test_a_part_that_fails_is_written_down() -> None:
     result = check(PROJECT / "data" / "tiny_base", ["large_unsloth"], rehearse=True)
     assert any("gpu" in line for line in result["large_unsloth"]["failed"])
     assert result["rehearsal"]
+
+
+@pytest.mark.parametrize(("gpus", "said"), [((), "no GPU"), ((object(),), "holds no model")])
+def test_a_check_that_cannot_end_well_does_not_begin(
+    gpus: tuple[object, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_check, "probe_machine", lambda: SimpleNamespace(gpus=gpus))
+    with pytest.raises(typer.BadParameter, match=said):
+        gpu_check.main(tmp_path)
 
 
 def test_a_check_trains_the_shape_that_it_names() -> None:
