@@ -47,6 +47,7 @@ def proxy(gateway: Server, folder: Path, plain_port: int) -> Iterator[httpx.Clie
         "/run/secrets/tls_certificate": f"{folder}/certificate",
         "/run/secrets/tls_key": f"{folder}/key",
         " /tmp/": f" {folder}/",
+        "/etc/course/": f"{folder}/",
         "http://gateway:8000": gateway.url,
         "http://web:8501": gateway.url,
     }
