@@ -22,7 +22,7 @@ def audit(lock: Path, *options: str) -> tuple[int, str]:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
         if _UNREACHABLE.search(done.stderr):
-            return 0, "The database of vulnerabilities cannot be reached: NOTHING was checked."
+            return 0, "OSV (api.osv.dev), the database of vulnerabilities, cannot be reached: NOTHING was checked."
         return 2, f"pip-audit failed:\n{done.stderr}"
     found = [(each, flaw) for each in packages for flaw in each.get("vulns", [])]
     lines = [
