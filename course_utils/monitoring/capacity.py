@@ -9,12 +9,13 @@ from typing import Any
 
 
 def simulate_latencies(
-    arrivals: Sequence[float], seconds: Sequence[float], speedup: Sequence[float], n_replicas: int = 1
+    arrivals: Sequence[float], work: Sequence[tuple[float, float]], speedup: Sequence[float], n_replicas: int = 1
 ) -> list[float]:
     """Seconds from each request's arrival to its answer, where replicas take requests in turn.
 
-    ``arrivals`` are times in order (s), ``seconds`` what each request takes alone. ``speedup`` has, for 1, 2, ...
-    requests at once, the answers per second of one replica relative to one at a time: as many as it has slots.
+    ``arrivals`` are times in order (s). ``work`` is what each request takes alone, in two parts (s): what it shares
+    with others, and for how long its replica stands still for all, as when another program has the processor.
+    ``speedup`` has, for 1, 2, ... requests at once, the answers per second relative to one: as many as it has slots.
     """
     import simpy
 
@@ -29,25 +30,24 @@ def simulate_latencies(
 
     def answer(inbox: Any) -> Generator[Any, Any, None]:
         left: dict[int, float] = {}  # seconds of work, alone; the first ones have the slots
-        arrived = inbox.get()
+        still, arrived = 0.0, inbox.get()
         while True:
             served = list(left)[: len(speedup)]
-            pace = speedup[len(served) - 1] / len(served) if served else 0.0
-            began, events = environment.now, [arrived]
-            if served:
-                events.append(environment.timeout(min(left[index] for index in served) / pace))
-            yield environment.any_of(events)
-            for index in served:
+            pace = 0.0 if still or not served else speedup[len(served) - 1] / len(served)
+            began = environment.now
+            due = [environment.timeout(still or min(left[index] for index in served) / pace)] if served else []
+            yield environment.any_of([arrived, *due])
+            still = max(0.0, round(still - environment.now + began, 9))
+            for index in served if pace else ():
                 left[index] -= (environment.now - began) * pace
                 if left[index] < 1e-9:
                     del left[index]
                     latencies[index] = environment.now - arrivals[index]
             if arrived.triggered:
-                left[arrived.value] = seconds[arrived.value]
-                arrived = inbox.get()
+                left[arrived.value], halt = work[arrived.value]
+                still, arrived = still + halt, inbox.get()
 
-    environment.process(send())
-    for inbox in inboxes:
-        environment.process(answer(inbox))
+    for process in (send(), *map(answer, inboxes)):
+        environment.process(process)
     environment.run()
     return latencies

@@ -10,23 +10,28 @@ from course_utils.monitoring.capacity import simulate_latencies
 N = 20_000
 
 
-def poisson(rate: float, mean_s: float, seed: int = 1) -> tuple[list[float], list[float]]:
+def poisson(rate: float, mean_s: float, seed: int = 1) -> tuple[list[float], list[tuple[float, float]]]:
     """Arrivals and exponential service times."""
     rng = Random(seed)
     arrivals = np.cumsum([rng.expovariate(rate) for _ in range(N)]).tolist()
-    return arrivals, [rng.expovariate(1 / mean_s) for _ in range(N)]
+    return arrivals, shared(*(rng.expovariate(1 / mean_s) for _ in range(N)))
+
+
+def shared(*seconds: float) -> list[tuple[float, float]]:
+    """Work that holds nobody up."""
+    return [(each, 0.0) for each in seconds]
 
 
 def test_one_at_once_is_the_queue_m_m_1() -> None:
-    arrivals, seconds = poisson(0.7, 1.0)
-    latencies = simulate_latencies(arrivals, seconds, [1.0])
+    arrivals, work = poisson(0.7, 1.0)
+    latencies = simulate_latencies(arrivals, work, [1.0])
     assert np.mean(latencies) == pytest.approx(1 / (1 - 0.7), rel=0.08)
     assert np.quantile(latencies, 0.95) == pytest.approx(-np.log(0.05) / (1 - 0.7), rel=0.08)
 
 
 def test_slots_that_do_not_slow_each_other_are_the_queue_m_m_2() -> None:
-    arrivals, seconds = poisson(1.4, 1.0)
-    latencies = simulate_latencies(arrivals, seconds, [1.0, 2.0])
+    arrivals, work = poisson(1.4, 1.0)
+    latencies = simulate_latencies(arrivals, work, [1.0, 2.0])
     assert np.mean(latencies) == pytest.approx(1 / (1 - 0.7**2), rel=0.08)  # Erlang's C with two servers
 
 
@@ -34,12 +39,31 @@ def test_a_shared_processor_does_not_care_how_long_requests_are() -> None:
     """M/G/1 with processor sharing: the mean depends on the mean service time alone."""
     arrivals, _ = poisson(0.6, 1.0)
     for seconds in ([1.0] * N, Random(2).choices((0.1, 3.7), (3, 1), k=N)):
-        latencies = simulate_latencies(arrivals, seconds, [1.0] * 200)
+        latencies = simulate_latencies(arrivals, shared(*seconds), [1.0] * 200)
         assert np.mean(latencies) == pytest.approx(np.mean(seconds) / (1 - 0.6 * np.mean(seconds)), rel=0.08)
 
 
 def test_replicas_take_turns_and_nothing_is_lost() -> None:
-    assert simulate_latencies([0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [1.0]) == pytest.approx([1.0, 3.0, 6.0])
-    assert simulate_latencies([0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [1.0], 2) == pytest.approx([1.0, 2.0, 4.0])
-    assert simulate_latencies([0.0, 10.0], [1.0, 1.0], [1.0, 1.5], 2) == pytest.approx([1.0, 1.0])
+    assert simulate_latencies([0.0, 0.0, 0.0], shared(1.0, 2.0, 3.0), [1.0]) == pytest.approx([1.0, 3.0, 6.0])
+    assert simulate_latencies([0.0, 0.0, 0.0], shared(1.0, 2.0, 3.0), [1.0], 2) == pytest.approx([1.0, 2.0, 4.0])
+    assert simulate_latencies([0.0, 10.0], shared(1.0, 1.0), [1.0, 1.5], 2) == pytest.approx([1.0, 1.0])
     assert simulate_latencies([], [], [1.0]) == []
+
+
+def test_a_replica_that_stands_still_does_so_for_all() -> None:
+    """Two at once are each answered at three quarters of the pace, which does not shorten a second without any."""
+    assert simulate_latencies([0.0, 0.0], [(1.0, 1.0), (1.0, 0.0)], [1.0, 1.5]) == pytest.approx([7 / 3, 7 / 3])
+    assert simulate_latencies([0.0, 1.5], [(1.0, 0.0), (1.0, 2.0)], [1.0, 1.5]) == pytest.approx([1.0, 3.0])
+    assert simulate_latencies([0.0, 0.5], [(1.0, 0.0), (1.0, 2.0)], [1.0]) == pytest.approx([3.0, 3.5])
+    assert simulate_latencies([0.0, 0.0], [(1.0, 1.0), (1.0, 0.0)], [1.0], 2) == pytest.approx([2.0, 1.0])
+    assert simulate_latencies([0.0], [(0.0, 1.0)], [1.0]) == pytest.approx([1.0])
+
+
+def test_halts_come_before_all_work() -> None:
+    """M/G/1 with preemptive priority: what an arrival finds and brings, over the share of time without halts."""
+    arrivals, work = poisson(0.5, 0.8)
+    held = [(each, 0.4) for each, _ in work]
+    seconds = np.sum(held, axis=1)
+    found = 0.5 * np.mean(seconds**2) / 2 / (1 - 0.5 * seconds.mean())  # Pollaczek and Khinchine
+    latencies = simulate_latencies(arrivals, held, [1.0])
+    assert np.mean(latencies) == pytest.approx((found + seconds.mean()) / (1 - 0.5 * 0.4), rel=0.08)
