@@ -22,7 +22,7 @@ class LimitedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._n_bytes = 0
+        self._n_bytes, self._head = 0, b""
         self._timer: asyncio.TimerHandle | None = None
         self._most, self.limit_concurrency = self.limit_concurrency, None  # uvicorn would refuse in plain text
 
@@ -34,6 +34,7 @@ class LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
+        self.close, self.is_closing = transport.close, transport.is_closing  # all else that a response asks of it
         self._wait(_PATIENCE_S)
         if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux ends a connection that takes nothing more
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * _UNREAD_S))
@@ -69,6 +70,15 @@ class LimitedHttp(HttpToolsProtocol):
         self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
 
+    def write(self, data: bytes) -> None:
+        """Send what a response has to say, its head together with its body where that has a known length."""
+        is_head = data.startswith(b"HTTP/1.1 ") and b"\r\ncontent-length: " in data and self.scope["method"] != "HEAD"
+        if is_head and not self._head:
+            self._head = data
+        else:
+            self.transport.write(self._head + data)
+            self._head = b""
+
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
@@ -81,6 +91,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._wait(None)
         self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
         super().on_headers_complete()
+        self.cycle.transport = self  # type: ignore[assignment]
         self.headers = []  # where trailers go: as headers they would pass by who has checked those
 
     def on_body(self, body: bytes) -> None:

@@ -167,6 +167,22 @@ def test_trailers_are_no_headers(port: int) -> None:
     assert b"smuggled" not in came
 
 
+def test_head_and_body_come_together(port: int) -> None:
+    with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+        for _ in range(2):
+            connection.sendall(INNER)
+            head, _, body = connection.recv(4096).partition(b"\r\n\r\n")
+            assert head.startswith(ANSWER)
+            assert body == b"0"
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+def test_a_head_without_body_comes_too(port: int, more: bytes) -> None:
+    came, _ = talk(port, b"HEAD / HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+    assert came.startswith(ANSWER)
+    assert came.endswith(b"\r\n\r\n")
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
 @pytest.mark.parametrize("reads", [True, False])
 def test_who_does_not_read_is_let_go(port: int, reads: bool) -> None:
