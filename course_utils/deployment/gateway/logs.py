@@ -63,7 +63,8 @@ def log_to(file: Path | None) -> None:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=handlers)
     logging.raiseExceptions = False  # a full disk costs lines, not requests
-    logging._srcfile = None  # what logging's documentation calls an optimisation: which line logs is not written
+    # What logging's documentation calls an optimisation: which line, thread and process logs is not written.
+    logging._srcfile, logging.logThreads, logging.logProcesses, logging.logMultiprocessing = None, False, False, False
 
 
 class AuditLog(logging.FileHandler):

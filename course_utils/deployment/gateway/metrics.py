@@ -1,16 +1,15 @@
 """What the gateway counts, in Prometheus's terms, and notes of each request."""
 
 import logging
+import os
 import re
 import time
-import uuid
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from course_utils.deployment.query_checks import OUTCOMES
@@ -18,6 +17,7 @@ from course_utils.deployment.query_checks import OUTCOMES
 logger = logging.getLogger(__name__)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DIRECTIONS = ("prompt", "completion")
+_PLAIN = re.compile(rb"[\w.-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
 """What becomes known of a request while it is answered: its id, caller, model and its version, cache, tokens."""
@@ -32,15 +32,12 @@ class GatewayMetrics:
         counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
         histogram = partial(Histogram, buckets=_SECONDS, registry=self.registry)
         self.requests = counter("course_requests", "Requests answered", ["route", "method", "status"])
-        text = "From a request's arrival to the last byte of its response"
-        self.seconds = histogram("course_request_seconds", text, ["route"])
+        self.seconds = histogram("course_request_seconds", "From arrival to the last byte of the response", ["route"])
         self.in_flight = gauge("course_requests_in_flight", "Requests to /v1 that are being answered")
         self.tokens = counter("course_tokens", "Tokens read (prompt) and written (completion)", ["direction"])
-        text = "From a streamed request's arrival to its first piece of text"
-        self.first_token_seconds = histogram("course_first_token_seconds", text)
+        self.first_token_seconds = histogram("course_first_token_seconds", "From arrival to a stream's first text")
         self.queries = counter("course_queries", "Queries the model wrote, by what became of them", ["outcome"])
-        text = "Where the time of /v1/sql goes: the model or the database"
-        self.sql_seconds = histogram("course_sql_seconds", text, ["part"])
+        self.sql_seconds = histogram("course_sql_seconds", "Of /v1/sql, at the model or the database", ["part"])
         self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
         text = "Replies of models by whether the cache had them (hit), might have (miss) or was not asked (off)"
         self.cache = counter("course_cache", text, ["state"])
@@ -49,22 +46,20 @@ class GatewayMetrics:
         self.model_answers = counter("course_model_answers", text, ["model", "outcome"])
         self.shadows = counter("course_shadow_answers", "A candidate's answers beside the current ones", ["found"])
         self.rollbacks = counter("course_rollbacks", "Candidates and models that were rolled back")
-        text = "1 for the version that each model's server has"
-        self.versions = gauge("course_model_info", text, ["model", "version"])
-        for outcome in OUTCOMES:  # a counter that is absent until its first event cannot show a rate
-            self.queries.labels(outcome)
-        for direction in _DIRECTIONS:
-            self.tokens.labels(direction)
-        for rating in ("up", "down"):
-            self.feedback.labels(rating)
+        self.versions = gauge("course_model_info", "1 for each server's version", ["model", "version"])
+        # A counter that is absent until its first event cannot show a rate.
+        for known, values in {self.queries: OUTCOMES, self.tokens: _DIRECTIONS, self.feedback: ("up", "down")}.items():
+            for value in values:
+                known.labels(value)
 
     def count_reply(self, usage: dict[str, int] | None) -> None:
         """Count a reply, and what a model server reports as its ``usage``: some report nothing, a cache spends none."""
-        self.cache.labels(NOTES.get()["cache"]).inc()
+        notes = NOTES.get()
+        self.cache.labels(notes["cache"]).inc()
         for direction in _DIRECTIONS:
-            n_tokens = (usage or {}).get(f"{direction}_tokens") or 0
-            self.tokens.labels(direction).inc(n_tokens)
-            NOTES.get()["tokens"] += n_tokens
+            if n_tokens := (usage or {}).get(f"{direction}_tokens"):
+                self.tokens.labels(direction).inc(n_tokens)
+                notes["tokens"] += n_tokens
 
 
 class MeasureRequests:
@@ -79,8 +74,8 @@ class MeasureRequests:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
-        asked_id = Headers(scope=scope).get("X-Request-ID", "")
-        request_id = asked_id if re.fullmatch(r"[\w.-]{1,64}", asked_id, re.ASCII) else uuid.uuid4().hex
+        asked_id = next((text for name, text in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = (asked_id if _PLAIN.fullmatch(asked_id) else os.urandom(16).hex().encode()).decode()
         notes: dict[str, Any] = {"request_id": request_id, "cache": "off", "tokens": 0}
         NOTES.set(notes := notes | {"caller": "", "model": "", "version": ""})
 
@@ -88,8 +83,9 @@ class MeasureRequests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                said = {"X-Request-ID": request_id, "X-Cache": notes["cache"], "X-Model-Version": notes["version"]}
-                MutableHeaders(scope=message).update({name: text for name, text in said.items() if text})
+                said = {"x-request-id": request_id, "x-cache": notes["cache"], "x-model-version": notes["version"]}
+                more = [(name.encode(), text.encode()) for name, text in said.items() if text]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         is_work = scope["path"].startswith("/v1/")
