@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from functools import lru_cache
 from math import ceil
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
 
 _RETRY_S = 2
+_per_minute = lru_cache(maxsize=1024)(RateLimitItemPerMinute)
 _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
@@ -47,9 +48,8 @@ class CallerLimits:
         self._windows = [FixedWindowRateLimiter(storage) for storage in storages]
         self._running: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def admit(self, caller: Caller) -> AsyncIterator[None]:
-        """Count one request up to its last byte, and the tokens that it spent.
+    async def enter(self, caller: Caller) -> None:
+        """Count one request until it leaves.
 
         Raises:
             ApiError: 429 if the caller has used what it may.
@@ -61,16 +61,23 @@ class CallerLimits:
         try:
             await self._spend(caller, "requests", caller.requests_per_minute, 1)
             await self._spend(caller, "tokens", caller.tokens_per_minute, 0)
-            yield
-        finally:
-            self._running -= Counter({caller.id: 1})  # which drops who has none left
+        except BaseException:
+            await self.leave(caller)
+            raise
+
+    async def leave(self, caller: Caller) -> None:
+        """Count the tokens that a request spent, which has ended with its last byte."""
+        self._running[caller.id] -= 1
+        if not self._running[caller.id]:
+            del self._running[caller.id]
+        if n_tokens := NOTES.get()["tokens"]:
             with suppress(ApiError):  # it is answered: the next one has to wait
-                await self._spend(caller, "tokens", caller.tokens_per_minute, NOTES.get()["tokens"])
+                await self._spend(caller, "tokens", caller.tokens_per_minute, n_tokens)
 
     async def _spend(self, caller: Caller, unit: Literal["requests", "tokens"], limit: int | None, cost: int) -> None:
         if limit is None:
             return
-        item = RateLimitItemPerMinute(limit, namespace=unit)
+        item = _per_minute(limit, namespace=unit)
         for window in self._windows:
             with suppress(RedisError, OSError):  # without Redis the next one counts, in memory
                 if await (window.hit if cost else window.test)(item, caller.id, cost=cost):
@@ -80,53 +87,52 @@ class CallerLimits:
                 raise ApiError(429, message, code="rate_limit_exceeded", retry_after_s=max(1, ceil(wait_s)))
 
 
-class BoundedQueue:
+class BoundedQueue(AbstractAsyncContextManager[None]):
     """``n_at_once`` pass and ``max_waiting`` wait, up to ``patience_s`` seconds; ApiError 503 for the rest."""
 
     def __init__(self, n_at_once: int, max_waiting: int, patience_s: float) -> None:
         self._free, self._max_waiting, self._patience_s = asyncio.Semaphore(n_at_once), max_waiting, patience_s
         self.n_waiting = 0
 
-    @asynccontextmanager
-    async def take_place(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> None:
         """Wait for a place and hold it."""
+        if not self._free.locked():
+            await self._free.acquire()  # at once
+            return
         self.n_waiting += 1
         try:
-            is_full = self._free.locked() and self.n_waiting > self._max_waiting
-            async with asyncio.timeout(0 if is_full else self._patience_s):
+            async with asyncio.timeout(0 if self.n_waiting > self._max_waiting else self._patience_s):
                 await self._free.acquire()
         except TimeoutError:
             message = "too much to do; ask again later"
             raise ApiError(503, message, code="overloaded", retry_after_s=_RETRY_S) from None
         finally:
             self.n_waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
 
 
-class CircuitBreaker:
-    """Spares a server that failed several times in a row, and its callers the waiting.
+class CircuitBreaker(AbstractContextManager[None]):
+    """Spares a server that failed several times in a row, and its callers the waiting: ApiError 503 at once.
 
-    One request is let through every ``_PAUSE_S`` seconds; when that one succeeds, all are.
+    503 and 504 are failures, all else is an answer. One request is let through every ``_PAUSE_S`` seconds; when that
+    one succeeds, all are.
     """
 
     def __init__(self) -> None:
         self._n_failures, self._next_try = 0, 0.0
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """See how a request ends: 503 and 504 are failures, all else is an answer; ApiError 503 while it is spared."""
+    def __enter__(self) -> None:
         if self._n_failures >= _MAX_FAILURES:
             if (wait_s := self._next_try - time.monotonic()) > 0:
                 message = "the model server failed several times; ask again later"
                 raise ApiError(503, message, code="model_server_down", retry_after_s=ceil(wait_s))
             self._next_try = time.monotonic() + _PAUSE_S
-        try:
-            yield
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
             self._n_failures = 0
-        except ApiError as error:
+        elif isinstance(error, ApiError):
             self._n_failures = self._n_failures + 1 if error.status_code in (503, 504) else 0
             self._next_try = time.monotonic() + _PAUSE_S
-            raise

@@ -122,7 +122,7 @@ class CheckedRoute(APIRoute):
 
 
 class AdmittedRoute(CheckedRoute):
-    """A route for callers whom ``app.state.admit`` lets in, counted from before their body is read to the last byte.
+    """A route for callers whom ``app.state.enter`` lets in, counted from before their body is read to the last byte.
 
     A dependency that yields would do the same and takes longer than all else that the gateway does.
     """
@@ -133,8 +133,11 @@ class AdmittedRoute(CheckedRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one caller in."""
-        async with await scope["app"].state.admit(Request(scope)):
+        caller = await scope["app"].state.enter(Request(scope))
+        try:
             await super().handle(scope, receive, send)
+        finally:
+            await scope["app"].state.leave(caller)
 
 
 def read_json(raw: bytes) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +39,7 @@ from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
 
 _REDIS_S = 0.2
+_WORK: Any = {"prefix": "/v1", "responses": USUAL_ERRORS | errors_of(429, 502, 504), "route_class": AdmittedRoute}
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -61,8 +62,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         if redis:
             await redis.aclose()
 
-    async def admit(request: Request) -> AbstractAsyncContextManager[None]:
-        return limits.admit(await guard.user(request, await BEARER(request)))
+    async def enter(request: Request) -> Caller:
+        caller = await guard.user(request, await BEARER(request))
+        await limits.enter(caller)
+        return caller
 
     routers = [
         _answer_routes(settings, models, rollout, queries, metrics),
@@ -73,9 +76,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     # As one list, for routers that are included are searched twice; what is asked for most comes first.
     every = [route for router in routers for route in router.routes]
     about: Any = {"title": "Questions to SQL", "version": __version__}
+    about["telemetry"] = dict.fromkeys(("tracing", "metrics", "logs"), False)  # FastAPI's own: see ``tracing``
     # Nor sent elsewhere for a slash too many: the address would be of the ``Host`` that callers invent, without TLS.
     app = FastAPI(**about, lifespan=lifespan, routes=every, redirect_slashes=False)
-    app.state.max_body_bytes, app.state.admit = settings.max_body_bytes, admit
+    app.state.max_body_bytes, app.state.enter, app.state.leave = settings.max_body_bytes, enter, limits.leave
     add_error_handlers(app)
     if settings.cors_origins:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
@@ -91,10 +95,6 @@ def _find_model(models: dict[str, ModelClient], name: str) -> ModelClient:
     return models[name]
 
 
-def _work_router() -> APIRouter:
-    return APIRouter(prefix="/v1", responses=USUAL_ERRORS | errors_of(429, 502, 504), route_class=AdmittedRoute)
-
-
 def _answer_routes(
     settings: GatewaySettings,
     models: dict[str, ModelClient],
@@ -103,7 +103,7 @@ def _answer_routes(
     metrics: GatewayMetrics,
 ) -> APIRouter:
     """What applications ask, and what they say of the answers."""
-    router, uncounted = _work_router(), GatewayMetrics()  # nobody asked a shadow
+    router, uncounted = APIRouter(**_WORK), GatewayMetrics()  # nobody asked a shadow
 
     async def route(name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
         if (name or settings.model_name) == settings.model_name:
@@ -135,7 +135,7 @@ def _answer_routes(
 
 def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> APIRouter:
     """Which models and databases applications can ask."""
-    router, began = _work_router(), int(time.time())
+    router, began = APIRouter(**_WORK), int(time.time())
 
     def describe(model: ModelClient) -> dict[str, Any]:
         return {"id": model.name, "object": "model", "created": began, "owned_by": "course"}
@@ -172,8 +172,8 @@ def _operation_routes(
         model_server, (n_databases, databases), away = await asyncio.gather(
             rollout.current.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
         )
-        parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases, "redis": away}
-        return parts | {"rollout": str(rollout)}
+        parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases}
+        return parts | {"redis": away, "rollout": str(rollout)}
 
     @router.get("/health/live")
     async def live() -> dict[str, bool]:

@@ -4,12 +4,11 @@ The session looks for redirects, cookies, proxies and passwords at each request:
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from functools import cached_property
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 MAX_REPLY_BYTES = 4 * 2**20
@@ -17,24 +16,36 @@ MAX_REPLY_BYTES = 4 * 2**20
 _TIMEOUT = aiohttp.ClientTimeout(sock_connect=5.0)
 
 
-@dataclass(frozen=True)
-class HttpReply:
-    """A response whose head has come."""
+class HttpReply(AbstractContextManager["HttpReply"]):
+    """A response whose head has come; if its body has not ended with the block, it is broken off."""
 
-    status: int
-    _payload: aiohttp.StreamReader
-    _deadline: float
+    def __init__(self, status: int, payload: aiohttp.StreamReader, connection: Connection, deadline: float) -> None:
+        self.status, self._payload, self._connection, self._deadline = status, payload, connection, deadline
+        self._n_bytes = 0
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes of its body as they come; errors as those of ``HttpClient.send``, ValueError beyond the limit."""
-        n_bytes = 0
-        while not self._payload.at_eof():
-            async with asyncio.timeout_at(self._deadline):
-                chunk = await self._payload.readany()
-            n_bytes += len(chunk)
-            if n_bytes > MAX_REPLY_BYTES:
-                raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
-            yield chunk
+    async def read(self) -> bytes:
+        """The whole body; errors as those of ``HttpClient.send``, ValueError beyond the limit."""
+        pieces = []
+        while piece := await self.read_piece():
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def read_piece(self) -> bytes:
+        """What has come of the body since the last time, once there is something; nothing at its end."""
+        if self._payload.at_eof():
+            return b""
+        async with asyncio.timeout_at(self._deadline):
+            piece = await self._payload.readany()
+        self._n_bytes += len(piece)
+        if self._n_bytes > MAX_REPLY_BYTES:
+            raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
+        return piece
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if error:
+            self._connection.close()  # or the next request on it would get what is left of this reply
+        else:
+            self._connection.release()  # which closes it if the reply has not ended
 
 
 class HttpClient:
@@ -45,47 +56,38 @@ class HttpClient:
         self._path = self._url.raw_path.rstrip("/")
 
     @cached_property
-    def _connector(self) -> aiohttp.TCPConnector:
-        """Made at the first use, where the event loop runs; who asks limits its connections."""
-        return aiohttp.TCPConnector(limit=0)
-
-    @cached_property
-    def _target(self) -> tuple[aiohttp.ClientRequest, str]:
-        """Where to connect to, and the headers of each request."""
+    def _target(self) -> tuple[aiohttp.TCPConnector, aiohttp.ClientRequest, str]:
+        """Connections, where they lead, and the headers of each request: made where the event loop runs."""
         # Not compressed: what is read is counted as it comes, and a small reply may unpack to a large one.
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         target = aiohttp.ClientRequest("GET", self._url, headers=headers, loop=asyncio.get_running_loop())
-        return target, "\r\n".join(f"{name}: {value}" for name, value in target.headers.items())
+        lines = [f"{name}: {value}" for name, value in target.headers.items()]
+        return aiohttp.TCPConnector(limit=0), target, "\r\n".join(lines)  # who asks limits its connections
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._connector.close()
+        await self._target[0].close()
 
-    @asynccontextmanager
-    async def send(self, method: str, path: str, body: bytes = b"") -> AsyncIterator[HttpReply]:
-        """The response to one request; one that has not ended is broken off with the block.
+    async def send(self, method: str, path: str, body: bytes = b"") -> HttpReply:
+        """The response to one request.
 
         Raises:
             TimeoutError: It does not come in time.
             aiohttp.ClientError: The server cannot be reached or breaks off.
-            ValueError: It is no HTTP.
+            HttpProcessingError: It is no HTTP.
         """
         deadline = asyncio.get_running_loop().time() + self._timeout_s
-        target, headers = self._target
+        connector, target, headers = self._target
         async with asyncio.timeout_at(deadline):
-            connection = await self._connector.connect(target, [], _TIMEOUT)
-        try:
-            assert connection.protocol is not None
-            assert connection.transport is not None
-            connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-            head = f"{method} {self._path}{path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n{headers}\r\n\r\n"
-            connection.transport.write(head.encode() + body)
-            async with asyncio.timeout_at(deadline):
+            connection = await connector.connect(target, [], _TIMEOUT)
+            try:
+                assert connection.protocol is not None
+                assert connection.transport is not None
+                connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+                head = f"{method} {self._path}{path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n{headers}\r\n\r\n"
+                connection.transport.write(head.encode() + body)
                 message, payload = await connection.protocol.read()
-            yield HttpReply(message.code, payload, deadline)
-        except BaseException as error:
-            connection.close()  # or the next request on it would get this one's reply
-            if isinstance(error, aiohttp.http.HttpProcessingError):
-                raise ValueError("no HTTP") from error
-            raise
-        connection.release()  # which closes it if the reply has not ended
+            except BaseException:
+                connection.close()
+                raise
+        return HttpReply(message.code, payload, connection, deadline)

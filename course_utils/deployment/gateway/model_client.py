@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, cast
 
 import aiohttp
 import stamina
+from aiohttp.http import HttpProcessingError
 from cachetools import TTLCache
 from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
@@ -93,9 +95,10 @@ class ModelClient:
     async def is_ready(self) -> str:
         """Ask for the server's models; empty if it answers, else what is wrong."""
         try:
-            async with asyncio.timeout(_READY_TIMEOUT_S), self._http.send("GET", "/v1/models") as response:
-                return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
-        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                with await self._http.send("GET", "/v1/models") as response:
+                    return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
+        except (TimeoutError, aiohttp.ClientError, HttpProcessingError) as error:
             return f"no answer ({type(error).__name__})"
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
@@ -122,11 +125,12 @@ class ModelClient:
 
     async def _ask(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
         with trace_model(self.name) as usage:
-            async with self._send(body) as response:
-                raw = _mend(await _read(response))
-                reply = _read_reply(raw)
-                if not reply.get("choices") or "message" not in reply["choices"][0]:
-                    raise ValueError("it has no message")
+            async with self.queue:
+                with self._breaker, _as_api_errors(), await self._send(body) as response:
+                    raw = _mend(await response.read())
+                    reply = _read_reply(raw)
+                    if not reply.get("choices") or "message" not in reply["choices"][0]:
+                        raise ValueError("it has no message")
             usage.update(reply.get("usage") or {})
         return raw, reply.get("usage")
 
@@ -139,28 +143,21 @@ class ModelClient:
         """
         NOTES.get().update(model=self.name, version=self.version)
         with trace_model(self.name) as usage:
-            async with self._send(body) as response:
-                yield _read_events(response, usage)
+            async with self.queue:
+                with self._breaker, _as_api_errors(), await self._send(body) as response:
+                    yield _read_events(response, usage)
 
-    @asynccontextmanager
-    async def _send(self, body: dict[str, Any]) -> AsyncIterator[HttpReply]:
-        async with self.queue.take_place():
-            with self._breaker.watch(), _as_api_errors():
-                async with AsyncExitStack() as opened:
-                    asked = to_json(body | self._asks)
-
-                    async def post() -> HttpReply:
-                        sent = self._http.send("POST", "/v1/chat/completions", asked)
-                        return await opened.enter_async_context(sent)
-
-                    try:
-                        response = await post()
-                    except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
-                        # Only here, for stamina takes longer than a limit or a key does.
-                        response = await _CONNECT_AGAIN(type(error), post)
-                    if response.status != HTTPStatus.OK:
-                        _refuse(response.status, await _read(response))
-                    yield response
+    async def _send(self, body: dict[str, Any]) -> HttpReply:
+        """A reply that begins well; an error where that is not so."""
+        post = partial(self._http.send, "POST", "/v1/chat/completions", to_json(body | self._asks))
+        try:
+            response = await post()
+        except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
+            response = await _CONNECT_AGAIN(type(error), post)  # only here, for stamina takes longer than a key does
+        if response.status != HTTPStatus.OK:
+            with response:
+                _refuse(response.status, await response.read())
+        return response
 
 
 def _refuse(status: int, raw: bytes) -> NoReturn:
@@ -187,12 +184,8 @@ def _as_api_errors() -> Iterator[None]:
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
     except aiohttp.ClientError as error:
         raise ApiError(503, "the model server broke off", code="model_server_failed", retry_after_s=_RETRY_S) from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, HttpProcessingError) as error:
         raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
-
-
-async def _read(response: HttpReply) -> bytes:
-    return b"".join([chunk async for chunk in response.chunks()])
 
 
 def _mend(raw: bytes) -> bytes:
@@ -213,8 +206,8 @@ async def _read_events(response: HttpReply, usage: dict[str, int]) -> AsyncItera
     """The JSON objects of a server-sent event stream, up to its ``[DONE]``; the dict takes their ``usage``."""
     rest = b""
     with _as_api_errors():
-        async for chunk in response.chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
+        while piece := await response.read_piece():
+            *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 data = line.removeprefix(b"data:").strip()
                 if data == b"[DONE]":

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, StringConstraints
 
 from course_utils.deployment.gateway.admission import BoundedQueue
@@ -19,7 +20,7 @@ from course_utils.deployment.gateway.logs import mask_personal
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.tracing import trace_step
+from course_utils.deployment.gateway.tracing import TRACER
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
@@ -77,7 +78,7 @@ class QueryRunner:
         Raises:
             ApiError: 503 if there is none in as long as a query may take.
         """
-        async with self._queue.take_place():
+        async with self._queue:
             return await run_sync(self._check, database, query)
 
 
@@ -103,7 +104,8 @@ async def answer_question(
     raw, usage = await client.complete(body)
     reply = json.loads(raw)
     model_seconds = time.perf_counter() - began
-    with trace_step("query", **{"db.namespace": request.database}) as span:
+    about: Any = {"kind": SpanKind.CLIENT, "attributes": {"db.namespace": request.database}}
+    with TRACER.start_as_current_span("query", **about, record_exception=False, set_status_on_exception=False) as span:
         checked = await queries.run(database, read_query(reply["choices"][0]["message"].get("content") or ""))
         NOTES.get()["outcome"] = checked.outcome
         span.set_attribute("course.query.outcome", checked.outcome)

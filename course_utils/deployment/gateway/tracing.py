@@ -7,13 +7,12 @@ https://github.com/open-telemetry/semantic-conventions-genai/tree/v0.1.0.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import SpanKind
 
-_TRACER = trace.get_tracer(__name__)
+TRACER = trace.get_tracer(__name__)
 """Its spans go nowhere until ``start_tracing`` says where to."""
 
 
@@ -35,23 +34,16 @@ def start_tracing(app: FastAPI) -> None:
 
 
 @contextmanager
-def trace_step(name: str, **attributes: Any) -> Iterator[Span]:
-    """A span of the current request, which takes further attributes; nothing where tracing is off."""
-    # Not made the current span: a stream ends in another context than it began in.
-    span = _TRACER.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-    try:
-        yield span
-    finally:
-        span.end()
-
-
-@contextmanager
 def trace_model(model: str) -> Iterator[dict[str, int]]:
     """The span of one request to a model server, the wait for its turn included; the dict takes its ``usage``."""
     names = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model}
     usage: dict[str, int] = {}
-    with trace_step(f"chat {model}", **names) as span:
+    # Not made the current span: a stream ends in another context than it began in.
+    span = TRACER.start_span(f"chat {model}", kind=SpanKind.CLIENT, attributes=names)
+    try:
         yield usage
+    finally:
         for name, ours in {"input": "prompt_tokens", "output": "completion_tokens"}.items():
             if usage.get(ours):
                 span.set_attribute(f"gen_ai.usage.{name}_tokens", usage[ours])
+        span.end()

@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp.http import HttpProcessingError
 
 from course_utils.deployment.gateway.http_client import HttpClient
 from course_utils.processes import LOOPBACK
@@ -31,8 +32,8 @@ def ask(*replies: bytes, path: str = "", timeout_s: float = 5.0) -> tuple[list[b
             client = HttpClient(f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}{path}", timeout_s)
             came = []
             for _ in replies:
-                async with client.send("POST", "/v1/x", b"{}") as reply:
-                    came.append((reply.status, b"".join([chunk async for chunk in reply.chunks()])))
+                with await client.send("POST", "/v1/x", b"{}") as reply:
+                    came.append((reply.status, await reply.read()))
             await client.close()
             return asked, came, n_connections
 
@@ -66,10 +67,10 @@ def test_a_redirect_is_not_followed() -> None:
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (b"SSH-2.0-OpenSSH\r\n\r\n", ValueError),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, ValueError),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", HttpProcessingError),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, HttpProcessingError),
         (b"", aiohttp.ServerDisconnectedError),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz", (aiohttp.ClientError, ValueError)),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz", (aiohttp.ClientError, HttpProcessingError)),
     ],
 )
 def test_no_http_is_an_error(reply: bytes, error: type[Exception]) -> None:
@@ -93,8 +94,8 @@ def test_who_gives_up_leaves_no_reply_to_the_next(sent_before: bytes) -> None:
             writer.write(text)
 
     async def read(client: HttpClient, body: bytes) -> bytes:
-        async with client.send("POST", "/v1/x", body) as reply:
-            return b"".join([chunk async for chunk in reply.chunks()])
+        with await client.send("POST", "/v1/x", body) as reply:
+            return await reply.read()
 
     async def run() -> bytes:
         async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
@@ -115,7 +116,7 @@ def test_nobody_there() -> None:
     async def run() -> None:
         client = HttpClient(f"http://{LOOPBACK}:9", 1.0)
         try:
-            async with client.send("GET", "/v1/models"):
+            with await client.send("GET", "/v1/models"):
                 pass
         finally:
             await client.close()

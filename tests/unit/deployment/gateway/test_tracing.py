@@ -110,10 +110,10 @@ def test_without_an_endpoint_nothing_that_could_send_a_trace_is_imported(tmp_pat
 import sys
 from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.deployment.gateway.tracing import start_tracing, trace_step
+from course_utils.deployment.gateway.tracing import start_tracing, trace_model
 start_tracing(create_app(GatewaySettings(model_url="http://127.0.0.1:1", databases={str(tmp_path)!r})))
-with trace_step("query") as span:
-    span.set_attribute("outcome", "executed")
+with trace_model("course") as usage:
+    usage["prompt_tokens"] = 1
 sys.exit(any(name.startswith({SENDERS}) for name in sys.modules))
 """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
