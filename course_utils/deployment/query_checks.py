@@ -57,7 +57,6 @@ def sql_grammar(schema: Schema) -> str:
     names = {"TABLES": {table.name for table in tables}, "COLUMNS": {c.name for table in tables for c in table.columns}}
     grammar = Path(__file__).with_name("sql.gbnf").read_text("utf-8")
     for word, known in names.items():
-        grammar = grammar.replace(
-            word, " | ".join(json.dumps(quote(name), ensure_ascii=False) for name in sorted(known))
-        )
+        quoted = (json.dumps(quote(name), ensure_ascii=False) for name in sorted(known))
+        grammar = grammar.replace(word, " | ".join(quoted))
     return grammar

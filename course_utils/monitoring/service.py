@@ -105,8 +105,11 @@ def send_traffic(
     """
     import httpx
 
-    rng = Random(seed)
-    rows = _draw(questions, n_requests, rng)
+    if not questions:
+        raise DataError("there are no questions to send; check the test split of the data stage")
+    rng, rows = Random(seed), list[Row]()
+    while len(rows) < n_requests:
+        rows += rng.sample(list(questions), len(questions))[: n_requests - len(rows)]
     gaps_s = [rng.expovariate(per_second) if per_second else 0.0 for _ in rows]
     limits, headers = httpx.Limits(max_connections=concurrency), {"Authorization": f"Bearer {key}"} if key else {}
     with (
@@ -116,15 +119,6 @@ def send_traffic(
         moments = accumulate(gaps_s, initial=time.perf_counter())
         records = list(pool.map(lambda row, moment: _ask(client, row, phase, moment), rows, moments))
     return sorted(records, key=lambda record: record.time)
-
-
-def _draw(questions: Sequence[Row], n_requests: int, rng: Random) -> list[Row]:
-    if not questions:
-        raise DataError("there are no questions to send; check the test split of the data stage")
-    rows: list[Row] = []
-    while len(rows) < n_requests:
-        rows += rng.sample(list(questions), len(questions))
-    return rows[:n_requests]
 
 
 def _ask(client: "httpx.Client", row: Row, phase: str, moment: float) -> TrafficRecord:
