@@ -3,8 +3,8 @@
 Once before llama.cpp, whose times hang on all else that the machine does, and once before a model server that sleeps,
 so that its times are known: what the model misses there is its own fault, or the gateway's.
 
-``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, a quarter of an hour,
-and a machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
+``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, fifteen minutes, and
+a machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
 """
 
 import json
