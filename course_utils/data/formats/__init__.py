@@ -1,7 +1,6 @@
 """Read and write datasets in the layouts and files that others use."""
 
-from course_utils.data.formats.reading import read_dataset, read_rows, read_sample
 from course_utils.data.formats.record import Record, normalise
-from course_utils.data.formats.writing import write_rows
+from course_utils.data.formats.row_files import read_dataset, read_rows, read_sample, write_rows
 
 __all__ = ["Record", "normalise", "read_dataset", "read_rows", "read_sample", "write_rows"]

@@ -17,15 +17,7 @@ from course_utils.finding import Finding
 
 BOM = b"\xef\xbb\xbf"
 # Archives, Parquet and SQLite.
-_OTHER_KINDS = (
-    b"\x1f\x8b",
-    b"PK\x03\x04",
-    b"BZh",
-    b"\xfd7zXZ\x00",
-    b"\x28\xb5\x2f\xfd",
-    b"PAR1",
-    b"SQLite format 3\x00",
-)
+_OTHER_KINDS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"(\xb5/\xfd", b"PAR1", b"SQLite format 3\x00")
 _BY_ROW = (".json", ".parquet")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 

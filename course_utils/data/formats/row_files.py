@@ -1,20 +1,25 @@
-"""Read rows, whatever holds them: the ending of a file says how, the fields say what they mean, a folder is a dataset.
+"""Read and write rows, whatever holds them: the ending of a file says how, the fields say what they mean.
 
-A folder has the course's own layout, that of Spider's release or that of BIRD's. Rows are read as they are;
+A folder is a dataset in the course's own layout, that of Spider's release or that of BIRD's. Rows are read as they are;
 ``validation`` judges them.
 """
 
 import json
 import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import portable
+from course_utils.artifacts import Row, portable, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
-from course_utils.data.formats.layouts import to_row
+from course_utils.data.formats.layouts import LAYOUTS, to_fields, to_row
 from course_utils.data.formats.record import Record, RowError, file_error, read_json, to_raw
-from course_utils.errors import DataError
+from course_utils.errors import ConfigurationError, DataError, FormatError
+from course_utils.finding import listed
+from course_utils.tasks import Task
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
 VALIDATION_FILES = (("validation.jsonl",), ("validation.json",))
@@ -24,7 +29,10 @@ VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
 _READERS = dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json)
 _READERS |= {".csv": columns.read_csv, ".parquet": columns.read_parquet}
+_WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = dict.fromkeys((".jsonl", ".ndjson"), write_jsonl)
+_WRITERS |= {".json": write_json, ".csv": columns.write_csv, ".parquet": columns.write_parquet}
 ENDINGS = "its ending is unknown; choose .jsonl, .json, .csv or .parquet"
+QUESTION_ALONE = Task(lambda row: [{"role": "user", "content": row["question"]}], itemgetter("query"), str.strip)
 
 
 def read_rows(path: Path) -> list[Record]:
@@ -42,6 +50,61 @@ def read_rows(path: Path) -> list[Record]:
         except RowError as error:
             records.append(replace(record, fields={}, fault=str(error), raw=to_raw(record.fields)))
     return records
+
+
+def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task = QUESTION_ALONE) -> Path:
+    """Write rows so that ``read_rows`` gives them back, which is tried; the file is written whole or not at all.
+
+    Rows hold text, numbers, true, false, None, lists and objects of them; a None comes back as a missing field. The
+    path ends in .jsonl, .json, .csv or .parquet. The layout is ``rows`` as they are, or conversations of what the task
+    asks and answers: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
+
+    Raises:
+        FormatError: Rows do not fit, lists them; or the file cannot be written.
+        ConfigurationError: There is no such layout.
+    """
+    if layout != "rows" and layout not in LAYOUTS:
+        raise ConfigurationError(f"{layout!r} is no layout; choose one of rows, {', '.join(LAYOUTS)}")
+    if path.suffix.lower() not in _WRITERS:
+        raise file_error(path, ENDINGS)
+    rows, shown, faults = list(rows), [], []
+    for number, row in enumerate(rows, 1):
+        try:
+            shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], task))
+        except KeyError as error:
+            faults.append(f"row {number}: {error} is missing; give the task, which says what to show")
+        except RowError as error:
+            faults.append(f"row {number}: {error}")
+    _refuse(path, faults)
+    try:
+        with writing(path) as unfinished:
+            _WRITERS[path.suffix.lower()](unfinished, shown)
+            _refuse(path, _differences(rows, read_rows(unfinished)))
+    except OSError as error:
+        raise file_error(path, f"cannot be written ({error.strerror or error}); choose another place") from error
+    except (OverflowError, RuntimeError, TypeError, ValueError) as error:  # of json, csv and pyarrow
+        raise file_error(path, f"no such file holds these rows ({error}); choose .jsonl and values of JSON") from error
+    except FormatError as error:  # what does not read back names the unfinished file
+        raise FormatError(str(error).replace(unfinished.name, path.name)) from error
+    return path
+
+
+def _differences(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
+    """What would not come back as it is, row by row."""
+    if len(records) != len(rows):
+        return [f"{len(records)} of {len(rows)} rows would come back; choose .jsonl"]
+    found = []
+    for number, (row, record) in enumerate(zip(rows, records, strict=True), 1):
+        given, read = columns.without_none(row), columns.without_none(record.fields)
+        if changed := sorted(name for name in given.keys() | read.keys() if given.get(name) != read.get(name)):
+            why = record.fault or f"{', '.join(changed)} would come back changed; choose .jsonl or another layout"
+            found.append(f"row {number}: {why}")
+    return found
+
+
+def _refuse(path: Path, faults: Sequence[str]) -> None:
+    if faults:
+        raise file_error(path, listed(f"{len(faults)} rows do not fit", faults))
 
 
 def read_dataset(folder: Path) -> list[Record]:
@@ -106,19 +169,17 @@ def _read_split(split: str, paths: list[Path]) -> list[Record]:
 def _hold_back(training: list[Record]) -> list[Record]:
     """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows."""
     wanted = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)))
-    keys_by_query: dict[str, set[tuple[str, str]]] = {}
+    keys_by_query: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for record in training:
         if not record.fault:
-            keys_by_query.setdefault(str(record.fields.get("query")), set()).add(record.key)
+            keys_by_query[str(record.fields.get("query"))].add(record.key)
     queries = sorted(keys_by_query)
     Random(0).shuffle(queries)
     chosen: set[str] = set()
     asked: set[tuple[str, str]] = set()
     for query in queries[:-1]:  # one is left to train on
-        if len(asked) >= wanted:
-            break
-        chosen.add(query)
-        asked |= keys_by_query[query]
-
+        if len(asked) < wanted:
+            chosen.add(query)
+            asked |= keys_by_query[query]
     is_held = [not each.fault and (str(each.fields.get("query")) in chosen or each.key in asked) for each in training]
     return [replace(each, split="validation") if held else each for each, held in zip(training, is_held, strict=True)]
