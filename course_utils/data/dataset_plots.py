@@ -72,21 +72,22 @@ def parts_of(query: str) -> set[str]:
 @course_style
 def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
     """The share of each split's queries that use each part: what no query shows, no model learns or test measures."""
-    shares = {}
+    import pandas as pd
+
+    shares = pd.DataFrame(index=[*PARTS])
     for split, rows in splits.items():
         used = [parts_of(row["query"]) for row in rows]
-        shares[split] = {part: 100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS}
-    rarest = min(PARTS, key=lambda part: max((of_split[part] for of_split in shares.values()), default=0))
-    highest = max((of_split[rarest] for of_split in shares.values()), default=0)
-    axes = new_axes(f"Rarest part: {rarest}, in at most {highest:.1f} % of a split's queries", height=5.5)
-    height = 0.8 / max(1, len(splits))
-    for index, (split, of_split) in enumerate(shares.items()):
-        places = [place + index * height for place in range(len(PARTS))]
-        axes.barh(places, [*of_split.values()], height, label=split, hatch=HATCHES[index], color=SPLIT_COLOURS[split])
-    axes.set_yticks([place + 0.4 - height / 2 for place in range(len(PARTS))], list(PARTS))
+        shares[split] = [100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS]
+    highest = shares.max(axis="columns")
+    rarest = f"{highest.idxmin()}, in at most {highest.min():.1f} %"
+    axes = new_axes(f"Rarest part: {rarest} of a split's queries", height=5.5)
+    shares.plot.barh(ax=axes, width=0.8, color=SPLIT_COLOURS)
+    for bars, hatch in zip(axes.containers, HATCHES, strict=False):
+        for bar in bars:
+            bar.set_hatch(hatch)
     axes.invert_yaxis()
-    axes.set_xlabel("queries that use it (%)")
     axes.legend()
+    axes.set_xlabel("queries that use it (%)")
     return axes
 
 
