@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from sys import getsizeof
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql.opening import open_database
@@ -119,8 +119,7 @@ def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> 
         with closing(connection.execute(query)) as cursor:
             if cursor.description is None:
                 raise QueryError("the query returns no rows, so it is not a SELECT", "syntax")
-            rows = _fetch(cursor, limits.max_rows + 1, limits.max_bytes)
-            columns = tuple(column[0] for column in cursor.description)
+            result = fetch_result(cursor, limits, began)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         if not is_late():
             kind, reason = _kind_of(error), str(error)
@@ -128,7 +127,7 @@ def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> 
             raise QueryError(reading if kind == "not allowed" else reason, kind) from error
     if is_late():
         raise QueryError(f"the query ran longer than {limits.timeout_s:g} s", "timeout")
-    return QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)
+    return result
 
 
 def _kind_of(error: Exception) -> QueryErrorKind:
@@ -138,12 +137,14 @@ def _kind_of(error: Exception) -> QueryErrorKind:
     return next(matches, unknown)
 
 
-def _fetch(cursor: sqlite3.Cursor, n_rows: int, max_bytes: int) -> list[tuple[object, ...]]:
+def fetch_result(cursor: Any, limits: QueryLimits, began: float) -> QueryResult:
+    """What the cursor of a query holds, of whichever database; QueryError where it is more than ``max_bytes``."""
     rows: list[tuple[object, ...]] = []
-    n_bytes = 0
+    n_bytes, n_rows = 0, limits.max_rows + 1  # the last one says that there are more
     while len(rows) < n_rows and (chunk := cursor.fetchmany(min(_ROWS_AT_ONCE, n_rows - len(rows)))):
         n_bytes += sum(map(getsizeof, chain(chunk, *chunk)))
-        if n_bytes > max_bytes:
-            raise QueryError(f"the query returns more than {max_bytes / 1e6:g} MB; select less", "too large")
+        if n_bytes > limits.max_bytes:
+            raise QueryError(f"the query returns more than {limits.max_bytes / 1e6:g} MB; select less", "too large")
         rows += chunk
-    return rows
+    columns = tuple(column[0] for column in cursor.description)
+    return QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)

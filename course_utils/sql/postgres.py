@@ -7,12 +7,11 @@ Its transaction only reads, the server ends it at its time limit, and its role i
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain, groupby
-from sys import getsizeof
+from itertools import groupby
 from typing import Any
 
 from course_utils.errors import DataError, QueryError, QueryErrorKind
-from course_utils.sql.execute import GRACE_S, USUAL, QueryLimits, QueryResult, to_query_error
+from course_utils.sql.execute import GRACE_S, USUAL, QueryLimits, QueryResult, fetch_result, to_query_error
 from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
@@ -68,16 +67,13 @@ def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResul
                 connection.execute(b"DECLARE answer CURSOR FOR " + query, prepare=True)
             except psycopg.errors.SyntaxError as error:
                 raise QueryError("only one statement that reads is run", "not allowed") from error
-            cursor = connection.execute(f"FETCH {limits.max_rows + 1} FROM answer")
-            columns, rows = tuple(column.name for column in cursor.description or ()), cursor.fetchall()
+            result = fetch_result(connection.execute(f"FETCH {limits.max_rows + 1} FROM answer"), limits, began)
     except psycopg.Error as error:
         reason, kind = error.diag.message_primary, _KINDS.get(error.sqlstate, "other")
         if kind == "syntax" and error.diag.statement_position is None:  # what several statements lack
             kind = "not allowed"
         raise QueryError(reason or "the database server gives no answer; see COURSE_POSTGRES_URL", kind) from error
-    if sum(map(getsizeof, chain(*rows))) > limits.max_bytes:
-        raise QueryError(f"the query returns more than {limits.max_bytes / 1e6:g} MB; select less", "too large")
-    yield QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)
+    yield result
 
 
 def _connect(url: str, timeout_s: float) -> Any:
