@@ -175,21 +175,16 @@ def copy_database(source: Path, target: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not is_unsettled(source):
-        with closing(sqlite3.connect(read_only_uri(source), uri=True)) as original, closing(_new(target)) as copy:
-            original.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-        return
-    for ending in ("", *_LOGS):
-        if (part := _beside(source, ending)).exists():
-            shutil.copyfile(part, _beside(target, ending))
-    with closing(_new(target)) as copy:
-        copy.execute("SELECT 1 FROM sqlite_master").fetchone()  # takes half a transaction back
+    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        if is_unsettled(source):
+            for ending in ("", *_LOGS):
+                if (part := _beside(source, ending)).exists():
+                    shutil.copyfile(part, _beside(target, ending))
+            copy.execute("SELECT 1 FROM sqlite_master").fetchone()  # takes half a transaction back
+        else:
+            with closing(sqlite3.connect(read_only_uri(source), uri=True)) as original:
+                original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # moves the log into the file first
-
-
-def _new(target: Path) -> sqlite3.Connection:
-    return sqlite3.connect(target, isolation_level=None)
 
 
 def _is_in_wal_mode(database: Path) -> bool:

@@ -91,14 +91,11 @@ def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[A
 
 
 def _take() -> "_Worker":
-    while True:
-        try:
-            worker = _idle.pop()
-        except IndexError:
-            return _Worker()
-        if worker.is_alive():
-            return worker
-        worker.kill()
+    with suppress(IndexError):
+        while not (worker := _idle.pop()).is_alive():
+            worker.kill()
+        return worker
+    return _Worker()
 
 
 class _Worker:
