@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -52,12 +52,12 @@ class Scores:
     @property
     def accuracy(self) -> Proportion:
         """Execution accuracy: the share of rows whose prediction returns the gold's rows; higher is better."""
-        return _share(outcome.verdict.correct for outcome in self.outcomes)
+        return wilson_interval(sum(outcome.verdict.correct for outcome in self.outcomes), self.n)
 
     @property
     def validity(self) -> Proportion:
         """The share of predictions that parse and execute, right or not; higher is better."""
-        return _share(outcome.verdict.valid for outcome in self.outcomes)
+        return wilson_interval(sum(outcome.verdict.valid for outcome in self.outcomes), self.n)
 
     @property
     def test_suite_accuracy(self) -> Proportion:
@@ -65,7 +65,7 @@ class Scores:
 
         Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
         """
-        return _share(outcome.verdict.correct_on_all for outcome in self.outcomes)
+        return wilson_interval(sum(outcome.verdict.correct_on_all for outcome in self.outcomes), self.n)
 
     def groups(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, list[int]]:
         """Indices of all outcomes and of those in each slice of some ``kinds`` of ``SLICES``, the simplest first."""
@@ -78,8 +78,10 @@ class Scores:
 
     def accuracy_by_group(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, Proportion]:
         """Execution accuracy of each group."""
-        right = [outcome.verdict.correct for outcome in self.outcomes]
-        return {name: _share(right[index] for index in indices) for name, indices in self.groups(kinds).items()}
+        return {name: self._some(indices).accuracy for name, indices in self.groups(kinds).items()}
+
+    def _some(self, indices: Iterable[int]) -> "Scores":
+        return replace(self, outcomes=tuple(self.outcomes[index] for index in indices))
 
     def failures(self) -> dict[str, int]:
         """How many predictions failed in each way, most frequent first."""
@@ -118,12 +120,12 @@ class Scores:
             "errors": self.failures(),
         }
 
-    def _as_dict(self, indices: Sequence[int]) -> dict[str, float]:
-        outcomes = [self.outcomes[index] for index in indices]
-        shares = _share(outcome.verdict.correct for outcome in outcomes).as_dict("execution_accuracy")
+    def _as_dict(self, indices: Iterable[int]) -> dict[str, float]:
+        some = self._some(indices)
+        shares = some.accuracy.as_dict("execution_accuracy")
         if self.n_instances > 1:
-            shares |= _share(outcome.verdict.correct_on_all for outcome in outcomes).as_dict("test_suite_accuracy")
-        return {"n": len(indices), **shares}
+            shares |= some.test_suite_accuracy.as_dict("test_suite_accuracy")
+        return {"n": some.n, **shares}
 
     def _stop_rate(self) -> dict[str, float]:
         """The share of replies that the model ended itself."""
@@ -146,8 +148,3 @@ class Scores:
         refused = [x.row.get("answerable") for x in self.outcomes if canonical(x.row["predicted"]) in golds]
         n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
         return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}
-
-
-def _share(verdicts: Iterable[bool]) -> Proportion:
-    known = [*verdicts]
-    return wilson_interval(sum(known), len(known))
