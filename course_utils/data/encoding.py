@@ -53,8 +53,7 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
         yield Finding("encoding", "warning", reason, "remove them")
     mixed = []
     for word in filter(_LATIN.search, _WORD.findall(text)):
-        letters = [letter for letter in dict.fromkeys(word) if letter in CONFUSABLES]
-        if letters:
+        if letters := [letter for letter in dict.fromkeys(word) if letter in CONFUSABLES]:
             signs = ", ".join(f"U+{ord(letter):04X} for {CONFUSABLES[letter]}" for letter in letters)
             mixed.append(f"{quoted(word)} has {signs}")
     if mixed:

@@ -6,7 +6,6 @@ behind queries. Everything else that is wrong takes the row out: into ``rejected
 
 import shutil
 import tempfile
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,11 +83,8 @@ def fix_fields(fields: Row) -> Row:
 
 
 def _write_rows(report: ValidationReport, out: Path) -> None:
-    rows: dict[str, list[Row]] = defaultdict(list)
-    for record in report.accepted:
-        rows[record.split].append(record.fields)
-    for split, kept in rows.items():  # a file without rows would be refused as empty
-        write_jsonl(out / f"{split}.jsonl", kept)
+    for split in {record.split for record in report.accepted}:  # a file without rows would be refused as empty
+        write_jsonl(out / f"{split}.jsonl", (each.fields for each in report.accepted if each.split == split))
     write_jsonl(out / REJECTED, (row.to_row() for row in report.rejected))
 
 
