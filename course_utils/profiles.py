@@ -62,7 +62,7 @@ class Profile:
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
-    """Read a schema once for the rows of a batch, all about one database: faster on a CPU, with the same losses."""
+    """Read a schema once for the rows of a batch, all about one database: faster, with the same losses."""
     gradient_accumulation: int = 4
     """Forward passes per optimizer step."""
     warmup_steps: int = 10

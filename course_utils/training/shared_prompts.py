@@ -26,6 +26,7 @@ Batch = dict[str, list[int]]
 ``row_ids``: 0 for the shared prefix, then 1, 2, ... for the rows."""
 IGNORED = -100
 """The label that cross-entropy skips."""
+_PADDING = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "row_ids": -1}
 
 
 def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) -> "Dataset":
@@ -63,8 +64,8 @@ def join_rows(rows: Sequence[EncodedExample]) -> Batch:
     return batch
 
 
-def collate_shared(batches: list[Batch]) -> "dict[str, torch.Tensor]":
-    """Tensors of the one batch that the list holds, as the trainer takes them.
+def collate_shared(batches: list[Batch], length_step: int = 1) -> "dict[str, torch.Tensor]":
+    """Tensors of the one batch that the list holds, as the trainer takes them, padded to a multiple of ``length_step``.
 
     Returns:
         ``input_ids``, ``labels`` and ``position_ids`` of shape (1, length), int64, and ``attention_mask`` of shape
@@ -73,10 +74,11 @@ def collate_shared(batches: list[Batch]) -> "dict[str, torch.Tensor]":
     import torch
 
     (batch,) = batches
-    rows = torch.tensor(batch["row_ids"])
+    n_padding = -len(batch["row_ids"]) % length_step
+    padded = {name: torch.tensor([values + [_PADDING[name]] * n_padding]) for name, values in batch.items()}
+    rows = padded.pop("row_ids")[0]
     seen = ((rows[:, None] == rows) | (rows == 0)).tril()
-    tensors = {name: torch.tensor([batch[name]]) for name in ("input_ids", "labels", "position_ids")}
-    return tensors | {"attention_mask": seen[None, None]}
+    return padded | {"attention_mask": seen[None, None]}
 
 
 def label_loss(model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Tensor | None" = None) -> "torch.Tensor":

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,26 +38,35 @@ def make_trainer(
     """The trainer of a loaded model on two parts, training and validation; the rest as in ``training_arguments``."""
     import torch
 
-    data = [
-        share_prompts(rows.examples, profile.batch_size, profile.seed) if profile.share_prompts else rows.to_dataset()
-        for rows in parts
-    ]
+    from course_utils.training.cuda_graphs import LENGTH_STEP, GraphedPass
+
+    shares, replays = profile.share_prompts, can_replay(profile)
+    data = [share_prompts(p.examples, profile.batch_size, profile.seed) if shares else p.to_dataset() for p in parts]
     is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
     trainer = trainer_class()(
         model=model,
         args=training_arguments(profile, len(data[0]), folder, resumed, is_bfloat16),
         train_dataset=data[0],
         eval_dataset=data[1],
-        data_collator=collate_shared if profile.share_prompts else None,
+        data_collator=partial(collate_shared, length_step=LENGTH_STEP if replays else 1) if shares else None,
         callbacks=run_callbacks(profile.patience),
         processing_class=tokenizer,
     )
+    trainer.own_loss = label_loss if shares and trainer.args.loss_type == "nll" else None
+    trainer.graphs = GraphedPass(model) if replays else None
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
         trainer.args._setup_devices = torch.device("cpu")
     if choose_dtype(choose_device().value).value == "float32":
         for parameter in model.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
             parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
     return trainer
+
+
+def can_replay(profile: Profile) -> bool:
+    """Whether ``GraphedPass`` can make a profile's steps: each is one pass of one process, in bfloat16 on a GPU."""
+    is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
+    is_fit = profile.share_prompts and is_one_pass and not profile.load_in_4bit
+    return is_fit and (device := choose_device().value) == "cuda" and choose_dtype(device).value == "bfloat16"
 
 
 def trainer_class() -> "type[SFTTrainer]":
@@ -67,9 +77,18 @@ def trainer_class() -> "type[SFTTrainer]":
     logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
 
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
+        own_loss: Any = None
+        graphs: Any = None
+
+        def training_step(self, model: Any, inputs: Any, *rest: Any) -> Any:
+            if self.graphs is None:
+                return super().training_step(model, inputs, *rest)
+            model.train()
+            return self.graphs.run(self._prepare_inputs(inputs))
+
         def _get_num_items_in_batch(self, batches: Any, device: Any) -> Any:
             """Count labels, but not of rows that come again, so that all processes have as many at an epoch's end."""
-            state, fills_up = self.accelerator.gradient_state, self.args.loss_type == "nll" or not self.model.training
+            state, fills_up = self.accelerator.gradient_state, self.own_loss or not self.model.training
             if self.args.world_size > 1 and state.end_of_dataloader and state.remainder > 0 and batches and fills_up:
                 labels = batches[-1]["labels"]
                 labels[max(0, state.remainder - len(labels) * self.args.process_index) :] = IGNORED
@@ -78,9 +97,9 @@ def trainer_class() -> "type[SFTTrainer]":
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            if self.args.loss_type != "nll":
+            if self.own_loss is None:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            loss = label_loss(model, inputs, num_items_in_batch)
+            loss = self.own_loss(model, inputs, num_items_in_batch)
             if self.args.average_tokens_across_devices and num_items_in_batch is not None:
                 # The labels of all processes were counted, and the gradients of processes will be averaged.
                 loss = loss * self.args.world_size
@@ -177,7 +196,7 @@ def machine_settings(profile: Profile) -> dict[str, Any]:
         "use_cpu": device == "cpu",
         "bf16": choose_dtype(device).value == "bfloat16",
         "fp16": choose_dtype(device).value == "float16",
-        "gradient_checkpointing": device == "cuda",
+        "gradient_checkpointing": device == "cuda" and not profile.share_prompts,  # its models leave room
         "seed": profile.seed,
         "data_seed": profile.seed,
         "dataloader_pin_memory": device == "cuda",

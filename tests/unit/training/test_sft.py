@@ -11,7 +11,7 @@ from course_utils.errors import ConfigurationError, ModelError
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft
+from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import load_trainable
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -53,6 +53,19 @@ def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
     assert (result.n_steps, result.n_examples) == (4, 16)
+
+
+def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trainer._SEPARATE, "loss_type", "nll")  # as Unsloth makes it TRL's default
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    results = []
+    for shares in (False, True):
+        profile = replace(PROFILE, share_prompts=shares, max_steps=1, n_evaluations=1)
+        results.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / str(shares)))
+    separate, shared = (result.history[0]["eval_loss"] for result in results)
+    assert separate == pytest.approx(shared, rel=1e-4)
 
 
 def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None:

@@ -52,6 +52,14 @@ def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) 
         assert float(label_loss(model, batch)) == 0
 
 
+def test_padding_changes_no_loss(examples: list[EncodedExample]) -> None:
+    model, joined = load_model(TINY_BASE), join_rows(examples[:3])
+    plain, padded = collate_shared([joined]), collate_shared([joined], length_step=64)
+    assert padded["input_ids"].shape[1] % 64 == 0 < padded["input_ids"].shape[1] - plain["input_ids"].shape[1]
+    with torch.inference_mode():
+        assert float(label_loss(model, padded)) == pytest.approx(float(label_loss(model, plain)), rel=1e-5)
+
+
 def loss_alone(model: torch.nn.Module, row: EncodedExample) -> float:
     """The summed loss of one row, computed without sharing anything."""
     labels = [token if learned else IGNORED for token, learned in zip(row.input_ids, row.completion_mask, strict=True)]
