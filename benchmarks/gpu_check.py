@@ -1,8 +1,9 @@
 """``python -m benchmarks.gpu_check``: what the course does on the GPU at hand, with no network, in under eight minutes.
 
 It trains a model of Llama-3.1-8B's shape with random weights in 4 bits, by Unsloth and by TRL; tunes a small real model
-on all of the course's rows and asks it the test; and runs the code of notebooks 2, 3 and 4. Each part is a process
-of its own, so that one that fails leaves the others their memory. The result is ``benchmarks/gpu/<device>.json``.
+as TRL does it and as ``train_sft`` does, then on all of the course's rows, and asks it the test; and runs the code of
+notebooks 1 to 4 on few rows. Each part is a process of its own, so that one that fails leaves the others their memory.
+The result is ``benchmarks/gpu/<device>.json``.
 
 ``--rehearse`` does the same on a CPU with the tiny model, so that a rented minute is not spent on finding a typo.
 """
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,16 +30,19 @@ from course_utils.artifacts import PROJECT, open_course, peak_memory_gib, write_
 from course_utils.data import prepare_dataset
 from course_utils.models import load_tokenizer
 from course_utils.models.catalogue import ModelShape, known_models
-from course_utils.profiles import Backend, Profile, get_profile
+from course_utils.profiles import PROFILES, Backend, Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.setup import estimate_memory, probe_machine
-from course_utils.training import TokenizedRows, train_sft
+from course_utils.tasks import text_to_sql
+from course_utils.training import TokenizedRows, tokenize_rows, train_sft
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 LARGE = "meta-llama/Llama-3.1-8B-Instruct"
-PART_S = {"large_unsloth": 150, "large_trl": 150, "small": 150, "notebooks": 200}
+PART_S = {"large_unsloth": 100, "large_trl": 80, "small_trl": 80, "small": 60, "small_course": 120, "notebooks": 200}
 """Seconds after which a part is stopped."""
 N_STEPS = 12
+N_COMPARED = 960
+"""Rows on which the small model is trained in two ways, to compare their losses."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Sizes:
 
     small_model: str
     """Folder of a small real model."""
+    small_profile: Profile
     profile: Profile
     large: ModelShape
     n_rows: int = 2
@@ -57,17 +63,24 @@ class Sizes:
 def sizes(weights: Path, *, rehearse: bool) -> Sizes:
     """The sizes of a check; a rehearsal's are those of ``smoke``."""
     if rehearse:
-        profile = replace(get_profile("smoke"), share_prompts=False, method="lora")
-        return Sizes(str(TINY_BASE), profile, shape_of("tiny base"), n_tokens=128, small_rows=64)
-    shape = known_models()[LARGE].shape
-    return Sizes(str(weights.resolve()), replace(get_profile("gpu_24gb"), learning_rate=1e-3), shape)
+        smoke = get_profile("smoke")
+        profile = replace(smoke, name="gpu_24gb", share_prompts=False, method="lora", min_steps=0)
+        return Sizes(str(TINY_BASE), smoke, profile, shape_of("tiny base"), n_tokens=128, small_rows=64)
+    profile = replace(get_profile("gpu_24gb"), learning_rate=1e-3)
+    return Sizes(str(weights.resolve()), get_profile("laptop"), profile, known_models()[LARGE].shape)
 
 
 def check(weights: Path, parts: list[str], *, rehearse: bool) -> dict[str, Any]:
     """Run the parts one after another, each in a process of its own; a failure is written down and stops nothing."""
+    with tempfile.TemporaryDirectory() as shared:
+        return _check(weights, parts, Path(shared), rehearse=rehearse)
+
+
+def _check(weights: Path, parts: list[str], shared: Path, *, rehearse: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in parts:
         command = [sys.executable, "-m", "benchmarks.gpu_check", str(weights), "--in-process", part]
+        command += ["--shared", str(shared)]
         began = time.perf_counter()
         try:
             done = subprocess.run(
@@ -77,7 +90,7 @@ def check(weights: Path, parts: list[str], *, rehearse: bool) -> dict[str, Any]:
                 timeout=None if rehearse else PART_S[part],
                 cwd=PROJECT,
             )
-            failed = {"failed": done.stderr.splitlines()[-20:]}
+            failed = {"failed": done.stderr.splitlines()[-40:]}
             found[part] = failed if done.returncode else json.loads(done.stdout.splitlines()[-1])
         except subprocess.TimeoutExpired:
             found[part] = {"failed": [f"not done after {PART_S[part]} seconds"]}
@@ -85,7 +98,7 @@ def check(weights: Path, parts: list[str], *, rehearse: bool) -> dict[str, Any]:
     return {"machine": json.loads(json.dumps(asdict(probe_machine()), default=str)), "rehearsal": rehearse, **found}
 
 
-def large(check_sizes: Sizes, backend: Backend) -> dict[str, Any]:
+def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:
     """QLoRA of a large model with random weights: speed, memory beside its estimate, and the first losses."""
     n_rows, n_tokens, shape = check_sizes.n_rows, check_sizes.n_tokens, check_sizes.large
     profile = replace(
@@ -98,11 +111,12 @@ def large(check_sizes: Sizes, backend: Backend) -> dict[str, Any]:
         n_evaluations=1,
         patience=None,
     )
-    with tempfile.TemporaryDirectory() as folder, step_seconds(_synchronized) as seconds:
-        _write_random_model(shape, Path(folder) / "model")
+    if not (model := shared / "model").is_dir():
+        _write_random_model(shape, model)
+    with step_seconds(_synchronized) as seconds:
         rows = [EncodedExample(*random_row(n, n_tokens, shape.vocab_size)) for n in range(n_rows * N_STEPS)]
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
-        result = train_sft(profile, Path(folder) / "model", train, validation, Path(folder) / "adapter")
+        result = train_sft(profile, model, train, validation, shared / backend)
     method = "qlora_4bit" if profile.load_in_4bit else "lora"
     estimate = estimate_memory(
         shape.n_parameters,
@@ -123,44 +137,73 @@ def large(check_sizes: Sizes, backend: Backend) -> dict[str, Any]:
     }
 
 
-def small(check_sizes: Sizes) -> dict[str, Any]:
-    """LoRA of a small real model on all of the course's rows: speed, final loss and accuracy on the whole test."""
-    profile = replace(
-        check_sizes.profile,
-        method="lora",
-        difficulties=None,
-        sample="",
-        max_train_rows=check_sizes.small_rows,
-        max_test_rows=check_sizes.small_rows,
-        epochs=1.0,
-        n_evaluations=1,
-        batch_size=16,
-        gradient_accumulation=1,
-        generation_batch_size=64,
+def small(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
+    """Few rows by ``train_sft``: each schema is read once for the rows of a step, and each step is one graph."""
+    return _compared(check_sizes, _on_all_lengths(check_sizes), shared / "few")
+
+
+def small_course(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
+    """The profile of the small model on all of the course's rows, with the accuracy on the whole test."""
+    few = check_sizes.small_rows
+    profile = replace(_on_all_lengths(check_sizes), max_train_rows=few, max_test_rows=few, generation_batch_size=400)
+    course = open_course(profile.name, "data", check_sizes.small_model, str(shared / "all"))
+    course = replace(course, profile=profile)
+    run = tune(course, prepare_dataset(course, course.folder("data")), course.folder("data"), seed=0)
+    return {**run, "peak_gib": _peak_gib()}
+
+
+def _on_all_lengths(check_sizes: Sizes) -> Profile:
+    return replace(check_sizes.small_profile, difficulties=None, sample="", max_length=2048)
+
+
+def small_trl(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
+    """The same few rows as TRL trains on them: each with its own prompt, activations computed twice."""
+    return _compared(check_sizes, replace(_on_all_lengths(check_sizes), share_prompts=False), shared / "stock")
+
+
+def _compared(check_sizes: Sizes, profile: Profile, folder: Path) -> dict[str, Any]:
+    """Speed and last validation loss of one epoch over ``N_COMPARED`` rows, 16 a step."""
+    few = min(N_COMPARED, check_sizes.small_rows or N_COMPARED)
+    profile = replace(profile, max_train_rows=few, max_test_rows=8, min_steps=0, n_evaluations=1, patience=None)
+    profile = replace(profile, batch_size=16, epochs=1.0)
+    course = replace(open_course(profile.name, "data", check_sizes.small_model, str(folder)), profile=profile)
+    prepared, tokenizer = prepare_dataset(course, course.folder("data")), load_tokenizer(course.model)
+    train, validation = (
+        tokenize_rows(tokenizer, rows, text_to_sql(prepared.schemas), profile.max_length)
+        for rows in (prepared.train, prepared.validation[::4])
     )
-    with tempfile.TemporaryDirectory() as folder, step_seconds(_synchronized) as seconds:
-        course = replace(open_course(profile.name, "data", check_sizes.small_model, folder), profile=profile)
-        prepared = prepare_dataset(course, course.folder("data"))
-        run = tune(course, prepared, course.folder("data"), seed=0)
-    return {
-        **run,
-        "rows_per_s": round(profile.effective_batch_size / statistics.median(seconds), 1),
-        "peak_gib": _peak_gib(),
+    with step_seconds(_synchronized) as seconds:
+        result = train_sft(profile, course.model, train, validation, folder / "adapter")
+    speed = round(result.n_examples / result.n_steps / statistics.median(seconds), 1)
+    return {"rows_per_s": speed, "n_steps": result.n_steps, "validation_loss": round(result.final_validation_loss, 4)}
+
+
+def notebooks(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
+    """Run the code cells of notebooks 1 to 4 as one script each, which needs no kernel; says how long each takes.
+
+    They run as they are, on the profile of the large model with few rows of data, steps and seconds for experiments.
+    """
+    few: dict[str, Any] = {"max_train_rows": 320, "max_test_rows": 48, "max_steps": 20, "experiment_s": 30.0}
+    PROFILES[check_sizes.profile.name] = replace(check_sizes.profile, sample="", **few)
+    chosen = {
+        "PROFILE": check_sizes.profile.name,
+        "MODEL": check_sizes.small_model,
+        "ARTIFACTS": str(shared / "notebooks"),
     }
-
-
-def notebooks(check_sizes: Sizes) -> dict[str, Any]:
-    """Run the code cells of notebooks 2 to 4 as one script each, which needs no kernel; says how long each takes."""
-    seconds = {}
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = {"PROFILE": check_sizes.profile.name, "MODEL": check_sizes.small_model, "ARTIFACTS": folder}
-        for name in ("02_data", "03_training", "04_evaluation"):
-            began = time.perf_counter()
-            cells: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown, **options: None}
+    seconds: dict[str, int | str] = {}
+    for name in ("01_setup", "02_data", "03_training", "04_evaluation"):
+        began = time.perf_counter()
+        cells: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown, **options: None}
+        try:
             for source in _code_cells(PROJECT / "notebooks" / f"{name}.ipynb"):
                 exec(compile(source, name, "exec"), cells)
                 cells |= chosen if "PROFILE =" in source else {}
-            seconds[name] = round(time.perf_counter() - began)
+        except Exception:
+            return {
+                "notebook_seconds": seconds,
+                "failed": [f"{name}: {source[:400]}", *traceback.format_exc().splitlines()[-20:]],
+            }
+        seconds[name] = round(time.perf_counter() - began)
     return {"notebook_seconds": seconds}
 
 
@@ -194,25 +237,34 @@ def _write_random_model(shape: ModelShape, folder: Path) -> None:
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         AutoModelForCausalLM.from_config(llama_config(shape), dtype=torch.bfloat16).save_pretrained(folder)
     load_tokenizer(TINY_BASE).save_pretrained(folder)
+    if torch.cuda.is_available():  # writing took all of it in 16 bits
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
-PARTS: dict[str, Callable[[Sizes], dict[str, Any]]] = {
-    "large_unsloth": lambda check_sizes: large(check_sizes, "unsloth"),
-    "large_trl": lambda check_sizes: large(check_sizes, "trl"),
+PARTS: dict[str, Callable[[Sizes, Path], dict[str, Any]]] = {
+    "large_unsloth": lambda check_sizes, shared: large(check_sizes, "unsloth", shared),
+    "large_trl": lambda check_sizes, shared: large(check_sizes, "trl", shared),
+    "small_trl": small_trl,
     "small": small,
+    "small_course": small_course,
     "notebooks": notebooks,
 }
 
 
 def main(
     weights: Annotated[Path, typer.Argument(help="Folder of a small real model, such as SmolLM2-135M-Instruct.")],
-    parts: Annotated[list[str] | None, typer.Option("--only", help="Which parts; all by default.")] = None,
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Which parts; all by default. Others stay as they were found before."),
+    ] = None,
     in_process: Annotated[str, typer.Option(help="Run one part here and print its result.", hidden=True)] = "",
+    shared: Annotated[Path, typer.Option(help="What parts leave for each other.", hidden=True)] = Path(),
     rehearse: Annotated[bool, typer.Option(help="On a CPU, with the tiny model.")] = False,
 ) -> None:
     """Check the course on this machine's GPU, and write what was measured."""
     if in_process:
-        typer.echo(json.dumps(PARTS[in_process](sizes(weights, rehearse=rehearse))))
+        typer.echo(json.dumps(PARTS[in_process](sizes(weights, rehearse=rehearse), shared)))
         return
     possible = [part for part in PARTS if not (rehearse and part == "large_unsloth")]
     if not rehearse and not probe_machine().gpus:
@@ -224,7 +276,9 @@ def main(
         typer.echo(json.dumps(result, indent=1))
     else:
         device = re.sub(r"\W+", "-", result["machine"]["gpus"][0]["name"].lower())
-        typer.echo(write_json(PROJECT / "benchmarks" / "gpu" / f"{device}.json", result))
+        path = PROJECT / "benchmarks" / "gpu" / f"{device}.json"
+        before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        typer.echo(write_json(path, before | result))
     raise typer.Exit(any("failed" in value for value in result.values() if isinstance(value, dict)))
 
 
