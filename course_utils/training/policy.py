@@ -19,7 +19,8 @@ from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
-from course_utils.training.trainer import disable_telemetry, machine_settings, n_warm_up_steps, run_callbacks
+from course_utils.training.tracking import disable_telemetry
+from course_utils.training.trainer import machine_settings, n_warm_up_steps, run_callbacks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer

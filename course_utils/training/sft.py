@@ -24,7 +24,8 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.launch import launch, n_launched
-from course_utils.training.trainer import disable_telemetry, make_trainer, tracking
+from course_utils.training.tracking import disable_telemetry, tracking
+from course_utils.training.trainer import make_trainer
 
 LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
 """What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""

@@ -1,29 +1,22 @@
-"""TRL's trainer with what a run that can be trusted needs beside it, its settings, and who else hears of a run."""
+"""TRL's trainer with what a run that can be trusted needs beside it, and its settings."""
 
 import logging
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ConfigurationError, TrainingError, require
+from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
 from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts
+from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainingArguments
     from trl import SFTConfig, SFTTrainer
-
-TRACK_VARIABLE = "COURSE_TRACK"
-TRACKERS = {"tensorboard": "track", "wandb": "track", "mlflow": "serve"}
-"""Who else may hear of a run, by the name of the package, and the extra that installs it."""
 
 # Rows that each repeat their prompt: little is spent on padding where those of a step are sorted by length.
 _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "length_column_name": "length"}
@@ -209,47 +202,3 @@ def machine_settings(profile: Profile) -> dict[str, Any]:
 def n_warm_up_steps(profile: Profile, n_steps: int) -> int:
     """The profile's steps of warm-up, and never more than a tenth of the run."""
     return min(profile.warmup_steps, max(1, n_steps // 10))
-
-
-def chosen_trackers() -> list[str]:
-    """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
-
-    TensorBoard and MLflow write files; Weights & Biases sends them to its service, unless ``WANDB_MODE=offline``.
-    """
-    wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
-    if unknown := sorted({*wanted} - TRACKERS.keys()):
-        raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
-    for name in wanted:
-        require(TRACKERS[name], name)
-    return wanted or ["none"]
-
-
-@contextmanager
-def tracking(folder: Path) -> Iterator[None]:
-    """Let what the chosen trackers write lie in ``folder``, each where its own variable does not name a place."""
-    trackers = chosen_trackers()
-    if trackers != ["none"]:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
-        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        os.environ.setdefault("WANDB_DIR", str(folder))
-    try:
-        yield
-    finally:  # the trainer leaves its run open, always or where it fails: the next training would be part of it
-        if "wandb" in trackers:
-            import_module("wandb").finish()
-        if "mlflow" in trackers:
-            import_module("mlflow").end_run()
-
-
-def disable_telemetry() -> None:
-    """Keep TRL, Unsloth and MLflow from counting their use over the network, each unless its own variable lets it.
-
-    Call it before they are imported.
-    """
-    from huggingface_hub import constants
-
-    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when the Hub's library was first imported

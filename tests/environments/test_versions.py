@@ -36,7 +36,7 @@ USED_AS = {
     "httptools": ("course_utils/deployment/gateway/http_protocol.py", "uvicorn.protocols.http.httptools_impl"),
     "jupyterlab": ("Makefile", "jupyter lab"),
     "kubernetes-validate": ("tests/unit/deployment/test_kubernetes.py", 'importorskip("kubernetes_validate"'),
-    "mlflow-skinny": ("course_utils/training/trainer.py", '"mlflow"'),
+    "mlflow-skinny": ("course_utils/training/tracking.py", '"mlflow"'),
     "mypy": ("Makefile", "/mypy"),
     "pip-audit": ("tools/vulnerabilities.py", '"pip-audit"'),
     "pip-licenses": ("tests/environments/test_licences.py", "pip-licenses"),
@@ -49,11 +49,11 @@ USED_AS = {
     "ruff": ("Makefile", "/ruff check"),
     "sentencepiece": ("course_utils/deployment/convert.py", "import conversion"),
     "sqlalchemy": ("pyproject.toml", "mlflow-skinny"),
-    "tensorboard": ("course_utils/training/trainer.py", '"tensorboard"'),
+    "tensorboard": ("course_utils/training/tracking.py", '"tensorboard"'),
     "unsloth-zoo": ("course_utils/training/backends.py", "unsloth"),  # one release with unsloth
     "uv": ("requirements/install.py", '"uv", "pip", "install"'),
     "uvloop": ("course_utils/deployment/gateway/__main__.py", '"loop": "auto"'),  # takes it where it is installed
-    "wandb": ("course_utils/training/trainer.py", '"wandb"'),
+    "wandb": ("course_utils/training/tracking.py", '"wandb"'),
 }
 
 

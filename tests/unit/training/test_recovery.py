@@ -19,7 +19,7 @@ from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
-from course_utils.training.trainer import disable_telemetry
+from course_utils.training.tracking import disable_telemetry
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}

@@ -13,7 +13,7 @@ from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.trainer import TRACKERS, chosen_trackers
+from course_utils.training.tracking import TRACKERS, chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
