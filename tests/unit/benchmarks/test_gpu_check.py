@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from benchmarks import gpu_check
-from benchmarks.gpu_check import PARTS, _code_cells, check, sizes
+from benchmarks.gpu_check import PART_S, PARTS, _code_cells, check, sizes
 from benchmarks.memory import random_row
 from course_utils.artifacts import PROJECT
 
@@ -52,4 +52,4 @@ def test_a_check_trains_the_shape_that_it_names() -> None:
     ids, mask = random_row(3, on_gpu.n_tokens, on_gpu.large.vocab_size)
     assert len(ids) == len(mask) == on_gpu.n_tokens
     assert sum(mask) == on_gpu.n_tokens // 4
-    assert set(PARTS) == {"large_unsloth", "large_trl", "small", "notebooks"}
+    assert set(PARTS) == set(PART_S)
