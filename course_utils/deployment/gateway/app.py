@@ -23,7 +23,6 @@ from course_utils.deployment.gateway.admission import CallerLimits
 from course_utils.deployment.gateway.api_errors import (
     USUAL_ERRORS,
     AdmittedRoute,
-    ApiError,
     CheckedRoute,
     add_error_handlers,
     errors_of,
@@ -33,7 +32,7 @@ from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, keep_failure, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient, ReplyCache
-from course_utils.deployment.gateway.rollout import Ask, Rollout
+from course_utils.deployment.gateway.rollout import Rollout
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.query_checks import check_and_run
 from course_utils.errors import DataError
@@ -68,8 +67,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         return caller
 
     routers = [
-        _answer_routes(settings, models, rollout, queries, metrics),
-        _list_routes(settings, models),
+        _answer_routes(settings, rollout, queries, metrics),
+        _list_routes(settings, rollout),
         admin_routes(settings, rollout, queries, guard),
         _operation_routes(settings, rollout, metrics, guard, redis),
     ]
@@ -88,31 +87,15 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     return app
 
 
-def _find_model(models: dict[str, ModelClient], name: str) -> ModelClient:
-    if name not in models:
-        message = f"no model {name!r}; this server has {', '.join(map(repr, models))}"
-        raise ApiError(404, message, code="model_not_found", param="model")
-    return models[name]
-
-
 def _answer_routes(
-    settings: GatewaySettings,
-    models: dict[str, ModelClient],
-    rollout: Rollout,
-    queries: sql_answers.QueryRunner,
-    metrics: GatewayMetrics,
+    settings: GatewaySettings, rollout: Rollout, queries: sql_answers.QueryRunner, metrics: GatewayMetrics
 ) -> APIRouter:
     """What applications ask, and what they say of the answers."""
     router, uncounted = APIRouter(**_WORK), GatewayMetrics()  # nobody asked a shadow
 
-    async def route(name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
-        if (name or settings.model_name) == settings.model_name:
-            return await rollout.answer(ask, shadow)
-        return await ask(_find_model(models, name or ""))
-
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
     async def chat_completions(request: ChatRequest) -> Any:
-        return await route(request.model, lambda model: chat(request, model, settings, metrics))
+        return await rollout.answer(request.model, lambda model: chat(request, model, settings, metrics))
 
     @router.post("/sql")
     async def sql(request: sql_answers.SqlRequest) -> sql_answers.SqlAnswer:
@@ -120,7 +103,7 @@ def _answer_routes(
             return sql_answers.answer_question(request, model, queries, settings, counted)
 
         asks = (partial(answer, counted=each) for each in (metrics, uncounted))
-        answered: sql_answers.SqlAnswer = await route(request.model, *asks)
+        answered: sql_answers.SqlAnswer = await rollout.answer(request.model, *asks)
         await keep_failure(answered, settings)
         return answered
 
@@ -133,7 +116,7 @@ def _answer_routes(
     return router
 
 
-def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> APIRouter:
+def _list_routes(settings: GatewaySettings, rollout: Rollout) -> APIRouter:
     """Which models and databases applications can ask."""
     router, began = APIRouter(**_WORK), int(time.time())
 
@@ -142,11 +125,11 @@ def _list_routes(settings: GatewaySettings, models: dict[str, ModelClient]) -> A
 
     @router.get("/models")
     async def list_models() -> dict[str, Any]:
-        return {"object": "list", "data": [describe(model) for model in models.values()]}
+        return {"object": "list", "data": [describe(model) for model in rollout.models.values()]}
 
     @router.get("/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
-        return describe(_find_model(models, name))
+        return describe(rollout.find(name))
 
     @router.get("/databases")
     async def databases() -> dict[str, Any]:

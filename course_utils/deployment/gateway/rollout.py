@@ -54,7 +54,7 @@ class Rollout:
     """Which model answers to the gateway's own model name, and which one wants to."""
 
     def __init__(self, models: Mapping[str, ModelClient], first: str, metrics: GatewayMetrics) -> None:
-        self._models, self._metrics, self.current = models, metrics, models[first]
+        self.models, self._first, self._metrics, self.current = models, first, metrics, models[first]
         self.trial: Switch | None = None
         self.why = ""
         self._asked, self._failed = Counter[str](), Counter[str]()
@@ -65,37 +65,45 @@ class Rollout:
         trial = f"; {self.trial.mode} of {self.trial.model}, {self.trial.share:.0%}" if self.trial else ""
         return f"{self.current.name} answers{trial}{self.why and f'; rolled back: {self.why}'}"
 
+    def find(self, name: str) -> ModelClient:
+        """A model by its name in the settings; ApiError 404 without one."""
+        if name not in self.models:
+            message = f"no model {name!r}; this server has {', '.join(map(repr, self.models))}"
+            raise ApiError(404, message, code="model_not_found", param="model")
+        return self.models[name]
+
     def switch(self, wanted: Switch) -> None:
         """Do as an admin wants; requests on their way end where they began.
 
         Raises:
             ApiError: 404 if the settings have no such model, 409 if it answers already.
         """
-        if wanted.model not in self._models:
-            message = f"no model {wanted.model!r}; COURSE_MODELS names {', '.join(self._models)}"
-            raise ApiError(404, message, code="model_not_found", param="model")
-        if wanted.model == self.current.name:
+        model = self.find(wanted.model)
+        if model is self.current:
             raise ApiError(409, f"{wanted.model!r} answers already", code="rollout_conflict", param="model")
-        model = self._models[wanted.model]
         model.version = wanted.version or model.version
         self.trial, self.why = wanted if wanted.mode in ("shadow", "canary") else None, ""
         self.current = model if wanted.mode == "all" else self.current
         self._asked, self._failed = Counter(), Counter()
         self._metrics.versions.clear()
-        for name, each in self._models.items():
+        for name, each in self.models.items():
             self._metrics.versions.labels(name, each.version).set(1)
 
-    async def answer(self, ask: Ask, shadow: Ask | None = None) -> Any:
-        """What ``ask`` makes of the model whose turn it is; where a canary fails, the current one answers instead.
+    async def answer(self, name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
+        """What ``ask`` makes of a model: the one of this name, or for the gateway's own name the one whose turn it is.
+
+        Where a canary fails, the current one answers instead.
 
         Raises:
-            ApiError: As the current model answers or fails to.
+            ApiError: 404 if there is no such model, else as it answers or fails to.
         """
+        if name and name != self._first:
+            return await ask(self.find(name))
         current, trial, notes = self.current, self.trial, NOTES.get()
         # Where everybody is the same caller, requests are told apart.
         if trial is None or not trial.takes(notes["caller"].replace("admin", "") or notes["request_id"]):
             return await self._ask(current, ask)
-        candidate = self._models[trial.model]
+        candidate = self.models[trial.model]
         if trial.mode == "canary":
             with suppress(ApiError):
                 return await self._ask(candidate, ask)
