@@ -19,7 +19,7 @@ from course_utils.deployment.gateway.model_client import ModelClient
 from course_utils.deployment.gateway.settings import Version
 from course_utils.deployment.gateway.sql_answers import SqlAnswer
 from course_utils.proportion import wilson_interval
-from course_utils.sql import same_rows
+from course_utils.sql import find_difference
 
 LOOKS = frozenset(20 * 2**k for k in range(20))
 """Numbers of answers after which a candidate is judged: the fewer looks, the fewer good ones go by chance."""
@@ -128,8 +128,8 @@ class Rollout:
         NOTES.set({**NOTES.get()})  # its tokens are not the caller's
         with suppress(ApiError):
             other: SqlAnswer = await self._ask(model, ask)
-            one, two = ([tuple(row) for row in each.rows] for each in (answer, other))
-            is_same = not (other.error or answer.error) and same_rows(one, two)
+            runs = not (other.error or answer.error)
+            is_same = runs and find_difference(answer.result, other.result, answer.query) is None
             self._metrics.shadows.labels("same" if is_same else "different").inc()
 
     def _count(self, name: str, outcome: str) -> None:

@@ -24,7 +24,7 @@ from course_utils.deployment.gateway.tracing import TRACER
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
-from course_utils.sql import databases_in, read_schema, ready_database, shape_of
+from course_utils.sql import QueryResult, databases_in, read_schema, ready_database, shape_of
 from course_utils.sql.postgres import read_postgres_schema
 
 _SCHEMA_S = 60
@@ -63,6 +63,12 @@ class SqlAnswer(BaseModel):
     seconds: dict[str, float]
     """Of the model and of the database."""
     usage: dict[str, int]
+
+    @property
+    def result(self) -> QueryResult:
+        """Its rows, for who compares answers."""
+        rows = [tuple(row) for row in self.rows]
+        return QueryResult(tuple(self.columns), rows, self.seconds["database"], self.truncated)
 
 
 class QueryRunner:

@@ -123,6 +123,19 @@ def test_a_shadow_is_compared_and_nobody_sees_it(client: Any) -> None:
     assert 'course_queries_total{outcome="executed"} 40.0' in page, "what nobody asked for is not counted"
 
 
+@pytest.mark.parametrize(("asked", "found"), [("", "same"), (" ORDER BY 1", "different")])
+def test_a_shadow_may_answer_in_another_order_where_none_is_asked_for(
+    client: Any, servers: dict[str, ThreadingHTTPServer], asked: str, found: str
+) -> None:
+    servers["course"].said = f"SELECT 1 AS a UNION ALL SELECT 2{asked}"
+    servers["green"].said = "SELECT 2 AS b UNION ALL SELECT 1"
+    client.put("/v1/admin/rollout", json=GREEN | {"mode": "shadow"})
+    for n in range(20):
+        ask(client, f"r{n}")
+    assert f'course_shadow_answers_total{{found="{found}"}}' in (page := client.get("/metrics").text)
+    assert page.count("course_shadow_answers_total{") == 1
+
+
 @pytest.mark.parametrize("said", [None, "SELECT missing FROM sale"])
 def test_a_candidate_that_fails_goes_by_itself(
     client: Any, servers: dict[str, ThreadingHTTPServer], said: str | None
