@@ -88,6 +88,9 @@ class LimitedHttp(HttpToolsProtocol):
         """A head is there, and the app waits for the body."""
         if self.parser.should_upgrade():
             return
+        n_hosts = [name for name, _ in self.headers].count(b"host")
+        if n_hosts > 1 or (n_hosts == 0 and self.parser.get_http_version() == "1.1"):  # RFC 9112, 3.2
+            raise HttpParserError("a request names one host")
         self._wait(None)
         self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
         super().on_headers_complete()

@@ -94,6 +94,23 @@ def test_what_is_no_http_is_refused_in_the_apis_form(port: int, line: bytes) -> 
     assert json.loads(body)["error"]["code"] == "invalid_http"
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n", b"400"),
+        (POST + b"Host: x\r\nContent-Length: 1\r\n", b"400"),
+        (POST + b"Host: y\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\n", b"200"),
+    ],
+)
+def test_a_request_names_one_host(port: int, head: bytes, status: bytes) -> None:
+    came, _ = talk(port, head + b"\r\n" + b"x" * (b"Length: 1" in head) + INNER)
+    assert came.startswith(b"HTTP/1.1 " + status)
+    assert came.count(b"HTTP/1.1 ") == 1
+
+
 def test_large_bodies_and_small_chunks_are_the_apps_to_judge(port: int) -> None:
     came, _ = talk(port, POST + b"Content-Length: 300000\r\nConnection: close\r\n\r\n", b"x" * 300_000)
     assert came.startswith(ANSWER)
