@@ -278,11 +278,20 @@ def test_an_image_is_refused(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
-    [("GET", "/v1/sql", "POST"), ("DELETE", "/metrics", "GET"), ("PUT", "/v1/admin/keys", "GET, POST")],
+    [("HEAD", "/v1/sql", "POST"), ("DELETE", "/metrics", "GET, HEAD"), ("PUT", "/v1/admin/keys", "GET, HEAD, POST")],
 )
 def test_another_method_is_told_the_right_one(client: httpx.Client, method: str, path: str, allow: str) -> None:
     response = client.request(method, path)
     assert (response.status_code, response.headers["Allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/v1/models", "/v1/databases/zoo", "/v1/models/none", "/docs"])
+def test_head_says_what_get_would_without_a_body(client: httpx.Client, path: str) -> None:
+    wanted, response = client.get(path), client.head(path)
+    assert (response.status_code, response.content) == (wanted.status_code, b"")
+    for name in ("content-length", "content-type"):
+        assert response.headers[name] == wanted.headers[name]
+    assert client.get(path).content == wanted.content, "on the same connection"
 
 
 def test_methods_that_callers_invent_share_one_label(client: httpx.Client) -> None:

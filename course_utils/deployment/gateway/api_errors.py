@@ -107,8 +107,9 @@ class CheckedRoute(APIRoute):
         """Answer one request."""
         if scope["method"] not in (self.methods or ()):
             others = [route for route in scope["app"].routes if route.matches(scope)[0] is not Match.NONE]
-            allow = ", ".join(sorted({method for route in others for method in route.methods}))
-            raise HTTPException(405, headers={"Allow": allow})
+            allow = {method for route in others for method in route.methods}
+            allow |= {"HEAD"} if "GET" in allow else set()
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allow))})
         await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

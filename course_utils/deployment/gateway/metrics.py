@@ -74,6 +74,9 @@ class MeasureRequests:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # a copy: the server, which keeps its own, leaves the body away
         asked_id = next((text for name, text in scope["headers"] if name == b"x-request-id"), b"")
         request_id = (asked_id if _PLAIN.fullmatch(asked_id) else os.urandom(16).hex().encode()).decode()
         notes: dict[str, Any] = {"request_id": request_id, "cache": "off", "tokens": 0}
@@ -95,7 +98,6 @@ class MeasureRequests:
         finally:
             # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
             route = getattr(scope.get("route"), "path", "unknown")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
             seconds = time.perf_counter() - began
             self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.seconds.labels(route).observe(seconds)
