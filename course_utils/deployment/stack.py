@@ -75,12 +75,9 @@ def start_stack(
         ServiceError: The port is in use or a server does not start.
     """
     gguf, databases = course.output("deployment", "model.gguf"), course.output("data", "databases")
-    variables = {
-        "COURSE_MAX_TOKENS": str(course.profile.max_new_tokens),
-        "COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"),
-        **(settings or {}),
-        **{name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)},
-    }
+    variables = {"COURSE_MAX_TOKENS": str(course.profile.max_new_tokens)}
+    variables |= {"COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"), **(settings or {})}
+    variables |= {name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)}
     port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # before a model is loaded for nothing
     model = servers.run(lambda: start_model_server(gguf, context=context_length(course.profile), port=model_port))
     return model, servers.run(lambda: start_gateway(model.url, databases, host=host, port=port, settings=variables))

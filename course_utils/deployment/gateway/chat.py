@@ -97,12 +97,8 @@ class ResponseFormat(BaseModel, extra="forbid"):
         return self
 
 
-_ALTERNATIVES_NEED_LOGPROBS: Any = {
-    "anyOf": [
-        {"properties": {"top_logprobs": {"type": "null"}}},
-        {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
-    ]
-}
+_HAS_LOGPROBS = {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]}
+_ALTERNATIVES_NEED_LOGPROBS: Any = {"anyOf": [{"properties": {"top_logprobs": {"type": "null"}}}, _HAS_LOGPROBS]}
 
 
 class ChatRequest(NeutralFields, extra="forbid", strict=True, json_schema_extra=_ALTERNATIVES_NEED_LOGPROBS):

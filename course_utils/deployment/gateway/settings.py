@@ -55,11 +55,7 @@ class GatewaySettings(BaseSettings):
     """Settings of one gateway process."""
 
     model_config = SettingsConfigDict(
-        env_prefix=SETTINGS_PREFIX,
-        env_ignore_empty=True,
-        frozen=True,
-        str_strip_whitespace=True,
-        allow_inf_nan=False,
+        env_prefix=SETTINGS_PREFIX, env_ignore_empty=True, frozen=True, str_strip_whitespace=True, allow_inf_nan=False
     )
 
     model_url: BaseUrl
