@@ -115,6 +115,7 @@ def test_a_key_may_have_any_letters_and_is_sent_as_utf_8(make_client: MakeClient
 
 
 HERE = ["127.0.0.1:8000", "localhost", "[::1]:8000", "gateway:8000", "192.168.0.7", "testserver"]
+HERE += ["gateway.course.svc", "gateway.course.svc:8000", "Gateway.course.svc.cluster.local.:80"]  # in Kubernetes
 ELSEWHERE = [
     "evil.example",
     "evil.example:8000",
@@ -122,6 +123,10 @@ ELSEWHERE = [
     "a.localhost:1",
     "[::1].evil:8000",
     "EVIL.Example.",
+    "svc.evil",
+    "gateway.svc.evil.example",
+    "gateway.svc.cluster.local.evil.example",
+    "cluster.local",
 ]
 
 
