@@ -22,7 +22,7 @@ MAX_SLOWER = 0.25
 """Seconds a question that may be gained, as a share of the current ones."""
 MIN_TIMES = 10
 """With fewer times of a run, an interval that leaves it open says that nothing was measured."""
-Losses = Mapping[str, float] | float | None
+Losses = Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Candidate:
     scores: Scores
     probes: tuple[Row, ...] = ()
     probe_loss: Losses = None
-    """Nats per token of each reply, by what names the reply; the mean of all has no interval, so it decides nothing."""
+    """Nats per token of each reply, by what names the reply."""
 
 
 def read_candidate(path: Path, dataset: Path) -> Candidate:
@@ -102,7 +102,7 @@ def _decide(name: str, low: float, high: float, most: float, shown: str) -> Gate
 def _check_forgetting(new: Losses, current: Losses) -> GateCheck:
     from scipy.stats import t
 
-    after, before = (losses if isinstance(losses, Mapping) else {} for losses in (new, current))
+    after, before = new or {}, current or {}
     changes = [after[reply] - loss for reply, loss in before.items() if reply in after]
     if len(changes) < 2:
         return GateCheck("forgetting", "not measured", "compare two runs that measured it on the same replies")

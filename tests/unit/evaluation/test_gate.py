@@ -68,7 +68,7 @@ def decisions(new: Candidate, current: Candidate) -> dict[str, str]:
 
 @pytest.mark.parametrize("seconds", [None, "0.5", math.nan, -1, 1.0])
 def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
-    alone = Candidate(scores([True] * 300, seconds), probe_loss=1.3)
+    alone = Candidate(scores([True] * 300, seconds), probe_loss={"a": 1.3})
     assert decisions(alone, alone) == {
         "accuracy": "pass",
         "forgetting": "not measured",
