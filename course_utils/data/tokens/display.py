@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from course_utils.errors import ModelError
 from course_utils.prompts import EncodedExample, Message, render_chat
@@ -90,18 +90,8 @@ CONTROL_TOKEN = re.compile(
     r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|</?think>|\[/?[A-Z]{3,}(?:_[A-Z]+)*\]"
 )
 """How the families spell the tokens that give a chat its form."""
-
-
-class Family(NamedTuple):
-    """What a template of the family needs to know of its tokenizer, and where a system message goes."""
-
-    bos: str
-    eos: str
-    system: str
-
-
-_FACTS = tomllib.loads((FOLDER / "families.toml").read_text("utf-8"))
-FAMILIES = {name: Family(**facts) for name, facts in _FACTS.items()}
+FAMILIES: dict[str, dict[str, str]] = tomllib.loads((FOLDER / "families.toml").read_text("utf-8"))
+"""What the template of each family needs to know of its tokenizer, and where a system message goes."""
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):
@@ -110,7 +100,7 @@ class RenderedTemplates(dict[str, tuple[str, str]]):
     def _repr_html_(self) -> str:
         cards = "".join(
             '<div style="border:1px solid #999;border-radius:4px;padding:8px;text-align:left">'
-            f"<b>{family}</b> <small>system message: {FAMILIES[family].system}</small>"
+            f"<b>{family}</b> <small>system message: {FAMILIES[family]['system']}</small>"
             '<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">'
             f"{_highlight(prompt)}{coloured('completion', _highlight(reply))}</div></div>"
             for family, (prompt, reply) in self.items()
@@ -154,6 +144,6 @@ def _empty_tokenizer(family: str) -> "PreTrainedTokenizerBase":
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    tokens = {"bos_token": FAMILIES[family].bos or None, "eos_token": FAMILIES[family].eos}
+    tokens = {"bos_token": FAMILIES[family]["bos"] or None, "eos_token": FAMILIES[family]["eos"]}
     options = {"chat_template": read_template(family), "name_or_path": family, **tokens}
     return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), **options)

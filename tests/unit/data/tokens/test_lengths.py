@@ -53,7 +53,7 @@ def test_the_count_is_that_of_encoded_rows_under_every_family_s_template(tokeniz
     made.chat_template = read_template(family)
     made.add_tokens(sorted(set(CONTROL_TOKEN.findall(made.chat_template))), special_tokens=True)
     known = FAMILIES[family]
-    made.add_special_tokens({"eos_token": known.eos} | ({"bos_token": known.bos} if known.bos else {}))
+    made.add_special_tokens({"eos_token": known["eos"]} | ({"bos_token": known["bos"]} if known["bos"] else {}))
     rows = [record.fields for record in make_records(60, seed=1)]
     rows.append({"db_id": "shop", "question": f"What is {made.eos_token}?", "query": f"SELECT '{made.eos_token}'"})
     assert count_tokens(made, rows, SCHEMAS) == [encoded_length(made, row) for row in rows]

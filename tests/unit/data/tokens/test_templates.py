@@ -67,7 +67,7 @@ def test_each_family_keeps_the_prompt_when_a_reply_follows_and_ends_it(family: s
     assert prompt == text_of(family, [SYSTEM, USER])
     assert SYSTEM["content"] in prompt
     assert reply.strip().startswith(REPLY["content"])
-    assert reply.strip().endswith(FAMILIES[family].eos)
+    assert reply.strip().endswith(FAMILIES[family]["eos"])
 
 
 def test_a_refusal_is_shown_with_its_reason() -> None:
