@@ -37,12 +37,7 @@ def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int 
 
 
 def start_gateway(
-    model_url: str,
-    databases: Path,
-    *,
-    host: str = LOOPBACK,
-    port: int = 0,
-    settings: Mapping[str, str] | None = None,
+    model_url: str, databases: Path, *, host: str = LOOPBACK, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> Server:
     """Run the gateway, on a free port if ``port`` is 0.
 

@@ -24,6 +24,7 @@ from course_utils.feedback_rows import believed, gather_answers, held_right, top
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
 _FULL_RETRY_S = 3600
+_N_SHARES = 10
 _COMPARE_S = 2.0
 MAX_LISTED = 500
 logger = logging.getLogger(__name__)
@@ -124,23 +125,27 @@ def _find_file(settings: GatewaySettings) -> Path:
 
 
 def _append(row: Row, settings: GatewaySettings) -> None:
-    """Add a row; failures may fill half of the file, and what a review is about must still wait."""
+    """Add a row; failures may fill half of the file, a caller a tenth, and what a review is about must still wait."""
     file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
     came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
     line = (json.dumps(came | row, ensure_ascii=False) + "\n").encode()
     max_bytes = settings.max_feedback_bytes // (2 if row["rating"] == "failed" else 1)
+    own_bytes = settings.max_feedback_bytes // (1 if came["caller"] == "admin" or "reviews" in row else _N_SHARES)
+    own = f'"caller": {json.dumps(came["caller"])}'.encode()  # within a text, its quotes would be escaped
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         is_review = "reviews" in row
         waiting = read_waiting(settings, topic(row["database"], row)) if is_review else []
         may_decide = {each["row_id"] for each in waiting}
         # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
-        with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("ab") as stream:
+        with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("a+b") as stream:
             if is_review and not {*row["reviews"]} <= may_decide - _reviewed(read_jsonl(file)):
                 message = "not all of these rows wait, or they are about another question; list them again"
                 raise ApiError(409, message, code="not_waiting", param="reviews")
-            if stream.tell() + len(line) > max_bytes:
-                message = "no room for more feedback; whoever runs this server has to move its file away"
+            stream.seek(0)
+            n_own = sum(len(each) for each in stream if own in each)
+            if stream.tell() + len(line) > max_bytes or n_own + len(line) > own_bytes:
+                message = "no room for more of your feedback; whoever runs this server has to move its file away"
                 raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
             stream.write(line)
     except OSError as error:

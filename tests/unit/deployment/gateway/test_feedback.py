@@ -85,6 +85,22 @@ def test_two_users_who_agree_need_nobody_and_two_pairs_who_do_not_need_somebody(
     assert waiting(admin) == []
 
 
+def test_a_caller_fills_a_tenth_of_the_file_and_leaves_room_for_others(open_client: MakeClient, tmp_path: Path) -> None:
+    keys_file = tmp_path / "keys.sqlite"
+    admin = open_client("secret", api_key="secret", keys_file=keys_file, max_feedback_bytes=10_000)
+    first, second = (admin.post("/v1/admin/keys", json={"name": name}).json() for name in "ab")
+
+    def statuses(key: str, n: int, **more: str) -> list[int]:
+        row, headers = {"id": "x", "rating": "up", **more}, {"Authorization": f"Bearer {key}"}
+        return [admin.post("/v1/feedback", json=row, headers=headers).status_code for _ in range(n)]
+
+    forged = f'"caller": "{second["id"]}"'
+    assert statuses(first["key"], 5, id=forged, comment=forged + "y" * 250) == [201, 201, 429, 429, 429]
+    assert statuses(second["key"], 4, comment="y" * 250) == [201, 201, 429, 429]
+    assert statuses("secret", 20, comment="y" * 250) == [201] * 20
+    assert (tmp_path / "feedback.jsonl").stat().st_size <= 10_000
+
+
 def test_answers_are_the_same_by_what_they_return_and_slow_ones_wait(
     open_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
