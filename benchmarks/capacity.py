@@ -79,7 +79,8 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main(artifacts: Annotated[Path, typer.Argument(help="Of a finished smoke run.")] = PROJECT / "artifacts") -> None:
     """Measure and write the results."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logger.setLevel(logging.INFO)  # and not what each request logs
     typer.echo(write_json(Path(__file__).parent / "results" / "capacity.json", measure(artifacts)))
 
 
