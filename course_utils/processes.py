@@ -93,11 +93,10 @@ class Server(AbstractContextManager["Server"]):
         """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
         import psutil
 
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        found = [child for child in children if any(part.endswith(module) for part in child.cmdline())]
-        if not found:
-            raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
-        return found[0]
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            if any(part.endswith(module) for part in child.cmdline()):
+                return child
+        raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
 
     def answers(self) -> bool:
         """Whether it answers a GET with status 200 within some seconds; never through a proxy."""

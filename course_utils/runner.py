@@ -48,8 +48,7 @@ def check_course(course: Course, notebooks: Path) -> None:
         raise DataError(f"{named}: there is no folder {course.data}; name one in Spider's layout")
     try:
         course.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=course.root):
-            pass
+        tempfile.TemporaryFile(dir=course.root).close()
     except OSError as error:
         remedy = "set ARTIFACTS to a folder that you may write to"
         raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
