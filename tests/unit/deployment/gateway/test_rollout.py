@@ -191,6 +191,7 @@ def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_no_request_of_ten_thousand_fails_while_models_are_switched(
     servers: dict[str, ThreadingHTTPServer], tmp_path: Path
 ) -> None:
