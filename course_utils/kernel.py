@@ -3,7 +3,6 @@
 import atexit
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 180
 SAVE_EVERY_S = 5
-GIVEN = "given-parameters"
-"""The id of the cell that holds them."""
 
 
 @dataclass(frozen=True)
@@ -83,58 +80,66 @@ def execute_notebook(
     Raises:
         NotebookError: A cell failed or the kernel died; later cells have not run.
     """
-    kernel = kernel or start_kernel(notebook.parent)  # it starts while nbclient is imported
+    kernel = kernel or start_kernel(notebook.parent)  # it starts while papermill is imported
     import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    import papermill
+    from nbclient.exceptions import DeadKernelError
 
-    source = _read_blank(notebook, parameters, tag)
-    code = [cell for cell in source.cells if is_executable(cell) and cell.id != GIVEN]
+    source = read_notebook(notebook)
+    if tag:
+        kept = {"setup", "parameters", tag}
+        source.cells = [cell for cell in source.cells if kept & {*cell.metadata.get("tags", ())}]
+    code = [cell for cell in source.cells if is_executable(cell)]
     positions = {cell.id: Position(i, len(code), cell.id, cell.source) for i, cell in enumerate(code, start=1)}
     position = Position(0, len(code), "kernel-start", "")
-    client = NotebookClient(source, kernel, startup_timeout=START_TIMEOUT_S, raise_on_iopub_timeout=True)
-    client.owns_km = True  # so that it stops the kernel
-    # nbclient answers widgets past asyncio, which then may not see that the cell's own reply has come.
-    client.comm_open_handlers = {}
+
+    def report(cell: "NotebookNode", cell_index: int) -> None:
+        nonlocal position
+        if cell.id in positions:  # papermill's own cell with the parameters is not one of the learner's
+            on_cell(position := positions[cell.id])
+
     executed.parent.mkdir(parents=True, exist_ok=True)
-    saved_s = 0.0
+    nbformat.write(source, executed)  # type: ignore[no-untyped-call]
     try:
-        with client.setup_kernel():
-            for index, cell in enumerate(source.cells):
-                if cell.id in positions:
-                    on_cell(position := positions[cell.id])
-                if time.monotonic() - saved_s > SAVE_EVERY_S:  # a large notebook at every cell takes half a minute
-                    nbformat.write(source, executed)  # type: ignore[no-untyped-call]
-                    saved_s = time.monotonic()
-                client.execute_cell(cell, index)
-            client.set_widgets_metadata()
-    except CellExecutionError as error:
-        traceback = "\n".join(line for output in cell.outputs for line in output.get("traceback", ()))
+        options = {"kernel_name": "python3", "kernel": kernel, "on_cell": report, "progress_bar": False}
+        papermill.execute_notebook(executed, executed, parameters, engine_name=_register_engine(), **options)
+    except papermill.PapermillExecutionError as error:
+        traceback = "\n".join(error.traceback)
         raise NotebookError(notebook.name, position, error.ename, error.evalue, traceback) from error
     except RuntimeError as error:
         died = "the kernel died without a word, most often because memory ran out"
         message = died if isinstance(error, DeadKernelError) else str(error)
         raise NotebookError(notebook.name, position, type(error).__name__, message) from error
-    finally:
-        nbformat.write(source, executed)  # type: ignore[no-untyped-call]
 
 
-def _read_blank(notebook: Path, parameters: dict[str, str], tag: str) -> "NotebookNode":
-    """A notebook, or its cells of a tag, without outputs, and with a cell of ``parameters`` that no learner wrote."""
-    import nbformat
+def _register_engine() -> str:
+    """Papermill's engine that saves every few seconds, where its own saves twice a cell: half a minute in a course."""
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
-    source, cells = read_notebook(notebook), []
-    for cell in source.cells:
-        tags = {*cell.metadata.get("tags", ())}
-        if not tag or tags & {"setup", "parameters", tag}:
-            cells.append(cell)
-        if "parameters" in tags:
-            given = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-            cells.append(nbformat.v4.new_code_cell(given, id=GIVEN))  # type: ignore[no-untyped-call]
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    source.cells = cells
-    return source
+    class SparingEngine(Engine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: NotebookExecutionManager, kernel_name: str, *, kernel: Any, on_cell: Any, **_: Any
+        ) -> None:
+            save = nb_man.save
+
+            def save_seldom(**changed: Any) -> None:
+                if (nb_man.now() - nb_man.last_save_time).total_seconds() > SAVE_EVERY_S:
+                    save(**changed)
+
+            nb_man.save = save_seldom
+            client = PapermillNotebookClient(nb_man, kernel, startup_timeout=START_TIMEOUT_S, on_cell_execute=on_cell)
+            client.owns_km = True  # so that it stops the kernel
+            # nbclient answers widgets past asyncio, which then may not see that the cell's own reply has come.
+            client.comm_open_handlers = {}
+            try:
+                client.execute()
+            finally:
+                nb_man.save = save  # for the last time, whatever happened
+
+    papermill_engines.register("sparing", SparingEngine)
+    return "sparing"
 
 
 class Kernels(AbstractContextManager["Kernels"]):

@@ -117,7 +117,7 @@ def test_retraining_executes_the_cells_that_hand_something_on(notebooks, plant, 
     done = course_run(notebooks, tmp_path, "--until", "setup", "--cells", "retrain")
     assert done.exit_code == 0, done.output
     executed = read_notebook(tmp_path / "smoke" / "notebooks" / "01_setup.ipynb")
-    assert [cell.id for cell in executed.cells][-2:] == ["begin", "finish"]
+    assert [cell.id for cell in executed.cells if "papermill" not in cell.id][-2:] == ["begin", "finish"]
     results = json.loads((tmp_path / "smoke" / "setup" / "manifest.json").read_text())["results"]
     assert results["n_setup"] == 1
 

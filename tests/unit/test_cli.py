@@ -19,7 +19,7 @@ def course():
 
 
 def test_the_command_starts_without_heavy_libraries():
-    code = "import sys, course_utils.cli; print(sorted({'torch', 'nbclient', 'pandas', 'psutil'} & set(sys.modules)))"
+    code = "import sys, course_utils.cli; print(sorted({'torch', 'papermill', 'pandas', 'psutil'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -45,7 +45,7 @@ def code_sha256(notebook: "NotebookNode") -> str:
 def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     """Put the outputs of an executed copy into the notebook, whose text and code stay as they are.
 
-    Left out: error streams, widgets, and whatever else the run added. Execution counts become 1..n.
+    Left out: error streams, widgets, and whatever papermill added. Execution counts become 1..n.
 
     Returns:
         How many outputs were left out because they were error streams.
