@@ -65,18 +65,17 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
-    _fit_frozen_matrices(base, profile.share_prompts)
+    _fit_frozen_matrices(base)
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
     return get_peft_model(base, adapter_config(profile)), tokenizer
 
 
-def _fit_frozen_matrices(base: "PreTrainedModel", has_masks: bool) -> None:
+def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
     """Keep gradients passing 4-bit matrices on a CPU, and others in bfloat16 where this CPU multiplies faster in it.
 
     On CPUs with AVX512-BF16 bitsandbytes packs 4-bit weights at the first validation, and no gradient passes packed
     ones (bitsandbytes 0.50, ``nn/modules.py``). In bfloat16 the trainer computes by autocast. The rest stays in
-    float32: the sums between layers, norms, the output head and the adapter, whose steps are small. Attention with a
-    mask of its own is faster by two plain products in bfloat16 then, by a tenth of a step, than by PyTorch's kernel.
+    float32: the sums between layers, norms, the output head and the adapter, whose steps are small.
     """
     import torch
 
@@ -86,8 +85,6 @@ def _fit_frozen_matrices(base: "PreTrainedModel", has_masks: bool) -> None:
             module.support_avx512bf16_for_cpu = False
         elif is_faster and type(module) is torch.nn.Linear and module is not base.get_output_embeddings():
             module.bfloat16()
-    if is_faster and has_masks:
-        base.set_attn_implementation("eager")
 
 
 def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":

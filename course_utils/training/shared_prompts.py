@@ -64,15 +64,12 @@ def join_rows(rows: Sequence[EncodedExample]) -> Batch:
     return batch
 
 
-def collate_shared(
-    batches: list[Batch], length_step: int = 1, *, is_mask_added: bool = False
-) -> "dict[str, torch.Tensor]":
+def collate_shared(batches: list[Batch], length_step: int = 1) -> "dict[str, torch.Tensor]":
     """Tensors of the one batch that the list holds, as the trainer takes them, padded to a multiple of ``length_step``.
 
     Returns:
         ``input_ids``, ``labels`` and ``position_ids`` of shape (1, length), int64, and ``attention_mask`` of shape
-        (1, 1, length, length), bool: True where the token of the row may see that of the column. Attention of the kind
-        "eager" adds its mask: then it is float32, 0 or the lowest number.
+        (1, 1, length, length), bool: True where the token of the row may see that of the column.
     """
     import torch
 
@@ -81,8 +78,6 @@ def collate_shared(
     padded = {name: torch.tensor([values + [_PADDING[name]] * n_padding]) for name, values in batch.items()}
     rows = padded.pop("row_ids")[0]
     seen = ((rows[:, None] == rows) | (rows == 0)).tril()
-    if is_mask_added:
-        seen = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
     return padded | {"attention_mask": seen[None, None]}
 
 

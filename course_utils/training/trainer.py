@@ -36,14 +36,12 @@ def make_trainer(
     shares, replays = profile.share_prompts, can_replay(profile)
     data = [share_prompts(p.examples, profile.batch_size, profile.seed) if shares else p.to_dataset() for p in parts]
     is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
-    is_mask_added, length_step = model.config._attn_implementation == "eager", LENGTH_STEP if replays else 1
-    collate = partial(collate_shared, length_step=length_step, is_mask_added=is_mask_added)
     trainer = trainer_class()(
         model=model,
         args=training_arguments(profile, len(data[0]), folder, resumed, is_bfloat16),
         train_dataset=data[0],
         eval_dataset=data[1],
-        data_collator=collate if shares else None,
+        data_collator=partial(collate_shared, length_step=LENGTH_STEP if replays else 1) if shares else None,
         callbacks=run_callbacks(profile.patience),
         processing_class=tokenizer,
     )

@@ -60,14 +60,6 @@ def test_padding_changes_no_loss(examples: list[EncodedExample]) -> None:
         assert float(label_loss(model, padded)) == pytest.approx(float(label_loss(model, plain)), rel=1e-5)
 
 
-def test_attention_that_adds_its_mask_computes_the_same(examples: list[EncodedExample]) -> None:
-    model, joined = load_model(TINY_BASE), join_rows(examples[:3])
-    with torch.inference_mode():
-        wanted = float(label_loss(model, collate_shared([joined])))
-        model.set_attn_implementation("eager")
-        assert float(label_loss(model, collate_shared([joined], is_mask_added=True))) == pytest.approx(wanted, rel=1e-5)
-
-
 def loss_alone(model: torch.nn.Module, row: EncodedExample) -> float:
     """The summed loss of one row, computed without sharing anything."""
     labels = [token if learned else IGNORED for token, learned in zip(row.input_ids, row.completion_mask, strict=True)]
