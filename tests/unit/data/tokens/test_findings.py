@@ -76,7 +76,7 @@ def test_a_tokenizer_with_its_own_family_s_template_is_clean(family: str, with_t
     known = FAMILIES[family]
     chat = render_templates([*MESSAGES, {"role": "assistant", "content": QUERY}])[family]
     control = set(CONTROL_TOKEN.findall("".join(chat)))
-    made = with_template(read_template(family), control, eos_token=known.eos, bos_token=known.bos)
+    made = with_template(read_template(family), control, eos_token=known["eos"], bos_token=known["bos"])
     assert template_findings(made, MESSAGES, QUERY) == []
 
 
