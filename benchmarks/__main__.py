@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from course_utils.artifacts import write_json
+from course_utils.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = (

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway import ADMIN, synthetic_model
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
+from course_utils.files import PROJECT
 from tests.stack.conftest import build_databases
 
 FUZZER = "schemathesis==4.32.5"

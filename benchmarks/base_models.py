@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course_utils.artifacts import PROJECT, peak_memory_gib, read_jsonl, sha256, write_json
+from course_utils.artifacts import peak_memory_gib
 from course_utils.figures import course_style
+from course_utils.files import PROJECT, read_jsonl, sha256, write_json
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import encode_example, to_messages
 from course_utils.setup import probe_machine

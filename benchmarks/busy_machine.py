@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import open_course, read_jsonl
+from course_utils.artifacts import open_course
+from course_utils.files import read_jsonl
 from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import numpy as np
 import typer
 
 from benchmarks.gateway import synthetic_model
-from course_utils.artifacts import PROJECT, SPLITS, write_json
 from course_utils.deployment import start_gateway
+from course_utils.files import PROJECT, SPLITS, write_json
 from course_utils.setup import probe_machine
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.more_defects import every_defect
-from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
+from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data import Prepared, inject_defects, prepare_dataset, validate_rows
 from course_utils.evaluation import Scores, compare, predict, score_predictions
 from course_utils.evaluation.comparison import bootstrap_difference
 from course_utils.figures import PALETTE, course_style
+from course_utils.files import Row
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql

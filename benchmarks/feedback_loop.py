@@ -18,11 +18,12 @@ from typing import Annotated, Any
 
 import typer
 
-from course_utils.artifacts import PROJECT, SPLITS, Course, Row, open_course, read_jsonl, write_json
+from course_utils.artifacts import Course, open_course
 from course_utils.data import prepare_dataset
 from course_utils.deployment import merge_adapter
 from course_utils.evaluation import Scores, predict, score_predictions
 from course_utils.evaluation.gate import check_accuracy
+from course_utils.files import PROJECT, SPLITS, Row, read_jsonl, write_json
 from course_utils.models import load_model, load_tokenizer
 from course_utils.monitoring import judge_corrections, write_version
 from course_utils.setup import probe_machine

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from benchmarks.lucky_matches import N_MADE, mutants_of
 from benchmarks.query_variants import Variant, rewrites
 from benchmarks.sql_cost import cpu_seconds
-from course_utils.artifacts import PROJECT, read_jsonl, write_json
 from course_utils.errors import QueryError
 from course_utils.evaluation.instances import find_instances
+from course_utils.files import PROJECT, read_jsonl, write_json
 from course_utils.setup import probe_machine
 from course_utils.sql import QueryPair, find_database
 from course_utils.sql.compare import compare_pairs

@@ -26,9 +26,9 @@ import httpx
 import psutil
 
 from benchmarks.http_load import send_repeatedly
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
 from course_utils.figures import course_style, new_axes
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from course_utils.setup import probe_machine
 from tests.stack.conftest import build_databases

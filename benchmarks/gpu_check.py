@@ -26,8 +26,9 @@ import typer
 from benchmarks.memory import llama_config, random_row, shape_of
 from benchmarks.smoke_seeds import tune
 from benchmarks.training import step_seconds
-from course_utils.artifacts import PROJECT, open_course, peak_memory_gib, write_json
+from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
+from course_utils.files import PROJECT, write_json
 from course_utils.models import load_tokenizer
 from course_utils.models.catalogue import ModelShape, known_models
 from course_utils.profiles import PROFILES, Backend, Profile, get_profile

@@ -22,9 +22,9 @@ from sqlglot import exp, parse_one
 
 from benchmarks.query_variants import mutants, rewrites
 from benchmarks.sql_cost import cpu_seconds
-from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.errors import QueryError
 from course_utils.evaluation.instances import find_instances
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.setup import probe_machine
 from course_utils.sql import QueryPair, QueryResult, find_database, find_difference, read_schema
 from course_utils.sql.compare import compare_pairs

@@ -17,7 +17,8 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import PROJECT, peak_memory_gib
+from course_utils.artifacts import peak_memory_gib
+from course_utils.files import PROJECT
 from course_utils.models.catalogue import ModelShape, find_shape, known_models
 from course_utils.setup import estimate_memory, probe_machine
 from course_utils.setup.memory import Method

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from course_utils.artifacts import Row
 from course_utils.data.corrupt import Corruption, Defect, mistype
 from course_utils.data.encoding import CONFUSABLES
 from course_utils.data.inject import DEFECTS
+from course_utils.files import Row
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)
 _FIRST_COLUMN = re.compile(r"^(SELECT (?:DISTINCT )?(?:\w+\.)?)(\w+)(?=,| FROM )", re.IGNORECASE)

@@ -17,10 +17,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.dirty_data import compare_arms, draw_interval
-from course_utils.artifacts import Course, Row, open_course, peak_memory_gib
+from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
 from course_utils.evaluation import Scores, predict, score_predictions
 from course_utils.figures import course_style, new_axes
+from course_utils.files import Row
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from benchmarks import in_process_sql
-from course_utils.artifacts import PROJECT, Row, read_jsonl
+from course_utils.files import PROJECT, Row, read_jsonl
 from course_utils.sql import compare_answers, find_database, run_queries, run_query
 
 N_ROUNDS = 5

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.gateway_attack import HONEST, MANY, ask, attacked_gateway, besiege
 from benchmarks.sql_attack import attack, fingerprint
 from benchmarks.sql_cost import measure_cost
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.setup import probe_machine
 from tests.unit.sql.hostile import build_database, statements
 from tests.unit.sql.hostile_loads import LOADS

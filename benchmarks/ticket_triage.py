@@ -14,11 +14,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import PROJECT, Row, peak_memory_gib, read_jsonl
+from course_utils.artifacts import peak_memory_gib
 from course_utils.evaluation import predict
 from course_utils.evaluation.comparison import bootstrap_difference
 from course_utils.evaluation.tickets import CLASSES, is_sorted_right, score_tickets
 from course_utils.figures import course_style, new_axes
+from course_utils.files import PROJECT, Row, read_jsonl
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile, get_profile
 from course_utils.setup import probe_machine

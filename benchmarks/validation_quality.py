@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.more_defects import every_defect
-from course_utils.artifacts import open_course, resolve
+from course_utils.artifacts import open_course
 from course_utils.data.inject import Injection, inject_defects
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 from course_utils.figures import PALETTE, course_style, new_axes
+from course_utils.files import resolve
 from course_utils.finding import Finding
 from course_utils.setup import probe_machine
 from course_utils.sql import find_database, list_databases

@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from course_utils.artifacts import Row, open_course
+from course_utils.artifacts import open_course
 from course_utils.data.formats import Record
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.validate import ValidationOptions, validate_rows
 from course_utils.figures import course_style, new_axes
+from course_utils.files import Row
 from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import Row, read_jsonl
 from course_utils.errors import DataError
+from course_utils.files import Row, read_jsonl
 
 CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
 TIE = "tie"

@@ -16,18 +16,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from course_utils.artifacts import (
-    PARAMETERS,
-    PROJECT,
-    STAGES,
-    Course,
-    Row,
-    notebook_of,
-    open_course,
-    portable,
-    read_jsonl,
-)
+from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
+from course_utils.files import PROJECT, Row, portable, read_jsonl
 from course_utils.tables import without_control
 
 

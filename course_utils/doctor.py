@@ -8,8 +8,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from course_utils.artifacts import PROJECT, Course, package_versions
+from course_utils.artifacts import Course, package_versions
 from course_utils.errors import CourseError
+from course_utils.files import PROJECT
 from course_utils.finding import Finding, Findings, Severity
 from course_utils.models import load_tokenizer
 from course_utils.models.hub import WHEELS

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from course_utils.artifacts import Row
 from course_utils.errors import QueryError
+from course_utils.files import Row
 from course_utils.sql import same_answer
 
 MIN_USERS = 2

@@ -12,8 +12,8 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ArtifactError, CourseError
+from course_utils.files import PROJECT
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager

@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
+from course_utils.files import PROJECT
 
 if TYPE_CHECKING:
     import psutil

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from course_utils.artifacts import STAGES, Course, notebook_of, write_json
+from course_utils.artifacts import STAGES, Course, notebook_of
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
+from course_utils.files import write_json
 from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
 from course_utils.setup import probe_machine

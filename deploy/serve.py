@@ -20,10 +20,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from course_utils.artifacts import PROJECT, Course
+from course_utils.artifacts import Course
 from course_utils.cli import with_course
 from course_utils.deployment import start_stack
 from course_utils.errors import CourseError, require
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.supervision import Servers
 

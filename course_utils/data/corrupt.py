@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from course_utils.artifacts import Row
 from course_utils.errors import QueryError
+from course_utils.files import Row
 from course_utils.sql import read_schema, same_answer
 from course_utils.sql.query_forms import parse
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import DIFFICULTIES
 from course_utils.data.prepare import Prepared
 from course_utils.figures import HATCHES, PALETTE, SPLIT_COLOURS, course_style, new_axes
+from course_utils.files import DIFFICULTIES
 from course_utils.sql.query_forms import skeleton
 
 if TYPE_CHECKING:

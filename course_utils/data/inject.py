@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from course_utils.artifacts import Row
 from course_utils.data.corrupt import DEFECTS, Defect
 from course_utils.errors import ConfigurationError
+from course_utils.files import Row
 from course_utils.finding import Finding
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import DIFFICULTIES, SPLITS, Course, Row, portable, write_json, write_jsonl
+from course_utils.artifacts import Course
 from course_utils.data.formats import read_sample
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
+from course_utils.files import DIFFICULTIES, SPLITS, Row, portable, write_json, write_jsonl
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 
 _SEED = 0  # fixed, and not the profile's: training with three seeds must see the same rows

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from course_utils.artifacts import Row, portable, write_jsonl
 from course_utils.data.formats import write_rows
 from course_utils.data.validation.repair import REJECTED, require_empty
 from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.files import Row, portable, write_jsonl
 from course_utils.finding import Finding
 from course_utils.prices import count_tokens, known_services
 from course_utils.sql import find_database, read_schema

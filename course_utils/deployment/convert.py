@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from unittest.mock import patch
 
-from course_utils.artifacts import resolve, writing
 from course_utils.errors import ModelError, require
+from course_utils.files import resolve, writing
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure, locate_folder
 from course_utils.models.load import load_skeleton

@@ -17,9 +17,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
-from course_utils.artifacts import Row
 from course_utils.errors import QueryError
 from course_utils.evaluation.scores import Outcome
+from course_utils.files import Row
 from course_utils.finding import printable
 from course_utils.sql import QueryLimits, find_database, run_queries
 from course_utils.tables import text_table

@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import NormalDist, fmean, variance
 from typing import Literal
 
-from course_utils.artifacts import Row, read_jsonl
 from course_utils.evaluation.comparison import compare, rows_needed
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
+from course_utils.files import Row, read_jsonl
 from course_utils.proportion import CONFIDENCE, wilson_interval
 
 MAX_FORGOTTEN = 0.2

@@ -16,8 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from course_utils.artifacts import sha256
 from course_utils.errors import DataError, QueryError
+from course_utils.files import sha256
 from course_utils.sql import find_difference, quote, read_schema
 from course_utils.sql.execute import QueryLimits, execute
 from course_utils.sql.opening import connect, open_image

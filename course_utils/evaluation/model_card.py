@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import SPLITS, Course, is_local
+from course_utils.artifacts import Course
+from course_utils.files import SPLITS, is_local
 from course_utils.prompts import to_messages
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError
+from course_utils.files import Row
 from course_utils.profiles import Profile
 from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from course_utils.artifacts import Row
 from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import compare_clauses
+from course_utils.files import Row
 from course_utils.sql import QueryLimits, find_database, run_query
 
 _TABLE = re.compile(r"^table (\w+):", re.MULTILINE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, NamedTuple
 
-from course_utils.artifacts import DIFFICULTIES, Row
+from course_utils.files import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
 from course_utils.sql.compare import AnswerComparison, ResultShape
 from course_utils.sql.query_forms import SHAPES, canonical, shape_of

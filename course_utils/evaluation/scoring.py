@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
 from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.scores import Outcome, Scores
+from course_utils.files import Row
 from course_utils.sql import QueryPair, find_database
 from course_utils.sql.compare import AnswerComparison, compare_pairs
 from course_utils.sql.worker import AT_ONCE

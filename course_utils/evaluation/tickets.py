@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError
+from course_utils.files import Row
 from course_utils.proportion import wilson_interval
 from course_utils.tables import Table, frame_table
 from course_utils.tasks import FIELDS, LABELS, PRIORITIES, parse_triage

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from course_utils.artifacts import is_local, resolve
 from course_utils.errors import ModelError
+from course_utils.files import is_local, resolve
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import is_local, sha256
 from course_utils.errors import ServiceError
+from course_utils.files import is_local, sha256
 from course_utils.models.hub import identify_model
 from course_utils.models.load import load_model, load_tokenizer
 from course_utils.profiles import Profile

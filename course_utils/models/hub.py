@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from course_utils.artifacts import fingerprint, is_local, resolve
 from course_utils.errors import CourseError, ModelError, require
+from course_utils.files import fingerprint, is_local, resolve
 
 UNPACKED = resolve("artifacts/models")
 """Not under ``ARTIFACTS``, for all runs share it; ``make clean`` takes it away."""

@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import SPLITS, Course, Row, portable, read_jsonl, write_json, write_jsonl, writing
+from course_utils.artifacts import Course
 from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
+from course_utils.files import SPLITS, Row, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError
+from course_utils.files import Row
 from course_utils.sql import copy_database, quote, read_schema, shape_of
 
 if TYPE_CHECKING:

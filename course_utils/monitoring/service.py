@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from course_utils.artifacts import Course, Row
+from course_utils.artifacts import Course
 from course_utils.errors import DataError
+from course_utils.files import Row
 from course_utils.processes import LOOPBACK, Server, choose_port
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from course_utils.artifacts import PROJECT, package_versions
+from course_utils.artifacts import package_versions
+from course_utils.files import PROJECT
 from course_utils.models import hub_is_reachable
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")

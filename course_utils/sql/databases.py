@@ -14,8 +14,8 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from course_utils.artifacts import writing
 from course_utils.errors import DataError
+from course_utils.files import writing
 from course_utils.sql.build import execute_scripts
 from course_utils.sql.execute import STEPS_BETWEEN_CHECKS
 from course_utils.sql.opening import connect

@@ -14,8 +14,8 @@ from functools import lru_cache, partial
 from glob import escape
 from pathlib import Path
 
-from course_utils.artifacts import writing
 from course_utils.errors import DataError, QueryError
+from course_utils.files import writing
 from course_utils.sql.worker import MEMORY_BYTES, limit_time, more_room
 
 MAX_VALUE_BYTES = 1_000_000

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar, cast
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import CourseError, QueryErrorKind
+from course_utils.files import PROJECT
 
 MEMORY_BYTES = 256 * 2**20
 """All that a worker may allocate, of which SQLite gets the half."""

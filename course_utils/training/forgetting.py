@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from course_utils.artifacts import Row
+from course_utils.files import Row
 from course_utils.models.generation import generate_tokens
 from course_utils.profiles import Profile
 from course_utils.prompts import EncodedExample, Message, encode_prompt

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError, CourseError, TrainingError
+from course_utils.files import PROJECT
 from course_utils.processes import run_module
 
 CONFIGS = PROJECT / "deploy" / "accelerate"

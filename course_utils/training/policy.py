@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import Row, portable
 from course_utils.errors import DataError
+from course_utils.files import Row, portable
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
+from course_utils.files import Row
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
 from course_utils.sql import compare_answers, find_database

@@ -14,8 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import UNFINISHED, Course, fingerprint, package_versions, read_jsonl, write_jsonl
+from course_utils.artifacts import UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
+from course_utils.files import fingerprint, read_jsonl, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from course_utils.artifacts import read_jsonl
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
+from course_utils.files import read_jsonl
 from deploy.webapp.gateway_client import plain
 
 

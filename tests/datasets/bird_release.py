@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import write_json
+from course_utils.files import write_json
 from tests.datasets.dataset_files import write_database
 
 LAKES = """

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from course_utils.artifacts import write_jsonl
+from course_utils.files import write_jsonl
 
 Pair = tuple[str, str]
 """A question and its query."""

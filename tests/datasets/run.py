@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from course_utils.artifacts import PROJECT, STAGES
+from course_utils.artifacts import STAGES
+from course_utils.files import PROJECT
 from tests.datasets import (
     bird_release,
     chinese,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import PROJECT, SPLITS, Row, notebook_of, open_course, write_jsonl
+from course_utils.artifacts import notebook_of, open_course
 from course_utils.errors import DataError
+from course_utils.files import PROJECT, SPLITS, Row, write_jsonl
 from course_utils.kernel import read_notebook
 
 GOOD = {"db_id": "shop", "question": "Which items are there?", "query": "SELECT name FROM item"}

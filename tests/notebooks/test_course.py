@@ -9,7 +9,8 @@ import sys
 import psutil
 import pytest
 
-from course_utils.artifacts import PROJECT, STAGES
+from course_utils.artifacts import STAGES
+from course_utils.files import PROJECT
 
 MOST_S = 1_200
 """Far more than a course takes beside other tests on a slow machine: what takes longer hangs."""

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from course_utils.artifacts import PROJECT, STAGES, notebook_of
+from course_utils.artifacts import STAGES, notebook_of
+from course_utils.files import PROJECT
 from course_utils.kernel import NotebookError, execute_notebook, start_kernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.takes(300), pytest.mark.timeout(1_200)]

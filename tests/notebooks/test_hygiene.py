@@ -2,7 +2,8 @@
 
 import pytest
 
-from course_utils.artifacts import PROJECT, STAGES, notebook_of
+from course_utils.artifacts import STAGES, notebook_of
+from course_utils.files import PROJECT
 from tools.notebooks.hygiene import check_notebook, check_outputs, repository_url
 
 NOTEBOOKS = [notebook_of(stage) for stage in STAGES]

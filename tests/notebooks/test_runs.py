@@ -20,9 +20,9 @@ from nbformat import v4
 from typer.testing import CliRunner, Result
 
 from course_utils import runner
-from course_utils.artifacts import PROJECT
 from course_utils.cli import app
 from course_utils.errors import ArtifactError
+from course_utils.files import PROJECT
 from course_utils.kernel import Kernels, NotebookError, execute_notebook, read_notebook, start_kernel
 from tools.notebooks.outputs import write_run
 

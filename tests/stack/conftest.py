@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from course_utils.artifacts import PROJECT, Course, open_course
+from course_utils.artifacts import Course, open_course
 from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
+from course_utils.files import PROJECT
 from course_utils.processes import Server
 
 BASE = PROJECT / "data" / "tiny_base"

@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 
 pytestmark = pytest.mark.slow
 NAME, COMMIT = "ana/text-to-sql", "0" * 40

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 
 BUILD_S = 1500
 PROGRAMS = ("buildah", "debootstrap", "ip", "openssl", "unshare")

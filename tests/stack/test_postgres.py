@@ -14,9 +14,9 @@ import httpx
 import psycopg
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import start_gateway
 from course_utils.errors import DataError, QueryError
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.sql import QueryLimits, QueryResult
 from course_utils.sql.postgres import read_postgres_schema, run_postgres_query

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PROJECT, open_course, write_json, write_jsonl
+from course_utils.artifacts import open_course
 from course_utils.cli import app
+from course_utils.files import PROJECT, write_json, write_jsonl
 from course_utils.models.generation import SERVED_AT_ONCE
 from course_utils.processes import Server
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import start_gateway
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from tests.stack.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from tests.stack.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL, events

@@ -13,7 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from course_utils.artifacts import Course, read_jsonl
+from course_utils.artifacts import Course
+from course_utils.files import read_jsonl
 from course_utils.processes import LOOPBACK, Server, choose_port
 from deploy.serve import is_installed
 

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.processes import Server
 
 SPACE = PROJECT / "deploy" / "space"

@@ -15,9 +15,10 @@ from peft import LoraConfig, get_peft_model
 from sqlglot import parse_one
 from sqlglot.expressions import Column
 
-from course_utils.artifacts import PROJECT, Course
+from course_utils.artifacts import Course
 from course_utils.deployment import convert_adapter, sql_grammar, start_model_server, start_stack
 from course_utils.errors import ServiceError
+from course_utils.files import PROJECT
 from course_utils.models import ask_server, generate_replies, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server

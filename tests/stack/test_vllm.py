@@ -18,9 +18,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PROJECT, open_course, read_jsonl
+from course_utils.artifacts import open_course
 from course_utils.cli import app
 from course_utils.errors import ArtifactError
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.processes import LOOPBACK, choose_port
 
 VLLM = os.environ.get("COURSE_TEST_VLLM", "")

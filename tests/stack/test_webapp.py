@@ -14,8 +14,8 @@ import streamlit as st
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from course_utils.artifacts import read_jsonl
 from course_utils.deployment import start_gateway
+from course_utils.files import read_jsonl
 from course_utils.processes import Server
 from deploy.serve import start_webapp
 from deploy.webapp.ask import choose_chart

@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FLOORS = (
-    ("errors", "tables", "figures", "finding", "proportion", "profiles", "artifacts"),
+    ("errors", "tables", "figures", "finding", "proportion", "profiles", "files", "artifacts"),
     (
         "prompts",
         "sql",

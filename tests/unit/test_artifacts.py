@@ -9,23 +9,17 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import (
-    PROJECT,
     STAGES,
     UNFINISHED,
     Course,
     Manifest,
-    is_local,
     notebook_of,
     open_course,
     package_versions,
     peak_memory_gib,
-    read_jsonl,
-    resolve,
-    sha256,
-    write_json,
-    write_jsonl,
 )
 from course_utils.errors import ArtifactError, ConfigurationError
+from course_utils.files import PROJECT, resolve, write_jsonl
 from course_utils.profiles import get_profile
 
 
@@ -253,25 +247,6 @@ def test_an_unknown_profile_is_refused() -> None:
         open_course("huge")
 
 
-@pytest.mark.parametrize(
-    ("model", "local"),
-    [("data/tiny_base", True), ("./mine", True), ("~/mine", True), ("/mine", True), ("Qwen/Qwen3-8B", False)],
-)
-def test_a_folder_is_told_from_a_hub_id(model: str, local: bool) -> None:
-    assert is_local(model) == local
-
-
-def test_rows_survive_line_separators_and_any_script(tmp_path: Path) -> None:
-    rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}]
-    assert read_jsonl(write_jsonl(tmp_path / "new" / "rows.jsonl", rows)) == rows
-
-
-def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(b"abc")  # The example of FIPS 180-2, appendix B.1
-    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 def test_versions_leave_out_what_is_not_installed() -> None:
     assert set(package_versions(["torch", "no-such-package"])) == {"python", "torch"}
 
@@ -281,13 +256,3 @@ def test_peak_memory_is_in_gib() -> None:
 
     now = psutil.Process().memory_info().rss / 2**30
     assert now * 0.9 <= peak_memory_gib() < psutil.virtual_memory().total / 2**30
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = write_jsonl(tmp_path / "new" / "rows.jsonl", [{"a": "é"}])
-    with pytest.raises(TypeError):
-        write_jsonl(path, [{"a": 1}, {"a": path}])
-    assert read_jsonl(path) == [{"a": "é"}]
-    with pytest.raises(TypeError):
-        write_json(path.with_name("one.json"), path)
-    assert [found.name for found in path.parent.iterdir()] == ["rows.jsonl"]

@@ -9,8 +9,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PARAMETERS, PROJECT
+from course_utils.artifacts import PARAMETERS
 from course_utils.cli import app, open_here
+from course_utils.files import PROJECT
 
 
 @pytest.fixture

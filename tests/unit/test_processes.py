@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from course_utils import processes
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ServiceError
+from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port, run_module
 
 SLEEPER = "import time; time.sleep(60)"

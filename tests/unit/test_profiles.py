@@ -4,8 +4,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError
+from course_utils.files import PROJECT
 from course_utils.profiles import PROFILES, get_profile
 
 

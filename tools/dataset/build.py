@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import SPLITS, Row, resolve, write_json, write_jsonl
 from course_utils.errors import DataError
+from course_utils.files import SPLITS, Row, resolve, write_json, write_jsonl
 from course_utils.sql import find_database, run_query
 from course_utils.sql.query_forms import hardness
 from tools.dataset.domains import Domain, read_domains

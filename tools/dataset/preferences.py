@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError, QueryError
+from course_utils.files import Row
 from course_utils.sql import Schema, read_schema, run_query, same_answer
 from course_utils.sql.query_forms import parse
 from tools.dataset.mistakes import write_sql

@@ -8,7 +8,7 @@ from random import Random
 from string import Formatter
 from typing import TypeVar
 
-from course_utils.artifacts import DIFFICULTIES
+from course_utils.files import DIFFICULTIES
 from course_utils.sql.query_forms import hardness
 from tools.dataset.shapes import Shape
 

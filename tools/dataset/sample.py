@@ -7,8 +7,8 @@ sample holds easy and medium questions of the plain shapes about the small datab
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from course_utils.artifacts import Row
 from course_utils.errors import DataError
+from course_utils.files import Row
 from tools.dataset.quotas import PLAIN, apportion
 from tools.dataset.shapes import SHAPES
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from course_utils.artifacts import SPLITS, Row, portable
 from course_utils.data.formats import normalise
 from course_utils.errors import DataError, QueryError
+from course_utils.files import SPLITS, Row, portable
 from course_utils.sql import run_query
 from course_utils.sql.query_forms import hardness
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.kernel import is_executable, read_notebook
 from tools.notebooks.anatomy import check_sections, check_steps, check_title
 from tools.notebooks.outputs import BARE_OBJECT, KERNELSPEC, WIDGET_MIME, code_sha256

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import PROJECT, STAGES, Course, write_json
+from course_utils.artifacts import STAGES, Course
+from course_utils.files import PROJECT, write_json
 
 FILE = PROJECT / "benchmarks" / "results" / "notebook_minutes.json"
 HEADER = "| profile | minutes | memory |\n|---|---|---|\n"

@@ -11,8 +11,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.artifacts import PROJECT, STAGES, notebook_of, open_course
+from course_utils.artifacts import STAGES, notebook_of, open_course
 from course_utils.errors import ArtifactError, CourseError
+from course_utils.files import PROJECT
 from course_utils.kernel import is_executable, read_notebook
 from course_utils.runner import load_seconds
 from tools.notebooks.minutes import FILE, minutes_table, record_minutes, replace_table

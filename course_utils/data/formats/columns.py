@@ -15,8 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record, RowError, decode, file_error, open_file, read_text, to_record
+from course_utils.files import Row
 
 
 def read_csv(path: Path) -> Iterator[Record]:

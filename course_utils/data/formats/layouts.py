@@ -8,8 +8,8 @@ with whatever others edited in the messages. A conversation without ``db_id`` in
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from course_utils.artifacts import Row
 from course_utils.data.formats.record import RowError
+from course_utils.files import Row
 from course_utils.tasks import Task
 
 Message = dict[str, Any]

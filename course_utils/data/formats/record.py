@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from course_utils.artifacts import Row, portable
 from course_utils.errors import FormatError
+from course_utils.files import Row, portable
 from course_utils.finding import Finding
 
 BOM = b"\xef\xbb\xbf"

@@ -13,11 +13,11 @@ from operator import itemgetter
 from pathlib import Path
 from random import Random
 
-from course_utils.artifacts import Row, portable, write_json, write_jsonl, writing
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import LAYOUTS, to_fields, to_row
 from course_utils.data.formats.record import Record, RowError, file_error, read_json, to_raw
 from course_utils.errors import ConfigurationError, DataError, FormatError
+from course_utils.files import Row, portable, write_json, write_jsonl, writing
 from course_utils.finding import listed
 from course_utils.tasks import Task
 

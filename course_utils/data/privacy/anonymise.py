@@ -10,7 +10,6 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import Row
 from course_utils.data.encoding import plain_letters
 from course_utils.data.privacy.patterns import (
     Entity,
@@ -21,6 +20,7 @@ from course_utils.data.privacy.patterns import (
     without_overlaps,
 )
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.files import Row
 from course_utils.finding import listed
 from course_utils.sql.query_forms import TOKEN
 

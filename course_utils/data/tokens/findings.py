@@ -10,10 +10,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
 from course_utils.data.tokens.display import CONTROL_TOKEN, token_bytes, visible
 from course_utils.errors import ModelError
+from course_utils.files import Row
 from course_utils.finding import Finding, Findings, Severity
 from course_utils.prompts import Message, encode_example, encode_text, render_chat, to_messages
 

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from course_utils.artifacts import portable
 from course_utils.data.formats.record import Record
+from course_utils.files import portable
 from course_utils.finding import Finding, Severity
 from course_utils.sql import Schema
 from course_utils.sql.query_forms import skeleton

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from course_utils.artifacts import Row
 from course_utils.data.formats.record import Record
 from course_utils.errors import QueryError
+from course_utils.files import Row
 from course_utils.finding import Finding, quoted
 from course_utils.sql import QueryResult, quote, read_schema, run_queries, same_answer
 from course_utils.sql.query_forms import clean_query, skeleton

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from course_utils.artifacts import Row, portable, write_json, write_jsonl, writing
 from course_utils.data.encoding import strip_invisible
 from course_utils.data.formats import read_dataset, read_sample
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
+from course_utils.files import Row, portable, write_json, write_jsonl, writing
 from course_utils.sql import FOLDERS, copy_database, is_one_file, list_databases, ready_database
 from course_utils.sql.databases import SCRIPTS, build_database
 from course_utils.sql.query_forms import clean_query

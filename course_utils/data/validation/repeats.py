@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
-from course_utils.artifacts import SPLITS
 from course_utils.data.formats.record import Record, normalise
+from course_utils.files import SPLITS
 from course_utils.finding import Finding
 from course_utils.sql.query_forms import canonical, skeleton
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import SPLITS, Row
 from course_utils.data.formats.record import Record
 from course_utils.data.validation.rows import CHECKS, complete_row
 from course_utils.errors import DataError
+from course_utils.files import SPLITS, Row
 from course_utils.finding import SEVERITIES, Finding, Severity, findings_table, listed
 from course_utils.tables import Table
 

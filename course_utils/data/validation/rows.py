@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from course_utils.artifacts import Row
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
 from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.errors import QueryError
+from course_utils.files import Row
 from course_utils.finding import Finding, Severity, quoted
 from course_utils.sql import run_queries
 from course_utils.sql.query_forms import clean_query, hardness

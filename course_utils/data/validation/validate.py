@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from course_utils.artifacts import SPLITS, Course, Row
+from course_utils.artifacts import Course
 from course_utils.data.formats import Record, read_dataset, read_sample
 from course_utils.data.tokens.findings import find_too_long
 from course_utils.data.validation import rows
@@ -21,6 +21,7 @@ from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, row_id
 from course_utils.errors import ConfigurationError, DataError, ServiceError, require
+from course_utils.files import SPLITS, Row
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, list_databases, read_schema

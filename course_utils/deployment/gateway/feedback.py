@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal
 from filelock import FileLock
 from pydantic import BaseModel, Field, StringConstraints
 
-from course_utils.artifacts import Row, read_jsonl
 from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.logs import mask_personal
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.feedback_rows import believed, gather_answers, held_right, topic
+from course_utils.files import Row, read_jsonl
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01

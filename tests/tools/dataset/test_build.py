@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import DIFFICULTIES, PROJECT, SPLITS, Row, read_jsonl
 from course_utils.data.formats import normalise
 from course_utils.errors import DataError
+from course_utils.files import DIFFICULTIES, PROJECT, SPLITS, Row, read_jsonl
 from course_utils.sql import find_database, read_schema, run_query
 from course_utils.sql.query_forms import hardness, parse
 from tools.dataset.build import Sizes, build_dataset, main

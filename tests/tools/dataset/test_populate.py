@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError
+from course_utils.files import PROJECT
 from course_utils.sql.databases import build_database
 from course_utils.sql.schema import read_schema
 from tools.dataset.domains import ColumnSpec, Domain, read_domain, read_domains

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.errors import DataError
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.sql import find_database, read_schema
 from course_utils.sql.query_forms import parse
 from tools.dataset.mistakes import write_sql

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.sql import find_database, run_query
 from tools.dataset.domains import read_domains
 from tools.dataset.populate import populate

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from tools.tiny_base.documents import Document, documents
 from tools.tiny_base.pretrain import Recipe, bfloat16_pays, new_model, pretrain
 from tools.tiny_base.rows import IGNORED, encode

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.prompts import INSTRUCTION
 from tools.tiny_base.concepts import concepts
 from tools.tiny_base.documents import Document, documents

@@ -8,7 +8,7 @@ import typer
 from benchmarks import gpu_check
 from benchmarks.gpu_check import PART_S, PARTS, _code_cells, check, sizes
 from benchmarks.memory import random_row
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 
 
 def test_cells_lose_the_commands_of_ipython_and_nothing_else(tmp_path: Path) -> None:

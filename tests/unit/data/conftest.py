@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import PROJECT, Course, open_course
+from course_utils.artifacts import Course, open_course
+from course_utils.files import PROJECT
 
 SCHEMA = """
 CREATE TABLE shop (shop_id INTEGER PRIMARY KEY, name TEXT, city TEXT);

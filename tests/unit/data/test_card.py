@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT, read_jsonl
+from course_utils.files import PROJECT, read_jsonl
 
 DATA = PROJECT / "data"
 CARD = (DATA / "README.md").read_text("utf-8")

@@ -9,11 +9,12 @@ import pytest
 
 from benchmarks.more_defects import every_defect
 from benchmarks.validation_quality import false_alarms
-from course_utils.artifacts import PROJECT, open_course, read_jsonl
+from course_utils.artifacts import open_course
 from course_utils.data.inject import inject_defects
 from course_utils.data.prepare import prepare_dataset
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.sql import find_database, list_databases, read_schema
 
 DATA = PROJECT / "data"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import Course, Row
+from course_utils.artifacts import Course
 from course_utils.data import prepare
 from course_utils.data.prepare import prepare_dataset, select_rows
 from course_utils.data.validation.validate import validate_dataset
 from course_utils.errors import DataError
+from course_utils.files import Row
 from course_utils.profiles import PROFILES
 
 TinyCourse = Callable[[Path], Course]

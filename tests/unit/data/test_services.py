@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import read_jsonl
 from course_utils.data import services
 from course_utils.data.services import export_rows
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.files import read_jsonl
 from course_utils.prices import count_tokens, known_services
 from course_utils.tables import Table
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import convert_to_gguf
+from course_utils.files import PROJECT
 
 BASE = PROJECT / "data" / "tiny_base"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 
 DEPLOY = PROJECT / "deploy"
 SCRAPE_MIN, EVALUATE_MIN = 4, 12

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from course_utils.artifacts import PROJECT
 from course_utils.deployment.gateway.settings import GatewaySettings
+from course_utils.files import PROJECT
 from course_utils.processes import SETTINGS_PREFIX
 
 DEPLOY = PROJECT / "deploy"

@@ -8,10 +8,10 @@ import pytest
 from tokenizers import Tokenizer, processors
 from transformers import PreTrainedTokenizerBase
 
-from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.deployment import convert_to_gguf, write_modelfile
 from course_utils.deployment.ollama import read_markers
 from course_utils.errors import ModelError
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import load_tokenizer
 from course_utils.prompts import render_chat, to_messages
 from tests.unit.test_prompts import CHATML, FAMILIES, LLAMA3, build_tokenizer

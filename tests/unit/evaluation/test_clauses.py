@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT, Row, read_jsonl
 from course_utils.errors import QueryError
 from course_utils.evaluation import score_predictions
 from course_utils.evaluation.clauses import CLAUSES, KINDS, compare_clauses, error_kind, mark_changes, show_error
+from course_utils.files import PROJECT, Row, read_jsonl
 
 PAIRS = read_jsonl(PROJECT / "data" / "preferences.jsonl")[::3]
 CLAUSE_OF = {

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from course_utils.artifacts import write_jsonl
 from course_utils.evaluation import Scores
 from course_utils.evaluation.comparison import bootstrap_difference
 from course_utils.evaluation.gate import MAX_FORGOTTEN, Candidate, check_accuracy, read_candidate, run_gate, time_ratio
+from course_utils.files import write_jsonl
 
 from .verdicts import scores_of
 

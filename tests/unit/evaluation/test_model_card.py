@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from course_utils.artifacts import Course, StageRun, open_course, sha256, write_json, write_jsonl
+from course_utils.artifacts import Course, StageRun, open_course
 from course_utils.evaluation.model_card import model_card, write_card
+from course_utils.files import sha256, write_json, write_jsonl
 
 EVALUATED = {
     "n_test": 240,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.evaluation.probes import judge_probes, make_probes
+from course_utils.files import PROJECT
 
 SCHEMAS = {"music": "table singer: name text\ntable song: title text"}
 REPLIES = [

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.blind_rating import TIE, BlindPair, draw_pairs, read_ratings
 from course_utils.errors import ServiceError
 from course_utils.evaluation.side_by_side import RatingPage, model_judge
+from course_utils.files import PROJECT
 
 
 def rows(letter: str, n: int = 40) -> list[dict[str, str]]:

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.artifacts import write_jsonl
 from course_utils.cli import app
 from course_utils.errors import DataError
 from course_utils.evaluation.tickets import NO_CLASS, score_tickets, tickets_table
+from course_utils.files import write_jsonl
 from course_utils.tasks import ticket_triage
 
 TASK = ticket_triage()

@@ -8,8 +8,8 @@ import pytest
 from safetensors import safe_open
 from transformers import LlamaConfig, PretrainedConfig, Qwen3Config
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ModelError
+from course_utils.files import PROJECT
 from course_utils.models.catalogue import LLAMA_2_7B, KnownModel, find_shape, known_models, read_shape
 from course_utils.profiles import PROFILES
 

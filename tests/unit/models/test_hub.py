@@ -10,8 +10,8 @@ from threading import Thread
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ModelError
+from course_utils.files import PROJECT
 from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
 
 MODEL = "small-model-course/no-such-model"

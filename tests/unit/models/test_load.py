@@ -11,8 +11,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import MissingExtraError, ModelError
+from course_utils.files import PROJECT
 from course_utils.models import choose_device, choose_dtype, hub, load, load_model, load_tokenizer
 
 TINY_BASE = PROJECT / "data" / "tiny_base"

@@ -9,9 +9,9 @@ import pytest
 import torch
 from gguf import GGUFReader
 
-from course_utils.artifacts import PROJECT, sha256
 from course_utils.deployment import convert_to_gguf
 from course_utils.errors import MissingExtraError, ModelError
+from course_utils.files import PROJECT, sha256
 from course_utils.models import hub, load_model, load_tokenizer, locate_model
 from course_utils.models.hub import WHEELS, Wheel
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import Course, open_course, read_jsonl, write_jsonl
+from course_utils.artifacts import Course, open_course
 from course_utils.data import prepare_dataset
 from course_utils.errors import ServiceError
+from course_utils.files import read_jsonl, write_jsonl
 from course_utils.monitoring import judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord

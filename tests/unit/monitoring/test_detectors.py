@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from course_utils.artifacts import Row, read_jsonl
 from course_utils.errors import DataError
+from course_utils.files import Row, read_jsonl
 from course_utils.monitoring.drift import (
     GREETING,
     LARGEST,

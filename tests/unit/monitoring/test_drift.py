@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import Row
 from course_utils.errors import QueryError
+from course_utils.files import Row
 from course_utils.monitoring.drift import (
     GREETING,
     MIN_ROWS,

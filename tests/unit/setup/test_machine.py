@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.doctor import examine_machine
+from course_utils.files import PROJECT
 from course_utils.setup import machine as probing
 from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 

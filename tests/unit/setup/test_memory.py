@@ -10,8 +10,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError
+from course_utils.files import PROJECT
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
 from course_utils.setup.memory import (

@@ -4,7 +4,7 @@ from collections import defaultdict
 import pytest
 import sqlglot
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.sql.query_forms import canonical, clean_query, shape_of, skeleton
 
 SAME = [

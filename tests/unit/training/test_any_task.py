@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from course_utils.artifacts import PROJECT, read_jsonl
 from course_utils.evaluation import predict
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import ticket_triage

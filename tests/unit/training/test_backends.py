@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from course_utils.artifacts import PROJECT
 from course_utils.deployment import merge_adapter
 from course_utils.errors import ConfigurationError
+from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.load import Choice
 from course_utils.profiles import Method, get_profile

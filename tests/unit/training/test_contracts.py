@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.profiles import PROFILES, Profile
 from course_utils.training.trainer import trainer_class, training_arguments
 

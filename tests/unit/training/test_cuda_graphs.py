@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.memory import random_row
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.models import load_model
 from course_utils.prompts import EncodedExample
 from course_utils.training.cuda_graphs import LENGTH_STEP, GraphedPass

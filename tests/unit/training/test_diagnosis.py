@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError
+from course_utils.files import PROJECT
 from course_utils.training import TrainingResult, diagnose, plot_losses
 
 from .synthetic_curves import KINDS, Record, draw_curve

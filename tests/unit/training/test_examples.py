@@ -2,8 +2,8 @@
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError
+from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows

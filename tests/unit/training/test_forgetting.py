@@ -6,7 +6,7 @@ from operator import mul
 import pytest
 import torch
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, label_findings, tokenize_rows

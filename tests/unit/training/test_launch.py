@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from course_utils.artifacts import PROJECT, UNFINISHED, Course, open_course, read_jsonl, write_json, write_jsonl
+from course_utils.artifacts import UNFINISHED, Course, open_course
 from course_utils.cli import app
 from course_utils.errors import ConfigurationError, TrainingError
+from course_utils.files import PROJECT, read_jsonl, write_json, write_jsonl
 from course_utils.models import load_tokenizer
 from course_utils.profiles import MAX_EPOCHS, get_profile
 from course_utils.tasks import text_to_sql

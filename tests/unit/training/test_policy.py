@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from trl import DPOTrainer
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError
+from course_utils.files import PROJECT
 from course_utils.models import load_model
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql

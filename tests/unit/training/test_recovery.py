@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from course_utils.artifacts import PROJECT, UNFINISHED
+from course_utils.artifacts import UNFINISHED
 from course_utils.errors import DataError, TrainingError
+from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample

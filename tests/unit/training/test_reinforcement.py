@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import DataError, QueryError
+from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt

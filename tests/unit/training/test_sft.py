@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError, ModelError
+from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql

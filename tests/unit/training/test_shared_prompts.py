@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from course_utils.artifacts import PROJECT
+from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql

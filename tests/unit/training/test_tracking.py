@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.artifacts import PROJECT
 from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.artifacts import Row
 from course_utils.data.privacy.anonymise import Pseudonyms, anonymise_rows, map_values, recheck
 from course_utils.data.privacy.patterns import find_by_patterns
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.files import Row
 from course_utils.sql import run_query
 
 from .labelled import POSITIVE

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.artifacts import PROJECT
 from course_utils.data.formats import read_dataset
 from course_utils.data.privacy import patterns
 from course_utils.data.privacy.detect import database_values, personal_data_findings
 from course_utils.data.privacy.patterns import find_by_patterns, load_table
+from course_utils.files import PROJECT
 
 from .labelled import NEGATIVE, POSITIVE
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import read_jsonl
 from course_utils.data.validation.repair import REJECTED, fix_fields, repair_dataset
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
+from course_utils.files import read_jsonl
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 WRONG: list[dict[str, Any] | str] = [

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import Row
 from course_utils.data.formats import Record
 from course_utils.data.validation.rows import CHECKS, RowChecker, complete_row, field_findings, find_duplicate_ids
+from course_utils.files import Row
 from course_utils.finding import Finding
 
 DATABASES: dict[str, Path | str] = {"shop": Path("shop.sqlite")}

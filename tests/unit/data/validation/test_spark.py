@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from course_utils.artifacts import write_jsonl
 from course_utils.data.validation.validate import map_on_spark, validate_dataset
 from course_utils.errors import MissingExtraError, ServiceError
+from course_utils.files import write_jsonl
 from course_utils.finding import Finding
 
 Row = dict[str, Any]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from course_utils.artifacts import read_jsonl, write_jsonl
 from course_utils.deployment.gateway import feedback
 from course_utils.deployment.gateway.logs import AuditLog
 from course_utils.deployment.gateway.metrics import logger
+from course_utils.files import read_jsonl, write_jsonl
 from tests.unit.deployment.gateway.conftest import MakeClient
 
 REVIEWS, QUERIES = "/v1/admin/reviews", "/v1/admin/queries"

@@ -1,0 +1,96 @@
+"""Files as the course reads and writes them: where paths start, what tells two apart, and nothing half written."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+Row = dict[str, Any]
+"""One row of a dataset or of a stage's results: what one line of a JSON-lines file holds."""
+SPLITS = ("train", "validation", "test")
+DIFFICULTIES = ("easy", "medium", "hard", "extra")
+"""Spider's levels, easiest first."""
+MODEL_SUFFIXES = (".json", ".jinja", ".model", ".safetensors", ".bin")
+"""Files that a model and its tokenizer are read from."""
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path; a relative one starts at the project, whatever the current folder."""
+    return (PROJECT / Path(path).expanduser()).resolve()
+
+
+def portable(location: str | Path) -> str:
+    """A path as manifests record it and people see it: from the project where it lies in it; a Hub id stays."""
+    path = Path(location)
+    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else str(location)
+
+
+def is_local(model: str) -> bool:
+    """Whether a model is a folder rather than a Hub id: it exists, or is written as a path."""
+    return resolve(model).exists() or model.startswith((".", "/", "~", "data/", "artifacts/"))
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(model: Path) -> str:
+    """What tells a model folder from another one that takes its place; empty where there is none, as for a Hub id.
+
+    Of a file beyond 64 MiB it hashes as much, in pieces from all over it, for to read all takes as long as to load it.
+    """
+    digest, piece = hashlib.sha256(), 2**20
+    for path in sorted(path for path in model.glob("*") if path.suffix in MODEL_SUFFIXES):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size} ".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, max(piece, size // 64)):
+                file.seek(start)
+                digest.update(file.read(piece))
+    return digest.hexdigest()[:16] if model.is_dir() else ""
+
+
+def read_jsonl(path: Path) -> list[Row]:
+    """Rows of a JSON-lines file that the course itself wrote."""
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to, which takes the place of ``path`` at the end, or goes if something fails.
+
+    Raises:
+        OSError: The folder cannot be written to, or a folder is where a file is to be.
+    """
+    unfinished = path.with_name(f".{os.getpid()}.unfinished.{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield unfinished
+        if unfinished.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        unfinished.replace(path)
+    finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
+    """Write one JSON object per line, making the folder if needed; the file is replaced whole or stays as it was."""
+    with writing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return path
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write indented JSON, making the folder if needed; the file is replaced whole or stays as it was."""
+    with writing(path) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return path

@@ -1,0 +1,36 @@
+"""Files are told apart by their bytes, folders from Hub ids by their names, and nothing is left half written."""
+
+from pathlib import Path
+
+import pytest
+
+from course_utils.files import is_local, read_jsonl, sha256, write_json, write_jsonl
+
+
+@pytest.mark.parametrize(
+    ("model", "local"),
+    [("data/tiny_base", True), ("./mine", True), ("~/mine", True), ("/mine", True), ("Qwen/Qwen3-8B", False)],
+)
+def test_a_folder_is_told_from_a_hub_id(model: str, local: bool) -> None:
+    assert is_local(model) == local
+
+
+def test_rows_survive_line_separators_and_any_script(tmp_path: Path) -> None:
+    rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}]
+    assert read_jsonl(write_jsonl(tmp_path / "new" / "rows.jsonl", rows)) == rows
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")  # The example of FIPS 180-2, appendix B.1
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "new" / "rows.jsonl", [{"a": "é"}])
+    with pytest.raises(TypeError):
+        write_jsonl(path, [{"a": 1}, {"a": path}])
+    assert read_jsonl(path) == [{"a": "é"}]
+    with pytest.raises(TypeError):
+        write_json(path.with_name("one.json"), path)
+    assert [found.name for found in path.parent.iterdir()] == ["rows.jsonl"]
