@@ -1,6 +1,6 @@
 """Watch the service: real traffic, drift, how long requests will take, and what to retrain on."""
 
-from course_utils.monitoring.capacity import simulate_latencies
+from course_utils.monitoring.capacity import Serving, break_even_per_hour, simulate_latencies
 from course_utils.monitoring.corrections import judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.drift import (
     ALPHA,
@@ -20,6 +20,8 @@ from course_utils.monitoring.service import error_rate, latency_quantile_ms, rea
 __all__ = [
     "ALPHA",
     "GREETING",
+    "Serving",
+    "break_even_per_hour",
     "build_vocabulary",
     "choose_windows",
     "count_shapes",

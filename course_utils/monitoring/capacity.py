@@ -1,10 +1,12 @@
-"""How long requests will take at a load that nobody has sent yet: service times measured, queues simulated.
+"""How long requests will take at a load that nobody has sent yet, and what a right answer costs at it.
 
 Answers share a replica as llama.cpp and vLLM share theirs: as many requests as it has slots are answered at once, each
 more slowly than alone, and the rest wait in order. Networks, failures and replicas that start are not simulated.
 """
 
+import math
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -51,3 +53,32 @@ def simulate_latencies(
         environment.process(process)
     environment.run()
     return latencies
+
+
+@dataclass(frozen=True)
+class Serving:
+    """One way to have questions answered, and its price in USD."""
+
+    name: str
+    usd_per_hour: float = 0.0
+    """Paid whether anybody asks or not."""
+    usd_per_question: float = 0.0
+    accuracy: float = 1.0
+    """Share of its answers that are right, in (0, 1]."""
+
+    def usd_per_1000_right(self, per_hour: float) -> float:
+        """Price of a thousand right answers at so many questions an hour; lower is better."""
+        return 1000 * (self.usd_per_hour / per_hour + self.usd_per_question) / self.accuracy
+
+
+def break_even_per_hour(own: Serving, service: Serving) -> float:
+    """Questions an hour above which ``own`` is the cheaper one per right answer; 0 if it always is, inf if at none.
+
+    With prices h by the hour and q by the question, and accuracy a, both cost the same at n questions an hour:
+    (h1 / n + q1) / a1 = (h2 / n + q2) / a2, so n = (h1 / a1 - h2 / a2) / (q2 / a2 - q1 / a1).
+    """
+    fixed = own.usd_per_hour / own.accuracy - service.usd_per_hour / service.accuracy
+    saved = service.usd_per_question / service.accuracy - own.usd_per_question / own.accuracy
+    if saved <= 0:
+        return 0.0 if saved == 0 and fixed < 0 else math.inf
+    return max(0.0, fixed / saved)

@@ -25,7 +25,6 @@ FLOORS = (
         "blind_rating",
         "feedback_rows",
         "prometheus",
-        "prices",
     ),
     ("setup", "data", "training", "evaluation", "deployment", "monitoring", "learning"),
 )

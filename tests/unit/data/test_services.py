@@ -2,15 +2,15 @@
 
 import json
 import sqlite3
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from course_utils.data import services
-from course_utils.data.services import export_rows
+from course_utils.data.services import TOKENS_OF_MESSAGE, estimate_tokens, export_rows, known_services
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import read_jsonl
-from course_utils.prices import count_tokens, known_services
 from course_utils.tables import Table
 
 TARGET = "SELECT name FROM item WHERE price > {}"
@@ -76,7 +76,7 @@ def test_rejected_rows_say_why_and_none_is_lost(dataset: Path, tmp_path: Path, m
 def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_path: Path) -> None:
     shown = dict(export_rows(dataset, tmp_path / "out", "together", tmp_path / "built", epochs=4).rows)
     chats = [row["messages"] for row in read_jsonl(tmp_path / "out" / "train.jsonl")]
-    n_tokens = sum(map(count_tokens, chats))
+    n_tokens = sum(map(estimate_tokens, chats))
     assert shown["tokens of the training rows"].startswith(f"about {n_tokens:,} ")
     assert shown["training, 4 epochs"] == "under 0.01 USD"
     more = dict(export_rows(dataset, tmp_path / "more", "together", tmp_path / "built", epochs=4000).rows)
@@ -93,3 +93,35 @@ def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="9 good training rows, where openai takes 10 or more"):
         export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     assert not (tmp_path / "out").exists()
+
+
+# What a service charges, and for how many tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "n_tokens"),
+    [
+        ("SELECT COUNT(*) FROM singer", 5),
+        ("Which items cost over 1234?", 9),
+        ("flight_id -> airport", 5),
+        ("internationalisation", 3),
+        ("有多少歌手？", 6),
+        ("", 0),
+    ],
+)
+def test_tokens_are_counted_in_pieces(text: str, n_tokens: int) -> None:
+    assert estimate_tokens([{"content": text}]) == n_tokens + TOKENS_OF_MESSAGE
+
+
+@pytest.mark.parametrize("name", known_services())
+def test_every_price_has_a_date_and_a_source(name: str) -> None:
+    service = known_services()[name]
+    assert date(2026, 1, 1) < service["as_of"] < date.today()
+    assert service["source"].startswith("https://")
+    assert service["rules"].startswith("https://")
+    assert 0 < service["usd_per_million_tokens"] < 100
+    for serving in service["serving"]:
+        assert date(2026, 1, 1) < serving["as_of"] < date.today()
+        assert serving["source"].startswith("https://")
+        by_token = {"usd_per_million_prompt_tokens", "usd_per_million_reply_tokens"} <= serving.keys()
+        assert by_token != ("usd_per_hour" in serving)

@@ -1,11 +1,14 @@
-"""The simulated queues agree with what queueing theory knows in closed form."""
+"""The simulated queues agree with what queueing theory knows in closed form, and prices with sums by hand."""
 
+import math
 from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from course_utils.monitoring.capacity import simulate_latencies
+from course_utils.monitoring.capacity import Serving, break_even_per_hour, simulate_latencies
 
 N = 20_000
 
@@ -67,3 +70,35 @@ def test_halts_come_before_all_work() -> None:
     found = 0.5 * np.mean(seconds**2) / 2 / (1 - 0.5 * seconds.mean())  # Pollaczek and Khinchine
     latencies = simulate_latencies(arrivals, held, [1.0])
     assert np.mean(latencies) == pytest.approx((found + seconds.mean()) / (1 - 0.5 * 0.4), rel=0.08)
+
+
+# What a right answer costs
+
+prices = st.floats(0.001, 10.0)
+accuracies = st.floats(0.05, 1.0)
+servings = st.builds(Serving, st.just("any"), usd_per_hour=prices, usd_per_question=prices, accuracy=accuracies)
+
+
+def test_a_right_answer_costs_more_the_fewer_are_right_and_the_idler_the_machine() -> None:
+    half_right = Serving("own", usd_per_hour=0.10, accuracy=0.5)
+    assert half_right.usd_per_1000_right(1000) == pytest.approx(0.20)
+    assert half_right.usd_per_1000_right(10) == pytest.approx(20.0)
+    assert Serving("api", usd_per_question=0.001, accuracy=0.8).usd_per_1000_right(7) == pytest.approx(1.25)
+
+
+def test_break_even_of_a_machine_and_an_api() -> None:
+    own, api = Serving("own", usd_per_hour=0.10, accuracy=0.5), Serving("api", usd_per_question=0.001)
+    assert break_even_per_hour(own, api) == pytest.approx(200.0)
+    assert break_even_per_hour(api, own) == math.inf, "the API is the cheaper one below, not above"
+    assert break_even_per_hour(own, Serving("dearer machine", usd_per_hour=4.0)) == 0.0
+    assert break_even_per_hour(Serving("dearer machine", usd_per_hour=4.0), own) == math.inf
+
+
+@given(servings, servings)
+def test_above_break_even_the_first_is_cheaper(own: Serving, service: Serving) -> None:
+    load = break_even_per_hour(own, service)
+    if load < 1e9:
+        above = max(1.0, 1.01 * load)
+        assert own.usd_per_1000_right(above) <= service.usd_per_1000_right(above) * (1 + 1e-9)
+    else:
+        assert own.usd_per_1000_right(1e6) >= service.usd_per_1000_right(1e6) * (1 - 1e-4)
