@@ -52,12 +52,9 @@ class ServiceError(CourseError):
 class MissingExtraError(CourseError, ImportError):
     """An optional package is not installed; names the command that installs it."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f'{package} is not installed; run: pip install "course-utils[{extra}]"')
-
 
 def require(extra: str, *packages: str) -> None:
     """Raise MissingExtraError for the first of some optional packages, named as they are imported, that is missing."""
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError(package, extra)
+            raise MissingExtraError(f'{package} is not installed; run: pip install "course-utils[{extra}]"')

@@ -5,11 +5,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import MissingExtraError, ModelError
+from course_utils.errors import ModelError, require
 from course_utils.models.hub import explain_loading, locate_model
 
 if TYPE_CHECKING:
@@ -158,8 +157,8 @@ def load_model(
     import torch
     from transformers import BitsAndBytesConfig
 
-    if load_in_4bit and find_spec("bitsandbytes") is None:
-        raise MissingExtraError("bitsandbytes", "gpu")
+    if load_in_4bit:
+        require("gpu", "bitsandbytes")
     if adapter is not None and (adapter / "config.json").is_file():
         model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value

@@ -16,6 +16,8 @@ def test_each_error_is_a_course_error_and_says_when_it_happens(kind: type[Except
 
 
 def test_a_missing_extra_names_the_command_that_installs_it() -> None:
-    error = errors.MissingExtraError("unsloth", "gpu")
-    assert str(error) == 'unsloth is not installed; run: pip install "course-utils[gpu]"'
-    assert isinstance(error, ImportError)
+    errors.require("gpu", "json")
+    with pytest.raises(errors.MissingExtraError) as raised:
+        errors.require("gpu", "json", "no_such_package")
+    assert str(raised.value) == 'no_such_package is not installed; run: pip install "course-utils[gpu]"'
+    assert isinstance(raised.value, ImportError)
