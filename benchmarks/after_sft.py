@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.smoke_seeds import GROUPS, score_adapter, summarise
 from course_utils.artifacts import Course, open_course, peak_memory_gib
-from course_utils.data import Prepared, prepare_dataset
+from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.evaluation import Scores, compare
 from course_utils.figures import PALETTE, course_style
 from course_utils.files import Row

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.more_defects import every_defect
 from course_utils.artifacts import Course, open_course, peak_memory_gib
-from course_utils.data import Prepared, inject_defects, prepare_dataset, validate_rows
+from course_utils.data import inject_defects, prepare_dataset, validate_rows
+from course_utils.data.prepare import Prepared
 from course_utils.evaluation import Scores, compare, predict, score_predictions
 from course_utils.evaluation.comparison import bootstrap_difference
 from course_utils.figures import PALETTE, course_style

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Course, open_course, peak_memory_gib
-from course_utils.data import Prepared, prepare_dataset
+from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.evaluation import Scores, make_prompts, predict, score_predictions
 from course_utils.figures import course_style, new_axes
 from course_utils.files import Row

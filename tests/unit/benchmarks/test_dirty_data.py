@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.dirty_data import PAIRS, PREFACE, add_preface, compare_arms, make_arms, plot
-from course_utils.data import Prepared
+from course_utils.data.prepare import Prepared
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.sql.compare import AnswerComparison, ResultShape
 
