@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
 from course_utils.files import Row
-from course_utils.sql import copy_database, quote, read_schema, shape_of
+from course_utils.sql import copy_database, quote, read_schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,11 +58,6 @@ def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
     """Share of a question's words that training never saw, in [0, 1]; lower is more familiar."""
     words = read_words(question)
     return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
-
-
-def count_shapes(queries: Iterable[str]) -> Counter[str]:
-    """The shapes of the queries: what training has seen."""
-    return Counter(map(shape_of, queries))
 
 
 def surprise(shape: str, known: Counter[str]) -> float:

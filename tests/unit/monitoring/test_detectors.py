@@ -1,5 +1,6 @@
 """The alarms against their promise: 95 % of drifts within 500 questions, at most 5 % false alarms on stable streams."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,6 @@ from course_utils.monitoring.drift import (
     TOLERATED,
     WEIGHT,
     build_vocabulary,
-    count_shapes,
     find_alarms,
     mmd_test,
     read_words,
@@ -53,7 +53,7 @@ class Traffic(NamedTuple):
 def traffic() -> Traffic:
     train, validation, test = (read_jsonl(DATA / f"{split}.jsonl") for split in ("train", "validation", "test"))
     vocabulary = build_vocabulary(row["question"] for row in train[::3])
-    shapes = count_shapes(row["query"] for row in train[::3])
+    shapes = Counter(shape_of(row["query"]) for row in train[::3])
     trained = {row["db_id"] for row in train}
     familiar = [row for row in validation + test if row["db_id"] in trained]
 
