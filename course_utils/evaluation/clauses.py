@@ -22,6 +22,7 @@ from course_utils.evaluation.scores import Outcome
 from course_utils.files import Row
 from course_utils.finding import printable
 from course_utils.sql import QueryLimits, find_database, run_queries
+from course_utils.sql.query_forms import rewrite, text_literal
 from course_utils.tables import text_table
 
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
@@ -124,8 +125,10 @@ def mark_changes(gold: str, predicted: str) -> str:
 
 
 def _parse(query: str) -> exp.Expr | None:
+    if len(query) > MAX_LENGTH:
+        return None
     try:
-        statements = list(filter(None, sqlglot.parse(query, dialect="sqlite"))) if len(query) <= MAX_LENGTH else []
+        statements = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
         is_deep = any(node.depth > MAX_DEPTH for statement in statements for node in statement.walk())
     except (SqlglotError, RecursionError):
         return None
@@ -138,11 +141,7 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
         for column in scope.columns:
             source = scope.sources.get(column.table)
             table = source.name if isinstance(source, exp.Table) else column.table
-            compared = isinstance(column.parent, exp.Predicate) and column.arg_key in ("expression", "expressions")
-            is_text = column.this.args.get("quoted") and not column.table and compared
-            named = exp.column(column.name.lower(), table.lower() if qualified else None)
-            # "Ben" is a text to SQLite where no column has the name.
-            column.replace(exp.Literal.string(column.name) if is_text else named)
+            column.replace(exp.column(column.name.lower(), table.lower() if qualified else None))
     yield from (("table", table.name.lower()) for table in tree.find_all(exp.Table))
     for query in tree.find_all(exp.Select, exp.SetOperation):
         yield from _clauses(query)

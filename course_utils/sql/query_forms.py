@@ -5,7 +5,7 @@ still has them. Spider's levels of difficulty read the tree.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,10 @@ SHAPES = {
 }
 """What a query is called by the first that it holds, the hardest first."""
 _OPERATORS = {"==": "=", "!=": "<>"}
-_COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">=", "LIKE", "GLOB", "BETWEEN"))
+_COMPARISONS = frozenset("= == != <> < <= > >= LIKE GLOB REGEXP MATCH IS BETWEEN".split())
+_STILL_COMPARED = frozenset("( NOT UPPER LOWER TRIM".split())
 _NAME, _VALUE = "_", "?"
-TOKEN = re.compile(
+_TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*[\s\S]*?(?:\*/|\Z))|(?P<value>[xX]?'(?:[^']|'')*'|\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+)
     |(?P<quoted>"(?:[^"]|"")*"|`[^`]*`|\[[^][]*\])|(?P<word>\w+)|(?P<sign>->>?|<<|>>|<>|[<>=!]=|\|\||\S)""",
     re.VERBOSE,
@@ -82,29 +83,62 @@ def skeleton(query: str) -> str:
 
 def _parts(query: str) -> list[tuple[str, str]]:
     """Every token as (kind, canonical text); kinds are ``word``, ``name``, ``value`` and ``call``."""
-    tokens = [(found.lastgroup, found[0]) for found in TOKEN.finditer(query) if found.lastgroup != "comment"]
+    tokens = [(kind, found[0]) for kind, found in read_tokens(query) if kind != "comment"]
     parts: list[tuple[str, str]] = []
-    before = ""
     for (kind, text), (_, following) in zip(tokens, [*tokens[1:], ("", "")], strict=False):
         if kind == "word":
-            before = text.upper()
-            if before in KEYWORDS:
-                parts.append(("word", before))
-            else:
-                parts.append(("call", before) if following == "(" else ("name", text.lower()))
+            is_keyword = text.upper() in KEYWORDS
+            called = ("call", text.upper()) if following == "(" else ("name", text.lower())
+            parts.append(("word", text.upper()) if is_keyword else called)
         elif kind == "quoted":
-            name = text[1:-1].replace('""', '"')
-            # Spider writes values in double quotes, which SQLite takes for values where no such column is.
-            if text[0] == '"' and before in _COMPARISONS and following != ".":
-                parts.append(("value", "'{}'".format(name.replace("'", "''"))))
-            else:
-                parts.append(("name", name.lower() if name.isidentifier() else f'"{name.lower()}"'))
+            name = text[1:-1].replace('""', '"').lower()
+            parts.append(("name", name if name.isidentifier() else f'"{name}"'))
         else:
-            parts.append(("value", text) if kind == "value" else ("word", _OPERATORS.get(text, text)))
-        before = parts[-1][1]
+            parts.append((kind, text_literal(kind, text)) if kind == "value" else ("word", _OPERATORS.get(text, text)))
     while parts and parts[-1][1] == ";":
         parts.pop()
     return parts
+
+
+def read_tokens(query: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Every token with its kind: ``comment``, ``value``, ``quoted`` for a name in quotes, ``word`` or ``sign``.
+
+    Double quotes name columns in SQL; SQLite takes for a text what is none, and we what something is compared with:
+    behind an operator, BETWEEN and its AND, or in the list of IN. Spider writes its texts so.
+    """
+    before, is_compared, is_between, lists = "", False, False, [False]  # of each open bracket, whether IN lists there
+    has_quotes = '"' in query  # mostly not, and then it is quick
+    for found in _TOKEN.finditer(query):
+        kind, text = str(found.lastgroup), found[0].upper()
+        is_text = kind == "quoted" and text[0] == '"' and is_compared and query[found.end() : found.end() + 1] != "."
+        yield "value" if is_text else kind, found
+        if kind == "comment" or not has_quotes:
+            continue
+        if text == "(":
+            lists.append(before == "IN")
+        elif text == ")":
+            lists = lists[:-1] or [False]
+        elif text == "SELECT":
+            lists[-1] = False
+        stays = (lists[-1] and text in ("(", ",")) or (is_between and text == "AND")
+        is_compared = stays or text in _COMPARISONS or (is_compared and text in _STILL_COMPARED)
+        is_between = text == "BETWEEN" or (is_between and text != "AND")
+        before = text
+
+
+def rewrite(query: str, change: Callable[[str, str], str]) -> str:
+    """The query with each token as ``change(kind, token)`` gives it; what is between them stays."""
+    texts, end = list[str](), 0
+    for kind, found in read_tokens(query):
+        texts += query[end : found.start()], change(kind, found[0])
+        end = found.end()
+    return "".join([*texts, query[end:]])
+
+
+def text_literal(kind: str, token: str) -> str:
+    """A token with single quotes around it where it is a text in double quotes, which SQLite alone allows."""
+    is_text = kind == "value" and token[0] == '"'
+    return "'{}'".format(token[1:-1].replace('""', '"').replace("'", "''")) if is_text else token
 
 
 def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
@@ -197,6 +231,6 @@ def parse(query: str) -> "exp.Expr":
     import sqlglot
 
     try:
-        return sqlglot.parse_one(query, dialect="sqlite")
+        return sqlglot.parse_one(rewrite(query, text_literal), dialect="sqlite")
     except sqlglot.errors.SqlglotError as error:
         raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error

@@ -22,7 +22,7 @@ from course_utils.data.privacy.patterns import (
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import Row
 from course_utils.finding import listed
-from course_utils.sql.query_forms import TOKEN
+from course_utils.sql.query_forms import read_tokens, rewrite
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -41,10 +41,6 @@ MAX_WORDS = 12
 """Words that a value may be written in, such as the nine groups of an IBAN."""
 _WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
 _LONG_NUMBER = re.compile(r"\d{7,}")
-_COMPARED = re.compile(
-    r"(?i)(?:[=<>]|\b(?:LIKE|GLOB|REGEXP|MATCH|IS(?:\s+NOT)?|BETWEEN(?:\s+\S+\s+AND)?|IN\s*\((?!\s*SELECT\b)[^()]*))"
-    r"(?:\s|\(|\b(?:UPPER|LOWER|TRIM)\()*$"
-)
 
 
 class Pseudonyms:
@@ -176,26 +172,21 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
 def map_values(query: str, change: Callable[[str], str]) -> str:
     """The query with its text values, comments and long whole numbers changed."""
 
-    def changed(found: re.Match[str]) -> str:
-        value, quote = _value(found), found[0][0]
+    def changed(kind: str, token: str) -> str:
+        value, quote = _value(kind, token), token[0]
         if value is None:
-            return found[0]
+            return token
         return change(value) if quote not in "'\"" else quote + change(value).replace(quote, quote * 2) + quote
 
-    return TOKEN.sub(changed, query)
+    return rewrite(query, changed)
 
 
 def _values(query: str) -> list[str]:
-    return [value for found in TOKEN.finditer(query) if (value := _value(found)) is not None]
+    return [value for kind, found in read_tokens(query) if (value := _value(kind, found[0])) is not None]
 
 
-def _value(found: re.Match[str]) -> str | None:
-    """What stands there, without quotes; None for a column, a short number and whatever else is no value.
-
-    Double quotes name columns in SQL; SQLite takes for a text what is none, and we what something is compared with.
-    """
-    token, behind = found[0], found.string[found.end() : found.end() + 1]
-    is_text = token[0] == "'" or (token[0] == '"' and behind != "." and _COMPARED.search(found.string[: found.start()]))
-    if is_text and len(token) > 1:
+def _value(kind: str, token: str) -> str | None:
+    """What a token holds, without quotes; None for a column, a short number and whatever else is no value."""
+    if kind == "value" and token[0] in "'\"":
         return token[1:-1].replace(token[0] * 2, token[0])
-    return token if found.lastgroup == "comment" or _LONG_NUMBER.fullmatch(token) else None
+    return token if kind == "comment" or _LONG_NUMBER.fullmatch(token) else None

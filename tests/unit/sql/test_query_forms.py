@@ -14,12 +14,16 @@ SAME = [
     ("SELECT count( * ) FROM shop", "SELECT COUNT(*) FROM shop"),
     ('SELECT name FROM shop WHERE city = "Lyon"', "SELECT name FROM shop WHERE city = 'Lyon'"),
     ("SELECT `name` FROM [shop]", "SELECT name FROM shop"),
+    ('SELECT a FROM t WHERE b IN ("x", UPPER("y"), "z")', "SELECT a FROM t WHERE b IN ('x', UPPER('y'), 'z')"),
+    ('SELECT a FROM t WHERE b BETWEEN "x" AND "y"', "SELECT a FROM t WHERE b BETWEEN 'x' AND 'y'"),
 ]
 DIFFERENT = [
     ("SELECT name FROM shop", "SELECT city FROM shop"),
     ("SELECT name FROM shop LIMIT 1", "SELECT name FROM shop LIMIT 2"),
     ("SELECT name FROM shop WHERE city = 'Lyon'", "SELECT name FROM shop WHERE city = 'lyon'"),
     ("SELECT 'a b'", "SELECT 'a  b'"),
+    ('SELECT a FROM t WHERE b IN (SELECT c, "x" FROM u)', "SELECT a FROM t WHERE b IN (SELECT c, 'x' FROM u)"),
+    ('SELECT a FROM t WHERE b = "x".c', "SELECT a FROM t WHERE b = 'x'.c"),
     ("SELECT name FROM shop ORDER BY a ASC", "SELECT name FROM shop ORDER BY a DESC"),
 ]
 SHAPES = {
