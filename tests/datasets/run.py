@@ -62,7 +62,7 @@ def try_dataset(name: str, folder: Path, until: str) -> bool:
     is_sound = say(name, "validate", course("validate", str(dataset)))
     results: dict[str, object] = {}
     for stage in STAGES[: STAGES.index(until) + 1]:
-        done = course("run", "--data", str(dataset), "--artifacts", str(artifacts), "--only", stage)
+        done = course("run", "--data", str(dataset), "--artifacts", str(artifacts), "--from", stage, "--until", stage)
         if not say(name, stage, done):
             return False
         results |= json.loads((artifacts / "smoke" / stage / "manifest.json").read_text("utf-8"))["results"]
