@@ -253,16 +253,14 @@ def validate(
     fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
     profile: Annotated[str, typer.Option(help="Count tokens by this profile's model; '' counts none.")] = "smoke",
     fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="From here on, exit with 1.")] = "error",
-    only: Annotated[list[str] | None, typer.Option("--check", help="Run this check alone; may be repeated.")] = None,
     engine: Annotated[Literal["local", "spark"], typer.Option(help="Check rows here or on Spark.")] = "local",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
     from course_utils.data.validation.repair import repair_dataset
-    from course_utils.data.validation.rows import CHECKS
     from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 
     with TemporaryDirectory() as build_in:
-        options = ValidationOptions(only or CHECKS, open_course(profile) if profile else None, engine)
+        options = ValidationOptions(course=open_course(profile) if profile else None, engine=engine)
         repair = repair_dataset(folder, Path(fix), options) if fix else None
         report = validate_dataset(folder, Path(build_in), options)
     if as_json:

@@ -20,7 +20,7 @@ from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, row_id
-from course_utils.errors import ConfigurationError, DataError, ServiceError, require
+from course_utils.errors import DataError, ServiceError, require
 from course_utils.files import SPLITS, Row
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
@@ -34,11 +34,7 @@ BATCH = 1_000
 
 @dataclass(frozen=True)
 class ValidationOptions:
-    """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what.
-
-    Raises:
-        ConfigurationError: A check is unknown, or lengths are asked for by name without a course.
-    """
+    """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what."""
 
     checks: Sequence[str] = CHECKS
     """Names from ``CHECKS``."""
@@ -49,12 +45,6 @@ class ValidationOptions:
     """What runs the checks of single rows; those that compare rows run in this process."""
     progress: str = ""
     """Label of a progress bar over the rows that the local engine has checked; none if empty."""
-
-    def __post_init__(self) -> None:
-        if unknown := [check for check in self.checks if check not in CHECKS]:
-            raise ConfigurationError(f"check {', '.join(unknown)} is unknown; choose from {', '.join(CHECKS)}")
-        if self.checks is not CHECKS and "length" in self.checks and not self.course:
-            raise ConfigurationError("check length needs a profile, whose model counts the tokens; name one")
 
     def wants(self, *checks: str) -> bool:
         """Whether any of them is to run."""

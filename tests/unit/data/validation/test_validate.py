@@ -6,7 +6,7 @@ import pytest
 
 from course_utils.artifacts import open_course
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
-from course_utils.errors import ConfigurationError, DataError
+from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
@@ -79,8 +79,3 @@ def test_the_foreign_dataset_passes_and_answers_as_counted_by_hand(foreign: Path
     prices = run_query(bakery, queries["What is the average price for each flavor?"]).rows
     assert [row[-1] for row in prices] == pytest.approx([21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5])
     assert run_query(club, queries["Which members have no year of joining?"]).rows == [("Huw Preece",)]
-
-
-def test_an_unknown_check_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="check speling is unknown; choose from schema, encoding"):
-        ValidationOptions(("syntax", "speling"))
