@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,11 @@ def fingerprint(model: Path) -> str:
 def read_jsonl(path: Path) -> list[Row]:
     """Rows of a JSON-lines file that the course itself wrote."""
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def read_toml(module: str) -> dict[str, Any]:
+    """The table beside a module, such as ``catalogue.toml`` of ``catalogue.py``, which gives its ``__file__``."""
+    return tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Ways to corrupt one row, each as real datasets are corrupted; None for a row that cannot be corrupted so."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from course_utils.errors import QueryError
-from course_utils.files import Row
+from course_utils.files import Row, read_toml
 from course_utils.sql import read_schema, same_answer
 from course_utils.sql.query_forms import parse
 
@@ -30,7 +29,7 @@ class Defect(NamedTuple):
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
 _TYPOS = ((r"\bSELECT\b", "SELCT"), (r"\bFROM\b", "FORM"), (r"\bWHERE\b", "WEHRE"), (r"\)", ""), (r"\(", "(("))
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
-_FORMS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_FORMS = read_toml(__file__)
 
 
 def drop_field(row: Row, rng: Random) -> Row:

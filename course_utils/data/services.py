@@ -1,7 +1,6 @@
 """Write rows for a service that fine-tunes a model for you, and say what that costs. Nothing is uploaded here."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from course_utils.data.validation.repair import REJECTED, require_empty
 from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
-from course_utils.files import Row, portable, write_jsonl
+from course_utils.files import Row, portable, read_toml, write_jsonl
 from course_utils.finding import Finding
 from course_utils.sql import find_database, read_schema
 from course_utils.tables import Table, value_table
@@ -28,7 +27,7 @@ _PIECE = re.compile(r"[A-Za-z]{1,7}|\w|[^\w\s]+|\n+")
 @cache
 def known_services() -> dict[str, dict[str, Any]]:
     """The limits and prices of every service by its name, as ``services.toml`` explains them."""
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return read_toml(__file__)
 
 
 def estimate_tokens(messages: Sequence[Mapping[str, str]]) -> int:

@@ -4,14 +4,13 @@ Memory is estimated from dimensions, and models are chosen by them, so neither n
 """
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from course_utils.errors import ModelError
-from course_utils.files import is_local, resolve
+from course_utils.files import is_local, read_toml, resolve
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class KnownModel:
 @cache
 def known_models() -> dict[str, KnownModel]:
     """Every model of the catalogue by its Hub id."""
-    entries = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    entries = read_toml(__file__)
     shapes = {name: ModelShape(**facts.pop("shape")) for name, facts in entries.items()}
     return {name: KnownModel(name, shape=shapes[name], **facts) for name, facts in entries.items()}
 

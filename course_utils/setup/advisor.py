@@ -1,12 +1,11 @@
 """Should I fine-tune at all, and how? Rules of thumb as a tree, in which one's own path is lit."""
 
-import tomllib
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.errors import ConfigurationError
+from course_utils.files import read_toml
 from course_utils.models.catalogue import shapes_by_size
 from course_utils.setup.memory import GPU_MARGIN_GIB, Method, estimate_memory
 from course_utils.tables import text_table
@@ -27,7 +26,7 @@ class Question(NamedTuple):
     answers: list[tuple[str, str, str]]
 
 
-TREE = [Question(**each) for each in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["question"]]
+TREE = [Question(**each) for each in read_toml(__file__)["question"]]
 
 
 @dataclass(frozen=True)

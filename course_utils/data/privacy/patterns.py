@@ -6,17 +6,16 @@ They see what has a form and names that the words around them give away, not who
 
 import ipaddress
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from stdnum import luhn
 
 from course_utils.data.encoding import plain_letters
+from course_utils.files import read_toml
 
 _DIGIT = re.compile(r"\d")
 # Visa, Mastercard, American Express, Diners, JCB, Discover and UnionPay, Maestro: first digits and lengths (ISO 7812)
@@ -107,7 +106,7 @@ def _find(text: str) -> Iterator[Entity]:
 @cache
 def load_table() -> dict[str, Any]:
     """``patterns.toml``: the ``types``, and what the patterns are made of."""
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return read_toml(__file__)
 
 
 @cache
