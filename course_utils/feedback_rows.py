@@ -7,6 +7,7 @@ from pathlib import Path
 from course_utils.errors import QueryError
 from course_utils.files import Row
 from course_utils.sql import same_answer
+from course_utils.tasks import normalise
 
 MIN_USERS = 2
 """Users who give the same answer before it is believed."""
@@ -15,8 +16,8 @@ FindDatabase = Callable[[str], Path | str | None]
 
 
 def topic(database: str, row: Row) -> tuple[str, str]:
-    """The database and the question of a row, whatever the question's letter case and spaces."""
-    return database, " ".join(row["question"].casefold().split())
+    """The database and the question of a row."""
+    return database, normalise(row["question"])
 
 
 def held_right(row: Row) -> str | None:

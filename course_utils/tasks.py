@@ -5,6 +5,7 @@ How good replies are is no task's business. Its functions are of this module, or
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_
 PRIORITIES = ("low", "normal", "high", "urgent")
 """How much waiting costs the customer, least first."""
 FIELDS = ("label", "priority")
+_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 _FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
 
 
@@ -33,6 +35,15 @@ class Task:
     """What the model should reply to it."""
     read_reply: Callable[[str], str]
     """What counts of a reply; goes into the row's ``predicted``."""
+
+
+def normalise(question: str) -> str:
+    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``.
+
+    Two questions about a database that are alike so are the same question: in a dataset, and in what users report.
+    """
+    words = unicodedata.normalize("NFKC", question).casefold().split()
+    return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 
 def text_to_sql(schemas: Mapping[str, str]) -> Task:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from course_utils.data.formats import normalise
 from course_utils.files import Row
+from course_utils.tasks import normalise
 from tools.dataset.judge import canonical
 from tools.dataset.written import UNANSWERABLE
 

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from course_utils.data.formats import normalise
 from course_utils.errors import DataError, QueryError
 from course_utils.files import SPLITS, Row, portable
 from course_utils.sql import run_query
 from course_utils.sql.query_forms import hardness
+from course_utils.tasks import normalise
 
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")

@@ -4,7 +4,6 @@ JSON is read as strictly as the standard has it, since other readers of the same
 """
 
 import json
-import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,12 +13,12 @@ from typing import Any, BinaryIO
 from course_utils.errors import FormatError
 from course_utils.files import Row, portable
 from course_utils.finding import Finding
+from course_utils.tasks import normalise
 
 BOM = b"\xef\xbb\xbf"
 # Archives, Parquet and SQLite.
 _OTHER_KINDS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"(\xb5/\xfd", b"PAR1", b"SQLite format 3\x00")
 _BY_ROW = (".json", ".parquet")
-_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,6 @@ def to_raw(value: Any) -> str:
 def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
     """The error for a whole file, or for one of its lines."""
     return FormatError(f"{portable(path)}{f':{line}' if line else ''}: {reason}")
-
-
-def normalise(question: str) -> str:
-    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``."""
-    words = unicodedata.normalize("NFKC", question).casefold().split()
-    return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 
 def open_file(path: Path) -> BinaryIO:

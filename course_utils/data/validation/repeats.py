@@ -12,10 +12,11 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
-from course_utils.data.formats.record import Record, normalise
+from course_utils.data.formats.record import Record
 from course_utils.files import SPLITS
 from course_utils.finding import Finding
 from course_utils.sql.query_forms import canonical, skeleton
+from course_utils.tasks import normalise
 
 THRESHOLD = 0.8
 """The usual Jaccard similarity for duplicates in training data (Lee et al. 2022, arXiv 2107.06499)."""

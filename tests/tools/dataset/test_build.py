@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from course_utils.data.formats import normalise
 from course_utils.errors import DataError
 from course_utils.files import DIFFICULTIES, PROJECT, SPLITS, Row, read_jsonl
 from course_utils.sql import find_database, read_schema, run_query
 from course_utils.sql.query_forms import hardness, parse
+from course_utils.tasks import normalise
 from tools.dataset.build import Sizes, build_dataset, main
 from tools.dataset.domains import read_domains
 from tools.dataset.leaks import find_leaks

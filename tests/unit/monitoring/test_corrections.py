@@ -60,7 +60,7 @@ def test_two_users_who_agree_are_believed_and_one_is_not(course: Course) -> None
 
 
 def test_what_the_data_knows_is_not_changed(course: Course) -> None:
-    wrong = [says(user, "how many sales?", "SELECT 7") for user in ("mallory", "moriarty")]
+    wrong = [says(user, "how many sales", "SELECT 7") for user in ("mallory", "moriarty")]
     assert decisions(course, *wrong) == ["contradicts the data"] * 2
     assert decisions(course, says("ana", "How many sales?", "SELECT COUNT(price) FROM sale")) == ["known"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats import normalise, read_dataset, read_rows
+from course_utils.data.formats import read_dataset, read_rows
 from course_utils.errors import DataError
 from course_utils.sql import list_databases
 
@@ -104,21 +104,3 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         DataError, match=r"nowhere: no dataset folder that can be read \(No such file or directory\); check DATA"
     ):
         read_dataset(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("question", "normal"),
-    [
-        ("How many  shops\tare there?", "how many shops are there"),
-        ('Which cost "3.5%" or less...', "which cost 3.5% or less"),
-        ("Who's in  CAF\u00c9 \u2018Noir\u2019 ?", "who's in caf\u00e9 noir"),
-        ("\uff33hops below -5", "shops below -5"),
-        ("...", ""),
-    ],
-)
-def test_marks_and_case_do_not_matter(question: str, normal: str) -> None:
-    assert normalise(question) == normal
-
-
-def test_values_matter() -> None:
-    assert len({normalise(f"over {value}") for value in ("5", "-5", "3.5", "35", "C#", "C++")}) == 6
