@@ -216,7 +216,7 @@ def _is_telling(image: bytes, gold: str, variants: list[str], with_rows: bool) -
     """Whether the gold has one answer, wherever rows lie and however ties are broken; ``with_rows`` for not nothing."""
     with closing(open_image(image)) as connection:
         answer = execute(connection, gold, LIMITS)
-    if with_rows and all(value is None for row in answer.rows for value in row):
+    if with_rows and answer.is_empty:
         return False
     with closing(open_image(image, in_reverse=True)) as connection:
         again = (execute(connection, query, LIMITS) for query in (gold, *variants))

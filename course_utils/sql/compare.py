@@ -40,7 +40,6 @@ class ResultShape:
     n_rows: int
     truncated: bool
     is_empty: bool
-    """There are no rows, or only NULL: then many wrong queries match it too."""
     seconds: float = 0.0
 
     def __str__(self) -> str:
@@ -176,8 +175,7 @@ def _refute(pair: QueryPair, found: ResultShape) -> int:
 
 
 def _shape_of(result: QueryResult) -> ResultShape:
-    is_empty = all(value is None for row in result.rows for value in row)
-    return ResultShape(len(result.columns), len(result.rows), result.truncated, is_empty, result.seconds)
+    return ResultShape(len(result.columns), len(result.rows), result.truncated, result.is_empty, result.seconds)
 
 
 def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Difference | None:

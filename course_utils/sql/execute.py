@@ -54,6 +54,11 @@ class QueryResult:
     truncated: bool
     """True when there were more rows than the limit."""
 
+    @property
+    def is_empty(self) -> bool:
+        """There are no rows, or only NULL: then many wrong queries answer the same."""
+        return all(value is None for row in self.rows for value in row)
+
 
 def run_query(database: Path, query: str, limits: QueryLimits = USUAL) -> QueryResult:
     """Execute one SELECT and return its rows.

@@ -56,8 +56,7 @@ def canonical(query: str) -> str:
 
 def shape_of(query: str) -> str:
     """The first of ``SHAPES`` that a query has, read off its keywords."""
-    text = " ".join(text for kind, text in _parts(query) if kind in ("word", "call"))
-    return next(name for name, pattern in SHAPES.items() if re.search(pattern, text))
+    return next(name for name, pattern in SHAPES.items() if re.search(pattern, skeleton(query)))
 
 
 @lru_cache(maxsize=1024)

@@ -51,12 +51,11 @@ def _constant(query: str) -> Iterator[Finding]:
 
 
 def _empty(row: Row, result: QueryResult) -> Iterator[Finding]:
-    is_empty = all(value is None for values in result.rows for value in values)
     is_marked = row.get("empty") is True
-    if is_marked and not is_empty:
+    if is_marked and not result.is_empty:
         reason = f'the row is marked "empty", but its result has {len(result.rows)} rows'
         yield Finding("empty-result", "warning", reason, "remove the mark or correct the query")
-    elif is_empty and not is_marked:
+    elif result.is_empty and not is_marked:
         what = "has nothing but NULL" if result.rows else "is empty, so any query without rows counts as right"
         fix = 'check the values against the database; mark the row "empty": true if nothing is the right answer'
         yield Finding("empty-result", "warning", f"the result {what}", fix)
