@@ -5,11 +5,12 @@ exactly as it was taught. The template is the tokenizer's own; no special token 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from course_utils.errors import ModelError
+from course_utils.files import Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,6 +34,7 @@ _SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*+(?:\w{,20}(?i:sql)\w{,20}\s)?(?P
 _NAME = re.compile(r"\s*+[\w.]*\s*")
 BLOCK_END = "```"
 """Where the answer to a document ends: the mark that closes the block of SQL in which ``to_document`` leaves off."""
+_BATCH = 1_000  # texts that are tokenized at once; what a tokenizer returns takes some kilobytes a text
 INSTRUCTION = "Write one SQLite query that answers the question."
 TEMPLATE_OPTIONS = {"enable_thinking": False}
 """What every chat template is rendered with, in training and by every server. Templates that know no thinking ignore
@@ -104,6 +106,34 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     end = len(whole) - whole[::-1].index(tokenizer.eos_token_id)
     mask = [0] * len(prompt) + [1] * (end - len(prompt))
     return EncodedExample(whole[:end], mask, messages[0]["content"])
+
+
+def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], schemas: Mapping[str, str]) -> list[int]:
+    """Tokens of each row, prompt and completion together, as many as ``encode_example`` makes.
+
+    Raises:
+        ModelError: The tokenizer's chat template does not fit.
+    """
+    encode_example(tokenizer, to_messages("", "a"), "a")  # raises where the template does not fit
+    # Nothing merges across a special token. So the text from each one to the next is counted by itself, and equal
+    # ones once: to encode whole rows would be to read a schema again for each question about it.
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    boundary = re.compile(f"(?={'|'.join(map(re.escape, special))})")
+    numbers: dict[str, int] = {}
+    parts = []
+    for row in rows:
+        reply = {"role": "assistant", "content": row["query"].strip()}
+        messages = [*to_messages(schemas[row["db_id"]], row["question"]), reply]
+        text = render_chat(tokenizer, messages, add_generation_prompt=False)
+        # What stands behind the last end token is not trained on.
+        text = text[: text.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)]
+        parts.append([numbers.setdefault(part, len(numbers)) for part in boundary.split(text)])
+    texts, lengths = [*numbers], list[int]()
+    for start in range(0, len(texts), _BATCH):
+        # Without verbose=False it warns of the very lengths that we are here to report.
+        encoded = tokenizer(texts[start : start + _BATCH], add_special_tokens=False, verbose=False)
+        lengths += map(len, encoded["input_ids"])
+    return [sum(lengths[number] for number in of_row) for of_row in parts]
 
 
 def render_chat(

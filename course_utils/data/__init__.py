@@ -7,14 +7,13 @@ from course_utils.data.inject import inject_defects
 from course_utils.data.prepare import prepare_dataset
 from course_utils.data.privacy.anonymise import Pseudonyms, anonymise_rows, recheck
 from course_utils.data.tokens.display import render_templates, token_view
-from course_utils.data.tokens.findings import count_tokens, template_findings
+from course_utils.data.tokens.findings import template_findings
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset, validate_rows
 
 __all__ = [
     "Pseudonyms",
     "ValidationOptions",
     "anonymise_rows",
-    "count_tokens",
     "inject_defects",
     "mutants",
     "plot_gains",

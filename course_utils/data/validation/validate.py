@@ -13,13 +13,12 @@ from typing import Any, Literal
 
 from course_utils.artifacts import Course
 from course_utils.data.formats import Record, read_dataset, read_sample
-from course_utils.data.tokens.findings import find_too_long
 from course_utils.data.validation import rows
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.queries import find_contradictions
 from course_utils.data.validation.repeats import find_repeats
 from course_utils.data.validation.report import ValidationReport
-from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, row_id
+from course_utils.data.validation.rows import CHECKS, RowChecker, find_duplicate_ids, find_too_long, row_id
 from course_utils.errors import DataError, ServiceError, require
 from course_utils.files import SPLITS, Row
 from course_utils.finding import SEVERITIES, Finding

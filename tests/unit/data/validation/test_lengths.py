@@ -8,11 +8,11 @@ import pytest
 
 from course_utils.data.formats.record import Record
 from course_utils.data.tokens.display import CONTROL_TOKEN, FAMILIES, read_template
-from course_utils.data.tokens.findings import count_tokens, find_too_long
+from course_utils.data.validation.rows import find_too_long
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
-from course_utils.prompts import encode_example, to_messages
+from course_utils.prompts import count_tokens, encode_example, to_messages
 
 SCHEMAS = {"shop": "table shop: shop_id integer, name text, city text", "zoo": "table animal: " + "name text, " * 30}
 
