@@ -42,6 +42,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_of(value: object) -> str:
+    """Hexadecimal SHA-256 of what JSON can hold, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def fingerprint(model: Path) -> str:
     """What tells a model folder from another one that takes its place; empty where there is none, as for a Hub id.
 

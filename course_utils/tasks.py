@@ -38,10 +38,7 @@ class Task:
 
 
 def normalise(question: str) -> str:
-    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``.
-
-    Two questions about a database that are alike so are the same question: in a dataset, and in what users report.
-    """
+    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``."""
     words = unicodedata.normalize("NFKC", question).casefold().split()
     return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 

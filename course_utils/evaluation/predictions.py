@@ -1,13 +1,12 @@
 """Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.errors import DataError
-from course_utils.files import Row
+from course_utils.files import Row, hash_of
 from course_utils.profiles import Profile
 from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task
@@ -89,8 +88,7 @@ def predict_file(
     """
     from tqdm.auto import tqdm
 
-    asked = [[made_by, prompt, row] for prompt, row in zip(prompts, rows, strict=True)]
-    keys = [hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()[:16] for each in asked]
+    keys = [hash_of([made_by, prompt, row])[:16] for prompt, row in zip(prompts, rows, strict=True)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         file.seek(0)

@@ -3,8 +3,6 @@
 Users who know the right answers are simulated: they rate what the service gave them, by executing both.
 """
 
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -17,7 +15,7 @@ from random import Random
 from course_utils.artifacts import Course
 from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
-from course_utils.files import SPLITS, Row, portable, read_jsonl, write_json, write_jsonl, writing
+from course_utils.files import SPLITS, Row, hash_of, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database
 
@@ -116,12 +114,12 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     """
     accepted = [row for row in judged if row["decision"] == ACCEPTED]
     new = [{"db_id": row["database"], "question": row["question"], "query": row["correction"]} for row in accepted]
-    new = [{"id": f"feedback-{_hash(row)}", **row, "source": "feedback"} for row in sorted(new, key=_hash)]
+    new = [{"id": f"feedback-{hash_of(row)[:12]}", **row, "source": "feedback"} for row in sorted(new, key=hash_of)]
     added = {"train": [row for n, row in enumerate(new) if n % 10 not in (0, 1, 5)]}
     added |= {"validation": new[1::10], "test": new[::5]}
     old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
-    if (folder := versions / _hash(splits)).is_dir():
+    if (folder := versions / hash_of(splits)[:12]).is_dir():
         return _track(folder)
     covered = {row["query"] for row in added["train"]}
     others = [row for row in old["train"] if row["query"] not in covered]
@@ -151,7 +149,3 @@ def _track(version: Path) -> Path:
         if added.returncode:
             logger.warning("%s: not tracked, for `dvc add` failed: %s", version, added.stderr.strip())
     return version
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
