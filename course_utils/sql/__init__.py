@@ -1,7 +1,7 @@
 """The one safe way to read, build and query SQLite databases, and the one rule for what is the same answer."""
 
 from course_utils.sql.compare import QueryPair, compare_answers, find_difference, same_answer
-from course_utils.sql.databases import FOLDERS, databases_in, find_database, list_databases, ready_database
+from course_utils.sql.databases import databases_in, find_database, list_databases, ready_database
 from course_utils.sql.execute import QueryLimits, QueryResult, run_queries, run_query
 from course_utils.sql.opening import copy_database, is_one_file
 from course_utils.sql.query_forms import shape_of
@@ -9,7 +9,6 @@ from course_utils.sql.row_equality import same_rows
 from course_utils.sql.schema import Schema, quote, read_schema
 
 __all__ = [
-    "FOLDERS",
     "QueryLimits",
     "QueryPair",
     "QueryResult",

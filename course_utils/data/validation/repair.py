@@ -17,8 +17,8 @@ from course_utils.data.validation.rows import clean_question, row_id
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
 from course_utils.files import Row, portable, write_json, write_jsonl, writing
-from course_utils.sql import FOLDERS, copy_database, is_one_file, list_databases, ready_database
-from course_utils.sql.databases import SCRIPTS, build_database
+from course_utils.sql import copy_database, is_one_file, list_databases, ready_database
+from course_utils.sql.databases import FOLDERS, SCRIPTS, build_database
 from course_utils.sql.query_forms import clean_query
 
 REJECTED = "rejected.jsonl"

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError, QueryError
-from course_utils.sql import FOLDERS, find_database, list_databases, run_query
+from course_utils.sql import find_database, list_databases, run_query
+from course_utils.sql.databases import FOLDERS
 
 SCHEMA = "CREATE TABLE pet (id INTEGER PRIMARY KEY, name TEXT);\n"
 ROWS = "INSERT INTO pet VALUES (1, 'Zoë');\nINSERT INTO pet VALUES (2, 'Rex');\n"
