@@ -8,7 +8,7 @@ import math
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +47,6 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
 def read_words(question: str) -> list[str]:
     """Lower-case words of a question, or letters where no spaces part words; numbers are new in every question."""
     return _WORD.findall(question.lower())
-
-
-def build_vocabulary(questions: Iterable[str]) -> frozenset[str]:
-    """Every word of the questions: what training has seen."""
-    return frozenset(word for question in questions for word in read_words(question))
 
 
 def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:

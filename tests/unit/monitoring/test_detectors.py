@@ -17,7 +17,6 @@ from course_utils.monitoring.drift import (
     THRESHOLD,
     TOLERATED,
     WEIGHT,
-    build_vocabulary,
     find_alarms,
     mmd_test,
     read_words,
@@ -52,7 +51,7 @@ class Traffic(NamedTuple):
 @pytest.fixture(scope="module")
 def traffic() -> Traffic:
     train, validation, test = (read_jsonl(DATA / f"{split}.jsonl") for split in ("train", "validation", "test"))
-    vocabulary = build_vocabulary(row["question"] for row in train[::3])
+    vocabulary = frozenset(word for row in train[::3] for word in read_words(row["question"]))
     shapes = Counter(shape_of(row["query"]) for row in train[::3])
     trained = {row["db_id"] for row in train}
     familiar = [row for row in validation + test if row["db_id"] in trained]
