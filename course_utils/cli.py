@@ -3,7 +3,7 @@
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import wraps
@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
-from course_utils.files import PROJECT, Row, portable, read_jsonl
+from course_utils.files import PROJECT, portable, read_jsonl
 from course_utils.tables import without_control
 
 
@@ -164,23 +164,19 @@ def predict(
 ) -> None:
     """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
     from course_utils.deployment import context_length, start_model_server
-    from course_utils.evaluation.predictions import make_prompts, predict_file, read_replies
+    from course_utils.evaluation.predictions import make_prompts, predict_file
     from course_utils.models import open_engine
-    from course_utils.prompts import Prompt
     from course_utils.tasks import text_to_sql
 
     def serve_file(gguf: Path) -> str:  # it ends with this process
         return start_model_server(gguf, context=context_length(course.profile)).url
-
-    def answer(some: Sequence[Row], prompts: Sequence[Prompt]) -> list[Row]:
-        return read_replies(some, task, engine.ask(prompts))
 
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
     task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
     name = asked if asked.endswith(".gguf") else model_here(asked)
     engine = open_engine(name, course.profile, adapter, served_as, serve_file)
-    n_kept = predict_file(out, rows[:first], prompts, answer, engine.made_by, engine.n_at_once)
+    n_kept = predict_file(out, rows[:first], prompts, task, engine)
     typer.echo(f"{out}: {len(prompts)} predictions, {n_kept} of them from before; `course evaluate {out}` scores them.")
 
 

@@ -1,7 +1,7 @@
 """Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,8 @@ from course_utils.tasks import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from course_utils.models import Reply
+    from course_utils.models.generation import Engine, Reply
 
-Answer = Callable[[Sequence[Row], Sequence[Prompt]], list[Row]]
-"""An engine with a model: answers rows by prompts, as ``predict`` does."""
 REQUIRED = ("id", "db_id", "query", "predicted")
 
 
@@ -75,20 +73,18 @@ def read_replies(rows: Sequence[Row], task: Task, replies: "Sequence[Reply]") ->
     ]
 
 
-def predict_file(
-    path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], answer: Answer, made_by: str, n_at_once: int
-) -> int:
-    """Write predictions a batch of ``n_at_once`` at a time, and say how many were there before.
+def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], task: Task, engine: "Engine") -> int:
+    """Write predictions a batch of the engine at a time, and say how many were there before.
 
-    The file is its own cache. ``asked`` of a line is a hash of all that its answer follows from: row, prompt and
-    ``made_by``, which names model and limits. A run that was cut off resumes to the same file, but for the seconds.
+    The file is its own cache. ``asked`` of a line is a hash of all that its answer follows from: row, prompt and the
+    engine's ``made_by``. A run that was cut off resumes to the same file, but for the seconds.
 
     Raises:
         DataError: The file holds other predictions; they stay.
     """
     from tqdm.auto import tqdm
 
-    keys = [hash_of([made_by, prompt, row])[:16] for prompt, row in zip(prompts, rows, strict=True)]
+    keys = [hash_of([engine.made_by, prompt, row])[:16] for prompt, row in zip(prompts, rows, strict=True)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         file.seek(0)
@@ -98,11 +94,11 @@ def predict_file(
                 reason = "answers another row, prompt or model than is asked now"
                 raise DataError(f"{path}:{number}: {reason}; name another file, or remove this one")
         # A row asked in a batch with others may be answered in other words: numbers are rounded otherwise.
-        n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % n_at_once
+        n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % engine.n_at_once
         file.truncate(sum(len(line) + 1 for line in lines[:n_kept]))
-        for start in tqdm(range(n_kept, len(keys), n_at_once), path.stem, unit="batch"):
-            some = slice(start, start + n_at_once)
-            answers = zip(answer(rows[some], prompts[some]), keys[some], strict=True)
+        for start in tqdm(range(n_kept, len(keys), engine.n_at_once), path.stem, unit="batch"):
+            some = slice(start, start + engine.n_at_once)
+            answers = zip(read_replies(rows[some], task, engine.ask(prompts[some])), keys[some], strict=True)
             text = "".join(json.dumps(row | {"asked": key}, ensure_ascii=False) + "\n" for row, key in answers)
             file.write(text.encode())
             file.flush()

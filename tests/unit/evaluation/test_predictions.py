@@ -1,15 +1,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_utils.errors import DataError
-from course_utils.evaluation.predictions import make_prompts, predict, predict_file, read_predictions, read_replies
-from course_utils.models import Reply
+from course_utils.evaluation.predictions import make_prompts, predict, predict_file, read_predictions
+from course_utils.models import Reply, ask_model
+from course_utils.models.generation import Engine
 from course_utils.profiles import get_profile
 from course_utils.prompts import Prompt
 from course_utils.tasks import text_to_sql
@@ -141,31 +141,32 @@ def test_nothing_asked_gives_no_reply(tiny_model: tuple[Any, Any]) -> None:
     assert predict(*tiny_model, [], text_to_sql(SCHEMAS), get_profile("smoke")) == []
 
 
-class Engine:
+class Echo:
     """Answers with the end of the prompt, remembers the sizes of batches, and may break down at a prompt."""
 
     def __init__(self, breaks_at: str = "?!") -> None:
         self.breaks_at = breaks_at
         self.asked: list[int] = []
 
-    def __call__(self, rows: Sequence[dict[str, Any]], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+    def __call__(self, prompts: Sequence[Prompt]) -> list[Reply]:
         if any(self.breaks_at in prompt for prompt in prompts):
             raise KeyboardInterrupt
         self.asked.append(len(prompts))
-        return read_replies(rows, text_to_sql(SCHEMAS), [Reply(str(prompt)[-60:], 0.1, True) for prompt in prompts])
+        return [Reply(str(prompt)[-60:], 0.1, True) for prompt in prompts]
 
 
-def write(path: Path, engine: Engine, rows: list[dict[str, Any]] = ROWS, made_by: str = "model", **options: Any) -> int:
-    prompts = make_prompts(rows, text_to_sql(SCHEMAS), plain=True, **options)
-    return predict_file(path, rows, prompts, engine, made_by, 2)
+def write(path: Path, ask: Echo, rows: list[dict[str, Any]] = ROWS, made_by: str = "model", **options: Any) -> int:
+    task = text_to_sql(SCHEMAS)
+    prompts = make_prompts(rows, task, plain=True, **options)
+    return predict_file(path, rows, prompts, task, Engine(ask, made_by, 2))
 
 
 def test_a_run_cut_off_resumes_to_the_same_file_at_a_whole_batch(tmp_path: Path) -> None:
-    whole, cut, engine = tmp_path / "a" / "whole.jsonl", tmp_path / "cut.jsonl", Engine()
+    whole, cut, engine = tmp_path / "a" / "whole.jsonl", tmp_path / "cut.jsonl", Echo()
     assert write(whole, engine) == 0
     assert engine.asked == [2, 2, 2, 1]
     with pytest.raises(KeyboardInterrupt):
-        write(cut, Engine("how many 4"))
+        write(cut, Echo("how many 4"))
     lines = whole.read_bytes().splitlines(keepends=True)
     assert cut.read_bytes() == b"".join(lines[:4])
     for n_bytes in (0, 1, len(lines[0]), sum(map(len, lines[:3])) + 9, sum(map(len, lines[:4]))):
@@ -176,8 +177,8 @@ def test_a_run_cut_off_resumes_to_the_same_file_at_a_whole_batch(tmp_path: Path)
 
 
 def test_a_whole_file_is_not_asked_again(tmp_path: Path) -> None:
-    write(tmp_path / "x.jsonl", Engine())
-    before, engine = (tmp_path / "x.jsonl").read_bytes(), Engine()
+    write(tmp_path / "x.jsonl", Echo())
+    before, engine = (tmp_path / "x.jsonl").read_bytes(), Echo()
     assert write(tmp_path / "x.jsonl", engine) == 7
     assert engine.asked == []
     assert (tmp_path / "x.jsonl").read_bytes() == before
@@ -194,23 +195,16 @@ def test_a_whole_file_is_not_asked_again(tmp_path: Path) -> None:
 )
 def test_other_predictions_are_not_overwritten(tmp_path: Path, change: dict[str, Any], line: int) -> None:
     path = tmp_path / "x.jsonl"
-    write(path, Engine())
+    write(path, Echo())
     before = path.read_bytes()
     with pytest.raises(DataError, match=rf"x\.jsonl:{line}: .*another row, prompt or model"):
-        write(path, Engine(), **change)
+        write(path, Echo(), **change)
     assert path.read_bytes() == before
 
 
 def test_the_file_holds_what_predict_answers(tiny_model: tuple[Any, Any], tmp_path: Path) -> None:
     profile, task = replace(get_profile("smoke"), max_new_tokens=6), text_to_sql(SCHEMAS)
-    answer = partial(predict, *tiny_model, task=task, profile=profile)
-    predict_file(
-        tmp_path / "x.jsonl",
-        ROWS,
-        make_prompts(ROWS, task),
-        lambda rows, prompts: answer(rows, prompts=prompts),
-        "tiny",
-        3,
-    )
+    engine = Engine(lambda prompts: ask_model(*tiny_model, prompts, profile), "tiny", 3)
+    predict_file(tmp_path / "x.jsonl", ROWS, make_prompts(ROWS, task), task, engine)
     found = [row["predicted"] for row in read_predictions(tmp_path / "x.jsonl")]
     assert found == [row["predicted"] for row in predict(*tiny_model, ROWS, task, profile)]
