@@ -163,8 +163,8 @@ def test_the_sample_holds_plain_rows_about_small_databases(
 
 
 def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:
-    from course_utils.prompts import count_tokens
     from course_utils.models import load_tokenizer
+    from course_utils.prompts import count_tokens
 
     tokenizer = load_tokenizer("data/tiny_base")
     some = {split: part[::4] for split, part in sampled(rows).items()}
