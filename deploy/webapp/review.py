@@ -16,7 +16,7 @@ def show_review() -> None:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in waiting["data"]:
         groups.setdefault(topic(row["database"], row), []).append(row)
-    st.caption(f"Rated wrong, failed, or corrected by one user alone: {waiting['n_waiting']} wait, the oldest first.")
+    st.caption(f"Rated wrong, or corrected by one user alone: {waiting['n_waiting']} wait, the oldest first.")
     if groups:
         _show_question(groups[st.selectbox("Question", groups, format_func=": ".join)])
 

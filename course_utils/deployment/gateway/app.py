@@ -29,7 +29,7 @@ from course_utils.deployment.gateway.api_errors import (
 )
 from course_utils.deployment.gateway.callers import BEARER, Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, keep_failure, take_feedback
+from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient, ReplyCache
 from course_utils.deployment.gateway.rollout import Rollout
@@ -103,9 +103,7 @@ def _answer_routes(
             return sql_answers.answer_question(request, model, queries, settings, counted)
 
         asks = (partial(answer, counted=each) for each in (metrics, uncounted))
-        answered: sql_answers.SqlAnswer = await rollout.answer(request.model, *asks)
-        await keep_failure(answered, settings)
-        return answered
+        return await rollout.answer(request.model, *asks)
 
     @router.post("/feedback", status_code=201, responses=errors_of(409))
     async def feedback(request: Feedback) -> dict[str, Any]:

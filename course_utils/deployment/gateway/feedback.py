@@ -5,7 +5,6 @@ import json
 import logging
 import time
 import uuid
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +14,6 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.api_errors import ApiError
-from course_utils.deployment.gateway.logs import mask_personal
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.feedback_rows import believed, gather_answers, held_right, topic
@@ -81,18 +79,8 @@ async def take_feedback(
     return {"id": feedback.id, "stored": True}
 
 
-async def keep_failure(answer: sql_answers.SqlAnswer, settings: GatewaySettings) -> None:
-    """Keep a question whose query does not run for a reviewer, if that is wanted and there is room."""
-    if answer.error and settings.keep_failures:
-        texts = {"question": answer.question, "query": answer.query, "comment": answer.error}
-        row = {"id": answer.id, "rating": "failed", "database": answer.database, "correction": None}
-        row |= {name: mask_personal(text)[:2000] for name, text in texts.items()}
-        with suppress(ApiError):  # the question is answered all the same
-            await asyncio.to_thread(_append, row, settings)
-
-
 def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None) -> list[Row]:
-    """Rows with an answer that is rated wrong, failed or corrected, neither reviewed nor settled; ``about`` one topic.
+    """Rows with an answer that is rated wrong or corrected, neither reviewed nor settled; ``about`` one topic.
 
     Settled is what a version of the data would take: one answer alone has users enough, or a reviewer, behind it.
     """
@@ -125,11 +113,10 @@ def _find_file(settings: GatewaySettings) -> Path:
 
 
 def _append(row: Row, settings: GatewaySettings) -> None:
-    """Add a row; failures may fill half of the file, a caller a tenth, and what a review is about must still wait."""
+    """Add a row; a caller may fill a tenth of the file, and what a review is about must still wait."""
     file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
     came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
     line = (json.dumps(came | row, ensure_ascii=False) + "\n").encode()
-    max_bytes = settings.max_feedback_bytes // (2 if row["rating"] == "failed" else 1)
     own_bytes = settings.max_feedback_bytes // (1 if came["caller"] == "admin" or "reviews" in row else _N_SHARES)
     own = f'"caller": {json.dumps(came["caller"])}'.encode()  # within a text, its quotes would be escaped
     try:
@@ -144,7 +131,7 @@ def _append(row: Row, settings: GatewaySettings) -> None:
                 raise ApiError(409, message, code="not_waiting", param="reviews")
             stream.seek(0)
             n_own = sum(len(each) for each in stream if own in each)
-            if stream.tell() + len(line) > max_bytes or n_own + len(line) > own_bytes:
+            if stream.tell() + len(line) > settings.max_feedback_bytes or n_own + len(line) > own_bytes:
                 message = "no room for more of your feedback; whoever runs this server has to move its file away"
                 raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
             stream.write(line)

@@ -109,8 +109,6 @@ class GatewaySettings(BaseSettings):
     """JSON-lines file to add ratings to; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000
     """Of that file, a tenth for each key or token but `api_key`: a full one takes no more until somebody moves it."""
-    keep_failures: bool = False
-    """Whether questions whose query does not run wait in that file for a reviewer, masked as in the log."""
 
 
 def read_settings() -> GatewaySettings:

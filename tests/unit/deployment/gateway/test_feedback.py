@@ -254,23 +254,3 @@ def test_the_audit_log_says_who_decided_about_what(open_client: MakeClient, tmp_
         ("admin", REVIEWS, f"accept {row['row_id']}", True),
         ("admin", REVIEWS, f"dismiss {row['row_id']}", False),
     ]
-
-
-def test_failures_wait_where_that_is_wanted_and_leave_room_for_people(
-    open_client: MakeClient, tmp_path: Path, model: Any
-) -> None:
-    question = {"database": "music", "question": "Who is ana@example.org?"}
-    silent, client = open_client(), open_client(keep_failures=True, max_feedback_bytes=4000)
-    for says, asked in (("SELECT 1", client), ("SELECT lost", silent), ("SELECT 'ana@example.org' lost" * 99, client)):
-        model.says = says
-        assert asked.post("/v1/sql", json=question).status_code == 200
-    (row,) = waiting(client)
-    assert (row["rating"], row["question"], row["comment"]) == ("failed", "Who is ***?", row["comment"])
-    assert "ana@" not in (tmp_path / "feedback.jsonl").read_text()
-    model.says = "SELECT lost"
-    for _ in range(20):
-        assert client.post("/v1/sql", json=question).status_code == 200
-    assert (tmp_path / "feedback.jsonl").stat().st_size <= 4000 // 2
-    say(client)
-    assert len(row["query"]) <= 2000, "what a reviewer can run again"
-    assert decide(client, waiting(client)[:1], ONE, question=row["question"]).status_code == 201
