@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -80,10 +79,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = FastAPI(**about, lifespan=lifespan, routes=every, redirect_slashes=False)
     app.state.max_body_bytes, app.state.enter, app.state.leave = settings.max_body_bytes, enter, limits.leave
     add_error_handlers(app)
-    if settings.cors_origins:
-        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
-    app.add_middleware(MeasureRequests, metrics=metrics)  # added last, so it stands outermost
+    app.add_middleware(MeasureRequests, metrics=metrics)
     return app
 
 

@@ -72,8 +72,6 @@ class GatewaySettings(BaseSettings):
     """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
     jwt_audience: str = ""
     jwt_issuer: str = ""
-    cors_origins: str = ""
-    """Web pages that may call from a browser, as ``https://host``, with commas between; empty is none."""
     model_name: str = MODEL_NAME
     """What the model server calls the model."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well

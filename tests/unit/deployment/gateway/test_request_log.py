@@ -65,15 +65,11 @@ def test_a_request_keeps_a_plain_id_and_gets_one_otherwise(make_client: MakeClie
     assert all(len(made) == 32 for made in ids[1:])
 
 
-def test_browsers_may_call_from_the_named_pages_alone(make_client: MakeClient) -> None:
-    closed, opened = make_client(), make_client(cors_origins="https://a.example, https://b.example")
-    for client, origin, allowed in (
-        (closed, "https://a.example", None),
-        (opened, "https://b.example", "https://b.example"),
-        (opened, "https://evil.example", None),
-    ):
-        response = client.get("/v1/models", headers={"Origin": origin})
-        assert response.headers.get("Access-Control-Allow-Origin") == allowed
+def test_no_other_page_reads_an_answer(make_client: MakeClient) -> None:
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    for method in ("GET", "OPTIONS"):
+        response = make_client().request(method, "/v1/models", headers=asked)
+        assert not any(name.startswith("access-control-") for name in response.headers)
 
 
 def test_an_exception_is_one_line_too() -> None:
@@ -156,10 +152,10 @@ def test_addresses_and_long_numbers_are_masked(text: str, masked: str) -> None:
 
 
 def test_the_longest_question_is_masked_soon() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("a" * 2000, "1-" * 1000, "1 2 3 4 5 6 x" * 150):
         mask_personal(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_masking_takes_no_longer_than_the_text(caplog: pytest.LogCaptureFixture) -> None:
