@@ -159,7 +159,7 @@ def test_the_longest_question_is_masked_soon() -> None:
 
 
 def test_masking_takes_no_longer_than_the_text(caplog: pytest.LogCaptureFixture) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("a" * 200_000, "a@" * 100_000, "1 2 " * 50_000, "+" * 200_000, "1" * 200_000):
         mask_personal(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
