@@ -24,7 +24,8 @@ BEARER = HTTPBearer(auto_error=False)
 Sent = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
 """A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
-name comes to mean this machine (DNS rebinding) could read whatever is answered without a key."""
+name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
+``name.namespace``, too, which may be anybody's ``name.dev``: ask at ``name``, or at ``name.namespace.svc``."""
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 

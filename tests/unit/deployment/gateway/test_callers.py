@@ -127,6 +127,7 @@ ELSEWHERE = [
     "gateway.svc.evil.example",
     "gateway.svc.cluster.local.evil.example",
     "cluster.local",
+    "gateway.course",  # a service in a namespace, or the site of anybody who has the name
 ]
 
 
