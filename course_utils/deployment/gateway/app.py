@@ -26,7 +26,7 @@ from course_utils.deployment.gateway.api_errors import (
     add_error_handlers,
     errors_of,
 )
-from course_utils.deployment.gateway.callers import BEARER, Caller, Guard
+from course_utils.deployment.gateway.callers import Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
 from course_utils.deployment.gateway.feedback import Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
@@ -61,7 +61,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             await redis.aclose()
 
     async def enter(request: Request) -> Caller:
-        caller = await guard.user(request, await BEARER(request))
+        caller = guard.user(request)
         await limits.enter(caller)
         return caller
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import jwt
 from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field, StringConstraints
 
 from course_utils.deployment.gateway.api_errors import ApiError
@@ -20,8 +20,6 @@ from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 
-BEARER = HTTPBearer(auto_error=False)
-Sent = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
 """A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
 name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
@@ -46,7 +44,6 @@ class Caller(NewKey):
     created: str = ""
 
 
-_read_caller = lru_cache(maxsize=1024)(Caller.model_validate_json)
 _ADMIN = Caller(
     id="admin", name="admin", scope="admin", requests_per_minute=None, tokens_per_minute=None, max_concurrent=None
 )
@@ -64,8 +61,10 @@ class KeyStore:
             file.touch(mode=0o600)
             self._rows = sqlite3.connect(file, timeout=1, isolation_level=None, check_same_thread=False)
             self._rows.execute("CREATE TABLE IF NOT EXISTS api_key (hash TEXT PRIMARY KEY, id TEXT UNIQUE, known TEXT)")
+            self._file = file.open("rb", buffering=0)
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(f"COURSE_KEYS_FILE: {file} cannot be used ({error}); choose another") from error
+        self._counter, self._found = b"", dict[str, Caller]()
 
     def create(self, new: NewKey) -> dict[str, Any]:
         """Make a key: what is known of it, and as ``key`` the key, which is not to be had again."""
@@ -75,9 +74,16 @@ class KeyStore:
         return {**key.model_dump(), "key": secret}
 
     def find(self, secret: str) -> Caller | None:
-        """What is known of a key, if there is one."""
-        row = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
-        return _read_caller(row[0]) if row else None
+        """What is known of a key, if there is one; remembered until the file changes."""
+        self._file.seek(24)  # where SQLite counts changes, in four bytes: https://sqlite.org/fileformat2.html, 1.3
+        if (counter := self._file.read(4)) != self._counter:
+            self._counter, self._found = counter, {}
+        if (hashed := _sha256(secret)) not in self._found:
+            row = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (hashed,)).fetchone()
+            if row is None:
+                return None
+            self._found[hashed] = Caller.model_validate_json(row[0])
+        return self._found[hashed]
 
     def all(self) -> list[Caller]:
         """What is known of every key, the oldest first."""
@@ -106,20 +112,21 @@ class Guard:
             raise ApiError(404, "no API keys are kept here; set COURSE_KEYS_FILE", code="keys_off")
         return self._keys
 
-    async def user(self, request: Request, sent: Sent) -> Caller:
+    def user(self, request: Request) -> Caller:
         """Whoever may call at all."""
         if self._is_open and _SITE.search(request.headers.get("Host", "")):
             message = "without keys this answers by its address alone; set COURSE_API_KEY, or ask at http://127.0.0.1"
             raise ApiError(403, message, code="host_refused")
-        caller = self._identify(sent.credentials.strip() if sent else "")
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        caller = self._identify(secret.strip() if scheme.lower() == "bearer" else "")
         if caller is None:
             raise ApiError(401, "send a valid key as 'Authorization: Bearer ...'", code="invalid_api_key")
         NOTES.get()["caller"] = caller.id
         return caller
 
-    async def admin(self, request: Request, sent: Sent) -> Caller:
+    async def admin(self, request: Request, _: Annotated[Any, Security(HTTPBearer(auto_error=False))]) -> Caller:
         """An admin, who may do what a user may, and more."""
-        caller = await self.user(request, sent)
+        caller = self.user(request)
         if caller.scope != "admin":
             raise ApiError(403, "this needs the scope 'admin'", code="insufficient_scope")
         return caller
