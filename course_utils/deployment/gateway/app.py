@@ -90,7 +90,7 @@ def _answer_routes(
     router, uncounted = APIRouter(**_WORK), GatewayMetrics()  # nobody asked a shadow
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
-    async def chat_completions(request: ChatRequest) -> Any:
+    async def chat_completions(request: ChatRequest) -> Response:
         return await rollout.answer(request.model, lambda model: chat(request, model, settings, metrics))
 
     @router.post("/sql")

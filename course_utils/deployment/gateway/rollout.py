@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -26,7 +26,8 @@ LOOKS = frozenset(20 * 2**k for k in range(20))
 CONFIDENCE = 0.99
 """Of the interval of either model's share of failures; the candidate goes when its own lies wholly above the other."""
 _MAX_SHADOWS = 8
-Ask = Callable[[ModelClient], Awaitable[Any]]
+T = TypeVar("T")
+Ask = Callable[[ModelClient], Awaitable[T]]
 
 
 class Switch(BaseModel, extra="forbid", strict=True):
@@ -89,7 +90,7 @@ class Rollout:
         for name, each in self.models.items():
             self._metrics.versions.labels(name, each.version).set(1)
 
-    async def answer(self, name: str | None, ask: Ask, shadow: Ask | None = None) -> Any:
+    async def answer(self, name: str | None, ask: Ask[T], shadow: Ask[SqlAnswer] | None = None) -> T:
         """What ``ask`` makes of a model: the one of this name, or for the gateway's own name the one whose turn it is.
 
         Where a canary fails, the current one answers instead.
@@ -108,13 +109,13 @@ class Rollout:
             with suppress(ApiError):
                 return await self._ask(candidate, ask)
         answer = await self._ask(current, ask)
-        if trial.mode == "shadow" and shadow and len(self._shadows) < _MAX_SHADOWS:
+        if shadow and trial.mode == "shadow" and len(self._shadows) < _MAX_SHADOWS and isinstance(answer, SqlAnswer):
             task = asyncio.create_task(self._compare(candidate, shadow, answer))
             self._shadows.add(task)
             task.add_done_callback(self._shadows.discard)
         return answer
 
-    async def _ask(self, model: ModelClient, ask: Ask) -> Any:
+    async def _ask(self, model: ModelClient, ask: Ask[T]) -> T:
         try:
             answer = await ask(model)
         except ApiError as error:
@@ -124,10 +125,10 @@ class Rollout:
         self._count(model.name, "invalid" if isinstance(answer, SqlAnswer) and answer.error else "answered")
         return answer
 
-    async def _compare(self, model: ModelClient, ask: Ask, answer: SqlAnswer) -> None:
+    async def _compare(self, model: ModelClient, ask: Ask[SqlAnswer], answer: SqlAnswer) -> None:
         NOTES.set({**NOTES.get()})  # its tokens are not the caller's
         with suppress(ApiError):
-            other: SqlAnswer = await self._ask(model, ask)
+            other = await self._ask(model, ask)
             runs = not (other.error or answer.error)
             is_same = runs and find_difference(answer.result, other.result, answer.query) is None
             self._metrics.shadows.labels("same" if is_same else "different").inc()
