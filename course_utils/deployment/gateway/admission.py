@@ -27,9 +27,9 @@ class _Memory(MemoryStorage):
     """Forgets what a key used when that is asked for again; its parent looks at all keys at each count."""
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        await self.get(key)
+        if self.expirations.get(key, 0) <= (now := time.time()):
+            self.storage[key], self.expirations[key] = 0, now + expiry
         self.storage[key] += amount
-        self.expirations.setdefault(key, time.time() + expiry)
         return self.storage[key]
 
 

@@ -32,10 +32,11 @@ class HttpReply(AbstractContextManager["HttpReply"]):
 
     async def read_piece(self) -> bytes:
         """What has come of the body since the last time, once there is something; nothing at its end."""
-        if self._payload.at_eof():
-            return b""
-        async with asyncio.timeout_at(self._deadline):
-            piece = await self._payload.readany()
+        if self._payload.is_eof():  # most replies come in one piece, which waits for nothing and needs no timer
+            piece = self._payload.read_nowait()
+        else:
+            async with asyncio.timeout_at(self._deadline):
+                piece = await self._payload.readany()
         self._n_bytes += len(piece)
         if self._n_bytes > MAX_REPLY_BYTES:
             raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
