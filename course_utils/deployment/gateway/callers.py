@@ -78,12 +78,10 @@ class KeyStore:
         self._file.seek(24)  # where SQLite counts changes, in four bytes: https://sqlite.org/fileformat2.html, 1.3
         if (counter := self._file.read(4)) != self._counter:
             self._counter, self._found = counter, {}
-        if (hashed := _sha256(secret)) not in self._found:
-            row = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (hashed,)).fetchone()
-            if row is None:
-                return None
+        asked = "SELECT known FROM api_key WHERE hash = ?"
+        if (hashed := _sha256(secret)) not in self._found and (row := self._rows.execute(asked, (hashed,)).fetchone()):
             self._found[hashed] = Caller.model_validate_json(row[0])
-        return self._found[hashed]
+        return self._found.get(hashed)
 
     def all(self) -> list[Caller]:
         """What is known of every key, the oldest first."""
