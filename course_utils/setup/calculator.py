@@ -73,7 +73,8 @@ class MemoryCalculator:
         import ipywidgets
 
         models = shapes_by_size()
-        slider = partial(ipywidgets.SelectionSlider, continuous_update=False, layout={"width": "420px"})
+        words = {"description_width": "7em"}
+        slider = partial(ipywidgets.SelectionSlider, continuous_update=False, layout={"width": "420px"}, style=words)
         buttons = partial(ipywidgets.ToggleButtons, style={"button_width": "auto"})
         self.controls = {
             "method": buttons(description="method", options=METHODS, value="qlora_4bit"),
