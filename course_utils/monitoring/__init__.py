@@ -10,7 +10,6 @@ from course_utils.monitoring.drift import (
     mmd_test,
     read_words,
     rename_busiest_column,
-    surprise,
     unknown_word_share,
 )
 from course_utils.monitoring.service import error_rate, latency_quantile_ms, read_readiness, send_traffic, start_service
@@ -34,7 +33,6 @@ __all__ = [
     "send_traffic",
     "simulate_latencies",
     "start_service",
-    "surprise",
     "unknown_word_share",
     "write_version",
 ]

@@ -4,13 +4,13 @@ A signal turns each question, or the shape of its answer, into a number; tests c
 traffic, and a detector watches them question by question. Model quality is not measured here: drift says where to look.
 """
 
-import math
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +53,6 @@ def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
     """Share of a question's words that training never saw, in [0, 1]; lower is more familiar."""
     words = read_words(question)
     return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
-
-
-def surprise(shape: str, known: Counter[str]) -> float:
-    """How rare the shape of an answered query is among those that training had, 0 and up; higher is rarer.
-
-    Shannon's information, $-log_2$ of the shape's share (1948); one is added to each count for shapes never seen.
-    """
-    return math.log2((known.total() + 1) / (known[shape] + 1))
 
 
 @dataclass(frozen=True)
@@ -154,19 +146,26 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
         DataError: The reference is empty.
     """
     import numpy as np
-    from river.drift import PageHinkley
 
     if not len(reference):
         raise DataError("there is no reference; measure the signal on questions from the time of training")
     mean, spread = float(np.mean(reference)), max(float(np.std(reference)), 1 / len(reference))
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
-    detector: Any = None
+    begun = _begin_test(WEIGHT * len(reference), threshold)
+    detector = deepcopy(begun)
     for index, score in enumerate(scores):
-        if detector is None:
-            detector = PageHinkley(min_instances=1, delta=TOLERATED, threshold=threshold, alpha=1.0)
-            for _ in range(WEIGHT * len(reference)):  # so that its mean begins at the reference's, which is 0 here
-                detector.update(0.0)
         detector.update(score)
         if detector.drift_detected:
-            detector = None
+            detector = deepcopy(begun)
             yield index
+
+
+@cache
+def _begin_test(n_known: int, threshold: float) -> Any:
+    """A test whose mean is the reference's, here 0, as of ``n_known`` questions; to be copied, for it takes 1 ms."""
+    from river.drift import PageHinkley
+
+    detector: Any = PageHinkley(min_instances=1, delta=TOLERATED, threshold=threshold, alpha=1.0)
+    for _ in range(n_known):
+        detector.update(0.0)
+    return detector

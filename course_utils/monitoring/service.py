@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 Outcome = Literal["answered", "invalid SQL", "client error", "server error", "timeout", "unreachable"]
-"""``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check."""
-FAILURES: tuple[Outcome, ...] = ("client error", "server error", "timeout", "unreachable")
-"""Outcomes that count as errors of the service; invalid SQL is an error of the model."""
+"""``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check. Others are errors."""
 REQUEST_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 30.0  # more than the command itself gives each of its two servers
 _READY_TIMEOUT_S = 10.0
@@ -161,7 +159,8 @@ def _judge(status: int, body: Row) -> Outcome:
 
 def error_rate(records: Sequence[TrafficRecord]) -> float:
     """Share of requests that the service failed, in [0, 1]; lower is better."""
-    return sum(record.outcome in FAILURES for record in records) / len(records) if records else 0.0
+    failed = [record.outcome not in ("answered", "invalid SQL") for record in records]
+    return sum(failed) / len(failed) if failed else 0.0
 
 
 def latency_quantile_ms(records: Sequence[TrafficRecord], q: float) -> float:

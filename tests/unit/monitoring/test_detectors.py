@@ -20,7 +20,6 @@ from course_utils.monitoring.drift import (
     find_alarms,
     mmd_test,
     read_words,
-    surprise,
     unknown_word_share,
 )
 from course_utils.sql import shape_of
@@ -59,7 +58,7 @@ def traffic() -> Traffic:
     def measure(rows: Sequence[Row], opening: str = "") -> np.ndarray:
         asked = [opening + row["question"] for row in rows]
         unknown = [unknown_word_share(question, vocabulary) for question in asked]
-        rarity = [surprise(shape_of(row["query"]), shapes) for row in rows]
+        rarity = [np.log2((shapes.total() + 1) / (shapes[shape_of(row["query"])] + 1)) for row in rows]
         return np.array([[len(read_words(question)) for question in asked], unknown, rarity]).T
 
     return Traffic(

@@ -1,8 +1,6 @@
 """Signals of questions, and the windows of questions that are compared."""
 
-import math
 import sqlite3
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from course_utils.monitoring.drift import (
     choose_windows,
     read_words,
     rename_busiest_column,
-    surprise,
     unknown_word_share,
 )
 from course_utils.sql import run_queries
@@ -36,13 +33,6 @@ def test_words_and_unknown_share() -> None:
     vocabulary = frozenset(read_words("How many singers are there?"))
     assert unknown_word_share("How many pilots are there?", vocabulary) == pytest.approx(1 / 5)
     assert unknown_word_share("42?", vocabulary) == 0.0
-
-
-def test_a_shape_surprises_by_bits() -> None:
-    known = Counter({"one table": 7, "join": 1})
-    assert surprise("one table", known) == pytest.approx(math.log2(9 / 8))
-    assert surprise("join", known) == pytest.approx(math.log2(9 / 2))
-    assert surprise("groups", known) == pytest.approx(math.log2(9))
 
 
 # The windows: every layout of splits gives some that share no question with what training learned
