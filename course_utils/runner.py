@@ -24,7 +24,7 @@ LOADS = (
     *("pandas", "matplotlib.pyplot", "statsmodels.stats.multitest"),
     *("transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer"),
 )
-"""What notebooks import that takes seconds; on GPUs they do so themselves, for Unsloth comes before the others."""
+"""What takes seconds to import, the last where notebooks train; on GPUs they do it themselves, for Unsloth is first."""
 HEADLINES = (
     "base_execution_accuracy best_prompt_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen "
     "n_test train_examples_per_s train_tokens_per_s peak_memory_gib gguf_parity"
@@ -113,7 +113,7 @@ def run_stages(
             def on_cell(position: Position, stage: str = stage) -> None:
                 progress.cell(stage, position)
                 if stage != stages[-1] and 3 * position.number > position.n_cells:
-                    kernels.prepare(() if course.profile.n_gpus else LOADS)
+                    kernels.prepare(() if course.profile.n_gpus else LOADS if stage in STAGES[:2] else LOADS[:-1])
 
             progress.started(stage)
             began, name = time.perf_counter(), Path(notebook_of(stage)).name
