@@ -11,7 +11,7 @@ from course_utils.models import choose_device, choose_dtype
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
-from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts
+from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts, use_chunks
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def make_trainer(
     trainer.graphs = GraphedPass(model) if replays else None
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
         trainer.args._setup_devices = torch.device("cpu")
+        if shares:
+            use_chunks(model)
     if choose_dtype(choose_device().value).value == "float32":
         for parameter in model.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
             parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
