@@ -48,6 +48,7 @@ RUNS = (
     "train_sft, which keeps the activations, in float32",
     "and reads a schema once for the rows of a step",
     "and computes logits at labels alone, and once",
+    "and attends by plain products, in chunks",
     "and multiplies in bfloat16, where the machine is faster in it",
 )
 """Each run of ``train_sft`` has one thing more than the one before; narrow models go without the last."""
@@ -83,7 +84,7 @@ def _measure(name: str, n_steps: int) -> dict[str, Any]:
         validation = tokenize_rows(tokenizer, held_out, text_to_sql(prepared.schemas), profile.max_length)
         runs = {}
         width = load_model(course.model).config.hidden_size
-        for number, label in enumerate(RUNS[: 5 if width < NARROW else None]):
+        for number, label in enumerate(RUNS[: 6 if width < NARROW else None]):
             with step_seconds() as seconds:
                 adapter = (_ours if number > 1 else _stock)(profile, course.model, train, Path(folder) / "run", number)
             loss = reply_loss(load_model(course.model, adapter=adapter), validation)
@@ -141,8 +142,10 @@ def _stock(profile: Profile, model: str, train: TokenizedRows, folder: Path, num
 def _ours(profile: Profile, model: str, train: TokenizedRows, folder: Path, number: int) -> Path:
     plain = mock.Mock(return_value=Choice("float32", "for comparison"))
     with ExitStack() as stack:
-        if number < 5:
+        if number < 6:
             stack.enter_context(mock.patch.object(backends, "choose_product_dtype", plain))
+        if number < 5:
+            stack.enter_context(mock.patch.object(trainer, "use_chunks"))
         if number < 4:
             stack.enter_context(mock.patch.dict(trainer._SHARED, loss_type="chunked_nll"))
         few = replace(train, examples=train.examples[:1])  # validation is no part of a step
