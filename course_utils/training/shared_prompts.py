@@ -118,21 +118,10 @@ def attend_in_chunks(
     scaling: float,
     **_: object,
 ) -> "tuple[torch.Tensor, None]":
-    r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, ``CHUNK`` queries at a time.
+    r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, for ``CHUNK`` queries at a time.
 
-    On a CPU that is faster than PyTorch's own kernel, in bfloat16 more than twice: no token sees one behind it, so a
-    chunk needs no key behind its end. Called by Transformers.
-
-    Args:
-        module: The attention layer, with ``num_key_value_groups``.
-        query: Shape (1, heads, length, width).
-        key: Shape (1, heads / ``num_key_value_groups``, length, width): each serves a group of the query's heads.
-        value: Like ``key``.
-        attention_mask: Shape (1, 1, length, length), bool, True where a token is seen; nothing above its diagonal is.
-        scaling: The factor s.
-
-    Returns:
-        Shape (1, length, heads, width), and None in the place of weights.
+    On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice. Transformers calls it, with one batch,
+    whose bool mask of shape (1, 1, length, length) lets no token see one behind it: no chunk needs keys behind its end.
     """
     import torch
 
