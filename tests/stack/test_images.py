@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ pytestmark = [
     ),
 ]
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+PIP_FINDS = (sys.executable, "-m", "pip", "config", "get", "global.find-links")
 
 
 def run(*command: str | Path) -> str:
@@ -123,12 +125,15 @@ def test_the_proxys_image_starts_with_its_rules(tmp_path: Path) -> None:
 def course_container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("image")
     have_base("python:3.11-slim-bookworm", "python3,python3-venv,ca-certificates", folder)
-    # pip and uv trust what this machine trusts, which may be behind a proxy; an image keeps nothing of what is mounted.
+    # pip and uv trust what this machine trusts, which may be behind a proxy, and pip finds torch's CPU build where this
+    # machine's does: PyPI's alone carries gigabytes of CUDA. An image keeps nothing of what is mounted.
     volumes = ["--volume=/etc/ssl/certs:/etc/ssl/certs:ro"]
-    for place, text in {
-        "/etc/pip.conf": f"[global]\ncert = {CERTIFICATES}\n",
-        "/etc/uv/uv.toml": "native-tls = true\n",
-    }.items():
+    settings = f"[global]\ncert = {CERTIFICATES}\n"
+    wheels = subprocess.run(PIP_FINDS, capture_output=True, text=True).stdout.strip()
+    if Path(wheels).is_absolute():
+        volumes.append(f"--volume={wheels}:{wheels}:ro")
+        settings += f"find-links = {wheels}\n"
+    for place, text in {"/etc/pip.conf": settings, "/etc/uv/uv.toml": "native-tls = true\n"}.items():
         file = folder / Path(place).name
         file.write_text(text, "utf-8")
         volumes.append(f"--volume={file}:{place}:ro")
