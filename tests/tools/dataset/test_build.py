@@ -251,6 +251,7 @@ def test_a_leak_is_named(change: Row, leak: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_files_in_the_repository_are_what_the_command_writes(tmp_path: Path) -> None:
     shutil.copytree(DATA / "written", tmp_path / "written")
     for path in DATA.glob("databases/*/domain.toml"):
