@@ -22,10 +22,11 @@ import yaml
 from course_utils.files import PROJECT
 
 BUILD_S = 1500
+TORCH = os.environ.get("COURSE_TEST_IMAGES", "").replace("1", "cpu")
 PROGRAMS = ("buildah", "debootstrap", "ip", "openssl", "unshare")
 pytestmark = [
     pytest.mark.timeout(2 * BUILD_S),
-    pytest.mark.skipif(not os.environ.get("COURSE_TEST_IMAGES"), reason="COURSE_TEST_IMAGES=1 builds the images"),
+    pytest.mark.skipif(not TORCH, reason="COURSE_TEST_IMAGES=cpu builds the images, =cuda the course's for a GPU"),
     pytest.mark.skipif(
         not (all(map(shutil.which, PROGRAMS)) and os.geteuid() == 0),
         reason=f"Debian's {', '.join(PROGRAMS)} are not all installed, or this is not root",
@@ -137,7 +138,7 @@ def course_container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         file = folder / Path(place).name
         file.write_text(text, "utf-8")
         volumes.append(f"--volume={file}:{place}:ro")
-    build("course-test", PROJECT, *volumes)
+    build("course-test", PROJECT, f"--build-arg=TORCH={TORCH}", *volumes)
     with container_of("course-test") as container:
         yield container
 
@@ -145,6 +146,8 @@ def course_container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_courses_image_runs_its_first_notebook(course_container: str) -> None:
     assert run_inside(course_container, "id", "-u") == "1000"
     assert "jupyterlab" in run_inside(course_container, "jupyter", "--version")
+    has_cuda = run_inside(course_container, "python", "-c", "import torch; print(torch.backends.cuda.is_built())")
+    assert has_cuda == str(TORCH == "cuda")
     assert "01_setup.ipynb: done" in run_inside(course_container, "course", "run", "--until", "setup")
 
 
