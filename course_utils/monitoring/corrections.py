@@ -107,7 +107,7 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
 
     A fifth of them is to test on, a tenth to validate: on old words alone, the weights before training would look best.
     Its ``manifest.json`` says which version it came from. A profile that takes a sample of the data takes the new rows
-    and ``N_REPLAYED`` times as many old ones to train the current model further.
+    and ``N_REPLAYED`` times as many old ones to train the current model further; all old ones where none is new.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -123,7 +123,8 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
         return _track(folder)
     covered = {row["query"] for row in added["train"]}
     others = [row for row in old["train"] if row["query"] not in covered]
-    replayed = Random(0).sample(others, min(len(others), N_REPLAYED * len(added["train"])))
+    n_replayed = N_REPLAYED * len(added["train"]) or len(others)
+    replayed = Random(0).sample(others, min(len(others), n_replayed))
     taken = splits | {"train": replayed + added["train"]}
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)

@@ -3,7 +3,6 @@
 What a run has not finished lies beside its output, so that the same call goes on after the process was killed.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 from course_utils.artifacts import UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
-from course_utils.files import fingerprint, read_jsonl, write_jsonl
+from course_utils.files import fingerprint, hash_of, read_jsonl, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
@@ -159,7 +158,7 @@ def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows:
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
     place = str(output.resolve())  # checkpoints refer to each other by their paths
     decides = [asdict(profile), str(model), fingerprint(Path(model)), place, package_versions(), encoded]
-    return output.resolve().parent / UNFINISHED / hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+    return output.resolve().parent / UNFINISHED / hash_of(decides)[:16]
 
 
 def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:

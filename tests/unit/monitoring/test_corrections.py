@@ -170,6 +170,12 @@ def test_poison_changes_no_byte_of_the_version(
     assert write_version(judged, course, tmp_path / "versions") == clean
 
 
+def test_all_old_rows_train_on_where_nothing_was_accepted(course: Course, tmp_path: Path) -> None:
+    folder = write_version([], course, tmp_path / "versions")
+    sample = json.loads((folder / "samples" / "smoke.json").read_text())
+    assert {*sample["train"]} == {row["id"] for row in read_jsonl(course.output("data", "train.jsonl"))}
+
+
 @pytest.mark.skipif(shutil.which("dvc") is None, reason="needs DVC")
 def test_a_version_comes_back_from_dvc(
     course: Course, feedback: list[dict[str, str | None]], tmp_path: Path, caplog: pytest.LogCaptureFixture
