@@ -39,7 +39,8 @@ class Profile:
 
     # Data
     sample: str = ""
-    """A part that the dataset names itself, ``samples/<sample>.json``; where it names none, the fields below choose."""
+    """A part that the dataset names itself, ``samples/<sample>.json``, as one made of feedback does to train shortly;
+    where it names none, the fields below choose."""
     difficulties: tuple[str, ...] | None = None
     """Difficulties to keep, as rows name them; None keeps every row."""
     max_train_rows: int | None = None
@@ -155,6 +156,7 @@ PROFILES = {
             name="laptop",
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
+            sample="laptop",
             difficulties=("easy", "medium"),
             max_train_rows=3300,
             max_test_rows=100,
@@ -171,13 +173,16 @@ PROFILES = {
             generation_batch_size=16,
             max_new_tokens=96,
         ),
-        _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B"),
-        _on_one_gpu("gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507"),
-        _on_one_gpu("gpu_24gb", "a GPU with 24 GB", "unsloth/Meta-Llama-3.1-8B-Instruct"),
+        _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B", sample="gpu_8gb"),
+        _on_one_gpu(
+            "gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507", sample="gpu_16gb"
+        ),
+        _on_one_gpu("gpu_24gb", "a GPU with 24 GB", "unsloth/Meta-Llama-3.1-8B-Instruct", sample="gpu_24gb"),
         Profile(
             name="multi_gpu",
             purpose="more than one GPU or machine",
             base_model="Qwen/Qwen3-8B",
+            sample="multi_gpu",
             backend="fsdp",
             n_gpus=2,
             max_length=2048,
