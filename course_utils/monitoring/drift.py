@@ -28,15 +28,18 @@ MIN_SHIFTED = 8
 MIN_ROWS = 16
 """Questions of a chosen window at least, where the dataset has so many."""
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
-THRESHOLD = 60.0
+THRESHOLD = 50.0
 """Excess in standard deviations, summed over questions, that raises the alarm. A lower one finds a drift sooner and
-rings more often without cause: at this one, at most one in twenty stable streams of 1,000 questions does. Chosen on
+rings more often without cause: at this one, about one in fifty stable streams of 1,000 questions does. Chosen on
 other streams than those on which that is tested."""
 TOLERATED = 0.25
 """Standard deviations that each question may differ without adding to the sum: half of the smallest shift to find."""
 LARGEST = 10.0
 """Standard deviations that one question may count, so that a single odd one raises no alarm. At five, an attack that
 is one question in ten hides behind what is tolerated."""
+N_FURTHEST = 2
+"""More questions like the one furthest from the mean, counted in a signal's deviation. Where few questions carry a
+signal, as few hold an unknown word, the deviation of a hundred hangs on the two or three that came among them."""
 WEIGHT = 3
 """Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
 a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
@@ -149,7 +152,10 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
 
     if not len(reference):
         raise DataError("there is no reference; measure the signal on questions from the time of training")
-    mean, spread = float(np.mean(reference)), max(float(np.std(reference)), 1 / len(reference))
+    mean = float(np.mean(reference))
+    apart = np.square(np.asarray(reference) - mean)
+    variance = (apart.sum() + N_FURTHEST * apart.max()) / (len(apart) + N_FURTHEST)
+    spread = max(float(np.sqrt(variance)), 1 / len(apart))
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
     begun = _begin_test(WEIGHT * len(reference), threshold)
     detector = deepcopy(begun)
