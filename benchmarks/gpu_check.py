@@ -154,7 +154,7 @@ def small_course(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
 
 
 def _on_all_lengths(check_sizes: Sizes) -> Profile:
-    return replace(check_sizes.small_profile, difficulties=None, sample="", max_length=2048)
+    return replace(check_sizes.small_profile, difficulties=None, max_length=2048)
 
 
 def small_trl(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def notebooks(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
     They run as they are, on the profile of the large model with few rows of data, steps and seconds for experiments.
     """
     few: dict[str, Any] = {"max_train_rows": 320, "max_test_rows": 48, "max_steps": 20, "experiment_s": 30.0}
-    PROFILES[check_sizes.profile.name] = replace(check_sizes.profile, sample="", **few)
+    PROFILES[check_sizes.profile.name] = replace(check_sizes.profile, **few)
     chosen = {
         "PROFILE": check_sizes.profile.name,
         "MODEL": check_sizes.small_model,

@@ -46,7 +46,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
     folder = resolve(data)
     course = open_course("smoke")
     options = ValidationOptions(
-        course=replace(course, profile=replace(course.profile, sample="", max_length=MAX_LENGTH))
+        course=replace(course, profile=replace(course.profile, name="every row", max_length=MAX_LENGTH))
     )
     with tempfile.TemporaryDirectory() as build_in:
         clean = validate_dataset(folder, Path(build_in), options)

@@ -37,10 +37,7 @@ class Profile:
     n_gpus: int = 0
     seed: int = 0
 
-    # Data
-    sample: str = ""
-    """A part that the dataset names itself, ``samples/<sample>.json``, as one made of feedback does to train shortly;
-    where it names none, the fields below choose."""
+    # Data, unless the dataset names a part for this profile itself: samples/<name>.json
     difficulties: tuple[str, ...] | None = None
     """Difficulties to keep, as rows name them; None keeps every row."""
     max_train_rows: int | None = None
@@ -137,7 +134,6 @@ PROFILES = {
             purpose="first tour, tests, CI: no GPU, no network",
             base_model="data/tiny_base",
             needs_hub=False,
-            sample="smoke",
             difficulties=("easy", "medium"),
             max_train_rows=1500,
             max_test_rows=240,
@@ -156,7 +152,6 @@ PROFILES = {
             name="laptop",
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
-            sample="laptop",
             difficulties=("easy", "medium"),
             max_train_rows=3300,
             max_test_rows=100,
@@ -173,16 +168,13 @@ PROFILES = {
             generation_batch_size=16,
             max_new_tokens=96,
         ),
-        _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B", sample="gpu_8gb"),
-        _on_one_gpu(
-            "gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507", sample="gpu_16gb"
-        ),
-        _on_one_gpu("gpu_24gb", "a GPU with 24 GB", "unsloth/Meta-Llama-3.1-8B-Instruct", sample="gpu_24gb"),
+        _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B"),
+        _on_one_gpu("gpu_16gb", "a GPU with 16 GB, such as Colab's T4", "unsloth/Qwen3-4B-Instruct-2507"),
+        _on_one_gpu("gpu_24gb", "a GPU with 24 GB", "unsloth/Meta-Llama-3.1-8B-Instruct"),
         Profile(
             name="multi_gpu",
             purpose="more than one GPU or machine",
             base_model="Qwen/Qwen3-8B",
-            sample="multi_gpu",
             backend="fsdp",
             n_gpus=2,
             max_length=2048,

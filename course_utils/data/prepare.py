@@ -90,12 +90,12 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
 
 def _named_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[Row]]:
     """The rows that the dataset's own sample names; no split where it has no such sample."""
-    sample = read_sample(course.data, course.profile.sample)
+    sample = read_sample(course.data, course.profile.name)
     named = {(split, row_id) for split, ids in sample.items() for row_id in ids}
     good = {(split, row["id"]) for split, rows in splits.items() for row in rows}
     if unknown := sorted(f"{row_id} of {split}" for split, row_id in named - good):
         raise DataError(
-            f"{portable(course.data)}: sample {course.profile.sample!r} names rows that are missing or bad: "
+            f"{portable(course.data)}: sample {course.profile.name!r} names rows that are missing or bad: "
             f"{', '.join(unknown[:5])}{' ...' * (len(unknown) > 5)}; mend them, or delete it and the profile chooses"
         )
     return {split: [row for row in rows if (split, row["id"]) in named] for split, rows in splits.items() if sample}

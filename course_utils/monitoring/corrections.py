@@ -130,9 +130,8 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
         for split, rows in splits.items():
             write_jsonl(unfinished / f"{split}.jsonl", rows)
-        if current.profile.sample:
-            ids = {split: [row["id"] for row in rows] for split, rows in taken.items()}
-            write_json(unfinished / "samples" / f"{current.profile.sample}.json", ids)
+        ids = {split: [row["id"] for row in rows] for split, rows in taken.items()}
+        write_json(unfinished / "samples" / f"{current.profile.name}.json", ids)
         counts = {f"n_new_{split}": len(rows) for split, rows in added.items()}
         write_json(unfinished / "manifest.json", {"version": folder.name, "parent": portable(current.data), **counts})
     return _track(folder)

@@ -14,11 +14,6 @@ def test_the_design_names_these_profiles() -> None:
     assert all(name == profile.name for name, profile in PROFILES.items())
 
 
-def test_each_profile_takes_the_sample_of_its_name() -> None:
-    """A version made of feedback names one, so that no profile trains on all rows again for a few new ones."""
-    assert all(profile.sample == profile.name for profile in PROFILES.values())
-
-
 def test_smoke_needs_neither_gpu_nor_hub() -> None:
     smoke = get_profile("smoke")
     assert not smoke.needs_hub

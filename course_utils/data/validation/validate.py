@@ -73,7 +73,7 @@ def validate_dataset(
             read_schema(database)
         except DataError as error:
             databases[name] = str(error)
-    named = read_sample(folder, options.course.profile.sample) if options.course else {}
+    named = read_sample(folder, options.course.profile.name) if options.course else {}
     chosen = {(split, each) for split, ids in named.items() for each in ids}
     sample = [record for record in records if not named or (record.split, row_id(record)) in chosen]
     return _validate(records, databases, options, sample)

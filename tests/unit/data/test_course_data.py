@@ -24,7 +24,7 @@ N_EACH = 10
 @pytest.fixture(scope="module")
 def options() -> ValidationOptions:
     course = open_course("smoke")
-    return ValidationOptions(course=replace(course, profile=replace(course.profile, sample="", max_length=2048)))
+    return ValidationOptions(course=replace(course, profile=replace(course.profile, name="every row", max_length=2048)))
 
 
 @pytest.fixture(scope="module")
