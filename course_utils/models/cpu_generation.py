@@ -1,11 +1,13 @@
-"""Greedy generation on a CPU in half of the time, for there every token of a batch costs some.
+"""Greedy generation on a CPU in a third of the time, for there every token of a batch costs some.
 
 What neighbours begin with in common, such as a schema, is read once, and a reply that has ended leaves the batch.
 It loads PyTorch and Transformers, so import it where it is used.
 """
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -20,6 +22,8 @@ from course_utils.models.generation import READ_AT_ONCE
 
 ROOM = 256
 """Tokens that are made room for at a time."""
+PACK_GIB = 2.0
+"""Weights of a model that are packed, at most, for they are held twice meanwhile."""
 
 
 def generate_on_cpu(
@@ -31,7 +35,7 @@ def generate_on_cpu(
     replies: list[list[int]] = [[] for _ in prompts]
     going, kept = replies, owners
     texts = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
-    with grouped_attention(model):
+    with grouped_attention(model), packed_products(model):
         batch = _Batch(model, tokenizer, len(prefixes))
         batch.read(prefixes)
         for _ in range(max_new_tokens):
@@ -142,6 +146,31 @@ def grouped_attention(model: Any) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
+
+
+@contextmanager
+def packed_products(model: Any) -> Iterator[None]:
+    """Let oneDNN multiply by a float32 model's matrices, in an order of its own, where the processor is an x86.
+
+    PyTorch leaves these products to MKL, which takes up to four times as long for the few rows of a step, so that a
+    batch takes half as long again. The two differ by rounding.
+    """
+    layers: list[Any] = [module for module in model.modules() if type(module) is torch.nn.Linear]
+    fits = model.get_memory_footprint() <= PACK_GIB * 2**30 and model.dtype == torch.float32
+    if not (fits and platform.machine() in ("x86_64", "AMD64") and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+        layers = []
+    for layer in layers:
+        packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach())
+        layer.forward = partial(_multiply, packed, layer.bias)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _multiply(packed: Any, bias: Any, rows: Any) -> Any:
+    return torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], "")
 
 
 def share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:

@@ -22,6 +22,8 @@ from course_utils.sql import find_database
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
 """Old rows beside each new one where the current model trains on, by other queries: without any it forgets."""
+N_VALIDATED = 64
+"""Old rows to validate on beside the new ones, at most: training measures the loss of all several times."""
 ACCEPTED = "accepted"
 
 
@@ -106,8 +108,9 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     """The dataset with the accepted answers, in a folder that its content names, and in DVC's store if DVC is on PATH.
 
     A fifth of them is to test on, a tenth to validate: on old words alone, the weights before training would look best.
-    Its ``manifest.json`` says which version it came from. A profile that takes a sample of the data takes the new rows
-    and ``N_REPLAYED`` times as many old ones to train the current model further; all old ones where none is new.
+    Its ``manifest.json`` says which version it came from. The current profile takes the new rows and ``N_REPLAYED``
+    times as many old ones to train the current model further, all old ones where none is new; and ``N_VALIDATED`` old
+    ones to validate on.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -124,8 +127,9 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     covered = {row["query"] for row in added["train"]}
     others = [row for row in old["train"] if row["query"] not in covered]
     n_replayed = N_REPLAYED * len(added["train"]) or len(others)
-    replayed = Random(0).sample(others, min(len(others), n_replayed))
-    taken = splits | {"train": replayed + added["train"]}
+    replayed = {"train": Random(0).sample(others, min(len(others), n_replayed))}
+    replayed["validation"] = Random(0).sample(old["validation"], min(len(old["validation"]), N_VALIDATED))
+    taken = splits | {split: rows + added[split] for split, rows in replayed.items()}
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
         for split, rows in splits.items():

@@ -1,11 +1,13 @@
 """What makes generation on a CPU fast, against Transformers' own: the same keys, values and logits."""
 
+import platform
+
 import pytest
 import torch
 from transformers.cache_utils import DynamicLayer
 
 from course_utils.models import cpu_generation, load_model
-from course_utils.models.cpu_generation import grouped_attention, share_prefixes
+from course_utils.models.cpu_generation import grouped_attention, packed_products, share_prefixes
 
 
 def test_the_roomy_cache_holds_what_the_plain_one_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +54,29 @@ def test_grouped_attention_gives_the_models_own_logits(implementation: str) -> N
         assert (model.config._attn_implementation == "eager") is (implementation == "eager")
         torch.testing.assert_close(step(), wanted)
     assert model.config._attn_implementation == implementation
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="others multiply as PyTorch does")
+def test_packed_products_give_the_models_own_logits_and_then_leave_it_as_it_was() -> None:
+    model = load_model("data/tiny_base")
+    ids = torch.randint(10, 2000, (3, 30))
+    with torch.inference_mode():
+        wanted = model(input_ids=ids).logits
+        with packed_products(model):
+            assert "forward" in vars(model.lm_head)
+            model.model.layers[0].mlp.up_proj.weight.data.zero_()  # it is not asked any more
+            torch.testing.assert_close(model(input_ids=ids).logits, wanted, atol=1e-4, rtol=1e-4)
+    assert not any("forward" in vars(module) for module in model.modules())
+
+
+@pytest.mark.parametrize("change", ["too large", "another format"])
+def test_a_model_that_packing_does_not_suit_multiplies_as_pytorch_does(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("data/tiny_base")
+    if change == "too large":
+        monkeypatch.setattr(cpu_generation, "PACK_GIB", 0.001)
+    else:
+        model.bfloat16()
+    with packed_products(model):
+        assert not any("forward" in vars(module) for module in model.modules())

@@ -11,7 +11,7 @@ from course_utils.artifacts import Course, open_course
 from course_utils.data import prepare_dataset
 from course_utils.errors import ServiceError
 from course_utils.files import read_jsonl, write_jsonl
-from course_utils.monitoring import judge_corrections, rate_answers, send_feedback, write_version
+from course_utils.monitoring import corrections, judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord
 
@@ -159,6 +159,16 @@ def test_what_new_rows_ask_for_is_not_replayed(course: Course, tmp_path: Path) -
     sample = json.loads((folder / "samples" / "smoke.json").read_text())
     assert len(sample["train"]) == 7
     assert not {row["id"] for row in read_jsonl(course.output("data", "train.jsonl"))} & {*sample["train"]}
+
+
+def test_a_limit_on_old_rows_to_validate_on_leaves_all_new_ones(
+    course: Course, feedback: list[dict[str, str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corrections, "N_VALIDATED", 0)
+    folder = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
+    sample = json.loads((folder / "samples" / "smoke.json").read_text())
+    whole = [row["id"] for row in read_jsonl(folder / "validation.jsonl")]
+    assert whole == ["validation", *sample["validation"]]
 
 
 def test_poison_changes_no_byte_of_the_version(
