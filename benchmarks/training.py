@@ -129,7 +129,7 @@ def _stock(profile: Profile, model: str, train: TokenizedRows, folder: Path, num
         seed=profile.seed,
     )
     stock = SFTTrainer(
-        model=get_peft_model(base, adapter_config(profile)),
+        model=get_peft_model(base, adapter_config(profile, base.config.num_hidden_layers)),
         args=settings,
         train_dataset=train.to_dataset().remove_columns("length"),
         processing_class=load_tokenizer(model),

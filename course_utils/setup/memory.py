@@ -152,14 +152,16 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     """What training rows of ``n_tokens`` takes under a profile on one device; ``max_length`` if left out, the most.
 
     Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
-    batch; ``fsdp`` shares weights out over the profile's GPUs. ModelError says that the model's folder is unreadable.
+    batch; layers without an adapter keep no activations; ``fsdp`` shares weights out over the profile's GPUs.
+    ModelError says that the model's folder is unreadable.
     """
     shape, on_cpu = profile_shape(profile), profile.backend == "trl"
+    n_trained = shape.n_layers if profile.method == "full" else profile.n_adapted(shape.n_layers)
     n_rows_read = 1 + (profile.batch_size - 1) * (OWN_SHARE if profile.share_prompts else 1)
     estimate = estimate_memory(
         shape.n_parameters,
         "qlora_4bit" if profile.load_in_4bit else "full" if profile.method == "full" else "lora",
-        shape=shape,
+        shape=replace(shape, n_layers=n_trained),
         rank=profile.lora_rank,
         n_tokens=round(n_rows_read * (n_tokens or profile.max_length)),
         gradient_checkpointing=not on_cpu,

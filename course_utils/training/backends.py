@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def adapter_config(profile: Profile) -> "PeftConfig":
+def adapter_config(profile: Profile, n_layers: int) -> "PeftConfig":
     r"""PEFT's configuration of the adapter that a profile trains: LoRA on every linear layer but the output head.
 
     A frozen weight :math:`W` of shape (out, in) gets an update of rank r,
@@ -32,16 +32,21 @@ def adapter_config(profile: Profile) -> "PeftConfig":
       (Liu et al. 2024, arXiv:2402.09353).
     - ``ia3`` is no LoRA: it learns one factor for each output of the keys and values and each input of the last
       feed-forward layer, all 1 at the start (Liu et al. 2022, arXiv:2205.05638), at a rate ten times as high.
+
+    Of the model's ``n_layers`` layers, ``profile.adapted_share`` get one, from the last down (of ``ia3``, all). No
+    gradient passes those before them, and nothing that they compute is kept.
     """
     from peft import IA3Config, LoraConfig
 
     if profile.method == "ia3":
         targets = ["k_proj", "v_proj", "down_proj"]
         return IA3Config(target_modules=targets, feedforward_modules=targets[-1:], task_type="CAUSAL_LM")
+    spared = "|".join(map(str, range(n_layers - profile.n_adapted(n_layers))))
     return LoraConfig(
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
         target_modules="all-linear",
+        exclude_modules=rf"\D*\.({spared})\..*" if spared else None,  # by the first number in a name
         use_dora=profile.method == "dora",
         use_rslora=profile.method == "rslora",
         task_type="CAUSAL_LM",
@@ -67,7 +72,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     _fit_frozen_matrices(base)
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
-    return get_peft_model(base, adapter_config(profile)), tokenizer
+    return get_peft_model(base, adapter_config(profile, base.config.num_hidden_layers)), tokenizer
 
 
 def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
@@ -101,11 +106,14 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTr
         )
     if profile.method == "full":
         return base, tokenizer
+    n_layers = base.config.num_hidden_layers
+    first = n_layers - profile.n_adapted(n_layers)
     trainable = FastLanguageModel.get_peft_model(  # on every linear layer but the head, unless it is told otherwise
         base,
         r=profile.lora_rank,
         lora_alpha=profile.lora_alpha,
         use_rslora=profile.method == "rslora",
+        layers_to_transform=list(range(first, n_layers)) if first else None,
         use_gradient_checkpointing="unsloth",
         random_state=profile.seed,
     )

@@ -33,10 +33,24 @@ def test_size_follows_the_formula_and_the_head_stays_frozen() -> None:
     from peft import get_peft_model
 
     profile = get_profile("smoke")
-    adapted = get_peft_model(LlamaForCausalLM(CONFIG), adapter_config(profile))
+    adapted = get_peft_model(LlamaForCausalLM(CONFIG), adapter_config(profile, CONFIG.num_hidden_layers))
     shapes = [(32, 32), (32, 16), (32, 16), (32, 32), (32, 48), (32, 48), (48, 32)]
     n_trained, _ = adapted.get_nb_trainable_parameters()
     assert n_trained == 2 * sum(profile.lora_rank * (a + b) for a, b in shapes)
+
+
+def test_only_the_last_layers_get_an_adapter_where_the_profile_says_so() -> None:
+    from peft import get_peft_model
+
+    profile = replace(get_profile("smoke"), adapted_share=0.4)
+    adapted = get_peft_model(LlamaForCausalLM(CONFIG), adapter_config(profile, CONFIG.num_hidden_layers))
+    changed = {name.split(".layers.")[1][0] for name, weight in adapted.named_parameters() if weight.requires_grad}
+    assert changed == {"1"}
+    passed: list[bool] = []
+    first = adapted.get_base_model().model.layers[0]
+    first.register_forward_hook(lambda module, inputs, output: passed.append(output.requires_grad))
+    assert adapted(torch.arange(10)[None]).logits.requires_grad
+    assert passed == [False], "a gradient passes the layer that has none"
 
 
 def test_training_starts_at_the_base_model() -> None:
@@ -44,7 +58,7 @@ def test_training_starts_at_the_base_model() -> None:
 
     model, ids = LlamaForCausalLM(CONFIG).eval(), torch.arange(10)[None]
     before = model(ids).logits.detach().clone()
-    after = get_peft_model(model, adapter_config(get_profile("smoke"))).eval()(ids).logits
+    after = get_peft_model(model, adapter_config(get_profile("smoke"), 2)).eval()(ids).logits
     torch.testing.assert_close(before, after)
 
 
