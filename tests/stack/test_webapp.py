@@ -157,6 +157,7 @@ def go_to(page: Page, name: str, title: str) -> None:
     tab_to(page, name)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=title)).to_be_visible()
+    settle(page)  # what is typed while a page still runs is lost
 
 
 class TestInABrowser:
