@@ -152,8 +152,8 @@ def grouped_attention(model: Any) -> Iterator[None]:
 def packed_products(model: Any) -> Iterator[None]:
     """Let oneDNN multiply by a float32 model's matrices, in an order of its own, where the processor is an x86.
 
-    PyTorch leaves these products to MKL, which takes up to four times as long for the few rows of a step, so that a
-    batch takes half as long again. The two differ by rounding.
+    PyTorch leaves these products to MKL, which on some processors takes up to four times as long for the few rows of a
+    step, and a batch of replies 1.6 times as long (``benchmarks/laptop.md``). The two differ by rounding.
     """
     layers: list[Any] = [module for module in model.modules() if type(module) is torch.nn.Linear]
     fits = model.get_memory_footprint() <= PACK_GIB * 2**30 and model.dtype == torch.float32

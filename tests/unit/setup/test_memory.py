@@ -163,6 +163,14 @@ def test_rows_that_share_a_prompt_take_less() -> None:
     )
 
 
+def test_layers_without_an_adapter_keep_nothing_but_their_weights() -> None:
+    part = estimate_profile(laptop := get_profile("laptop"))
+    whole = estimate_profile(replace(laptop, adapted_share=1.0))
+    assert part.adapter == pytest.approx(laptop.adapted_share * whole.adapter)
+    assert part.activations < whole.activations
+    assert part.weights == whole.weights
+
+
 def test_the_cache_grows_with_the_batch_and_by_keys_and_values_of_each_layer() -> None:
     profile = replace(get_profile("gpu_24gb"), generation_batch_size=1)
     more = replace(profile, max_new_tokens=profile.max_new_tokens + 1)
