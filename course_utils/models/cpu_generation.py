@@ -19,6 +19,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from course_utils.models.generation import READ_AT_ONCE
+from course_utils.models.load import set_threads
 
 ROOM = 256
 """Tokens that are made room for at a time."""
@@ -30,6 +31,7 @@ def generate_on_cpu(
     model: Any, tokenizer: Any, prompts: list[list[int]], max_new_tokens: int, stop: str
 ) -> list[list[int]]:
     """What ``generate_tokens`` says, by a model on a CPU."""
+    set_threads()
     prefixes, owners = share_prefixes(prompts)
     ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
     replies: list[list[int]] = [[] for _ in prompts]

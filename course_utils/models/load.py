@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NARROW = 512
 """Hidden size below which training takes no other way to save products of matrices than to share prompts."""
+PERIOD_S = 15
+"""How long a number of threads is kept before it is chosen anew, for a tenth of a second."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -76,14 +78,20 @@ def choose_product_dtype(width: int) -> Choice:
 def set_threads() -> int:
     """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
 
-    Threads wait for each other after every matrix product; a moment of products with either number decides.
+    Long work calls it again and again: programs come and go, so every ``PERIOD_S`` seconds the choice is made anew.
     """
     import torch
 
-    most, fewer = _all_threads(), _all_threads() - 1
-    chosen = fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
+    chosen = _choose_threads(int(time.monotonic() / PERIOD_S))
     torch.set_num_threads(chosen)
     return chosen
+
+
+@lru_cache(maxsize=1)
+def _choose_threads(period: int) -> int:
+    """Threads wait for each other after every matrix product; a moment of products with either number decides."""
+    most, fewer = _all_threads(), _all_threads() - 1
+    return fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
 
 
 @cache

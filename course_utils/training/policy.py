@@ -76,7 +76,8 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(*run_callbacks())
+    for callback in run_callbacks():
+        trainer.add_callback(callback)
     trainer.train()
     output = Path(trainer.args.output_dir)
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype
+from course_utils.models.load import set_threads
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
@@ -113,7 +114,8 @@ def trainer_class() -> "type[SFTTrainer]":
 def run_callbacks(patience: int | None = None) -> "list[TrainerCallback]":
     """Stop at a loss that is no number, with a ``TrainingError``, and after ``patience`` evaluations that gain nothing.
 
-    The last also holds for a run that was killed just after it had stopped, where Transformers would go on.
+    On a CPU, threads are as many as pay at each moment. Early stopping also holds for a run that was killed just after
+    it had stopped, where Transformers would go on.
     """
     from transformers import EarlyStoppingCallback, TrainerCallback
 
@@ -129,7 +131,12 @@ def run_callbacks(patience: int | None = None) -> "list[TrainerCallback]":
                 control.should_training_stop = True
                 control.should_evaluate = control.should_save = False
 
-    return [StopAtNan(), *([] if patience is None else [EarlyStopping(patience)])]
+    class FitThreads(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, args: Any, *_: object, **__: object) -> None:
+            if args.use_cpu:
+                set_threads()
+
+    return [StopAtNan(), FitThreads(), *([] if patience is None else [EarlyStopping(patience)])]
 
 
 def _explain_divergence(found: str, step: int, arguments: "TrainingArguments") -> str:

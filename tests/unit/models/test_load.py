@@ -256,13 +256,19 @@ def test_the_probe_leaves_the_threads_as_they_are() -> None:
 
 
 def test_threads_are_all_or_one_fewer_and_a_later_choice_may_take_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = torch.get_num_threads()
+    most, moment = torch.get_num_threads(), 1000.0
     monkeypatch.setattr(load, "_all_threads", lambda: 3)
+    monkeypatch.setattr(load.time, "monotonic", lambda: moment)
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: {3: 10.0, 2: 20.0}[n_threads])
     assert load.set_threads() == torch.get_num_threads() == 2
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: float(n_threads))
+    torch.set_num_threads(1)
+    assert load.set_threads() == torch.get_num_threads() == 2, "it was chosen a moment ago"
+    moment += load.PERIOD_S
     assert load.set_threads() == 3
+    moment += load.PERIOD_S
     monkeypatch.setattr(load, "_all_threads", lambda: 1)
     monkeypatch.setattr(load, "_products_per_s", lambda n_threads: pytest.fail("there is nothing to choose"))
     assert load.set_threads() == 1
+    load._choose_threads.cache_clear()
     torch.set_num_threads(most)
