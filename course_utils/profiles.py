@@ -68,6 +68,8 @@ class Profile:
     warmup_steps: int = 10
     n_evaluations: int = 6
     """How often validation loss is measured during training, and a checkpoint written."""
+    max_validation_rows: int | None = None
+    """Validation rows whose loss training measures, spread over all there are; None for each of them."""
     patience: int | None = 2
     """Evaluations with no better validation loss before training stops, at the best weights; None keeps the last."""
 
@@ -125,7 +127,7 @@ _POSITIVE = (
     "max_length lora_rank lora_alpha epochs batch_size gradient_accumulation n_evaluations "
     "generation_batch_size max_new_tokens"
 ).split()
-_LIMITS = "max_train_rows max_test_rows max_steps experiment_s patience".split()
+_LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment_s patience".split()
 
 
 def _is_positive(value: object) -> bool:
@@ -168,13 +170,14 @@ PROFILES = {
             learning_rate=1.5e-3,
             epochs=2.0,
             min_steps=120,
-            experiment_s=200.0,
+            experiment_s=120.0,
             batch_size=8,
             share_prompts=True,
             gradient_accumulation=1,
             n_evaluations=3,
+            max_validation_rows=128,
             patience=None,  # the loss of freely worded rows rises while answers still get better
-            generation_batch_size=16,
+            generation_batch_size=32,
             max_new_tokens=96,
         ),
         _on_one_gpu("gpu_8gb", "a GPU with 8 GB", "unsloth/Qwen3-0.6B"),

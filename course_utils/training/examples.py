@@ -1,7 +1,8 @@
 """Turn rows into token ids and a mask of what is learned."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
@@ -49,6 +50,11 @@ class TokenizedRows:
             )
             remedy = "tokenize_rows with this max_length leaves long rows out and lists them"
             raise DataError(f"{name}: {cut}, {n_dropped} have no label up to there and would be dropped; {remedy}")
+
+    def spread(self, limit: int | None) -> "TokenizedRows":
+        """Up to ``limit`` of the rows, evenly spread over their order; all for None."""
+        step = math.ceil(len(self.examples) / limit) if limit else 1
+        return replace(self, examples=self.examples[:: max(1, step)])
 
     def to_dataset(self) -> "Dataset":
         """The columns that TRL's ``SFTTrainer`` takes as already prepared, and lengths to group by."""

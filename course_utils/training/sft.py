@@ -85,10 +85,11 @@ def train_sft(
 ) -> TrainingResult:
     """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
 
-    Loss of the ``validation`` rows is measured before the first step and ``profile.n_evaluations`` times on the way,
-    the last time after the last step. A checkpoint is written each time, beside ``output``. The same call after the
-    process was killed goes on from there, to the very same end; then the checkpoints are removed. Where memory runs
-    out, the run starts over with half the rows in one pass and twice the passes in a step.
+    Loss of ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and
+    ``profile.n_evaluations`` times on the way, the last time after the last step. A checkpoint is written each time,
+    beside ``output``. The same call after the process was killed goes on from there, to the very same end; then the
+    checkpoints are removed. Where memory runs out, the run starts over with half the rows in one pass and twice the
+    passes in a step.
 
     ``backend="fsdp"`` makes this call in one process for each GPU of this machine. Processes share out the rows of a
     step, so that the effective batch stays what the profile says. ``load_model(model, adapter=output)`` takes what is
@@ -109,6 +110,7 @@ def train_sft(
         assert launched is not None, "this machine is alone"
         return launched
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
+    validation = validation.spread(profile.max_validation_rows)
     for name, rows in (("train", train), ("validation", validation)):
         rows.check(name, profile.max_length)
     disable_telemetry()

@@ -39,6 +39,14 @@ def test_counts_agree_with_the_dataset(tokenizer: object) -> None:
     assert tokenized.n_supervised_tokens == sum(map(sum, dataset["completion_mask"]))
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(None, "abcdefg"), (9, "abcdefg"), (7, "abcdefg"), (6, "aceg"), (2, "ae")])
+def test_rows_can_be_spread_over_all_there_are(tokenizer: object, limit: int | None, kept: str) -> None:
+    rows = [ROWS[0] | {"question": letter} for letter in "abcdefg"]
+    spread = tokenize_rows(tokenizer, rows, text_to_sql(SCHEMAS), 512).spread(limit).examples
+    wanted = tokenize_rows(tokenizer, [row for row in rows if row["question"] in kept], text_to_sql(SCHEMAS), 512)
+    assert spread == wanted.examples
+
+
 def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
     with pytest.raises(DataError, match="2 too long; raise max_length"):
         tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 8)

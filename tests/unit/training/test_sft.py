@@ -49,6 +49,16 @@ def test_evaluations_are_spread_over_the_steps_that_there_are(tmp_path: Path) ->
     assert [record["step"] for record in result.history if "eval_loss" in record] == [0, 2, 4, 5]
 
 
+def test_no_more_validation_rows_are_measured_than_the_profile_says(tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    few = replace(PROFILE, max_validation_rows=4, max_steps=1)
+    losses = [
+        train_sft(profile, TINY_BASE, rows, validation, tmp_path / str(n)).history[0]["eval_loss"]
+        for n, (profile, validation) in enumerate(((few, rows), (few, rows.spread(4)), (PROFILE, rows.spread(4))))
+    ]
+    assert losses[0] == losses[1] == losses[2]
+
+
 def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
