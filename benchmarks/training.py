@@ -77,7 +77,7 @@ def _measure(name: str, n_steps: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, _in_order():
         course = open_course(name, artifacts=folder)
         prepared, tokenizer = prepare_dataset(course, course.folder("data")), load_tokenizer(course.model)
-        profile = replace(course.profile, max_steps=n_steps, n_evaluations=1, patience=None)
+        profile = replace(course.profile, max_steps=n_steps, n_evaluations=1, patience=None, loraplus_ratio=1.0)
         rows, schemas = _groups(prepared.train, prepared.schemas, profile.batch_size, n_steps)
         train = tokenize_rows(tokenizer, rows, text_to_sql(schemas), profile.max_length)
         held_out = prepared.validation[:: max(1, len(prepared.validation) // N_VALIDATION)]

@@ -52,6 +52,8 @@ class Profile:
     adapted_share: float = 1.0
     """Share of the layers that get an adapter, from the last one down; those before them need no gradients."""
     learning_rate: float = 2e-4
+    loraplus_ratio: float = 1.0
+    """How many times this rate the B of an adapter's B A learns at (LoRA+); 1 is plain LoRA."""
     epochs: float = 3.0
     min_steps: int = 0
     """Optimizer steps for which few rows are read more often, ``MAX_EPOCHS`` times at most; see ``fit_to``."""
@@ -124,7 +126,7 @@ class Profile:
 
 
 _POSITIVE = (
-    "max_length lora_rank lora_alpha epochs batch_size gradient_accumulation n_evaluations "
+    "max_length lora_rank lora_alpha loraplus_ratio epochs batch_size gradient_accumulation n_evaluations "
     "generation_batch_size max_new_tokens"
 ).split()
 _LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment_s patience".split()
@@ -167,8 +169,9 @@ PROFILES = {
             max_test_rows=100,
             max_length=384,  # a step of the longest rows still fits a machine of 8 GB
             adapted_share=2 / 3,
-            learning_rate=1.5e-3,
-            epochs=2.0,
+            learning_rate=5e-4,
+            loraplus_ratio=12.0,
+            epochs=1.7,
             min_steps=120,
             experiment_s=120.0,
             batch_size=8,

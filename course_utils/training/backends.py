@@ -33,6 +33,9 @@ def adapter_config(profile: Profile, n_layers: int) -> "PeftConfig":
     - ``ia3`` is no LoRA: it learns one factor for each output of the keys and values and each input of the last
       feed-forward layer, all 1 at the start (Liu et al. 2022, arXiv:2205.05638), at a rate ten times as high.
 
+    With ``profile.loraplus_ratio`` B learns faster than A (LoRA+, Hayou et al. 2024, arXiv:2402.12354): the product of
+    both moves B first, which starts at zero.
+
     Of the model's ``n_layers`` layers, ``profile.adapted_share`` get one, from the last down (of ``ia3``, all). No
     gradient passes those before them, and nothing that they compute is kept.
     """

@@ -46,6 +46,7 @@ def make_trainer(
         callbacks=run_callbacks(profile.patience),
         processing_class=tokenizer,
     )
+    trainer.loraplus_ratio = 1.0 if profile.method in ("full", "ia3") else profile.loraplus_ratio
     trainer.own_loss = label_loss if shares and trainer.args.loss_type == "nll" else None
     trainer.graphs = GraphedPass(model) if replays else None
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
@@ -67,6 +68,7 @@ def can_replay(profile: Profile) -> bool:
 
 def trainer_class() -> "type[SFTTrainer]":
     """TRL's ``SFTTrainer``, which several processes call as one does; Unsloth, where it is used, is imported before."""
+    from peft.optimizers import create_loraplus_optimizer
     from trl import SFTTrainer
 
     # Checkpoints of a short run lie within a second; that they are ordered by number then is no news.
@@ -75,6 +77,15 @@ def trainer_class() -> "type[SFTTrainer]":
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
         own_loss: Any = None
         graphs: Any = None
+        loraplus_ratio = 1.0
+        optimizer: Any
+
+        def create_optimizer(self, *rest: Any) -> Any:
+            if self.optimizer is None and self.loraplus_ratio != 1:
+                kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+                options["loraplus_lr_ratio"] = self.loraplus_ratio
+                self.optimizer = create_loraplus_optimizer(self.model, kind, **options)
+            return super().create_optimizer(*rest)
 
         def training_step(self, model: Any, inputs: Any, *rest: Any) -> Any:
             if self.graphs is None:

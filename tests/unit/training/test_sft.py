@@ -59,6 +59,18 @@ def test_no_more_validation_rows_are_measured_than_the_profile_says(tmp_path: Pa
     assert losses[0] == losses[1] == losses[2]
 
 
+@pytest.mark.parametrize(("method", "ratios"), [("lora", [1, 4]), ("ia3", [1])])
+def test_b_learns_faster_than_a_where_the_profile_says_so(method: str, ratios: list[int], tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    profile = replace(PROFILE, method=method, loraplus_ratio=4.0)
+    made = trainer.make_trainer(profile, *load_trainable(profile, TINY_BASE), tmp_path, False, rows, rows)
+    groups = [group for group in made.create_optimizer().param_groups if group["params"]]
+    assert [group["lr"] / profile.learning_rate for group in groups] == ratios
+    assert {id(p) for group in groups for p in group["params"]} == {
+        id(p) for p in made.model.parameters() if p.requires_grad
+    }
+
+
 def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
