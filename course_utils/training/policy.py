@@ -20,7 +20,7 @@ from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
 from course_utils.training.tracking import disable_telemetry
-from course_utils.training.trainer import machine_settings, n_warm_up_steps, run_callbacks
+from course_utils.training.trainer import common_settings, run_callbacks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -58,13 +58,10 @@ def load_policy(
 
 def policy_settings(profile: Profile, rate: float, n_steps: int, output: Path) -> dict[str, Any]:
     """The settings that both trainers take by these names."""
-    return machine_settings(profile) | {
-        "output_dir": str(output),
+    return common_settings(profile, n_steps, output) | {
         "max_steps": n_steps,
         "learning_rate": rate,
-        "warmup_steps": n_warm_up_steps(profile, n_steps),
         "per_device_train_batch_size": profile.batch_size,
-        "gradient_accumulation_steps": profile.gradient_accumulation,
         "logging_steps": 1,
         "save_strategy": "no",
         "disable_tqdm": True,

@@ -172,22 +172,18 @@ def training_arguments(
     n_batches = math.ceil(n_items / n_rows_at_once / n_launched())
     n_steps = profile.max_steps or math.ceil(math.ceil(n_batches / profile.gradient_accumulation) * profile.epochs)
     steps_between = math.ceil(n_steps / profile.n_evaluations)
-    machine = machine_settings(profile)
-    machine["bf16"] |= is_bfloat16
+    settings = common_settings(profile, n_steps, folder)
+    settings["bf16"] |= is_bfloat16
     return SFTConfig(
         **(_SHARED if profile.share_prompts else _SEPARATE),
-        **machine,
-        output_dir=str(folder),
+        **settings,
         max_length=profile.max_length,
         completion_only_loss=True,
         num_train_epochs=profile.epochs,
         max_steps=profile.max_steps or -1,
         per_device_train_batch_size=n_rows_at_once,
         per_device_eval_batch_size=n_rows_at_once,
-        gradient_accumulation_steps=profile.gradient_accumulation,
-        learning_rate=profile.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=n_warm_up_steps(profile, n_steps),
         eval_strategy="steps",
         eval_on_start=not resumed,
         eval_steps=steps_between,
@@ -201,10 +197,14 @@ def training_arguments(
     )
 
 
-def machine_settings(profile: Profile) -> dict[str, Any]:
-    """What every trainer of the course is told of machine, seed and trackers."""
+def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, Any]:
+    """What every trainer of the course is told; the warm-up is never more than a tenth of the run's steps."""
     device = choose_device().value
     return {
+        "output_dir": str(folder),
+        "learning_rate": profile.learning_rate,
+        "warmup_steps": min(profile.warmup_steps, max(1, n_steps // 10)),
+        "gradient_accumulation_steps": profile.gradient_accumulation,
         "report_to": chosen_trackers(),
         "use_cpu": device == "cpu",
         "bf16": choose_dtype(device).value == "bfloat16",
@@ -215,8 +215,3 @@ def machine_settings(profile: Profile) -> dict[str, Any]:
         "dataloader_pin_memory": device == "cuda",
         "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
     }
-
-
-def n_warm_up_steps(profile: Profile, n_steps: int) -> int:
-    """The profile's steps of warm-up, and never more than a tenth of the run."""
-    return min(profile.warmup_steps, max(1, n_steps // 10))
