@@ -62,8 +62,8 @@ def make_trainer(
 def can_replay(profile: Profile) -> bool:
     """Whether ``GraphedPass`` can make a profile's steps: each is one pass of one process, in bfloat16 on a GPU."""
     is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
-    is_fit = profile.share_prompts and is_one_pass and not profile.load_in_4bit
-    return is_fit and (device := choose_device().value) == "cuda" and choose_dtype(device).value == "bfloat16"
+    is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # on GPUs alone
+    return profile.share_prompts and not profile.load_in_4bit and is_one_pass and is_bfloat16
 
 
 def trainer_class() -> "type[SFTTrainer]":
