@@ -186,8 +186,8 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
         colour = PALETTE[number % len(PALETTE)]
         looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
         for key, look, kind in looks:
-            points = [(record["step"], record[key]) for record in result.history if key in record]
-            axes.plot(*zip(*points, strict=True), look, color=colour, label=f"{label} {kind}".strip())
+            steps, losses = zip(*_points(result.history, key), strict=True)
+            axes.plot(steps, losses, look, color=colour, label=f"{label} {kind}".strip())
         found = result.diagnosis
         if found.verdict != "healthy" and found.step != result.n_steps:
             axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))

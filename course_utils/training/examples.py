@@ -45,11 +45,10 @@ class TokenizedRows:
         n_cut = sum(len(example.input_ids) > max_length for example in self.examples)
         n_dropped = sum(not any(example.completion_mask[:max_length]) for example in self.examples)
         if n_cut or n_dropped:
-            cut = (
-                f"{n_cut} of {len(self.examples)} rows are longer than max_length={max_length} and would lose their end"
-            )
+            cut = f"{n_cut} of {len(self.examples)} rows are longer than max_length={max_length} and would lose"
+            dropped = f"{n_dropped} have no label up to there and would be dropped"
             remedy = "tokenize_rows with this max_length leaves long rows out and lists them"
-            raise DataError(f"{name}: {cut}, {n_dropped} have no label up to there and would be dropped; {remedy}")
+            raise DataError(f"{name}: {cut} their end, {dropped}; {remedy}")
 
     def spread(self, limit: int | None) -> "TokenizedRows":
         """Up to ``limit`` of the rows, evenly spread over their order; all for None."""
