@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from course_utils.files import Row
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
 from course_utils.sql import compare_answers, find_database
+from course_utils.sql.query_forms import parse
 from course_utils.tasks import Task
 from course_utils.training.policy import PolicyResult, load_policy, policy_settings, train_policy
 
@@ -51,11 +53,11 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
         QueryError: The gold query does not execute.
     """
     comparison = compare_answers(database, gold, query)
-    found, wanted, named = comparison.found, _names(gold), _names(query)
+    found = comparison.found
     error = found.kind if isinstance(found, QueryError) else None
     if error is None and comparison.difference is None:
         return Reward(*(1.0 for _ in REWARD_WEIGHTS))
-    if error in REFUSED or not wanted or not named:
+    if error in REFUSED or not (wanted := _names(gold)) or not (named := _names(query)):
         return Reward()
     tables, columns = (len(a & b) / max(1, len(a | b)) for a, b in zip(wanted, named, strict=True))
     n_rows = -1 if isinstance(found, QueryError) else found.n_rows
@@ -64,16 +66,14 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
 
 def _names(query: str) -> tuple[set[str], set[str]] | None:
     """Tables and columns that a query names, in lower case; None where it does not parse as a query."""
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import SqlglotError
+    from sqlglot import exp
 
-    try:
-        tree = parse_one(query, dialect="sqlite", into=exp.Select)  # else others, such as EXPLAIN, parse as well
-    except (SqlglotError, RecursionError):
-        return None
-    own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
-    tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own
-    return tables, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
+    with suppress(QueryError, RecursionError):
+        if isinstance(tree := parse(query), exp.Select | exp.SetOperation):  # EXPLAIN, say, parses as well
+            own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
+            tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own
+            return tables, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
+    return None
 
 
 def train_grpo(

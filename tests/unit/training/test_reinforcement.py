@@ -63,6 +63,12 @@ def test_the_right_answer_earns_everything_however_it_is_written(shop: Path, que
     assert execution_reward(shop, GOLD, query) == RIGHT
 
 
+def test_a_text_in_double_quotes_is_no_column(shop: Path) -> None:
+    gold, *queries = (f"SELECT price FROM item WHERE name = {text}" for text in ('"item 1"', '"item 2"', "'item 2'"))
+    one, other = (execution_reward(shop, gold, query) for query in queries)
+    assert one == other == Reward(parses=1, tables=1, columns=1, runs=1, n_rows=1)
+
+
 def test_a_part_more_never_makes_the_reward_less() -> None:
     random = Random(0)
     for _ in range(500):
