@@ -7,7 +7,7 @@ behind one copy of it::
 
 An attention mask lets each row see the shared prefix and itself, and position ids count as if each row stood alone,
 so the losses are those of separate rows, to rounding. Any model of Transformers takes such a mask with SDPA
-attention, or ``attend_in_chunks`` on a CPU; backends with kernels of their own (Unsloth, FlashAttention) do not.
+attention, or that of ``attention`` on a CPU; backends with kernels of their own (Unsloth, FlashAttention) do not.
 """
 
 from collections import defaultdict
@@ -26,8 +26,6 @@ Batch = dict[str, list[int]]
 ``row_ids``: 0 for the shared prefix, then 1, 2, ... for the rows."""
 IGNORED = -100
 """The label that cross-entropy skips."""
-CHUNK = 256
-"""Queries that attend together: so many that products are long, so few that most keys behind them are left out."""
 _PADDING = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "row_ids": -1}
 
 
@@ -97,41 +95,3 @@ def label_loss(model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Te
     logits = model(**inputs, logits_to_keep=at, use_cache=False).logits[0]
     total = cross_entropy(logits.float(), labels[at], reduction="sum")
     return total / (max(1, len(at)) if n_labels is None else n_labels)
-
-
-def use_chunks(model: Any) -> None:
-    """Let a model of Transformers attend by ``attend_in_chunks``."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
-    AttentionInterface.register(attend_in_chunks.__name__, attend_in_chunks)
-    AttentionMaskInterface.register(attend_in_chunks.__name__, sdpa_mask)
-    model.set_attn_implementation(attend_in_chunks.__name__)
-
-
-def attend_in_chunks(
-    module: Any,
-    query: "torch.Tensor",
-    key: "torch.Tensor",
-    value: "torch.Tensor",
-    attention_mask: "torch.Tensor",
-    scaling: float,
-    **_: object,
-) -> "tuple[torch.Tensor, None]":
-    r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, for ``CHUNK`` queries at a time.
-
-    On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice. Transformers calls it, with one batch,
-    whose bool mask of shape (1, 1, length, length) lets no token see one behind it: no chunk needs keys behind its end.
-    """
-    import torch
-
-    keys, values = (part[0].repeat_interleave(module.num_key_value_groups, dim=0) for part in (key, value))
-    queries, keys = query[0].to(value.dtype), keys.to(value.dtype)  # rotated in float32 where products are narrower
-    unseen = torch.zeros_like(attention_mask[0], dtype=value.dtype).masked_fill_(~attention_mask[0], -torch.inf)
-    chunks = []
-    for start in range(0, queries.shape[1], CHUNK):
-        end = start + CHUNK
-        hidden = unseen[:, start:end, :end].expand(len(queries), -1, -1)
-        scores = torch.baddbmm(hidden, queries[:, start:end], keys[:, :end].transpose(1, 2), alpha=scaling)
-        chunks.append(scores.softmax(-1) @ values[:, :end])
-    return torch.cat(chunks, 1).transpose(0, 1)[None], None

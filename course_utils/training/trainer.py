@@ -10,9 +10,10 @@ from course_utils.errors import TrainingError
 from course_utils.models import choose_device, choose_dtype
 from course_utils.models.load import set_threads
 from course_utils.profiles import IN_PROFILE, Profile
+from course_utils.training.attention import use_chunks
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
-from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts, use_chunks
+from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:

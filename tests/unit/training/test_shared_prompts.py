@@ -13,15 +13,7 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows
-from course_utils.training.shared_prompts import (
-    CHUNK,
-    IGNORED,
-    collate_shared,
-    join_rows,
-    label_loss,
-    share_prompts,
-    use_chunks,
-)
+from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, label_loss, share_prompts
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
@@ -66,23 +58,6 @@ def test_padding_changes_no_loss(examples: list[EncodedExample]) -> None:
     assert padded["input_ids"].shape[1] % 64 == 0 < padded["input_ids"].shape[1] - plain["input_ids"].shape[1]
     with torch.inference_mode():
         assert float(label_loss(model, padded)) == pytest.approx(float(label_loss(model, plain)), rel=1e-5)
-
-
-def test_chunks_attend_as_the_models_own_kernel(examples: list[EncodedExample]) -> None:
-    losses, gradients = [], []
-    joined = join_rows(examples[:7] * 3)
-    batch = collate_shared([joined], length_step=CHUNK)
-    assert len(joined["input_ids"]) > CHUNK, "the queries of several chunks"
-    for chunked in (False, True):
-        model = load_model(TINY_BASE).requires_grad_()
-        if chunked:
-            use_chunks(model)
-        loss = label_loss(model, batch)
-        loss.backward()
-        losses.append(float(loss.detach()))
-        gradients.append(model.get_input_embeddings().weight.grad)
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert torch.allclose(*gradients, atol=1e-6)
 
 
 def loss_alone(model: torch.nn.Module, row: EncodedExample) -> float:
