@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from math import ceil
 from typing import Any, Literal
@@ -87,30 +87,26 @@ class CallerLimits:
                 raise ApiError(429, message, code="rate_limit_exceeded", retry_after_s=max(1, ceil(wait_s)))
 
 
-class BoundedQueue(AbstractAsyncContextManager[None]):
+class BoundedQueue(asyncio.Semaphore):
     """``n_at_once`` pass and ``max_waiting`` wait, up to ``patience_s`` seconds; ApiError 503 for the rest."""
 
     def __init__(self, n_at_once: int, max_waiting: int, patience_s: float) -> None:
-        self._free, self._max_waiting, self._patience_s = asyncio.Semaphore(n_at_once), max_waiting, patience_s
-        self.n_waiting = 0
+        super().__init__(n_at_once)
+        self._max_waiting, self._patience_s, self.n_waiting = max_waiting, patience_s, 0
 
-    async def __aenter__(self) -> None:
+    async def acquire(self) -> Literal[True]:
         """Wait for a place and hold it."""
-        if not self._free.locked():
-            await self._free.acquire()  # at once
-            return
+        if not self.locked():
+            return await super().acquire()  # at once
         self.n_waiting += 1
         try:
             async with asyncio.timeout(0 if self.n_waiting > self._max_waiting else self._patience_s):
-                await self._free.acquire()
+                return await super().acquire()
         except TimeoutError:
             message = "too much to do; ask again later"
             raise ApiError(503, message, code="overloaded", retry_after_s=_RETRY_S) from None
         finally:
             self.n_waiting -= 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._free.release()
 
 
 class CircuitBreaker(AbstractContextManager[None]):
