@@ -137,7 +137,7 @@ class CheckedRoute(APIRoute):
 
 
 class AdmittedRoute(CheckedRoute):
-    """A route for callers whom ``app.state.enter`` lets in, counted from before their body is read to the last byte.
+    """A route for callers whom the app's guard and limits let in, counted from before their body to the last byte.
 
     A dependency that yields would do the same and takes longer than all else that the gateway does. So do FastAPI's
     own steps: where a route makes its ``Response`` itself, they are left out, and FastAPI describes it alone.
@@ -150,8 +150,9 @@ class AdmittedRoute(CheckedRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one caller in."""
-        request = CheckedRequest(scope, receive)
-        caller = await scope["app"].state.enter(request)
+        request, state = CheckedRequest(scope, receive), scope["app"].state
+        caller = state.guard.user(request)
+        await state.limits.enter(caller)
         try:
             if self._direct and scope["method"] in (self.methods or ()):
                 response = await self.endpoint(await request.read(self._direct))
@@ -159,7 +160,7 @@ class AdmittedRoute(CheckedRoute):
             else:
                 await super().handle(scope, receive, send)
         finally:
-            await scope["app"].state.leave(caller)
+            await state.limits.leave(caller)
 
 
 def _read_number(text: str) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -46,7 +46,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     # Asked once and not waited for long, for there is memory.
     patience: Any = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_S, "socket_connect_timeout": _REDIS_S}
     redis = Redis.from_url(str(url.get_secret_value()), **patience) if (url := settings.redis_url) else None
-    limits, cache = CallerLimits(redis), ReplyCache(redis, settings.cache_s)
+    cache = ReplyCache(redis, settings.cache_s)
     routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
     models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}
     rollout = Rollout(models, settings.model_name, metrics)
@@ -60,11 +60,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         if redis:
             await redis.aclose()
 
-    async def enter(request: Request) -> Caller:
-        caller = guard.user(request)
-        await limits.enter(caller)
-        return caller
-
     routers = [
         _answer_routes(settings, rollout, queries, metrics),
         _list_routes(settings, rollout),
@@ -77,7 +72,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     about["telemetry"] = dict.fromkeys(("tracing", "metrics", "logs"), False)  # FastAPI's own: see ``tracing``
     # Nor sent elsewhere for a slash too many: the address would be of the ``Host`` that callers invent, without TLS.
     app = FastAPI(**about, lifespan=lifespan, routes=every, redirect_slashes=False)
-    app.state.max_body_bytes, app.state.enter, app.state.leave = settings.max_body_bytes, enter, limits.leave
+    app.state.max_body_bytes, app.state.guard, app.state.limits = settings.max_body_bytes, guard, CallerLimits(redis)
     add_error_handlers(app)
     app.add_middleware(MeasureRequests, metrics=metrics)
     return app
