@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -82,19 +82,15 @@ def _answer_routes(
     settings: GatewaySettings, rollout: Rollout, queries: sql_answers.QueryRunner, metrics: GatewayMetrics
 ) -> APIRouter:
     """What applications ask, and what they say of the answers."""
-    router, uncounted = APIRouter(**_WORK), GatewayMetrics()  # nobody asked a shadow
+    router = APIRouter(**_WORK)
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
     async def chat_completions(request: ChatRequest) -> Response:
-        return await rollout.answer(request.model, lambda model: chat(request, model, settings, metrics))
+        return await rollout.answer(request.model, partial(chat, request, settings))
 
     @router.post("/sql")
     async def sql(request: sql_answers.SqlRequest) -> sql_answers.SqlAnswer:
-        def answer(model: ModelClient, counted: GatewayMetrics) -> Awaitable[sql_answers.SqlAnswer]:
-            return sql_answers.answer_question(request, model, queries, settings, counted)
-
-        asks = (partial(answer, counted=each) for each in (metrics, uncounted))
-        return await rollout.answer(request.model, *asks)
+        return await rollout.answer(request.model, partial(sql_answers.answer_question, request, settings, queries))
 
     @router.post("/feedback", status_code=201, responses=errors_of(409))
     async def feedback(request: Feedback) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
 
 
 async def chat(
-    request: ChatRequest, client: ModelClient, settings: GatewaySettings, metrics: GatewayMetrics
+    request: ChatRequest, settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics
 ) -> Response:
     """Answer a chat request.
 

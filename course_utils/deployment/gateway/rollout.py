@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -27,7 +27,8 @@ CONFIDENCE = 0.99
 """Of the interval of either model's share of failures; the candidate goes when its own lies wholly above the other."""
 _MAX_SHADOWS = 8
 T = TypeVar("T")
-Ask = Callable[[ModelClient], Awaitable[T]]
+Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
+"""Ask a model, and count that in these metrics."""
 
 
 class Switch(BaseModel, extra="forbid", strict=True):
@@ -60,6 +61,7 @@ class Rollout:
         self.why = ""
         self._asked, self._failed = Counter[str](), Counter[str]()
         self._shadows: set[asyncio.Task[None]] = set()
+        self._uncounted = GatewayMetrics()  # nobody asked a shadow
 
     def __str__(self) -> str:
         """Who answers, who wants to, and why the last candidate went."""
@@ -90,7 +92,7 @@ class Rollout:
         for name, each in self.models.items():
             self._metrics.versions.labels(name, each.version).set(1)
 
-    async def answer(self, name: str | None, ask: Ask[T], shadow: Ask[SqlAnswer] | None = None) -> T:
+    async def answer(self, name: str | None, ask: Ask[T]) -> T:
         """What ``ask`` makes of a model: the one of this name, or for the gateway's own name the one whose turn it is.
 
         Where a canary fails, the current one answers instead.
@@ -99,7 +101,7 @@ class Rollout:
             ApiError: 404 if there is no such model, else as it answers or fails to.
         """
         if name and name != self._first:
-            return await ask(self.find(name))
+            return await ask(self.find(name), self._metrics)
         current, trial, notes = self.current, self.trial, NOTES.get()
         # Where everybody is the same caller, requests are told apart.
         if trial is None or not trial.takes(notes["caller"].replace("admin", "") or notes["request_id"]):
@@ -109,15 +111,15 @@ class Rollout:
             with suppress(ApiError):
                 return await self._ask(candidate, ask)
         answer = await self._ask(current, ask)
-        if shadow and trial.mode == "shadow" and len(self._shadows) < _MAX_SHADOWS and isinstance(answer, SqlAnswer):
-            task = asyncio.create_task(self._compare(candidate, shadow, answer))
+        if trial.mode == "shadow" and isinstance(answer, SqlAnswer) and len(self._shadows) < _MAX_SHADOWS:
+            task = asyncio.create_task(self._compare(candidate, ask, answer))
             self._shadows.add(task)
             task.add_done_callback(self._shadows.discard)
         return answer
 
-    async def _ask(self, model: ModelClient, ask: Ask[T]) -> T:
+    async def _ask(self, model: ModelClient, ask: Ask[T], metrics: GatewayMetrics | None = None) -> T:
         try:
-            answer = await ask(model)
+            answer = await ask(model, metrics or self._metrics)
         except ApiError as error:
             if error.code.startswith("model_server"):  # all else is the caller's fault or the gateway's
                 self._count(model.name, "failed")
@@ -125,10 +127,10 @@ class Rollout:
         self._count(model.name, "invalid" if isinstance(answer, SqlAnswer) and answer.error else "answered")
         return answer
 
-    async def _compare(self, model: ModelClient, ask: Ask[SqlAnswer], answer: SqlAnswer) -> None:
+    async def _compare(self, model: ModelClient, ask: Ask[Any], answer: SqlAnswer) -> None:
         NOTES.set({**NOTES.get()})  # its tokens are not the caller's
         with suppress(ApiError):
-            other = await self._ask(model, ask)
+            other: SqlAnswer = await self._ask(model, ask, self._uncounted)
             runs = not (other.error or answer.error)
             is_same = runs and find_difference(answer.result, other.result, answer.query) is None
             self._metrics.shadows.labels("same" if is_same else "different").inc()

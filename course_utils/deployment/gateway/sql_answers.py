@@ -89,7 +89,7 @@ class QueryRunner:
 
 
 async def answer_question(
-    request: SqlRequest, client: ModelClient, queries: QueryRunner, settings: GatewaySettings, metrics: GatewayMetrics
+    request: SqlRequest, settings: GatewaySettings, queries: QueryRunner, client: ModelClient, metrics: GatewayMetrics
 ) -> SqlAnswer:
     """Ask the model for a query, check it and run it.
 
