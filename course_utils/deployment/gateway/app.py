@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -33,8 +32,6 @@ from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureReque
 from course_utils.deployment.gateway.model_client import ModelClient, ReplyCache
 from course_utils.deployment.gateway.rollout import Rollout
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
-from course_utils.deployment.query_checks import check_and_run
-from course_utils.errors import DataError
 
 _REDIS_S = 0.2
 _WORK: Any = {"prefix": "/v1", "responses": USUAL_ERRORS | errors_of(429, 502, 504), "route_class": AdmittedRoute}
@@ -138,7 +135,7 @@ def _operation_routes(
 
     async def check() -> dict[str, Any]:
         model_server, (n_databases, databases), away = await asyncio.gather(
-            rollout.current.is_ready(), asyncio.to_thread(_check_databases, settings), _check_redis(redis)
+            rollout.current.is_ready(), asyncio.to_thread(sql_answers.check_databases, settings), _check_redis(redis)
         )
         parts = {"model_server": model_server, "databases": databases, "n_databases": n_databases}
         return parts | {"redis": away, "rollout": str(rollout)}
@@ -169,16 +166,3 @@ async def _check_redis(redis: Redis | None) -> str:
         if redis is None or await redis.ping():
             return ""
     return "no answer: each gateway counts and remembers for itself"
-
-
-def _check_databases(settings: GatewaySettings) -> tuple[int, str]:
-    """How many databases there are, and what is wrong with them."""
-    try:
-        served = sql_answers.served_databases(settings)
-    except DataError as error:
-        return 0, str(error)
-    for db_id, database in served.items():
-        probe = f"SELECT count(*) FROM {'sqlite_master' if isinstance(database, Path) else 'pg_tables'}"
-        if check_and_run(database, probe, timeout_s=settings.query_timeout_s, max_rows=1).outcome != "executed":
-            return len(served), f"cannot read {db_id}"
-    return len(served), "" if served else "there is none"

@@ -135,6 +135,19 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
     return {db_id: database for db_id, database in served.items() if database}
 
 
+def check_databases(settings: GatewaySettings) -> tuple[int, str]:
+    """How many databases there are, and what is wrong with them, if anything."""
+    try:
+        served = served_databases(settings)
+    except DataError as error:
+        return 0, str(error)
+    for db_id, database in served.items():
+        probe = f"SELECT count(*) FROM {'sqlite_master' if isinstance(database, Path) else 'pg_tables'}"
+        if check_and_run(database, probe, timeout_s=settings.query_timeout_s, max_rows=1).outcome != "executed":
+            return len(served), f"cannot read {db_id}"
+    return len(served), "" if served else "there is none"
+
+
 def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]:
     """A database and its schema as the prompt shows it.
 
