@@ -5,7 +5,7 @@ Or leave it apart: a GGUF adapter goes on top of a base model in any format.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from io import StringIO
@@ -68,26 +68,12 @@ def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path
     if (n_tokens := len(load_tokenizer(folder))) > n_embedded:
         remedy = "call model.resize_token_embeddings, train the new rows, and save both again"
         raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
-    changes: dict[str, Any] = {}
-    file_type = f"MOSTLY_{kind.upper()}"
+    changes: dict[str, Any] = {"tensor_force_quant": _choose_k_quants(kind)} if kind in K_QUANTS else {}
     if splits_like_smollm(folder / "tokenizer.json"):
         # The converter knows pre-tokenizers by a hash of the ids that a vocabulary gives, so it rejects every newly
         # trained vocabulary, although llama.cpp has the very rules that split the text.
         changes["get_vocab_base_pre"] = lambda converter, tokenizer: "smollm"
-    if kind not in K_QUANTS:
-        return _convert(folder, output, file_type, changes)
-
-    def choose(converter: Any, name: str, tensor: str, layer: int | None, n_dims: int) -> Any:
-        import gguf
-
-        if n_dims < 2:
-            return False  # as the converter has it: in 32 bits
-        tied, n_columns = "lm_head.weight" not in converter.model_tensors, converter.model_tensors[name]().shape[-1]
-        chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
-        return gguf.GGMLQuantizationType[chosen]
-
-    _teach_k_quants()
-    return _convert(folder, output, file_type, changes | {"tensor_force_quant": choose})
+    return _convert(folder, output, f"MOSTLY_{kind.upper()}", changes)
 
 
 def convert_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
@@ -200,8 +186,8 @@ def choose_format(kind: str, tensor: str, n_columns: int, *, n_layers: int, tied
     return chosen if n_columns % 256 == 0 else _FALLBACK[chosen]
 
 
-def _teach_k_quants() -> None:
-    """Let ``gguf``, which by itself only reads K-quants, write them by libgguf; MissingExtraError without it."""
+def _choose_k_quants(kind: str) -> Callable[..., Any]:
+    """What chooses each tensor's format once ``gguf`` can write K-quants; MissingExtraError without libgguf."""
     require("serve", "libgguf")
     import gguf
     import libgguf
@@ -209,6 +195,15 @@ def _teach_k_quants() -> None:
     for name in _FALLBACK:
         to_bytes = partial(libgguf.quantize_rows, qtype=gguf.GGMLQuantizationType[name])
         getattr(gguf.quants, name).quantize_blocks = staticmethod(to_bytes)
+
+    def choose(converter: Any, name: str, tensor: str, layer: int | None, n_dims: int) -> Any:
+        if n_dims < 2:
+            return False  # as the converter has it: in 32 bits
+        tied, n_columns = "lm_head.weight" not in converter.model_tensors, converter.model_tensors[name]().shape[-1]
+        chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
+        return gguf.GGMLQuantizationType[chosen]
+
+    return choose
 
 
 def convert_to_onnx(folder: Path, output: Path, precision: Literal["fp32", "int4"]) -> Path:
