@@ -58,7 +58,10 @@ def serve_gguf(
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
     parameters.n_threads_http = 64  # each stays with a connection for five idle seconds, and eight would all be taken
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = choose_threads(model)
+    # Threads wait for each other after every matrix. With tiny ones the waiting costs more than the work, and on a busy
+    # machine, where one of them is not scheduled, it costs seconds. -1: as many as there are cores.
+    n_threads = 1 if model.stat().st_size < _TINY_BYTES else -1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads
     parameters.default_template_kwargs = {name: json.dumps(value) for name, value in TEMPLATE_OPTIONS.items()}
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.endpoint_metrics, parameters.ui = True, False
@@ -69,15 +72,6 @@ def serve_gguf(
         raise ModelError(f"{model}: llama.cpp cannot serve this file ({error}); convert the model again") from error
     stopped.wait()
     del server  # stops its threads
-
-
-def choose_threads(model: Path) -> int:
-    """One thread for a tiny model, else -1: as many as there are cores.
-
-    Threads wait for each other after every matrix. With tiny ones the waiting costs more than the
-    work, and on a busy machine, where one of them is not scheduled, it costs seconds.
-    """
-    return 1 if model.stat().st_size < _TINY_BYTES else -1
 
 
 if __name__ == "__main__":

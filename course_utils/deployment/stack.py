@@ -31,8 +31,7 @@ def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int 
     port = choose_port(LOOPBACK, port)
     arguments = ["--model", str(gguf.absolute()), "--port", str(port), "--context", str(context)]
     arguments += ["--adapter", str(adapter.absolute())] if adapter else []
-    module = "course_utils.deployment.model_server"
-    url = _url(LOOPBACK, port)
+    module, url = "course_utils.deployment.model_server", f"http://{LOOPBACK}:{port}"
     return Server("model server", module, arguments, url=url, health="/health", stop_timeout_s=_STOP_TIMEOUT_S)
 
 
@@ -52,8 +51,9 @@ def start_gateway(
     port = choose_port(host, port)
     where = {"MODEL_URL": model_url, "DATABASES": str(databases.absolute()), "HOST": host, "PORT": str(port)}
     variables = {**(settings or {}), **{SETTINGS_PREFIX + name: value for name, value in where.items()}}
-    module = "course_utils.deployment.gateway"
-    return Server("gateway", module, url=_url(host, port), health="/health/live", settings=variables)
+    reachable = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    module, url = "course_utils.deployment.gateway", f"http://{reachable}:{port}"
+    return Server("gateway", module, url=url, health="/health/live", settings=variables)
 
 
 def start_stack(
@@ -81,8 +81,3 @@ def start_stack(
 def context_length(profile: Profile) -> int:
     """Tokens that a request needs at most: the longest prompt that training saw and the longest reply."""
     return max(CONTEXT, profile.max_length + profile.max_new_tokens)
-
-
-def _url(host: str, port: int) -> str:
-    reachable = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{reachable}:{port}"
