@@ -31,10 +31,9 @@ class CheckedQuery:
     @property
     def checks(self) -> dict[str, bool]:
         """Whether it is SQL at all, only reads, and was executed."""
-        parses = self.outcome != "not_parsed"
         return {
-            "parses": parses,
-            "read_only": parses and self.outcome != "refused",
+            "parses": self.outcome != "not_parsed",
+            "read_only": self.outcome not in ("not_parsed", "refused"),
             "executed": self.outcome == "executed",
         }
 
