@@ -5,10 +5,10 @@ of several gateways each is told, and a restart begins with the settings.
 """
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from random import Random
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
@@ -48,8 +48,7 @@ class Switch(BaseModel, extra="forbid", strict=True):
 
     def takes(self, key: str) -> bool:
         """Whether a caller or request is of the share, which it is each time."""
-        number = int.from_bytes(hashlib.sha256(f"{self.model} {self.version} {key}".encode()).digest()[:8])
-        return number < self.share * 2**64
+        return Random(f"{self.model} {self.version} {key}").random() < self.share
 
 
 class Rollout:
