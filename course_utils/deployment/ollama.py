@@ -55,12 +55,10 @@ def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.g
         start = start.removeprefix(bos)
     if default:
         default = f'{{{{ if ne (index .Messages 0).Role "system" }}}}{default}{{{{ end }}}}'
-    branches = "".join(
-        f'{{{{ {"else " if index else ""}if eq .Role "{role}" }}}}'
-        f"{markers.before[role]}{{{{ .Content }}}}{markers.after[role]}"
-        for index, role in enumerate(ROLES)
+    branches = "{{ else ".join(
+        f'if eq .Role "{role}" }}}}{markers.before[role]}{{{{ .Content }}}}{markers.after[role]}' for role in ROLES
     )
-    template = f"{start}{default}{{{{ range .Messages }}}}{branches}{{{{ end }}}}{{{{ end }}}}{markers.reply}"
+    template = f"{start}{default}{{{{ range .Messages }}}}{{{{ {branches}{{{{ end }}}}{{{{ end }}}}{markers.reply}"
     return (
         f'FROM {gguf}\nTEMPLATE """{template}"""\n'
         f'PARAMETER stop "{tokenizer.eos_token}"\nPARAMETER temperature 0\nPARAMETER num_ctx {context}\n'
@@ -112,8 +110,7 @@ def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
         raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]
-    conversations = [messages, messages[1:], messages[:2], messages[1:2]]
-    for conversation in conversations:
+    for conversation in (messages, messages[1:], messages[:2], messages[1:2]):
         wanted = render_chat(tokenizer, conversation, add_generation_prompt=True)
         if markers.render(conversation) != wanted:
             raise ModelError(
