@@ -36,7 +36,7 @@ def main() -> None:
         start_tracing(app)
     except CourseError as error:
         sys.exit(str(error))
-    if not (settings.api_key.get_secret_value() or settings.keys_file or settings.jwt_keys):
+    if app.state.guard.is_open:
         logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()

@@ -99,7 +99,7 @@ class Guard:
     def __init__(self, settings: GatewaySettings) -> None:
         self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
-        self._is_open = not (self._secret or self._keys or settings.jwt_keys)
+        self.is_open = not (self._secret or self._keys or settings.jwt_keys)
         if settings.jwt_keys:
             _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
 
@@ -112,7 +112,7 @@ class Guard:
 
     def user(self, request: Request) -> Caller:
         """Whoever may call at all."""
-        if self._is_open and _SITE.search(request.headers.get("Host", "")):
+        if self.is_open and _SITE.search(request.headers.get("Host", "")):
             message = "without keys this answers by its address alone; set COURSE_API_KEY, or ask at http://127.0.0.1"
             raise ApiError(403, message, code="host_refused")
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -130,7 +130,7 @@ class Guard:
         return caller
 
     def _identify(self, secret: str) -> Caller | None:
-        if self._is_open:
+        if self.is_open:
             return _ADMIN
         # compare_digest takes the same time wherever the first difference is. Headers are read as Latin-1.
         if self._secret and secrets.compare_digest(secret.encode("latin-1"), self._secret.encode()):
