@@ -53,7 +53,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         for model in models.values():
-            await model.close()
+            await model.http.close()
         if redis:
             await redis.aclose()
 

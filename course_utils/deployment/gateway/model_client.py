@@ -83,20 +83,16 @@ class ModelClient:
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
         self.name, self._url, self._cache = name, route.url, cache
-        self._http = HttpClient(route.url, settings.model_timeout_s)
+        self.http = HttpClient(route.url, settings.model_timeout_s)
         self._asks, self.version = {"model": name, **route.body}, settings.model_version
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, settings.model_timeout_s)
         self._breaker = CircuitBreaker()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.close()
 
     async def is_ready(self) -> str:
         """Ask for the server's models; empty if it answers, else what is wrong."""
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                with await self._http.send("GET", "/v1/models") as response:
+                with await self.http.send("GET", "/v1/models") as response:
                     return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
         except (TimeoutError, aiohttp.ClientError, HttpProcessingError) as error:
             return f"no answer ({type(error).__name__})"
@@ -149,7 +145,7 @@ class ModelClient:
 
     async def _send(self, body: dict[str, Any]) -> HttpReply:
         """A reply that begins well; an error where that is not so."""
-        post = partial(self._http.send, "POST", "/v1/chat/completions", to_json(body | self._asks))
+        post = partial(self.http.send, "POST", "/v1/chat/completions", to_json(body | self._asks))
         try:
             response = await post()
         except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
