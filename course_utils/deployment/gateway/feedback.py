@@ -117,11 +117,11 @@ def _append(row: Row, settings: GatewaySettings) -> None:
     file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
     came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
     line = (json.dumps(came | row, ensure_ascii=False) + "\n").encode()
-    own_bytes = settings.max_feedback_bytes // (1 if came["caller"] == "admin" or "reviews" in row else _N_SHARES)
+    is_review = "reviews" in row
+    own_bytes = settings.max_feedback_bytes // (1 if is_review or came["caller"] == "admin" else _N_SHARES)
     own = f'"caller": {json.dumps(came["caller"])}'.encode()  # within a text, its quotes would be escaped
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        is_review = "reviews" in row
         waiting = read_waiting(settings, topic(row["database"], row)) if is_review else []
         may_decide = {each["row_id"] for each in waiting}
         # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
