@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import time
 import uuid
 from functools import lru_cache, partial
@@ -55,8 +54,9 @@ class SqlAnswer(BaseModel):
     database: str
     question: str
     query: str
-    columns: list[str]
-    rows: list[list[Any]]
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    """Bytes in hexadecimal; in JSON, an infinite number is null."""
     truncated: bool
     checks: dict[str, bool]
     error: str | None
@@ -67,8 +67,7 @@ class SqlAnswer(BaseModel):
     @property
     def result(self) -> QueryResult:
         """Its rows, for who compares answers."""
-        rows = [tuple(row) for row in self.rows]
-        return QueryResult(tuple(self.columns), rows, self.seconds["database"], self.truncated)
+        return QueryResult(self.columns, self.rows, self.seconds["database"], self.truncated)
 
 
 class QueryRunner:
@@ -174,7 +173,7 @@ def _render_schema(database: Path | str, changed: int) -> str:
 
 def to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
     """What became of a query, with what a model server's reply says besides."""
-    result, usage = checked.result, reply.get("usage") or {}
+    result, usage = checked.result or QueryResult((), [], 0.0, False), reply.get("usage") or {}
     return SqlAnswer(
         id=f"sql-{uuid.uuid4().hex}",
         model=str(reply.get("model", "")),
@@ -182,18 +181,11 @@ def to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery,
         database=request.database,
         question=request.question,
         query=checked.query,
-        columns=list(result.columns) if result else [],
-        rows=[[_to_json(value) for value in row] for row in result.rows] if result else [],
-        truncated=result.truncated if result else False,
+        columns=result.columns,
+        rows=[tuple(value.hex() if isinstance(value, bytes) else value for value in row) for row in result.rows],
+        truncated=result.truncated,
         checks=checked.checks,
         error=checked.error or None,
         seconds={"model": round(model_seconds, 4), "database": round(checked.seconds, 4)},
         usage={name: usage[name] for name in ("prompt_tokens", "completion_tokens") if usage.get(name) is not None},
     )
-
-
-def _to_json(value: object) -> object:
-    """A value as JSON can hold it: bytes in hexadecimal, an infinite number as null."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
