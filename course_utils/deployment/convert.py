@@ -21,7 +21,6 @@ from course_utils.models.hub import explain_failure, locate_folder
 from course_utils.models.load import load_skeleton
 
 Kind = Literal["f16", "bf16", "q8_0", "q4_k_m", "q2_k"]
-_CONVERTER_LOGGERS = ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab")
 K_QUANTS = {"q4_k_m": ("Q4_K", "Q6_K"), "q2_k": ("Q2_K", "Q2_K")}
 """llama.cpp's K-quants, where 256 weights share scales: the format of most matrices and that of the sensitive ones."""
 _FALLBACK = {"Q2_K": "Q4_0", "Q4_K": "Q5_0", "Q6_K": "Q8_0"}
@@ -129,7 +128,7 @@ def _convert(folder: Path, output: Path, file_type: str, changes: dict[str, Any]
     import gguf
     import torch
 
-    for name in _CONVERTER_LOGGERS:
+    for name in ("hf-to-gguf", "gguf.gguf_writer", "gguf.vocab"):
         logging.getLogger(name).setLevel(logging.ERROR)
     remedy = f"see that {output.parent} can be written to, merge or download the model again, or serve it with vLLM"
     with (

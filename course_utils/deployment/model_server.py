@@ -20,8 +20,6 @@ from course_utils.prompts import TEMPLATE_OPTIONS
 
 N_PARALLEL = 4
 """Requests answered at the same time; each holds its context in memory."""
-_PROMPT_CACHE_MIB = 256
-_ERRORS_AND_WARNINGS = 2
 _TINY_BYTES = 64 * 2**20
 
 
@@ -63,9 +61,9 @@ def serve_gguf(
     n_threads = 1 if model.stat().st_size < _TINY_BYTES else -1
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads
     parameters.default_template_kwargs = {name: json.dumps(value) for name, value in TEMPLATE_OPTIONS.items()}
-    parameters.cache_ram_mib = _PROMPT_CACHE_MIB
+    parameters.cache_ram_mib = 256
     parameters.endpoint_metrics, parameters.ui = True, False
-    parameters.verbosity = _ERRORS_AND_WARNINGS
+    parameters.verbosity = 2  # errors and warnings
     try:
         server = xllamacpp.Server(parameters)
     except RuntimeError as error:

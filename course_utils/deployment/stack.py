@@ -15,7 +15,6 @@ MODEL_NAME = "course"
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
 _PACKAGES = ("fastapi", "httptools", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
-_STOP_TIMEOUT_S = 3.0  # it has nothing to save
 
 
 def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int = CONTEXT, port: int = 0) -> Server:
@@ -32,7 +31,7 @@ def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int 
     arguments = ["--model", str(gguf.absolute()), "--port", str(port), "--context", str(context)]
     arguments += ["--adapter", str(adapter.absolute())] if adapter else []
     module, url = "course_utils.deployment.model_server", f"http://{LOOPBACK}:{port}"
-    return Server("model server", module, arguments, url=url, health="/health", stop_timeout_s=_STOP_TIMEOUT_S)
+    return Server("model server", module, arguments, url=url, health="/health", stop_timeout_s=3.0)  # it saves nothing
 
 
 def start_gateway(

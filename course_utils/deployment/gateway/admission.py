@@ -18,7 +18,6 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
 
-_RETRY_S = 2
 _per_minute = lru_cache(maxsize=1024)(RateLimitItemPerMinute)
 _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
@@ -104,7 +103,7 @@ class BoundedQueue(asyncio.Semaphore):
                 return await super().acquire()
         except TimeoutError:
             message = "too much to do; ask again later"
-            raise ApiError(503, message, code="overloaded", retry_after_s=_RETRY_S) from None
+            raise ApiError(503, message, code="overloaded", retry_after_s=2) from None
         finally:
             self.n_waiting -= 1
 
