@@ -43,7 +43,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     # Asked once and not waited for long, for there is memory.
     patience: Any = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_S, "socket_connect_timeout": _REDIS_S}
     redis = Redis.from_url(str(url.get_secret_value()), **patience) if (url := settings.redis_url) else None
-    cache = ReplyCache(redis, settings.cache_s)
+    cache = ReplyCache(redis, settings.cache_s or 0)
     routes = {settings.model_name: ModelRoute(url=settings.model_url), **settings.models}
     models = {name: ModelClient(name, route, settings, cache) for name, route in routes.items()}
     rollout = Rollout(models, settings.model_name, metrics)

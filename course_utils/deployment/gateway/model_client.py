@@ -58,9 +58,9 @@ class _Reply(BaseModel):
 class ReplyCache:
     """Keeps replies by all that was asked for some seconds, or none: on Redis, or in memory where that is away."""
 
-    def __init__(self, redis: Redis | None, seconds: float | None) -> None:
+    def __init__(self, redis: Redis | None, seconds: float) -> None:
         self.redis, self.seconds = redis, seconds
-        self._kept = TTLCache[str, bytes](_MAX_KEPT_BYTES, seconds or 0, getsizeof=len)
+        self._kept = TTLCache[str, bytes](_MAX_KEPT_BYTES, seconds, getsizeof=len)
 
     async def get(self, key: str) -> bytes | None:
         """The reply that is kept under this key."""
@@ -73,7 +73,7 @@ class ReplyCache:
         """Keep a reply; in memory those that were not asked for make room."""
         with suppress(RedisError, OSError):
             if self.redis:
-                await self.redis.set(key, reply, px=int(1000 * (self.seconds or 0)))
+                await self.redis.set(key, reply, px=int(1000 * self.seconds))
                 return
         self._kept[key] = reply
 
