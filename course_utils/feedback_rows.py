@@ -26,6 +26,11 @@ def held_right(row: Row) -> str | None:
     return query
 
 
+def reviewed(rows: Iterable[Row]) -> set[str]:
+    """The ``row_id`` of each row that a reviewer has decided about."""
+    return {row_id for row in rows for row_id in row.get("reviews", ())}
+
+
 def agree(one: str, other: str, database: Path | str | None) -> bool:
     """Whether two queries give the same answer; not if one of them does not run."""
     with suppress(QueryError):

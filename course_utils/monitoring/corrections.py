@@ -14,7 +14,7 @@ from random import Random
 
 from course_utils.artifacts import Course
 from course_utils.errors import ServiceError
-from course_utils.feedback_rows import agree, believed, gather_answers, held_right, topic
+from course_utils.feedback_rows import agree, believed, gather_answers, held_right, reviewed, topic
 from course_utils.files import SPLITS, Row, hash_of, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database
@@ -81,7 +81,7 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     known = {topic(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
     judged = [dict(row, correction=held_right(row), decision="no correction") for row in feedback]
-    decided, new = {row_id for row in judged for row_id in row.get("reviews", ())}, []
+    decided, new = reviewed(judged), []
     for row in (row for row in judged if row.get("question") and row.get("correction")):
         split, query = known.get(topic(row["database"], row), ("", ""))
         if split == "train":

@@ -16,7 +16,7 @@ from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.feedback_rows import believed, gather_answers, held_right, topic
+from course_utils.feedback_rows import believed, gather_answers, held_right, reviewed, topic
 from course_utils.files import Row, read_jsonl
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
@@ -85,7 +85,7 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     Settled is what a version of the data would take: one answer alone has users enough, or a reviewer, behind it.
     """
     rows = read_jsonl(file) if (file := _find_file(settings)).exists() else []
-    decided = _reviewed(rows)
+    decided = reviewed(rows)
     claims = [row for row in rows if row.get("row_id") and row.get("database") and row.get("question")]
     claims = [row for row in claims if row["row_id"] not in decided and (row["rating"] != "up" or held_right(row))]
     topics = {row["row_id"]: topic(row["database"], row) for row in claims}
@@ -100,10 +100,6 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     answers = gather_answers(filter(held_right, claims), find)
     settled = {each for each, given in answers.items() if len(believed(given)) == 1}
     return [row for row in claims if topics[row["row_id"]] not in settled]
-
-
-def _reviewed(rows: list[Row]) -> set[str]:
-    return {row_id for row in rows for row_id in row.get("reviews", ())}
 
 
 def _find_file(settings: GatewaySettings) -> Path:
@@ -126,7 +122,7 @@ def _append(row: Row, settings: GatewaySettings) -> None:
         may_decide = {each["row_id"] for each in waiting}
         # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
         with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("a+b") as stream:
-            if is_review and not {*row["reviews"]} <= may_decide - _reviewed(read_jsonl(file)):
+            if is_review and not {*row["reviews"]} <= may_decide - reviewed(read_jsonl(file)):
                 message = "not all of these rows wait, or they are about another question; list them again"
                 raise ApiError(409, message, code="not_waiting", param="reviews")
             stream.seek(0)
