@@ -194,7 +194,7 @@ def to_markdown(result: dict[str, Any]) -> str:
         for side, of in sides.items():
             cpu = f"{of['cpu_ms']:.2f}" if "cpu_ms" in of else ""
             lines.append(f"| {name} | {side} | {of['per_s']:.0f} | {of['p50_ms']:.1f} | {of['p99_ms']:.1f} | {cpu} |")
-        added = [f"+{through[key] - bare[key]:.1f} (goal {targets[key]:g})" for key in ("p50_ms", "p99_ms")]
+        added = [f"{through[key] - bare[key]:+.1f} (goal {targets[key]:g})" for key in ("p50_ms", "p99_ms")]
         share = f"{through['per_s'] / bare['per_s']:.0%} (goal {targets['throughput']:.0%})"
         lines.append(f"| | **between them** | {share} | {added[0]} | {added[1]} | |")
     bare = next(iter(result["model_servers"].values()))["bare"]
@@ -225,13 +225,14 @@ def to_markdown(result: dict[str, Any]) -> str:
 
 @course_style
 def plot(result: dict[str, Any]) -> "Axes":
-    """Half of the requests' waits on both sides, for each model server."""
+    """The median wait on both sides, for each model server."""
     axes = new_axes("What the gateway adds to the wait", height=2.6)
     names = list(result["model_servers"])
-    for offset, side in ((-0.2, "bare"), (0.2, "gateway")):
+    for offset, side in ((-0.15, "bare"), (0.15, "gateway")):
         waits = [result["model_servers"][name][side]["p50_ms"] for name in names]
-        axes.barh([place + offset for place in range(len(names))], waits, height=0.4, label=side)
+        axes.plot(waits, [place + offset for place in range(len(names))], "o", label=side)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel=f"median wait of {result['n_clients']} clients at once, ms")
+    axes.set(xscale="log", xlabel=f"median wait of {result['n_clients']} clients at once, ms")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.legend()
     return axes
