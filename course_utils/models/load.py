@@ -89,7 +89,7 @@ def set_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _choose_threads(period: int) -> int:
-    """Threads wait for each other after every matrix product; a moment of products with either number decides."""
+    """The choice of one period. Threads wait for each other after each product; a moment with either number decides."""
     most, fewer = _all_threads(), _all_threads() - 1
     return fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
 
