@@ -8,7 +8,7 @@ import torch
 
 from course_utils.errors import ConfigurationError, ModelError
 from course_utils.files import PROJECT
-from course_utils.models import load_model, load_tokenizer
+from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft, trainer
@@ -69,6 +69,14 @@ def test_b_learns_faster_than_a_where_the_profile_says_so(method: str, ratios: l
     assert {id(p) for group in groups for p in group["params"]} == {
         id(p) for p in made.model.parameters() if p.requires_grad
     }
+
+
+def test_threads_are_chosen_anew_in_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(trainer, "set_threads", lambda: chosen.append(torch.get_num_threads()))
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    train_sft(replace(PROFILE, max_steps=3), TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert len(chosen) == (3 if choose_device().value == "cpu" else 0)
 
 
 def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
