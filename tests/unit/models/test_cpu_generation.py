@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicLayer
 
-from course_utils.models import cpu_generation, load_model
+from course_utils.models import cpu_generation, generate_replies, load_model, load_tokenizer
 from course_utils.models.cpu_generation import grouped_attention, packed_products, share_prefixes
 
 
@@ -26,6 +26,14 @@ def test_the_roomy_cache_holds_what_the_plain_one_holds(monkeypatch: pytest.Monk
         torch.testing.assert_close(roomy.keys, plain.keys)
         assert roomy.get_seq_length() == plain.get_seq_length()
         add(len(rows), 2)
+
+
+def test_threads_are_chosen_anew_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(cpu_generation, "set_threads", lambda: chosen.append(torch.get_num_threads()))
+    model, tokenizer = load_model("data/tiny_base", place="cpu"), load_tokenizer("data/tiny_base")
+    generate_replies(model, tokenizer, [[5, 6, 7]] * 3, max_new_tokens=2, batch_size=2)
+    assert len(chosen) == 2
 
 
 def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() -> None:
