@@ -35,8 +35,9 @@ def generate_on_cpu(
     prefixes, owners = share_prefixes(prompts)
     ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
     replies: list[list[int]] = [[] for _ in prompts]
-    going, kept = replies, owners
-    texts = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
+    order = sorted(range(len(prompts)), key=lambda place: len(prefixes[owners[place]]) - len(prompts[place]))
+    going, kept = [replies[place] for place in order], [owners[place] for place in order]
+    texts = [prompts[place][len(prefixes[owners[place]]) :] for place in order]
     with grouped_attention(model), packed_products(model):
         batch = _Batch(model, tokenizer, len(prefixes))
         batch.read(prefixes)
@@ -70,16 +71,20 @@ class _Batch:
             self._mask = self._mask[places]
 
     def read(self, texts: list[list[int]]) -> list[int]:
-        """Read a further text of each row, and say the most likely next tokens."""
+        """Read a further text of each row, the longest best first, and say the most likely next tokens.
+
+        Texts end together, and no pass reads the rows below the last that has begun.
+        """
         batch = self._tokenizer.pad({"input_ids": texts}, padding_side="left", return_tensors="pt")
         ids, begin = batch["input_ids"], self._mask.shape[1]
         self._mask = torch.cat([self._mask, batch["attention_mask"]], dim=1)
         positions = (self._mask.cumsum(dim=1) - 1).clamp(min=0)[:, begin:]
         step = max(1, READ_AT_ONCE // len(ids))
         for start in range(0, ids.shape[1], step):
-            part = slice(start, start + step)
-            inputs = {"input_ids": ids[:, part], "position_ids": positions[:, part]}
-            inputs["attention_mask"] = self._mask[:, : begin + start + inputs["input_ids"].shape[1]]
+            end = min(start + step, ids.shape[1])
+            n_rows = max(place for place, text in enumerate(texts, 1) if len(text) >= ids.shape[1] - end)
+            inputs = {"input_ids": ids[:n_rows, start:end], "position_ids": positions[:n_rows, start:end]}
+            inputs["attention_mask"] = self._mask[:n_rows, : begin + end]
             output = self._model(**inputs, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
         return list(output.logits[:, -1].argmax(dim=-1).tolist())
 
@@ -92,15 +97,15 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
     """
 
     def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
-        """Add the keys and values of further tokens, and return all."""
+        """Add the keys and values of further tokens of the first rows, and return all of theirs."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
             self._rooms = [self.keys, self.values]
         n_rows, _, n_new, _ = key_states.shape
         begin, end = self.keys.shape[2], self.keys.shape[2] + n_new
-        if end > self._rooms[0].shape[2]:
-            self._make_room(torch.arange(n_rows), n_new + ROOM)
+        if n_rows > len(self._rooms[0]) or end > self._rooms[0].shape[2]:
+            self._make_room(n_rows, n_new + ROOM)
         for room, states in zip(self._rooms, (key_states, value_states), strict=True):
             room[:n_rows, :, begin:end] = states
         self._show(n_rows, end)
@@ -109,17 +114,19 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
     def batch_select_indices(self, indices: Any) -> None:
         """Let the rows be those at ``indices``, in this order; they may repeat."""
         if len(indices) > len(self._rooms[0]):
-            self._make_room(indices, ROOM)
-        elif len(moved := (indices != torch.arange(len(indices))).nonzero().flatten()):
+            self._make_room(len(indices), ROOM)
+        if len(moved := (indices != torch.arange(len(indices))).nonzero().flatten()):
             for room in self._rooms:
                 room[moved] = room[indices[moved]]
         self._show(len(indices), self.keys.shape[2])
 
-    def _make_room(self, indices: Any, n_more: int) -> None:
+    def _make_room(self, n_rows: int, n_more: int) -> None:
+        """Room for more tokens of so many rows at least: zeros, for a mask hides no NaN of memory as it comes."""
         n_tokens = self.keys.shape[2]
-        for number, held in enumerate((self.keys, self.values)):
-            self._rooms[number] = held.new_empty(len(indices), held.shape[1], n_tokens + n_more, held.shape[3])
-            self._rooms[number][:, :, :n_tokens] = held[indices]
+        for number, held in enumerate(self._rooms):
+            shape = (max(n_rows, len(held)), held.shape[1], n_tokens + n_more, held.shape[3])
+            self._rooms[number] = held.new_zeros(shape)
+            self._rooms[number][: len(held), :, :n_tokens] = held[:, :, :n_tokens]
 
     def _show(self, n_rows: int, n_tokens: int) -> None:
         self.keys, self.values = (room[:n_rows, :, :n_tokens] for room in self._rooms)

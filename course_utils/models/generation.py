@@ -19,8 +19,8 @@ from course_utils.prompts import BLOCK_END, TEMPLATE_OPTIONS, Prompt, encode_pro
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-READ_AT_ONCE = 8_192
-"""Tokens of prompts that a CPU reads in one forward pass: more would take more memory and save no time."""
+READ_AT_ONCE = 2_048
+"""Tokens of prompts that a CPU reads in one forward pass: more would take more memory, and read more padding."""
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
 GREEDY |= dict.fromkeys(("temperature", "top_p", "top_k", "min_p"))
 """The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
