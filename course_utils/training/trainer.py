@@ -69,6 +69,7 @@ def can_replay(profile: Profile) -> bool:
 
 def trainer_class() -> "type[SFTTrainer]":
     """TRL's ``SFTTrainer``, which several processes call as one does; Unsloth, where it is used, is imported before."""
+    import torch
     from peft.optimizers import create_loraplus_optimizer
     from trl import SFTTrainer
 
@@ -82,10 +83,9 @@ def trainer_class() -> "type[SFTTrainer]":
         optimizer: Any
 
         def create_optimizer(self, *rest: Any) -> Any:
-            if self.optimizer is None and self.loraplus_ratio != 1:
+            if self.optimizer is None and (ratio := self.loraplus_ratio) != 1:
                 kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
-                options["loraplus_lr_ratio"] = self.loraplus_ratio
-                self.optimizer = create_loraplus_optimizer(self.model, kind, **options)
+                self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **options)
             return super().create_optimizer(*rest)
 
         def training_step(self, model: Any, inputs: Any, *rest: Any) -> Any:
@@ -96,10 +96,13 @@ def trainer_class() -> "type[SFTTrainer]":
 
         def _get_num_items_in_batch(self, batches: Any, device: Any) -> Any:
             """Count labels, but not of rows that come again, so that all processes have as many at an epoch's end."""
-            state, fills_up = self.accelerator.gradient_state, self.own_loss or not self.model.training
-            if self.args.world_size > 1 and state.end_of_dataloader and state.remainder > 0 and batches and fills_up:
-                labels = batches[-1]["labels"]
-                labels[max(0, state.remainder - len(labels) * self.args.process_index) :] = IGNORED
+            if self.args.world_size > 1:
+                state, fills_up = self.accelerator.gradient_state, self.own_loss or not torch.is_grad_enabled()
+                if state.end_of_dataloader and state.remainder > 0 and batches and fills_up:
+                    labels = batches[-1]["labels"]
+                    labels[max(0, state.remainder - len(labels) * self.args.process_index) :] = IGNORED
+                if not torch.is_grad_enabled():
+                    return None  # a batch of validation counts by itself, as it does in one process
             return super()._get_num_items_in_batch(batches, device)
 
         def compute_loss(
@@ -108,17 +111,9 @@ def trainer_class() -> "type[SFTTrainer]":
             if self.own_loss is None:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             loss = self.own_loss(model, inputs, num_items_in_batch)
-            if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-                # The labels of all processes were counted, and the gradients of processes will be averaged.
+            if num_items_in_batch is not None:  # counted in all processes, whose gradients will be averaged
                 loss = loss * self.args.world_size
             return (loss, {}) if return_outputs else loss
-
-        def prediction_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
-            self.args.average_tokens_across_devices = False  # a batch counts by itself, as it does in one process
-            try:
-                return super().prediction_step(model, inputs, *rest, **options)
-            finally:
-                self.args.average_tokens_across_devices = True
 
     return TrustedTrainer
 
