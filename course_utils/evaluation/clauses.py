@@ -12,9 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, get_args
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
 from course_utils.errors import QueryError
@@ -22,7 +20,7 @@ from course_utils.evaluation.scores import Outcome
 from course_utils.files import Row
 from course_utils.finding import printable
 from course_utils.sql import QueryLimits, find_database, run_queries
-from course_utils.sql.query_forms import rewrite, text_literal
+from course_utils.sql.query_forms import parse
 from course_utils.tables import text_table
 
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
@@ -128,12 +126,11 @@ def _parse(query: str) -> exp.Expr | None:
     if len(query) > MAX_LENGTH:
         return None
     try:
-        statements = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
-        is_deep = any(node.depth > MAX_DEPTH for statement in statements for node in statement.walk())
-    except (SqlglotError, RecursionError):
+        tree = parse(query)
+        is_deep = any(node.depth > MAX_DEPTH for node in tree.walk())
+    except (QueryError, RecursionError):
         return None
-    is_one = len(statements) == 1 and isinstance(statements[0], exp.Select | exp.SetOperation)
-    return statements[0] if is_one and not is_deep else None
+    return tree if isinstance(tree, exp.Select | exp.SetOperation) and not is_deep else None
 
 
 def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:

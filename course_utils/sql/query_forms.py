@@ -225,11 +225,14 @@ def parse(query: str) -> "exp.Expr":
     """The tree of one SQLite query.
 
     Raises:
-        QueryError: The query does not parse as SQLite.
+        QueryError: The query does not parse as SQLite, or is none or several.
     """
     import sqlglot
 
     try:
-        return sqlglot.parse_one(rewrite(query, text_literal), dialect="sqlite")
+        trees = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
     except sqlglot.errors.SqlglotError as error:
         raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error
+    if len(trees) != 1:
+        raise QueryError(f"sqlglot finds {len(trees)} queries in it", "syntax")
+    return trees[0]

@@ -49,7 +49,9 @@ def test_the_hard_levels() -> None:
     assert hardness("SELECT u.b FROM t JOIN u ON t.c = u.c GROUP BY u.b ORDER BY COUNT(*) DESC LIMIT 1") == "extra"
 
 
-@pytest.mark.parametrize("query", ["SELEC a FROM t", "SELECT FROM WHERE", "DROP TABLE t"])
-def test_what_is_no_select_is_refused(query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["SELEC a FROM t", "SELECT FROM WHERE", "DROP TABLE t", "", "SELECT a FROM t; SELECT b FROM t"]
+)
+def test_what_is_not_one_select_is_refused(query: str) -> None:
     with pytest.raises(QueryError):
         hardness(query)
