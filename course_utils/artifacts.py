@@ -4,7 +4,6 @@
 and ``finish`` of what it gives writes the stage's own.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import ArtifactError
-from course_utils.files import fingerprint, is_local, portable, resolve, sha256, write_json
+from course_utils.files import fingerprint, is_local, portable, read_json, resolve, sha256, write_json
 from course_utils.profiles import Profile, get_profile
 
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
@@ -113,7 +112,7 @@ class Course:
     def _read_manifest(self, stage: str) -> Manifest:
         path = self.folder(stage) / "manifest.json"
         try:
-            return Manifest(**json.loads(path.read_text("utf-8")))
+            return Manifest(**read_json(path))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: the result of the {stage} stage is missing; {self._remedy(stage)}") from None
         except (OSError, ValueError, TypeError) as error:

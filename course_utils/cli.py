@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
-from course_utils.files import PROJECT, portable, read_jsonl
+from course_utils.files import PROJECT, portable, read_json, read_jsonl
 from course_utils.tables import without_control
 
 
@@ -172,7 +172,7 @@ def predict(
         return start_model_server(gguf, context=context_length(course.profile)).url
 
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
-    task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
+    task = text_to_sql(read_json(course.output("data", "schemas.json")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
     name = asked if asked.endswith(".gguf") else model_here(asked)
     engine = open_engine(name, course.profile, adapter, served_as, serve_file)

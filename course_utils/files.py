@@ -68,6 +68,11 @@ def read_jsonl(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; OSError or ValueError if it cannot be read."""
+    return json.loads(path.read_text("utf-8"))
+
+
 def read_toml(module: str) -> dict[str, Any]:
     """The table beside a module, such as ``catalogue.toml`` of ``catalogue.py``, which gives its ``__file__``."""
     return tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))

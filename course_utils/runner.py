@@ -1,6 +1,5 @@
 """Runs the notebooks in order, resumes where a run stopped, and writes the report; ``terminal`` shows it all."""
 
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from course_utils.artifacts import STAGES, Course, notebook_of
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
-from course_utils.files import write_json
+from course_utils.files import read_json, write_json
 from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
 from course_utils.setup import probe_machine
@@ -128,7 +127,7 @@ def run_stages(
 def load_seconds(course: Course) -> dict[str, float]:
     """How long each notebook took that was run to its end with these settings, from the kernel's start on."""
     try:
-        saved = json.loads((course.root / "run.json").read_text("utf-8"))
+        saved = read_json(course.root / "run.json")
         return dict(saved["seconds"]) if saved["course"] == course.identity else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}

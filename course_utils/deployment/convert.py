@@ -3,7 +3,6 @@
 Or leave it apart: a GGUF adapter goes on top of a base model in any format.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -15,12 +14,12 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from course_utils.errors import ModelError, require
-from course_utils.files import resolve, writing
+from course_utils.files import read_json, resolve, writing
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure, locate_folder
 from course_utils.models.load import load_skeleton
 
-Kind = Literal["f16", "bf16", "q8_0", "q4_k_m", "q2_k"]
+Kind = Literal["f16", "q8_0", "q4_k_m", "q2_k"]
 K_QUANTS = {"q4_k_m": ("Q4_K", "Q6_K"), "q2_k": ("Q2_K", "Q2_K")}
 """llama.cpp's K-quants, where 256 weights share scales: the format of most matrices and that of the sensitive ones."""
 _FALLBACK = {"Q2_K": "Q4_0", "Q4_K": "Q5_0", "Q6_K": "Q8_0"}
@@ -160,7 +159,7 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
     """Whether a tokenizer is byte-level BPE over single digits and GPT-2's pattern, and nothing more."""
     if not tokenizer_file.is_file():
         return False
-    tokenizer = json.loads(tokenizer_file.read_text("utf-8"))
+    tokenizer = read_json(tokenizer_file)
     digits = {"type": "Digits", "individual_digits": True}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     pre_tokenizer = {"type": "Sequence", "pretokenizers": [digits, byte_level]}

@@ -1,6 +1,5 @@
 """May a new model take the place of the current one? Each check decides by an interval and says why."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from course_utils.evaluation.comparison import compare, rows_needed
 from course_utils.evaluation.predictions import read_predictions
 from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
-from course_utils.files import Row, read_jsonl
+from course_utils.files import Row, read_json, read_jsonl
 from course_utils.proportion import CONFIDENCE, wilson_interval
 
 MAX_FORGOTTEN = 0.2
@@ -55,7 +54,7 @@ def read_candidate(path: Path, dataset: Path) -> Candidate:
     scores = score_predictions(read_predictions(file), dataset, name=str(path))
     probes, losses = path / "evaluation" / "probes.jsonl", path / "training" / "probe_losses.json"
     judged = tuple(read_jsonl(probes)) if probes.is_file() else ()
-    return Candidate(scores, judged, json.loads(losses.read_text("utf-8")) if losses.is_file() else None)
+    return Candidate(scores, judged, read_json(losses) if losses.is_file() else None)
 
 
 def run_gate(new: Candidate, current: Candidate, margin: float = 0.02) -> tuple[GateCheck, ...]:

@@ -1,12 +1,11 @@
 """The model card that goes to the Hub with the adapter: prompt, data, accuracy with intervals and limits."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import Course
-from course_utils.files import SPLITS, is_local
+from course_utils.files import SPLITS, is_local, read_json
 from course_utils.prompts import to_messages
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
 
     profile, training = course.profile, course.manifest("training")
     shares = [name for name in evaluated if f"{name}_low" in evaluated]
-    schemas = json.loads(course.output("data", "schemas.json").read_text("utf-8"))
+    schemas = read_json(course.output("data", "schemas.json"))
     tested = ("text-generation", "text-to-sql", course.data.name, "accuracy")
     data = ModelCardData(
         model_name=f"text-to-sql-{profile.name}",

@@ -3,14 +3,13 @@
 Memory is estimated from dimensions, and models are chosen by them, so neither needs a network.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from course_utils.errors import ModelError
-from course_utils.files import is_local, read_toml, resolve
+from course_utils.files import is_local, read_json, read_toml, resolve
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def read_shape(folder: Path) -> ModelShape:
     """The shape that a model folder's ``config.json`` gives; ModelError if there is none, or of no Llama-like model."""
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text("utf-8"))
+        config = read_json(path)
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
         return ModelShape(
             hidden_size=hidden,

@@ -3,7 +3,6 @@
 What a run has not finished lies beside its output, so that the same call goes on after the process was killed.
 """
 
-import json
 import logging
 import shutil
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 from course_utils.artifacts import UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
-from course_utils.files import fingerprint, hash_of, read_jsonl, write_jsonl
+from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
@@ -140,7 +139,7 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
     is_first = dict(pairwise(options)).get("--machine_rank", "0") == "0"
     stage = course.begin("training") if is_first else None
     tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
-    task = text_to_sql(json.loads(course.output("data", "schemas.json").read_text("utf-8")))
+    task = text_to_sql(read_json(course.output("data", "schemas.json")))
     train, validation = (
         tokenize_rows(tokenizer, read_jsonl(course.output("data", f"{split}.jsonl")), task, max_length)
         for split in ("train", "validation")
@@ -171,7 +170,7 @@ def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
     whole = []
     for checkpoint in folder.glob("checkpoint-*"):
         try:
-            state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+            state = read_json(checkpoint / "trainer_state.json")
             whole.append((state["global_step"], checkpoint, state["epoch"]))
         except (OSError, ValueError, KeyError):
             shutil.rmtree(checkpoint, ignore_errors=True)  # of several processes, another one may be faster

@@ -1,7 +1,6 @@
 """Who calls, by a bearer token: the environment's key, an API key, or a web token that somebody else signed."""
 
 import hashlib
-import json
 import re
 import secrets
 import sqlite3
@@ -19,6 +18,7 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
+from course_utils.files import read_json
 
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
 """A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
@@ -165,7 +165,7 @@ def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
 def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
     """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate."""
     try:
-        keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads(file.read_text("utf-8"))["keys"]}
+        keys = {key["kid"]: jwt.PyJWK(key) for key in read_json(file)["keys"]}
         if not keys or any(key.key_type == "oct" for key in keys.values()):
             raise ValueError("whoever can check by a shared secret can also sign by it")
     except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
