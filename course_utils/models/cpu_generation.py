@@ -169,17 +169,13 @@ def packed_products(model: Any) -> Iterator[None]:
     if not (fits and platform.machine() in ("x86_64", "AMD64") and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         layers = []
     for layer in layers:
-        packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach())
-        layer.forward = partial(_multiply, packed, layer.bias)
+        packed = {"W": torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach()), "B": layer.bias}
+        layer.forward = partial(torch.ops.mkldnn._linear_pointwise, **packed, attr="none", scalars=[], algorithm="")
     try:
         yield
     finally:
         for layer in layers:
             del layer.forward
-
-
-def _multiply(packed: Any, bias: Any, rows: Any) -> Any:
-    return torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], "")
 
 
 def share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:

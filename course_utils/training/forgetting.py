@@ -4,10 +4,9 @@ No data of its pretraining is needed: the base model's own replies to other prom
 """
 
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from course_utils.files import Row
+from course_utils.files import Row, hash_of
 from course_utils.models.generation import generate_tokens
 from course_utils.profiles import Profile
 from course_utils.prompts import EncodedExample, Message, encode_prompt
@@ -61,5 +60,5 @@ def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
 
 def reply_losses(model: "PreTrainedModel", rows: TokenizedRows) -> dict[str, float]:
     """``reply_loss`` of each reply, by a hash of it and its prompt: what the gate compares."""
-    named = {sha256(repr(row.input_ids).encode()).hexdigest()[:16]: row for row in rows.examples}
+    named = {hash_of(row.input_ids)[:16]: row for row in rows.examples}
     return {name: reply_loss(model, TokenizedRows([row], [])) for name, row in named.items()}

@@ -20,7 +20,7 @@ from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
 from course_utils.training.tracking import disable_telemetry
-from course_utils.training.trainer import common_settings, run_callbacks
+from course_utils.training.trainer import common_settings, rate_ratio, run_callbacks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -56,11 +56,11 @@ def load_policy(
     return policy, load_tokenizer(model)
 
 
-def policy_settings(profile: Profile, rate: float, n_steps: int, output: Path) -> dict[str, Any]:
-    """The settings that both trainers take by these names."""
+def policy_settings(profile: Profile, factor: float, n_steps: int, output: Path) -> dict[str, Any]:
+    """The settings that both trainers take; the rate is this share of the profile's, midway between A's and B's."""
     return common_settings(profile, n_steps, output) | {
         "max_steps": n_steps,
-        "learning_rate": rate,
+        "learning_rate": factor * profile.learning_rate * math.sqrt(rate_ratio(profile)),
         "per_device_train_batch_size": profile.batch_size,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -159,7 +159,7 @@ def train_dpo(
     n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
     n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)
     arguments = DPOConfig(
-        **policy_settings(profile, RATE_FACTOR * profile.learning_rate, n_steps, output),
+        **policy_settings(profile, RATE_FACTOR, n_steps, output),
         beta=BETA,
         max_length=profile.max_length,
         precompute_ref_log_probs=True,  # the start is asked once, and no second model is kept

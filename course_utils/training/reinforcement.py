@@ -119,7 +119,7 @@ def train_grpo(
     n_steps = profile.max_steps or math.ceil(len(short) * profile.epochs / N_QUESTIONS)
     grouped = profile.with_batch_size(profile.batch_size, N_ANSWERS * N_QUESTIONS)
     arguments = GRPOConfig(
-        **policy_settings(grouped, RATE_FACTOR * profile.learning_rate, n_steps, output),
+        **policy_settings(grouped, RATE_FACTOR, n_steps, output),
         num_generations=N_ANSWERS,
         max_completion_length=profile.max_new_tokens,
         chat_template_kwargs=TEMPLATE_OPTIONS,

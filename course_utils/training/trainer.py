@@ -47,7 +47,7 @@ def make_trainer(
         callbacks=run_callbacks(profile.patience),
         processing_class=tokenizer,
     )
-    trainer.loraplus_ratio = 1.0 if profile.method in ("full", "ia3") else profile.loraplus_ratio
+    trainer.loraplus_ratio = rate_ratio(profile)
     trainer.own_loss = label_loss if shares and trainer.args.loss_type == "nll" else None
     trainer.graphs = GraphedPass(model) if replays else None
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
@@ -58,6 +58,11 @@ def make_trainer(
         for parameter in model.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
             parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
     return trainer
+
+
+def rate_ratio(profile: Profile) -> float:
+    """How many times A's rate B learns at; 1 where a method has no A and B."""
+    return 1.0 if profile.method in ("full", "ia3") else profile.loraplus_ratio
 
 
 def can_replay(profile: Profile) -> bool:

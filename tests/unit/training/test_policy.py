@@ -1,6 +1,7 @@
 """DPO on a handful of pairs, with the real trainer and the real tiny base."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import read_pairs, train_dpo
 from course_utils.training.backends import load_trainable
+from course_utils.training.policy import policy_settings
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 TASK = text_to_sql({"shop": "table item: item_id integer, name text, price real"})
@@ -53,6 +55,12 @@ def test_a_model_that_was_tuned_whole_is_trained_on_too(tmp_path: Path) -> None:
     result = train_dpo(once, TINY_BASE, start(tmp_path / "sft", "full"), PAIRS[:6], TASK, tmp_path / "dpo")
     assert result.history[0]["held-out margins"] == 0
     assert (result.adapter / "config.json").is_file()
+
+
+@pytest.mark.parametrize(("method", "rate"), [("lora", math.sqrt(5e-4 * 6e-3)), ("full", 5e-4)])
+def test_a_policys_rate_lies_between_those_that_a_and_b_had(method: str, rate: float, tmp_path: Path) -> None:
+    profile = replace(get_profile("laptop"), method=method, learning_rate=5e-4, loraplus_ratio=12)
+    assert policy_settings(profile, 0.1, 8, tmp_path)["learning_rate"] == pytest.approx(0.1 * rate)
 
 
 def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
