@@ -16,8 +16,8 @@ def test_groups_are_of_one_database_and_have_schemas_of_their_own() -> None:
 
 def test_notes_have_a_line_for_every_gain() -> None:
     runs = {label: {"s_per_step": 8.0 / (n + 1), "validation_loss": 0.5} for n, label in enumerate(RUNS)}
-    found = {"rows_per_step": 16, "n_steps": 6, "runs": runs}
-    notes = to_markdown({"machine": {"cpu": "a CPU", "n_cores": 2}, "profiles": {"laptop": found}})
+    found = {"n_steps": 6, "runs": runs}
+    notes = to_markdown({"machine": {"cpu": "a CPU", "n_cores": 2}, "profiles": {"laptop, 16 rows a step": found}})
     assert f"| {RUNS[0]} | 8.00 | 1.00 | 1.0 | 0.5000 |" in notes
     assert f"| {RUNS[1]} | 4.00 | 2.00 | 2.0 | 0.5000 |" in notes
     assert notes.count("| 0.5000 |") == len(RUNS)
