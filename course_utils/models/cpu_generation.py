@@ -35,12 +35,13 @@ def generate_on_cpu(
     prefixes, owners = share_prefixes(prompts)
     ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
     replies: list[list[int]] = [[] for _ in prompts]
-    order = sorted(range(len(prompts)), key=lambda place: len(prefixes[owners[place]]) - len(prompts[place]))
-    going, kept = [replies[place] for place in order], [owners[place] for place in order]
-    texts = [prompts[place][len(prefixes[owners[place]]) :] for place in order]
+    rests = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
+    ranked, order = (sorted(range(len(part)), key=lambda n: -len(part[n])) for part in (prefixes, rests))
+    going, texts = [replies[place] for place in order], [rests[place] for place in order]
+    kept = [ranked.index(owners[place]) for place in order]
     with grouped_attention(model), packed_products(model):
         batch = _Batch(model, tokenizer, len(prefixes))
-        batch.read(prefixes)
+        batch.read([prefixes[place] for place in ranked])
         for _ in range(max_new_tokens):
             batch.keep(kept)
             for reply, token in zip(going, batch.read(texts), strict=True):
@@ -104,8 +105,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
             self._rooms = [self.keys, self.values]
         n_rows, _, n_new, _ = key_states.shape
         begin, end = self.keys.shape[2], self.keys.shape[2] + n_new
-        if n_rows > len(self._rooms[0]) or end > self._rooms[0].shape[2]:
-            self._make_room(n_rows, n_new + ROOM)
+        self._make_room(n_rows, n_new)
         for room, states in zip(self._rooms, (key_states, value_states), strict=True):
             room[:n_rows, :, begin:end] = states
         self._show(n_rows, end)
@@ -113,20 +113,20 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
     def batch_select_indices(self, indices: Any) -> None:
         """Let the rows be those at ``indices``, in this order; they may repeat."""
-        if len(indices) > len(self._rooms[0]):
-            self._make_room(len(indices), ROOM)
+        self._make_room(len(indices), 0)
         if len(moved := (indices != torch.arange(len(indices))).nonzero().flatten()):
             for room in self._rooms:
                 room[moved] = room[indices[moved]]
         self._show(len(indices), self.keys.shape[2])
 
-    def _make_room(self, n_rows: int, n_more: int) -> None:
-        """Room for more tokens of so many rows at least: zeros, for a mask hides no NaN of memory as it comes."""
-        n_tokens = self.keys.shape[2]
-        for number, held in enumerate(self._rooms):
-            shape = (max(n_rows, len(held)), held.shape[1], n_tokens + n_more, held.shape[3])
-            self._rooms[number] = held.new_zeros(shape)
-            self._rooms[number][: len(held), :, :n_tokens] = held[:, :, :n_tokens]
+    def _make_room(self, n_rows: int, n_new: int) -> None:
+        """Room for so many rows and further tokens: zeros, for a mask hides no NaN of memory that others have left."""
+        n_tokens, (n_held, _, n_fit, _) = self.keys.shape[2], self._rooms[0].shape
+        if n_rows > n_held or n_tokens + n_new > n_fit:
+            for number, held in enumerate(self._rooms):
+                shape = (max(n_rows, n_held), held.shape[1], n_tokens + n_new + ROOM, held.shape[3])
+                self._rooms[number] = held.new_zeros(shape)
+                self._rooms[number][:n_held, :, :n_tokens] = held[:, :, :n_tokens]
 
     def _show(self, n_rows: int, n_tokens: int) -> None:
         self.keys, self.values = (room[:n_rows, :, :n_tokens] for room in self._rooms)

@@ -43,6 +43,20 @@ def test_a_schema_before_long_examples_is_read_once_and_an_instruction_is_not() 
     assert share_prefixes(asked) == (schemas, [0, 0, 0, 1, 1])
 
 
+@pytest.mark.parametrize("shared", [0, 90])
+def test_of_prompts_that_differ_in_length_little_padding_is_read(shared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_generation, "READ_AT_ONCE", 80)
+    model, tokenizer = load_model("data/tiny_base", place="cpu"), load_tokenizer("data/tiny_base")
+    lengths = [10, 200, 20, 30, 150, 40]
+    prompts = [[7] * shared + [100 + n] * length for n, length in enumerate(lengths)]
+    read: list[int] = []
+    model.register_forward_pre_hook(lambda *call: read.append(call[2]["input_ids"].numel()), with_kwargs=True)
+    batched = generate_replies(model, tokenizer, prompts, max_new_tokens=1, batch_size=len(prompts))
+    assert sum(read) < 1.5 * (sum(lengths) + shared), f"all rows padded are {max(lengths) * len(lengths)}"
+    alone = generate_replies(model, tokenizer, prompts, max_new_tokens=1, batch_size=1)
+    assert [reply.text for reply in batched] == [reply.text for reply in alone]
+
+
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 def test_grouped_attention_gives_the_models_own_logits(implementation: str) -> None:
     model = load_model("data/tiny_base")
