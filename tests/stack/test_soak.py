@@ -324,6 +324,7 @@ def test_no_fault_makes_an_answer_wrong_or_lasts(databases: Path, tmp_path: Path
             "COURSE_API_KEY": ADMIN["Authorization"].removeprefix("Bearer "),
             "COURSE_KEYS_FILE": str(tmp_path / "keys.sqlite"),
             "COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"),
+            "COURSE_MAX_FEEDBACK_BYTES": str(10**8),  # one user's share is a tenth, and this one rates for all
             "COURSE_LOG_FILE": str(folder / "requests.jsonl"),
             "COURSE_MODEL_TIMEOUT_S": "3",
             "COURSE_CACHE_S": "5",
