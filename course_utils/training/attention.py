@@ -1,12 +1,13 @@
 """Attention by plain products on a CPU, for batches whose mask ``shared_prompts`` makes."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-CHUNK = 256
-"""Queries that attend together: so many that products are long, so few that most keys behind them are left out."""
+CHUNK = 192
+"""Queries that attend together: so many that products are long, so few that most keys of other rows are left out."""
 
 
 def use_chunks(model: Any) -> None:
@@ -28,18 +29,40 @@ def attend_in_chunks(
 ) -> "tuple[torch.Tensor, None]":
     r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, for ``CHUNK`` queries at a time.
 
-    On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice. Transformers calls it, with one batch,
-    whose bool mask of shape (1, 1, length, length) lets no token see one behind it: no chunk needs keys behind its end.
+    On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice: it reads only those keys that a chunk
+    sees, which are the shared prefix and the chunk's own rows. Transformers calls it, with one batch, whose bool mask
+    of shape (1, 1, length, length) lets every token see itself.
     """
     import torch
 
-    keys, values = (part[0].repeat_interleave(module.num_key_value_groups, dim=0) for part in (key, value))
-    queries, keys = query[0].to(value.dtype), keys.to(value.dtype)  # rotated in float32 where products are narrower
-    unseen = torch.zeros_like(attention_mask[0], dtype=value.dtype).masked_fill_(~attention_mask[0], -torch.inf)
-    chunks = []
-    for start in range(0, queries.shape[1], CHUNK):
-        end = start + CHUNK
-        hidden = unseen[:, start:end, :end].expand(len(queries), -1, -1)
-        scores = torch.baddbmm(hidden, queries[:, start:end], keys[:, :end].transpose(1, 2), alpha=scaling)
-        chunks.append(scores.softmax(-1) @ values[:, :end])
-    return torch.cat(chunks, 1).transpose(0, 1)[None], None
+    n_sharing = module.num_key_value_groups  # heads of queries for one of keys
+    keys, values = key[0].to(value.dtype), value[0]  # rotated in float32 where products are narrower
+    shape = (len(keys), n_sharing, -1, query.shape[-1])
+    queries = query[0].to(value.dtype).reshape(shape)
+    attended = []
+    parts = _seen_by_chunks(attention_mask, value.dtype, n_sharing)
+    for some, (spans, hidden) in zip(torch.split(queries, CHUNK, 2), parts, strict=True):
+        seen_keys, seen_values = (torch.cat([part[:, span] for span in spans], 1) for part in (keys, values))
+        unseen = hidden.expand(len(keys), -1, -1)
+        scores = torch.baddbmm(unseen, some.flatten(1, 2), seen_keys.transpose(1, 2), alpha=scaling)
+        attended.append((scores.softmax(-1) @ seen_values).reshape(shape))
+    return torch.cat(attended, 2).flatten(0, 1).transpose(0, 1)[None], None
+
+
+@lru_cache(maxsize=1)  # all layers get the same tensor, by which it is found again
+def _seen_by_chunks(
+    mask: "torch.Tensor", dtype: "torch.dtype", n_repeats: int
+) -> "list[tuple[list[slice], torch.Tensor]]":
+    """For each chunk of queries the spans of keys that any of them sees, and what hides from one those of another.
+
+    That is 0 or minus infinity, of shape (n_repeats * queries, keys), to be added to the scores.
+    """
+    import torch
+
+    parts = []
+    for seen in torch.split(mask[0, 0], CHUNK):
+        at = seen.any(0).nonzero().flatten()
+        runs = at.tensor_split((at.diff() != 1).nonzero().flatten() + 1)
+        hidden = torch.zeros(len(seen), len(at), dtype=dtype).masked_fill_(~seen[:, at], -torch.inf)
+        parts.append(([slice(int(run[0]), int(run[-1]) + 1) for run in runs], hidden.repeat(n_repeats, 1)))
+    return parts
