@@ -83,7 +83,7 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
 
     On CPUs with AVX512-BF16 bitsandbytes packs 4-bit weights at the first validation, and no gradient passes packed
     ones (bitsandbytes 0.50, ``nn/modules.py``). In bfloat16 the trainer computes by autocast. The rest stays in
-    float32: the sums between layers, norms, the output head and the adapter, whose steps are small.
+    float32: the sums between layers, norms, embeddings and the adapter, whose steps are small.
     """
     import torch
 
@@ -91,7 +91,8 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-        elif is_faster and type(module) is torch.nn.Linear and module is not base.get_output_embeddings():
+        elif is_faster and type(module) is torch.nn.Linear:
+            module.weight = torch.nn.Parameter(module.weight.detach(), requires_grad=False)  # the head's own from here
             module.bfloat16()
 
 

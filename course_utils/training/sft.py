@@ -194,6 +194,7 @@ def _train(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
 ) -> TrainingResult:
     from accelerate.utils.memory import clear_device_cache
+    from peft.helpers import disable_input_dtype_casting
 
     if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
         clear_device_cache(garbage_collection=True)
@@ -201,8 +202,10 @@ def _train(
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
     trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
+    casts_itself = trainer.args.use_cpu and trainer.args.bf16 and profile.method != "dora"  # whose norms need float32
     began = time.perf_counter()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with disable_input_dtype_casting(trainable, active=casts_itself):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
     if trainer.args.should_save:
         for other in ("adapter_config.json", "config.json"):  # by which loading tells what the folder holds

@@ -120,5 +120,7 @@ def test_frozen_matrices_alone_are_halved_where_products_are_faster(monkeypatch:
     monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
     model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
     halved = {name for name, weight in model.named_parameters() if weight.dtype == torch.bfloat16}
-    assert {name.split(".")[-3] for name in halved} == LINEAR_LAYERS, "not the head, which is the embedding"
+    assert {name.split(".")[-3] for name in halved} == LINEAR_LAYERS | {"model"}, "the layers and the head"
+    assert model.get_output_embeddings().weight.dtype == torch.bfloat16
+    assert model.get_input_embeddings().weight.dtype == torch.float32, "which the head shared until here"
     assert all(weight.dtype == torch.float32 for weight in model.parameters() if weight.requires_grad)
