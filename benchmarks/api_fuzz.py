@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.gateway import ADMIN, synthetic_model
 from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
-from course_utils.files import PROJECT
+from course_utils.files import PROJECT, read_json
 from tests.stack.conftest import build_databases
 
 FUZZER = "schemathesis==4.32.5"
@@ -66,7 +66,7 @@ def fuzz(model_url: str, folder: Path, *options: str) -> dict[str, Any]:
         run += ["--url", gateway.url, "--max-examples", str(N_EXAMPLES), "--seed", str(SEED), "--continue-on-failure"]
         run += ["--report", "json", "--report-json-path", str(report)]
         subprocess.run([str(Path(sys.executable).with_name("uv")), *run], cwd=folder, check=False)
-    found: dict[str, Any] = json.loads(report.read_text("utf-8"))
+    found: dict[str, Any] = read_json(report)
     return found
 
 

@@ -18,7 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import open_course
-from course_utils.files import read_jsonl
+from course_utils.files import read_json, read_jsonl
 from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _train(policy: str) -> float:
     course = open_course("smoke")
     if policy == POLICIES[0]:
         load._choose_threads = lambda period: load._all_threads()
-    chosen = set(json.loads((course.data / "samples" / "smoke.json").read_text("utf-8"))["train"][:N_ROWS])
+    chosen = set(read_json(course.data / "samples" / "smoke.json")["train"][:N_ROWS])
     rows = [row for row in read_jsonl(course.data / "train.jsonl") if row["id"] in chosen]
     with tempfile.TemporaryDirectory() as folder:
         build_in = Path(folder) / "databases"

@@ -21,7 +21,7 @@ import typer
 
 from benchmarks.gateway import synthetic_model
 from course_utils.deployment import start_gateway
-from course_utils.files import PROJECT, SPLITS, write_json
+from course_utils.files import PROJECT, SPLITS, read_json, write_json
 from course_utils.setup import probe_machine
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ REPEATED = ("measure-alone", "send-loads", "check-capacity")
 
 def measure(artifacts: Path) -> dict[str, Any]:
     """Check the model ten times before each model server: how far off its p95 is, by load, and how often too far."""
-    notebook = json.loads((PROJECT / "notebooks" / "06_monitoring.ipynb").read_text("utf-8"))
+    notebook = read_json(PROJECT / "notebooks" / "06_monitoring.ipynb")
     cells = {cell["id"]: compile("".join(cell["source"]), cell["id"], "exec") for cell in code_cells(notebook)}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(artifacts / "smoke", Path(folder) / "smoke")

@@ -23,7 +23,7 @@ from course_utils.data import prepare_dataset
 from course_utils.deployment import merge_adapter
 from course_utils.evaluation import Scores, predict, score_predictions
 from course_utils.evaluation.gate import check_accuracy
-from course_utils.files import PROJECT, SPLITS, Row, read_jsonl, write_json
+from course_utils.files import PROJECT, SPLITS, Row, read_json, read_jsonl, write_json
 from course_utils.models import load_model, load_tokenizer
 from course_utils.monitoring import judge_corrections, write_version
 from course_utils.setup import probe_machine
@@ -58,7 +58,7 @@ class Bench:
 
     def answer(self, model: Path, rows: list[Row]) -> Scores:
         """Greedy answers, scored."""
-        schemas = json.loads(self.course.output("data", "schemas.json").read_text("utf-8"))
+        schemas = read_json(self.course.output("data", "schemas.json"))
         task, tokenizer = text_to_sql(schemas), load_tokenizer(model)
         rows = predict(load_model(model), tokenizer, rows, task, self.course.profile)
         return score_predictions(rows, self.course.folder("data"))
@@ -89,7 +89,7 @@ def measure(artifacts: Path) -> dict[str, Any]:
 def prepare(artifacts: Path) -> Bench:
     """Take the jargon from the notebook, rows and model from the finished run."""
     course, names = open_course("smoke", artifacts=str(artifacts)), dict[str, Any]()
-    notebook = json.loads((PROJECT / "notebooks" / "06_monitoring.ipynb").read_text("utf-8"))
+    notebook = read_json(PROJECT / "notebooks" / "06_monitoring.ipynb")
     (learn_jargon,) = (cell for cell in notebook["cells"] if cell["id"] == "learn-jargon")
     exec("".join(learn_jargon["source"]), names)  # what the notebook does is what is measured
     in_jargon = names["in_jargon"]

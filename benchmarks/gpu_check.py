@@ -28,7 +28,7 @@ from benchmarks.smoke_seeds import tune
 from benchmarks.training import step_seconds
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
-from course_utils.files import PROJECT, write_json
+from course_utils.files import PROJECT, read_json, write_json
 from course_utils.models import load_tokenizer
 from course_utils.models.catalogue import ModelShape, known_models
 from course_utils.profiles import PROFILES, Backend, Profile, get_profile
@@ -210,7 +210,7 @@ def notebooks(check_sizes: Sizes, shared: Path) -> dict[str, Any]:
 
 def _code_cells(notebook: Path) -> Iterator[str]:
     """The code of each cell, without IPython's own commands."""
-    for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
+    for cell in read_json(notebook)["cells"]:
         if cell["cell_type"] == "code":
             yield re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", "".join(cell["source"]))
 
@@ -278,7 +278,7 @@ def main(
     else:
         device = re.sub(r"\W+", "-", result["machine"]["gpus"][0]["name"].lower())
         path = PROJECT / "benchmarks" / "gpu" / f"{device}.json"
-        before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        before = read_json(path) if path.is_file() else {}
         typer.echo(write_json(path, before | result))
     raise typer.Exit(any("failed" in value for value in result.values() if isinstance(value, dict)))
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from benchmarks import in_process_sql
-from course_utils.files import PROJECT, Row, read_jsonl
+from course_utils.files import PROJECT, Row, read_json, read_jsonl
 from course_utils.sql import compare_answers, find_database, run_queries, run_query
 
 N_ROUNDS = 5
@@ -73,7 +73,7 @@ def run_arm(arm: str, folder: Path, predictions: str = "") -> dict[str, dict[str
 def make_jobs(folder: Path, predictions: str = "") -> list[Job]:
     """The smoke profile's test rows, by database; a row's prediction is its neighbour's query, or of a file."""
     data = PROJECT / "data"
-    smoke = set(json.loads((data / "samples" / "smoke.json").read_text("utf-8"))["test"])
+    smoke = set(read_json(data / "samples" / "smoke.json")["test"])
     by_database: dict[str, list[Row]] = defaultdict(list)
     for row in read_jsonl(data / "test.jsonl"):
         if row["id"] in smoke:

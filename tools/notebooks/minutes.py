@@ -1,12 +1,11 @@
 """How long each notebook takes and how much memory it holds: one measured file, and the tables made from it."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from course_utils.artifacts import STAGES, Course
-from course_utils.files import PROJECT, write_json
+from course_utils.files import PROJECT, read_json, write_json
 
 FILE = PROJECT / "benchmarks" / "results" / "notebook_minutes.json"
 HEADER = "| profile | minutes | memory |\n|---|---|---|\n"
@@ -18,7 +17,7 @@ Minutes = dict[str, dict[str, Any]]
 
 def read_minutes(path: Path = FILE) -> Minutes:
     """What was measured so far; nothing where there is no such file."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def record_minutes(course: Course, path: Path = FILE) -> Minutes:
@@ -27,7 +26,7 @@ def record_minutes(course: Course, path: Path = FILE) -> Minutes:
     Raises:
         ArtifactError: A stage has not run.
     """
-    report = json.loads((course.root / "report.json").read_text("utf-8"))
+    report = read_json(course.root / "report.json")
     machine = report["machine"]
     stages = {
         stage: {

@@ -125,7 +125,7 @@ def read_text(path: Path) -> str:
     return "".join(texts)
 
 
-def read_json(path: Path) -> Iterator[Record]:
+def read_json_rows(path: Path) -> Iterator[Record]:
     """Rows of a file of one object per line, or of an array of objects, which a ``.json`` file may hold.
 
     Raises:

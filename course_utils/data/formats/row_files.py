@@ -4,7 +4,6 @@ A folder is a dataset in the course's own layout, that of Spider's release or th
 ``validation`` judges them.
 """
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +14,9 @@ from random import Random
 
 from course_utils.data.formats import columns
 from course_utils.data.formats.layouts import LAYOUTS, to_fields, to_row
-from course_utils.data.formats.record import Record, RowError, file_error, read_json, to_raw
+from course_utils.data.formats.record import Record, RowError, file_error, read_json_rows, to_raw
 from course_utils.errors import ConfigurationError, DataError, FormatError
-from course_utils.files import Row, portable, write_json, write_jsonl, writing
+from course_utils.files import Row, portable, read_json, write_json, write_jsonl, writing
 from course_utils.finding import listed
 from course_utils.tasks import Task
 
@@ -27,7 +26,7 @@ DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev*/dev.json",))
 TEST_FILES = (("test.jsonl",), ("test.json",))
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
-_READERS = dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json)
+_READERS = dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json_rows)
 _READERS |= {".csv": columns.read_csv, ".parquet": columns.read_parquet}
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = dict.fromkeys((".jsonl", ".ndjson"), write_jsonl)
 _WRITERS |= {".json": write_json, ".csv": columns.write_csv, ".parquet": columns.write_parquet}
@@ -141,7 +140,7 @@ def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
     """
     path = folder / "samples" / f"{name}.json"
     try:
-        return {split: [*dict.fromkeys(ids)] for split, ids in json.loads(path.read_text("utf-8")).items()}
+        return {split: [*dict.fromkeys(ids)] for split, ids in read_json(path).items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:
