@@ -5,10 +5,12 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from course_utils.errors import DataError
 
 PROJECT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
@@ -66,6 +68,35 @@ def fingerprint(model: Path) -> str:
 def read_jsonl(path: Path) -> list[Row]:
     """Rows of a JSON-lines file that the course itself wrote."""
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Iterable[str]) -> list[Row]:
+    """Rows of a JSON-lines file that anybody wrote, each as ``check`` gives it back, which gets its file and line too.
+
+    Any end of line, a byte-order mark and empty lines are accepted. ``fields`` are those that errors name.
+
+    Raises:
+        DataError: The file is missing, empty or not UTF-8, or rows are no objects or such that ``check`` raises
+            ValueError; every wrong row is listed.
+    """
+    remedy = f"give one JSON object a line, with {', '.join(fields)}"
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}; {remedy}, in UTF-8") from error
+    rows, wrong = [], []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            place = f"{portable(path)}:{number}"
+            try:
+                if not isinstance(row := json.loads(line), dict):
+                    raise ValueError(f"a {type(row).__name__} instead of an object")
+                rows.append(check(row, place))
+            except (ValueError, RecursionError) as error:
+                wrong.append(f"{place}: {error}; {remedy}")
+    if wrong or not rows:
+        raise DataError("\n".join(wrong) or f"{path}: the file is empty; {remedy}")
+    return rows
 
 
 def read_json(path: Path) -> Any:

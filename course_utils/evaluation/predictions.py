@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.errors import DataError
-from course_utils.files import Row, hash_of
+from course_utils.files import Row, hash_of, read_checked_jsonl
 from course_utils.profiles import Profile
 from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task
@@ -114,35 +114,16 @@ def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: boo
     Raises:
         DataError: The file is missing, empty or not UTF-8, or rows are wrong; every wrong row is listed.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}; give a .jsonl file of predictions in UTF-8") from error
-    rows: list[Row] = []
-    wrong: list[str] = []
-    first: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = _parse(line, required)
-                if first.setdefault(row["id"], number) != number:
-                    raise ValueError(f'"id" {row["id"]!r} is already on line {first[row["id"]]}')
-                rows.append(row | {"place": f"{path}:{number}"})
-            except (ValueError, RecursionError) as error:
-                wrong.append(f"{path}:{number}: {error}; give one JSON object a line, with {', '.join(required)}")
-    if wrong or not rows:
-        raise DataError("\n".join(wrong) or f"{path}: the file is empty; write one prediction per line")
-    return [row | {"predicted": read_query(row["predicted"])} for row in rows] if raw else rows
+    first: dict[str, str] = {}
 
+    def check(row: Row, place: str) -> Row:
+        if isinstance(row.get("id"), int):
+            row["id"] = str(row["id"])
+        texts = {key: value.strip() or key == "predicted" for key, value in row.items() if isinstance(value, str)}
+        if wrong := [f'"{key}"' for key in required if not texts.get(key)]:
+            raise ValueError(f"{', '.join(wrong)} missing or no text; only predicted may be empty")
+        if first.setdefault(row["id"], place) != place:
+            raise ValueError(f'"id" {row["id"]!r} is already on line {first[row["id"]].rpartition(":")[2]}')
+        return row | {"place": place, "predicted": read_query(row["predicted"]) if raw else row["predicted"]}
 
-def _parse(line: str, required: Sequence[str]) -> Row:
-    """A row; raises ValueError with what is wrong with it."""
-    row = json.loads(line)
-    if not isinstance(row, dict):
-        raise ValueError(f"a {type(row).__name__} instead of an object")
-    if isinstance(row.get("id"), int):
-        row["id"] = str(row["id"])
-    texts = {key: value.strip() or key == "predicted" for key, value in row.items() if isinstance(value, str)}
-    if wrong := [f'"{key}"' for key in required if not texts.get(key)]:
-        raise ValueError(f"{', '.join(wrong)} missing or no text; only predicted may be empty")
-    return row
+    return read_checked_jsonl(path, check, required)

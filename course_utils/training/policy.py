@@ -3,17 +3,15 @@
 Both call the model a policy. A run that is killed starts over.
 """
 
-import json
 import math
-from collections.abc import Container, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
-from course_utils.files import Row, portable
+from course_utils.files import Row, read_checked_jsonl
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
@@ -92,26 +90,21 @@ def read_pairs(dataset: Path) -> list[Row]:
     """The pairs of a dataset's ``preferences.jsonl``, each with ``FIELDS``.
 
     Raises:
-        DataError: Pairs lack a field, prefer nothing, or are about no database of the dataset; lists every one.
+        DataError: The file is missing or empty, or pairs lack a field, prefer nothing, or are about no database of the
+            dataset; lists every one.
     """
-    path, databases = dataset / "preferences.jsonl", list_databases(dataset)
-    lines = [(number, line) for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1) if line.strip()]
-    if wrong := [f"{portable(path)}:{number}: {fault}" for number, line in lines if (fault := _fault(line, databases))]:
-        raise DataError("\n".join(wrong))
-    return [json.loads(line) for _, line in lines]
+    databases = list_databases(dataset)
 
+    def check(pair: Row, _: str) -> Row:
+        if missing := [name for name in FIELDS if not isinstance(text := pair.get(name), str) or not text.strip()]:
+            raise ValueError(f"no text for {', '.join(missing)}")
+        if pair["chosen"].strip() == pair["rejected"].strip():
+            raise ValueError("chosen and rejected are the same: write a worse answer as rejected, or drop the pair")
+        if pair["db_id"] not in databases:
+            raise ValueError(f"no database {pair['db_id']!r}: add it to the dataset, or mend db_id")
+        return pair
 
-def _fault(line: str, databases: Container[str]) -> str:
-    texts: dict[str, str] = {}
-    with suppress(ValueError, AttributeError):  # no JSON, no object
-        texts = {name: text for name, text in json.loads(line).items() if isinstance(text, str)}
-    if missing := [name for name in FIELDS if not texts.get(name, "").strip()]:
-        return f"no text for {', '.join(missing)}; every line is a JSON object with {', '.join(FIELDS)}"
-    if texts["chosen"].strip() == texts["rejected"].strip():
-        return "chosen and rejected are the same; write a worse answer as rejected, or drop the pair"
-    if texts["db_id"] not in databases:
-        return f"no database {texts['db_id']!r}; add it to the dataset, or mend db_id"
-    return ""
+    return read_checked_jsonl(dataset / "preferences.jsonl", check, FIELDS)
 
 
 def train_dpo(

@@ -78,10 +78,10 @@ def test_every_bad_pair_is_listed_with_its_line(tmp_path: Path) -> None:
         read_pairs(tmp_path)
     found = str(raised.value).splitlines()
     assert [line.split(":")[1] for line in found] == ["3", "4", "5", "6", "7", "8"]
-    assert "no text for chosen; every line is a JSON object with db_id" in found[0]
+    assert "no text for chosen; give one JSON object a line, with db_id" in found[0]
     assert "are the same" in found[1]
     assert "no database 'market'" in found[2]
-    assert "no text for db_id, question, chosen, rejected" in found[-1]
+    assert "a list instead of an object" in found[-1]
     file.write_text(json.dumps(PAIRS[0]) + "\n", "utf-8")
     assert read_pairs(tmp_path) == PAIRS[:1]
 
