@@ -202,9 +202,9 @@ def _train(
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
     trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
-    casts_itself = trainer.args.use_cpu and trainer.args.bf16 and profile.method != "dora"  # whose norms need float32
+    is_plain = profile.method in ("lora", "rslora")  # IA3 has no casts to leave out, and DoRA's norms need float32
     began = time.perf_counter()
-    with disable_input_dtype_casting(trainable, active=casts_itself):
+    with disable_input_dtype_casting(trainable, active=is_plain and trainer.args.use_cpu and trainer.args.bf16):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
     if trainer.args.should_save:

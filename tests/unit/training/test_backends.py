@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from course_utils.deployment import merge_adapter
@@ -15,8 +16,9 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.models.load import Choice
 from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import backends, tokenize_rows, train_sft
+from course_utils.training import backends, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import adapter_config
+from course_utils.training.shared_prompts import label_loss
 
 CONFIG = LlamaConfig(
     vocab_size=64,
@@ -124,3 +126,28 @@ def test_frozen_matrices_alone_are_halved_where_products_are_faster(monkeypatch:
     assert model.get_output_embeddings().weight.dtype == torch.bfloat16
     assert model.get_input_embeddings().weight.dtype == torch.float32, "which the head shared until here"
     assert all(weight.dtype == torch.float32 for weight in model.parameters() if weight.requires_grad)
+
+
+@pytest.mark.parametrize(("method", "casts"), [("lora", {False}), ("dora", {True}), ("ia3", set())])
+def test_autocast_alone_casts_for_lora_in_bfloat16(
+    method: Method, casts: set[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found: dict[str, set[bool]] = {"float32": set(), "bfloat16": set()}
+    losses = []
+    profile = replace(get_profile("smoke"), method=method, max_steps=4, n_evaluations=1)
+    queries = [f"SELECT name FROM item WHERE price > {n}" for n in range(16)]
+    asked = [
+        {"db_id": "shop", "question": f"Which items cost more than {n}?", "query": q} for n, q in enumerate(queries)
+    ]
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), asked, text_to_sql(SCHEMAS), profile.max_length)
+    for dtype, casting in found.items():
+
+        def watched(model: Any, *rest: Any, casting: set[bool] = casting) -> torch.Tensor:
+            casting |= {each.cast_input_dtype_enabled for each in model.modules() if isinstance(each, LoraLayer)}
+            return label_loss(model, *rest)
+
+        monkeypatch.setattr(trainer, "label_loss", watched)
+        monkeypatch.setattr(backends, "choose_product_dtype", lambda width, dtype=dtype: Choice(dtype, "told so"))
+        losses.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / dtype).final_validation_loss)
+    assert found == {"float32": {True} if casts else set(), "bfloat16": casts}
+    assert losses[0] == pytest.approx(losses[1], rel=0.03)
