@@ -124,6 +124,6 @@ def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: boo
             raise ValueError(f"{', '.join(wrong)} missing or no text; only predicted may be empty")
         if first.setdefault(row["id"], place) != place:
             raise ValueError(f'"id" {row["id"]!r} is already on line {first[row["id"]].rpartition(":")[2]}')
-        return row | {"place": place, "predicted": read_query(row["predicted"]) if raw else row["predicted"]}
+        return row | {"place": place} | ({"predicted": read_query(row["predicted"])} if raw else {})
 
     return read_checked_jsonl(path, check, required)

@@ -30,8 +30,8 @@ def attend_in_chunks(
     r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, for ``CHUNK`` queries at a time.
 
     On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice: it reads only those keys that a chunk
-    sees, which are the shared prefix and the chunk's own rows. Transformers calls it, with one batch, whose bool mask
-    of shape (1, 1, length, length) lets every token see itself.
+    sees: the shared prefix and its own rows. Transformers calls it, with one batch: (1, heads, length, width) each, and
+    a bool mask (1, 1, length, length) that lets each token see itself; it gives (1, length, heads, width), no weights.
     """
     import torch
 
