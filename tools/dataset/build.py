@@ -1,8 +1,8 @@
 """Build the course's own dataset: ``python -m tools.dataset.build [FOLDER]``.
 
 From every ``databases/<db_id>/domain.toml`` it writes ``schema.sql`` and ``rows.sql`` beside it, and from all of them
-``train.jsonl``, ``validation.jsonl``, ``test.jsonl``, ``preferences.jsonl`` and ``samples/smoke.json``. Questions
-that people wrote, in ``written/``, are checked and added. The same seed gives the same files, and each database has
+``train.jsonl``, ``validation.jsonl``, ``test.jsonl``, ``preferences.jsonl`` and ``samples/*.json``. Questions that
+people wrote, in ``written/``, are checked and added. The same seed gives the same files, and each database has
 its own random stream, so that a new one leaves the questions of the others alone.
 
 A query lies in one split only. ``judge.py`` keeps questions whose answer tells right from wrong.
@@ -28,7 +28,7 @@ from tools.dataset.populate import populate, write_database
 from tools.dataset.preferences import make_preferences
 from tools.dataset.questions import Question, ask
 from tools.dataset.quotas import level, quotas
-from tools.dataset.sample import choose_sample
+from tools.dataset.sample import choose_larger_sample, choose_sample
 from tools.dataset.shapes import SHAPES, Shape
 from tools.dataset.world import World, make_world
 from tools.dataset.written import read_written
@@ -88,17 +88,22 @@ def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[s
         for_training = written.pop("train")
         for split, rows in written.items():
             splits[split] += rows
-        if leaks := find_leaks(splits | {"train": [*splits["train"], *for_training]}):
+        whole = splits | {"train": [*splits["train"], *for_training]}
+        if leaks := find_leaks(whole):
             raise DataError("\n".join([f"{len(leaks)} leaks between splits; change these rows:", *leaks]))
     small = {domain.db_id: domain.role for domain in domains if is_small(domain)}
-    sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)
+    samples = {
+        "smoke": choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed),
+        "laptop": choose_larger_sample(whole),
+    }
     for split, rows in splits.items():
         Random(f"{seed}/{split}").shuffle(rows)
         # Written rows come last in training: one more leaves the order of all others, and so the tiny model, alone.
         write_jsonl(folder / f"{split}.jsonl", [*rows, *for_training] if split == "train" else rows)
     write_jsonl(folder / "preferences.jsonl", preferences)
     (folder / "samples").mkdir(exist_ok=True)
-    write_json(folder / "samples" / "smoke.json", sample)
+    for name, sample in samples.items():
+        write_json(folder / "samples" / f"{name}.json", sample)
     n_rows = {split: len(rows) for split, rows in splits.items()}
     return n_rows | {"train": n_rows["train"] + len(for_training), "preferences": len(preferences)}
 

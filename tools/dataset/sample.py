@@ -1,7 +1,9 @@
-"""Name the rows that the smallest model of the course can learn: ``samples/smoke.json``.
+"""Name the rows of the profiles that cannot learn from all: ``samples/smoke.json`` and ``samples/laptop.json``.
 
-A model of a few million parameters knows plain wordings that name the columns, and schemas of few tables. So the
-sample holds easy and medium questions of the plain shapes about the small databases, each shape by its weight.
+A model of a few million parameters knows plain wordings that name the columns, and schemas of few tables. So smoke's
+sample holds easy and medium questions of the plain shapes about the small databases, each shape by its weight. Laptop's
+holds all easy and medium ones but the written of the second round: it has steps for so many rows, and more written ones
+among them cost as many answers about the grammar's questions as they gain (``benchmarks/laptop.md``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +14,7 @@ from course_utils.files import Row
 from tools.dataset.quotas import PLAIN, apportion
 from tools.dataset.shapes import SHAPES
 
+LEVELS = ("easy", "medium")
 WEIGHTS = {f"grammar:{shape.name}": shape.weight for shape in SHAPES if shape.name in PLAIN}
 
 
@@ -43,6 +46,14 @@ def choose_sample(
         ]
         found[split] = sorted(chosen)
     return found
+
+
+def choose_larger_sample(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
+    """The ids of easy and medium rows by split, but for the written ones of later rounds."""
+    return {
+        split: sorted(row["id"] for row in rows if row["difficulty"] in LEVELS and "written:" not in row["source"])
+        for split, rows in splits.items()
+    }
 
 
 def _stratified(rows: Sequence[Row], n: int, rng: Random, split: str) -> list[Row]:

@@ -2,7 +2,8 @@
 
 A row has ``split``, ``db_id``, ``question`` and ``query``; a question that the schema cannot answer has
 ``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. Those for training are
-about databases of training, and few: they show a model that people do not speak as the grammar does.
+about databases of training: they show a model that people do not speak as the grammar does. A ``round`` tells in which
+round of writing they came, and is the second half of their source, ``written:2``; the first says none.
 """
 
 import json
@@ -18,7 +19,7 @@ from course_utils.tasks import normalise
 
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")
-OPTIONAL = ("answerable", "note")
+OPTIONAL = ("answerable", "note", "round")
 SPLITS_OF_ROLE = {"train": ("train", "validation"), "validation": ("validation",), "test": ("test",)}
 
 
@@ -82,6 +83,8 @@ def _fault_of(fields: Row, stem: str, databases: Mapping[str, Path], roles: Mapp
     splits = SPLITS_OF_ROLE[roles[stem]]
     if fields["split"] not in splits:
         return f'"split" is {fields["split"]!r}; questions about {stem} belong to {" or ".join(splits)}'
+    if fields.get("round", 2) != 2:
+        return f'"round" is {fields["round"]!r}; rows of the first round have none, those of the second 2'
     answerable = fields.get("answerable", True)
     if not isinstance(answerable, bool) or answerable == (fields["query"] == UNANSWERABLE):
         return f'"answerable": false and the query {UNANSWERABLE} go together'
@@ -101,7 +104,7 @@ def _row(fields: Row, number: int, databases: Mapping[str, Path]) -> Row:
         "question": " ".join(fields["question"].split()),
         "query": query,
         "difficulty": hardness(query),
-        "source": "written",
+        "source": f"written:{fields['round']}" if "round" in fields else "written",
     }
     if not fields.get("answerable", True):
         return {**row, "answerable": False}

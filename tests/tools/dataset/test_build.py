@@ -30,7 +30,7 @@ def rows() -> dict[str, list[Row]]:
 
 @pytest.fixture(scope="module")
 def grammar(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    return {split: [row for row in part if row["source"] != "written"] for split, part in rows.items()}
+    return {split: [row for row in part if "written" not in row["source"]] for split, part in rows.items()}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_dataset_is_as_large_as_promised(grammar: dict[str, list[Row]], role
 
 
 def test_some_questions_of_each_split_were_written_one_by_one(rows: dict[str, list[Row]]) -> None:
-    written = {split: [row for row in part if row["source"] == "written"] for split, part in rows.items()}
+    written = {split: [row for row in part if "written" in row["source"]] for split, part in rows.items()}
     assert len(written["train"]) >= 300
     assert len(written["validation"]) >= 200
     assert len(written["test"]) >= 200
@@ -142,8 +142,8 @@ def shuffle(database: Path, target: Path) -> Path:
     return target
 
 
-def sampled(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    named = json.loads((DATA / "samples" / "smoke.json").read_text())
+def sampled(rows: dict[str, list[Row]], name: str = "smoke") -> dict[str, list[Row]]:
+    named = json.loads((DATA / "samples" / f"{name}.json").read_text())
     return {split: [row for row in part if row["id"] in set(named[split])] for split, part in rows.items()}
 
 
@@ -160,6 +160,17 @@ def test_the_sample_holds_plain_rows_about_small_databases(
         assert "empty" not in row
     joins = sum(row["source"].startswith("grammar:join") for row in sample["train"])
     assert 0.05 < joins / len(sample["train"]) < 0.09
+
+
+def test_laptops_sample_leaves_out_hard_rows_and_those_of_the_second_round(rows: dict[str, list[Row]]) -> None:
+    sample = sampled(rows, "laptop")
+    for split, part in rows.items():
+        kept = {row["id"] for row in sample[split]}
+        for row in part:
+            second = row["source"] == "written:2"
+            assert (row["id"] in kept) == (row["difficulty"] in ("easy", "medium") and not second)
+            assert not second or split == "train"
+    assert sum(row["source"] == "written" for row in sample["train"]) > 300
 
 
 def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:
@@ -187,7 +198,7 @@ NUMBERS = {"train": 40, "validation": 4, "test": 16, "preferences": 12}
 
 def test_a_build_repeats_itself_and_holds_the_right_database_out(two_domains: Path) -> None:
     assert build_dataset(two_domains, sizes=SMALL) == NUMBERS
-    files = [*two_domains.rglob("*.jsonl"), *two_domains.rglob("*.sql"), two_domains / "samples" / "smoke.json"]
+    files = [*two_domains.rglob("*.jsonl"), *two_domains.rglob("*.sql"), *two_domains.glob("samples/*")]
     first = {path: path.read_bytes() for path in files}
     assert build_dataset(two_domains, sizes=SMALL) == NUMBERS
     assert {path: path.read_bytes() for path in files} == first
@@ -258,5 +269,5 @@ def test_the_files_in_the_repository_are_what_the_command_writes(tmp_path: Path)
         (tmp_path / "databases" / path.parent.name).mkdir(parents=True)
         shutil.copy(path, tmp_path / "databases" / path.parent.name)
     main([str(tmp_path)])
-    for made in (*tmp_path.glob("*.jsonl"), *tmp_path.rglob("*.sql"), tmp_path / "samples" / "smoke.json"):
+    for made in (*tmp_path.glob("*.jsonl"), *tmp_path.rglob("*.sql"), *tmp_path.glob("samples/*")):
         assert made.read_bytes() == (DATA / made.relative_to(tmp_path)).read_bytes(), made.name

@@ -19,13 +19,18 @@ def test_row_counts(name: str) -> None:
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_hand_written_rows(split: str) -> None:
-    n_written = sum(row["source"] == "written" for row in read_jsonl(DATA / f"{split}.jsonl"))
+    n_written = sum("written" in row["source"] for row in read_jsonl(DATA / f"{split}.jsonl"))
     assert re.search(rf"`{split}.jsonl`.*; {n_written} written by hand", CARD)
 
 
-def test_the_sample_and_the_other_folders() -> None:
-    sample = json.loads((DATA / "samples" / "smoke.json").read_text("utf-8"))
-    assert " / ".join(f"{len(sample[split]):,}" for split in ("train", "validation", "test")) in CARD
+@pytest.mark.parametrize("name", ["smoke", "laptop"])
+def test_the_samples(name: str) -> None:
+    sample = json.loads((DATA / "samples" / f"{name}.json").read_text("utf-8"))
+    sizes = " / ".join(f"{len(sample[split]):,}" for split in ("train", "validation", "test"))
+    assert f"| `samples/{name}.json` | {sizes} |" in CARD
+
+
+def test_the_other_folders() -> None:
     assert f"| `probes.json` | {len(json.loads((DATA / 'probes.json').read_text('utf-8')))} |" in CARD
     for folder in ("written", "tickets"):
         n_rows = sum(len(read_jsonl(path)) for path in Path(DATA / folder).glob("*.jsonl"))

@@ -110,9 +110,9 @@ def excess(reference: np.ndarray, stream: np.ndarray) -> np.ndarray:
     return np.maximum(*(total - np.minimum(0, np.minimum.accumulate(total)) for total in (up, down)))
 
 
-def test_the_threshold_is_the_lowest_that_rings_in_one_of_a_hundred_stable_streams(traffic: Traffic) -> None:
+def test_the_threshold_is_the_lowest_that_rings_in_one_of_fifty_stable_streams(traffic: Traffic) -> None:
     highest = np.array([excess(*draw(traffic, "", CHOOSING, index)).max() for index in range(200)])
-    assert next(level for level in range(10, 100, 10) if np.mean(highest > level) <= 0.01) == THRESHOLD
+    assert next(level for level in range(10, 100, 10) if np.mean(highest > level) <= 0.02) == THRESHOLD
 
 
 def test_two_hundred_other_streams_that_drift_are_found_and_two_hundred_stable_ones_left_alone(
