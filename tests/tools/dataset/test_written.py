@@ -78,6 +78,8 @@ def test_rows_get_what_the_writers_leave_out(tmp_path: Path, databases: dict[str
         ({**GOOD, "hint": "x"}, "unknown hint"),
         ({**GOOD, "query": UNANSWERABLE}, "go together"),
         ({**GOOD, "answerable": False}, "go together"),
+        ({**GOOD, "round": 1}, '"round" is 1; rows of the first round have none'),
+        ({**GOOD, "round": 2.0}, '"round" is 2.0'),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, databases: dict[str, Path], row: Any, fault: str) -> None:
@@ -104,3 +106,8 @@ def test_a_training_database_is_asked_about_in_training_and_validation(
 ) -> None:
     row = {**GOOD, "split": split, "db_id": "farm"}
     assert len(read_written(write(tmp_path, "farm", row), databases, ROLES)[split]) == 1
+
+
+def test_a_row_of_a_later_round_says_so_in_its_source(tmp_path: Path, databases: dict[str, Path]) -> None:
+    (row,) = read_written(write(tmp_path, "shop", {**GOOD, "round": 2}), databases, ROLES)["test"]
+    assert row["source"] == "written:2"
