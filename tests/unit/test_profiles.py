@@ -68,7 +68,7 @@ def test_the_effective_batch_is_rows_per_optimizer_step() -> None:
 
 
 def test_only_the_profile_for_slow_machines_limits_the_time_of_experiments() -> None:
-    assert {name: profile.experiment_s for name, profile in PROFILES.items() if profile.experiment_s} == {"laptop": 120}
+    assert {name: profile.experiment_s for name, profile in PROFILES.items() if profile.experiment_s} == {"laptop": 90}
 
 
 @pytest.mark.parametrize(
