@@ -31,9 +31,9 @@ class Finding:
     number: int = 0  # row number in its split, from 1; 0 speaks of the whole split, or of no row
 
     def __post_init__(self) -> None:
-        # The evidence may come from a file: no control character of it may steer the terminal that shows it.
-        object.__setattr__(self, "reason", printable(self.reason))
-        object.__setattr__(self, "fix", printable(self.fix))
+        # Evidence and place may come from a stranger: no control character of them may steer the terminal.
+        for name in ("reason", "fix", "place"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         return ": ".join(filter(None, [self.place, "; ".join(filter(None, [self.reason, self.fix]))]))

@@ -39,13 +39,13 @@ class Table:
 
     def __rich__(self) -> "RichTable":
         """The same for ``rich.console.Console.print``."""
-        from rich.markup import escape as without_markup
         from rich.table import Table as RichTable
+        from rich.text import Text
 
-        def plain(text: str) -> str:
-            return without_markup(without_control(text, keep="\n\t"))
+        def plain(text: str) -> Text:  # no markup and no emoji codes, such as :on:
+            return Text(without_control(text, keep="\n\t"))
 
-        table = RichTable(title=plain(self.caption) or None, title_justify="left")
+        table = RichTable(title=plain(self.caption) if self.caption else None, title_justify="left")
         for name in self.columns:
             table.add_column(plain(name), justify="left" if name in self.text_columns else "right", overflow="fold")
         for row in self.rows:

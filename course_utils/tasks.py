@@ -21,7 +21,7 @@ LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_
 PRIORITIES = ("low", "normal", "high", "urgent")
 """How much waiting costs the customer, least first."""
 FIELDS = ("label", "priority")
-_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`"
+_MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`¿¡؟،؛。、"
 _FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
 
 
@@ -38,8 +38,14 @@ class Task:
 
 
 def normalise(question: str) -> str:
-    """The words without case, Unicode's variants, and marks around them: ``"Who's 3.5%?"`` is ``who's 3.5%``."""
-    words = unicodedata.normalize("NFKC", question).casefold().split()
+    """The words without case, Unicode's variants, invisible characters, and marks around them.
+
+    ``"Who's 3.5%?"`` is ``who's 3.5%``.
+    """
+    plain = unicodedata.normalize("NFKC", question)
+    if not plain.isascii():  # soft hyphens, zero-width spaces, marks of direction
+        plain = "".join(each for each in plain if unicodedata.category(each) != "Cf")
+    words = plain.casefold().split()
     return " ".join(filter(None, (word.strip(_MARKS) for word in words)))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from course_utils.data.formats import write_rows
 from course_utils.data.validation.repair import REJECTED, require_empty
 from course_utils.data.validation.report import Rejected
+from course_utils.data.validation.rows import complete_row
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import Row, portable, read_toml, write_jsonl
@@ -60,7 +61,8 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
     chats: dict[str, list[Row]] = {split: [] for split in UPLOADED}
     n_tokens = dict.fromkeys(UPLOADED, 0)
     for record in (record for record in report.accepted if record.split in UPLOADED):
-        messages, target = task.to_messages(record.fields), task.to_target(record.fields)
+        row = complete_row(record)
+        messages, target = task.to_messages(row), task.to_target(row)
         size = estimate_tokens([*messages, {"content": target}])
         if size > limits["max_tokens"]:
             reason = f"about {size:,} tokens, where {service} takes {limits['max_tokens']:,}"

@@ -16,12 +16,13 @@ def test_cells_are_escaped_and_words_stand_on_the_left() -> None:
 
 def test_a_terminal_shows_the_same_cells() -> None:
     console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
-    console.print(text_table(("name", "what"), [("[red]", "stays"), ("\x1b[2J\ud800", "two\nlines")], "caption"))
+    console.print(text_table(("name", "what"), [("[red]", "stays :on:"), ("\x1b[2J\ud800", "two\nlines")], "caption"))
     text = console.export_text()
     assert r"\x1b[2J\xd800" in text
     assert r"\x0a" not in text
     assert "caption" in text
     assert "[red]" in text
+    assert "stays :on:" in text
 
 
 def test_values_are_shown_as_people_read_them() -> None:

@@ -82,7 +82,11 @@ def read_parquet(path: Path) -> Iterator[Record]:
     with open_file(path) as file:
         try:
             # Page checksums are written by few, so a broken page is found only as it is read.
-            batches = pq.ParquetFile(file).iter_batches()
+            parquet = pq.ParquetFile(file)
+            names = parquet.schema_arrow.names
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"two columns are called {', '.join(map(repr, twice))}")
+            batches = parquet.iter_batches()
             for number, cells in enumerate((cells for batch in batches for cells in batch.to_pylist()), 1):
                 # pandas keeps the index of a frame in such columns.
                 row = {name: cell for name, cell in cells.items() if not name.startswith("__index_level_")}

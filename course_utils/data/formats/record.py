@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from course_utils.errors import FormatError
 from course_utils.files import Row, portable
-from course_utils.finding import Finding
+from course_utils.finding import Finding, printable
 from course_utils.tasks import normalise
 
 BOM = b"\xef\xbb\xbf"
@@ -37,7 +37,8 @@ class Record:
     @property
     def place(self) -> str:
         """``data/train.jsonl:17``, or ``dev.json (row 17)``; from the project where the file lies in it."""
-        return f"{portable(self.path)}{f' (row {self.line})' if self.path.suffix in _BY_ROW else f':{self.line}'}"
+        of_row = f" (row {self.line})" if self.path.suffix in _BY_ROW else f":{self.line}"
+        return printable(f"{portable(self.path)}{of_row}")
 
     def mark(self, finding: Finding) -> Finding:
         """A finding, said of this row."""

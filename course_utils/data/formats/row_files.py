@@ -5,7 +5,6 @@ A folder is a dataset in the course's own layout, that of Spider's release or th
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -18,6 +17,7 @@ from course_utils.data.formats.record import Record, RowError, file_error, read_
 from course_utils.errors import ConfigurationError, DataError, FormatError
 from course_utils.files import Row, portable, read_json, write_json, write_jsonl, writing
 from course_utils.finding import listed
+from course_utils.sql.query_forms import canonical
 from course_utils.tasks import Task
 
 TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
@@ -140,10 +140,10 @@ def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
     """
     path = folder / "samples" / f"{name}.json"
     try:
-        return {split: [*dict.fromkeys(ids)] for split, ids in read_json(path).items()}
+        return {split: [*dict.fromkeys(map(str, ids))] for split, ids in read_json(path).items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{portable(path)}: not an object of lists of ids ({error}); write the sample again") from error
 
 
@@ -166,19 +166,23 @@ def _read_split(split: str, paths: list[Path]) -> list[Record]:
 
 
 def _hold_back(training: list[Record]) -> list[Record]:
-    """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows."""
+    """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows.
+
+    Whole groups go: rows belong together if they share a question, a query however it is written, or are linked so.
+    """
+    from scipy.cluster.hierarchy import DisjointSet
+
     wanted = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)))
-    keys_by_query: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for record in training:
-        if not record.fault:
-            keys_by_query[str(record.fields.get("query"))].add(record.key)
-    queries = sorted(keys_by_query)
+    readable = [(str(each.fields.get("query")), each.key) for each in training if not each.fault]
+    groups, first = DisjointSet(key for _, key in readable), dict[str, tuple[str, str]]()
+    for query, key in readable:
+        groups.merge(key, first.setdefault(canonical(query), key))
+    keys = dict(readable)
+    queries = sorted(keys)
     Random(0).shuffle(queries)
-    chosen: set[str] = set()
-    asked: set[tuple[str, str]] = set()
-    for query in queries[:-1]:  # one is left to train on
-        if len(asked) < wanted:
-            chosen.add(query)
-            asked |= keys_by_query[query]
-    is_held = [not each.fault and (str(each.fields.get("query")) in chosen or each.key in asked) for each in training]
-    return [replace(each, split="validation") if held else each for each, held in zip(training, is_held, strict=True)]
+    left = groups.subset(keys[queries.pop()]) if queries else set()  # one group is left to train on
+    held: set[tuple[str, str]] = set()
+    for query in queries:
+        if len(held) < wanted and keys[query] not in left:
+            held |= groups.subset(keys[query])
+    return [replace(each, split="validation") if not each.fault and each.key in held else each for each in training]

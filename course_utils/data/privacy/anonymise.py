@@ -46,8 +46,9 @@ _LONG_NUMBER = re.compile(r"\d{7,}")
 class Pseudonyms:
     """Real values and their pseudonyms: who has them can undo the anonymisation, so keep them apart from the data.
 
-    The same ``secret`` gives the same pseudonyms in another process, and who has it can test a guess ("is this Anna
-    Schmidt?"): keep it as safe. There is no default.
+    The same ``secret`` gives the same pseudonyms to the same values, replaced in the same order, in another process: a
+    value whose first pseudonym another has taken gets the next. So use one object for questions, queries and databases.
+    Who has the secret can test a guess ("is this Anna Schmidt?"): keep it as safe. There is no default.
 
     Raises:
         ConfigurationError: The secret has fewer than ``MIN_CHARACTERS``.

@@ -48,9 +48,10 @@ def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
         n_rows = counts.total()
         if len(counts) < 2 or n_rows <= len(rows) / 2:
             continue
-        limit = min(RARE_SHARE, RARE_OF_EVEN / len(counts)) * n_rows
-        if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < limit]:
-            reason = f'"{name}": {len(rare)} of {len(counts)} classes have under 1 % of {n_rows:,} rows: {_some(rare)}'
+        share = min(RARE_SHARE, RARE_OF_EVEN / len(counts))
+        if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < share * n_rows]:
+            which = f"{len(rare)} of {len(counts)} classes have under {100 * share:.2g} % of {n_rows:,} rows"
+            reason = f'"{name}": {which}: {_some(rare)}'
             # What training has little of is not learned, elsewhere it is just not measured.
             severity: Severity = "warning" if rows[0].split == "train" else "note"
             yield Finding("label-balance", severity, reason, "add rows of them, or expect nothing of a model there")

@@ -6,6 +6,7 @@ behind queries. Everything else that is wrong takes the row out: into ``rejected
 
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,12 +57,12 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
     fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
     with tempfile.TemporaryDirectory() as build_in:
         report = validate_dataset(folder, Path(build_in), options, fixed)
-    kept = {(record.split, row_id(record)) for record in report.accepted}
+    ids = _new_ids(report)
     with writing(target) as unfinished:
         _write_rows(report, unfinished)
         for path in sorted(folder.glob("samples/*.json")):
             named = read_sample(folder, path.stem).items()
-            left = {split: [each for each in ids if (split, each) in kept] for split, ids in named}
+            left = {split: [ids[split, each] for each in kept if (split, each) in ids] for split, kept in named}
             write_json(unfinished / "samples" / path.name, left)
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id, source)
@@ -76,10 +77,26 @@ def require_empty(out: Path) -> None:
 
 
 def fix_fields(fields: Row) -> Row:
-    """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question."""
-    fixes = {"question": lambda text: clean_question(strip_invisible(text)), "query": clean_query, "db_id": str.strip}
+    """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question.
+
+    BIRD's evidence is told with the question, so what is mended in the one is mended in the other.
+    """
+
+    def one_line(text: str) -> str:
+        return clean_question(strip_invisible(text))
+
+    fixes = {"question": one_line, "evidence": one_line, "query": clean_query, "db_id": str.strip}
     fixed = {name: fix(fields[name]) for name, fix in fixes.items() if isinstance(fields.get(name), str)}
     return {**fields, **fixed}
+
+
+def _new_ids(report: ValidationReport) -> dict[tuple[str, str], str]:
+    """What accepted rows are called in the copy, by split and old id: one that has none is called by its place."""
+    ids, counts = {}, Counter[str]()
+    for record in report.accepted:
+        counts[record.split] += 1
+        ids[record.split, row_id(record)] = row_id(replace(record, number=counts[record.split]))
+    return ids
 
 
 def _write_rows(report: ValidationReport, out: Path) -> None:

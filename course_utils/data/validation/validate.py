@@ -7,12 +7,12 @@ run are not compared with others, so that a broken copy does not cost the right 
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from course_utils.artifacts import Course
-from course_utils.data.formats import Record, read_dataset, read_sample
+from course_utils.data.formats import Record, read_dataset, read_sample, to_record
 from course_utils.data.validation import rows
 from course_utils.data.validation.distribution import describe_splits
 from course_utils.data.validation.queries import find_contradictions
@@ -89,7 +89,8 @@ def validate_rows(
         MissingExtraError: The engine needs a package that is not installed.
     """
     places = [(split, n, row) for split, of_split in rows_by_split.items() for n, row in enumerate(of_split, 1)]
-    records = [Record(Path(f"{split}.jsonl"), n, row, split=split, number=n) for split, n, row in places]
+    read = ((to_record(Path(f"{split}.jsonl"), n, row), split, n) for split, n, row in places)
+    records = [replace(record, split=split, number=n) for record, split, n in read]
     return _validate(records, databases, options or ValidationOptions(), records)
 
 

@@ -37,7 +37,7 @@ def dataset(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     with sqlite3.connect(folder / "shop.sqlite") as connection:
         connection.executescript("CREATE TABLE item (name TEXT, price INT); INSERT INTO item VALUES ('é', 3);")
-    write_split(tmp_path / "data", "train", [TARGET.format(i) for i in range(12)])
+    write_split(tmp_path / "data", "train", [f"\n {TARGET.format(i)} ;" for i in range(12)])
     write_split(tmp_path / "data", "validation", [TARGET.format(i) for i in range(20, 23)])
     write_split(tmp_path / "data", "test", [TARGET.format(i) for i in range(30, 34)])
     return tmp_path / "data"

@@ -30,6 +30,8 @@ def test_a_database_without_a_schema_is_named() -> None:
         ('Which cost "3.5%" or less...', "which cost 3.5% or less"),
         ("Who's in  CAF\u00c9 \u2018Noir\u2019 ?", "who's in caf\u00e9 noir"),
         ("\uff33hops below -5", "shops below -5"),
+        ("\u200eHow ma\u00adny\u200b\u061f", "how many"),
+        ("\u00bfcu\u00e1ntos?", "cu\u00e1ntos"),
         ("...", ""),
     ],
 )

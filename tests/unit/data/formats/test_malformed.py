@@ -25,12 +25,13 @@ GOOD = LINE.encode() + b"\n"
 CSV = "db_id,question,query\nshop,Où?,SELECT 1\n".encode()
 
 
-def parquet(**columns: list[Any]) -> bytes:
+def parquet(*same: list[Any], **columns: list[Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = io.BytesIO()
-    pq.write_table(pa.table(columns or {"question": ["x" * 1000] * 100}), file)
+    columns = columns or {"question": ["x" * 1000] * 100}
+    pq.write_table(pa.table([*same], names=["a" for _ in same]) if same else pa.table(columns), file)
     return file.getvalue()
 
 
@@ -81,6 +82,7 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("jsonl as parquet", "rows.parquet", GOOD, "not a readable Parquet file (ArrowInvalid: Parquet magic bytes not"),
     ("truncated parquet", "rows.parquet", lambda: parquet()[:-20], "not a readable Parquet file"),
     ("broken parquet pages", "rows.parquet", broken_pages, "not a readable Parquet file"),
+    ("parquet with a name twice", "rows.parquet", lambda: parquet([1], [2]), "two columns are called 'a'"),
     ("csv with an unnamed column", "rows.csv", b"id,\n0,a\n", ":1: the header has '' twice or empty; give"),
     ("csv with a name twice", "rows.csv", b"id,query,id\n1,2,3\n", ":1: the header has 'id' twice or empty"),
     ("csv with semicolons", "rows.csv", CSV.replace(b",", b";"), ":1: no comma, but other delimiters"),

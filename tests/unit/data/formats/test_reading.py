@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats import read_dataset, read_rows
+from course_utils.data.formats import read_dataset, read_rows, read_sample
 from course_utils.errors import DataError
+from course_utils.files import write_json
 from course_utils.sql import list_databases
+from course_utils.sql.query_forms import canonical
 
 
 def test_spiders_release_is_recognised(foreign: Path) -> None:
@@ -104,3 +106,31 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         DataError, match=r"nowhere: no dataset folder that can be read \(No such file or directory\); check DATA"
     ):
         read_dataset(tmp_path / "nowhere")
+
+
+def test_held_back_rows_leave_no_query_behind_however_it_is_written_and_whatever_links_it(
+    make_dataset: Callable[..., Path],
+) -> None:
+    chain = [{"db_id": "shop", "question": f"wording {i // 2}", "query": f"SELECT {(i + 1) // 2}"} for i in range(12)]
+    cased = [
+        {"db_id": "shop", "question": f"{q} {i}?", "query": f"{q} {i} + 1"}
+        for i in range(99)
+        for q in ("select", "SELECT")
+    ]
+    folder = make_dataset(train=chain + cased)
+    (folder / "validation.jsonl").unlink()
+    held, left = (
+        {c for r in read_dataset(folder) if r.split == split for c in (canonical(r.fields["query"]), r.key)}
+        for split in ("validation", "train")
+    )
+    assert len(held) > 10
+    assert not held & left
+
+
+def test_a_sample_may_name_ids_that_are_numbers(make_dataset: Callable[..., Path]) -> None:
+    folder = make_dataset()
+    write_json(folder / "samples" / "smoke.json", {"train": [0, 1, 0], "test": ["a"]})
+    assert read_sample(folder, "smoke") == {"train": ["0", "1"], "test": ["a"]}
+    (folder / "samples" / "smoke.json").write_text("[" * 200_000)
+    with pytest.raises(DataError, match="not an object of lists of ids"):
+        read_sample(folder, "smoke")

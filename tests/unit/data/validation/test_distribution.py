@@ -29,6 +29,11 @@ def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
     assert {rare.severity, dominant.severity} == {"warning"}
 
 
+def test_of_many_classes_the_share_that_is_rare_is_the_one_that_is_named() -> None:
+    (rare,) = imbalance(labelled("train", **{f"shape {i}": 20 for i in range(99)}, last=2))
+    assert "1 of 100 classes have under 0.2 % of 1,982 rows: last (2)" in rare.reason
+
+
 def test_a_rare_class_is_a_warning_for_training_and_a_note_for_measuring() -> None:
     rows = [row for split in ("train", "test") for row in labelled(split, bug=600, praise=600, spam=2)]
     assert [(f.split, f.severity) for f in imbalance(rows)] == [("train", "warning"), ("test", "note")]

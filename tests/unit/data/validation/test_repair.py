@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from course_utils.data.formats import read_dataset
 from course_utils.data.validation.repair import REJECTED, fix_fields, repair_dataset
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
-from course_utils.files import read_jsonl
+from course_utils.files import read_jsonl, write_json
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 WRONG: list[dict[str, Any] | str] = [
@@ -137,3 +138,19 @@ def test_safe_fixes_leave_values_in_queries_alone() -> None:
     fields = {"db_id": " shop ", "question": "a\u00a0 b", "query": "SELECT 'x  \u200by' ;", "other": [" "]}
     assert fix_fields(fields) == {"db_id": "shop", "question": "a b", "query": "SELECT 'x  \u200by'", "other": [" "]}
     assert fix_fields({"question": None}) == {"question": None}
+
+
+def test_rows_that_are_named_by_their_place_keep_their_place_in_a_sample(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_dataset(test=[WRONG[0], GOOD])
+    write_json(folder / "samples" / "smoke.json", {"test": ["test-2"]})
+    repair_dataset(folder, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "samples" / "smoke.json").read_text()) == {"test": ["test-1"]}
+
+
+def test_evidence_is_told_once_however_it_is_spaced(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset(test=[{**GOOD, "evidence": "a  refers to\nnumber\u200b 2"}])
+    repair_dataset(folder, tmp_path / "out")
+    (test,) = (record for record in read_dataset(tmp_path / "out") if record.split == "test")
+    assert test.fields["question"] == f"{GOOD['question']} Evidence: a refers to number 2"

@@ -1,3 +1,5 @@
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -5,7 +7,8 @@ from typing import Any
 import pytest
 
 from course_utils.artifacts import open_course
-from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
+from course_utils.data.validation.repair import repair_dataset
+from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset, validate_rows
 from course_utils.errors import DataError
 from course_utils.sql import find_database, run_query
 
@@ -79,3 +82,17 @@ def test_the_foreign_dataset_passes_and_answers_as_counted_by_hand(foreign: Path
     prices = run_query(bakery, queries["What is the average price for each flavor?"]).rows
     assert [row[-1] for row in prices] == pytest.approx([21.0, 23.0, 32.75, (18.5 + 19 + 17) / 3, 26.5])
     assert run_query(club, queries["Which members have no year of joining?"]).rows == [("Huw Preece",)]
+
+
+def test_rows_in_memory_that_no_file_could_hold_are_findings() -> None:
+    rows = [{"db_id": "shop", "question": "How many\ud800?", "query": "SELECT 1"}, {"db_id": math.nan}]
+    report = validate_rows({"train": rows}, {})
+    assert len(report.rejected) == 2
+
+
+def test_a_folders_name_steers_no_terminal(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_dataset(test=[{"db_id": "nowhere"}]).rename(tmp_path / os.fsdecode(b"donn\xe9es\x1b]0;x\x07"))
+    repair_dataset(folder, tmp_path / "out")
+    findings = validate_dataset(folder, tmp_path / "built").findings
+    assert any("\\x1b]0" in finding.place for finding in findings)
+    assert all(finding.place.isprintable() for finding in findings)
