@@ -63,7 +63,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
 
     - *unstable*: a loss is no number; or the running median of the training loss climbs by ``CLIMB`` of the start
       above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss stands so far
-      above its neighbours, and ``SPIKE`` times as high; or validation climbs so far, and training is no better.
+      above its neighbours, and ``SPIKE`` times as high, or as high above the start, whatever the noise: of few steps
+      the climb itself is most of it; or validation climbs so far, and training is no better.
     - *overfit*: validation ends ``RISE`` above its best, with training below that; the validation rows are the same
       each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
       known by heart. Twice as high is common, for rows that were trained on are known better than others.
@@ -125,6 +126,8 @@ def _find_climb(training: Points, smooth: Points, start: float, low: float) -> t
     # 1.65 is the median bend of white noise with a standard deviation of 1; a slope bends nothing.
     noise = math.exp(NOISE * median(bends or [0.0]) / 1.65)
     for (step, loss), (_, middle) in list(zip(training, smooth, strict=True))[1:-1]:
+        if loss > SPIKE * start:
+            return step, start, loss
         if middle > max(low * noise, low + CLIMB * start):
             return step, low, max(map(LOSS, smooth))
         if loss > max(middle * noise, middle * SPIKE, middle + CLIMB * start):

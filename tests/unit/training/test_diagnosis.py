@@ -77,6 +77,13 @@ def test_the_step_is_where_it_went_wrong() -> None:
     assert 28 <= diagnose(climbing).step <= 31
 
 
+def test_a_climb_that_is_most_of_a_short_run_is_no_noise() -> None:
+    losses = enumerate((2.15, 2.05, 6.6, 3.5, 2.75, 2.65, 2.0), 1)
+    history = [{"step": 0, "eval_loss": 2.01}, *({"step": step, "loss": loss} for step, loss in losses)]
+    found = diagnose([*history, {"step": 7, "eval_loss": 1.49}])
+    assert (found.verdict, found.step) == ("unstable", 3)
+
+
 def test_one_hard_batch_is_no_spike() -> None:
     history = [dict(record) for record in CURVES["profile"]["history"]]
     hard = [record for record in history if "loss" in record][20]
