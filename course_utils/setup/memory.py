@@ -29,8 +29,9 @@ ADAPTER_BYTES = 4.0
 RUNTIME_GB = 0.6
 """What Python with the training libraries takes before the first tensor (measured), and CUDA's context, about."""
 LOSS_TOKENS, LOSS_BYTES = 256, 20
-"""TRL (since 1.0) and Unsloth work the loss out for so many labelled tokens at once, and hold about five numbers in
-float32 for each of them and each word of the vocabulary: logits, their logarithm, two products, a gradient."""
+"""TRL (since 1.0) works the loss out for so many labelled tokens at once, Unsloth for more where memory is free. About
+five numbers in float32 are held for each of them and each word of the vocabulary: logits, their logarithm, two
+products, a gradient."""
 CPU_HEAP = {"full": 1.2, "lora": 2.0}
 """Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed; measured by
 ``benchmarks/memory.py`` on models of 2.6 to 135 million parameters. It is 1 once ``MALLOC_MMAP_THRESHOLD_=65536``
