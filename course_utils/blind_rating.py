@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.errors import DataError
-from course_utils.files import Row, read_jsonl
+from course_utils.files import Row, append_line, read_jsonl
 
 CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
 TIE = "tie"
@@ -93,5 +93,5 @@ def add_rating(file: Path, rater: str, pair: BlindPair, choice: str) -> None:
     """Add to the file what a rater chose, one of ``CHOICES``."""
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
-    with file.open("a", encoding="utf-8", newline="\n") as ratings:
-        ratings.write(json.dumps(rating, ensure_ascii=False) + "\n")
+    with file.open("ab") as ratings:
+        append_line(ratings, (json.dumps(rating, ensure_ascii=False) + "\n").encode())

@@ -1,5 +1,6 @@
 """Files as the course reads and writes them: where paths start, what tells two apart, and nothing half written."""
 
+import errno
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from course_utils.errors import DataError
 
@@ -68,6 +69,18 @@ def fingerprint(model: Path) -> str:
 def read_jsonl(path: Path) -> list[Row]:
     """Rows of a JSON-lines file that the course itself wrote."""
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def append_line(file: IO[Any], line: bytes) -> None:
+    """Add a line to a file that is open to append: all of it or nothing, for half a line would spoil the next as well.
+
+    Raises:
+        OSError: It does not fit, as on a full disk.
+    """
+    n_written = os.write(file.fileno(), line)  # past Python's buffer, which would write what has failed later on
+    if n_written < len(line):
+        os.ftruncate(file.fileno(), os.lseek(file.fileno(), 0, os.SEEK_CUR) - n_written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Iterable[str]) -> list[Row]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.files import is_local, read_jsonl, sha256, write_json, write_jsonl
+from course_utils.files import append_line, is_local, read_jsonl, sha256, write_json, write_jsonl
+from tests.unit.full_disk import full_disk
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(path.with_name("one.json"), path)
     assert [found.name for found in path.parent.iterdir()] == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("left", [0, 5])
+def test_a_line_is_added_whole_or_not_at_all(tmp_path: Path, left: int) -> None:
+    path, line = tmp_path / "rows.jsonl", b'{"a": "something"}\n'
+    with path.open("ab") as file:
+        append_line(file, line)
+        with full_disk(path, left), pytest.raises(OSError, match=r"space|large"):
+            append_line(file, line)
+        append_line(file, line)
+    assert path.read_bytes() == 2 * line

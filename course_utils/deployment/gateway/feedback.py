@@ -17,7 +17,7 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.feedback_rows import believed, gather_answers, held_right, reviewed, topic
-from course_utils.files import Row, read_jsonl
+from course_utils.files import Row, append_line, read_jsonl
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
@@ -130,7 +130,7 @@ def _append(row: Row, settings: GatewaySettings) -> None:
             if stream.tell() + len(line) > settings.max_feedback_bytes or n_own + len(line) > own_bytes:
                 message = "no room for more of your feedback; whoever runs this server has to move its file away"
                 raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
-            stream.write(line)
+            append_line(stream, line)
     except OSError as error:
         logger.warning("feedback was lost: %r", error)
         message = "feedback cannot be written now"

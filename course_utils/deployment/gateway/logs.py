@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from course_utils.errors import ConfigurationError, DataError
+from course_utils.files import append_line
 
 _MAX_BYTES, _N_FILES = 10_000_000, 5
 MAX_REFUSED = 100
@@ -87,14 +88,19 @@ class AuditLog(logging.FileHandler):
         self._minute, self._n_refused = minute, self._n_refused + 1 if minute == self._minute else 1
         return self._n_refused <= MAX_REFUSED
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The next line of the chain."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the next line of the chain, which goes on from the last one that was written."""
         notes: dict[str, Any] = record.notes  # type: ignore[attr-defined]  # which ``filter`` has seen
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry = {"time": time} | {name: notes.get(name, "") for name in _KEPT}
         entry |= {"allowed": notes["status"] < 400, "previous": self._last}
-        self._last = _hash(entry)
-        return json.dumps(entry | {"hash": self._last})
+        last = _hash(entry)
+        assert self.stream is not None
+        try:
+            append_line(self.stream, (json.dumps(entry | {"hash": last}) + "\n").encode())
+            self._last = last
+        except OSError:
+            self.handleError(record)
 
 
 def verify_audit(file: Path) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.logs import MAX_REFUSED, AuditLog, verify_audit
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.processes import Server
+from tests.unit.full_disk import full_disk
 
 KEYS = "/v1/admin/keys"
 Tamper = Callable[[list[str]], list[str]]
@@ -129,3 +130,21 @@ def test_refusals_do_not_fill_the_disk_and_hide_no_deed(tmp_path: Path) -> None:
     kept = [json.loads(line)["status"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert kept == ([401] * MAX_REFUSED + [201]) * 2
     assert verify_audit(tmp_path / "audit.jsonl")[0] == len(kept)
+
+
+def test_a_full_disk_costs_lines_and_not_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # as ``log_to`` has it
+    file = tmp_path / "audit.jsonl"
+    log = AuditLog(file)
+
+    def happen() -> None:
+        for _ in range(3):
+            log.handle(logging.makeLogRecord({"notes": {"route": KEYS, "status": 200, "caller": "admin"}}))
+
+    happen()
+    with full_disk(file, left=100):
+        happen()
+    happen()
+    log.close()
+    assert verify_audit(file)[0] == 6
+    AuditLog(file).close()

@@ -16,6 +16,7 @@ from course_utils.deployment.gateway.logs import AuditLog
 from course_utils.deployment.gateway.metrics import logger
 from course_utils.files import read_jsonl, write_jsonl
 from tests.unit.deployment.gateway.conftest import MakeClient
+from tests.unit.full_disk import full_disk
 
 REVIEWS, QUERIES = "/v1/admin/reviews", "/v1/admin/queries"
 ONE, ANA = "SELECT count(*) FROM singer", "SELECT 'Ana'"
@@ -167,6 +168,16 @@ def test_nobody_writes_while_another_gateway_does(
     assert [(each.status_code, each.json()["error"]["code"]) for each in refused] == [(503, "feedback_failed")] * 2
     assert (tmp_path / "feedback.jsonl").read_bytes() == before
     assert decide(client, rows).status_code == 201
+
+
+def test_a_full_disk_costs_a_row_and_none_of_the_others(open_client: MakeClient, tmp_path: Path) -> None:
+    client, file = open_client(), tmp_path / "feedback.jsonl"
+    say(client)
+    with full_disk(file, left=40):
+        refused = client.post("/v1/feedback", json={"id": "x", "rating": "down"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "feedback_failed")
+    say(client, "Where?")
+    assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
 
 
 def test_what_is_said_meanwhile_still_waits(open_client: MakeClient) -> None:
