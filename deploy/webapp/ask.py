@@ -1,6 +1,7 @@
 """Ask: a question in; the query, its rows and a chart out; and a word back on whether it was right."""
 
 from collections.abc import Callable
+from itertools import chain, count
 from typing import Any
 
 import pandas as pd
@@ -34,7 +35,7 @@ def question_form() -> tuple[str, str, str]:
 def show_answer(answer: dict[str, Any], heading: str) -> None:
     """A query and what the database said to it."""
     st.header(plain(heading))
-    frame = pd.DataFrame(answer["rows"], columns=answer["columns"])
+    frame = pd.DataFrame(answer["rows"], columns=number_repeated(answer["columns"]))
     if answer["error"]:
         st.warning(f"The database refuses the query: {plain(answer['error'])}")
     elif frame.shape == (1, 1):
@@ -50,6 +51,15 @@ def show_answer(answer: dict[str, Any], heading: str) -> None:
             st.badge(check.replace("_", " "), icon=icon, color="green" if passed else "red")
         seconds = ", ".join(f"{part} {seconds:.3f} s" for part, seconds in answer["seconds"].items())
         st.caption(f"rows {len(frame)}{' of more' if answer['truncated'] else ''}, {seconds}, cache {answer['cache']}")
+
+
+def number_repeated(names: list[str]) -> list[str]:
+    """Names of columns as a table has to have them, each once; a query may give several the same."""
+    unique: list[str] = []
+    for name in names:
+        numbered = (f"{name} ({n})" for n in count(2))
+        unique.append(next(each for each in chain([name], numbered) if each not in unique))
+    return unique
 
 
 def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:

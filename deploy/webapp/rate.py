@@ -7,16 +7,20 @@ import streamlit as st
 
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
 from course_utils.files import read_jsonl
-from deploy.webapp.gateway_client import plain
+from deploy.webapp.gateway_client import ask_gateway, plain
+
+_MAX_NAME = 100  # which a browser heeds and a script that plays one does not
 
 
 def show_rate() -> None:
     """The page."""
     st.title("Rate answers blind")
+    ask_gateway("GET", "/v1/models")  # who may not ask may not rate
     results = Path(os.environ["COURSE_APP_RESULTS"])
     found = {file.stem: file for file in sorted(results.glob("evaluation/predictions/*.jsonl"), reverse=True)}
     name, *sides = st.columns(3)
-    rater = name.text_input("Your name", help="It draws the order and the sides, for you alone.").strip()
+    help_text = "It draws the order and the sides, for you alone."
+    rater = name.text_input("Your name", max_chars=_MAX_NAME, help=help_text).strip()[:_MAX_NAME]
     models = [side.selectbox(f"Model {n}", found, index=min(n, len(found)) - 1) for n, side in enumerate(sides, 1)]
     if not rater or len(set(models)) < 2:
         st.info("Write your name and choose two models. Notebook 4 writes what they answered.")

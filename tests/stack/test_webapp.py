@@ -13,12 +13,13 @@ import pytest
 import streamlit as st
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from streamlit.testing.v1 import AppTest
 
 from course_utils.deployment import start_gateway
 from course_utils.files import read_jsonl
 from course_utils.processes import Server
 from deploy.serve import start_webapp
-from deploy.webapp.ask import choose_chart
+from deploy.webapp.ask import choose_chart, number_repeated
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -51,6 +52,57 @@ in_browser = [
 def test_the_types_of_the_columns_choose_the_chart(columns: dict[str, list[object]], chart: object) -> None:
     chosen = choose_chart(pd.DataFrame(columns))
     assert getattr(chosen, "__name__", None) == getattr(chart, "__name__", None)
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    assert number_repeated(["name", "name (2)", "name", "", "name", ""]) == [
+        "name",
+        "name (2)",
+        "name (3)",
+        "",
+        "name (4)",
+        " (2)",
+    ]
+
+
+def draw_two_of_a_name() -> None:
+    from deploy.webapp.ask import show_answer
+
+    answer = {"rows": [["Ana", "Rome"], ["Ben", "Oslo"]], "columns": ["name", "name"], "query": "SELECT 1"}
+    show_answer(answer | {"error": None, "checks": {}, "seconds": {}, "truncated": False, "cache": "off"}, "Who?")
+
+
+def test_a_table_with_columns_of_one_name_is_drawn() -> None:
+    app = AppTest.from_function(draw_two_of_a_name).run(timeout=60)
+    assert not app.exception
+    assert [*app.dataframe[0].value.columns] == ["name", "name (2)"]
+
+
+def draw_rate() -> None:
+    import streamlit as st
+
+    from deploy.webapp.rate import show_rate
+
+    st.session_state.setdefault("key", "")
+    show_rate()
+
+
+def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
+    guarded: tuple[Server, Server], results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
+    monkeypatch.setenv("COURSE_APP_RESULTS", str(results))
+    st.cache_resource.clear()
+    app = AppTest.from_function(draw_rate).run(timeout=60)
+    assert "type it at the side" in app.error[0].value
+    assert not app.text_input
+    app.session_state["key"] = KEY
+    app.run()
+    app.text_input[0].set_value("x" * 5000).run()
+    app.button[0].click().run()
+    assert not app.exception
+    (rating,) = read_jsonl(results / "ratings.jsonl")
+    assert rating["rater"] == "x" * 100
 
 
 class Echo(BaseHTTPRequestHandler):
