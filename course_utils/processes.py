@@ -178,14 +178,15 @@ def choose_port(host: str, port: int = 0) -> int:
     """A port that a server can take: ``port`` itself, or any free one if it is 0.
 
     Raises:
-        ServiceError: The port is in use, or the host is not of this machine.
+        ServiceError: The port is in use or none, or the host is not of this machine.
     """
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             return int(probe.getsockname()[1])
-    except OSError as error:
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", error)
         remedy = "stop the program that uses the port, or choose another (0 takes any free one)"
-        raise ServiceError(f"{host}:{port}: cannot listen there ({error.strerror}); {remedy}") from error
+        raise ServiceError(f"{host}:{port}: cannot listen there ({why}); {remedy}") from error
 
 
 def main() -> None:

@@ -137,6 +137,14 @@ def test_a_port_in_use_says_where_and_what_next() -> None:
             choose_port(LOOPBACK, port)
 
 
+@pytest.mark.parametrize(
+    ("host", "port"), [(LOOPBACK, 70000), (LOOPBACK, -1), ("a..b", 0), ("no.such.host.invalid", 0)]
+)
+def test_what_is_no_port_or_no_host_says_so(host: str, port: int) -> None:
+    with pytest.raises(ServiceError, match=rf"{host}:{port}: cannot listen there \(.+\); .*choose another"):
+        choose_port(host, port)
+
+
 def test_a_module_runs_to_its_end_and_says_how_it_ended(tmp_path: Path) -> None:
     assert run_module("this") == 0
     assert run_module("json.tool", "/nowhere", log=tmp_path / "log") != 0

@@ -101,6 +101,8 @@ class Guard:
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
         self.is_open = not (self._secret or self._keys or settings.jwt_keys)
         if settings.jwt_keys:
+            if not (settings.jwt_audience and settings.jwt_issuer):
+                raise ConfigurationError("COURSE_JWT_KEYS: set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER as well")
             _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
 
     @property
@@ -163,12 +165,17 @@ def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
 
 @lru_cache(maxsize=1)
 def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
-    """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate."""
+    """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate.
+
+    Those for something else than signatures, or of a kind that is not known here, do not count (RFC 7517, section 5).
+    """
     try:
-        keys = {key["kid"]: jwt.PyJWK(key) for key in read_json(file)["keys"]}
-        if not keys or any(key.key_type == "oct" for key in keys.values()):
-            raise ValueError("whoever can check by a shared secret can also sign by it")
-    except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+        described = read_json(file)["keys"]
+        if any("d" in key or key.get("kty") == "oct" for key in described):
+            raise ValueError("whoever can check by a shared secret or a private key can also sign by it")
+        signing = {key["kid"]: key for key in described if key.get("use", "sig") == "sig"}
+        keys = {str(key.key_id): key for key in jwt.PyJWKSet([*signing.values()])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, jwt.PyJWTError) as error:
         raise ConfigurationError(f"COURSE_JWT_KEYS: {file} needs public keys, each with a kid ({error!r})") from error
     return keys
 

@@ -2,15 +2,18 @@
 
 import os
 import re
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Json, PositiveFloat, PositiveInt, Secret, SecretStr
 from pydantic import ValidationError as WrongValues
+from pydantic.fields import Field
 from pydantic.networks import AnyUrl, RedisDsn, UrlConstraints
 from pydantic.types import StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from course_utils.deployment.stack import MODEL_NAME
 from course_utils.errors import ConfigurationError
@@ -23,6 +26,8 @@ SECRETS = Path("/run/secrets")
 def _base_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must begin with http:// or https://")
+    if not (parts := urlsplit(text)).hostname or parts.port == 0:  # of a port beyond 65535 it says so itself
+        raise ValueError("it must name a host, and a port from 1 on if it names one")
     return text.rstrip("/").removesuffix("/v1")
 
 
@@ -64,8 +69,8 @@ class GatewaySettings(BaseSettings):
     """Folder with ``<db_id>/<db_id>.sqlite``."""
     postgres_url: Secret[PostgresUrl] | None = None
     """One more database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
-    api_key: SecretStr = SecretStr("")
-    """An admin's bearer token. Without it and the next two everybody is one."""
+    api_key: SecretStr = Field(SecretStr(""), min_length=1, validate_default=False)
+    """An admin's bearer token. Without it and the next two everybody is one; what is given and blank is a mistake."""
     keys_file: File | None = None
     """SQLite file of API keys, which is made when it is missing."""
     jwt_keys: File | None = None
@@ -87,7 +92,7 @@ class GatewaySettings(BaseSettings):
     max_queue: PositiveInt = 128
     """Requests that may wait for that."""
     host: str = LOOPBACK
-    port: PositiveInt = 8000
+    port: Annotated[PositiveInt, Field(le=65535)] = 8000
     model_timeout_s: PositiveFloat = 60.0
     """Seconds that one request may take at the model server, streams included."""
     query_timeout_s: PositiveFloat = 5.0
@@ -113,10 +118,14 @@ def read_settings() -> GatewaySettings:
     """Read every setting from the environment.
 
     Raises:
-        ConfigurationError: Variables are missing or have a value that does not fit; lists all of them.
+        ConfigurationError: Variables are missing or have a value that does not fit; lists all of them. Or a secret is
+            no file of text.
     """
     try:
-        return GatewaySettings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)  # type: ignore[call-arg]  # the environment gives them
+        with warnings.catch_warnings(action="error", category=UserWarning):  # such a secret would be passed over
+            return GatewaySettings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)  # type: ignore[call-arg]  # the environment gives them
+    except SettingsError as error:
+        raise ConfigurationError(f"{SECRETS}: {error} ({error.__cause__}); each secret is a file of text") from None
     except WrongValues as error:
         wrong = "; ".join(_describe(str(found["loc"][0]), found) for found in error.errors())
         raise ConfigurationError(f"environment: {wrong}; see course_utils/deployment/gateway/settings.py") from None

@@ -278,10 +278,36 @@ def test_keys_rotate_while_the_gateway_runs(client: TestClient, jwks_file: Path)
     assert status(client, sign("r2")) == 401
 
 
+def test_keys_for_something_else_are_passed_over(client: TestClient, jwks_file: Path) -> None:
+    """As an identity provider lists them: one to encrypt by, one of a kind that is not known here."""
+    (known,) = json.loads(jwks("r"))["keys"]
+    strange = [known | {"kid": "x", "use": "enc", "alg": "RSA-OAEP"}, {"kty": "AKP", "kid": "y", "alg": "ML-DSA-44"}]
+    jwks_file.write_text(json.dumps({"keys": [*strange, known | {"use": "sig"}]}), "utf-8")
+    os.utime(jwks_file, ns=(0, 7))
+    assert [status(client, sign(kid)) for kid in ("r", "x")] == [200, 401]
+
+
+@pytest.mark.parametrize("missing", ["jwt_audience", "jwt_issuer"])
+def test_tokens_for_whom_and_from_whom_must_be_said(make_client: MakeClient, jwks_file: Path, missing: str) -> None:
+    settings = {"jwt_audience": "course", "jwt_issuer": "https://issuer"} | {missing: ""}
+    with pytest.raises(ConfigurationError, match="set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER"):
+        make_client(jwt_keys=jwks_file, **settings)
+
+
+def with_more(**changes: str) -> str:
+    return json.dumps({"keys": [json.loads(jwks("r"))["keys"][0] | changes]})
+
+
+NO_OBJECT = '{"keys": [1]}'
+PRIVATE = json.dumps({"keys": [json.loads(jwt.get_algorithm_by_name("RS256").to_jwk(RSA)) | {"kid": "r"}]})
 SHARED_SECRET = '{"keys": [{"kty": "oct", "kid": "s", "k": "c2VjcmV0"}]}'
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"keys": []}', SHARED_SECRET])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", '{"keys": []}', NO_OBJECT, SHARED_SECRET, PRIVATE, with_more(alg="none"), with_more(use="enc")],
+    ids=["nothing", "no keys", "a list", "no key", "no object", "shared", "private", "alg none", "to encrypt by"],
+)
 def test_a_file_without_public_keys(make_client: MakeClient, jwks_file: Path, text: str) -> None:
     jwks_file.write_text(text, "utf-8")
     os.utime(jwks_file)

@@ -44,6 +44,25 @@ def test_a_secret_may_be_a_file(environment: pytest.MonkeyPatch, tmp_path: Path)
     assert read_settings().api_key.get_secret_value() == "from the environment"
 
 
+@pytest.mark.parametrize("written", [b"", b" \n", b"\xff\xfe", None], ids=["empty", "blank", "binary", "a folder"])
+def test_a_secret_that_says_nothing_opens_no_door(
+    environment: pytest.MonkeyPatch, tmp_path: Path, written: bytes | None
+) -> None:
+    file = tmp_path / "COURSE_API_KEY"
+    file.mkdir() if written is None else file.write_bytes(written)
+    environment.setattr(gateway_settings, "SECRETS", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"COURSE_API_KEY|api_key"):
+        read_settings()
+
+
+def test_a_key_of_blanks_is_refused_and_an_empty_variable_is_none(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("COURSE_API_KEY", "")
+    assert not read_settings().api_key.get_secret_value()
+    environment.setenv("COURSE_API_KEY", "  ")
+    with pytest.raises(ConfigurationError, match="COURSE_API_KEY is wrong"):
+        read_settings()
+
+
 def test_has_no_default_secret() -> None:
     assert not read_settings().api_key.get_secret_value()
 
@@ -60,6 +79,15 @@ def test_repr_masks_the_key(environment: pytest.MonkeyPatch) -> None:
 def test_model_url_may_end_as_openai_clients_write_it(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("COURSE_MODEL_URL", url)
     assert read_settings().model_url == "http://model:8081"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://:80", "http://model:80810", "http://model:0", "http://[::1"])
+def test_an_address_that_no_server_can_have_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("COURSE_MODEL_URL", url)
+    environment.setenv("COURSE_MODELS", f'{{"base": {{"url": "{url}"}}}}')
+    environment.setenv("COURSE_PORT", "70000")
+    with pytest.raises(ConfigurationError, match=r"COURSE_MODEL_URL is .*COURSE_MODELS is .*COURSE_PORT is '70000'"):
+        read_settings()
 
 
 @pytest.mark.parametrize("name", ["POSTGRES_URL", "REDIS_URL"])
