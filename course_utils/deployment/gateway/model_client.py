@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, cast
@@ -139,9 +139,30 @@ class ModelClient:
         """
         NOTES.get().update(model=self.name, version=self.version)
         with trace_model(self.name) as usage:
-            async with self.queue:
-                with self._breaker, _as_api_errors(), await self._send(body) as response:
-                    yield _read_events(response, usage)
+            async with self.queue, aclosing(self._read_events(body, usage)) as events:
+                await anext(events)
+                yield events
+
+    async def _read_events(self, body: dict[str, Any], usage: dict[str, int]) -> AsyncGenerator[dict[str, Any]]:
+        """Nothing once the reply begins well, and then the JSON objects of its stream of server-sent events.
+
+        It ends with ``[DONE]``, and ``usage`` takes what they say of it. What fails on the way there counts as a
+        failure of the server.
+        """
+        rest = b""
+        with self._breaker, _as_api_errors(), await self._send(body) as response:
+            yield {}
+            while piece := await response.read_piece():
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    data = line.removeprefix(b"data:").strip()
+                    if data == b"[DONE]":
+                        return
+                    if line.startswith(b"data:"):
+                        event = _read_reply(_mend(data))
+                        usage.update(event.get("usage") or {})
+                        yield event
+            raise ValueError("a stream that ends without [DONE] was cut off")
 
     async def _send(self, body: dict[str, Any]) -> HttpReply:
         """A reply that begins well; an error where that is not so."""
@@ -162,7 +183,7 @@ def _refuse(status: int, raw: bytes) -> NoReturn:
         message = str(from_json(raw)["error"]["message"])[:_MAX_MESSAGE]
     except (ValueError, KeyError, TypeError):
         message = f"status {status}"
-    if status in (400, 404, 413, 422, 429):
+    if status in (400, 413, 422, 429):  # no 404: that the server lacks the model is no caller's fault
         raise ApiError(status, message, code="model_server_refused")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S)
@@ -196,20 +217,3 @@ def _read_reply(raw: bytes) -> dict[str, Any]:
     reply: dict[str, Any] = from_json(raw, allow_inf_nan=False)
     _Reply.model_validate(reply)
     return reply
-
-
-async def _read_events(response: HttpReply, usage: dict[str, int]) -> AsyncIterator[dict[str, Any]]:
-    """The JSON objects of a server-sent event stream, up to its ``[DONE]``; the dict takes their ``usage``."""
-    rest = b""
-    with _as_api_errors():
-        while piece := await response.read_piece():
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                data = line.removeprefix(b"data:").strip()
-                if data == b"[DONE]":
-                    return
-                if line.startswith(b"data:"):
-                    event = _read_reply(_mend(data))
-                    usage.update(event.get("usage") or {})
-                    yield event
-        raise ValueError("a stream that ends without [DONE] was cut off")

@@ -26,6 +26,7 @@ LOOKS = frozenset(20 * 2**k for k in range(20))
 CONFIDENCE = 0.99
 """Of the interval of either model's share of failures; the candidate goes when its own lies wholly above the other."""
 _MAX_SHADOWS = 8
+_FAILED = 500  # from this status on; what is below says that the request is wrong, to whichever model
 T = TypeVar("T")
 Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
 """Ask a model, and count that in these metrics."""
@@ -107,8 +108,11 @@ class Rollout:
             return await self._ask(current, ask)
         candidate = self.models[trial.model]
         if trial.mode == "canary":
-            with suppress(ApiError):
+            try:
                 return await self._ask(candidate, ask)
+            except ApiError as error:
+                if error.status_code < _FAILED:
+                    raise
         answer = await self._ask(current, ask)
         if trial.mode == "shadow" and isinstance(answer, SqlAnswer) and len(self._shadows) < _MAX_SHADOWS:
             task = asyncio.create_task(self._compare(candidate, ask, answer))
@@ -120,7 +124,7 @@ class Rollout:
         try:
             answer = await ask(model, metrics or self._metrics)
         except ApiError as error:
-            if error.code.startswith("model_server"):  # all else is the caller's fault or the gateway's
+            if error.code.startswith("model_server") and error.status_code >= _FAILED:  # all else is not its fault
                 self._count(model.name, "failed")
             raise
         self._count(model.name, "invalid" if isinstance(answer, SqlAnswer) and answer.error else "answered")

@@ -28,7 +28,7 @@ MakeClient = Callable[..., TestClient]
 
 
 class Model(BaseHTTPRequestHandler):
-    """Replies at once, or when the server's ``may_reply`` is set."""
+    """Replies at once, or when the server's ``may_reply`` is set; with ``head_first``, no more than the head."""
 
     def do_GET(self) -> None:
         self.server.n_looks += 1
@@ -38,7 +38,11 @@ class Model(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
+        if self.server.head_first:
+            self._send(b"", more=1)
         self.server.may_reply.wait(10)
+        if self.server.head_first:
+            return
         if body.get("stream"):
             events = [{"choices": [{"delta": {"content": "SELECT 1"}}]}, {"choices": [], "usage": USAGE}]
             self._send(
@@ -50,9 +54,9 @@ class Model(BaseHTTPRequestHandler):
     def _answer(self, body: dict[str, Any]) -> None:
         self._send(json.dumps(body).encode())
 
-    def _send(self, text: bytes) -> None:
+    def _send(self, text: bytes, more: int = 0) -> None:
         self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Content-Length", str(len(text) + more))
         self.end_headers()
         self.wfile.write(text)
 
@@ -65,7 +69,7 @@ def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
     server.asked, server.says, server.may_reply = [], "SELECT 1", threading.Event()
     server.may_reply.set()
-    server.n_looks = 0
+    server.n_looks, server.head_first = 0, False
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server
     server.shutdown()

@@ -145,3 +145,13 @@ def test_callers_of_a_server_that_is_gone_are_told_at_once(make_client: MakeClie
     assert {response.status_code for response in refused} == {503}
     assert "failed several times" in refused[-1].json()["error"]["message"]
     assert all(int(response.headers["Retry-After"]) > 0 for response in refused)
+
+
+def test_a_server_whose_streams_fail_is_spared_too(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+    client = make_client(model_timeout_s=0.1)
+    model.head_first = True
+    model.may_reply.clear()
+    texts = [ask(client, stream=True).text for _ in range(6)]
+    model.may_reply.set()
+    assert all("model_server_timeout" in text for text in texts[:5])
+    assert "failed several times" in texts[5]

@@ -34,8 +34,8 @@ class Says(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         said = self.server.said
-        if said is None:
-            self._send(500, {"error": {"message": "broken"}})
+        if said is None or isinstance(said, int):
+            self._send(said or 500, {"error": {"message": "broken"}})
         else:
             self._send(200, {"choices": [{"message": {"role": "assistant", "content": said}}]})
 
@@ -136,19 +136,29 @@ def test_a_shadow_may_answer_in_another_order_where_none_is_asked_for(
     assert page.count("course_shadow_answers_total{") == 1
 
 
-@pytest.mark.parametrize("said", [None, "SELECT missing FROM sale"])
+@pytest.mark.parametrize("said", [None, 404, "SELECT missing FROM sale"], ids=["broken", "not there", "nonsense"])
 def test_a_candidate_that_fails_goes_by_itself(
-    client: Any, servers: dict[str, ThreadingHTTPServer], said: str | None
+    client: Any, servers: dict[str, ThreadingHTTPServer], said: str | int | None
 ) -> None:
     servers["green"].said = said
     client.put("/v1/admin/rollout", json=GREEN)
     answers = [ask(client, f"r{n}") for n in range(80)]
-    if said is None:
+    if not isinstance(said, str):
         assert {answer["query"] for answer in answers} == {"SELECT 1"}, "who meets a failure is answered all the same"
     state = client.get("/health/ready").json()["rollout"]
     assert state.startswith("course answers; rolled back: green: 100.0%")
     assert "of 20 answers failed" in state
     assert "course_rollbacks_total 1.0" in client.get("/metrics").text
+
+
+def test_a_candidate_does_not_go_for_what_callers_do_wrong(
+    client: Any, servers: dict[str, ThreadingHTTPServer]
+) -> None:
+    servers["green"].said = 400  # as for a prompt that is too long
+    client.put("/v1/admin/rollout", json=GREEN)
+    asked = [client.post("/v1/sql", json=QUESTION, headers={"X-Request-ID": f"r{n}"}) for n in range(80)]
+    assert {response.status_code for response in asked} == {200, 400}, "nobody else is asked in its place"
+    assert client.get("/health/ready").json()["rollout"] == "course answers; canary of green, 50%"
 
 
 @pytest.mark.parametrize(
