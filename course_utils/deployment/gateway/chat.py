@@ -178,7 +178,7 @@ async def _relay(
     events: AsyncIterator[dict[str, Any]], request: ChatRequest, metrics: GatewayMetrics, began: float
 ) -> AsyncGenerator[str]:
     """Pass events on; who leaves before the server has counted owes about what was read, and a token for each piece."""
-    n_pieces, is_counted = 0, False
+    n_pieces, usage = 0, None
     try:
         async for event in events:
             choices = event.get("choices")
@@ -187,8 +187,7 @@ async def _relay(
                 if n_pieces == 1:
                     metrics.first_token_seconds.observe(time.perf_counter() - began)
             if event.get("usage"):
-                is_counted = True
-                metrics.count_reply(event["usage"])
+                usage = event["usage"]  # so far: some servers say it with each event
                 if not choices and not (request.stream_options or {}).get("include_usage"):
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
@@ -197,6 +196,9 @@ async def _relay(
         message = {"message": error.detail, "type": "server_error", "code": error.code}
         yield f"data: {json.dumps({'error': message})}\n\n"
     finally:
-        if not is_counted:
-            NOTES.get()["tokens"] += len(request.model_dump_json()) // _BYTES_PER_TOKEN + n_pieces
+        if usage:
+            metrics.count_reply(usage)
+        else:
+            n_bytes = len(request.model_dump_json(exclude_none=True))
+            NOTES.get()["tokens"] += n_bytes // _BYTES_PER_TOKEN + n_pieces
     yield "data: [DONE]\n\n"

@@ -156,6 +156,23 @@ def test_who_leaves_a_stream_pays_for_what_was_read_and_written() -> None:
     left, later, whole = (asyncio.run(read(n_events)) for n_events in (3, 9, 10))
     assert 1000 < left == later - 6 < 1500
     assert whole == 109
+    asked = ChatRequest.model_validate(CHAT)
+    assert asyncio.run(read(1)) < 20, "fields that nobody sent cost nothing"
+
+
+def test_a_stream_that_says_its_usage_with_each_event_costs_the_last() -> None:
+    async def written() -> AsyncIterator[dict[str, Any]]:
+        for n in range(1, 6):
+            yield {"choices": [{"delta": {"content": "x"}}], "usage": {"prompt_tokens": 100, "completion_tokens": n}}
+
+    async def read(n_events: int) -> int:
+        NOTES.set({"tokens": 0, "cache": "off"})
+        async with aclosing(_relay(written(), ChatRequest.model_validate(CHAT), GatewayMetrics(), 0.0)) as relayed:
+            for _ in range(n_events):
+                await anext(relayed)
+        return int(NOTES.get()["tokens"])
+
+    assert [asyncio.run(read(n_events)) for n_events in (2, 6)] == [102, 105]
 
 
 def test_many_who_ask_whether_it_is_ready_make_one_check(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
