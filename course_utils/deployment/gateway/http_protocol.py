@@ -72,7 +72,7 @@ class LimitedHttp(HttpToolsProtocol):
 
     def write(self, data: bytes) -> None:
         """Send what a response has to say, its head together with its body where that has a known length."""
-        is_head = data.startswith(b"HTTP/1.1 ") and b"\r\ncontent-length: " in data and self.scope["method"] != "HEAD"
+        is_head = data.startswith(b"HTTP/1.1 ") and b"\r\ncontent-length: " in data
         if is_head and not self._head:
             self._head = data
         else:
@@ -94,7 +94,8 @@ class LimitedHttp(HttpToolsProtocol):
         self._wait(None)
         self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
         super().on_headers_complete()
-        self.cycle.transport = self  # type: ignore[assignment]
+        if self.scope["method"] != "HEAD":  # whose answers have no body to wait for
+            self.cycle.transport = self  # type: ignore[assignment]
         self.headers = []  # where trailers go: as headers they would pass by who has checked those
 
     def on_body(self, body: bytes) -> None:

@@ -126,6 +126,12 @@ def test_many_requests_of_a_connection_are_counted_apart(port: int) -> None:
     assert came.count(ANSWER) == 20
 
 
+def test_an_answer_is_sent_while_the_next_head_comes(port: int) -> None:
+    body = b"Content-Length: 2\r\n\r\nxx"
+    came, _ = talk(port, POST + body + POST[:9], POST[9:] + b"Connection: close\r\n" + body)
+    assert came.count(ANSWER) == 2
+
+
 @pytest.mark.parametrize("parts", [[], [b"GET / HT"], [POST, b"X: y\r\n"]], ids=["nothing", "a line", "headers"])
 def test_who_sends_no_head_is_let_go(port: int, parts: list[bytes]) -> None:
     came, seconds = talk(port, *parts)
