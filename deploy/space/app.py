@@ -9,7 +9,7 @@ import gradio as gr
 import httpx
 
 HEADERS = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("COURSE_API_KEY")) else {}
-GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADERS, timeout=90)
+GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADERS, timeout=300)
 
 
 def read(response: httpx.Response) -> dict:

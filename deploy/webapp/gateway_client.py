@@ -6,6 +6,8 @@ import re
 import httpx
 import streamlit as st
 
+_TIMEOUT_S = 300.0  # as in deploy/proxy/nginx.conf
+
 
 def plain(text: str) -> str:
     """``text`` for Markdown, where what models and users write could load a picture from anywhere or become a link."""
@@ -32,4 +34,4 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
 
 @st.cache_resource
 def _http() -> httpx.Client:
-    return httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], timeout=90.0, trust_env=False)
+    return httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], timeout=_TIMEOUT_S, trust_env=False)

@@ -1,5 +1,6 @@
 """Rules of our own for the containers: none may take all of the machine, none is more than it has to be."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from course_utils.deployment import context_length
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.files import PROJECT
 from course_utils.processes import SETTINGS_PREFIX
+from course_utils.profiles import PROFILES
+from deploy.webapp import gateway_client
 
 DEPLOY = PROJECT / "deploy"
 Service = dict[str, Any]
@@ -125,3 +129,21 @@ def test_production_takes_images_of_a_registry_and_changes_services_that_exist()
             assert service["image"].startswith("${COURSE_")
             assert ":?" in service["image"]
             assert service["pull_policy"] == "always"
+
+
+def seconds(limit: str) -> float:
+    return float(limit[:-1]) * {"s": 1, "m": 60, "h": 3600}[limit[-1]]
+
+
+def test_who_asks_the_gateway_waits_longer_than_it_takes() -> None:
+    takes = {name: GatewaySettings.model_fields[f"{name}_timeout_s"].default for name in ("model", "query")}
+    longest = 2 * (2 * takes["model"] + 2 * takes["query"])  # for a place and for the answer, of a canary and again
+    proxy = (DEPLOY / "proxy" / "nginx.conf").read_text("utf-8")
+    (limit,) = re.findall(r"location /v1/ {[^}]*proxy_read_timeout (\w+);", proxy)
+    assert longest < seconds(limit) == gateway_client._TIMEOUT_S
+
+
+def test_a_model_server_holds_the_longest_prompt_and_reply_of_any_profile() -> None:
+    command, environment = SERVICES["model"]["command"], SERVICES["gateway"]["environment"]
+    assert command[command.index("--context") + 1] == str(max(map(context_length, PROFILES.values())))
+    assert environment["COURSE_MAX_TOKENS"] == str(max(each.max_new_tokens for each in PROFILES.values()))

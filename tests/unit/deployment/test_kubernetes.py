@@ -127,6 +127,15 @@ def test_how_busy_a_model_server_is_counts_the_places_that_it_has() -> None:
     assert queries["busy"] == f"100 * sum(vllm:num_requests_running) / {n_places}"
 
 
+def test_a_model_server_holds_as_much_as_that_of_compose() -> None:
+    (container,) = pod_of(DEPLOYMENTS["model"])["containers"]
+    services = yaml.safe_load((FOLDER.parent / "compose.yaml").read_text("utf-8"))["services"]
+    command, settings = services["model"]["command"], of_kind("ConfigMap")["gateway"]["data"]
+    length = container["args"][container["args"].index("--max-model-len") + 1]
+    assert length == command[command.index("--context") + 1]
+    assert settings["COURSE_MAX_TOKENS"] == services["gateway"]["environment"]["COURSE_MAX_TOKENS"]
+
+
 def test_settings_exist_and_lead_to_services() -> None:
     settings = of_kind("ConfigMap")["gateway"]["data"]
     assert settings.keys() <= {SETTINGS_PREFIX + name.upper() for name in GatewaySettings.model_fields}
