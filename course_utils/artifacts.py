@@ -185,7 +185,7 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
     """Turn the notebook parameters into a ``Course``; relative paths start at the project.
 
     Sets ``HF_HUB_OFFLINE`` where neither the profile nor ``model`` needs the Hub, because libraries otherwise wait half
-    a minute for a network that is not there.
+    a minute for a network that is not there, and spares the course's own servers a proxy that the environment names.
 
     Raises:
         ConfigurationError: The profile is unknown.
@@ -195,7 +195,18 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
         chosen = replace(chosen, base_model=model, needs_hub=not is_local(model))
     if not chosen.needs_hub:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    _bypass_proxy()
     return Course(chosen, resolve(data), resolve(artifacts) / chosen.name)
+
+
+def _bypass_proxy() -> None:
+    """Add this machine to ``NO_PROXY``, but only beside a proxy: alone it would hide macOS's own settings."""
+    from urllib.request import getproxies_environment
+
+    proxies = getproxies_environment()
+    if proxies and (spared := proxies.get("no", "")) != "*":
+        hosts = ",".join(dict.fromkeys([*filter(None, spared.split(",")), "127.0.0.1", "localhost"]))
+        os.environ.update(NO_PROXY=hosts, no_proxy=hosts)
 
 
 def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]:

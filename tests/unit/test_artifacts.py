@@ -3,9 +3,13 @@
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
+import httpx
 import pytest
 
 from course_utils.artifacts import (
@@ -240,6 +244,34 @@ def test_a_profile_without_a_hub_keeps_libraries_off_the_network(monkeypatch: py
     assert "HF_HUB_OFFLINE" not in os.environ
     open_course("laptop", model="data/tiny_base")
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("set_before", "spared"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "127.0.0.1,localhost"),
+        ({"https_proxy": "http://127.0.0.1:9", "NO_PROXY": ".corp,localhost"}, ".corp,localhost,127.0.0.1"),
+        ({"HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": "*"}, "*"),
+    ],
+)
+def test_a_course_spares_its_own_servers_the_proxy(
+    set_before: dict[str, str], spared: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("no_proxy", "NO_PROXY"):  # so that what the course sets goes with the test
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in set_before.items():
+        monkeypatch.setenv(name, value)
+    open_course("smoke")
+    assert (os.environ.get("no_proxy") or os.environ.get("NO_PROXY")) == spared
+    if set_before:
+        with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+            Thread(target=server.handle_request, daemon=True).start()
+            assert httpx.get(f"http://127.0.0.1:{server.server_port}").status_code == 501
 
 
 def test_an_unknown_profile_is_refused() -> None:
