@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import ArtifactError
-from course_utils.files import fingerprint, is_local, portable, read_json, resolve, sha256, write_json
+from course_utils.files import fingerprint, hash_of, is_local, portable, read_json, resolve, sha256, write_json
 from course_utils.profiles import Profile, get_profile
 
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
@@ -39,8 +39,8 @@ class Manifest:
     """What a finished stage leaves behind, as ``manifest.json`` holds it.
 
     ``outputs`` maps each file in the stage's folder to its SHA-256, ``inputs`` those of earlier stages, as
-    ``<stage>/<file>``. ``data`` and ``model`` are relative to the project where they lie in it: a moved checkout keeps
-    its results.
+    ``<stage>/<file>``, and of the data stage the dataset's ``Course.data_state``, as ``DATA``. ``data`` and ``model``
+    are relative to the project where they lie in it: a moved checkout keeps its results.
     """
 
     stage: str
@@ -85,6 +85,20 @@ class Course:
     def folder(self, stage: str) -> Path:
         """The folder of a stage; it may not exist yet."""
         return self.root / stage
+
+    def data_state(self) -> str:
+        """What changes with any file of the dataset: a hash of their names, sizes and times; none of it is read."""
+        files = (path for path in self.data.rglob("*") if path.is_file() and not path.is_relative_to(self.root))
+        found = ((path.relative_to(self.data).as_posix(), path.stat()) for path in files)
+        return hash_of(sorted((name, facts.st_size, facts.st_mtime_ns) for name, facts in found))
+
+    def check_place(self, stage: str) -> None:
+        """Refuse, by ArtifactError, a stage that would empty the folder which the dataset or the base model lies in."""
+        folder = self.folder(stage).resolve()
+        for name, place in {"DATA": self.data.resolve(), "MODEL": Path(self.model)}.items():  # never in it: a Hub id
+            if place.is_relative_to(folder):
+                remedy = "copy it elsewhere, or set another ARTIFACTS"
+                raise ArtifactError(f"{name}={portable(place)!r}: the {stage} stage empties {folder}; {remedy}")
 
     def manifest(self, stage: str) -> Manifest:
         """Read the manifest of a finished stage.
@@ -137,11 +151,15 @@ class Course:
         What lies under ``UNFINISHED`` stays until the stage finishes.
 
         Raises:
-            ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied.
+            ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied or holds
+                the dataset or the base model.
         """
+        self.check_place(stage)
         made = {name: self.manifest(name).outputs for name in STAGES[: STAGES.index(stage)]}
         # Nothing is computed from setup, and looking at the machine again must not outdate a trained model.
         inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
+        if stage == "data":
+            inputs["DATA"] = self.data_state()
         folder = self.folder(stage)
         try:
             folder.mkdir(parents=True, exist_ok=True)

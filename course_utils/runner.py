@@ -14,6 +14,7 @@ from course_utils.errors import ArtifactError, ConfigurationError, DataError
 from course_utils.files import read_json, write_json
 from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
+from course_utils.models.hub import explain_loading
 from course_utils.setup import probe_machine
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def check_course(course: Course, notebooks: Path) -> None:
     Raises:
         ConfigurationError: A notebook is not there.
         DataError: The dataset's folder is missing.
-        ModelError: The base model's folder is missing, or nothing here or on the network has the model.
-        ArtifactError: Nothing can be written where the artifacts go.
+        ModelError: The base model's folder is missing, or nothing here or on the network gives the model.
+        ArtifactError: Nothing can be written where the artifacts go, or the dataset or the base model lies where a
+            stage writes.
     """
     missing = [name for stage in STAGES if not (notebooks / (name := Path(notebook_of(stage)).name)).is_file()]
     if missing:
@@ -46,13 +48,19 @@ def check_course(course: Course, notebooks: Path) -> None:
     if not course.data.is_dir():
         named = f"DATA={course.parameters['DATA']!r}"
         raise DataError(f"{named}: there is no folder {course.data}; name one in Spider's layout")
+    for stage in STAGES:
+        course.check_place(stage)
     try:
         course.root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=course.root).close()
     except OSError as error:
         remedy = "set ARTIFACTS to a folder that you may write to"
         raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
-    locate_model(course.model)
+    if not Path(name := locate_model(course.model)).is_dir():
+        from huggingface_hub import hf_hub_download
+
+        with explain_loading(name, "model"):
+            hf_hub_download(name, "config.json")
 
 
 def plan_stages(course: Course, first: str = "", until: str = STAGES[-1]) -> tuple[str, ...]:
@@ -78,9 +86,11 @@ def plan_stages(course: Course, first: str = "", until: str = STAGES[-1]) -> tup
 
 
 def _count_done(course: Course) -> int:
-    """How many stages a run that stopped midway has finished; none, if it did not stop."""
+    """How many stages a run that stopped midway has finished; none, if it did not stop, nor what old data gave."""
     seconds = load_seconds(course)
     done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
+    if done[1]:
+        done[1] = course.manifest(STAGES[1]).inputs.get("DATA") == course.data_state()
     return 0 if len(seconds) == len(STAGES) else [*done, False].index(False)
 
 

@@ -183,6 +183,38 @@ def test_begin_empties_the_folder(course: Course) -> None:
     assert list(run.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "stage"), [("data", "data"), ("model", "deployment")])
+def test_a_stage_does_not_empty_the_folder_of_its_own_data_or_model(name: str, stage: str, tmp_path: Path) -> None:
+    inside = tmp_path / "artifacts" / "smoke" / stage / "merged"
+    write_model(inside, b"")
+    (tmp_path / "link").symlink_to(inside)
+    for place in (inside, inside.parent, tmp_path / "link", Path(os.path.relpath(inside, PROJECT))):
+        places = {"data": str(tmp_path), "artifacts": str(tmp_path / "artifacts")} | {name: f"{place}"}
+        with pytest.raises(
+            ArtifactError, match=rf"{name.upper()}=.* the {stage} stage empties .*copy it elsewhere, or"
+        ):
+            open_course("smoke", **places).begin(stage)
+        assert (inside / "config.json").exists()
+    run_stage(
+        open_course("smoke", **places | {"artifacts": str(tmp_path / "artifacts" / "smoke" / "retrained")}), "setup"
+    )
+
+
+def test_the_state_of_a_dataset_changes_with_its_files_and_not_with_the_courses_own(tmp_path: Path) -> None:
+    course = open_course("smoke", str(tmp_path), "", str(tmp_path / "artifacts"))
+    (tmp_path / "train.jsonl").write_text("{}")
+    (tmp_path / "databases" / "shop").mkdir(parents=True)
+    before = course.data_state()
+    run_stage(course, "setup")
+    assert run_stage(course, "data").inputs == {"DATA": before}
+    shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name} moved"))
+    moved = open_course("smoke", f"{tmp_path} moved", "", str(tmp_path / "artifacts"))
+    shutil.rmtree(moved.data / "artifacts")
+    assert course.data_state() == moved.data_state() == before
+    (tmp_path / "databases" / "shop" / "schema.sql").write_text("CREATE TABLE item (name TEXT);")
+    assert course.data_state() != before
+
+
 def test_begin_says_so_when_the_folder_cannot_be_emptied(course: Course) -> None:
     course.root.mkdir(parents=True)
     course.folder("setup").write_text("a file where the folder belongs")
@@ -200,7 +232,7 @@ def test_manifests_hold_no_path_of_the_machine_for_what_lies_in_the_project(tmp_
 
 
 def write_model(folder: Path, weights: bytes, config: str = "{}") -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(config)
     (folder / "model.safetensors").write_bytes(weights)
 

@@ -10,6 +10,7 @@ from course_utils import runner
 from course_utils.artifacts import STAGES, open_course
 from course_utils.errors import ArtifactError, ConfigurationError, DataError, ModelError
 from course_utils.kernel import NotebookError, Position
+from course_utils.models import hub
 from course_utils.runner import check_course, load_seconds, plan_stages, run_stages
 
 
@@ -100,6 +101,14 @@ def test_whatever_stops_a_run_it_can_be_resumed(course, run, error):
         run("evaluation", error)
     assert [*load_seconds(course)] == [*STAGES[:3]]
     assert plan_stages(course) == STAGES[3:]
+
+
+def test_a_run_that_stopped_prepares_a_changed_dataset_anew(course, run):
+    with pytest.raises(NotebookError):
+        run("evaluation")
+    (course.data / "train.jsonl").write_text("mended")
+    assert plan_stages(course) == STAGES[1:]
+    assert plan_stages(course, first="evaluation") == STAGES[3:]
 
 
 def test_two_runs_do_not_share_their_artifacts(course, run):
@@ -215,6 +224,20 @@ def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, noteboo
 def test_what_cannot_work_is_refused_before_anything_runs(settings, notebooks, change, error, message):
     with pytest.raises(error, match=message):
         checked(settings, notebooks, **change)
+
+
+def test_a_model_that_the_hub_does_not_have_is_refused(settings, notebooks, monkeypatch):
+    monkeypatch.setattr(hub, "_is_offline", lambda: False)
+    with pytest.raises(ModelError, match="nobody/nothing: the model cannot be had from the Hub"):
+        checked(settings, notebooks, model="nobody/nothing")
+
+
+@pytest.mark.parametrize("name", ["data", "model"])
+def test_what_a_stage_would_empty_is_refused(settings, notebooks, tmp_path, name):
+    inside = tmp_path / "results" / "smoke" / "deployment" / "merged"
+    inside.mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="copy it elsewhere, or set another ARTIFACTS"):
+        checked(settings, notebooks, **{name: str(inside)})
 
 
 def test_artifacts_that_cannot_be_written_are_refused(settings, notebooks, tmp_path):
