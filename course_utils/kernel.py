@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 180
 SAVE_EVERY_S = 5
+MAX_SOCKET_FOLDER = 70
+"""Bytes: of a Unix socket the whole path has 103."""
 KEEP_MEMORY = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296"
 """Settings of Linux's C library: what a training step frees stays for the next one, in large pages. To get it from the
 system anew takes a tenth of a step."""
@@ -192,7 +194,8 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
         "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", KEEP_MEMORY),
     }
 
-    manager = AsyncKernelManager(transport="ipc", ip=f"{gettempdir()}/course-kernel-{uuid4().hex[:12]}")
+    folder = gettempdir() if len(os.fsencode(gettempdir())) < MAX_SOCKET_FOLDER else "/tmp"
+    manager = AsyncKernelManager(transport="ipc", ip=f"{folder}/course-kernel-{uuid4().hex[:12]}")
     manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3 (ipykernel)", env=environment)
     run_sync(manager.start_kernel)(cwd=str(cwd))
     return manager

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,13 @@ def test_what_a_kernel_loads_first_finds_itself_in_a_notebook(plant, tmp_path, m
     execute_notebook(path, tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")}, kernel=kernel)
     shown = outputs_of(tmp_path / "executed.ipynb", "work")[0]["data"]["text/plain"]
     assert ast.literal_eval(shown) == [True, True]
+
+
+def test_a_kernel_starts_where_temporary_files_have_a_long_path(plant, tmp_path, monkeypatch):
+    (tmp_path / ("t" * 100)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("t" * 100)))
+    execute_notebook(plant("setup", ""), tmp_path / "executed.ipynb", {"ARTIFACTS": str(tmp_path / "artifacts")})
+    assert (tmp_path / "artifacts" / "smoke" / "setup" / "manifest.json").is_file()
 
 
 def test_widgets_keep_no_cell_waiting(plant, tmp_path):
