@@ -69,8 +69,10 @@ def test_a_hub_that_hangs_is_given_up_in_time(silent_port: int, monkeypatch: pyt
     assert time.perf_counter() - began < 5
 
 
-def test_an_endpoint_that_is_no_address_is_not_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "not an address")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("setting", [("HF_ENDPOINT", "not an address"), ("ALL_PROXY", "socks://127.0.0.1:9")])
+def test_what_is_no_address_is_not_reachable(setting: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*setting)
     assert not hub_is_reachable(1)
 
 
