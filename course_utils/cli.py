@@ -1,12 +1,14 @@
 """The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from functools import wraps
+from errno import EDQUOT, ENOSPC
+from functools import partial, wraps
 from inspect import Signature, signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +23,14 @@ from course_utils.errors import CourseError
 from course_utils.files import PROJECT, portable, read_json, read_jsonl
 from course_utils.tables import without_control
 
+FULL = "; free some space, then run the same command again (`make course` resumes)"
+
 
 class CourseCommands(TyperGroup):
     """What all commands share: SIGTERM does what Ctrl-C does, and a refusal is one sentence and exit status 2.
 
     A run begun in the background needs SIGTERM, for there the shell has Ctrl-C ignored. A refusal is an error that the
-    course raises on purpose, or the system's word on a path that it was given.
+    course raises on purpose, or the system's word on a path that it was given or on a full disk.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -35,9 +39,12 @@ class CourseCommands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (CourseError, OSError) as error:
-            if isinstance(error, OSError) and not error.filename:  # no path's fault: a closed pipe, the network
-                raise
-            advice = "; name another place, or change its permissions" if isinstance(error, OSError) else ""
+            advice = ""
+            if isinstance(error, OSError):
+                is_full = error.errno in (ENOSPC, EDQUOT)
+                if not (is_full or error.filename):  # no path's fault: a closed pipe, the network
+                    raise
+                advice = FULL if is_full else "; name another place, or change its permissions"
             said = without_control(f"{type(error).__name__}: {error}{advice}", keep="\n")
             typer.secho(said, fg=typer.colors.RED, err=True)
             raise typer.Exit(2) from None
@@ -99,24 +106,24 @@ def run(
     stages = plan_stages(course, first, until)
     if stages[0] != STAGES[0]:
         console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
-    chosen = [f"{name}={value}" for name, value in course.parameters.items() if value != PARAMETERS[name]]
+    chosen = [f"{name}={shlex.quote(v)}" for name, v in course.parameters.items() if v != PARAMETERS[name]]
     resume = " ".join(["make course", *chosen])
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     try:
         with progress.bars:
             seconds = run_stages(course, stages, progress, folder, "" if cells == "all" else cells)
     except NotebookError as error:
         Console(stderr=True).print(render_failure(error))
-        console.print(f"The executed copy: {course.root / 'notebooks' / error.notebook}", soft_wrap=True)
-        console.print(f"Once it is mended, `{resume}` resumes at this notebook.", soft_wrap=True)
+        say(f"The executed copy: {course.root / 'notebooks' / error.notebook}")
+        say(f"Once it is mended, `{resume}` resumes at this notebook.")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print(f"Stopped; `{resume}` resumes at the notebook that was running.", soft_wrap=True)
+        say(f"Stopped; `{resume}` resumes at the notebook that was running.")
         raise typer.Exit(130) from None
     if len(seconds) == len(STAGES):
         report = write_report(course, seconds)
         console.print(render_report(report))
-        path = course.root / "report.json"
-        console.print(f"All {len(report['results'])} results: {path}", highlight=False, soft_wrap=True)
+        say(f"All {len(report['results'])} results: {course.root / 'report.json'}")
 
 
 @app.command()
@@ -158,9 +165,9 @@ def predict(
     adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter on the model.")] = None,
     served_as: Annotated[str, typer.Option(help="What the server calls the model.")] = "course",
     prompt: Annotated[Literal["chat", "plain"], typer.Option(help="With the chat template or without.")] = "chat",
-    examples: Annotated[int, typer.Option(help="Training rows to show, those most like each question.")] = 0,
+    examples: Annotated[int, typer.Option(min=0, help="Training rows to show, those most like each question.")] = 0,
     split: Annotated[Literal["validation", "test"], typer.Option(help="Rows that notebook 2 prepared.")] = "test",
-    first: Annotated[int | None, typer.Option(metavar="N", help="Ask about so many of them; default: all.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Ask about so many of them; default: all.")] = None,
 ) -> None:
     """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
     from course_utils.deployment import context_length, start_model_server
@@ -224,7 +231,7 @@ def gate(
     new: Annotated[Path, typer.Argument(help="Predictions of the model that wants in, or artifacts/<profile>.")],
     current: Annotated[Path, typer.Argument(help="The same of the model that serves now.")],
     data: Data = "",
-    margin: Annotated[float, typer.Option(help="Accuracy that may be lost, 0 to 1.")] = 0.02,
+    margin: Annotated[float, typer.Option(min=0, max=1, help="Accuracy that may be lost.")] = 0.02,
     as_json: AsJson = False,
 ) -> None:
     """Let a new model pass, or refuse it with exit status 1: accuracy, forgetting, safety and latency."""

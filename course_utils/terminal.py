@@ -31,15 +31,15 @@ SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 class RunProgress:
     """Tells how a run goes: on a terminal a bar for each notebook, to be shown within ``with progress.bars``.
 
-    In a log or a pipe it is a line when a notebook starts and ends, and as a sign of life one for a cell, if nothing
-    was said for ``every_s`` seconds.
+    In a log, a pipe or a terminal that cannot redraw it is a line when a notebook starts and ends, and as a sign of
+    life one for a cell, if nothing was said for ``every_s`` seconds.
     """
 
     def __init__(self, console: Console, every_s: float = 5.0) -> None:
         self.console, self.every_s, self.wrote = console, every_s, 0.0
         counts = BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn()
         columns = TextColumn("{task.description}"), *counts, TextColumn("{task.fields[cell]}", style="dim")
-        self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.bars = Progress(*columns, console=console, disable=not console.is_interactive)
         self.task = TaskID(0)
 
     def started(self, stage: str) -> None:
@@ -62,7 +62,7 @@ class RunProgress:
         self._write(stage, f"done, {n_cells:.0f} cells in {seconds:.1f} s")
 
     def _write(self, stage: str, text: str) -> None:
-        if not self.console.is_terminal:
+        if not self.console.is_interactive:
             where = f"[{STAGES.index(stage) + 1}/{len(STAGES)}] {notebook_of(stage)}"
             self.console.print(f"{where}: {text}", markup=False, highlight=False, soft_wrap=True)
         self.wrote = time.monotonic()

@@ -1,14 +1,18 @@
 """The ``course`` command: how it reads paths, refuses, scores and starts fast."""
 
+import errno
 import gzip
 import json
+import shlex
 import sqlite3
 import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
+from course_utils import runner
 from course_utils.artifacts import PARAMETERS
 from course_utils.cli import app, open_here
 from course_utils.files import PROJECT
@@ -87,6 +91,32 @@ def test_a_place_that_cannot_be_is_named_in_one_sentence(course, predictions, tm
     assert result.exit_code == 2, result.output
     assert str(tmp_path) in result.stderr
     assert "name another place" in result.stderr
+
+
+@pytest.mark.parametrize("places", [(), ("here", "there")])
+def test_a_full_disk_is_one_sentence(course, tmp_path, monkeypatch, places):
+    full = MagicMock(side_effect=OSError(errno.ENOSPC, "No space left on device", *places[:1]))
+    monkeypatch.setattr(runner, "run_stages", full)
+    result = course("run", "--artifacts", tmp_path)
+    assert result.exit_code == 2
+    assert "free some space" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_the_command_that_resumes_can_be_pasted(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_stages", MagicMock(side_effect=KeyboardInterrupt))
+    place = tmp_path / "it's [/b] here"
+    result = course("run", "--artifacts", place)
+    assert result.exit_code == 130
+    assert shlex.split(result.stdout.split("`")[1]) == ["make", "course", f"ARTIFACTS={place}"]
+
+
+@pytest.mark.parametrize("option", ["--first=0", "--first=-235", "--examples=-1"])
+def test_a_number_that_means_nothing_is_refused(course, option, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    result = course("predict", "model", "out.jsonl", option)
+    assert result.exit_code == 2
+    assert "should be greater than or equal to" in result.stderr
 
 
 def test_serving_before_the_course_has_run_names_the_notebook(course, tmp_path):

@@ -66,6 +66,14 @@ def test_a_terminal_gets_bars():
     assert "7/7" in shown
 
 
+def test_a_terminal_that_cannot_redraw_gets_lines():
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, _environ={"TERM": "dumb"})
+    progress = RunProgress(console, every_s=0)
+    with progress.bars:
+        progress.started("training")
+        assert console.file.getvalue() == "[3/6] notebooks/03_training.ipynb: starts\n"
+
+
 def test_an_error_shows_its_cell_and_traceback(console):
     traceback = "\x1b[0;31mValueError\x1b[0m  Traceback\nCell In[4], line 1\n\x1b[0;31mValueError\x1b[0m: planted [/]"
     shown = show(console, NotebookError("03_training.ipynb", POSITION, "ValueError", "planted [/]", traceback))
