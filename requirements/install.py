@@ -19,6 +19,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest that the locks are made for
@@ -96,6 +97,20 @@ def fingerprint(flavour: str, name: str) -> str:
     """Hash what decides the content of a set: its lock, the project's metadata, torch's build."""
     files = [ROOT / "pyproject.toml", ROOT / "requirements" / f"{name}.txt"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files) + flavour.encode()).hexdigest()
+
+
+def take_turn(script: BinaryIO) -> None:
+    """Wait until no other installation holds the lock, this very file, and hold it, where there are such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(script, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stdout.write("Another installation is at work; waiting for its end\n")
+        sys.stdout.flush()
+        fcntl.flock(script, fcntl.LOCK_EX)
+    except (ImportError, OSError):  # of Windows, of a file system without locks
+        return
 
 
 def make_environment(folder: Path, needed_gib: float) -> Path:
@@ -203,7 +218,9 @@ def main(arguments: list[str] | None = None) -> int:
             install_into(Path(sys.executable), choose_sets(["auto"], flavour), flavour, afresh=False)
             sys.stdout.write("Ready. If a package was imported before this cell, choose Runtime > Restart session.\n")
         else:
-            install(options.venv.absolute(), options.set, flavour)
+            with Path(__file__).open("rb") as script:
+                take_turn(script)
+                install(options.venv.absolute(), options.set, flavour)
     except InstallError as error:
         sys.stderr.write(f"{error}\n")
     except OSError as error:

@@ -216,3 +216,15 @@ def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
     python.symlink_to(tmp_path / "removed")
     install.make_environment(tmp_path / ".venv", 0)
     assert "--clear" in steps[0]
+
+
+def test_two_installations_take_turns(installed):
+    fcntl = pytest.importorskip("fcntl")
+    command = [sys.executable, "-u", str(SCRIPT), "--torch", "cpu", "--venv", str(installed), "--set", "dev"]
+    with SCRIPT.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+            assert "Another installation is at work" in waiting.stdout.readline()
+            assert waiting.poll() is None
+            fcntl.flock(other, fcntl.LOCK_UN)
+            assert waiting.wait(60) == 0
