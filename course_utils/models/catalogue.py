@@ -110,6 +110,9 @@ def read_shape(folder: Path) -> ModelShape:
     path = folder / "config.json"
     try:
         config = read_json(path)
+        if any("expert" in name and isinstance(value, int) and value > 1 for name, value in config.items()):
+            raise ModelError(f"{path}: a mixture of experts, which the course cannot size; choose a dense model")
+        kind = config.get("model_type") or ""
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
         return ModelShape(
             hidden_size=hidden,
@@ -119,10 +122,12 @@ def read_shape(folder: Path) -> ModelShape:
             n_kv_heads=config.get("num_key_value_heads") or heads,
             head_size=config.get("head_dim") or hidden // heads,
             vocab_size=config["vocab_size"],
-            tied_embeddings=config.get("tie_word_embeddings", False),
-            normalises_heads=config.get("model_type") == "qwen3",
+            # Transformers does not write what is its default.
+            tied_embeddings=config.get("tie_word_embeddings", kind.startswith("gemma")),
+            n_norms_per_layer=4 if kind in ("gemma2", "gemma3_text") else 2,
+            normalises_heads=kind in ("qwen3", "gemma3_text"),
         )
-    except (OSError, ValueError, TypeError, ZeroDivisionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); point MODEL at a model saved by Transformers") from error
     except KeyError as error:
         raise ModelError(f"{path}: {error} is missing, so this is not a Llama-like model; choose another") from error

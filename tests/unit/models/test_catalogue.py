@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 from safetensors import safe_open
-from transformers import LlamaConfig, PretrainedConfig, Qwen3Config
+from transformers import Gemma2Config, Gemma3TextConfig, LlamaConfig, PretrainedConfig, Qwen3Config
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
@@ -25,10 +25,12 @@ CONFIGS = [
     LlamaConfig(**SIZES, tie_word_embeddings=True),
     LlamaConfig(**SIZES, tie_word_embeddings=False),
     Qwen3Config(**SIZES, head_dim=32, tie_word_embeddings=True),
+    Gemma2Config(**SIZES, head_dim=32),
+    Gemma3TextConfig(**SIZES, head_dim=32),
 ]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=["llama-tied", "llama", "qwen3"])
+@pytest.mark.parametrize("config", CONFIGS, ids=["llama-tied", "llama", "qwen3", "gemma2", "gemma3"])
 def test_parameters_and_adapter_are_what_the_libraries_count(config: PretrainedConfig, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -64,6 +66,13 @@ PUBLISHED = {
 def test_the_dimensions_give_the_published_numbers_of_parameters() -> None:
     assert {hub_id: known.shape.n_parameters for hub_id, known in known_models().items()} == PUBLISHED
     assert LLAMA_2_7B.n_parameters == 6_738_415_616
+
+
+def test_a_folder_of_gemma_that_leaves_defaults_out_has_the_catalogues_shape(tmp_path: Path) -> None:
+    facts = {"model_type": "gemma3_text", "hidden_size": 640, "num_hidden_layers": 18, "intermediate_size": 2048}
+    facts |= {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256, "vocab_size": 262_144}
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    assert read_shape(tmp_path).n_parameters == PUBLISHED["google/gemma-3-270m-it"]
 
 
 @pytest.mark.parametrize("known", known_models().values(), ids=known_models())
@@ -102,6 +111,8 @@ SIZES = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab
         (json.dumps(dict.fromkeys(("hidden_size", *SIZES), "8")), "cannot be read"),
         (json.dumps({"hidden_size": 8} | dict.fromkeys(SIZES, 0)), "cannot be read"),
         (json.dumps({"hidden_size": 8}), "'num_attention_heads' is missing"),
+        (json.dumps({"hidden_size": 8} | dict.fromkeys(SIZES, 8) | {"num_local_experts": 8}), "mixture of experts"),
+        (json.dumps({"num_experts_per_tok": 2, "num_experts": 64}), "mixture of experts"),
     ],
 )
 def test_a_config_that_does_not_say_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
