@@ -1,5 +1,6 @@
 """What is wrong with this machine or installation, each finding with its remedy."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ LOCKS = PROJECT / "requirements"
 PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
 REINSTALL = "remove .venv and call make course again"
 RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service: course export OUT --for together"
+
+LISTS_NONE = "the driver lists none with a compute capability"
 
 
 def examine(course: Course) -> list[Finding]:
@@ -104,8 +107,9 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
         remedy = "restart the machine, or install NVIDIA's driver again"
         yield Finding("driver", "error", f"nvidia-smi {SILENT}", remedy)
     elif not machine.gpus:
-        hidden = ": CUDA_VISIBLE_DEVICES hides what there is" if machine.driver else ""
-        yield Finding("GPU", "note", f"none{hidden}; smoke and laptop want none", f"for larger models: {RENT}")
+        listed = "CUDA_VISIBLE_DEVICES hides what there is" if "CUDA_VISIBLE_DEVICES" in os.environ else LISTS_NONE
+        why = f": {listed}" if machine.driver else ""
+        yield Finding("GPU", "note", f"none{why}; smoke and laptop want none", f"for larger models: {RENT}")
     if machine.driver in (None, SILENT):
         return
     text = f"version {machine.driver}, CUDA up to {machine.cuda or 'an unknown version'}"

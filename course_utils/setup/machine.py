@@ -79,6 +79,7 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
     with ThreadPoolExecutor() as pool:
         asked = _NVIDIA, ("nvidia-smi",), _DOCKER, ("ollama", "--version")
         listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), asked)
+    memory_gib = round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1)
     flags = _cpu("flags", "leaf7_features").lower().split()
     cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", table)
     machine = Machine(
@@ -86,10 +87,10 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
         python=platform.python_version(),
         cpu=_cpu("model name", "brand_string") or platform.processor() or platform.machine(),
         n_cores=_n_cores(),
-        memory_gib=round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1),
+        memory_gib=memory_gib,
         disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
         cpu_features=tuple(name for name in VECTOR_FEATURES if name in flags),
-        gpus=_nvidia_gpus(listing),
+        gpus=_nvidia_gpus(listing, memory_gib),
         driver=_version("nvidia-smi", listing, r"([\d.]+)\s*$"),
         cuda=cuda[1] if cuda else None,
         docker=_version("docker", docker, r"^(\d[\w.+-]*)$"),
@@ -155,15 +156,22 @@ def _memory_limit() -> float:
     return float("inf")
 
 
-def _nvidia_gpus(listing: str) -> tuple[Gpu, ...]:
-    """What ``nvidia-smi`` lists with a name, MiB and a compute capability, less what ``CUDA_VISIBLE_DEVICES`` hides."""
-    pattern = r"^(?P<name>.+?),\s*(?P<mib>\d+),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*(?:,|$)"
+def _nvidia_gpus(listing: str, memory_gib: float) -> tuple[Gpu, ...]:
+    """What ``nvidia-smi`` lists with a name and a compute capability, less what ``CUDA_VISIBLE_DEVICES`` hides.
+
+    One without MiB of its own shares the machine's memory. Identifiers, of a GPU or a part of one, hide none.
+    """
+    pattern = r"^(?P<name>.+?),\s*(?:(?P<mib>\d+)|\[.*?\]),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*(?:,|$)"
     gpus = tuple(
-        Gpu(found["name"].strip(), round(int(found["mib"]) / 1024, 1), (int(found["major"]), int(found["minor"])))
+        Gpu(
+            found["name"].strip(),
+            round(int(found["mib"]) / 1024, 1) if found["mib"] else memory_gib,
+            (int(found["major"]), int(found["minor"])),
+        )
         for found in re.finditer(pattern, listing, re.MULTILINE)
     )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or "GPU-" in visible:
+    if visible is None or re.search("GPU-|MIG-", visible):
         return gpus
     chosen = [int(index) for index in visible.split(",") if index.strip().isdigit()]
     return tuple(gpus[index] for index in chosen if index < len(gpus))

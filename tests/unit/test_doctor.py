@@ -80,7 +80,6 @@ LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0+cpu")
 GPU_MACHINE = replace(LAPTOP, gpus=(Gpu("Tesla T4", 15.0, (7, 5)),), driver="580.95", cuda="13.0", torch="2.13.0+cu130")
 PLANTED = {
     "no GPU": (LAPTOP, "GPU", "note", "none", "course export OUT --for together"),
-    "a hidden GPU": (replace(GPU_MACHINE, gpus=()), "GPU", "note", "CUDA_VISIBLE_DEVICES", "course export"),
     "a good GPU": (GPU_MACHINE, "GPU", "note", "Tesla T4", ""),
     "a small GPU": (
         replace(GPU_MACHINE, gpus=(Gpu("RTX 3050", 4.0, (8, 6)),)),
@@ -110,6 +109,15 @@ def test_what_a_machine_lacks_has_a_remedy(machine, check, severity, reason, fix
     assert found.severity == severity
     assert reason in found.reason
     assert fix in found.fix if fix else not found.fix
+
+
+@pytest.mark.parametrize(("visible", "says"), [("", "CUDA_VISIBLE_DEVICES hides"), (None, "the driver lists none")])
+def test_no_gpu_beside_a_driver_has_its_reason(visible, says, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (found,) = [each for each in examine_machine(replace(GPU_MACHINE, gpus=())) if each.check == "GPU"]
+    assert says in found.reason
 
 
 def test_memory_that_others_hold_deserves_a_look(tmp_path, monkeypatch):

@@ -70,6 +70,7 @@ Tesla T4, 15360, 7.5, 580.95.05
 NVIDIA GeForce RTX 4090, 24564, 8.9, 580.95.05
 Old card, [N/A], [N/A], 580.95.05
 """
+UNIFIED = "NVIDIA GB10, [N/A], 12.1, 580.95.05"
 GPUS = (
     Gpu("NVIDIA H100 80GB HBM3", 79.6, (9, 0)),
     Gpu("Tesla T4", 15.0, (7, 5)),
@@ -84,9 +85,24 @@ def test_nvidia_smi_is_read(listing: str, gpus: tuple[Gpu, ...], monkeypatch: py
     assert probe_machine().gpus == gpus
 
 
+def test_a_gpu_without_memory_of_its_own_has_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(probing, "_output_of", lambda *command: UNIFIED if command[0] == "nvidia-smi" else "")
+    machine = probe_machine()
+    assert machine.gpus == (Gpu("NVIDIA GB10", machine.memory_gib, (12, 1)),)
+
+
 @pytest.mark.parametrize(
     ("visible", "chosen"),
-    [(None, GPUS), ("0", GPUS[:1]), ("2,1", (GPUS[2], GPUS[1])), ("", ()), ("-1", ()), ("7", ())],
+    [
+        (None, GPUS),
+        ("0", GPUS[:1]),
+        ("2,1", (GPUS[2], GPUS[1])),
+        ("", ()),
+        ("-1", ()),
+        ("7", ()),
+        ("MIG-5c1bd4ab-1a2b", GPUS),
+    ],
 )
 def test_hidden_gpus_do_not_count(
     visible: str | None, chosen: tuple[Gpu, ...], monkeypatch: pytest.MonkeyPatch
