@@ -182,7 +182,9 @@ def _copy(source: Path, target: Path) -> None:
                     shutil.copyfile(part, _beside(target, ending))
             copy.execute("SELECT 1 FROM sqlite_master").fetchone()  # takes half a transaction back
         else:
-            with closing(sqlite3.connect(read_only_uri(source), uri=True)) as original:
+            with closing(sqlite3.connect(read_only_uri(source), uri=True, timeout=BUSY_S)) as original:
+                original.execute("BEGIN")
+                original.execute("SELECT 1 FROM sqlite_master").fetchone()  # backup would wait for the lock without end
                 original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # moves the log into the file first
 

@@ -130,6 +130,15 @@ def test_a_file_that_takes_the_place_of_another_is_read(tmp_path: Path) -> None:
         assert run_query(tmp_path / "x.sqlite", COUNT).rows == [(n_rows,)]
 
 
+def test_a_database_that_another_program_locks_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript("CREATE TABLE reading (v int); BEGIN EXCLUSIVE")
+        with pytest.raises(DataError, match=r"x\.sqlite: cannot be copied \(database is locked\)"):
+            copy_database(path, tmp_path / "copy.sqlite")
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_what_is_no_database_is_not_copied(tmp_path: Path) -> None:
     (tmp_path / "x.sqlite").write_bytes(b"no database " * 100)
     with pytest.raises(DataError, match=r"x\.sqlite: cannot be copied \(file is not a database\)"):
