@@ -100,7 +100,7 @@ def compare_answers(database: Path, gold: str, other: str, *, instances: tuple[b
     """Run two queries and say how their answers differ, as ``find_difference`` does.
 
     Raises:
-        QueryError: The gold query does not execute, or the answers take too long to compare.
+        QueryError: The gold query does not execute, or the answers take too long or too much memory to compare.
     """
     (comparison,) = compare_pairs(database, [QueryPair(gold, other, instances)])
     if isinstance(comparison, QueryError):
@@ -118,11 +118,20 @@ def compare_pairs(database: Path, pairs: Sequence[QueryPair]) -> Iterator[Answer
 
 
 def _blame(failure: QueryError, database: Path, pair: QueryPair) -> AnswerComparison | QueryError:
-    """Who did not let the worker live: the gold query, if it does not run by itself either, or the other one."""
+    """Who did not let the worker live: an instance, a query that does not run by itself either, or the comparison."""
     if pair.gold == pair.other:
         return failure
-    (alone,) = compare_pairs(database, [QueryPair(pair.gold, pair.gold)])
-    return alone if isinstance(alone, QueryError) else replace(alone, found=failure)
+    if n := len(pair.instances):
+        (fewer,) = compare_pairs(database, [pair._replace(instances=pair.instances[:-1])])
+        if isinstance(fewer, QueryError) or not fewer.correct_on_all:
+            return fewer
+        return replace(fewer, refuted_by=n)
+    gold, found = compare_pairs(database, [QueryPair(query, query) for query in (pair.gold, pair.other)])
+    if isinstance(gold, QueryError):
+        return gold
+    if isinstance(found, QueryError):
+        return replace(gold, found=found)
+    return QueryError("the answers take too long, or too much memory, to compare; let both select less", failure.kind)
 
 
 def _compare(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:

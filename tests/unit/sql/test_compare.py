@@ -2,10 +2,12 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +33,7 @@ from course_utils.sql.compare import (
 from course_utils.sql.execute import execute
 from course_utils.sql.opening import open_image
 from course_utils.sql.query_forms import has_top_level_order
-from course_utils.sql.worker import limit_time
+from course_utils.sql.worker import limit_time, run_each
 
 NAMES = "SELECT name FROM item"
 
@@ -210,6 +212,18 @@ def test_many_pairs_get_what_each_gets_alone_and_a_death_costs_one_of_them(
     assert isinstance(failed, QueryError)
 
 
+def test_where_each_query_lives_alone_the_comparison_died(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die_of_two(function: Any, database: Path, items: list[QueryPair]) -> Iterator[Any]:
+        for pair in items:
+            died = worker.WorkerDiedError("died", "timeout")
+            yield from run_each(function, database, items=[pair]) if pair.gold == pair.other else [died]
+
+    monkeypatch.setattr(compare, "run_each", die_of_two)
+    with pytest.raises(QueryError, match="take too long, or too much memory, to compare"):
+        compare_answers(shop, NAMES, f"{NAMES} ORDER BY id")
+    assert compare_answers(shop, NAMES, "SELECT nam FROM item").failure == "no such column"
+
+
 @pytest.fixture(scope="module")
 def instances() -> tuple[bytes, ...]:
     images = []
@@ -237,6 +251,14 @@ def test_a_further_instance_refutes_what_is_right_by_luck(
 ) -> None:
     assert same_answer(shop, gold, other)
     assert compare_answers(shop, gold, other, instances=instances).refuted_by == number
+
+
+def test_an_instance_on_which_the_worker_dies_refutes(shop: Path, instances: tuple[bytes, ...]) -> None:
+    texts = "WITH RECURSIVE n(text) AS (SELECT '' UNION ALL SELECT hex(randomblob(400000)) FROM n LIMIT 900)"
+    deadly = f"SELECT count(*) FROM ({texts} SELECT text FROM n ORDER BY text)"
+    other = f"SELECT CASE count(*) WHEN 2 THEN ({deadly}) ELSE 1 END FROM item"
+    found = compare_answers(shop, "SELECT 1", other, instances=instances)
+    assert (found.correct, found.refuted_by, found.n_instances) == (True, 2, 3)
 
 
 def test_a_slow_query_costs_its_time_once_however_many_instances(
