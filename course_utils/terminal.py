@@ -21,7 +21,6 @@ N_TRACEBACK_LINES = 30
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
 SCORES_TOO = {
     "stop_rate": "replies that ended by themselves: {stop_rate:.1%}",
-    "time_ratio": "seconds of a right query in other words by those of its gold, median: {time_ratio:.2f}",
     "n_without_instances": "rows with fewer than {n_instances} instances: {n_without_instances}",
     "n_unanswerable": "unanswerable questions refused: {n_refused} of {n_unanswerable}; others: {n_wrongly_refused}",
 }

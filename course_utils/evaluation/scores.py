@@ -4,12 +4,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any, NamedTuple
 
 from course_utils.files import DIFFICULTIES, Row
 from course_utils.proportion import Proportion, wilson_interval
-from course_utils.sql.compare import AnswerComparison, ResultShape
+from course_utils.sql.compare import AnswerComparison
 from course_utils.sql.query_forms import SHAPES, canonical, shape_of
 
 ALL, SEEN, UNSEEN = "all rows", "seen databases", "unseen databases"
@@ -98,7 +97,7 @@ class Scores:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Everything as plain JSON values; ``stop_rate``, ``time_ratio`` and refusals only where rows tell of them."""
+        """Everything as plain JSON values; ``stop_rate`` and refusals only where rows tell of them."""
         verdicts = [outcome.verdict for outcome in self.outcomes]
         empty = [verdict.correct for verdict in verdicts if verdict.gold.is_empty]
         by_kind = [(kind, {name: at for name, at in self.groups([kind]).items() if name != ALL}) for kind in SLICES]
@@ -107,7 +106,6 @@ class Scores:
             **self._as_dict(self.groups(())[ALL]),
             **self.validity.as_dict("validity"),
             **self._stop_rate(),
-            **self._time_ratio(),
             "empty_reply_rate": sum(not outcome.row["predicted"].strip() for outcome in self.outcomes) / self.n,
             **self._refusals(),
             "n_empty_gold": len(empty),
@@ -131,16 +129,6 @@ class Scores:
         """The share of replies that the model ended itself."""
         stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
         return {"stop_rate": sum(stopped) / len(stopped)} if stopped else {}
-
-    def _time_ratio(self) -> dict[str, float]:
-        """Median seconds of a right query in other words than its gold's, by those of the gold; lower is better."""
-        ratios = [
-            outcome.verdict.found.seconds / outcome.verdict.gold.seconds
-            for outcome in self.outcomes
-            if outcome.verdict.correct and isinstance(outcome.verdict.found, ResultShape)
-            if outcome.row["query"] != outcome.row["predicted"]
-        ]
-        return {"time_ratio": median(ratios)} if ratios else {}
 
     def _refusals(self) -> dict[str, int]:
         """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
