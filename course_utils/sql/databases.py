@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from course_utils.errors import DataError
-from course_utils.files import writing
+from course_utils.files import sha256, writing
 from course_utils.sql.build import execute_scripts
 from course_utils.sql.execute import STEPS_BETWEEN_CHECKS
 from course_utils.sql.opening import connect
@@ -34,6 +34,8 @@ _DAMAGE = dict.fromkeys(_LOCKS, "locked by another program; close it and try aga
 _DAMAGE[sqlite3.SQLITE_NOTADB] = "not a SQLite database; replace it, or unpack it yourself if it is an archive"
 _DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # there was no time to find any
 _DAMAGE[sqlite3.SQLITE_ERROR] = ""  # the check needs a collation or function that only the program of its maker has
+_built: dict[Path, list[str]] = {}
+"""What each database was built from: a row of a dataset asks for its database again."""
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
@@ -84,20 +86,22 @@ def ready_database(source: Path, db_id: str) -> Path | None:
 
 
 def build_database(source: Path, target: Path) -> Path:
-    """Build ``target`` from ``schema.sql`` and ``rows.sql``, whole or not at all; reuse it if it is newer."""
+    """Build ``target`` from ``schema.sql`` and ``rows.sql``, whole or not at all; what they made before is reused."""
     try:
         scripts = [path for name in SCRIPTS if (path := source / name).is_file()]
     except OSError as error:
         raise DataError(f"{source}: not readable ({error}); change the permissions") from error
     if not scripts or scripts[0].name != "schema.sql":
         raise DataError(f"{source}: neither {source.name}.sqlite nor schema.sql is there; add one of them")
-    if target.is_file() and all(target.stat().st_mtime > path.stat().st_mtime for path in scripts):
-        return target
     try:
+        contents = [sha256(path) for path in scripts]
+        if target.is_file() and _built.get(target) == contents:
+            return target
         with writing(target) as unfinished:
             execute_scripts(unfinished, scripts)
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error}); choose another folder") from error
+    _built[target] = contents
     return target
 
 
