@@ -57,7 +57,7 @@ def near(literal: str, like: object) -> list[object]:
     if not isinstance(like, str):
         return []
     try:
-        day = date.fromisoformat(like[:10])
+        day = date.fromisoformat(like[:10] if like[4:5] == like[7:8] == "-" else "")  # not 20200115 or 2020-W01-1
     except ValueError:
         return [bare, bare.swapcase(), f"{bare} x", f"x {bare}", f"x {bare} x"]
     return [each.isoformat() + like[10:] for each in _days_near(bare, day)]

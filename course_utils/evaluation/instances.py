@@ -11,7 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -90,13 +90,16 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
 
 def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Iterator[tuple[bytes, ...]]:
     with closing(connect(database)) as connection:
-        tables = {name.lower(): _read_columns(connection, name) for name in names}
+        tables = {}
+        for name in names:
+            with suppress(sqlite3.Error):  # of a collation or module that only its maker has: golds about it get none
+                tables[name.lower()] = _read_columns(connection, name)
         made_by = "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
         schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in tables]
     for gold in golds:
         try:
             yield tuple(_make(schema, tables, gold, n))
-        except (QueryError, RecursionError, sqlite3.Error):
+        except (QueryError, sqlite3.Error):
             yield ()
 
 

@@ -99,6 +99,18 @@ def test_a_gold_makes_the_same_instances_each_time_and_with_any_others(
     assert find_instances(music, GOLDS[:1], 9, cache) == {GOLDS[0]: suites[GOLDS[0]][:5]}, "what it holds is kept"
 
 
+def test_a_table_that_only_its_maker_can_read_costs_no_gold_but_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "music.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("LOCALIZED", lambda left, right: (left > right) - (left < right))
+        connection.executescript(
+            SCHEMA + "CREATE TABLE fan (name TEXT PRIMARY KEY COLLATE LOCALIZED) WITHOUT ROWID;"
+            "CREATE VIRTUAL TABLE text USING fts5(body, content = 'gone');"
+        )
+    found = find_instances(path, [*GOLDS, "SELECT name FROM fan"], 2, tmp_path / "cache.sqlite")
+    assert [len(images) for images in found.values()] == [2] * len(GOLDS) + [0]
+
+
 @pytest.mark.parametrize("gold", ["SELECT", "SELECT nothing FROM singer", "SELECT random()"])
 def test_a_gold_without_one_answer_gets_none(music: Path, gold: str) -> None:
     assert find_instances(music, [gold], 2) == {gold: ()}
@@ -115,6 +127,7 @@ def test_a_gold_without_one_answer_gets_none(music: Path, gold: str) -> None:
         ("02", "2018-05-06 10:00", ["2018-02-01 10:00", "2018-01-31 10:00", "2018-02-28 10:00", "2018-03-05 10:00"]),
         ("2020-02-29", "2018-05-06", ["2020-02-29", "2020-03-01", "2020-02-28"]),
         ("%Y", "2018-05-06", []),
+        ("20200101", "20180506", ["20200101", "20200101", "20200101 x", "x 20200101", "x 20200101 x"]),
         ("Ben", 25, []),
         ("1e999", 25, []),
         ("9223372036854775807", 25, []),
