@@ -128,7 +128,7 @@ def _parse(query: str) -> exp.Expr | None:
     try:
         tree = parse(query)
         is_deep = any(node.depth > MAX_DEPTH for node in tree.walk())
-    except (QueryError, RecursionError):
+    except QueryError:
         return None
     return tree if isinstance(tree, exp.Select | exp.SetOperation) and not is_deep else None
 

@@ -49,7 +49,8 @@ def clean_query(query: str) -> str:
 def canonical(query: str) -> str:
     """The query in one way of writing: keywords in capitals, names in small letters, one space, no comment.
 
-    Two queries with the same canonical form are the same query; the reverse does not hold (``a AND b``, ``b AND a``).
+    Two queries with the same canonical form are the same query, unless what one writes as ``"x"`` and the other as
+    ``'x'`` is a column's name; the reverse does not hold (``a AND b``, ``b AND a``).
     """
     return " ".join(text for _, text in _parts(query))
 
@@ -233,6 +234,8 @@ def parse(query: str) -> "exp.Expr":
         trees = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
     except sqlglot.errors.SqlglotError as error:
         raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error
+    except RecursionError as error:
+        raise QueryError("sqlglot does not parse it (it is nested too deeply)", "syntax") from error
     if len(trees) != 1:
         raise QueryError(f"sqlglot finds {len(trees)} queries in it", "syntax")
     return trees[0]

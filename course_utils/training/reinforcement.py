@@ -68,7 +68,7 @@ def _names(query: str) -> tuple[set[str], set[str]] | None:
     """Tables and columns that a query names, in lower case; None where it does not parse as a query."""
     from sqlglot import exp
 
-    with suppress(QueryError, RecursionError):
+    with suppress(QueryError):
         if isinstance(tree := parse(query), exp.Select | exp.SetOperation):  # EXPLAIN, say, parses as well
             own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
             tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own

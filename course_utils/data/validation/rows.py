@@ -195,7 +195,7 @@ def complete_row(record: Record) -> Row:
     query = clean_query(fields["query"])
     try:
         difficulty = fields.get("difficulty") or hardness(query)
-    except (QueryError, RecursionError):  # SQLite runs it, so only the level stays unknown
+    except QueryError:  # SQLite runs it, so only the level stays unknown
         difficulty = "unknown"
     return {
         "id": row_id(record),

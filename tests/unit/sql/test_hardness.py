@@ -50,7 +50,15 @@ def test_the_hard_levels() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["SELEC a FROM t", "SELECT FROM WHERE", "DROP TABLE t", "", "SELECT a FROM t; SELECT b FROM t"]
+    "query",
+    [
+        "SELEC a FROM t",
+        "SELECT FROM WHERE",
+        "DROP TABLE t",
+        "",
+        "SELECT a FROM t; SELECT b FROM t",
+        f"SELECT a FROM t WHERE {'(' * 300}b{')' * 300}",  # deeper than Python recurses
+    ],
 )
 def test_what_is_not_one_select_is_refused(query: str) -> None:
     with pytest.raises(QueryError):
