@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from course_utils.errors import QueryError, QueryErrorKind
 from course_utils.sql.opening import open_database
+from course_utils.sql.query_forms import clean_query
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 TIMEOUT_S = 5.0
@@ -110,7 +111,7 @@ def _execute_each(database: Path, limits: QueryLimits, queries: Iterable[str]) -
 
 def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> QueryResult:
     """Run one query on a connection of ``open_database``; errors are those of ``run_query``, or MemoryError."""
-    if not query.strip():
+    if not (query := clean_query(query)):
         raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
     stop_s = limits.timeout_s - min(GRACE_S, limits.timeout_s / 10)

@@ -12,6 +12,7 @@ from typing import Any
 
 from course_utils.errors import DataError, QueryError, QueryErrorKind
 from course_utils.sql.execute import GRACE_S, USUAL, QueryLimits, QueryResult, fetch_result, to_query_error
+from course_utils.sql.query_forms import clean_query
 from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
@@ -43,7 +44,7 @@ def run_postgres_query(url: str, query: str, limits: QueryLimits = USUAL) -> Que
     Raises:
         QueryError: As there; also if the server cannot be reached, or the role is a superuser's.
     """
-    if not query.strip():
+    if not (query := clean_query(query)):
         raise QueryError("the query is empty", "syntax")
     text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # C ends a text at its first null
     try:

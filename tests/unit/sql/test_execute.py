@@ -41,7 +41,7 @@ def test_rows_columns_and_order_are_sqlites(database: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
-        ("SELECT COUNT(*) FROM item;", [(4,)]),
+        ("SELECT COUNT(*) FROM item;; ;", [(4,)]),
         ("  -- how many\n SELECT COUNT(*) FROM item  ", [(4,)]),
         ("WITH few AS (SELECT * FROM item LIMIT 2) SELECT COUNT(*) FROM few", [(2,)]),
         ("SELECT COUNT(*) FROM cheap", [(2,)]),
