@@ -22,7 +22,9 @@ SLICES: dict[str, Callable[[Row], str]] = {
     "source": lambda row: str(row.get("source") or "").partition(":")[0],
 }
 """How each kind of slice names the one that a row is in; empty where the row does not say."""
-_RANKS = {name: rank for rank, name in enumerate((SEEN, UNSEEN, *DIFFICULTIES, *reversed(SHAPES), *LENGTHS))}
+_BIRD = ("simple", "moderate", "challenging")
+_ORDER = (SEEN, UNSEEN, *DIFFICULTIES, *_BIRD, *reversed(SHAPES), *LENGTHS)
+_RANKS = {name: rank for rank, name in enumerate(_ORDER)}
 
 
 class Outcome(NamedTuple):

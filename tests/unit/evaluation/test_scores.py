@@ -110,8 +110,8 @@ def test_no_rows_cannot_be_scored(dataset: Path) -> None:
         score_predictions([], dataset)
 
 
-def test_groups_follow_spiders_difficulties(dataset: Path) -> None:
-    names = ["hard", "extra", "own", "easy", "medium"]
+def test_groups_follow_spiders_difficulties_and_birds(dataset: Path) -> None:
+    names = ["hard", "extra", "own", "easy", "medium", "challenging", "moderate", "simple"]
     rows = [row(number, "SELECT 1", difficulty=name) for number, name in enumerate(names)]
     assert [*score_predictions(rows, dataset).groups(["difficulty"])] == [
         "all rows",
@@ -119,6 +119,9 @@ def test_groups_follow_spiders_difficulties(dataset: Path) -> None:
         "medium",
         "hard",
         "extra",
+        "simple",
+        "moderate",
+        "challenging",
         "own",
     ]
 
