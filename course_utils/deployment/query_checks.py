@@ -1,13 +1,14 @@
 """Run a query that a model wrote, and name what became of it: the database alone says what parses and only reads."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from course_utils.errors import QueryError, QueryErrorKind
+from course_utils.errors import DataError, QueryError, QueryErrorKind
 from course_utils.sql import QueryLimits, QueryResult, Schema, quote, run_query
 from course_utils.sql.postgres import run_postgres_query
 
@@ -51,11 +52,14 @@ def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_row
 
 
 def sql_grammar(schema: Schema) -> str:
-    """One query over the tables and columns of a database, for llama.cpp's ``grammar``: a subset of SQLite's SQL."""
-    tables = [*schema.tables, *schema.views]
+    """One query over the tables and columns of a database, for llama.cpp's ``grammar``: a subset of SQLite's SQL.
+
+    Raises:
+        DataError: The database has no tables, so that there is nothing to name.
+    """
+    if not (tables := [*schema.tables, *schema.views]):
+        raise DataError(f"{schema.db_id}: no tables to ask about; add them, or answer without a grammar")
     names = {"TABLES": {table.name for table in tables}, "COLUMNS": {c.name for table in tables for c in table.columns}}
     grammar = Path(__file__).with_name("sql.gbnf").read_text("utf-8")
-    for word, known in names.items():
-        quoted = (json.dumps(quote(name), ensure_ascii=False) for name in sorted(known))
-        grammar = grammar.replace(word, " | ".join(quoted))
-    return grammar
+    quoted = {word: [json.dumps(quote(name), ensure_ascii=False) for name in sorted(names[word])] for word in names}
+    return re.sub("|".join(names), lambda found: " | ".join(quoted[found[0]]), grammar)
