@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
+from statsmodels.stats.proportion import confint_proportions_2indep
 
+from course_utils.errors import ConfigurationError
 from course_utils.evaluation import Scores
 from course_utils.evaluation.comparison import bootstrap_difference
 from course_utils.evaluation.gate import MAX_FORGOTTEN, Candidate, check_accuracy, read_candidate, run_gate, time_ratio
@@ -41,6 +43,8 @@ def pair(n: int, n_gained: int, n_lost: int) -> tuple[Scores, Scores]:
         (3, 0, 0, "not enough rows"),  # no difference in three rows shows nothing
         (3, 1, 0, "not enough rows"),
         (3, 0, 1, "not enough rows"),
+        (150, 0, 0, "not enough rows"),
+        (150, 0, 1, "not enough rows"),  # one lost shows no less loss than none
         (240, 4, 12, "not enough rows"),
         (240, 0, 40, "refuse"),
         (1200, 5, 65, "refuse"),
@@ -48,6 +52,18 @@ def pair(n: int, n_gained: int, n_lost: int) -> tuple[Scores, Scores]:
 )
 def test_accuracy_is_decided_by_the_interval(n: int, n_gained: int, n_lost: int, decision: str) -> None:
     assert check_accuracy(*pair(n, n_gained, n_lost), margin=0.02).decision == decision
+
+
+@pytest.mark.parametrize(("n_gained", "n_lost"), [(0, 1), (3, 0), (4, 12)])
+def test_the_interval_is_another_librarys(n_gained: int, n_lost: int) -> None:
+    low, high = confint_proportions_2indep(n_gained, 150, n_lost, 150, method="newcomb")
+    assert f"[{low:+.1%}, {high:+.1%}]" in check_accuracy(*pair(150, n_gained, n_lost), margin=0.02).reason
+
+
+@pytest.mark.parametrize("margin", [2, -0.5, math.nan])
+def test_a_margin_that_is_no_share_is_refused(margin: float) -> None:
+    with pytest.raises(ConfigurationError, match="give a number from 0 to 1"):
+        check_accuracy(*pair(150, 0, 0), margin=margin)
 
 
 @pytest.mark.parametrize(("n_gained", "n_lost"), [(4, 5), (0, 0)])
