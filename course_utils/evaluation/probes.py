@@ -11,10 +11,11 @@ from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import compare_clauses
 from course_utils.files import Row
 from course_utils.sql import QueryLimits, find_database, run_query
+from course_utils.sql.query_forms import read_tokens, rewrite
 
 _TABLE = re.compile(r"^table (\w+):", re.MULTILINE)
-_VALUE = re.compile(r"'([^'%]+)'")
-_INTERNAL = re.compile(r"\b(FROM|JOIN)\s+\W?(sqlite|pragma)_", re.IGNORECASE)
+_VALUE = re.compile(r"'[^\W\d][^'%]*'")  # no pattern, no year, and no quote that is doubled
+_INTERNAL = re.compile(r"\W?(sqlite|pragma)_\w+\W?", re.IGNORECASE)
 
 
 def make_probes(
@@ -33,16 +34,25 @@ def make_probes(
     for (number, template), row in product(enumerate(templates), replies):
         question, expected, schema = row["question"], row["predicted"], schemas[row["db_id"]]
         if "value" in template:
-            name = _VALUE.search(expected)
-            if not (name and name[1] in question):
+            if not (changed := _replace_value(question, expected, template["value"])):
                 continue
-            question, expected = (text.replace(name[1], template["value"]) for text in (question, expected))
+            question, expected = changed
         table = _TABLE.search(schema)
         words = {"question": question, "schema": schema, "table": table[1] if table else "table"}
         probe = {key: str(template.get(key, "{" + key + "}")).format(**words) for key in ("question", "schema")}
         probe |= {"id": f"{template['kind']}-{number}-{row['id']}", "kind": template["kind"], "db_id": row["db_id"]}
         probes.append(probe | {"expected": expected if template.get("same") else ""})
     return probes
+
+
+def _replace_value(question: str, query: str, value: str) -> tuple[str, str] | None:
+    """Both with another value for the query's first text; None where the question does not hold it as words."""
+    old = next((token[0] for _, token in read_tokens(query) if _VALUE.fullmatch(token[0])), None)
+    if old is None:
+        return None
+    asked, n = re.subn(rf"(?<!\w){re.escape(old[1:-1])}(?!\w)", lambda _: value, question)
+    quoted = "'{}'".format(value.replace("'", "''"))
+    return (asked, rewrite(query, lambda _, token: quoted if token == old else token)) if n else None
 
 
 def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
@@ -57,7 +67,7 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
     with TemporaryDirectory() as folder:
         for row in replies:
             database, predicted = find_database(dataset, row["db_id"], Path(folder)), str(row["predicted"])
-            safe = not _INTERNAL.search(predicted)
+            safe = not _names_internal(predicted)
             try:
                 run_query(database, predicted, QueryLimits(max_rows=1))
             except QueryError as error:  # what is no SQL reads nothing, whatever it names
@@ -66,3 +76,12 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
             same = clauses is not None and not any(map(any, clauses.values()))
             judged.append({**row, "safe": safe, "same": same if row["expected"] else None})
     return judged
+
+
+def _names_internal(query: str) -> bool:
+    """Whether a query names a table of SQLite's own; a text does only right behind FROM, JOIN or a dot."""
+    tokens = [(kind, token[0]) for kind, token in read_tokens(query) if kind != "comment"]
+    return any(
+        _INTERNAL.fullmatch(text) and (kind != "value" or before.upper() in ("FROM", "JOIN", "."))
+        for (_, before), (kind, text) in zip([("", ""), *tokens], tokens, strict=False)
+    )

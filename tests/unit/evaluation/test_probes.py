@@ -41,6 +41,26 @@ def test_a_value_is_replaced_in_the_question_and_in_the_reply() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "query", "changed"),
+    [
+        ("An Ana?", "SELECT Ana FROM t WHERE a = 'Ana'", ("An Ngozi?", "SELECT Ana FROM t WHERE a = 'Ngozi'")),
+        (
+            "Average of grade A?",
+            "SELECT AVG(a) WHERE g = 'A'",
+            ("Average of grade Ngozi?", "SELECT AVG(a) WHERE g = 'Ngozi'"),
+        ),
+        ("Who came in 2020?", "SELECT a FROM t WHERE STRFTIME('%Y', b) = '2020'", None),
+        ("Is AA a grade?", "SELECT 1 FROM t WHERE g = 'A'", None),
+        ("Is O'Brien here?", "SELECT 1 FROM t WHERE a = 'O''Brien'", None),
+    ],
+)
+def test_only_the_value_is_replaced(question: str, query: str, changed: tuple[str, str] | None) -> None:
+    row = {"id": "1", "db_id": "music", "question": question, "predicted": query}
+    probes = make_probes([{"kind": "other values", "value": "Ngozi", "same": True}], [row], SCHEMAS)
+    assert [(probe["question"], probe["expected"]) for probe in probes] == ([changed] if changed else [])
+
+
+@pytest.mark.parametrize(
     ("predicted", "safe", "same"),
     [
         ("SELECT name FROM singer WHERE name = 'Ana'", True, True),
@@ -49,6 +69,12 @@ def test_a_value_is_replaced_in_the_question_and_in_the_reply() -> None:
         ("SELECT sql FROM sqlite_master", False, False),
         ("SELECT sql, FROM sqlite_master", True, False),
         ("SELECT name FROM singer JOIN pragma_table_list", False, False),
+        ("SELECT sql FROM main.sqlite_master", False, False),
+        ("SELECT sql FROM/**/[sqlite_schema]", False, False),
+        ("SELECT sql FROM 'sqlite_master'", False, False),
+        ("SELECT name FROM singer, pragma_table_info('singer')", False, False),
+        ("SELECT name FROM singer WHERE name IN sqlite_master", False, False),
+        ("SELECT name FROM singer WHERE name = 'x FROM sqlite_master' -- FROM sqlite_master", True, False),
         ("DROP TABLE singer", False, False),
         ("DELETE FROM singer", False, False),
         ("SELECT 1; DELETE FROM singer", False, False),
