@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,15 +144,17 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
 
     The test adds up how far values lie from a mean that begins at the reference's, and rings when the sum has grown by
     ``threshold`` (Page 1954; ``river``). After an alarm it starts afresh from the reference, so that it rings as long
-    as the traffic is unlike it, and then no more.
+    as the traffic is unlike it, and then no more. A live value that is no number is passed over.
 
     Raises:
-        DataError: The reference is empty.
+        DataError: The reference is empty, or not all of it is finite.
     """
     import numpy as np
 
     if not len(reference):
         raise DataError("there is no reference; measure the signal on questions from the time of training")
+    if not np.isfinite(reference).all():
+        raise DataError("the reference holds what is no number; leave out questions on which the signal has none")
     mean = float(np.mean(reference))
     apart = np.square(np.asarray(reference) - mean)
     variance = (apart.sum() + N_FURTHEST * apart.max()) / (len(apart) + N_FURTHEST)
@@ -160,6 +163,8 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
     begun = _begin_test(WEIGHT * len(reference), threshold)
     detector = deepcopy(begun)
     for index, score in enumerate(scores):
+        if isnan(score):  # the detector's sum would be none for good
+            continue
         detector.update(score)
         if detector.drift_detected:
             detector = deepcopy(begun)

@@ -162,6 +162,15 @@ def test_the_test_of_two_windows_keeps_its_level_and_sees_a_shift() -> None:
     assert p == pytest.approx(1 / 501)
 
 
-def test_an_empty_reference_is_refused() -> None:
-    with pytest.raises(DataError, match="no reference"):
-        next(find_alarms([], [1.0]))
+def test_a_value_that_is_no_number_does_not_silence_the_detector() -> None:
+    reference, live = RNG.normal(size=100).tolist(), RNG.normal(3, size=200).tolist()
+    alarms = list(find_alarms(reference, live))
+    assert list(find_alarms(reference, [float("nan"), *live])) == [index + 1 for index in alarms] != []
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"), [([], "no reference"), ([1.0, float("nan")], "no number"), ([float("inf")], "no number")]
+)
+def test_a_reference_that_is_none_is_refused(reference: list[float], reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        next(find_alarms(reference, [1.0]))
