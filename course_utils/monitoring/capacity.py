@@ -21,13 +21,15 @@ def simulate_latencies(
     """
     import simpy
 
+    began_at = min(arrivals, default=0.0)
+    arrivals = [arrival - began_at for arrival in arrivals]  # of a time in Unix's seconds too few digits are left
     environment = simpy.Environment()
     inboxes = [simpy.Store(environment) for _ in range(n_replicas)]
     latencies = [0.0] * len(arrivals)
 
     def send() -> Generator[Any, Any, None]:
         for index, arrival in enumerate(arrivals):
-            yield environment.timeout(arrival - environment.now)
+            yield environment.timeout(max(0.0, arrival - environment.now))  # rounding may leave it a hair behind
             inboxes[index % n_replicas].put(index)
 
     def answer(inbox: Any) -> Generator[Any, Any, None]:

@@ -53,6 +53,14 @@ def test_replicas_take_turns_and_nothing_is_lost() -> None:
     assert simulate_latencies([], [], [1.0]) == []
 
 
+def test_times_may_be_unixs_and_tie() -> None:
+    rng = Random(0)
+    arrivals = sorted(2 * [round(rng.uniform(0, 5), 2) for _ in range(20)])
+    latencies = simulate_latencies(arrivals, shared(*[0.1] * 40), [1.0, 1.5])
+    later = simulate_latencies([1.7e9 + arrival for arrival in arrivals], shared(*[0.1] * 40), [1.0, 1.5])
+    assert later == pytest.approx(latencies, abs=1e-5)
+
+
 def test_a_replica_that_stands_still_does_so_for_all() -> None:
     """Two at once are each answered at three quarters of the pace, which does not shorten a second without any."""
     assert simulate_latencies([0.0, 0.0], [(1.0, 1.0), (1.0, 0.0)], [1.0, 1.5]) == pytest.approx([7 / 3, 7 / 3])
