@@ -72,7 +72,7 @@ def _calibration(rows: Sequence[Row]) -> dict[str, Any]:
     try:
         brier = float(brier_score_loss(correct, confidences))
         right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f'"confidence": {error}; give numbers from 0 to 1, or leave it out') from error
     return {"calibration": {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}}
 

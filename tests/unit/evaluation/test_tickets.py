@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ REPLIES = [
 ]
 
 
-def rows(**fields: float) -> list[dict[str, object]]:
+def rows(**fields: object) -> list[dict[str, object]]:
     return [
         {"id": str(i), "label": label, "priority": priority, "predicted": TASK.read_reply(reply), **fields}
         for i, ((label, priority), reply) in enumerate(zip(GOLD, REPLIES, strict=True))
@@ -63,8 +64,9 @@ def test_wrong_rows_are_all_named() -> None:
     wrong = [rows()[0] | {"label": "spam"}, rows()[1] | {"priority": "soon"}]
     with pytest.raises(DataError, match=r"(?s)0: label 'spam'.*1: priority 'soon'"):
         score_tickets(wrong)
-    with pytest.raises(DataError, match=r'"confidence": .*from 0 to 1'):
-        score_tickets(rows(confidence=2))
+    for confidence in (2, "0.5", True, None, math.nan):
+        with pytest.raises(DataError, match=r'"confidence": .*from 0 to 1'):
+            score_tickets(rows(confidence=confidence))
     with pytest.raises(DataError, match="at least one row"):
         score_tickets([])
 
