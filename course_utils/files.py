@@ -50,6 +50,11 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def asked_in(row: Row) -> tuple[Any, ...]:
+    """What makes rows of two models' answers the same row: id, database and gold query, where there are such."""
+    return tuple(map(row.get, ("id", "db_id", "query")))
+
+
 def fingerprint(model: Path) -> str:
     """What tells a model folder from another one that takes its place; empty where there is none, as for a Hub id.
 
@@ -140,6 +145,14 @@ def writing(path: Path) -> Iterator[Path]:
         if unfinished.is_dir():
             shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.unlink(missing_ok=True)
+
+
+def link_file(source: str | Path, target: str | Path) -> None:
+    """Hard-link a file that nobody will change, because databases are large; copy it where that cannot be."""
+    try:
+        os.link(Path(source).resolve(), target)  # not a link to a link, whose target may be relative
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:

@@ -1,8 +1,6 @@
 """Prepare what the later notebooks read: checked rows, the profile's part of them, schemas and databases."""
 
-import os
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,7 +10,7 @@ from course_utils.data.formats import read_sample
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import DataError
-from course_utils.files import DIFFICULTIES, SPLITS, Row, portable, write_json, write_jsonl
+from course_utils.files import DIFFICULTIES, SPLITS, Row, link_file, portable, write_json, write_jsonl
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 
 _SEED = 0  # fixed, and not the profile's: training with three seeds must see the same rows
@@ -132,13 +130,10 @@ def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]])
 
 
 def _link(source: Path, target: Path) -> None:
-    """Hard-link a ready database, because Spider's and BIRD's are large; copy it where that cannot be."""
+    """Put a ready database at another place, with what its log holds."""
     if source == target:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    if is_one_file(source):
-        with suppress(OSError):
-            os.link(source.resolve(), target)  # not a link to the dataset's own link, whose target may be relative
-            return
-    copy_database(source, target)
+    put = link_file if is_one_file(source) else copy_database
+    put(source, target)

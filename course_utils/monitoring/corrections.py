@@ -4,7 +4,6 @@ Users who know the right answers are simulated: they rate what the service gave 
 """
 
 import logging
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from random import Random
 from course_utils.artifacts import Course
 from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, reviewed, topic
-from course_utils.files import SPLITS, Row, hash_of, portable, read_jsonl, write_json, write_jsonl, writing
+from course_utils.files import SPLITS, Row, hash_of, link_file, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database
 
@@ -131,7 +130,7 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     replayed["validation"] = Random(0).sample(old["validation"], min(len(old["validation"]), N_VALIDATED))
     taken = splits | {split: rows + added[split] for split, rows in replayed.items()}
     with writing(folder) as unfinished:
-        shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=os.link)
+        shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=link_file)
         for split, rows in splits.items():
             write_jsonl(unfinished / f"{split}.jsonl", rows)
         ids = {split: [row["id"] for row in rows] for split, rows in taken.items()}

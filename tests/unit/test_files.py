@@ -1,10 +1,12 @@
 """Files are told apart by their bytes, folders from Hub ids by their names, and nothing is left half written."""
 
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
-from course_utils.files import append_line, is_local, read_jsonl, sha256, write_json, write_jsonl
+from course_utils.files import append_line, is_local, link_file, read_jsonl, sha256, write_json, write_jsonl
 from tests.unit.full_disk import full_disk
 
 
@@ -46,3 +48,19 @@ def test_a_line_is_added_whole_or_not_at_all(tmp_path: Path, left: int) -> None:
             append_line(file, line)
         append_line(file, line)
     assert path.read_bytes() == 2 * line
+
+
+@pytest.mark.parametrize("can_link", [True, False])
+def test_a_file_is_copied_where_it_cannot_be_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_link: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    if not can_link:
+        monkeypatch.setattr("os.link", refuse)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_text("a")
+    shutil.copytree(tmp_path / "folder", tmp_path / "copy", copy_function=link_file)
+    assert (tmp_path / "copy" / "a").read_text() == "a"
+    assert (tmp_path / "copy" / "a").samefile(tmp_path / "folder" / "a") == can_link
