@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.errors import DataError
-from course_utils.files import Row, append_line, read_jsonl
+from course_utils.files import Row, append_line, asked_in, read_jsonl
 
 CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
 TIE = "tie"
@@ -46,7 +46,7 @@ def draw_pairs(answers: Mapping[str, Sequence[Row]], rater: str) -> list[BlindPa
     Raises:
         DataError: They are about different rows.
     """
-    if len({tuple(row["id"] for row in rows) for rows in answers.values()}) > 1:
+    if len({tuple(map(asked_in, rows)) for rows in answers.values()}) > 1:
         raise DataError(f"{', '.join(answers)}: they answer different questions; let all of them answer the same")
     lot = Random(rater)
     pairs = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import DataError
 from course_utils.evaluation.scores import Scores
 from course_utils.figures import HATCHES, course_style, new_axes
+from course_utils.files import asked_in
 from course_utils.proportion import CONFIDENCE
 from course_utils.tables import Table
 
@@ -77,8 +78,8 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     from pandas import DataFrame
     from statsmodels.stats.multitest import multipletests
 
-    ids, others = ([outcome.row["id"] for outcome in scores.outcomes] for scores in (first, second))
-    if ids != others:
+    asked, others = ([asked_in(outcome.row) for outcome in scores.outcomes] for scores in (first, second))
+    if asked != others:
         names = f"{first.name} with {first.n} rows and {second.name} with {second.n}"
         raise DataError(f"{names} did not answer the same rows in the same order; predict the same rows")
     before, after = ([outcome.verdict.correct for outcome in scores.outcomes] for scores in (first, second))

@@ -25,8 +25,9 @@ def test_raters_see_different_answers_in_orders_of_their_own() -> None:
 
 
 def test_answers_to_different_questions_make_no_pairs() -> None:
-    with pytest.raises(DataError, match="old, new: they answer different questions"):
-        draw_pairs(ANSWERS | {"new": rows("b")[::-1]}, "Ana")
+    for others in (rows("b")[::-1], [row | {"query": "SELECT 1"} for row in rows("b")]):
+        with pytest.raises(DataError, match="old, new: they answer different questions"):
+            draw_pairs(ANSWERS | {"new": others}, "Ana")
 
 
 def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:

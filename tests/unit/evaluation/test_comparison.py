@@ -38,7 +38,10 @@ def test_compare_counts_gains_and_losses_in_every_group() -> None:
     assert found["p_holm"].tolist() == pytest.approx(multipletests(found["p_mid"], method="holm")[1])
 
 
-@pytest.mark.parametrize("other", [scores("b", [True]), scores("b", [True, True], start=5)])
+OTHER_GOLDS = scores_of("b", [{"id": "0", "query": "SELECT 1"}, {"id": "1", "query": "SELECT 1"}], [True, True])
+
+
+@pytest.mark.parametrize("other", [scores("b", [True]), scores("b", [True, True], start=5), OTHER_GOLDS])
 def test_compare_refuses_different_rows(other: Scores) -> None:
     with pytest.raises(DataError, match="predict the same rows"):
         compare(scores("a", [True, True]), other)
