@@ -4,8 +4,9 @@ A profile says which base model, which backend and which sizes; it holds no path
 ``dataclasses.replace(profile, epochs=1)``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from math import inf
 from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
@@ -106,7 +107,10 @@ class Profile:
         return replace(self, batch_size=size, gradient_accumulation=rows // size)
 
     def __post_init__(self) -> None:
-        wrong = [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
+        whole = [each.name for each in fields(self) if each.type in (int, int | None)]
+        wrong = [f"{name} must be a whole number" for name in whole if not _is_whole(getattr(self, name))]
+        wrong += [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
+        wrong += [f"{name} must be 0 or more" for name in _COUNTS if _is_below_0(getattr(self, name))]
         limits = {name: getattr(self, name) for name in _LIMITS}
         unfit = [name for name, limit in limits.items() if limit is not None and not _is_positive(limit)]
         wrong += [f"{name} must be above 0, or None for no limit" for name in unfit]
@@ -129,12 +133,21 @@ _POSITIVE = (
     "max_length lora_rank lora_alpha loraplus_ratio epochs batch_size gradient_accumulation n_evaluations "
     "generation_batch_size max_new_tokens"
 ).split()
+_COUNTS = "seed warmup_steps min_steps n_gpus".split()
 _LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment_s patience".split()
 
 
 def _is_positive(value: object) -> bool:
     """False for text such as ``"2e-4"``, which a file or a command line gives where a number is meant."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
+
+
+def _is_below_0(value: object) -> bool:
+    return isinstance(value, int) and value < 0
+
+
+def _is_whole(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 _on_one_gpu = partial(Profile, backend="unsloth", n_gpus=1, method="qlora", max_length=2048)

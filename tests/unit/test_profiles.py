@@ -1,5 +1,6 @@
 """The table of profiles: complete, consistent, and closed to values that make no sense."""
 
+import math
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -49,6 +50,11 @@ def test_a_profile_cannot_be_changed_in_place() -> None:
         ({"loraplus_ratio": 0}, "loraplus_ratio must be above 0, not 0"),
         ({"max_train_rows": 0}, "max_train_rows must be above 0, or None for no limit, not 0"),
         ({"max_new_tokens": True}, "max_new_tokens must be above 0, not True"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, not 2.5"),
+        ({"min_steps": "50"}, "min_steps must be a whole number, not '50'"),
+        ({"max_steps": 2.5}, "max_steps must be a whole number, not 2.5"),
+        ({"warmup_steps": -5}, "warmup_steps must be 0 or more, not -5"),
+        ({"epochs": math.inf}, "epochs must be above 0, not inf"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(change: dict[str, object], message: str) -> None:
