@@ -34,7 +34,7 @@ class Reward(NamedTuple):
     columns: float = 0.0  # the same of the columns
     runs: float = 0.0
     n_rows: float = 0.0  # as many rows come back as should
-    right: float = 0.0  # the same answer, as in evaluation; then all parts are earned, however the query is written
+    right: float = 0.0  # the same answer, as in evaluation, if it has rows: then all is earned, however it is written
 
     @property
     def total(self) -> float:
@@ -55,7 +55,7 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
     comparison = compare_answers(database, gold, query)
     found = comparison.found
     error = found.kind if isinstance(found, QueryError) else None
-    if error is None and comparison.difference is None:
+    if comparison.correct and not comparison.gold.is_empty:  # SELECT 1 WHERE 0 gives no rows either
         return Reward(*(1.0 for _ in REWARD_WEIGHTS))
     if error in REFUSED or not (wanted := _names(gold)) or not (named := _names(query)):
         return Reward()

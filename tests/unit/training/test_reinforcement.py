@@ -63,6 +63,12 @@ def test_the_right_answer_earns_everything_however_it_is_written(shop: Path, que
     assert execution_reward(shop, GOLD, query) == RIGHT
 
 
+def test_no_rows_prove_nothing(shop: Path) -> None:
+    empty = "SELECT name FROM item WHERE price > 99"
+    idle, right = (execution_reward(shop, empty, query).total for query in ("SELECT 1 WHERE 0", empty))
+    assert idle < 0.2 < right <= 0.5
+
+
 def test_a_text_in_double_quotes_is_no_column(shop: Path) -> None:
     gold, *queries = (f"SELECT price FROM item WHERE name = {text}" for text in ('"item 1"', '"item 2"', "'item 2'"))
     one, other = (execution_reward(shop, gold, query) for query in queries)
