@@ -41,6 +41,8 @@ def own_replies(
         asked = [encode_prompt(tokenizer, chat) for chat in chats]
         replies = generate_tokens(model, tokenizer, asked, profile.max_new_tokens)
         for chat, prompt, reply in zip(chats, asked, replies, strict=True):
+            if not reply:
+                continue  # there is nothing in it to find likely
             mask = [0] * len(prompt) + [1] * len(reply)
             examples.append(EncodedExample(prompt + reply, mask, chat[0]["content"]))
     return TokenizedRows(examples, [])

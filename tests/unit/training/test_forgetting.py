@@ -10,6 +10,7 @@ from course_utils.files import PROJECT
 from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
+from course_utils.training import forgetting
 from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss, reply_losses
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -46,3 +47,12 @@ def test_the_replies_are_the_models_own_and_their_loss_is_that_of_their_tokens()
     with torch.no_grad():
         model.get_input_embeddings().weight.add_(torch.randn(model.get_input_embeddings().weight.shape) * 0.2)
     assert reply_loss(model, rows) > before
+
+
+def test_a_reply_without_a_token_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU a reply may be nothing but padding."""
+    monkeypatch.setattr(forgetting, "generate_tokens", lambda model, tokenizer, prompts, n: [[], *([[5, 6]] * 2)])
+    rows = own_replies(
+        load_model(TINY_BASE), load_tokenizer(TINY_BASE), PROMPTS, replace(PROFILE, generation_batch_size=3)
+    )
+    assert len(rows.examples) == 2
