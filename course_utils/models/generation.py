@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import ServiceError
 from course_utils.files import is_local, sha256
 from course_utils.models.hub import identify_model
-from course_utils.models.load import load_model, load_tokenizer
+from course_utils.models.load import attends_only, load_model, load_tokenizer
 from course_utils.profiles import Profile
 from course_utils.prompts import BLOCK_END, TEMPLATE_OPTIONS, Prompt, encode_prompt
 
@@ -88,7 +88,7 @@ def generate_tokens(
     import torch
 
     with torch.inference_mode():
-        if model.device.type == "cpu":
+        if model.device.type == "cpu" and attends_only(model):
             from course_utils.models.cpu_generation import generate_on_cpu
 
             return generate_on_cpu(model, tokenizer, prompts, max_new_tokens, stop)

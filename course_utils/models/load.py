@@ -182,6 +182,12 @@ def load_model(
     return loaded.eval()
 
 
+def attends_only(model: Any) -> bool:
+    """Whether tokens meet by attention alone, so that a mask parts them: by no convolution and no state of others."""
+    kinds = {*(getattr(model.config.get_text_config(), "layer_types", None) or ())}
+    return kinds <= {"full_attention", "sliding_attention"} and not getattr(model, "_is_stateful", False)
+
+
 def load_skeleton(folder: Path) -> "PreTrainedModel":
     """A model on PyTorch's meta device: every weight in its size, none read into memory; raises as ``load_model``."""
     return _read(locate_model(folder), device_map="meta")

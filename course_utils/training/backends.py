@@ -75,7 +75,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     _fit_frozen_matrices(base)
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
-    return get_peft_model(base, adapter_config(profile, base.config.num_hidden_layers)), tokenizer
+    return get_peft_model(base, adapter_config(profile, base.config.get_text_config().num_hidden_layers)), tokenizer
 
 
 def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
@@ -87,7 +87,8 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
     """
     import torch
 
-    is_faster = base.device.type == "cpu" and choose_product_dtype(base.config.hidden_size).value == "bfloat16"
+    width = base.config.get_text_config().hidden_size
+    is_faster = base.device.type == "cpu" and choose_product_dtype(width).value == "bfloat16"
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
@@ -110,7 +111,7 @@ def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTr
         )
     if profile.method == "full":
         return base, tokenizer
-    n_layers = base.config.num_hidden_layers
+    n_layers = base.config.get_text_config().num_hidden_layers
     first = n_layers - profile.n_adapted(n_layers)
     trainable = FastLanguageModel.get_peft_model(  # on every linear layer but the head, unless it is told otherwise
         base,

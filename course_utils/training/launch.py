@@ -6,10 +6,11 @@ All make the same call, each on its share of a step's rows; the first one writes
 import os
 import pickle
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from course_utils.errors import ConfigurationError, CourseError, TrainingError
 from course_utils.files import PROJECT
@@ -41,7 +42,7 @@ def launch(config: str, options: Sequence[str], function: Callable[..., T], *arg
     known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
     if not (file := known.get(config, Path(config).resolve())).is_file():
         raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {', '.join(known)}")
-    if "--num_processes" not in options:
+    if read_options(options).num_processes is None:
         if (n_gpus := torch.cuda.device_count()) < 2:
             raise ConfigurationError(f"{n_gpus} GPUs here, and several processes want one each; use a profile for one")
         options = [*options, "--num_processes", str(n_gpus)]
@@ -54,6 +55,13 @@ def launch(config: str, options: Sequence[str], function: Callable[..., T], *arg
             why = outcome or f"exit code {code}; its output says more"
             raise TrainingError(f"a process of {file.name} failed: {why}")
         return outcome
+
+
+def read_options(options: Sequence[str]) -> Namespace:
+    """The options of ``accelerate launch`` as it reads them, however they are spelled."""
+    from accelerate.commands.launch import launch_command_parser  # type: ignore[import-untyped]
+
+    return cast(Namespace, launch_command_parser().parse_known_args([*options, "script"])[0])
 
 
 def main() -> None:

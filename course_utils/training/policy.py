@@ -17,8 +17,8 @@ from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
-from course_utils.training.tracking import disable_telemetry
-from course_utils.training.trainer import common_settings, rate_ratio, run_callbacks
+from course_utils.training.tracking import disable_telemetry, tracking
+from course_utils.training.trainer import common_settings, rate_ratio, run_callbacks, widen_trainable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -73,8 +73,10 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     trainer.remove_callback(PrinterCallback)
     for callback in run_callbacks():
         trainer.add_callback(callback)
-    trainer.train()
+    widen_trainable(trainer.model)
     output = Path(trainer.args.output_dir)
+    with tracking(output.parent / "tracking"):
+        trainer.train()
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}
     trainer.model.save_pretrained(output, **selected)  # not the copy of the start that TRL keeps beside it
     trainer.processing_class.save_pretrained(output)

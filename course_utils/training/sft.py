@@ -7,8 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from course_utils.tasks import text_to_sql
 from course_utils.training.backends import load_trainable
 from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, tokenize_rows
-from course_utils.training.launch import launch, n_launched
+from course_utils.training.launch import launch, n_launched, read_options
+from course_utils.training.shared_prompts import can_share
 from course_utils.training.tracking import disable_telemetry, tracking
 from course_utils.training.trainer import make_trainer
 
@@ -37,7 +37,8 @@ class TrainingResult:
 
     ``history`` holds one record a logging step, with ``step``, ``epoch`` and either ``loss`` and
     ``learning_rate`` (training) or ``eval_loss`` (validation); the first one is the validation loss of the
-    base model, at step 0. Losses are mean cross-entropy in nats per token with a label; lower is better.
+    base model, at step 0. Losses are mean cross-entropy in nats per token with a label; lower is better. Where rows
+    share no prompt, that of validation is the mean of the batches' means, as TRL has it.
     """
 
     adapter: Path = field(repr=False)
@@ -136,7 +137,7 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
         ArtifactError: The data stage has not run.
         CourseError: As ``launch`` and ``train_sft``.
     """
-    is_first = dict(pairwise(options)).get("--machine_rank", "0") == "0"
+    is_first = not (config and read_options(options).machine_rank)
     stage = course.begin("training") if is_first else None
     tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
     task = text_to_sql(read_json(course.output("data", "schemas.json")))
@@ -199,6 +200,9 @@ def _train(
     if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
         clear_device_cache(garbage_collection=True)
     trainable, tokenizer = load_trainable(profile, model)
+    if profile.share_prompts and not can_share(trainable, profile.max_length):
+        logger.warning("%s: its rows cannot share a prompt, so each is read alone: slower", model)
+        profile = replace(profile, share_prompts=False)
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
     trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)

@@ -6,8 +6,9 @@ behind one copy of it::
     schema | question 1, query 1 | question 2, query 2 | ...
 
 An attention mask lets each row see the shared prefix and itself, and position ids count as if each row stood alone,
-so the losses are those of separate rows, to rounding. Any model of Transformers takes such a mask with SDPA
-attention, or that of ``attention`` on a CPU; backends with kernels of their own (Unsloth, FlashAttention) do not.
+so the losses are those of separate rows, to rounding. Models of Transformers whose tokens meet by attention alone take
+such a mask with SDPA attention, or that of ``attention`` on a CPU; backends with kernels of their own (Unsloth,
+FlashAttention) do not.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from course_utils.models.load import attends_only
 from course_utils.prompts import EncodedExample
 
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ Batch = dict[str, list[int]]
 IGNORED = -100
 """The label that cross-entropy skips."""
 _PADDING = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "row_ids": -1}
+
+
+def can_share(model: Any, max_length: int) -> bool:
+    """Whether a mask keeps the rows of a batch apart in a model, and no window is shorter than they may be."""
+    window = getattr(model.config.get_text_config(), "sliding_window", None)
+    return attends_only(model) and (window or max_length) >= max_length
 
 
 def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) -> "Dataset":
@@ -81,7 +89,14 @@ def collate_shared(batches: list[Batch], length_step: int = 1) -> "dict[str, tor
     return padded | {"attention_mask": seen[None, None]}
 
 
-def label_loss(model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Tensor | None" = None) -> "torch.Tensor":
+def count_labels(batches: "Dataset") -> int:
+    """How many tokens of shared batches ``label_loss`` looks at."""
+    return sum(label != IGNORED for labels in batches["labels"] for label in labels[1:])
+
+
+def label_loss(
+    model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Tensor | float | None" = None
+) -> "torch.Tensor":
     """Cross-entropy of one batch, with logits only where the next token has a label: a third of the places, or fewer.
 
     TRL computes them in chunks, twice, and with the entropy and accuracy of each. ``n_labels`` divides the sum, for a

@@ -29,12 +29,13 @@ def chosen_trackers() -> list[str]:
 @contextmanager
 def tracking(folder: Path) -> Iterator[None]:
     """Let what the chosen trackers write lie in ``folder``, each where its own variable does not name a place."""
-    trackers = chosen_trackers()
+    trackers, places = chosen_trackers(), {}
     if trackers != ["none"]:
         folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
-        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        os.environ.setdefault("WANDB_DIR", str(folder))
+        places = {"TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"), "WANDB_DIR": str(folder)}
+        places |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    places = {name: place for name, place in places.items() if name not in os.environ}
+    os.environ.update(places)
     try:
         yield
     finally:  # the trainer leaves its run open, always or where it fails: the next training would be part of it
@@ -42,6 +43,8 @@ def tracking(folder: Path) -> Iterator[None]:
             import_module("wandb").finish()
         if "mlflow" in trackers:
             import_module("mlflow").end_run()
+        for name in places:  # the next run may have another folder
+            os.environ.pop(name, None)
 
 
 def disable_telemetry() -> None:

@@ -13,7 +13,7 @@ from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.attention import use_chunks
 from course_utils.training.examples import TokenizedRows
 from course_utils.training.launch import n_launched
-from course_utils.training.shared_prompts import IGNORED, collate_shared, label_loss, share_prompts
+from course_utils.training.shared_prompts import IGNORED, collate_shared, count_labels, label_loss, share_prompts
 from course_utils.training.tracking import chosen_trackers
 
 if TYPE_CHECKING:
@@ -49,15 +49,24 @@ def make_trainer(
     )
     trainer.loraplus_ratio = rate_ratio(profile)
     trainer.own_loss = label_loss if shares and trainer.args.loss_type == "nll" else None
+    trainer.labels_of_batch = count_labels(data[1]) / len(data[1]) if shares else 0.0
     trainer.graphs = GraphedPass(model) if replays else None
     if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
         trainer.args._setup_devices = torch.device("cpu")
         if shares:
             use_chunks(model)
-    if choose_dtype(choose_device().value).value == "float32":
-        for parameter in model.parameters():  # TRL has made an adapter over 4 bits bfloat16, slow on most CPUs
-            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    widen_trainable(model)
     return trainer
+
+
+def widen_trainable(model: Any) -> None:
+    """Have float32 for what is trained, unless all is bfloat16 here: TRL makes an adapter over 4 bits bfloat16.
+
+    Most CPUs are slow in it, and on a GPU older than it no gradient of it can be scaled.
+    """
+    if choose_dtype(choose_device().value).value != "bfloat16":
+        for parameter in model.parameters():
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
 
 
 def rate_ratio(profile: Profile) -> float:
@@ -83,6 +92,7 @@ def trainer_class() -> "type[SFTTrainer]":
 
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
         own_loss: Any = None
+        labels_of_batch = 0.0  # of validation's, on average
         graphs: Any = None
         loraplus_ratio = 1.0
         optimizer: Any
@@ -115,8 +125,12 @@ def trainer_class() -> "type[SFTTrainer]":
         ) -> Any:
             if self.own_loss is None:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if not torch.is_grad_enabled():  # the mean of such losses is one over all labels, as batches differ in them
+                num_items_in_batch = self.labels_of_batch
             loss = self.own_loss(model, inputs, num_items_in_batch)
-            if num_items_in_batch is not None:  # counted in all processes, whose gradients will be averaged
+            if (
+                num_items_in_batch is not None and torch.is_grad_enabled()
+            ):  # counted in all processes, whose gradients will be averaged
                 loss = loss * self.args.world_size
             return (loss, {}) if return_outputs else loss
 
@@ -204,7 +218,7 @@ def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, A
     return {
         "output_dir": str(folder),
         "learning_rate": profile.learning_rate,
-        "warmup_steps": min(profile.warmup_steps, max(1, n_steps // 10)),
+        "warmup_steps": min(profile.warmup_steps, n_steps // 10),
         "gradient_accumulation_steps": profile.gradient_accumulation,
         "report_to": chosen_trackers(),
         "use_cpu": device == "cpu",

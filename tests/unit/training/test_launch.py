@@ -22,7 +22,7 @@ from course_utils.models import load_tokenizer
 from course_utils.profiles import MAX_EPOCHS, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
-from course_utils.training.launch import launch
+from course_utils.training.launch import launch, read_options
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {
@@ -33,6 +33,13 @@ SMOKE = replace(
     get_profile("smoke"), epochs=1.0, batch_size=2, gradient_accumulation=2, n_evaluations=2, warmup_steps=1
 )
 TWO = ("ddp", ("--num_processes", "2"))
+
+
+@pytest.mark.parametrize("options", [("--num_processes", "2"), ("--num_processes=2",), ("--num-processes", "2")])
+def test_options_count_however_they_are_spelled(options: tuple[str, ...]) -> None:
+    assert read_options([*options, "--machine_rank=1"]).machine_rank == 1
+    assert read_options(options).num_processes == 2
+    assert read_options(()).num_processes is None
 
 
 def encode() -> TokenizedRows:

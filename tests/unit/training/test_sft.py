@@ -11,8 +11,9 @@ from course_utils.files import PROJECT
 from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import TrainingResult, plot_losses, tokenize_rows, train_sft, trainer
+from course_utils.training import TrainingResult, plot_losses, sft, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import load_trainable
+from course_utils.training.forgetting import reply_loss
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -92,10 +93,35 @@ def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     results = []
     for shares in (False, True):
-        profile = replace(PROFILE, share_prompts=shares, max_steps=1, n_evaluations=1)
+        profile = replace(PROFILE, share_prompts=shares, max_steps=1, n_evaluations=1, batch_size=len(ROWS))
         results.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / str(shares)))
     separate, shared = (result.history[0]["eval_loss"] for result in results)
     assert separate == pytest.approx(shared, rel=1e-4)
+
+
+def test_the_validation_loss_is_a_mean_over_labels_however_rows_are_parted(tmp_path: Path) -> None:
+    schemas = SCHEMAS | {"zoo": "table cage: cage_id integer"}
+    lone = {"id": "z", "db_id": "zoo", "question": "How many cages?", "query": "SELECT COUNT(*) FROM cage WHERE 1 = 1"}
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), [*ROWS, lone], text_to_sql(schemas), 512)
+    found = train_sft(replace(PROFILE, max_steps=1), TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert found.history[0]["eval_loss"] == pytest.approx(reply_loss(load_model(TINY_BASE), rows), rel=1e-3)
+
+
+def test_a_single_step_learns(tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    found = train_sft(replace(PROFILE, max_steps=1, n_evaluations=1), TINY_BASE, rows, rows, tmp_path / "adapter")
+    before, after = (record["eval_loss"] for record in found.history if "eval_loss" in record)
+    assert after < before
+
+
+def test_rows_are_read_apart_in_a_model_that_no_mask_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sft, "can_share", lambda model, max_length: False)
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    found = train_sft(replace(PROFILE, max_steps=2), TINY_BASE, rows, rows, tmp_path / "adapter")
+    assert found.n_steps == 2
+    assert "each is read alone" in caplog.text
 
 
 def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None:

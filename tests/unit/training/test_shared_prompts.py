@@ -1,19 +1,28 @@
 """One copy of the schema for several rows gives the losses of the rows alone."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
+from transformers import Gemma3Config, Lfm2Config, LlamaConfig, PretrainedConfig, Qwen3Config
 
 from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training.examples import tokenize_rows
-from course_utils.training.shared_prompts import IGNORED, collate_shared, join_rows, label_loss, share_prompts
+from course_utils.training.shared_prompts import (
+    IGNORED,
+    can_share,
+    collate_shared,
+    join_rows,
+    label_loss,
+    share_prompts,
+)
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text", "zoo": "table cage: cage_id integer, size integer"}
@@ -50,6 +59,21 @@ def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) 
         )
         batch["labels"][:] = IGNORED  # of rows that fill up an epoch, in several processes
         assert float(label_loss(model, batch)) == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "can"),
+    [
+        (LlamaConfig(), True),
+        (Qwen3Config(sliding_window=64, use_sliding_window=True, max_window_layers=1), False),
+        (Lfm2Config(num_hidden_layers=2, layer_types=["conv", "full_attention"]), False),
+        (Gemma3Config(text_config={"sliding_window": 512}), True),
+    ],
+    ids=["attention", "a window shorter than rows", "convolution", "a window, in a part of the settings"],
+)
+def test_rows_share_where_attention_alone_lets_tokens_meet(config: PretrainedConfig, can: bool) -> None:
+    assert can_share(SimpleNamespace(config=config), 384) == can
+    assert not can_share(SimpleNamespace(config=config, _is_stateful=True), 384)
 
 
 def test_padding_changes_no_loss(examples: list[EncodedExample]) -> None:

@@ -38,8 +38,9 @@ def test_each_tracker_hears_of_a_run(name: str, tmp_path: Path, monkeypatch: pyt
         monkeypatch.delenv(variable)
     row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM item"}
     rows = tokenize_rows(load_tokenizer(TINY_BASE), [row], text_to_sql(SCHEMAS), 512)
-    train_sft(replace(get_profile("smoke"), max_steps=2), TINY_BASE, rows, rows, tmp_path / "adapter")
-    assert _tracked(name, tmp_path / "tracking")
+    for run in ("first", "second"):  # each has a folder of its own
+        train_sft(replace(get_profile("smoke"), max_steps=2), TINY_BASE, rows, rows, tmp_path / run / "adapter")
+        assert _tracked(name, tmp_path / run / "tracking")
 
 
 def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
