@@ -33,9 +33,14 @@ def generate_on_cpu(
     """What ``generate_tokens`` says, by a model on a CPU."""
     set_threads()
     prefixes, owners = share_prefixes(prompts)
+    rests = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
+    window = getattr(model.config.get_text_config(), "sliding_window", None)
+    if window and max(map(len, prefixes)) + max(map(len, rests)) + max_new_tokens > window:
+        # A window counts places: padding between a prefix and what follows would make it narrower.
+        prefixes, owners = [prompt[:-1] for prompt in prompts], [*range(len(prompts))]
+        rests = [prompt[-1:] for prompt in prompts]
     ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
     replies: list[list[int]] = [[] for _ in prompts]
-    rests = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
     ranked, order = (sorted(range(len(part)), key=lambda n: -len(part[n])) for part in (prefixes, rests))
     going, texts = [replies[place] for place in order], [rests[place] for place in order]
     kept = [ranked.index(owners[place]) for place in order]

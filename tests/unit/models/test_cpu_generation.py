@@ -4,6 +4,7 @@ import platform
 
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 from transformers.cache_utils import DynamicLayer
 
 from course_utils.models import cpu_generation, generate_replies, load_model, load_tokenizer
@@ -54,6 +55,25 @@ def test_of_prompts_that_differ_in_length_little_padding_is_read(shared: int, mo
     batched = generate_replies(model, tokenizer, prompts, max_new_tokens=1, batch_size=len(prompts))
     assert sum(read) < 1.5 * (sum(lengths) + shared), f"all rows padded are {max(lengths) * len(lengths)}"
     alone = generate_replies(model, tokenizer, prompts, max_new_tokens=1, batch_size=1)
+    assert [reply.text for reply in batched] == [reply.text for reply in alone]
+
+
+@pytest.mark.parametrize(("window", "is_shared"), [(16, False), (60, True)])
+def test_a_window_is_as_wide_in_a_batch_as_alone(window: int, is_shared: bool) -> None:
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer("data/tiny_base")
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(**sizes, vocab_size=len(tokenizer), num_key_value_heads=2, sliding_window=window)
+    model = MistralForCausalLM(config).eval()
+    for weight in model.parameters():
+        weight.data.normal_(0, 0.3)  # as they are drawn, the last token alone says what comes next
+    schema, *questions = (torch.randint(20, 2000, (length,)).tolist() for length in (30, 12, 5, 1))
+    prompts = [schema + question for question in questions]
+    batches: list[int] = []
+    model.register_forward_pre_hook(lambda *call: batches.append(len(call[2]["input_ids"])), with_kwargs=True)
+    batched = generate_replies(model, tokenizer, prompts, max_new_tokens=12, batch_size=3)
+    assert (batches[0] == 1) == is_shared, "a schema that fits into the window is read once"
+    alone = generate_replies(model, tokenizer, prompts, max_new_tokens=12, batch_size=1)
     assert [reply.text for reply in batched] == [reply.text for reply in alone]
 
 
