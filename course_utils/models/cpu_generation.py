@@ -18,7 +18,7 @@ from transformers.cache_utils import DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from course_utils.models.generation import READ_AT_ONCE
+from course_utils.models.generation import READ_AT_ONCE, find_end_tokens
 from course_utils.models.load import set_threads
 
 ROOM = 256
@@ -39,7 +39,7 @@ def generate_on_cpu(
         # A window counts places: padding between a prefix and what follows would make it narrower.
         prefixes, owners = [prompt[:-1] for prompt in prompts], [*range(len(prompts))]
         rests = [prompt[-1:] for prompt in prompts]
-    ends = {tokenizer.eos_token_id, *torch.tensor(model.generation_config.eos_token_id).flatten().tolist()}
+    ends = find_end_tokens(model, tokenizer)
     replies: list[list[int]] = [[] for _ in prompts]
     ranked, order = (sorted(range(len(part)), key=lambda n: -len(part[n])) for part in (prefixes, rests))
     going, texts = [replies[place] for place in order], [rests[place] for place in order]

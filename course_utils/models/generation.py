@@ -59,6 +59,7 @@ def generate_replies(
     """
     from tqdm.auto import tqdm
 
+    ends = find_end_tokens(model, tokenizer)
     is_shared = model.device.type == "cpu"  # there, prompts that begin alike save more than those of one length
     order = sorted(range(len(prompts)), key=lambda index: prompts[index] if is_shared else [len(prompts[index])])
     replies: dict[int, Reply] = {}
@@ -71,10 +72,16 @@ def generate_replies(
             texts = tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
             for index, ids, text in zip(indices, tokens, texts, strict=True):
                 text, mark, _ = text.partition(stop) if stop else (text, "", "")
-                stopped = bool(mark) or len(ids) < max_new_tokens or ids[-1] == tokenizer.eos_token_id
+                stopped = bool(mark) or len(ids) < max_new_tokens or ids[-1] in ends
                 replies[index] = Reply(text, seconds, stopped)
             bar.update(len(indices))
     return [replies[index] for index in range(len(prompts))]
+
+
+def find_end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """Ids that end a reply: the tokenizer's end token, which is what training teaches, and those the model names."""
+    own = model.generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
 def generate_tokens(
@@ -97,6 +104,7 @@ def generate_tokens(
             **batch.to(model.device),
             max_new_tokens=max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=[*find_end_tokens(model, tokenizer)] or None,
             **({"stop_strings": [stop], "tokenizer": tokenizer} if stop else {}),
             **GREEDY,
         )

@@ -124,6 +124,24 @@ def test_replies_say_which_the_model_ended_and_share_the_time_of_their_batch(
     assert len({reply.seconds for reply in replies}) == 1
 
 
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("named", [None, 0, [0, "other"]])
+def test_a_reply_ends_at_the_tokenizers_end_token_and_at_those_the_model_names(
+    packs: bool, named: Any, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("data/tiny_base")
+    prompts = [encode_prompt(tokenizer, to_messages(SCHEMAS[0], "How many singers?"))]
+    ended = generate_tokens(model, tokenizer, prompts, 24)[0]
+    assert ended[-1] == tokenizer.eos_token_id
+    if isinstance(named, list):
+        ended = ended[:-2]
+        named = [0, ended[-1]]
+    monkeypatch.setattr("course_utils.models.generation.attends_only", lambda _: packs)
+    model.generation_config.eos_token_id = named
+    assert generate_tokens(model, tokenizer, prompts, len(ended) + 3) == [ended]
+    assert generate_replies(model, tokenizer, prompts, max_new_tokens=len(ended), batch_size=1)[0].stopped
+
+
 def test_a_reply_ends_before_what_it_is_to_stop_at(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
