@@ -46,7 +46,8 @@ def generate_on_cpu(
     kept = [ranked.index(owners[place]) for place in order]
     with grouped_attention(model), packed_products(model):
         batch = _Batch(model, tokenizer, len(prefixes))
-        batch.read([prefixes[place] for place in ranked])
+        if any(prefixes):  # not where each prompt is one token
+            batch.read([prefixes[place] for place in ranked])
         for _ in range(max_new_tokens):
             batch.keep(kept)
             for reply, token in zip(going, batch.read(texts), strict=True):

@@ -58,6 +58,15 @@ def test_of_prompts_that_differ_in_length_little_padding_is_read(shared: int, mo
     assert [reply.text for reply in batched] == [reply.text for reply in alone]
 
 
+def test_a_prompt_may_be_one_token() -> None:
+    model, tokenizer = load_model("data/tiny_base", place="cpu"), load_tokenizer("data/tiny_base")
+    both, first, second = (
+        [reply.text for reply in generate_replies(model, tokenizer, prompts, max_new_tokens=3, batch_size=2)]
+        for prompts in ([[5], [6]], [[5], [5, 5]], [[6], [6, 7]])
+    )
+    assert both == [first[0], second[0]]
+
+
 @pytest.mark.parametrize(("window", "is_shared"), [(16, False), (60, True)])
 def test_a_window_is_as_wide_in_a_batch_as_alone(window: int, is_shared: bool) -> None:
     torch.manual_seed(0)
