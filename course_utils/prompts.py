@@ -22,7 +22,8 @@ Prompt = list[Message] | str
 _THOUGHT = re.compile(r"\A.*(?:</think(?:ing)?>|\[/THINK\])|(?:<think(?:ing)?>|\[THINK\]).*", re.DOTALL)
 _FENCE = re.compile(
     r"""(?:^(?P<indent>[ \t]*)|(?<=[\s:])(?=[`~]{3}\S*[ \t\r]*$))  # begins a line (CommonMark), or ends a lead-in
-    (?P<fence>(?P<mark>[`~])(?P=mark){2,}+)(?P<info>[^`\n]*)(?:\n|\Z)
+    (?P<fence>(?P<mark>[`~])(?P=mark){2,}+)(?=[^`\n]*(?:\n|\Z))
+    (?P<info>[^`\n]*?)(?:\n|\Z|(?=\b(?:SELECT|select|WITH)\s))  # where a query may begin, too
     (?P<query>.*?)
     (?:^[ \t]*(?P=fence)(?P=mark)*+(?!\w)  # closed by as many marks or more,
     |(?=^[ \t]*(?P=fence)\w)  # or by the next block,

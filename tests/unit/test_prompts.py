@@ -220,6 +220,10 @@ def test_a_template_that_would_train_badly_is_refused(template: str | None, mess
         ("1. ```sql\n   SELECT 'a\n    b'\n   ```", "SELECT 'a\n    b'"),
         ("   ```sql\n   SELECT 'a\n    b'\n   ```", "SELECT 'a\n b'"),
         ("```sql\r\nSELECT 'a\r\nb';\r\n```\r\n", "SELECT 'a\r\nb'"),
+        ("```SELECT a\nFROM t\n```", "SELECT a\nFROM t"),
+        ("```sql SELECT a\nFROM t;\n```\nIt counts.", "SELECT a\nFROM t"),
+        ("```sql WITH c AS (\nSELECT `a` FROM t) SELECT a FROM c", "WITH c AS (\nSELECT `a` FROM t) SELECT a FROM c"),
+        ("```sql SELECT `a`\nFROM t```", "SELECT `a`\nFROM t"),
         ("```markdown\n```sql\nSELECT 1\n```\n```", "SELECT 1"),
         ("```sql\nPRAGMA table_info(t)\n```sql\nSELECT 1\n```", "SELECT 1"),
         ("```\nt: a, b\n```\n```\nSELECT 1\n```", "SELECT 1"),
@@ -249,11 +253,14 @@ def test_any_query_comes_out_of_its_fence_as_it_was(text: str, fence: str, info:
     assert read_query(f"So:\n{fence}{info}\n{query}\n{fence}\nDone.") == query
 
 
-@pytest.mark.parametrize("piece", ["```", "``` ", "~~~\n", "```sql", "`", ":", "<think>", " ", "\n", "sql", "```x\n\n"])
+@pytest.mark.parametrize(
+    "piece", ["```", "``` ", "~~~\n", "```sql", "SELECT ", "`", ":", "<think>", " ", "\n", "sql", "```x\n\n"]
+)
 @pytest.mark.parametrize("start", ["", "```", "~~~x\n"])
-def test_a_long_reply_is_read_at_once(start: str, piece: str) -> None:
+@pytest.mark.parametrize("end", ["!", "`"])
+def test_a_long_reply_is_read_at_once(start: str, piece: str, end: str) -> None:
     began = time.perf_counter()
-    read_query(f"{start}{piece * 20_000}!")
+    read_query(f"{start}{piece * 20_000}{end}")
     assert time.perf_counter() - began < 2
 
 
