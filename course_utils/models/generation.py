@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ServiceError
@@ -167,6 +168,10 @@ def ask_server(
         try:
             with ThreadPoolExecutor(_N_AT_A_TIME) as pool:
                 found = list(pool.map(ask, prompts))
+        except httpx.HTTPStatusError as error:
+            said = f"{error.response.status_code} {shorten(error.response.text, 300)}"
+            remedy = "shorten the prompts, name a model that it serves, or set OPENAI_API_KEY"
+            raise ServiceError(f"{url}: the server answers {said}; {remedy}") from error
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
             raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
     seconds = round((time.perf_counter() - began) / max(1, len(found)), 4)

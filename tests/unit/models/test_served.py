@@ -20,7 +20,7 @@ class Recorder(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any], str]] = []
-        self.is_strict = False
+        self.is_strict = self.is_full = False
         super().__init__(("127.0.0.1", 0), Handler)
 
 
@@ -30,6 +30,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, body, self.headers.get("Authorization", "")))
+        if self.server.is_full:
+            return self.answer(400, {"error": "the request exceeds the available context size"})
         if self.server.is_strict and "chat_template_kwargs" in body:
             return self.answer(400, {"error": "Unrecognized request argument supplied: chat_template_kwargs"})
         text = body.get("prompt") or body["messages"][-1]["content"]
@@ -87,6 +89,13 @@ def test_the_key_comes_from_the_environment(server: Recorder, monkeypatch: pytes
     monkeypatch.setenv("OPENAI_API_KEY", "sesame")
     ask_server(url_of(server), ["x"], model="m", max_new_tokens=7)
     assert server.asked[0][2] == "Bearer sesame"
+
+
+@pytest.mark.parametrize("prompt", [CHAT, "a document"])
+def test_what_a_server_refuses_is_said_in_its_own_words(server: Recorder, prompt: Any) -> None:
+    server.is_full = True
+    with pytest.raises(ServiceError, match=r"answers 400 .*exceeds the available context size.*; shorten the prompts"):
+        ask_server(url_of(server), [prompt], model="m", max_new_tokens=7)
 
 
 def test_nobody_there_is_said_with_the_address() -> None:
