@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ServiceError
+from course_utils.errors import ModelError, ServiceError
 from course_utils.files import is_local, sha256
 from course_utils.models.hub import identify_model
 from course_utils.models.load import attends_only, load_model, load_tokenizer
@@ -198,11 +198,13 @@ def open_engine(
     ``serve_file`` starts a server for a file and gives its URL; ``served_as`` is what a server calls the model.
 
     Raises:
-        ModelError, ServiceError: There is no such model, or its server does not start.
+        ModelError, ServiceError: There is no such model, it takes no adapter, or its server does not start.
     """
     limits = f"{profile.max_new_tokens} tokens, 4 bits: {profile.load_in_4bit}"
     is_file, is_url = name.endswith(".gguf"), name.startswith(("http://", "https://"))
     if is_file or is_url:
+        if adapter:
+            raise ModelError(f"{name}: an adapter goes on a folder or a Hub id; merge it and serve the sum")
         url = serve_file(Path(name)) if is_file else name
         made_by = f"sha256 {sha256(Path(name))}" if is_file else f"{name} {served_as}"
         ask = partial(ask_server, url, model=served_as, max_new_tokens=profile.max_new_tokens)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from course_utils.errors import ModelError
 from course_utils.models import generate_replies, load_model, load_tokenizer, open_engine
 from course_utils.models.generation import generate_tokens
 from course_utils.profiles import get_profile
@@ -165,6 +166,12 @@ def test_an_engine_of_a_folder_loads_the_model_when_it_is_asked(
     wanted = texts(model, tokenizer, asked, max_new_tokens=profile.max_new_tokens, batch_size=3)
     assert [reply.text for reply in engine.ask(chats)] == [reply.text for reply in engine.ask(chats)] == wanted
     assert loaded == [1]
+
+
+@pytest.mark.parametrize("name", ["model.gguf", "http://127.0.0.1:9"])
+def test_an_adapter_that_nobody_would_put_on_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="an adapter goes on a folder or a Hub id; merge it"):
+        open_engine(name, get_profile("smoke"), tmp_path, "course", str)
 
 
 def test_what_made_a_reply_tells_engines_apart(tmp_path: Path) -> None:
