@@ -108,12 +108,13 @@ def identify_model(model: str | Path, adapter: Path | None = None) -> str:
     """What tells a model from any other: its folder's and an adapter's ``fingerprint``, or its commit on the Hub.
 
     Raises:
-        ModelError: As ``locate_model``.
+        ModelError: As ``locate_model``, or the Hub knows no such model.
     """
     from huggingface_hub import HfApi
 
     name = locate_model(model)
-    base = fingerprint(Path(name)) or f"{name} {HfApi().model_info(name).sha}"
+    with explain_loading(name, "model"):
+        base = fingerprint(Path(name)) or f"{name} {HfApi().model_info(name).sha}"
     return f"{base} {fingerprint(adapter)}" if adapter else base
 
 

@@ -119,5 +119,16 @@ def test_a_model_is_known_by_what_its_files_and_its_adapters_hold(tmp_path: Path
         identify_model(tmp_path / "nowhere")
 
 
+def test_a_model_that_the_hub_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("404 Client Error: Repository Not Found")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("course_utils.models.hub.hub_is_reachable", lambda: True)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", refuse)
+    with pytest.raises(ModelError, match=rf"{MODEL}: .* \(404 .*Not Found\); check MODEL"):
+        identify_model(MODEL)
+
+
 def test_the_encoder_is_a_folder_that_sentence_transformers_reads() -> None:
     assert (Path(find_encoder()) / "modules.json").is_file()
