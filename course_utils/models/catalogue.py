@@ -110,6 +110,7 @@ def read_shape(folder: Path) -> ModelShape:
     path = folder / "config.json"
     try:
         config = read_json(path)
+        config = config.get("text_config") or config  # of a model that also sees
         if any("expert" in name and isinstance(value, int) and value > 1 for name, value in config.items()):
             raise ModelError(f"{path}: a mixture of experts, which the course cannot size; choose a dense model")
         kind = config.get("model_type") or ""

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 from safetensors import safe_open
-from transformers import Gemma2Config, Gemma3TextConfig, LlamaConfig, PretrainedConfig, Qwen3Config
+from transformers import Gemma2Config, Gemma3Config, Gemma3TextConfig, LlamaConfig, PretrainedConfig, Qwen3Config
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
@@ -41,6 +41,12 @@ def test_parameters_and_adapter_are_what_the_libraries_count(config: PretrainedC
     assert shape.n_parameters == sum(parameter.numel() for parameter in model.parameters())
     adapted = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
     assert shape.n_adapter_parameters(8) == adapted.get_nb_trainable_parameters()[0]
+
+
+def test_a_model_that_also_sees_has_the_shape_of_what_writes(tmp_path: Path) -> None:
+    Gemma3Config(text_config=SIZES).save_pretrained(tmp_path / "sees")
+    Gemma3TextConfig(**SIZES).save_pretrained(tmp_path / "reads")
+    assert read_shape(tmp_path / "sees") == read_shape(tmp_path / "reads")
 
 
 PUBLISHED = {
@@ -99,7 +105,7 @@ def test_the_tiny_base_has_the_parameters_of_its_file() -> None:
     assert shape.n_parameters == n_stored
 
 
-SIZES = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab_size")
+COUNTS = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab_size")
 
 
 @pytest.mark.parametrize(
@@ -108,10 +114,10 @@ SIZES = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab
         (None, "cannot be read"),
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
-        (json.dumps(dict.fromkeys(("hidden_size", *SIZES), "8")), "cannot be read"),
-        (json.dumps({"hidden_size": 8} | dict.fromkeys(SIZES, 0)), "cannot be read"),
+        (json.dumps(dict.fromkeys(("hidden_size", *COUNTS), "8")), "cannot be read"),
+        (json.dumps({"hidden_size": 8} | dict.fromkeys(COUNTS, 0)), "cannot be read"),
         (json.dumps({"hidden_size": 8}), "'num_attention_heads' is missing"),
-        (json.dumps({"hidden_size": 8} | dict.fromkeys(SIZES, 8) | {"num_local_experts": 8}), "mixture of experts"),
+        (json.dumps({"hidden_size": 8} | dict.fromkeys(COUNTS, 8) | {"num_local_experts": 8}), "mixture of experts"),
         (json.dumps({"num_experts_per_tok": 2, "num_experts": 64}), "mixture of experts"),
     ],
 )
