@@ -103,7 +103,8 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
     if whole[: len(prompt)] != prompt:
         raise _refused(tokenizer, "the chat template changes the prompt once a reply follows it")
     if tokenizer.eos_token_id not in whole[len(prompt) :]:
-        raise _refused(tokenizer, f"no {tokenizer.eos_token!r} after the reply; it would never stop")
+        reason = f"no {tokenizer.eos_token!r} after the reply; it would never stop"
+        raise _refused(tokenizer, f"{reason}; name the token that ends a turn as its eos_token")
     end = len(whole) - whole[::-1].index(tokenizer.eos_token_id)
     mask = [0] * len(prompt) + [1] * (end - len(prompt))
     return EncodedExample(whole[:end], mask, messages[0]["content"])

@@ -179,7 +179,10 @@ def test_any_text_keeps_prompt_and_mask_together(schema: str, question: str, que
         (None, "has no chat template; choose an instruct model"),
         ("{{ bos_token }}" + LLAMA3, "begins with two '<|begin_of_text|>' tokens"),
         (GEMMA2, "refuses the messages: System role not supported"),
-        (CHATML.replace("<|im_end|>", "<|end|>"), "no '<|eot_id|>' after the reply; it would never stop"),
+        (
+            CHATML.replace("<|im_end|>", "<|end|>"),
+            "no '<|eot_id|>' after the reply; it would never stop; name the token that ends a turn as its eos_token",
+        ),
         ("{{ messages | length }}" + LLAMA3, "changes the prompt once a reply follows it"),
     ],
 )
