@@ -68,7 +68,8 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
     """The profile's part of the good rows, in their order, each marked ``seen`` or not.
 
     It is the dataset's own sample of the name that the profile gives; without one, rows of the profile's difficulties,
-    up to its numbers. A difficulty that is not one of Spider's (BIRD has others) is kept.
+    up to its numbers. A difficulty that is not one of Spider's (BIRD has others) is kept. Where splits share ids, for
+    each file counts from 0, say, every id gets its split's name: ``test-0``.
 
     Raises:
         DataError: The dataset's sample names rows that are not there or not good.
@@ -82,7 +83,12 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
     train = _sample(left["train"], profile.max_train_rows)
     trained = {row["db_id"] for row in train}
     kept = (left | {"train": train}).items()
-    marked = {split: [{**row, "seen": row["db_id"] in trained} for row in rows] for split, rows in kept}
+    ids = [row["id"] for rows in splits.values() for row in rows]
+    prefix = {split: f"{split}-" if len(ids) > len({*ids}) else "" for split in splits}
+    marked = {
+        split: [{**row, "id": prefix[split] + row["id"], "seen": row["db_id"] in trained} for row in rows]
+        for split, rows in kept
+    }
     return {**marked, "test": _balanced_sample(marked["test"], profile.max_test_rows)}
 
 

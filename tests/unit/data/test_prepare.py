@@ -141,6 +141,15 @@ def test_rows_that_the_sample_names_and_the_dataset_lacks_are_named(tmp_path: Pa
         select_rows(splits_of(3, 2, 2), course)
 
 
+def test_ids_that_begin_anew_in_each_split_become_unique(tmp_path: Path) -> None:
+    made = splits_of(4, 2, 2).items()
+    splits = {split: [{**row, "id": str(i)} for i, row in enumerate(rows)] for split, rows in made}
+    sample = '{"train": ["0", "3"], "validation": ["1"], "test": ["3", "2"]}'
+    chosen = select_rows(splits, course_with_sample(tmp_path, sample))
+    ids = [row["id"] for rows in chosen.values() for row in rows]
+    assert ids == ["train-0", "train-3", "validation-1", "test-2", "test-3"]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"train": 3, "test": []}'])
 def test_a_broken_sample_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"smoke\.json: not an object of lists of ids"):
