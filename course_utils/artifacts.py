@@ -26,6 +26,8 @@ PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "art
 """The notebooks' parameters, with the values that they have there."""
 UNFINISHED = "unfinished"
 """What lies under this name in a stage's folder outlives a run that was killed, so that the next one can go on."""
+TRACKING = "tracking"
+"""What trackers wrote lies under this name in a stage's folder and stays: they may hold it open for the next run."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -148,7 +150,7 @@ class Course:
     def begin(self, stage: str) -> "StageRun":
         """Start one of the ``STAGES``: check those before it, note what they wrote, then empty its folder.
 
-        What lies under ``UNFINISHED`` stays until the stage finishes.
+        What lies under ``UNFINISHED`` stays until the stage finishes, and under ``TRACKING`` for good.
 
         Raises:
             ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied or holds
@@ -163,7 +165,7 @@ class Course:
         folder = self.folder(stage)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for old in (path for path in folder.iterdir() if path.name != UNFINISHED):
+            for old in (path for path in folder.iterdir() if path.name not in (UNFINISHED, TRACKING)):
                 remove = shutil.rmtree if old.is_dir() and not old.is_symlink() else Path.unlink
                 remove(old)
         except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from course_utils.artifacts import TRACKING
 from course_utils.errors import DataError
 from course_utils.files import Row, read_checked_jsonl
 from course_utils.models import load_model, load_tokenizer
@@ -75,7 +76,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
         trainer.add_callback(callback)
     widen_trainable(trainer.model)
     output = Path(trainer.args.output_dir)
-    with tracking(output.parent / "tracking"):
+    with tracking(output.parent / TRACKING):
         trainer.train()
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}
     trainer.model.save_pretrained(output, **selected)  # not the copy of the start that TRL keeps beside it

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from course_utils.artifacts import UNFINISHED, Course, package_versions
+from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
 from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
@@ -115,7 +115,7 @@ def train_sft(
         rows.check(name, profile.max_length)
     disable_telemetry()
     folder, result = _unfinished_folder(profile, model, output, train, validation), None
-    with tracking(output.parent / "tracking"):
+    with tracking(output.parent / TRACKING):
         while result is None:
             try:
                 result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))

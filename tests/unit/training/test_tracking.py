@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.artifacts import open_course
 from course_utils.errors import ConfigurationError, MissingExtraError
 from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
@@ -38,9 +39,10 @@ def test_each_tracker_hears_of_a_run(name: str, tmp_path: Path, monkeypatch: pyt
         monkeypatch.delenv(variable)
     row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM item"}
     rows = tokenize_rows(load_tokenizer(TINY_BASE), [row], text_to_sql(SCHEMAS), 512)
-    for run in ("first", "second"):  # each has a folder of its own
-        train_sft(replace(get_profile("smoke"), max_steps=2), TINY_BASE, rows, rows, tmp_path / run / "adapter")
-        assert _tracked(name, tmp_path / run / "tracking")
+    for run in ("first", "second", "second"):  # each folder has a record of its own, which outlives a new beginning
+        folder = open_course("smoke", artifacts=str(tmp_path / run)).begin("setup").folder
+        train_sft(replace(get_profile("smoke"), max_steps=2), TINY_BASE, rows, rows, folder / "adapter")
+        assert _tracked(name, folder / "tracking")
 
 
 def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
