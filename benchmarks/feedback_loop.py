@@ -88,12 +88,13 @@ def measure(artifacts: Path) -> dict[str, Any]:
 
 def prepare(artifacts: Path) -> Bench:
     """Take the jargon from the notebook, rows and model from the finished run."""
-    course, names = open_course("smoke", artifacts=str(artifacts)), dict[str, Any]()
+    course = open_course("smoke", artifacts=str(artifacts))
+    splits = {split: read_jsonl(course.output("data", f"{split}.jsonl")) for split in SPLITS}
     notebook = read_json(PROJECT / "notebooks" / "06_monitoring.ipynb")
     (learn_jargon,) = (cell for cell in notebook["cells"] if cell["id"] == "learn-jargon")
+    names: dict[str, Any] = {"splits": [*splits.values()]}
     exec("".join(learn_jargon["source"]), names)  # what the notebook does is what is measured
     in_jargon = names["in_jargon"]
-    splits = {split: read_jsonl(course.output("data", f"{split}.jsonl")) for split in SPLITS}
     plain = [*(row for row in splits["test"] if row["seen"]), *new_questions(course, splits)]
     jargon = [new for row in splits["train"] if (new := in_jargon(row))["question"] != row["question"]]
     questions = {"plain words": plain, "the jargon": [in_jargon(row) for row in plain]}
