@@ -55,6 +55,8 @@ class Profile:
     learning_rate: float = 2e-4
     loraplus_ratio: float = 1.0
     """How many times this rate the B of an adapter's B A learns at (LoRA+); 1 is plain LoRA."""
+    adam_betas: tuple[float, float] = (0.9, 0.999)
+    """What AdamW keeps, at each step, of its means of gradients and of their squares; less forgets sooner."""
     epochs: float = 3.0
     min_steps: int = 0
     """Optimizer steps for which few rows are read more often, ``MAX_EPOCHS`` times at most; see ``fit_to``."""
@@ -118,6 +120,8 @@ class Profile:
             wrong.append("learning_rate must be between 0 and 1")
         if not (_is_positive(self.adapted_share) and self.adapted_share <= 1):
             wrong.append("adapted_share must be above 0 and 1 at most")
+        if not all(_is_positive(beta) and beta < 1 for beta in self.adam_betas):
+            wrong.append("adam_betas must be between 0 and 1")
         if self.method not in get_args(Method):
             wrong.append(f"method must be one of {', '.join(get_args(Method))}")
         if self.method in ("dora", "ia3") and self.backend == "unsloth":
@@ -178,13 +182,14 @@ PROFILES = {
             purpose="any laptop, a real pretrained model",
             base_model="HuggingFaceTB/SmolLM2-135M-Instruct",
             difficulties=("easy", "medium"),
-            max_train_rows=3300,
+            max_train_rows=4400,
             max_test_rows=100,
             max_length=384,  # a step of the longest rows still fits a machine of 8 GB
             adapted_share=2 / 3,
             learning_rate=5e-4,
             loraplus_ratio=12.0,
-            epochs=1.7,
+            adam_betas=(0.8, 0.95),
+            epochs=1.3,
             min_steps=50,
             experiment_s=90.0,
             batch_size=8,

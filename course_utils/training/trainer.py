@@ -189,6 +189,7 @@ def training_arguments(
     steps_between = math.ceil(n_steps / profile.n_evaluations)
     settings = common_settings(profile, n_steps, folder)
     settings["bf16"] |= is_bfloat16
+    settings["adam_beta1"], settings["adam_beta2"] = profile.adam_betas
     return SFTConfig(
         **(_SHARED if profile.share_prompts else _SEPARATE),
         **settings,

@@ -48,6 +48,7 @@ def test_a_profile_cannot_be_changed_in_place() -> None:
         ({"learning_rate": float("nan")}, "learning_rate must be between 0 and 1, not nan"),
         ({"adapted_share": 1.5}, "adapted_share must be above 0 and 1 at most, not 1.5"),
         ({"loraplus_ratio": 0}, "loraplus_ratio must be above 0, not 0"),
+        ({"adam_betas": (0.9, 1)}, "adam_betas must be between 0 and 1, not (0.9, 1)"),
         ({"max_train_rows": 0}, "max_train_rows must be above 0, or None for no limit, not 0"),
         ({"max_new_tokens": True}, "max_new_tokens must be above 0, not True"),
         ({"batch_size": 2.5}, "batch_size must be a whole number, not 2.5"),

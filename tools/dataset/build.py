@@ -28,7 +28,7 @@ from tools.dataset.populate import populate, write_database
 from tools.dataset.preferences import make_preferences
 from tools.dataset.questions import Question, ask
 from tools.dataset.quotas import level, quotas
-from tools.dataset.sample import choose_larger_sample, choose_sample
+from tools.dataset.sample import choose_sample
 from tools.dataset.shapes import SHAPES, Shape
 from tools.dataset.world import World, make_world
 from tools.dataset.written import read_written
@@ -92,18 +92,14 @@ def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[s
         if leaks := find_leaks(whole):
             raise DataError("\n".join([f"{len(leaks)} leaks between splits; change these rows:", *leaks]))
     small = {domain.db_id: domain.role for domain in domains if is_small(domain)}
-    samples = {
-        "smoke": choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed),
-        "laptop": choose_larger_sample(whole),
-    }
+    sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)
     for split, rows in splits.items():
         Random(f"{seed}/{split}").shuffle(rows)
         # Written rows come last in training: one more leaves the order of all others, and so the tiny model, alone.
         write_jsonl(folder / f"{split}.jsonl", [*rows, *for_training] if split == "train" else rows)
     write_jsonl(folder / "preferences.jsonl", preferences)
     (folder / "samples").mkdir(exist_ok=True)
-    for name, sample in samples.items():
-        write_json(folder / "samples" / f"{name}.json", sample)
+    write_json(folder / "samples" / "smoke.json", sample)
     n_rows = {split: len(rows) for split, rows in splits.items()}
     return n_rows | {"train": n_rows["train"] + len(for_training), "preferences": len(preferences)}
 

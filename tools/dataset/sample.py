@@ -1,9 +1,7 @@
-"""Name the rows of the profiles that cannot learn from all: ``samples/smoke.json`` and ``samples/laptop.json``.
+"""Name the rows that smoke's tiny model learns from and is asked: ``samples/smoke.json``.
 
-A model of a few million parameters knows plain wordings that name the columns, and schemas of few tables. So smoke's
-sample holds easy and medium questions of the plain shapes about the small databases, each shape by its weight. Laptop's
-holds all easy and medium ones but the written of the second round: it has steps for so many rows, and more written ones
-among them cost as many answers about the grammar's questions as they gain (``benchmarks/laptop.md``).
+A model of a few million parameters knows plain wordings that name the columns, and schemas of few tables. So the
+sample holds easy and medium questions of the plain shapes about the small databases, each shape by its weight.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,6 @@ from course_utils.files import Row
 from tools.dataset.quotas import PLAIN, apportion
 from tools.dataset.shapes import SHAPES
 
-LEVELS = ("easy", "medium")
 WEIGHTS = {f"grammar:{shape.name}": shape.weight for shape in SHAPES if shape.name in PLAIN}
 
 
@@ -46,14 +43,6 @@ def choose_sample(
         ]
         found[split] = sorted(chosen)
     return found
-
-
-def choose_larger_sample(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
-    """The ids of easy and medium rows by split, but for the written ones of later rounds."""
-    return {
-        split: sorted(row["id"] for row in rows if row["difficulty"] in LEVELS and "written:" not in row["source"])
-        for split, rows in splits.items()
-    }
 
 
 def _stratified(rows: Sequence[Row], n: int, rng: Random, split: str) -> list[Row]:

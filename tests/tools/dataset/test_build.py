@@ -142,8 +142,8 @@ def shuffle(database: Path, target: Path) -> Path:
     return target
 
 
-def sampled(rows: dict[str, list[Row]], name: str = "smoke") -> dict[str, list[Row]]:
-    named = json.loads((DATA / "samples" / f"{name}.json").read_text())
+def sampled(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    named = json.loads((DATA / "samples" / "smoke.json").read_text())
     return {split: [row for row in part if row["id"] in set(named[split])] for split, part in rows.items()}
 
 
@@ -160,17 +160,6 @@ def test_the_sample_holds_plain_rows_about_small_databases(
         assert "empty" not in row
     joins = sum(row["source"].startswith("grammar:join") for row in sample["train"])
     assert 0.05 < joins / len(sample["train"]) < 0.09
-
-
-def test_laptops_sample_leaves_out_hard_rows_and_those_of_the_second_round(rows: dict[str, list[Row]]) -> None:
-    sample = sampled(rows, "laptop")
-    for split, part in rows.items():
-        kept = {row["id"] for row in sample[split]}
-        for row in part:
-            second = row["source"] == "written:2"
-            assert (row["id"] in kept) == (row["difficulty"] in ("easy", "medium") and not second)
-            assert not second or split == "train"
-    assert sum(row["source"] == "written" for row in sample["train"]) > 300
 
 
 def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]], databases: dict[str, Path]) -> None:

@@ -61,12 +61,13 @@ def test_no_more_validation_rows_are_measured_than_the_profile_says(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("method", "ratios"), [("lora", [1, 4]), ("ia3", [1])])
-def test_b_learns_faster_than_a_where_the_profile_says_so(method: str, ratios: list[int], tmp_path: Path) -> None:
+def test_the_optimizer_is_as_the_profile_says(method: str, ratios: list[int], tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    profile = replace(PROFILE, method=method, loraplus_ratio=4.0)
+    profile = replace(PROFILE, method=method, loraplus_ratio=4.0, adam_betas=(0.7, 0.95))
     made = trainer.make_trainer(profile, *load_trainable(profile, TINY_BASE), tmp_path, False, rows, rows)
     groups = [group for group in made.create_optimizer().param_groups if group["params"]]
     assert [group["lr"] / profile.learning_rate for group in groups] == ratios
+    assert {group["betas"] for group in groups} == {profile.adam_betas}
     assert {id(p) for group in groups for p in group["params"]} == {
         id(p) for p in made.model.parameters() if p.requires_grad
     }
