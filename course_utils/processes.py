@@ -5,6 +5,7 @@ that knows nothing of this and ends it when standard input closes: a pipe whose 
 """
 
 import atexit
+import errno
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING, BinaryIO
 
 from course_utils.errors import ServiceError
@@ -31,6 +33,7 @@ _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
 _LOG_LINES = 15
+_OWN_PORTS, _N_TRIES = range(20_000, 32_768), 20  # below those that systems give to connections
 
 
 class Server(AbstractContextManager["Server"]):
@@ -180,13 +183,18 @@ def choose_port(host: str, port: int = 0) -> int:
     Raises:
         ServiceError: The port is in use or none, or the host is not of this machine.
     """
-    try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            return int(probe.getsockname()[1])
-    except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", error)
-        remedy = "stop the program that uses the port, or choose another (0 takes any free one)"
-        raise ServiceError(f"{host}:{port}: cannot listen there ({why}); {remedy}") from error
+    # Not the system's choice: it may give that one to a connection of another program before the server starts.
+    for number in [port] if port else SystemRandom().sample(_OWN_PORTS, _N_TRIES):
+        try:
+            with socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                return number
+        except (OSError, OverflowError, UnicodeError) as error:
+            refused = error
+            if getattr(error, "errno", None) != errno.EADDRINUSE:
+                break
+    why = getattr(refused, "strerror", refused)
+    remedy = "stop the program that uses the port, or choose another (0 takes any free one)"
+    raise ServiceError(f"{host}:{port}: cannot listen there ({why}); {remedy}") from refused
 
 
 def main() -> None:
