@@ -72,8 +72,8 @@ def test_a_model_behind_a_url_is_a_rater(monkeypatch: pytest.MonkeyPatch) -> Non
         url = f"http://127.0.0.1:{server.server_port}/v1"
         assert [model_judge(url, "words")(pair) for pair in (PAIR, PAIR.swapped())] == ["1", "2"]
         assert [model_judge(f"{url}/", name)(PAIR) for name in ("none", "lazy")] == ["0", "0"]
-        for model in ("unknown", "odd"):
-            with pytest.raises(ServiceError, match="is the model server running"):
+        for model, says in {"unknown": "answers 404", "odd": "is the model server running"}.items():
+            with pytest.raises(ServiceError, match=says):
                 model_judge(url, model)(PAIR)
         server.shutdown()
     with pytest.raises(ServiceError, match="is the model server running"):
@@ -89,6 +89,6 @@ def test_the_strengths_of_notebook_4_are_evalicas() -> None:
         ratings.append({"id": number, "models": [one, other], "winner": lot.choice(options)})
     cells = json.loads((PROJECT / "notebooks" / "04_evaluation.ipynb").read_text("utf-8"))["cells"]
     (source,) = ("".join(cell["source"]) for cell in cells if cell["id"] == "fit-strengths")
-    names = {"np": np, "pd": pd, "ratings": pd.DataFrame(ratings)}
+    names = {"np": np, "pd": pd, "rated": ratings, "blind": {}}  # without a win given to each
     exec(source.replace(' | {"shown first": 1.0}', ""), names)
     assert names["fit"].params.to_dict() == pytest.approx({"tuned": 0.5926890195, "rival": 0.6550259078}, abs=1e-6)
