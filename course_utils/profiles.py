@@ -23,6 +23,8 @@ IN_PROFILE = "in the profile (course_utils/profiles.py, or dataclasses.replace)"
 MAX_EPOCHS = 30.0
 """How often the same few rows are read at most; beyond, a model learns them by heart."""
 
+_ADAM_BETAS = (0.9, 0.999)
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -55,7 +57,7 @@ class Profile:
     learning_rate: float = 2e-4
     loraplus_ratio: float = 1.0
     """How many times this rate the B of an adapter's B A learns at (LoRA+); 1 is plain LoRA."""
-    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_betas: tuple[float, float] = _ADAM_BETAS
     """What AdamW keeps, at each step, of its means of gradients and of their squares; less forgets sooner."""
     epochs: float = 3.0
     min_steps: int = 0
@@ -89,9 +91,13 @@ class Profile:
         return self.method == "qlora"
 
     def fit_to(self, n_rows: int) -> "Profile":
-        """This profile with the epochs that ``n_rows``, 1 or more, take: as it says, or more for ``min_steps``."""
+        """This profile with the epochs that ``n_rows``, 1 or more, take: as it says, or more for ``min_steps``.
+
+        Few rows that are read so often need no optimizer that forgets soon (``benchmarks/laptop.md``).
+        """
         steps_per_epoch = -(-n_rows // self.effective_batch_size)
-        return replace(self, epochs=max(self.epochs, min(MAX_EPOCHS, round(self.min_steps / steps_per_epoch, 1))))
+        epochs = min(MAX_EPOCHS, round(self.min_steps / steps_per_epoch, 1))
+        return self if epochs <= self.epochs else replace(self, epochs=epochs, adam_betas=_ADAM_BETAS)
 
     def n_adapted(self, n_layers: int) -> int:
         """How many of a model's last layers get an adapter, one at least."""

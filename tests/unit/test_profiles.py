@@ -84,4 +84,6 @@ def test_only_the_profile_for_slow_machines_limits_the_time_of_experiments() -> 
 def test_few_rows_are_read_more_often(n_rows: int, epochs: float) -> None:
     profile = replace(get_profile("smoke"), batch_size=8, gradient_accumulation=1, epochs=2.0, min_steps=150)
     assert profile.fit_to(n_rows).epochs == epochs
+    laptop = replace(get_profile("laptop"), epochs=2.0, min_steps=150)
+    assert (laptop.fit_to(n_rows).adam_betas == laptop.adam_betas) == (epochs == 2.0)
     assert replace(profile, min_steps=0).fit_to(n_rows).epochs == profile.epochs
