@@ -1,5 +1,6 @@
 """Load a model, its tokenizer and an adapter for this machine: on its device, in the number format that suits it."""
 
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,8 @@ NARROW = 512
 """Hidden size below which training takes no other way to save products of matrices than to share prompts."""
 PERIOD_S = 15
 """How long a number of threads is kept before it is chosen anew, for a tenth of a second."""
+KERNELS_KEPT = "64"
+"""Of those that oneDNN compiles for products of each length of a batch. It would keep 1,024, which are gigabytes."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -171,6 +174,7 @@ def load_model(
         model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value
     if device == "cpu":
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS_KEPT)  # read at its first product
         set_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype, "bnb_4bit_use_double_quant": True}
