@@ -2,10 +2,12 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -57,9 +59,13 @@ def generate_replies(
 
     Prompts that are alike share a batch of ``batch_size``, padded on the left; a reply has ``max_new_tokens`` at most,
     and ends before ``stop`` if that is given and comes. ``progress`` labels a bar, none if empty.
+
+    Raises:
+        ModelError: The tokenizer is another model's.
     """
     from tqdm.auto import tqdm
 
+    check_tokens(model, tokenizer, prompts)
     ends = find_end_tokens(model, tokenizer)
     is_shared = model.device.type == "cpu"  # there, prompts that begin alike save more than those of one length
     order = sorted(range(len(prompts)), key=lambda index: prompts[index] if is_shared else [len(prompts[index])])
@@ -77,6 +83,22 @@ def generate_replies(
                 replies[index] = Reply(text, seconds, stopped)
             bar.update(len(indices))
     return [replies[index] for index in range(len(prompts))]
+
+
+def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
+    """Warn of prompts that are longer than any the model has learned from.
+
+    Raises:
+        ModelError: There is a token, that for padding included, which the model has no embedding for.
+    """
+    n_embeddings = model.get_input_embeddings().num_embeddings
+    if (last := max([tokenizer.pad_token_id or 0, *chain(*prompts)])) >= n_embeddings:
+        found = f"no embedding for token {last}, {tokenizer.convert_ids_to_tokens(last)!r}; it has {n_embeddings}"
+        raise ModelError(f"{model.name_or_path}: {found}; use its own tokenizer, or call resize_token_embeddings")
+    known = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if known and (n_long := sum(len(prompt) > known for prompt in prompts)):
+        found = f"{n_long} of {len(prompts)} prompts are longer than the {known} tokens that {model.name_or_path} knows"
+        warnings.warn(f"{found}; replies to them mean nothing: leave out rows or tables", stacklevel=3)
 
 
 def find_end_tokens(model: Any, tokenizer: Any) -> set[int]:

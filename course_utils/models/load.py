@@ -22,6 +22,7 @@ PERIOD_S = 15
 """How long a number of threads is kept before it is chosen anew, for a tenth of a second."""
 KERNELS_KEPT = "64"
 """Of those that oneDNN compiles for products of each length of a batch. It would keep 1,024, which are gigabytes."""
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -214,6 +215,8 @@ def _read(name: str, **options: Any) -> "PreTrainedModel":
     if wrong := sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}):
         others = f" and {len(wrong) - 1} other tensors" if wrong[1:] else ""
         raise ModelError(f"{name}: the weights lack {wrong[0]}{others} in config.json's sizes; save the model again")
+    if (own := loaded.generation_config) is not None and not own.do_sample:
+        own.update(**dict.fromkeys(SAMPLING))  # Transformers saves no model that says how to draw, and draws nothing
     return loaded
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.errors import ConfigurationError, require
 from course_utils.models import choose_device, load_model, load_tokenizer
+from course_utils.models.generation import check_tokens
 from course_utils.models.hub import explain_loading
 from course_utils.models.load import choose_product_dtype
 from course_utils.profiles import Profile
@@ -71,6 +72,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     # The trainer shares weights out, or puts them all on its process' GPU; 4-bit ones have to be there from the start.
     is_bound = n_launched() == 1 or profile.load_in_4bit
     base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
+    check_tokens(base, tokenizer, [])
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     _fit_frozen_matrices(base)

@@ -109,6 +109,27 @@ def test_no_prompts_give_no_replies(model: PreTrainedModel, tokenizer: PreTraine
     assert texts(model, tokenizer, [], max_new_tokens=4, batch_size=4) == []
 
 
+def test_a_tokenizer_of_another_model_is_refused(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    beyond = model.get_input_embeddings().num_embeddings
+    with pytest.raises(ModelError, match=f"no embedding for token {beyond}, .*; it has {beyond}; use its own"):
+        generate_replies(model, tokenizer, [[1, beyond]], max_new_tokens=2, batch_size=1)
+    other = load_tokenizer("data/tiny_base")
+    other.add_special_tokens({"pad_token": "<|new|>"})
+    with pytest.raises(ModelError, match=r"<\|new\|>.*resize_token_embeddings"):
+        generate_replies(model, other, [[1]], max_new_tokens=2, batch_size=1)
+
+
+def test_prompts_longer_than_a_model_knows_are_counted(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model.config, "max_position_embeddings", max(map(len, prompts)) - 1)
+    with pytest.warns(UserWarning, match=rf"1 of {len(prompts)} prompts are longer .* mean nothing"):
+        generate_replies(model, tokenizer, prompts, max_new_tokens=2, batch_size=4)
+
+
 def test_replies_say_which_the_model_ended_and_share_the_time_of_their_batch(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

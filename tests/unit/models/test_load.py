@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from course_utils.errors import MissingExtraError, ModelError
-from course_utils.files import PROJECT
+from course_utils.files import PROJECT, read_json, write_json
 from course_utils.models import choose_device, choose_dtype, hub, load, load_model, load_tokenizer
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -141,6 +141,15 @@ def test_weights_that_do_not_fit_are_not_drawn_at_random(
     save_file({k: v for each in changed for k, v in each.items()}, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=message):
         load_one(folder)
+
+
+def test_a_model_that_says_how_to_draw_and_draws_nothing_can_be_saved(folder: Path, tmp_path: Path) -> None:
+    settings = read_json(folder / "generation_config.json")
+    write_json(folder / "generation_config.json", settings | {"temperature": 0.6, "top_p": 0.9, "top_k": 20})
+    load_model(folder).save_pretrained(tmp_path / "saved")
+    assert "temperature" not in read_json(tmp_path / "saved" / "generation_config.json")
+    write_json(folder / "generation_config.json", settings | {"do_sample": True, "temperature": 0.6})
+    assert load_model(folder).generation_config.temperature == 0.6
 
 
 def test_a_skeleton_has_every_weight_and_holds_none() -> None:
