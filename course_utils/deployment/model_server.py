@@ -5,6 +5,7 @@ on the loopback interface by default and knows no keys: the gateway stands befor
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,9 @@ from course_utils.prompts import TEMPLATE_OPTIONS
 N_PARALLEL = 4
 """Requests answered at the same time; each holds its context in memory."""
 _TINY_BYTES = 64 * 2**20
+_SPINS = "2000"
+"""How often a thread of llama.cpp looks whether those it waits for are done before it sleeps. By itself it hardly
+sleeps, and where two servers share a machine, as in a rollout, it keeps the core from the very thread it waits for."""
 
 
 def serve_gguf(
@@ -40,6 +44,7 @@ def serve_gguf(
         ServiceError: The port is in use.
     """
     require("serve", "xllamacpp")
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # OpenMP's, read when the library is loaded
     import xllamacpp
 
     for file in (model, adapter):
