@@ -22,7 +22,7 @@ PERIOD_S = 15
 """How long a number of threads is kept before it is chosen anew, for a tenth of a second."""
 KERNELS_KEPT = "64"
 """Of those that oneDNN compiles for products of each length of a batch. It would keep 1,024, which are gigabytes."""
-SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
+SAMPLING = ("temperature", "top_p", "top_k", "top_h", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
