@@ -73,14 +73,16 @@ class Siege:
 
 
 @contextmanager
-def attacked_gateway(statements: Sequence[str], databases: Path, query_timeout_s: float) -> Iterator[httpx.Client]:
-    """A client of a real gateway before a model that replies with the statements."""
+def attacked_gateway(
+    statements: Sequence[str], databases: Path, query_timeout_s: float, **more: str
+) -> Iterator[httpx.Client]:
+    """A client of a real gateway before a model that replies with the statements; ``more`` are settings."""
     file = build_database(databases / DATABASE / f"{DATABASE}.sqlite")
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DROP VIEW vchain")  # nothing can read a schema that grows without end
     model = _ModelServer(statements)
     threading.Thread(target=model.serve_forever, daemon=True).start()
-    settings = {"COURSE_QUERY_TIMEOUT_S": str(query_timeout_s), "COURSE_MAX_ROWS": "10"}
+    settings = {"COURSE_QUERY_TIMEOUT_S": str(query_timeout_s), "COURSE_MAX_ROWS": "10", **more}
     limits = httpx.Limits(max_connections=2 * MANY)
     try:
         with (

@@ -2,6 +2,9 @@
 
 import json
 import socket
+import statistics
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,6 +59,48 @@ def test_a_hundred_hostile_replies_at_once(tmp_path: Path) -> None:
     assert max(wait for waits in siege.health_s.values() for wait in waits) < PROMPT_S
     assert siege.honest_s < PROMPT_S
     assert fingerprint(tmp_path) == before
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n"
+
+
+def test_whose_corrections_have_no_end_leaves_others_their_queries_and_corrections(tmp_path: Path) -> None:
+    feedback = {"id": "x", "rating": "down", "database": DATABASE}
+    files = {f"COURSE_{name}_FILE": str(tmp_path / name) for name in ("KEYS", "FEEDBACK")}
+    with attacked_gateway([], tmp_path / "databases", 5.0, COURSE_API_KEY=ADMIN, **files) as client:
+        admin = {"Authorization": f"Bearer {ADMIN}"}
+        new = {"requests_per_minute": None, "tokens_per_minute": None}
+        made = [client.post("/v1/admin/keys", headers=admin, json={"name": name} | new).json() for name in "ab"]
+        honest, hostile = ({"Authorization": f"Bearer {each['key']}"} for each in made)
+        client.headers.update(honest)
+
+        def seconds_of_twenty() -> float:
+            times = []
+            for _ in range(20):
+                began = time.perf_counter()
+                assert ask(client, HONEST).json().get("rows") == HONEST_ROWS
+                times.append(time.perf_counter() - began)
+            return statistics.median(times)
+
+        def attack(_: int) -> set[int]:
+            body, statuses = feedback | {"correction": ENDLESS}, set[int]()
+            while not is_over.is_set():
+                statuses.add(client.post("/v1/feedback", headers=hostile, json=body).status_code)
+            return statuses
+
+        ask(client, HONEST)
+        usual_s, is_over = seconds_of_twenty(), threading.Event()
+        with ThreadPoolExecutor(8) as pool:
+            attacks = pool.map(attack, range(8))
+            time.sleep(1)
+            try:
+                attacked_s = seconds_of_twenty()
+                corrected = client.post("/v1/feedback", json=feedback | {"correction": "SELECT 1"})
+            finally:
+                is_over.set()
+        assert set.union(*attacks) <= {httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE}
+    assert attacked_s < max(2 * usual_s, 0.1)
+    assert corrected.status_code == httpx.codes.CREATED
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from course_utils.deployment.gateway.api_errors import (
 )
 from course_utils.deployment.gateway.callers import Caller, Guard
 from course_utils.deployment.gateway.chat import ChatRequest, chat
-from course_utils.deployment.gateway.feedback import Feedback, take_feedback
+from course_utils.deployment.gateway.feedback import CORRECTION_S, Feedback, take_feedback
 from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.deployment.gateway.model_client import ModelClient, ReplyCache
 from course_utils.deployment.gateway.rollout import Rollout
@@ -79,7 +79,7 @@ def _answer_routes(
     settings: GatewaySettings, rollout: Rollout, queries: sql_answers.QueryRunner, metrics: GatewayMetrics
 ) -> APIRouter:
     """What applications ask, and what they say of the answers."""
-    router = APIRouter(**_WORK)
+    router, corrections = APIRouter(**_WORK), sql_answers.QueryRunner(settings, 1, CORRECTION_S)
 
     @router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}})
     async def chat_completions(request: ChatRequest) -> Response:
@@ -91,7 +91,7 @@ def _answer_routes(
 
     @router.post("/feedback", status_code=201, responses=errors_of(409))
     async def feedback(request: Feedback) -> dict[str, Any]:
-        kept = await take_feedback(request, queries, settings)
+        kept = await take_feedback(request, corrections, settings)
         metrics.feedback.labels(request.rating).inc()
         return kept
 

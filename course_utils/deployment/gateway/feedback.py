@@ -25,6 +25,8 @@ _FULL_RETRY_S = 3600
 _N_SHARES = 10
 _COMPARE_S = 2.0
 MAX_LISTED = 500
+CORRECTION_S = 1.0
+"""A user's correction may take so long, and one runs at a time: it is SQL that anybody with a key may write."""
 logger = logging.getLogger(__name__)
 
 

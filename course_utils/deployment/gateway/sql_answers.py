@@ -5,9 +5,11 @@ import json
 import time
 import uuid
 from functools import lru_cache, partial
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from anyio.to_thread import run_sync
 from opentelemetry.trace import SpanKind
@@ -71,11 +73,14 @@ class SqlAnswer(BaseModel):
 
 
 class QueryRunner:
-    """Runs the queries of models: a few at once, and no other request waits for their threads."""
+    """Runs queries, a few at once; one caller has all places but one at most, and nobody else waits for threads."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        self._check = partial(check_and_run, timeout_s=settings.query_timeout_s, max_rows=settings.max_rows)
-        self._queue = BoundedQueue(MAX_QUERIES, settings.max_queue, settings.query_timeout_s)
+    def __init__(self, settings: GatewaySettings, n_at_once: int = MAX_QUERIES, timeout_s: float = inf) -> None:
+        timeout_s = min(timeout_s, settings.query_timeout_s)
+        self._check = partial(check_and_run, timeout_s=timeout_s, max_rows=settings.max_rows)
+        self._queue = BoundedQueue(n_at_once, settings.max_queue, settings.query_timeout_s)
+        self._own = WeakValueDictionary[str, BoundedQueue]()
+        self._make_own = partial(BoundedQueue, max(1, n_at_once - 1), settings.max_queue, settings.query_timeout_s)
 
     async def run(self, database: Path | str, query: str) -> CheckedQuery:
         """``check_and_run`` as soon as there is a place.
@@ -83,7 +88,8 @@ class QueryRunner:
         Raises:
             ApiError: 503 if there is none in as long as a query may take.
         """
-        async with self._queue:
+        own = self._own.setdefault(NOTES.get()["caller"], self._make_own())
+        async with own, self._queue:
             return await run_sync(self._check, database, query)
 
 
