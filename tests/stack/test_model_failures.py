@@ -1,6 +1,7 @@
 """The gateway before a model server that misbehaves on purpose, which a real one does not do on demand."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.http_client import MAX_REPLY_BYTES
+from course_utils.processes import LOOPBACK
 from course_utils.sql import run_query
 
 SQL = {"question": "How many singers are there?", "database": "music"}
@@ -223,10 +225,20 @@ def test_nothing_listens(databases: Path) -> None:
         assert client.get("/health/live").status_code == httpx.codes.OK
 
 
-def test_not_ready_without_a_readable_database(model: ThreadingHTTPServer, tmp_path: Path) -> None:
-    with gateway_before(f"http://127.0.0.1:{model.server_port}", tmp_path) as client:
-        assert client.get("/health/ready").json()["databases"] == "there is none"
-        (tmp_path / "broken").mkdir()
-        (tmp_path / "broken" / "broken.sqlite").write_text("this is not a database, whatever its name says" * 20)
-        ready = client.get("/health/ready")
-    assert (ready.status_code, ready.json()["databases"]) == (503, "cannot read broken")
+def test_ready_while_one_database_can_be_read(model: ThreadingHTTPServer, databases: Path, tmp_path: Path) -> None:
+    with gateway_before(f"http://{LOOPBACK}:{model.server_port}", tmp_path) as client:
+
+        def ready() -> tuple[int, str, int]:
+            response = client.get("/health/ready")
+            said = response.json()
+            assert said["ready"] == response.is_success
+            return response.status_code, said["databases"], said["n_databases"]
+
+        assert ready() == (503, "there is none", 0)
+        for name in ("broken", "cracked"):
+            (tmp_path / name).mkdir()
+            text = "this is not a database, whatever its name says" * 20
+            (tmp_path / name / f"{name}.sqlite").write_text(text)
+        assert ready() == (503, "cannot read broken, cracked", 0)
+        shutil.copytree(databases / "music", tmp_path / "music")
+        assert ready() == (200, "cannot read broken, cracked", 1)

@@ -141,16 +141,18 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
 
 
 def check_databases(settings: GatewaySettings) -> tuple[int, str]:
-    """How many databases there are, and what is wrong with them, if anything."""
+    """How many databases can be read, and what is wrong with the others, if anything."""
     try:
         served = served_databases(settings)
     except DataError as error:
         return 0, str(error)
+    broken = []
     for db_id, database in served.items():
         probe = f"SELECT count(*) FROM {'sqlite_master' if isinstance(database, Path) else 'pg_tables'}"
         if check_and_run(database, probe, timeout_s=settings.query_timeout_s, max_rows=1).outcome != "executed":
-            return len(served), f"cannot read {db_id}"
-    return len(served), "" if served else "there is none"
+            broken.append(db_id)
+    wrong = f"cannot read {', '.join(broken)}" if broken else ""
+    return len(served) - len(broken), wrong if served else "there is none"
 
 
 def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]:
