@@ -53,6 +53,7 @@ def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
             state = "silent" if server.process.poll() is None else "gone"
             text = "the %s is %s; starting it again in %g s\n%s"
             logger.warning(text, server.name, state, pause_s, server.read_log())
+            server.process.kill()  # what is silent drains nothing, and would only be waited for
             server.stop()
             again = time.monotonic() + pause_s
             while time.monotonic() < again:

@@ -14,6 +14,7 @@ MODEL_NAME = "course"
 """What requests call the model, whichever it is."""
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
+_DRAIN_S = 80.0  # the gateway's own 70, and some more to end in; without work it ends at once
 _PACKAGES = ("fastapi", "httptools", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
 
 
@@ -52,7 +53,7 @@ def start_gateway(
     variables = {**(settings or {}), **{SETTINGS_PREFIX + name: value for name, value in where.items()}}
     reachable = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     module, url = "course_utils.deployment.gateway", f"http://{reachable}:{port}"
-    return Server("gateway", module, url=url, health="/health/live", settings=variables)
+    return Server("gateway", module, url=url, health="/health/live", settings=variables, stop_timeout_s=_DRAIN_S)
 
 
 def start_stack(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Outcome = Literal["answered", "invalid SQL", "client error", "server error", "timeout", "unreachable"]
 """``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check. Others are errors."""
 REQUEST_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 30.0  # more than the command itself gives each of its two servers
+_STOP_TIMEOUT_S = 100.0  # more than the command itself gives each of its two servers
 _READY_TIMEOUT_S = 10.0
 
 

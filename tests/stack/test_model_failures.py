@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -34,14 +35,26 @@ class Script(BaseHTTPRequestHandler):
         self._answer(200, b"{}")
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind, value = self.server.plan
+        self.server.n_asked += 1
         if kind == "says":
             reply = {"model": "scripted", "choices": [{"message": {"role": "assistant", "content": value}}]}
             self._answer(200, json.dumps(reply).encode())
         elif kind == "sleeps":
             time.sleep(value)
             self._answer(200, b"{}")
+        elif kind == "takes" and body.get("stream"):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(b'data: {"choices": [{"delta": {"content": "SEL"}}]}\n\n')
+                time.sleep(value)
+                self.wfile.write(b"data: [DONE]\n\n")
+        elif kind == "takes":
+            time.sleep(value)
+            with suppress(OSError):
+                self._answer(200, b'{"choices": [{"message": {"content": "SELECT 1"}}]}')
         elif kind == "drips":  # never silent for long, and never done
             self.send_response(200)
             self.end_headers()
@@ -72,6 +85,7 @@ class Script(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
+    server.n_asked = 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -212,6 +226,54 @@ def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: Threading
     assert "SEL" in lines[0]
     assert json.loads(lines[-2].removeprefix("data: "))["error"]["code"] == "model_server_failed"
     assert lines[-1] == "data: [DONE]"
+
+
+def ask_and_stop(model: ThreadingHTTPServer, databases: Path, n_pairs: int, **settings: str) -> list[httpx.Response]:
+    """What becomes of whole requests and as many streams, two by two, of a gateway that is told to end meanwhile."""
+    with (
+        start_gateway(f"http://{LOOPBACK}:{model.server_port}", databases, settings=settings) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
+        ThreadPoolExecutor(2 * n_pairs) as pool,
+    ):
+        responses, before = [], model.n_asked
+        for _ in range(n_pairs):
+            bodies = (CHAT, CHAT | {"stream": True})
+            responses += [pool.submit(client.post, "/v1/chat/completions", json=body) for body in bodies]
+            deadline = time.monotonic() + 10
+            while model.n_asked < before + 2:  # all others wait for a place
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        time.sleep(0.3)
+        gateway.process.terminate()
+        answered = [each.result() for each in responses]
+        assert gateway.process.wait(5) == -signal.SIGTERM
+        return answered
+
+
+def last_lines(stream: httpx.Response) -> list[str]:
+    return [line.removeprefix("data: ") for line in stream.iter_lines() if line][-2:]
+
+
+def test_what_is_under_way_at_shutdown_is_answered(model: ThreadingHTTPServer, databases: Path) -> None:
+    model.plan = ("takes", 9)
+    whole, stream = ask_and_stop(model, databases, 1)
+    assert whole.json()["choices"][0]["message"]["content"] == "SELECT 1"
+    event, done = last_lines(stream)
+    assert json.loads(event)["choices"][0]["delta"]["content"] == "SEL"
+    assert done == "[DONE]"
+
+
+def test_what_is_left_at_the_end_of_shutdown_is_told(model: ThreadingHTTPServer, databases: Path) -> None:
+    """The first two take their two seconds at the model, and the next two would from then on."""
+    model.plan = ("takes", 9)
+    limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.1", "COURSE_MAX_CONCURRENT": "2"}
+    *first, whole, stream = ask_and_stop(model, databases, 2, **limits)
+    assert first[0].json()["error"]["code"] == json.loads(last_lines(first[1])[0])["error"]["code"]
+    assert first[0].json()["error"]["code"] == "model_server_timeout"
+    assert (whole.status_code, whole.json()["error"]["code"]) == (503, "stopping")
+    assert int(whole.headers["Retry-After"]) > 0
+    error, done = last_lines(stream)
+    assert (json.loads(error)["error"]["code"], done) == ("stopping", "[DONE]")
 
 
 def test_nothing_listens(databases: Path) -> None:

@@ -30,13 +30,16 @@ class ScriptedServer:
 
     def __init__(self, clock: Clock, well_s: float, *, ends: bool = True) -> None:
         self.clock, self.until, self.ends, self.process = clock, clock.now + well_s, ends, self
-        self.name = "model server"
+        self.name, self.is_killed = "model server", False
 
     def is_healthy(self) -> bool:
         return self.clock.now < self.until
 
     def poll(self) -> int | None:
         return -9 if self.ends and not self.is_healthy() else None
+
+    def kill(self) -> None:
+        self.is_killed = True
 
     def read_log(self) -> str:
         return "its last words"
@@ -48,6 +51,8 @@ class ScriptedServer:
         self.stop()
 
     def stop(self) -> None:
+        """End at once or, like a gateway that has work, take a while."""
+        self.clock.now += 0 if self.is_killed or self.poll() is not None else 80
         self.until, self.ends = self.clock.now, True
 
 

@@ -19,9 +19,8 @@ from course_utils.processes import choose_port
 logger = logging.getLogger(__name__)
 _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
 _SERVER: Any = {"http": LimitedHttp, "ws": "none", "proxy_headers": False, "loop": "auto"}  # uvloop, if there is one
-# Requests in progress have 8 s to end: Docker and ``Server`` insist after ten. Clients keep idle connections for less
-# long (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
-_LIMITS: Any = {"limit_concurrency": 1000, "timeout_graceful_shutdown": 8, "timeout_keep_alive": 20}
+# Clients keep idle connections for less long (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
+_LIMITS: Any = {"limit_concurrency": 1000, "timeout_keep_alive": 20}
 
 
 def main() -> None:
@@ -41,7 +40,8 @@ def main() -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()
     gc.freeze()  # Else a full collection looks at all that is imported, and every request waits a tenth of a second.
-    uvicorn.run(app, host=settings.host, port=settings.port, **_SERVER, **_LOGGING, **_LIMITS)
+    where: Any = {"host": settings.host, "port": settings.port, "timeout_graceful_shutdown": settings.drain_s}
+    uvicorn.run(app, **where, **_SERVER, **_LOGGING, **_LIMITS)
 
 
 if __name__ == "__main__":

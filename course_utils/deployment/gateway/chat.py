@@ -1,5 +1,6 @@
 """``/v1/chat/completions``: OpenAI's chat, whole or streamed, passed on to the model server."""
 
+import asyncio
 import json
 import logging
 import time
@@ -193,8 +194,9 @@ async def _relay(
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except ApiError as error:  # the status is sent: all that is left is to say it here
         logger.warning("stream broke off: %s (%s)", error.detail, type(error.__cause__).__name__)  # it may quote
-        message = {"message": error.detail, "type": "server_error", "code": error.code}
-        yield f"data: {json.dumps({'error': message})}\n\n"
+        yield _to_event(error.detail, error.code)
+    except asyncio.CancelledError:  # at shutdown; or the caller has left, and reads no more
+        yield _to_event("the gateway stops; ask again", "stopping")
     finally:
         if usage:
             metrics.count_reply(usage)
@@ -202,3 +204,7 @@ async def _relay(
             n_bytes = len(request.model_dump_json(exclude_none=True))
             NOTES.get()["tokens"] += n_bytes // _BYTES_PER_TOKEN + n_pieces
     yield "data: [DONE]\n\n"
+
+
+def _to_event(message: str, code: str) -> str:
+    return f"data: {json.dumps({'error': {'message': message, 'type': 'server_error', 'code': code}})}\n\n"

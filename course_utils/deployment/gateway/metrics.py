@@ -1,5 +1,6 @@
 """What the gateway counts, in Prometheus's terms, and notes of each request."""
 
+import asyncio
 import logging
 import os
 import re
@@ -12,11 +13,13 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from course_utils.deployment.gateway.api_errors import error_response
 from course_utils.deployment.query_checks import OUTCOMES
 
 logger = logging.getLogger(__name__)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DIRECTIONS = ("prompt", "completion")
+_STOP_RETRY_S = 5
 _PLAIN = re.compile(rb"[\w.-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
@@ -73,7 +76,7 @@ class MeasureRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
         method = scope["method"] if scope["method"] in _METHODS else "other"
         if method == "HEAD":
             scope = {**scope, "method": "GET"}  # a copy: the server, which keeps its own, leaves the body away
@@ -95,8 +98,14 @@ class MeasureRequests:
         try:
             with self.metrics.in_flight.track_inprogress() if is_work else nullcontext():
                 await self.app(scope, receive, send_and_note)
+        except asyncio.CancelledError:  # by uvicorn, where there is no more time to end in
+            if not status:
+                message, headers = "the gateway stops; ask again", {"Retry-After": str(_STOP_RETRY_S)}
+                refusal = error_response(503, message, code="stopping", headers=headers)
+                await refusal(scope, receive, send_and_note)
         finally:
             # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
+            status = status or 500
             route = getattr(scope.get("route"), "path", "unknown")
             seconds = time.perf_counter() - began
             self.metrics.requests.labels(route, method, str(status)).inc()

@@ -4,6 +4,7 @@ import os
 import re
 import warnings
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -112,6 +113,15 @@ class GatewaySettings(BaseSettings):
     """JSON-lines file to add ratings to; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000
     """Of that file, a tenth for each key or token but `api_key`: a full one takes no more until somebody moves it."""
+
+    @property
+    def drain_s(self) -> int:
+        """Seconds that requests have to end at shutdown: what is at a model ends there, and its query after it.
+
+        What still waits then gets 503. Whoever stops the gateway must not insist before: Docker and Kubernetes are
+        told so in ``deploy/``, and ``start_gateway`` tells ``Server``.
+        """
+        return ceil(self.model_timeout_s + 2 * self.query_timeout_s)
 
 
 def read_settings() -> GatewaySettings:
