@@ -6,6 +6,7 @@ The session looks for redirects, cookies, proxies and passwords at each request:
 import asyncio
 from contextlib import AbstractContextManager
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -13,6 +14,10 @@ from yarl import URL
 
 MAX_REPLY_BYTES = 4 * 2**20
 """Of one reply; 256 tokens with twenty alternatives each take 0.6 MB."""
+KEEP_S = 4.0
+"""A connection is kept idle for less long than by servers (llama.cpp and vLLM 5 s): a request must not meet its end."""
+MAX_AGE_S = 30.0
+"""A connection in constant use is given up as well, for other servers may have come to stand behind the address."""
 _TIMEOUT = aiohttp.ClientTimeout(sock_connect=5.0)
 
 
@@ -55,6 +60,7 @@ class HttpClient:
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = URL(url), timeout_s
         self._path = self._url.raw_path.rstrip("/")
+        self._born = WeakKeyDictionary[object, float]()  # of each connection
 
     @cached_property
     def _target(self) -> tuple[aiohttp.TCPConnector, aiohttp.ClientRequest, str]:
@@ -63,7 +69,8 @@ class HttpClient:
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         target = aiohttp.ClientRequest("GET", self._url, headers=headers, loop=asyncio.get_running_loop())
         lines = [f"{name}: {value}" for name, value in target.headers.items()]
-        return aiohttp.TCPConnector(limit=0), target, "\r\n".join(lines)  # who asks limits its connections
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S)  # who asks limits its connections
+        return connector, target, "\r\n".join(lines)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,10 +84,13 @@ class HttpClient:
             aiohttp.ClientError: The server cannot be reached or breaks off.
             HttpProcessingError: It is no HTTP.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        deadline = (now := asyncio.get_running_loop().time()) + self._timeout_s
         connector, target, headers = self._target
         async with asyncio.timeout_at(deadline):
             connection = await connector.connect(target, [], _TIMEOUT)
+            while now - self._born.setdefault(connection.protocol, now) > MAX_AGE_S:
+                connection.close()
+                connection = await connector.connect(target, [], _TIMEOUT)
             try:
                 assert connection.protocol is not None
                 assert connection.transport is not None

@@ -6,13 +6,16 @@ import aiohttp
 import pytest
 from aiohttp.http import HttpProcessingError
 
+from course_utils.deployment.gateway import http_client
 from course_utils.deployment.gateway.http_client import HttpClient
 from course_utils.processes import LOOPBACK
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def ask(*replies: bytes, path: str = "", timeout_s: float = 5.0) -> tuple[list[bytes], list[tuple[int, bytes]], int]:
+def ask(
+    *replies: bytes, path: str = "", timeout_s: float = 5.0, pause_s: float = 0.0
+) -> tuple[list[bytes], list[tuple[int, bytes]], int]:
     """What a server is sent, the status and body of each reply, and how many connections it took."""
 
     async def run() -> tuple[list[bytes], list[tuple[int, bytes]], int]:
@@ -34,6 +37,7 @@ def ask(*replies: bytes, path: str = "", timeout_s: float = 5.0) -> tuple[list[b
             for _ in replies:
                 with await client.send("POST", "/v1/x", b"{}") as reply:
                     came.append((reply.status, await reply.read()))
+                await asyncio.sleep(pause_s)
             await client.close()
             return asked, came, n_connections
 
@@ -51,6 +55,16 @@ def test_a_connection_serves_request_after_request() -> None:
     assert {"Content-Length: 2", "Content-Type: application/json", "Accept-Encoding: identity"} <= {*lines}
     assert sum(line.startswith("Host: 127.0.0.1:") for line in lines) == 1
     assert body == b"{}"
+
+
+@pytest.mark.parametrize("limit", ["KEEP_S", "MAX_AGE_S"])
+def test_a_connection_that_is_idle_for_long_or_old_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    assert http_client.KEEP_S < 5
+    monkeypatch.setattr(http_client, limit, 0.1)
+    _, _, n_connections = ask(*[OK + b"Content-Length: 2\r\n\r\nab"] * 3, pause_s=0.2)
+    assert n_connections == 3
 
 
 def test_a_body_may_end_with_its_connection() -> None:
