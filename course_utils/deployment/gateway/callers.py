@@ -1,11 +1,13 @@
 """Who calls, by a bearer token: the environment's key, an API key, or a web token that somebody else signed."""
 
 import hashlib
+import logging
 import re
 import secrets
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +22,7 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 from course_utils.files import read_json
 
+logger = logging.getLogger(__name__)
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
 """A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
 name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
@@ -100,10 +103,9 @@ class Guard:
         self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
         self.is_open = not (self._secret or self._keys or settings.jwt_keys)
-        if settings.jwt_keys:
-            if not (settings.jwt_audience and settings.jwt_issuer):
-                raise ConfigurationError("COURSE_JWT_KEYS: set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER as well")
-            _read_public_keys(settings.jwt_keys, 0)  # an unusable file is better known now
+        if settings.jwt_keys and not (settings.jwt_audience and settings.jwt_issuer):
+            raise ConfigurationError("COURSE_JWT_KEYS: set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER as well")
+        self._public_keys = PublicKeys(settings.jwt_keys) if settings.jwt_keys else None
 
     @property
     def keys(self) -> KeyStore:
@@ -138,22 +140,20 @@ class Guard:
         if self._secret and secrets.compare_digest(secret.encode("latin-1"), self._secret.encode()):
             return _ADMIN
         known = self._keys.find(secret) if self._keys else None
-        return known or _read_token(secret, self._settings)
+        return known or (_read_token(secret, self._public_keys, self._settings) if self._public_keys else None)
 
 
-def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
+def _read_token(token: str, keys: "PublicKeys", settings: GatewaySettings) -> Caller | None:
     """Who a web token (RFC 7519) is for; None if it is not valid now, ApiError 403 if it gives no scope.
 
     It names one of the public keys by ``kid``, and that key alone says how it signs. What the token says of it, be it
     ``none`` or the public key taken for a shared secret, does not count.
     """
-    if (file := settings.jwt_keys) is None:
-        return None
     try:
-        key = _read_public_keys(file, file.stat().st_mtime_ns)[jwt.get_unverified_header(token)["kid"]]
+        key = keys.read()[jwt.get_unverified_header(token)["kid"]]
         named: Any = {"audience": settings.jwt_audience, "issuer": settings.jwt_issuer}
         claims = jwt.decode(token, key, algorithms=[key.algorithm_name], options={"require": ["exp", "sub"]}, **named)
-    except (jwt.PyJWTError, ConfigurationError, OSError, KeyError, ValueError, RecursionError):
+    except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
         return None
     given = claims["scope"].split() if isinstance(claims.get("scope"), str) else []
     if not {"user", "admin"} & {*given}:
@@ -163,21 +163,48 @@ def _read_token(token: str, settings: GatewaySettings) -> Caller | None:
     return Caller(id=known_as, name=known_as, scope="admin" if "admin" in given else "user")
 
 
-@lru_cache(maxsize=1)
-def _read_public_keys(file: Path, changed_ns: int) -> dict[str, jwt.PyJWK]:
+class PublicKeys:
     """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate.
 
-    Those for something else than signatures, or of a kind that is not known here, do not count (RFC 7517, section 5).
+    Half a file, which is no JSON, is on its way: until the rest comes, the last keys count. That lets nobody new in,
+    and if a key was to end thereby, the log says that it has not. Any other fault ends all keys, for it may be meant.
+
+    Raises:
+        ConfigurationError: The file has no usable keys to begin with.
     """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen, self._keys = self._look(), _read_public_keys(file)
+
+    def _look(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            return (found := self._file.stat()).st_mtime_ns, found.st_size
+        return None
+
+    def read(self) -> dict[str, jwt.PyJWK]:
+        """The keys that count now; of a change that cannot be used the log tells once."""
+        if (found := self._look()) != self._seen:
+            self._seen = found
+            try:
+                self._keys = _read_public_keys(self._file)
+            except ConfigurationError as error:
+                is_half = isinstance(error.__cause__, JSONDecodeError | UnicodeDecodeError)
+                self._keys = self._keys if is_half else {}
+                logger.warning("%s; %s", error, "the last ones count" if is_half else "nobody gets in by a token")
+        return self._keys
+
+
+def _read_public_keys(file: Path) -> dict[str, jwt.PyJWK]:
+    """Those for something else than signatures, or of a kind that is not known here, do not count (RFC 7517, 5)."""
     try:
         described = read_json(file)["keys"]
         if any("d" in key or key.get("kty") == "oct" for key in described):
             raise ValueError("whoever can check by a shared secret or a private key can also sign by it")
         signing = {key["kid"]: key for key in described if key.get("use", "sig") == "sig"}
-        keys = {str(key.key_id): key for key in jwt.PyJWKSet([*signing.values()])}
+        return {str(key.key_id): key for key in jwt.PyJWKSet([*signing.values()])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, jwt.PyJWTError) as error:
         raise ConfigurationError(f"COURSE_JWT_KEYS: {file} needs public keys, each with a kid ({error!r})") from error
-    return keys
 
 
 def _sha256(text: str) -> str:

@@ -274,8 +274,21 @@ def test_keys_rotate_while_the_gateway_runs(client: TestClient, jwks_file: Path)
         jwks_file.write_text(jwks(*kids), "utf-8")
         os.utime(jwks_file, ns=(0, number))
         assert [status(client, sign("r")), status(client, sign("r2"))] == wanted
-    jwks_file.write_text("half a fi", "utf-8")
-    assert status(client, sign("r2")) == 401
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [(jwks("r", "r2")[:-9], 200), ("", 200), ('{"keys": []}', 401), ("[1]", 401), (None, 401)]
+)
+def test_a_list_of_keys_that_cannot_be_used_is_told_once_and_half_of_one_ends_no_key(
+    client: TestClient, jwks_file: Path, caplog: pytest.LogCaptureFixture, text: str | None, wanted: int
+) -> None:
+    jwks_file.write_text(text or "", "utf-8") if text is not None else jwks_file.unlink()
+    assert [status(client, sign("r")) for _ in range(3)] == [wanted] * 3
+    assert [status(client, sign("r2")), status(client, sign(key=STRANGER))] == [401, 401]
+    (told,) = (record.getMessage() for record in caplog.records if "COURSE_JWT_KEYS" in record.getMessage())
+    assert ("the last ones count" in told) == (wanted == 200)
+    jwks_file.write_text(jwks("r2"), "utf-8")
+    assert [status(client, sign("r")), status(client, sign("r2"))] == [401, 200]
 
 
 def test_keys_for_something_else_are_passed_over(client: TestClient, jwks_file: Path) -> None:
