@@ -21,12 +21,14 @@ from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.errors import ConfigurationError
 from course_utils.files import read_json
+from course_utils.processes import LOOPBACK
 
 logger = logging.getLogger(__name__)
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
 """A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
 name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
 ``name.namespace``, too, which may be anybody's ``name.dev``: ask at ``name``, or at ``name.namespace.svc``."""
+_LOOPBACKS = (LOOPBACK, "::1", "localhost")
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
@@ -103,6 +105,9 @@ class Guard:
         self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
         self._secret, self._settings = settings.api_key.get_secret_value(), settings
         self.is_open = not (self._secret or self._keys or settings.jwt_keys)
+        if self.is_open and settings.host not in _LOOPBACKS and not settings.allow_anyone:
+            remedy = "set COURSE_API_KEY, or COURSE_ALLOW_ANYONE=1 if every caller may be an admin"
+            raise ConfigurationError(f"COURSE_HOST is {settings.host}, where others reach it without a key: {remedy}")
         if settings.jwt_keys and not (settings.jwt_audience and settings.jwt_issuer):
             raise ConfigurationError("COURSE_JWT_KEYS: set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER as well")
         self._public_keys = PublicKeys(settings.jwt_keys) if settings.jwt_keys else None

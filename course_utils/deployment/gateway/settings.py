@@ -78,6 +78,8 @@ class GatewaySettings(BaseSettings):
     """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
     jwt_audience: str = ""
     jwt_issuer: str = ""
+    allow_anyone: bool = False
+    """Whether it may listen where other machines reach it without `api_key`, `keys_file` and `jwt_keys`."""
     model_name: str = MODEL_NAME
     """What the model server calls the model."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well

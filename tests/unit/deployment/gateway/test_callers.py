@@ -141,6 +141,16 @@ def test_without_a_key_no_web_page_asks_by_its_own_name(make_client: MakeClient)
     assert guarded.get("/v1/models", headers={"Host": "api.example.org"}).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "gateway"])
+def test_without_a_key_only_this_machine_gets_in_unless_somebody_says_so(make_client: MakeClient, host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"COURSE_HOST is .*COURSE_API_KEY.*COURSE_ALLOW_ANYONE"):
+        make_client(host=host)
+    for settings in ({"api_key": ADMIN}, {"allow_anyone": True}):
+        assert make_client(ADMIN, host=host, **settings).get("/v1/models").is_success
+    for loopback in ("127.0.0.1", "::1", "localhost"):
+        assert make_client(host=loopback).get("/v1/models").is_success
+
+
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"scope": "root"}, {"max_concurrent": 0}, {"tokens_per_minute": True}, {"id": "me"}]
 )
