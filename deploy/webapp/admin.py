@@ -17,7 +17,8 @@ def show_admin() -> None:
     with st.form("new", clear_on_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
         new: dict[str, object] = {"name": st.text_input("Name"), "scope": st.selectbox("Scope", ["user", "admin"])}
         for limit, value in (("requests_per_minute", 60), ("tokens_per_minute", 100_000), ("max_concurrent", 8)):
-            new[limit] = st.number_input(limit.replace("_", " ").capitalize(), 1, value=value)
+            label = limit.replace("_", " ").capitalize() + " per gateway" * (limit == "max_concurrent")
+            new[limit] = st.number_input(label, 1, value=value)
         is_sent = st.form_submit_button("Create a key", type="primary")
     if is_sent:
         st.success("Copy the key now: it is not to be had again.")

@@ -40,6 +40,7 @@ class NewKey(BaseModel, extra="forbid"):
     requests_per_minute: Limit = 60
     tokens_per_minute: Limit = 100_000
     max_concurrent: Limit = 8
+    """Requests at once, per gateway; the other two count over all gateways, where there is Redis."""
 
 
 class Caller(NewKey):
