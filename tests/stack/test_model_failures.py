@@ -31,13 +31,15 @@ def reply(content: str, usage: str = "null") -> bytes:
 class Script(BaseHTTPRequestHandler):
     """Does what the server's ``plan`` says."""
 
+    n_asked = 0
+
     def do_GET(self) -> None:
         self._answer(200, b"{}")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind, value = self.server.plan
-        self.server.n_asked += 1
+        Script.n_asked += 1
         if kind == "says":
             reply = {"model": "scripted", "choices": [{"message": {"role": "assistant", "content": value}}]}
             self._answer(200, json.dumps(reply).encode())
@@ -85,7 +87,6 @@ class Script(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def model() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
-    server.n_asked = 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -235,12 +236,12 @@ def ask_and_stop(model: ThreadingHTTPServer, databases: Path, n_pairs: int, **se
         httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
         ThreadPoolExecutor(2 * n_pairs) as pool,
     ):
-        responses, before = [], model.n_asked
+        responses, before = [], Script.n_asked
         for _ in range(n_pairs):
             bodies = (CHAT, CHAT | {"stream": True})
             responses += [pool.submit(client.post, "/v1/chat/completions", json=body) for body in bodies]
             deadline = time.monotonic() + 10
-            while model.n_asked < before + 2:  # all others wait for a place
+            while Script.n_asked < before + 2:  # all others wait for a place
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
         time.sleep(0.3)
