@@ -1,8 +1,9 @@
 """Logs as lines of JSON: each request, and apart from those the audit log of who tried what and whether it was allowed.
 
 A request's line says what became of it, and unless switched on, nothing that was asked. An audit log's line carries
-the hash of the last, so one that is changed or removed breaks the chain. Whoever may write the file could forge it from
-some line on: keep the last hash somewhere else from time to time. Each gateway needs a file of its own.
+the hash of the last, so one that is changed or removed breaks the chain, which goes on from one file to the next.
+Whoever may write the file could forge it from some line on: keep the last hash somewhere else from time to time. Each
+gateway needs a file of its own.
 """
 
 import hashlib
@@ -19,8 +20,10 @@ from pydantic_core import to_json
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import append_line
 
-_MAX_BYTES, _N_FILES = 10_000_000, 5
-MAX_REFUSED = 100
+logger = logging.getLogger(__name__)
+_MAX_BYTES, _N_FILES, _N_AUDIT_FILES = 10_000_000, 5, 20
+MAX_REFUSED = 20  # at 360 bytes a line, refusals alone push the oldest file out after three weeks
+_FIRST = "0" * 64
 _KEPT = ("caller", "method", "route", "about", "status", "request_id")  # none can hold a key
 _PERSONAL = re.compile(r"[\w.+-]{1,64}@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
 
@@ -68,16 +71,20 @@ def log_to(file: Path | None) -> None:
     logging._srcfile, logging.logThreads, logging.logProcesses, logging.logMultiprocessing = None, False, False, False
 
 
-class AuditLog(logging.FileHandler):
-    """Keeps, of all requests that are logged, what admins do and what is refused, up to ``MAX_REFUSED`` a minute."""
+class AuditLog(_LogFile):
+    """Keeps, of all requests that are logged, what admins do and what is refused, up to ``MAX_REFUSED`` a minute.
+
+    Raises:
+        ConfigurationError: The file cannot be written. One that is broken is set aside instead, and an error logged.
+    """
 
     def __init__(self, file: Path) -> None:
         self._minute, self._n_refused = 0, 0
         try:
-            super().__init__(file, encoding="utf-8")
-            self._last = verify_audit(file)[1]
-        except (OSError, DataError) as error:
-            raise ConfigurationError(f"COURSE_AUDIT_FILE: {error}; find out why, and move the file away") from error
+            self._last = _find_end(file)
+            super().__init__(file, maxBytes=_MAX_BYTES, backupCount=_N_AUDIT_FILES, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"COURSE_AUDIT_FILE: {file} cannot be used ({error}); choose another") from error
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a request belongs here."""
@@ -95,31 +102,65 @@ class AuditLog(logging.FileHandler):
         entry = {"time": time} | {name: notes.get(name, "") for name in _KEPT}
         entry |= {"allowed": notes["status"] < 400, "previous": self._last}
         last = _hash(entry)
-        assert self.stream is not None
         try:
+            if self.shouldRollover(record):
+                self.doRollover()
+            self.stream = self.stream or self._open()
             append_line(self.stream, (json.dumps(entry | {"hash": last}) + "\n").encode())
             self._last = last
         except OSError:
             self.handleError(record)
 
 
-def verify_audit(file: Path) -> tuple[int, str]:
+def verify_audit(file: Path, n_files: int = _N_AUDIT_FILES + 1) -> tuple[int, str]:
     """The number of lines of an audit log, and the last one's hash.
 
+    It reads the file and those that were full before it, of all these the newest ``n_files``.
+
     Raises:
-        DataError: A line was changed or removed; names the first that does not fit.
+        DataError: A line was changed, torn or removed; names the first that does not fit.
     """
-    number, last = 0, "0" * 64
-    for number, line in enumerate(file.read_text("utf-8", errors="replace").splitlines(), 1):
-        try:
-            entry = dict(json.loads(line))
-            found = entry.pop("hash")
-            if entry["previous"] != last or _hash(entry) != found:
-                raise ValueError
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{file}:{number}: this line was changed, or lines before it were removed") from error
-        last = found
-    return number, last
+    files = _audit_files(file)
+    is_cut = len(files) > n_files or files[0].suffix == f".{_N_AUDIT_FILES}"  # what the oldest follows is not here
+    n_lines, last = 0, "" if is_cut else _FIRST
+    for each in files[-n_files:]:
+        with each.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                n_lines, last = n_lines + 1, _read_line(line, last, f"{each}:{number}")
+    return n_lines, last
+
+
+def _read_line(line: bytes, last: str, place: str) -> str:
+    """The hash of a line, which has to be whole and to follow the one with the hash ``last``, where that is known."""
+    try:
+        entry = dict(json.loads(line))
+        found = str(entry.pop("hash"))
+        follows = entry["previous"] == (last or entry["previous"])
+        if not follows or _hash(entry) != found or not line.endswith(b"\n"):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{place}: this line was changed or torn, or lines before it were removed") from error
+    return found
+
+
+def _find_end(file: Path) -> str:
+    """The hash that the next line carries. A broken log is set aside: a power cut must not keep the gateway down."""
+    file.touch()
+    try:
+        return verify_audit(file, 2)[1]  # two, for the newest may be empty
+    except DataError as error:
+        aside = f"broken-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-"
+        for each in _audit_files(file):
+            each.rename(each.with_name(aside + each.name))
+        text = "COURSE_AUDIT_FILE: %s; find out why: the log is kept as %s, and a new chain begins"
+        logger.error(text, error, file.with_name(aside + file.name))
+        return _FIRST
+
+
+def _audit_files(file: Path) -> list[Path]:
+    """Those that an audit log consists of, the oldest first."""
+    full = [file.with_name(f"{file.name}.{number}") for number in range(_N_AUDIT_FILES, 0, -1)]
+    return [*filter(Path.exists, full), file]
 
 
 def _hash(entry: dict[str, Any]) -> str:

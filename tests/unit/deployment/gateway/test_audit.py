@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli import app
 from course_utils.deployment import start_gateway
+from course_utils.deployment.gateway import logs
 from course_utils.deployment.gateway.logs import MAX_REFUSED, AuditLog, verify_audit
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.processes import Server
@@ -90,19 +92,106 @@ def test_the_log_says_who_did_what_and_what_was_allowed(drilled: tuple[Path, set
         (lambda lines: lines[1:], 1),
         (lambda lines: [*lines, lines[-1][:40]], 10),
         (lambda lines: [*lines[:6], "[]", *lines[6:]], 7),
+        (lambda lines: [*lines[:6], "[" * 100_000, *lines[6:]], 7),
+        (lambda lines: [*lines, "\0" * 4000], 10),
     ],
-    ids=["changed", "removed", "swapped", "last changed", "doubled", "first removed", "torn", "invented"],
+    ids=[
+        "changed",
+        "removed",
+        "swapped",
+        "last changed",
+        "doubled",
+        "first removed",
+        "torn",
+        "invented",
+        "deep",
+        "NUL",
+    ],
 )
-def test_the_first_line_that_does_not_fit_is_named(
-    drilled: tuple[Path, set[str]], tmp_path: Path, tamper: Tamper, first_bad: int
+def test_the_first_line_that_does_not_fit_is_named_and_a_new_log_begins(
+    drilled: tuple[Path, set[str]], tmp_path: Path, caplog: pytest.LogCaptureFixture, tamper: Tamper, first_bad: int
 ) -> None:
     lines = drilled[0].read_text().splitlines()
     log = tmp_path / "audit.jsonl"
-    log.write_text("\n".join(tamper(lines)) + "\n")
+    log.write_text(text := "\n".join(tamper(lines)) + "\n")
     with pytest.raises(DataError, match=f"audit.jsonl:{first_bad}: "):
         verify_audit(log)
-    with pytest.raises(ConfigurationError, match=f"COURSE_AUDIT_FILE: .*:{first_bad}: "):
-        AuditLog(log)
+    write(log, 2)
+    (error,) = (record.getMessage() for record in caplog.records if record.levelname == "ERROR")
+    (aside,) = tmp_path.glob("broken-*")
+    assert f"COURSE_AUDIT_FILE: {log}:{first_bad}: " in error
+    assert str(aside) in error
+    assert aside.read_text() == text
+    write(log, 1)
+    assert (verify_audit(log)[0], len([*tmp_path.iterdir()])) == (3, 2)
+
+
+@pytest.mark.parametrize("end", [b"\0" * 4000, b""], ids=["NUL", "no end of line"])
+def test_a_power_cut_keeps_no_gateway_from_starting(drilled: tuple[Path, set[str]], tmp_path: Path, end: bytes) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(whole := drilled[0].read_bytes().rstrip() + b"\n" * bool(end) + end)
+    settings = {"COURSE_API_KEY": "admin", "COURSE_AUDIT_FILE": str(log)}
+    with start_gateway("http://127.0.0.1:9", tmp_path, settings=settings) as gateway:
+        assert status(gateway, "admin", KEYS) == 404
+        assert "COURSE_AUDIT_FILE" in gateway.read_log()
+    assert verify_audit(log)[0] == 1
+    (aside,) = tmp_path.glob("broken-*")
+    assert aside.read_bytes() == whole
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"COURSE_AUDIT_FILE: .* choose another"):
+        AuditLog(tmp_path)
+
+
+def write(file: Path, n_lines: int) -> None:
+    """What a gateway does that starts, hears so many requests of an admin, and ends."""
+    log = AuditLog(file)
+    for _ in range(n_lines):
+        log.handle(logging.makeLogRecord({"notes": {"route": KEYS, "status": 200, "caller": "admin"}}))
+    log.close()
+
+
+def test_a_full_file_gets_a_number_and_its_chain_goes_on_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logs, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(logs, "_N_AUDIT_FILES", 5)
+    log = tmp_path / "audit.jsonl"
+    for n_lines in (1, 6, 0, 8):
+        write(log, n_lines)
+    files = sorted(tmp_path.iterdir())
+    assert [len(file.read_text().splitlines()) for file in files] == [3, 4, 4, 4]
+    assert verify_audit(log)[0] == 15
+    log.write_bytes(b"")  # as if it ended between two files
+    write(log, 1)
+    assert verify_audit(log)[0] == 13
+    for _ in range(20):
+        write(log, 1)
+    assert len([*tmp_path.iterdir()]) == 6, "the oldest one goes"
+    assert verify_audit(log)[0] == 4 * 5 + 1
+    assert not caplog.records
+
+    for changed in (2, 4):
+        older = tmp_path / f"audit.jsonl.{changed}"
+        kept = older.read_text()
+        older.write_text(kept.replace("admin", "nobody", 1))
+        with pytest.raises(DataError, match=rf"audit\.jsonl\.{changed}:1: "):
+            verify_audit(log)
+        older.write_text(kept)
+    (tmp_path / "audit.jsonl.3").unlink()
+    with pytest.raises(DataError, match=r"audit\.jsonl\.2:1: "):
+        verify_audit(log)
+
+
+def test_the_start_keeps_no_more_than_a_line_in_memory(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    write(log, 5000)
+    tracemalloc.start()
+    AuditLog(log).close()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < log.stat().st_size / 10
 
 
 def test_the_command_counts_what_is_whole_and_refuses_the_rest(drilled: tuple[Path, set[str]], tmp_path: Path) -> None:
