@@ -60,7 +60,8 @@ def serve(
             cache_s = SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
             settings |= {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
         model, gateway = start_stack(servers, course, host, port, settings)
-        app_key = os.environ.get("COURSE_APP_KEY", "")
+        has_keys = any(os.environ.get(SETTINGS_PREFIX + name) for name in ("API_KEY", "KEYS_FILE", "JWT_KEYS"))
+        app_key = os.environ.get("COURSE_APP_KEY") or ("" if has_keys else "none")
         web = servers.run(partial(start_webapp, gateway.url, course.root, port=web_port, key=app_key))
         where = [f"For people:   {web.url}", f"For programs: {gateway.url}/v1"]
         if is_installed("prometheus"):
@@ -106,7 +107,7 @@ def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "
     """The web app, for this machine alone, on a free port if ``port`` is 0.
 
     ``results`` is ``artifacts/<profile>``: there lie the predictions to rate, and there ratings go. Whoever opens the
-    app asks the gateway with ``key``, unless they type their own.
+    app asks the gateway with ``key``, unless they type their own; a gateway that knows no keys takes any.
 
     Raises:
         MissingExtraError: A package for serving is not installed.

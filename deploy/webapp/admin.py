@@ -11,6 +11,7 @@ from deploy.webapp.gateway_client import ask_gateway
 def show_admin() -> None:
     """The page."""
     st.title("Admin")
+    ask_gateway("GET", "/metrics")  # who is refused is refused once, and not again each time that the numbers are due
     _show_numbers()
     st.header("API keys")
     st.caption("The gateway keeps them in the file that COURSE_KEYS_FILE names; without it there are none.")

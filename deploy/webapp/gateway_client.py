@@ -17,7 +17,10 @@ def plain(text: str) -> str:
 
 def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = False) -> httpx.Response:
     """The gateway's answer, to be closed if it is streamed; if there is none, the page says why and ends."""
-    headers = {"Authorization": f"Bearer {key}"} if (key := st.session_state["key"]) else {}
+    if not (key := st.session_state["key"]):  # in the audit log, who has none yet would be one who tries keys
+        st.error("An API key is needed; type it at the side", icon=":material/error:")
+        return st.stop()
+    headers = {"Authorization": f"Bearer {key}"}
     try:
         response = _http().send(_http().build_request(method, path, json=body, headers=headers), stream=stream)
         if response.is_success or path == "/health/ready":  # which says with status 503 what is wrong

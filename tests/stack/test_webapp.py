@@ -78,13 +78,39 @@ def test_a_table_with_columns_of_one_name_is_drawn() -> None:
     assert [*app.dataframe[0].value.columns] == ["name", "name (2)"]
 
 
-def draw_rate() -> None:
+def draw(module: str, page: str) -> None:
+    from importlib import import_module
+
     import streamlit as st
 
-    from deploy.webapp.rate import show_rate
-
     st.session_state.setdefault("key", "")
-    show_rate()
+    getattr(import_module(f"deploy.webapp.{module}"), page)()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        ("ask", "show_ask"),
+        ("compare_models", "show_compare"),
+        ("rate", "show_rate"),
+        ("review", "show_review"),
+        ("admin", "show_admin"),
+    ],
+    ids=lambda page: page[0],
+)
+def test_who_has_no_key_yet_is_not_taken_for_one_who_tries_keys(
+    guarded: tuple[Server, Server], audit_file: Path, monkeypatch: pytest.MonkeyPatch, page: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
+    st.cache_resource.clear()
+    before = audit_file.read_text()
+    app = AppTest.from_function(draw, args=page).run(timeout=60)
+    assert "type it at the side" in app.error[0].value
+    assert audit_file.read_text() == before
+    app.session_state["key"] = "wrong"
+    app.run()
+    assert "type it at the side" in app.error[0].value
+    assert len(audit_file.read_text().splitlines()) == len(before.splitlines()) + 1
 
 
 def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
@@ -93,7 +119,7 @@ def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
     monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
     monkeypatch.setenv("COURSE_APP_RESULTS", str(results))
     st.cache_resource.clear()
-    app = AppTest.from_function(draw_rate).run(timeout=60)
+    app = AppTest.from_function(draw, args=("rate", "show_rate")).run(timeout=60)
     assert "type it at the side" in app.error[0].value
     assert not app.text_input
     app.session_state["key"] = KEY
@@ -126,7 +152,14 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+def audit_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("audit") / "audit.jsonl"
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    databases: Path, audit_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
     """A gateway with a key before the model that echoes, and a web app that has no key."""
     model = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=model.serve_forever, daemon=True).start()
@@ -134,6 +167,7 @@ def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     second = json.dumps({"second": {"url": url}})
     settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_MODELS": second}
     settings |= {"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"), "COURSE_QUERY_TIMEOUT_S": "1"}
+    settings["COURSE_AUDIT_FILE"] = str(audit_file)
     with start_gateway(url, databases, settings=settings) as gateway, start_webapp(gateway.url, folder) as app:
         yield gateway, app
     model.shutdown()
@@ -198,11 +232,11 @@ def tab_to(page: Page, name: str) -> None:
     pytest.fail(f"the keyboard does not reach {name!r}")
 
 
-def type_key(page: Page) -> None:
+def type_key(page: Page, key: str = KEY) -> None:
     tab_to(page, "API key")
-    page.keyboard.type(KEY)
+    page.keyboard.type(key)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Authorization")).to_have_count(0)
+    expect(page.get_by_text("An API key is needed")).to_have_count(0)
 
 
 def go_to(page: Page, name: str, title: str) -> None:
@@ -218,7 +252,7 @@ class TestInABrowser:
     def test_people_ask_compare_and_rate_by_keyboard(
         self, gateway: Server, feedback_file: Path, results: Path, open_page: Callable[..., Page]
     ) -> None:
-        with start_webapp(gateway.url, results) as app:
+        with start_webapp(gateway.url, results, key="any") as app:
             page = open_page(app.url)
             tab_to(page, "Question")
             page.keyboard.type("How many singers are there?")
@@ -274,7 +308,7 @@ class TestInABrowser:
         self, guarded: tuple[Server, Server], open_page: Callable[..., Page]
     ) -> None:
         page = open_page(guarded[1].url, color_scheme="dark", viewport={"width": 420, "height": 900})
-        expect(page.get_by_text("Authorization")).to_be_visible()
+        expect(page.get_by_text("An API key is needed")).to_be_visible()
         page.set_viewport_size({"width": 1280, "height": 900})
         type_key(page)
         for query, drawn in (
@@ -302,7 +336,7 @@ class TestInABrowser:
         assert not any(KEY in server.read_log() for server in guarded)
 
     def test_an_admin_makes_a_key_and_ends_it(
-        self, guarded: tuple[Server, Server], open_page: Callable[..., Page]
+        self, guarded: tuple[Server, Server], audit_file: Path, open_page: Callable[..., Page]
     ) -> None:
         gateway, app = guarded
 
@@ -319,6 +353,12 @@ class TestInABrowser:
         key = page.locator(".stCode").inner_text().strip()
         assert violations(page) == []
         assert status(key) == httpx.codes.OK
+        other = open_page(f"{app.url}/admin")
+        type_key(other, key)
+        expect(other.get_by_text("this needs the scope")).to_be_visible()
+        other.wait_for_timeout(4000)  # longer than the numbers stay as they are
+        assert [line["status"] for line in read_jsonl(audit_file)].count(httpx.codes.FORBIDDEN) == 1
+        page.bring_to_front()
         go_to(page, "Rate", "Rate answers blind")
         go_to(page, "Admin", "Admin")
         expect(page.get_by_text("name dashboard, scope user")).to_be_visible()
@@ -346,7 +386,7 @@ class TestInABrowser:
         pages = []
         for _ in range(2):
             pages.append(each := open_page(f"{app.url}/review"))
-            expect(each.get_by_text("Authorization")).to_be_visible()
+            expect(each.get_by_text("An API key is needed")).to_be_visible()
             type_key(each)
             expect(each.get_by_text("3 wait")).to_be_visible()
             expect(each.get_by_text("The database refuses the query: no such column: nobody").first).to_be_visible()
