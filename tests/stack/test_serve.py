@@ -79,11 +79,13 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
             each.kill()
         until(lambda: answers(f"{urls['prometheus-port']}/-/ready") and answers(f"{urls['port']}/health/ready"))
         until(lambda: httpx.get(f"{urls['port']}/health/ready").json()["redis"] == "")
+        httpx.get(f"{urls['port']}/v1/models")
         log = (tmp_path / "serve.log").read_text("utf-8")
         assert all(f"the {name} is gone; starting it again" in log for name in ("Redis", "Prometheus", "gateway"))
         everything = psutil.Process(server.process.pid).children(recursive=True)
     assert server.process.returncode == 0
-    assert "/health/ready" in {row["route"] for row in read_jsonl(course.root / "requests.jsonl")}
+    rows = [row for row in read_jsonl(course.root / "requests.jsonl") if row["message"] == "request"]
+    assert {(row["route"], row["status"]) for row in rows if row["status"] < 500} == {("/v1/models", 401)}
     assert psutil.wait_procs(everything, 10)[1] == []
 
 

@@ -21,6 +21,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 _DIRECTIONS = ("prompt", "completion")
 _STOP_RETRY_S = 5
 _PLAIN = re.compile(rb"[\w.-]{1,64}")
+_POLLS = ("/health/live", "/health/ready", "/metrics")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
 """What becomes known of a request while it is answered: its id, caller, model and its version, cache, tokens."""
@@ -66,7 +67,10 @@ class GatewayMetrics:
 
 
 class MeasureRequests:
-    """Middleware that counts, times and logs requests to their last byte, streams included."""
+    """Middleware that counts, times and logs requests to their last byte, streams included.
+
+    Polls that succeed are not logged: one every few seconds would push out everything else.
+    """
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self.metrics = app, metrics
@@ -111,4 +115,5 @@ class MeasureRequests:
             self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.seconds.labels(route).observe(seconds)
             notes |= {"route": route, "method": method, "status": status, "seconds": round(seconds, 4)}
-            logger.info("request", extra={"notes": notes})
+            if status >= 400 or route not in _POLLS:
+                logger.info("request", extra={"notes": notes})

@@ -57,6 +57,18 @@ def test_what_callers_invent_is_not_logged(make_client: MakeClient, caplog: pyte
     assert "secret" not in json.dumps(line)
 
 
+def test_polls_are_logged_when_they_fail(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client = make_client("the key", api_key="the key")
+    paths = ("/health/live", "/health/ready", "/metrics", "/v1/models")
+    statuses = {path: client.get(path).status_code for path in paths}
+    del client.headers["Authorization"]
+    statuses |= {"/metrics": client.get("/metrics").status_code}
+    assert statuses == {"/health/live": 200, "/health/ready": 503, "/metrics": 401, "/v1/models": 200}
+    logged = [(line["route"], line["status"]) for line in lines(caplog)]
+    assert logged == [("/health/ready", 503), ("/v1/models", 200), ("/metrics", 401)]
+
+
 def test_a_request_keeps_a_plain_id_and_gets_one_otherwise(make_client: MakeClient) -> None:
     client = make_client()
     responses = [client.get("/health/live", headers={"X-Request-ID": sent}) for sent in ("a-1", "a\tb", "x" * 65)]
