@@ -307,12 +307,12 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the tuned model over HTTP until Ctrl-C."""
-    from course_utils.deployment import start_stack
+    from course_utils.deployment.stack import request_log, start_stack
     from course_utils.supervision import Servers
 
     with suppress(KeyboardInterrupt), Servers() as servers:
         _, gateway = start_stack(servers, course, host, port)
-        typer.echo(f"Serving at {gateway.url}; Ctrl-C stops it.")
+        typer.echo(f"Serving at {gateway.url}, each request logged in {request_log(course)}; Ctrl-C stops it.")
         servers.keep_running()
 
 

@@ -22,7 +22,7 @@ import yaml
 
 from course_utils.artifacts import Course
 from course_utils.cli import with_course
-from course_utils.deployment import start_stack
+from course_utils.deployment.stack import request_log, start_stack
 from course_utils.errors import CourseError, require
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
@@ -52,13 +52,12 @@ def serve(
 ) -> None:
     """Serve the tuned model, and all that belongs to it, until Ctrl-C."""
     web_port, prometheus_port = choose_port(LOOPBACK, web_port), choose_port(LOOPBACK, prometheus_port)
-    log, key = str(course.root / "requests.jsonl"), os.environ.get("COURSE_API_KEY", "")
-    settings = {"COURSE_LOG_FILE": log}
+    key, settings = os.environ.get("COURSE_API_KEY", ""), dict[str, str]()
     with suppress(KeyboardInterrupt), Servers() as servers:
         if is_installed("redis-server"):
             redis = servers.run(partial(Redis, choose_port(LOOPBACK)))
             cache_s = SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
-            settings |= {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
+            settings = {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
         model, gateway = start_stack(servers, course, host, port, settings)
         has_keys = any(os.environ.get(SETTINGS_PREFIX + name) for name in ("API_KEY", "KEYS_FILE", "JWT_KEYS"))
         app_key = os.environ.get("COURSE_APP_KEY") or ("" if has_keys else "none")
@@ -70,7 +69,7 @@ def serve(
                 targets["node"] = servers.run(partial(start_node_exporter, choose_port(LOOPBACK))).url
             start = partial(start_prometheus, prometheus_port, targets, key, course.root / "prometheus")
             where.append(f"Numbers:      {servers.run(start).url}")
-        where += [f"Each request: {os.environ.get('COURSE_LOG_FILE', log)}", "Ctrl-C stops everything."]
+        where += [f"Each request: {request_log(course)}", "Ctrl-C stops everything."]
         typer.echo("\n".join(where))
         servers.keep_running()
 

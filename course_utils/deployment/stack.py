@@ -62,7 +62,8 @@ def start_stack(
     """Start the model server of a course's tuned model and the gateway before it.
 
     While the model server is away, requests get 503 and when to ask again. ``settings`` reach the gateway, and so do
-    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are its own.
+    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are its own. It
+    logs requests to the file that ``request_log`` names.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.
@@ -73,9 +74,15 @@ def start_stack(
     variables = {"COURSE_MAX_TOKENS": str(course.profile.max_new_tokens)}
     variables |= {"COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"), **(settings or {})}
     variables |= {name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)}
+    variables["COURSE_LOG_FILE"] = request_log(course)
     port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # before a model is loaded for nothing
     model = servers.run(lambda: start_model_server(gguf, context=context_length(course.profile), port=model_port))
     return model, servers.run(lambda: start_gateway(model.url, databases, host=host, port=port, settings=variables))
+
+
+def request_log(course: Course) -> str:
+    """Where the gateway before a course's tuned model logs requests: as the environment says, or beside the results."""
+    return os.environ.get("COURSE_LOG_FILE") or str(course.root / "requests.jsonl")
 
 
 def context_length(profile: Profile) -> int:

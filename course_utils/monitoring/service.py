@@ -27,21 +27,22 @@ _READY_TIMEOUT_S = 10.0
 def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] | None = None) -> Server:
     """Run ``course serve``, for the stages share no code, and wait until it is ready to answer.
 
-    It writes ``gateway.log`` and the ``feedback.jsonl`` of its users to ``folder``; ``settings`` are further
-    ``COURSE_*`` variables of the gateway.
+    It writes ``gateway.log``, the ``requests.jsonl`` of its users and their ``feedback.jsonl`` to ``folder``;
+    ``settings`` are further ``COURSE_*`` variables of the gateway.
 
     Raises:
         ServiceError: It ends or is not ready in time; holds the last lines of its log.
     """
     port = choose_port(LOOPBACK)
     options = [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
+    kept = {"COURSE_LOG_FILE": str(folder / "requests.jsonl"), "COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl")}
     return Server(
         "service",
         "course_utils.cli",
         ["serve", *options, f"--port={port}"],
         url=f"http://{LOOPBACK}:{port}",
         health="/health/ready",
-        settings={"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"), **(settings or {})},
+        settings={**kept, **(settings or {})},
         log=folder / "gateway.log",
         stop_timeout_s=_STOP_TIMEOUT_S,
     )

@@ -18,7 +18,7 @@ from sqlglot.expressions import Column
 from course_utils.artifacts import Course
 from course_utils.deployment import convert_adapter, sql_grammar, start_model_server, start_stack
 from course_utils.errors import ServiceError
-from course_utils.files import PROJECT
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import ask_server, generate_replies, load_model, load_tokenizer
 from course_utils.monitoring import read_readiness, start_service
 from course_utils.processes import Server
@@ -103,13 +103,18 @@ def test_a_port_in_use(model_server: Server, make_course: Callable[..., Course])
 
 
 def test_the_service_answers_and_stops(make_course: Callable[..., Course], tmp_path: Path) -> None:
-    with start_service(make_course(), tmp_path) as service:
+    course = make_course()
+    log = course.root / "requests.jsonl"
+    with start_service(course, tmp_path, settings={"COURSE_LOG_FILE": ""}) as service:
         assert read_readiness(service.url)["ready"]
         assert httpx.post(f"{service.url}/v1/feedback", json={"id": "x", "rating": "up"}).status_code == 201
         servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]
     assert service.process.returncode == 0
     assert not any(server.is_running() for server in servers)
-    assert "Traceback" not in (tmp_path / "gateway.log").read_text("utf-8")
+    said = (tmp_path / "gateway.log").read_text("utf-8")
+    assert "Traceback" not in said
+    assert str(log) in said
+    assert [row["route"] for row in read_jsonl(log) if row["message"] == "request"] == ["/v1/feedback"]
     assert '"rating": "up"' in (tmp_path / "feedback.jsonl").read_text("utf-8")
 
 
@@ -125,6 +130,8 @@ def test_a_killed_model_server_comes_back(make_course: Callable[..., Course], tm
             answers.append(httpx.post(f"{service.url}/v1/sql", json=body, timeout=60))
         assert service.process.poll() is None
     assert [answer.status_code for answer in answers] == [503] * (len(answers) - 1) + [200]
+    logged = [row["status"] for row in read_jsonl(tmp_path / "requests.jsonl") if row.get("route") == "/v1/sql"]
+    assert logged == [answer.status_code for answer in answers]
     assert len(answers) > 1
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers[:-1])
     assert "the model server is gone; starting it again" in (tmp_path / "gateway.log").read_text("utf-8")
