@@ -32,7 +32,7 @@ _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
-_LOG_LINES = 15
+_LOG_LINES, _LOG_BYTES = 15, 65_536
 _OWN_PORTS, _N_TRIES = range(20_000, 32_768), 20  # below those that systems give to connections
 
 
@@ -88,8 +88,9 @@ class Server(AbstractContextManager["Server"]):
 
     def read_log(self) -> str:
         """The last lines of what the process has written; empty where they were not kept."""
-        with suppress(FileNotFoundError):
-            return "\n".join(self._log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+        with suppress(FileNotFoundError), self._log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-_LOG_LINES:])
         return ""
 
     def find_process(self, module: str) -> "psutil.Process":

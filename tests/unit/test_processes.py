@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,17 @@ def test_a_server_that_dies_is_noticed(tmp_path: Path) -> None:
         server.process.wait()
         assert not server.is_healthy()
     assert "GET / HTTP" in server.read_log()
+
+
+def test_of_a_long_log_the_end_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        log.truncate(50_000_000)
+    with start(log=tmp_path / "log") as server:
+        tracemalloc.start()
+        assert server.read_log().endswith("200 -")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 5_000_000
 
 
 def test_a_server_that_hangs_is_given_up_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
