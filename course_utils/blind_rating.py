@@ -89,9 +89,18 @@ def pairs_left(pairs: Sequence[BlindPair], rater: str, file: Path) -> list[Blind
     return [pair for pair in pairs if _key(pair.row["id"], pair.models, pair.texts) not in done]
 
 
-def add_rating(file: Path, rater: str, pair: BlindPair, choice: str) -> None:
-    """Add to the file what a rater chose, one of ``CHOICES``."""
+def add_rating(file: Path, rater: str, pair: BlindPair, choice: str, max_bytes: int | None = None) -> None:
+    """Add to the file, which may have ``max_bytes``, what a rater chose, one of ``CHOICES``.
+
+    Raises:
+        DataError: The file is full.
+    """
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
+    line = (json.dumps(rating, ensure_ascii=False) + "\n").encode()
     with file.open("ab") as ratings:
-        append_line(ratings, (json.dumps(rating, ensure_ascii=False) + "\n").encode())
+        if max_bytes is not None and ratings.tell() + len(line) > max_bytes:
+            raise DataError(
+                f"{file.name}: no room for more ratings; whoever runs this server has to move the file away"
+            )
+        append_line(ratings, line)

@@ -6,10 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
+from course_utils.errors import DataError
 from course_utils.files import read_jsonl
 from deploy.webapp.gateway_client import ask_gateway, plain
 
 _MAX_NAME = 100  # which a browser heeds and a script that plays one does not
+_MAX_BYTES = 10_000_000  # as many as of feedback: each name that somebody invents gets all pairs
 
 
 def show_rate() -> None:
@@ -36,8 +38,11 @@ def show_rate() -> None:
         side.code(text, language="sql", wrap_lines=True)
 
     def rate(choice: str) -> None:
-        if left[0] in pairs_left(pairs, rater, file):  # a key that is pressed twice rates nothing twice
-            add_rating(file, rater, left[0], choice)
+        try:
+            if left[0] in pairs_left(pairs, rater, file):  # a key that is pressed twice rates nothing twice
+                add_rating(file, rater, left[0], choice, _MAX_BYTES)
+        except (DataError, OSError) as error:  # whatever __main__ catches, it is not there for a callback
+            st.error(plain(str(error)), icon=":material/error:")
 
     for (key, words), side in zip(CHOICES.items(), st.columns(3), strict=True):
         side.button(words.capitalize(), on_click=rate, args=(key,), shortcut=key, width="stretch")

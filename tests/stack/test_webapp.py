@@ -127,8 +127,13 @@ def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
     app.text_input[0].set_value("x" * 5000).run()
     app.button[0].click().run()
     assert not app.exception
-    (rating,) = read_jsonl(results / "ratings.jsonl")
+    (rating,) = read_jsonl(file := results / "ratings.jsonl")
     assert rating["rater"] == "x" * 100
+    file.write_text(json.dumps(rating | {"rater": "y" * 10_000_000}) + "\n")
+    app.button[0].click().run()
+    assert not app.exception
+    assert "no room for more ratings" in app.error[0].value.replace("\\", "")
+    assert len(read_jsonl(file)) == 1
 
 
 class Echo(BaseHTTPRequestHandler):

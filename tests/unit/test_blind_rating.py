@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.blind_rating import TIE, draw_pairs, rate_pairs, read_ratings
+from course_utils.blind_rating import TIE, add_rating, draw_pairs, rate_pairs, read_ratings
 from course_utils.errors import DataError
 
 
@@ -43,3 +43,14 @@ def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:
     assert ratings[-1]["winner"] == TIE
     changed = draw_pairs(ANSWERS | {"new": rows("c")}, "Ana")
     assert read_ratings(tmp_path / "parts.jsonl", changed) == [], "they were about other answers"
+
+
+def test_a_full_file_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
+    pairs, file = draw_pairs(ANSWERS, "Ana"), tmp_path / "ratings.jsonl"
+    add_rating(file, "Ana", pairs[0], "1", max_bytes=1000)
+    n_bytes = file.stat().st_size
+    with pytest.raises(DataError, match=r"ratings\.jsonl: no room for more ratings; .*move the file away"):
+        add_rating(file, "Ana", pairs[0], "1", max_bytes=2 * n_bytes - 1)
+    assert file.stat().st_size == n_bytes
+    add_rating(file, "Ana", pairs[0], "1", max_bytes=2 * n_bytes)
+    assert file.stat().st_size == 2 * n_bytes
