@@ -1,5 +1,6 @@
 """Rules of our own for the manifests, and Kubernetes' schemas where their package is installed."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,6 +126,22 @@ def test_how_busy_a_model_server_is_counts_the_places_that_it_has() -> None:
     n_places = container["args"][container["args"].index("--max-num-seqs") + 1]
     queries = {each["name"]: each["metadata"]["query"] for each in of_kind("ScaledObject")["model"]["spec"]["triggers"]}
     assert queries["busy"] == f"100 * sum(vllm:num_requests_running) / {n_places}"
+
+
+def test_what_is_too_much_waits_where_the_autoscalers_look() -> None:
+    """At the models, and with gateways whose processor shows it: by answers of a second and the bench's milliseconds."""
+    gateways, models = of_kind("HorizontalPodAutoscaler")["gateway"]["spec"], of_kind("ScaledObject")["model"]["spec"]
+    (model,), (gateway,) = (pod_of(DEPLOYMENTS[name])["containers"] for name in ("model", "gateway"))
+    n_places = int(model["args"][model["args"].index("--max-num-seqs") + 1])
+    wait = int(next(each["metadata"]["threshold"] for each in models["triggers"] if each["name"] == "queue"))
+    at_once = int(of_kind("ConfigMap")["gateway"]["data"]["COURSE_MAX_CONCURRENT"])
+    assert at_once * gateways["minReplicas"] > models["maxReplicaCount"] * (n_places + wait)
+
+    measured = json.loads((PROJECT / "benchmarks" / "results" / "gateway.json").read_text("utf-8"))["model_servers"]
+    milliseconds = min(each["gateway"]["cpu_ms"] for each in measured.values())
+    requested = float(gateway["resources"]["requests"]["cpu"].removesuffix("m"))
+    (metric,) = gateways["metrics"]
+    assert at_once * milliseconds > requested * metric["resource"]["target"]["averageUtilization"] / 100
 
 
 def test_a_model_server_holds_as_much_as_that_of_compose() -> None:
