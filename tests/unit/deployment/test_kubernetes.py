@@ -10,6 +10,7 @@ import yaml
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.files import PROJECT
 from course_utils.processes import SETTINGS_PREFIX
+from deploy.kubernetes import rules
 
 FOLDER = PROJECT / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
@@ -19,6 +20,9 @@ MANIFESTS: list[Manifest] = [
     for name in KUSTOMIZATION["resources"]
     for manifest in yaml.safe_load_all((FOLDER / name).read_text("utf-8"))
 ]
+
+
+FILL: Manifest = yaml.safe_load((FOLDER / "fill.yaml").read_text("utf-8"))
 
 
 def of_kind(kind: str) -> dict[str, Manifest]:
@@ -50,13 +54,13 @@ def selected(labels: dict[str, str]) -> Iterator[str]:
 
 
 def test_every_manifest_is_applied() -> None:
-    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "fill.yaml"}
     assert files == {*KUSTOMIZATION["resources"]}
 
 
 def test_kubernetes_knows_every_field() -> None:
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
-    for manifest in MANIFESTS:
+    for manifest in [*MANIFESTS, FILL]:
         if manifest["apiVersion"].split("/")[0] not in ("keda.sh", "monitoring.coreos.com"):
             validate.validate(manifest, "1.34", strict=True)
 
@@ -129,7 +133,7 @@ def test_how_busy_a_model_server_is_counts_the_places_that_it_has() -> None:
 
 
 def test_what_is_too_much_waits_where_the_autoscalers_look() -> None:
-    """At the models, and with gateways whose processor shows it: by answers of a second and the bench's milliseconds."""
+    """At the models, and gateways have enough of a second each to be busy, at the milliseconds that the bench found."""
     gateways, models = of_kind("HorizontalPodAutoscaler")["gateway"]["spec"], of_kind("ScaledObject")["model"]["spec"]
     (model,), (gateway,) = (pod_of(DEPLOYMENTS[name])["containers"] for name in ("model", "gateway"))
     n_places = int(model["args"][model["args"].index("--max-num-seqs") + 1])
@@ -201,6 +205,53 @@ def test_the_world_reaches_services_that_exist_and_lets_it_in() -> None:
         if controller in rule["from"]
     }
     assert let_in == {*paths.values()}
+
+
+def test_the_readme_makes_every_secret_and_fills_what_is_mounted_read_only_before_it_serves() -> None:
+    pods = {name: pod_of(each) for name, each in DEPLOYMENTS.items()}
+    read_only = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for pod in pods.values()
+        for volume in pod["volumes"]
+        if volume.get("persistentVolumeClaim", {}).get("readOnly")
+    }
+    filled = {mount["name"]: mount["mountPath"] for mount in FILL["spec"]["containers"][0]["volumeMounts"]}
+    assert (
+        read_only <= filled.keys() == {each["persistentVolumeClaim"]["claimName"] for each in FILL["spec"]["volumes"]}
+    )
+    claims = of_kind("PersistentVolumeClaim")
+    assert not [name for name, each in claims.items() if "ReadOnlyMany" in each["spec"]["accessModes"]]
+    assert FILL["metadata"]["namespace"] == KUSTOMIZATION["namespace"]
+    for part in ("securityContext", "automountServiceAccountToken"):  # the namespace lets no other pod in
+        assert FILL["spec"][part] == pods["gateway"][part]
+    assert FILL["spec"]["containers"][0]["securityContext"] == pods["gateway"]["containers"][0]["securityContext"]
+
+    text = (FOLDER.parent / "README.md").read_text("utf-8").partition("## On Kubernetes")[2]
+    script = text.split("```bash\n")[1].split("```")[0]
+    before, _, after = script.partition("delete pod fill")
+    assert "apply -k deploy/kubernetes" in after
+    assert all(f" {path}" in before for path in filled.values())
+    tls = {each["secretName"] for each in of_kind("Ingress")["course"]["spec"]["tls"]}
+    mounted = {each["secret"]["secretName"] for pod in pods.values() for each in pod["volumes"] if "secret" in each}
+    assert all(f"secret tls {name} " in before for name in tls)
+    assert all(f"secret generic {name} " in before for name in mounted)
+    assert of_kind("Ingress")["course"]["spec"]["ingressClassName"]
+
+
+def test_the_operators_rules_are_those_of_prometheus() -> None:
+    rule = of_kind("PrometheusRule")["course"]
+    files = [
+        yaml.safe_load((FOLDER.parent / "prometheus" / f"{name}.yml").read_text()) for name in ("recording", "alerts")
+    ]
+    assert rule["spec"] == {"groups": [group for file in files for group in file["groups"]]}, "run rules.py beside it"
+    assert rules.prometheus_rule() == rules.RULES.read_text("utf-8"), "run rules.py beside it"
+    (labels,) = KUSTOMIZATION["labels"]
+    assert not labels.keys() & {"includeSelectors", "includeTemplates"}  # or no pod were selected any more
+
+
+def test_keda_asks_the_service_that_the_operator_makes() -> None:
+    triggers = of_kind("ScaledObject")["model"]["spec"]["triggers"]
+    assert {each["metadata"]["serverAddress"] for each in triggers} == {"http://prometheus-operated.monitoring:9090"}
 
 
 def test_prometheus_finds_the_jobs_that_the_alerts_name() -> None:
