@@ -50,7 +50,7 @@ def test_a_service_can_change_nothing_but_its_own_volumes(service: Service) -> N
     assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode", "devices"}
     for volume in service.get("volumes", ()):
         source, *_, last = volume.split(":")
-        assert last.startswith("ro") or source in COMPOSE["volumes"], volume
+        assert last == "ro" or source in COMPOSE["volumes"], volume  # rslave fails where / is private: Docker Desktop
 
 
 def test_nobody_is_root_but_an_image_that_knows_nobody_else() -> None:
