@@ -121,6 +121,11 @@ def test_files_that_are_mounted_exist() -> None:
                 assert (DEPLOY / volume.split(":")[0]).exists(), volume
 
 
+def test_nothing_is_asked_of_compose_that_only_swarm_does() -> None:
+    for services in (SERVICES, PRODUCTION["services"]):
+        assert all(service.get("deploy", {}).keys() <= {"replicas"} for service in services.values())
+
+
 def test_production_takes_images_of_a_registry_and_changes_services_that_exist() -> None:
     for name, service in PRODUCTION["services"].items():
         assert name in SERVICES
