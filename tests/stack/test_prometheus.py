@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,13 @@ def scripted_gateway(script: ThreadingHTTPServer, databases: Path) -> Iterator[S
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("alertmanager"), choose_port(LOOPBACK)
+    with start_alertmanager(tmp_path_factory.mktemp("alertmanager")) as address:
+        yield address
+
+
+@contextmanager
+def start_alertmanager(folder: Path) -> Iterator[str]:
+    port = choose_port(LOOPBACK)
     config = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text("utf-8")
     (folder / "webhook").write_text(f"http://{LOOPBACK}:1/", "utf-8")
     (folder / "config.yml").write_text(config.replace("/run/secrets/alert_webhook", str(folder / "webhook")), "utf-8")
@@ -174,3 +181,22 @@ def test_every_target_and_rule_is_well_and_alertmanager_is_found(prometheus: htt
     while (faults := find_faults(prometheus)) and time.monotonic() < deadline:
         time.sleep(1)  # a busy machine keeps a target from answering within its second
     assert faults == []
+
+
+CAUSES, CONSEQUENCES = {"GatewayDown", "ModelDown"}, ("ErrorBudgetBurns", "LatencyBudgetBurns")
+
+
+@pytest.mark.parametrize(
+    "causes", [{"GatewayDown"}, {"ModelDown"}, CAUSES, set()], ids=lambda each: "-".join(sorted(each))
+)
+def test_a_cause_silences_what_follows_from_it_and_no_other_cause(tmp_path: Path, causes: set[str]) -> None:
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
+    fired = {rule["alert"] for group in groups for rule in group["rules"]} - (CAUSES - causes)
+    alerts = [{"labels": {"alertname": name}} for name in fired]
+    with start_alertmanager(tmp_path) as address, httpx.Client(trust_env=False) as client:
+        assert client.post(f"http://{address}/api/v2/alerts", json=alerts).status_code == httpx.codes.OK
+        found = client.get(f"http://{address}/api/v2/alerts").json()
+    status = {alert["labels"]["alertname"]: alert["status"] for alert in found}
+    assert status.keys() == fired
+    silent = {name for name, each in status.items() if each["inhibitedBy"]}
+    assert silent == {name for name in fired if causes and name.startswith(CONSEQUENCES)}
