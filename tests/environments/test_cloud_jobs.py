@@ -81,13 +81,19 @@ FAULTS = {
 SETS = {
     "kubeflow-trainjob.yaml": {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "first", "MASTER_PORT": "29400"},
     "azureml.yaml": {"WORLD_SIZE": "2", "NODE_RANK": "1", "MASTER_ADDR": "first", "MASTER_PORT": "29400"},
-    "slurm.sbatch": {"JOB_ID": "7", "JOB_NUM_NODES": "2", "JOB_NODELIST": "n[1-2]", "NODEID": "1"},
+    "slurm.sbatch": {
+        "JOB_ID": "7",
+        "JOB_NUM_NODES": "2",
+        "JOB_NODELIST": "n[1-2]",
+        "NODEID": "1",
+        "CPUS_PER_TASK": "32",
+    },
 }
 PREFIXES = {"kubeflow-trainjob.yaml": "PET_", "slurm.sbatch": "SLURM_"}
 # SLURM's own programs, and the container's: they start what they are given.
 STUBS = {
     "scontrol": 'printf "first\\nsecond\\n"',
-    "srun": 'shift; "$@"',
+    "srun": 'while [ "$1" != "${1#--}" ]; do echo "$1" >> "$FOUND.srun"; shift; done; "$@"',
     "apptainer": 'while [ "$1" != bash ]; do shift; done; "$@"',
     "course": 'printf "%s\\n" "$@" > "$FOUND"',
 }
@@ -127,6 +133,8 @@ def test_the_command_is_one_that_the_course_and_accelerate_take(name, tmp_path):
     assert done.returncode == 0, done.stderr
     found = (tmp_path / "found").read_text().splitlines()
     assert found[0] == "train"
+    if name == "slurm.sbatch":
+        assert "--cpus-per-task=32" in (tmp_path / "found.srun").read_text().splitlines()
     options = typer.main.get_command(app).commands["train"].make_context("train", found[1:]).params
     assert (options["profile"], options["launch"], options["config"]) == ("multi_gpu", "accelerate", "fsdp")
     file = str(CONFIGS / f"{options['config']}.yaml")
