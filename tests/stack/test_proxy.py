@@ -3,18 +3,23 @@
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
-from tests.stack.programs import run_program
+from tests.stack.programs import is_open, run_program
 from tests.stack.test_gateway import CHAT, SQL, events
 
 RULES = Path("/usr/share/modsecurity-crs/rules")
@@ -37,6 +42,12 @@ def plain_port() -> int:
 
 @pytest.fixture(scope="module")
 def proxy(gateway: Server, folder: Path, plain_port: int) -> Iterator[httpx.Client]:
+    with start_proxy(gateway.url, folder, plain_port) as client:
+        yield client
+
+
+@contextmanager
+def start_proxy(behind: str, folder: Path, plain_port: int) -> Iterator[httpx.Client]:
     subject = ["-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{LOOPBACK},DNS:localhost"]
     files = ["-keyout", folder / "key", "-out", folder / "certificate"]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files], check=True)
@@ -48,8 +59,8 @@ def proxy(gateway: Server, folder: Path, plain_port: int) -> Iterator[httpx.Clie
         "/run/secrets/tls_key": f"{folder}/key",
         " /tmp/": f" {folder}/",
         "/etc/course/": f"{folder}/",
-        "http://gateway:8000": gateway.url,
-        "http://web:8501": gateway.url,
+        "http://gateway:8000": behind,
+        "http://web:8501": behind,
     }
     for name in ("nginx.conf", "waf.conf"):
         text = (PROJECT / "deploy" / "proxy" / name).read_text("utf-8")
@@ -104,6 +115,40 @@ def test_a_stream_comes_piece_by_piece(proxy: httpx.Client) -> None:
         assert response.status_code == 200
         assert "Content-Length" not in response.headers
         assert len(events(response)) > 2
+
+
+class InTwoPieces(BaseHTTPRequestHandler):
+    """Answers, and has more to say once the server is told that it may."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"data: one\n\n")
+        self.server.may_end.wait(30)  # type: ignore[attr-defined]
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+def test_a_stream_ends_before_the_proxy_does_that_compose_stops(tmp_path: Path) -> None:
+    compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text("utf-8"))["services"]["proxy"]
+    number = signal.Signals[compose.get("stop_signal", "SIGTERM")]
+    with ThreadingHTTPServer((LOOPBACK, 0), InTwoPieces) as model:
+        model.may_end = threading.Event()  # type: ignore[attr-defined]
+        threading.Thread(target=model.serve_forever, daemon=True).start()
+        url, plain_port = f"http://{LOOPBACK}:{model.server_port}", choose_port(LOOPBACK)
+        with start_proxy(url, tmp_path, plain_port) as client, client.stream("GET", "/v1/x") as response:
+            pieces = response.iter_text()
+            assert next(pieces) == "data: one\n\n"
+            os.kill(int((tmp_path / "nginx.pid").read_text()), number)
+            deadline = time.monotonic() + 30
+            while is_open(plain_port) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not is_open(plain_port), "it takes no more requests"
+            model.may_end.set()  # type: ignore[attr-defined]
+            assert "".join(pieces) == "data: [DONE]\n\n"
+        model.shutdown()
 
 
 ATTACKS: dict[str, tuple[str, dict[str, str]]] = {

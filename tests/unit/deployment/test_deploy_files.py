@@ -148,6 +148,16 @@ def test_who_asks_the_gateway_waits_longer_than_it_takes() -> None:
     assert longest < seconds(limit) == gateway_client._TIMEOUT_S
 
 
+def test_who_is_told_to_stop_may_end_what_it_answers() -> None:
+    takes = {name: GatewaySettings.model_fields[f"{name}_timeout_s"].default for name in ("model", "query")}
+    drain_s = takes["model"] + 2 * takes["query"]
+    proxy = (DEPLOY / "proxy" / "nginx.conf").read_text("utf-8")
+    (limit,) = re.findall(r"^worker_shutdown_timeout (\w+);", proxy, re.MULTILINE)
+    assert SERVICES["proxy"]["stop_signal"] == "SIGQUIT"
+    assert drain_s < seconds(SERVICES["gateway"]["stop_grace_period"])
+    assert drain_s < seconds(limit) < seconds(SERVICES["proxy"]["stop_grace_period"])
+
+
 def test_a_model_server_holds_the_longest_prompt_and_reply_of_any_profile() -> None:
     command, environment = SERVICES["model"]["command"], SERVICES["gateway"]["environment"]
     assert command[command.index("--context") + 1] == str(max(map(context_length, PROFILES.values())))

@@ -148,6 +148,18 @@ def test_what_is_too_much_waits_where_the_autoscalers_look() -> None:
     assert at_once * milliseconds > requested * metric["resource"]["target"]["averageUtilization"] / 100
 
 
+@pytest.mark.parametrize(("name", "n_queries"), [("gateway", 2), ("model", 0)])
+def test_a_pod_that_ends_has_time_for_the_requests_that_it_has(name: str, n_queries: int) -> None:
+    fields = GatewaySettings.model_fields
+    drain_s = fields["model_timeout_s"].default + n_queries * fields["query_timeout_s"].default
+    (container,) = pod_of(DEPLOYMENTS[name])["containers"]
+    if name == "model":  # vLLM ends them at once unless it is told otherwise
+        args = container["args"]
+        assert drain_s < (drain_s := int(args[args.index("--shutdown-timeout") + 1]))
+    in_vain = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert in_vain + drain_s < pod_of(DEPLOYMENTS[name])["terminationGracePeriodSeconds"]
+
+
 def test_a_model_server_holds_as_much_as_that_of_compose() -> None:
     (container,) = pod_of(DEPLOYMENTS["model"])["containers"]
     services = yaml.safe_load((FOLDER.parent / "compose.yaml").read_text("utf-8"))["services"]
