@@ -185,6 +185,12 @@ def test_what_operators_read_is_not_outside(proxy: httpx.Client, path: str) -> N
     assert proxy.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/_stcore/upload_file/session/file", "/_stcore//upload%5Ffile/session/file"])
+def test_the_web_app_is_sent_no_files(proxy: httpx.Client, path: str) -> None:
+    answer = proxy.put(path, files={"file": b"x"})
+    assert (answer.status_code, "nginx" in answer.text) == (404, True), "the proxy says it, not who is behind it"
+
+
 def test_a_body_that_is_too_large_or_no_json(proxy: httpx.Client) -> None:
     assert proxy.post("/v1/sql", json=SQL | {"question": "x" * 200_000}).status_code == 413
     form = {"Content-Type": "application/x-www-form-urlencoded"}

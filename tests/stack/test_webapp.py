@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,7 +14,12 @@ import pytest
 import streamlit as st
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from course_utils.deployment import start_gateway
 from course_utils.files import read_jsonl
@@ -249,6 +255,30 @@ def go_to(page: Page, name: str, title: str) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     settle(page)  # what is typed while a page still runs is lost
+
+
+@contextmanager
+def open_session(url: str) -> Iterator[str]:
+    """What a browser does without a key: while its page is open, Streamlit takes files from it."""
+    with connect(f"{url.replace('http', 'ws')}/_stcore/stream", subprotocols=[Subprotocol("streamlit")]) as socket:
+        socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        message = ForwardMsg()
+        while message.WhichOneof("type") != "new_session":
+            message = ForwardMsg.FromString(socket.recv(30))
+        yield message.new_session.initialize.session_id
+
+
+def test_who_opens_a_page_cannot_fill_the_apps_memory(guarded: tuple[Server, Server]) -> None:
+    token = "2|01234567|a9d7f6ae8f8b8c3f0f6ae0a7f5f6a1d2|1700000000"  # one that the caller made up
+    headers = {"X-Xsrftoken": token, "Content-Type": "multipart/form-data; boundary=b"}
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--\r\n'
+    with (
+        httpx.Client(trust_env=False, cookies={"_streamlit_xsrf": token}) as client,
+        open_session(guarded[1].url) as session,
+    ):
+        for content in (file, iter([file])):  # the second tells no length
+            sent = client.put(f"{guarded[1].url}/_stcore/upload_file/{session}/x", headers=headers, content=content)
+            assert sent.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
 
 
 class TestInABrowser:
