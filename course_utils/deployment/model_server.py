@@ -70,11 +70,11 @@ def serve_gguf(
     parameters.endpoint_metrics, parameters.ui = True, False
     parameters.verbosity = 2  # errors and warnings
     try:
-        server = xllamacpp.Server(parameters)
+        server = xllamacpp.Server(parameters)  # noqa: F841  # it serves as long as it is there
     except RuntimeError as error:
         raise ModelError(f"{model}: llama.cpp cannot serve this file ({error}); convert the model again") from error
     stopped.wait()
-    del server  # stops its threads
+    os._exit(0)  # while it writes a reply, its destructor waits for ever
 
 
 if __name__ == "__main__":

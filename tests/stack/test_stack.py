@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ from sqlglot.expressions import Column
 
 from course_utils.artifacts import Course
 from course_utils.deployment import convert_adapter, sql_grammar, start_model_server, start_stack
+from course_utils.deployment.model_server import N_PARALLEL
 from course_utils.errors import ServiceError
 from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import ask_server, generate_replies, load_model, load_tokenizer
@@ -88,6 +90,15 @@ def test_a_grammar_makes_a_model_that_was_never_tuned_write_queries(model_server
     for reply in constrained:
         if reply.stopped:  # an untuned model may write numbers until it is cut off
             assert {column.name for column in parse_one(reply.text, dialect="sqlite").find_all(Column)} <= {"name"}
+
+
+def test_the_model_server_ends_while_it_still_writes(gguf: Path) -> None:
+    body = {"messages": [{"role": "user", "content": "Count."}], "stream": True, "ignore_eos": True}
+    with start_model_server(gguf) as server, httpx.Client(timeout=10, trust_env=False) as client, ExitStack() as opened:
+        for _ in range(N_PARALLEL):
+            opened.enter_context(client.stream("POST", f"{server.url}/v1/chat/completions", json=body))
+        server.process.terminate()
+        assert server.process.wait(5) == 0
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
