@@ -19,7 +19,7 @@ from course_utils.prompts import encode_example
 from course_utils.sql import list_databases
 from course_utils.tasks import Task
 from course_utils.training.tracking import disable_telemetry, tracking
-from course_utils.training.trainer import common_settings, rate_ratio, run_callbacks, widen_trainable
+from course_utils.training.trainer import common_settings, keep_to_one_gpu, rate_ratio, run_callbacks, widen_trainable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -164,6 +164,7 @@ def train_dpo(
         eval_on_start=True,
         eval_steps=math.ceil(n_steps / profile.n_evaluations),
     )
+    keep_to_one_gpu(arguments)
     held_out, train = map(Dataset.from_list, (short[:n_held_out], short[n_held_out : n_held_out + n_steps * n_step]))
     trainer = PairTrainer(
         policy, None, arguments, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer

@@ -15,6 +15,7 @@ from course_utils.sql import compare_answers, find_database
 from course_utils.sql.query_forms import parse
 from course_utils.tasks import Task
 from course_utils.training.policy import PolicyResult, load_policy, policy_settings, train_policy
+from course_utils.training.trainer import keep_to_one_gpu
 
 N_ANSWERS = 8
 """Answers to one question, which are compared with each other."""
@@ -124,6 +125,7 @@ def train_grpo(
         max_completion_length=profile.max_new_tokens,
         chat_template_kwargs=TEMPLATE_OPTIONS,
     )
+    keep_to_one_gpu(arguments)
     questions = Dataset.from_list(short)
     trainer = GRPOTrainer(policy, reward, args=arguments, train_dataset=questions, processing_class=tokenizer)
     return train_policy(trainer, len(rows) - len(short))

@@ -190,7 +190,7 @@ def training_arguments(
     settings = common_settings(profile, n_steps, folder)
     settings["bf16"] |= is_bfloat16
     settings["adam_beta1"], settings["adam_beta2"] = profile.adam_betas
-    return SFTConfig(
+    arguments = SFTConfig(
         **(_SHARED if profile.share_prompts else _SEPARATE),
         **settings,
         max_length=profile.max_length,
@@ -211,6 +211,13 @@ def training_arguments(
         logging_steps=max(1, n_steps // 50),
         logging_first_step=True,
     )
+    keep_to_one_gpu(arguments)
+    return arguments
+
+
+def keep_to_one_gpu(arguments: "TrainingArguments") -> None:
+    """Let a process use one GPU; else each that it sees would get a batch, and a step more rows than it should."""
+    arguments._n_gpu = min(1, arguments.n_gpu)
 
 
 def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, Any]:

@@ -51,6 +51,17 @@ def test_the_installed_version_takes_what_we_pass(module: str, name: str) -> Non
     assert keywords(name) <= by_name
 
 
+@pytest.mark.parametrize("name", ["SFTConfig", "DPOConfig", "GRPOConfig"])
+def test_every_trainer_is_kept_to_one_gpu(name: str) -> None:
+    (source,) = (text for path in SOURCES if f"{name}(" in (text := path.read_text("utf-8")))
+    function = next(
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and f"{name}(" in ast.unparse(node)
+    )
+    assert "keep_to_one_gpu(arguments)" in ast.unparse(function)
+
+
 def test_the_trainer_takes_what_we_pass() -> None:
     assert keywords("trainer_class()") <= set(inspect.signature(trainer_class().__init__).parameters)
 
