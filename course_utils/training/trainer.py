@@ -103,6 +103,20 @@ def trainer_class() -> "type[SFTTrainer]":
                 self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **options)
             return super().create_optimizer(*rest)
 
+        def _get_train_sampler(self, *rest: Any) -> Any:
+            sampler = super()._get_train_sampler(*rest)
+            if hasattr(sampler, "seed"):  # of rows sorted by length, for which the trainer has a seed of its own
+                sampler.seed = self.args.seed
+            return sampler
+
+        def _run_epoch(self, *, epoch: int, train_dataloader: Any, **rest: Any) -> None:
+            """Say which epoch it is before batches of a checkpoint are skipped; after, several processes miss it."""
+            sampler = train_dataloader.batch_sampler
+            for part in (train_dataloader, getattr(sampler, "batch_sampler", sampler)):
+                if hasattr(part, "set_epoch"):
+                    part.set_epoch(epoch)
+            super()._run_epoch(epoch=epoch, train_dataloader=train_dataloader, **rest)
+
         def training_step(self, model: Any, inputs: Any, *rest: Any) -> Any:
             if self.graphs is None:
                 return super().training_step(model, inputs, *rest)
@@ -112,10 +126,13 @@ def trainer_class() -> "type[SFTTrainer]":
         def _get_num_items_in_batch(self, batches: Any, device: Any) -> Any:
             """Count labels, but not of rows that come again, so that all processes have as many at an epoch's end."""
             if self.args.world_size > 1:
-                state, fills_up = self.accelerator.gradient_state, self.own_loss or not torch.is_grad_enabled()
-                if state.end_of_dataloader and state.remainder > 0 and batches and fills_up:
+                learns, n_at_once = torch.is_grad_enabled(), self.args.train_batch_size * self.args.world_size
+                # Accelerate does not say it any more where batches of a checkpoint are skipped.
+                remainder = len(self.train_dataset if learns else self.eval_dataset) % n_at_once
+                is_last = self.accelerator.gradient_state.end_of_dataloader
+                if is_last and remainder and batches and (self.own_loss or not learns):
                     labels = batches[-1]["labels"]
-                    labels[max(0, state.remainder - len(labels) * self.args.process_index) :] = IGNORED
+                    labels[max(0, remainder - len(labels) * self.args.process_index) :] = IGNORED
                 if not torch.is_grad_enabled():
                     return None  # a batch of validation counts by itself, as it does in one process
             return super()._get_num_items_in_batch(batches, device)

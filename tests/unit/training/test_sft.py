@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import trl
 
 from course_utils.errors import ConfigurationError, ModelError
 from course_utils.files import PROJECT
@@ -106,6 +107,25 @@ def test_the_validation_loss_is_a_mean_over_labels_however_rows_are_parted(tmp_p
     rows = tokenize_rows(load_tokenizer(TINY_BASE), [*ROWS, lone], text_to_sql(schemas), 512)
     found = train_sft(replace(PROFILE, max_steps=1), TINY_BASE, rows, rows, tmp_path / "adapter")
     assert found.history[0]["eval_loss"] == pytest.approx(reply_loss(load_model(TINY_BASE), rows), rel=1e-3)
+
+
+def test_the_seed_decides_the_order_of_separate_rows(tmp_path: Path) -> None:
+    rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
+    orders = []
+    for seed in (0, 1, 0):
+        profile = replace(PROFILE, share_prompts=False, seed=seed)
+        made = trainer.make_trainer(profile, *load_trainable(profile, TINY_BASE), tmp_path, False, rows, rows)
+        orders.append([*made._get_train_sampler()])
+    assert orders[0] == orders[2] != orders[1]
+
+
+@pytest.mark.parametrize("kind", ["SFTConfig", "DPOConfig", "GRPOConfig"])
+def test_a_process_takes_one_gpu_of_several(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    arguments = getattr(trl, kind)(output_dir=str(tmp_path), report_to="none", bf16=False)
+    assert arguments.n_gpu == 2, "the trainer does not count GPUs any more"
+    trainer.keep_to_one_gpu(arguments)
+    assert arguments.train_batch_size == arguments.per_device_train_batch_size
 
 
 def test_a_single_step_learns(tmp_path: Path) -> None:
