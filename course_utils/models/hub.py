@@ -220,15 +220,21 @@ def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
     """Turn any exception of libraries about a model's files, but not a lack of memory, into one ``ModelError``."""
     try:
         yield
-    except (CourseError, MemoryError):
+    except CourseError:
         raise
     except Exception as error:
-        import torch
-
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         if "trust_remote_code" in str(error):
             what = f"{what}, for it needs Python code of its own, which the course does not run"
             raise ModelError(f"{where}: {what}; choose a model that Transformers knows by itself") from error
         reason = shorten(str(error), 200) or type(error).__name__
         raise ModelError(f"{where}: {what} ({reason}); {remedy}") from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, the machine's or a GPU's, whichever library says so."""
+    from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
+
+    says_so = isinstance(error, RuntimeError) and "out of memory" in str(error)  # CUDA and Triton, in their own words
+    return says_so or isinstance(error, MemoryError) or bool(should_reduce_batch_size(error))

@@ -15,6 +15,7 @@ from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_version
 from course_utils.errors import TrainingError
 from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
+from course_utils.models.hub import is_out_of_memory
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
 from course_utils.tasks import text_to_sql
@@ -100,10 +101,9 @@ def train_sft(
         MissingExtraError: Unsloth, bitsandbytes or a tracker is wanted and not installed.
         DataError: Rows are longer than ``profile.max_length``, or have nothing to learn.
         ModelError: The base model is missing or incomplete.
-        TrainingError: The loss is no number any more, or one row does not fit into memory.
+        TrainingError: The loss is no number any more, or the model or one row does not fit into memory.
     """
     from accelerate import PartialState  # type: ignore[import-untyped]
-    from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
     if profile.backend == "fsdp" and n_launched() == 1:
         launched = launch("fsdp", (), train_sft, profile, model, train, validation, output.resolve())
@@ -119,8 +119,8 @@ def train_sft(
         while result is None:
             try:
                 result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))
-            except RuntimeError as error:
-                if not should_reduce_batch_size(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
                 profile = _halve_batch(profile)
     if PartialState().is_main_process:
@@ -191,15 +191,27 @@ def _halve_batch(profile: Profile) -> Profile:
     return smaller
 
 
+def _load(profile: Profile, model: str | Path) -> Any:
+    """``load_trainable``, where fewer rows in one pass are no help if memory runs out."""
+    try:
+        return load_trainable(profile, model)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = f'set method="qlora" {IN_PROFILE}, end other programs that hold memory, or choose a smaller MODEL'
+        raise TrainingError(f"{model}: the model alone does not fit into memory; {remedy}") from error
+
+
 def _train(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
 ) -> TrainingResult:
-    from accelerate.utils.memory import clear_device_cache
-    from peft.helpers import disable_input_dtype_casting
+    from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
     if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
         clear_device_cache(garbage_collection=True)
-    trainable, tokenizer = load_trainable(profile, model)
+    trainable, tokenizer = _load(profile, model)
+    from peft.helpers import disable_input_dtype_casting  # not before Unsloth
+
     if profile.share_prompts and not can_share(trainable, profile.max_length):
         logger.warning("%s: its rows cannot share a prompt, so each is read alone: slower", model)
         profile = replace(profile, share_prompts=False)

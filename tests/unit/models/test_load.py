@@ -178,7 +178,17 @@ def test_code_of_a_model_folder_is_not_run(folder: Path) -> None:
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        KeyboardInterrupt(),
+    ],
+)
 def test_what_is_no_fault_of_the_files_passes(error: BaseException) -> None:
     with pytest.raises(type(error)), hub.explain_loading("data", "model"):
         raise error

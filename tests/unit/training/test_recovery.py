@@ -203,6 +203,21 @@ def test_a_row_that_does_not_fit_says_what_to_do(tmp_path: Path, monkeypatch: py
         train(replace(SEPARATE, batch_size=2), tmp_path / "adapter")
 
 
+def test_a_model_that_does_not_fit_is_not_loaded_again_with_fewer_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def read(*_: object, **__: object) -> torch.Tensor:
+        asked.append(1)
+        return torch.empty(2**55)
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", read)
+    with pytest.raises(TrainingError, match=r'the model alone does not fit into memory; set method="qlora"'):
+        train(SEPARATE, tmp_path / "adapter")
+    assert len(asked) == 1
+
+
 def test_a_loss_that_is_no_number_stops_the_run_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
