@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from course_utils.errors import ConfigurationError, require
 from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.generation import check_tokens
-from course_utils.models.hub import explain_loading
+from course_utils.models.hub import explain_loading, locate_folder
 from course_utils.models.load import choose_product_dtype
 from course_utils.profiles import Profile
 from course_utils.training.launch import n_launched
@@ -64,7 +64,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     if profile.n_gpus and (device := choose_device()).value != "cuda":
         raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")
     if profile.backend == "unsloth":
-        return _load_unsloth(profile, str(model))
+        return _load_unsloth(profile, model)
     from peft import get_peft_model
     from transformers import set_seed
 
@@ -99,13 +99,14 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
             module.bfloat16()
 
 
-def _load_unsloth(profile: Profile, model: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+def _load_unsloth(profile: Profile, model: str | Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     require("gpu", "unsloth")
+    folder = str(locate_folder(model))  # of a Hub id Unsloth would take other weights, of its own
     from unsloth import FastLanguageModel
 
-    with explain_loading(model, "model"):
+    with explain_loading(folder, "model"):
         base, tokenizer = FastLanguageModel.from_pretrained(
-            model,
+            folder,
             profile.max_length,
             load_in_4bit=profile.load_in_4bit,
             full_finetuning=profile.method == "full",
