@@ -1,6 +1,7 @@
 """What a method trains of a base model: by Unsloth where the profile says so, else by PEFT.
 
-Unsloth patches TRL and Transformers, so ``train_sft`` calls this, the only place that imports it, before TRL is.
+Unsloth patches TRL and Transformers, so ``train_sft`` calls this, the only place that imports it, before they are, in a
+process of its own.
 """
 
 from pathlib import Path

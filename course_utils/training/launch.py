@@ -1,11 +1,10 @@
-"""Make one call in several processes at once, which ``accelerate launch`` starts.
+"""Make one call in a process of its own, or in several at once, which ``accelerate launch`` starts.
 
-All make the same call, each on its share of a step's rows; the first one writes.
+Several make the same call, each on its share of a step's rows; the first one writes.
 """
 
 import os
 import pickle
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,19 +25,36 @@ def n_launched() -> int:
 
 
 def launch(config: str, options: Sequence[str], function: Callable[..., T], *arguments: object) -> T | None:
-    """Call a module's function in several processes, which end with this one; None on machines other than the first.
+    """Call a module's function in other processes, which end with this one; None on machines other than the first.
 
-    ``config`` says what they share out: the name of a file in ``deploy/accelerate``, or a file. ``options`` are those
-    of ``accelerate launch``; without ``--num_processes`` there is one for each GPU here.
+    ``config`` says what they share out: the name of a file in ``deploy/accelerate``, or a file; empty for one process,
+    which shares nothing. ``options`` are those of ``accelerate launch``; without ``--num_processes`` there is one for
+    each GPU here. What they print comes where this process prints.
 
     Raises:
         ConfigurationError: There is no such configuration or no second GPU.
-        TrainingError: A process failed; with its reason where the course knows it.
+        CourseError: What a process raised.
+        TrainingError: A process failed in another way.
     """
-    import torch
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
     clear_device_cache(garbage_collection=True)  # the processes need what this one has kept of a GPU
+    launcher = _launcher(config, options) if config else ()
+    with TemporaryDirectory(prefix="course-") as folder:
+        (Path(folder) / "call").write_bytes(pickle.dumps((function, arguments)))
+        code, result = run_module(*launcher, __package__, folder), Path(folder) / "result"
+        outcome = pickle.loads(result.read_bytes()) if result.is_file() else None
+        if isinstance(outcome, CourseError):
+            raise outcome
+        if code:
+            raise TrainingError(f"a process of the training ended with exit code {code}; its output says more")
+        return outcome
+
+
+def _launcher(config: str, options: Sequence[str]) -> tuple[str, ...]:
+    """Accelerate's module and what it is told before the module that it starts in several processes."""
+    import torch
+
     known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
     if not (file := known.get(config, Path(config).resolve())).is_file():
         raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {', '.join(known)}")
@@ -46,15 +62,7 @@ def launch(config: str, options: Sequence[str], function: Callable[..., T], *arg
         if (n_gpus := torch.cuda.device_count()) < 2:
             raise ConfigurationError(f"{n_gpus} GPUs here, and several processes want one each; use a profile for one")
         options = [*options, "--num_processes", str(n_gpus)]
-    with TemporaryDirectory(prefix="course-") as folder:
-        (Path(folder) / "call").write_bytes(pickle.dumps((function, arguments)))
-        start = ("--config_file", str(file), *options, "--module", __name__, folder)
-        code, result = run_module("accelerate.commands.launch", *start), Path(folder) / "result"
-        outcome = pickle.loads(result.read_bytes()) if result.is_file() else None
-        if code:
-            why = outcome or f"exit code {code}; its output says more"
-            raise TrainingError(f"a process of {file.name} failed: {why}")
-        return outcome
+    return ("accelerate.commands.launch", "--config_file", str(file), *options, "--module")
 
 
 def read_options(options: Sequence[str]) -> Namespace:
@@ -62,24 +70,3 @@ def read_options(options: Sequence[str]) -> Namespace:
     from accelerate.commands.launch import launch_command_parser  # type: ignore[import-untyped]
 
     return cast(Namespace, launch_command_parser().parse_known_args([*options, "script"])[0])
-
-
-def main() -> None:
-    """Be one of the processes of ``launch``."""
-    import torch
-    from accelerate import PartialState  # type: ignore[import-untyped]
-
-    folder, state = Path(sys.argv[1]), PartialState(cpu=not torch.cuda.is_available())
-    try:
-        function, arguments = pickle.loads((folder / "call").read_bytes())
-        result = function(*arguments)
-    except CourseError as error:
-        (folder / "result").write_bytes(pickle.dumps(str(error)))
-        sys.exit(1)
-    if state.is_main_process:
-        (folder / "result").write_bytes(pickle.dumps(result))
-    state.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()

@@ -93,8 +93,10 @@ def train_sft(
     passes in a step.
 
     ``backend="fsdp"`` makes this call in one process for each GPU of this machine. Processes share out the rows of a
-    step, so that the effective batch stays what the profile says. ``load_model(model, adapter=output)`` takes what is
-    written to ``output``: an adapter, or the whole model under ``method="full"``.
+    step, so that the effective batch stays what the profile says. ``backend="unsloth"`` makes it in a process of its
+    own, for Unsloth changes classes of Transformers and PEFT so that no other model of theirs could generate any more.
+    ``load_model(model, adapter=output)`` takes what is written to ``output``: an adapter, or the whole model under
+    ``method="full"``.
 
     Raises:
         ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
@@ -103,12 +105,20 @@ def train_sft(
         ModelError: The base model is missing or incomplete.
         TrainingError: The loss is no number any more, or the model or one row does not fit into memory.
     """
+    if profile.backend == "trl" or n_launched() > 1:
+        return train_here(profile, model, train, validation, output)
+    config = "fsdp" if profile.backend == "fsdp" else ""
+    launched = launch(config, (), train_here, profile, model, train, validation, output.resolve())
+    assert launched is not None, "this machine is alone"
+    return launched
+
+
+def train_here(
+    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path
+) -> TrainingResult:
+    """What ``train_sft`` does, in this process, whatever the backend."""
     from accelerate import PartialState  # type: ignore[import-untyped]
 
-    if profile.backend == "fsdp" and n_launched() == 1:
-        launched = launch("fsdp", (), train_sft, profile, model, train, validation, output.resolve())
-        assert launched is not None, "this machine is alone"
-        return launched
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
     validation = validation.spread(profile.max_validation_rows)
     for name, rows in (("train", train), ("validation", validation)):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from course_utils.artifacts import UNFINISHED, Course, open_course
 from course_utils.cli import app
-from course_utils.errors import ConfigurationError, TrainingError
+from course_utils.errors import ConfigurationError, DataError, TrainingError
 from course_utils.files import PROJECT, read_jsonl, write_json, write_jsonl
 from course_utils.models import load_tokenizer
 from course_utils.profiles import MAX_EPOCHS, get_profile
@@ -152,8 +152,50 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
 @pytest.mark.slow
 def test_a_process_that_fails_gives_its_reason(tmp_path: Path) -> None:
     rows = encode()
-    with pytest.raises(TrainingError, match=r"a process of ddp.yaml failed: train: 17 of 17 rows are longer"):
+    with pytest.raises(DataError, match=r"^train: 17 of 17 rows are longer"):
         launch(*TWO, train_sft, replace(SMOKE, max_length=5), TINY_BASE, rows, rows, tmp_path / "adapter")
+
+
+def test_what_one_process_raises_is_raised_here() -> None:
+    with pytest.raises(ConfigurationError, match="PROFILE='none' is unknown; choose one of smoke"):
+        launch("", (), get_profile, "none")
+    with pytest.raises(TrainingError, match="ended with exit code 3; its output says more"):
+        launch("", (), os._exit, 3)
+
+
+# Unsloth runs on GPUs alone. This takes the same calls, as early as it wants them, and says what it is to read.
+STAND_IN = """
+import sys
+
+assert not (late := {"transformers", "peft", "trl"} & sys.modules.keys()), f"unsloth comes after {late}"
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+class FastLanguageModel:
+    def from_pretrained(name, max_length, *, load_in_4bit, full_finetuning, trust_remote_code):
+        print("Unsloth reads", name)
+        return AutoModelForCausalLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+
+    def get_peft_model(model, *, r, lora_alpha, **_):
+        return get_peft_model(model, LoraConfig(r=r, lora_alpha=lora_alpha, target_modules="all-linear"))
+"""
+
+
+def test_unsloth_trains_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "unsloth.py").write_text(STAND_IN)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
+    rows = encode()
+    profile = replace(SMOKE, backend="unsloth", share_prompts=False, max_steps=2)
+    result = train_sft(profile, "data/tiny_base", rows, rows, tmp_path / "adapter")
+    assert result.n_steps == 2
+    assert (result.adapter / "adapter_model.safetensors").is_file()
+    assert "unsloth" not in sys.modules
+    said = capfd.readouterr()
+    assert f"Unsloth reads {TINY_BASE}" in said.out, "the model is not the folder that all others are read from"
+    assert "2/2" in said.err, "nobody sees how far it is"
+    assert "sys.modules" not in said.err, "a warning of runpy"
 
 
 def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> None:
