@@ -25,6 +25,8 @@ _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "leng
 # ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
 _SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
 _SHARED |= {"loss_type": "nll"}  # by ``label_loss``
+_CHANGES_LOGITS = ("logits_scaling", "lm_head_multiplier", "logits_soft_cap")
+"""Settings of models, such as Granite and Falcon-H1, that change logits in ways unknown to TRL's loss in chunks."""
 
 
 def make_trainer(
@@ -38,9 +40,12 @@ def make_trainer(
     shares, replays = profile.share_prompts, can_replay(profile)
     data = [share_prompts(p.examples, profile.batch_size, profile.seed) if shares else p.to_dataset() for p in parts]
     is_bfloat16 = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+    arguments = training_arguments(profile, len(data[0]), folder, resumed, is_bfloat16)
+    if any(hasattr(model.config.get_text_config(), name) for name in _CHANGES_LOGITS):
+        arguments.loss_type = "nll"
     trainer = trainer_class()(
         model=model,
-        args=training_arguments(profile, len(data[0]), folder, resumed, is_bfloat16),
+        args=arguments,
         train_dataset=data[0],
         eval_dataset=data[1],
         data_collator=partial(collate_shared, length_step=LENGTH_STEP if replays else 1) if shares else None,
