@@ -35,7 +35,7 @@ def attend_in_chunks(
     """
     import torch
 
-    n_sharing = module.num_key_value_groups  # heads of queries for one of keys
+    n_sharing = getattr(module, "num_key_value_groups", 1)  # heads of queries for one of keys
     keys, values = key[0].to(value.dtype), value[0]  # rotated in float32 where products are narrower
     shape = (len(keys), n_sharing, -1, query.shape[-1])
     queries = query[0].to(value.dtype).reshape(shape)
