@@ -91,7 +91,7 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
     import torch
 
     width = base.config.get_text_config().hidden_size
-    is_faster = base.device.type == "cpu" and choose_product_dtype(width).value == "bfloat16"
+    is_faster = choose_device().value == "cpu" and choose_product_dtype(width).value == "bfloat16"
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
