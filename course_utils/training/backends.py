@@ -4,6 +4,7 @@ Unsloth patches TRL and Transformers, so ``train_sft`` calls this, the only plac
 process of its own.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.generation import check_tokens
 from course_utils.models.hub import explain_loading, locate_folder
 from course_utils.models.load import choose_product_dtype
-from course_utils.profiles import Profile
+from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.training.launch import n_launched
 
 if TYPE_CHECKING:
@@ -77,8 +78,21 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
     _fit_frozen_matrices(base)
+    config = adapter_config(profile, base.config.get_text_config().num_hidden_layers)
+    if profile.method == "ia3":
+        _check_names(base, config, str(model))
     set_seed(profile.seed)  # the trainer seeds too, but the adapter is drawn here
-    return get_peft_model(base, adapter_config(profile, base.config.get_text_config().num_hidden_layers)), tokenizer
+    # ZeRO-3 shares out weights of one number format alone (TRL's ``SFTTrainer`` says why).
+    widens = profile.load_in_4bit or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3"
+    return get_peft_model(base, config, autocast_adapter_dtype=widens), tokenizer
+
+
+def _check_names(base: "PreTrainedModel", config: "PeftConfig", model: str) -> None:
+    """Refuse a model that has no layers of some names: the adapter would be there in part, or not at all."""
+    there = {name.rpartition(".")[2] for name, _ in base.named_modules()}
+    if missing := sorted({*config.target_modules} - there):
+        found = f'method="ia3" wants layers named {", ".join(sorted(config.target_modules))}'
+        raise ConfigurationError(f'{model}: {found}, and it has no {missing[0]}; set method="lora" {IN_PROFILE}')
 
 
 def _fit_frozen_matrices(base: "PreTrainedModel") -> None:

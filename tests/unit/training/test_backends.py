@@ -7,7 +7,16 @@ from typing import Any, get_args
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    GPTNeoXConfig,
+    GraniteConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    OPTConfig,
+    Phi3Config,
+    PretrainedConfig,
+)
 
 from course_utils.deployment import merge_adapter
 from course_utils.errors import ConfigurationError
@@ -18,6 +27,7 @@ from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import backends, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import adapter_config
+from course_utils.training.forgetting import reply_loss
 from course_utils.training.shared_prompts import label_loss
 
 CONFIG = LlamaConfig(
@@ -151,3 +161,67 @@ def test_autocast_alone_casts_for_lora_in_bfloat16(
         losses.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / dtype).final_validation_loss)
     assert found == {"float32": {True} if casts else set(), "bfloat16": casts}
     assert losses[0] == pytest.approx(losses[1], rel=0.1)  # a tenth of what it was at the start
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_only_training_on_a_cpu_asks_what_a_cpu_is_faster_in(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = load_model(TINY_BASE, place="cpu"), []  # as in each of several processes, whatever they train on
+    monkeypatch.setattr(backends, "choose_device", lambda: Choice(device, "told so"))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: asked.append(width) or Choice("float32", ""))
+    backends._fit_frozen_matrices(model)
+    assert asked == ([model.config.hidden_size] if device == "cpu" else [])
+
+
+@pytest.mark.parametrize(("stage", "dtype"), [("2", torch.float32), ("3", torch.bfloat16)])
+def test_an_adapter_has_the_format_of_what_zero_3_shares_out(
+    stage: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
+    model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
+    assert {weight.dtype for weight in model.parameters() if weight.requires_grad} == {dtype}
+
+
+# Base models of other kinds
+
+SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+GRANITE = GraniteConfig(**SMALL, intermediate_size=48, num_key_value_heads=2, logits_scaling=6.0)
+NEOX = GPTNeoXConfig(**SMALL, intermediate_size=48, rotary_pct=0.5)
+OPT = OPTConfig(**SMALL, ffn_dim=48, word_embed_proj_dim=32)
+PHI3 = Phi3Config(**SMALL, intermediate_size=48, num_key_value_heads=2, pad_token_id=0)
+
+
+def random_base(config: PretrainedConfig, folder: Path) -> Path:
+    """A model with random weights that are large enough to differ in what they say, and the tiny base's tokenizer."""
+    tokenizer = load_tokenizer(TINY_BASE)
+    config.vocab_size = len(tokenizer)
+    config.bos_token_id, config.eos_token_id, config.pad_token_id = (
+        getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")
+    )
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config)
+    model.get_output_embeddings().weight.data.normal_()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+@pytest.mark.parametrize("config", [GRANITE, NEOX, OPT], ids=lambda config: config.model_type)
+def test_the_loss_is_the_models_own_whatever_its_kind(
+    config: PretrainedConfig, share_prompts: bool, tmp_path: Path
+) -> None:
+    base = random_base(config, tmp_path / "base")
+    profile = replace(get_profile("smoke"), share_prompts=share_prompts, batch_size=len(ROWS), max_steps=1)
+    rows = tokenize_rows(load_tokenizer(base), ROWS, text_to_sql(SCHEMAS), profile.max_length)
+    result = train_sft(profile, base, rows, rows, tmp_path / "adapter")
+    own = pytest.approx(reply_loss(load_model(base), rows), rel=1e-3)
+    before, first, _ = result.history
+    assert (before["eval_loss"], first["loss"]) == (own, own)
+
+
+@pytest.mark.parametrize("config", [NEOX, PHI3], ids=lambda config: config.model_type)
+def test_a_model_whose_layers_ia3_does_not_know_is_refused(config: PretrainedConfig, tmp_path: Path) -> None:
+    base = random_base(config, tmp_path / "base")
+    with pytest.raises(ConfigurationError, match=r'it has no (down|k)_proj; set method="lora"'):
+        backends.load_trainable(replace(get_profile("smoke"), method="ia3"), base)
