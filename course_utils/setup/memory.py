@@ -6,7 +6,7 @@ on the subject count; what profiles want and what runs took is in GiB of 2**30 b
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from course_utils.errors import ConfigurationError
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
@@ -153,8 +153,8 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     """What training rows of ``n_tokens`` takes under a profile on one device; ``max_length`` if left out, the most.
 
     Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
-    batch; layers without an adapter keep no activations; ``fsdp`` shares weights out over the profile's GPUs.
-    ModelError says that the model's folder is unreadable.
+    batch; layers without an adapter keep no activations; ``fsdp`` shares weights out over the profile's GPUs, and
+    their gradients and moments. ModelError says that the model's folder is unreadable.
     """
     shape, on_cpu = profile_shape(profile), profile.backend == "trl"
     n_trained = shape.n_layers if profile.method == "full" else profile.n_adapted(shape.n_layers)
@@ -169,7 +169,13 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
         offloads=profile.backend == "unsloth",
         on_cpu=on_cpu,
     )
-    return replace(estimate, weights=estimate.weights / (profile.n_gpus if profile.backend == "fsdp" else 1))
+    if profile.backend != "fsdp":
+        return estimate
+    if profile.method == "full":  # all in float32, as on a CPU
+        size = 4 * shape.n_parameters / 1e9
+        estimate = replace(estimate, weights=size, gradients=size, optimizer=2 * size)
+    shared: dict[str, Any] = {part: getattr(estimate, part) / profile.n_gpus for part in PARTS[:4]}
+    return replace(estimate, **shared)
 
 
 def estimate_generation(profile: Profile) -> MemoryEstimate:

@@ -96,13 +96,14 @@ def describe_profile(profile: Profile) -> dict[str, str]:
         ModelError: The model's folder is unreadable.
     """
     shape, longest = profile_shape(profile), estimate_profile(profile)
+    in_float32 = not profile.n_gpus or (profile.method, profile.backend) == ("full", "fsdp")
     n_trained = replace(shape, n_layers=profile.n_adapted(shape.n_layers)).n_adapter_parameters(profile.lora_rank)
     return {
         "for": profile.purpose,
         "base model": profile.base_model,
         "parameters": f"{shape.n_parameters / 1e6:,.1f} million",
         "trained by LoRA": f"{n_trained / 1e6:,.1f} million",
-        "weights while training": "4 bits" if profile.load_in_4bit else "32 bits" if not profile.n_gpus else "16 bits",
+        "weights while training": f"{4 if profile.load_in_4bit else 32 if in_float32 else 16} bits",
         "backend": profile.backend,
         "rows per step": f"{profile.batch_size} x {profile.gradient_accumulation}",
         "learning rate": f"{profile.learning_rate:g}",

@@ -80,6 +80,22 @@ def test_a_profile_that_trains_every_weight_counts_their_gradients_and_moments()
     assert estimate_profile(replace(smoke, method="qlora")).weights < full.weights / 2
 
 
+def test_several_gpus_share_out_the_weights_and_all_that_belongs_to_them() -> None:
+    several = get_profile("multi_gpu")
+    whole, half = (estimate_profile(replace(several, n_gpus=n)) for n in (1, 2))
+    for part in ("weights", "adapter", "gradients", "optimizer"):
+        assert getattr(half, part) == pytest.approx(getattr(whole, part) / 2) != 0
+    assert (half.activations, half.runtime) == (whole.activations, whole.runtime)
+
+
+def test_weights_that_are_all_trained_are_in_float32_but_by_unsloth() -> None:
+    several = replace(get_profile("multi_gpu"), method="full")
+    n = profile_shape(several).n_parameters
+    estimate = estimate_profile(replace(several, n_gpus=1))
+    assert [estimate.weights, estimate.gradients, estimate.optimizer] == pytest.approx([n * b / 1e9 for b in (4, 4, 8)])
+    assert estimate_profile(replace(several, backend="unsloth")).weights == pytest.approx(2 * n / 1e9)
+
+
 def test_unknown_methods_and_impossible_sizes_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="'dora' is unknown; choose one of full, lora"):
         estimate_memory(7e9, "dora")  # type: ignore[arg-type]

@@ -97,3 +97,6 @@ def test_descriptions_have_the_same_lines_and_no_gaps() -> None:
     assert described[0]["base model"] == "data/tiny_base"
     assert describe_profile(get_profile("laptop"))["parameters"] == "134.5 million"
     assert describe_profile(get_profile("gpu_16gb"))["weights while training"] == "4 bits"
+    several = get_profile("multi_gpu")
+    assert describe_profile(several)["weights while training"] == "16 bits"
+    assert describe_profile(replace(several, method="full"))["weights while training"] == "32 bits"
