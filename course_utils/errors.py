@@ -53,8 +53,13 @@ class MissingExtraError(CourseError, ImportError):
     """An optional package is not installed; names the command that installs it."""
 
 
+_SETS = {"serve": "course", "track": "gpu", "gpu": "gpu", "scale": "dev"}
+"""The set of ``requirements/install.py`` that an extra of ``pyproject.toml`` is part of."""
+
+
 def require(extra: str, *packages: str) -> None:
     """Raise MissingExtraError for the first of some optional packages, named as they are imported, that is missing."""
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError(f'{package} is not installed; run: pip install "course-utils[{extra}]"')
+            remedy = f"run python3 requirements/install.py --set {_SETS[extra]}, and work in its .venv"
+            raise MissingExtraError(f"{package} is not installed; {remedy}")

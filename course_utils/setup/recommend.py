@@ -84,8 +84,6 @@ def _next_step(profile: Profile, machine: Machine) -> str:
     command = f"make course PROFILE={profile.name}" if profile.name != "smoke" else "make course"
     if profile.n_gpus and (machine.torch or "").endswith("+cpu"):
         return f"rm -r .venv && {command}   # the installed PyTorch is the CPU build; this installs the other"
-    if profile.backend == "unsloth" and machine.unsloth is None:
-        return f'pip install "course-utils[gpu]" && {command}'
     return command
 
 

@@ -225,7 +225,7 @@ def test_an_adapter_that_does_not_fit_is_explained(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="bitsandbytes may be installed beside a GPU")
 def test_four_bits_without_bitsandbytes_name_the_extra() -> None:
-    with pytest.raises(MissingExtraError, match=r"course-utils\[gpu\]"):
+    with pytest.raises(MissingExtraError, match=r"install\.py --set gpu"):
         load_model(TINY_BASE, load_in_4bit=True)
 
 

@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_written_is_named(tiny: Wheel) -> None:
 def test_a_missing_reader_is_named_before_anything_is_downloaded(tiny: Wheel, monkeypatch) -> None:
     monkeypatch.setattr("course_utils.errors.find_spec", lambda _: None)
     monkeypatch.setattr(hub, "_download", lambda *_: pytest.fail("downloaded in vain"))
-    with pytest.raises(MissingExtraError, match=r"gguf is not installed.*course-utils\[serve\]"):
+    with pytest.raises(MissingExtraError, match=r"gguf is not installed.*install\.py --set course"):
         locate_model(MODEL)
 
 

@@ -72,7 +72,7 @@ def test_a_machine_too_small_for_everything_is_told_so() -> None:
         (replace(LAPTOP, memory_gib=3.8), "make course"),
         (LAPTOP, "make course PROFILE=laptop"),
         (replace(LAPTOP, gpus=(T4,)), "make course PROFILE=gpu_16gb"),
-        (replace(LAPTOP, gpus=(T4,), unsloth=None), 'pip install "course-utils[gpu]" && make course PROFILE=gpu_16gb'),
+        (replace(LAPTOP, gpus=(T4,), unsloth=None), "make course PROFILE=gpu_16gb"),  # which installs it
     ],
 )
 def test_the_next_step_is_a_command(machine: Machine, step: str) -> None:

@@ -112,7 +112,7 @@ def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
     method: str, base_loss: float, tmp_path: Path
 ) -> None:
     if method == "qlora":
-        pytest.importorskip("bitsandbytes", reason='bitsandbytes is not installed: pip install "course-utils[gpu]"')
+        pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
     smoke = replace(get_profile("smoke"), method=method, learning_rate=RATES.get(method, 4e-3))
     profile = replace(smoke, batch_size=4, max_steps=9, n_evaluations=3, warmup_steps=1)
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)

@@ -83,7 +83,7 @@ def _unsloth_signature(file: str, name: str, method: str) -> list[str]:
     return [argument.arg for argument in function.args.args]
 
 
-@pytest.mark.skipif(UNSLOTH is None, reason='unsloth is not installed: pip install "course-utils[gpu]"')
+@pytest.mark.skipif(UNSLOTH is None, reason="unsloth is not installed")
 @pytest.mark.parametrize(
     ("file", "name", "method"),
     [

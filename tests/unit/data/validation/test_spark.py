@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    with pytest.raises(MissingExtraError, match=r"course-utils\[scale\]"):
+    with pytest.raises(MissingExtraError, match=r"install\.py --set dev"):
         map_on_spark([], list)
 
 
