@@ -28,7 +28,7 @@ from benchmarks.smoke_seeds import tune
 from benchmarks.training import step_seconds
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
-from course_utils.files import PROJECT, read_json, write_json
+from course_utils.files import PROJECT, read_json, write_json, writing
 from course_utils.models import load_tokenizer
 from course_utils.models.catalogue import ModelShape, known_models
 from course_utils.profiles import PROFILES, Backend, Profile, get_profile
@@ -237,12 +237,18 @@ def _write_random_model(shape: ModelShape, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        AutoModelForCausalLM.from_config(llama_config(shape), dtype=torch.bfloat16).save_pretrained(folder)
-    load_tokenizer(TINY_BASE).save_pretrained(folder)
+    with writing(folder) as unfinished, torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        AutoModelForCausalLM.from_config(llama_config(shape), dtype=torch.bfloat16).save_pretrained(unfinished)
+        load_tokenizer(TINY_BASE).save_pretrained(unfinished)
     if torch.cuda.is_available():  # writing took all of it in 16 bits
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+
+
+def merge(before: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """What was found before with what is found now, but without notes on parts that were run again."""
+    notes = [note for note in before.get("notes", []) if result.keys().isdisjoint(re.findall(r"\w+", note))]
+    return before | {"notes": notes} | result
 
 
 PARTS: dict[str, Callable[[Sizes, Path], dict[str, Any]]] = {
@@ -281,7 +287,7 @@ def main(
         device = re.sub(r"\W+", "-", result["machine"]["gpus"][0]["name"].lower())
         path = PROJECT / "benchmarks" / "gpu" / f"{device}.json"
         before = read_json(path) if path.is_file() else {}
-        typer.echo(write_json(path, before | result))
+        typer.echo(write_json(path, merge(before, result)))
     raise typer.Exit(any("failed" in value for value in result.values() if isinstance(value, dict)))
 
 

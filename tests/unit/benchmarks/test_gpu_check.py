@@ -6,8 +6,9 @@ import pytest
 import typer
 
 from benchmarks import gpu_check
-from benchmarks.gpu_check import PART_S, PARTS, _code_cells, check, sizes
-from benchmarks.memory import random_row
+from benchmarks.gpu_check import PART_S, PARTS, _code_cells, check, merge, sizes
+from benchmarks.memory import random_row, shape_of
+from course_utils.errors import ModelError
 from course_utils.files import PROJECT
 
 
@@ -53,3 +54,19 @@ def test_a_check_trains_the_shape_that_it_names() -> None:
     assert len(ids) == len(mask) == on_gpu.n_tokens
     assert sum(mask) == on_gpu.n_tokens // 4
     assert set(PARTS) == set(PART_S)
+
+
+def test_notes_on_a_part_go_when_it_runs_again() -> None:
+    before = {
+        "small": 1,
+        "small_trl": 2,
+        "notes": ["small: slow.", "small_trl was cut off.", "both machines are alike."],
+    }
+    assert merge(before, {"small": 3}) == before | {"small": 3, "notes": before["notes"][1:]}  # type: ignore[index]
+
+
+def test_a_model_that_is_half_written_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_check, "TINY_BASE", tmp_path / "nowhere")
+    with pytest.raises(ModelError):
+        gpu_check._write_random_model(shape_of("tiny base"), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
