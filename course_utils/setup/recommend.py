@@ -95,6 +95,7 @@ def describe_profile(profile: Profile) -> dict[str, str]:
     """
     shape, longest = profile_shape(profile), estimate_profile(profile)
     in_float32 = not profile.n_gpus or (profile.method, profile.backend) == ("full", "fsdp")
+    downloads = "yes, or as a package" if profile.base_model in WHEELS else "yes"
     n_trained = replace(shape, n_layers=profile.n_adapted(shape.n_layers)).n_adapter_parameters(profile.lora_rank)
     return {
         "for": profile.purpose,
@@ -110,5 +111,5 @@ def describe_profile(profile: Profile) -> dict[str, str]:
         "training, longest rows": f"{longest.total_gib:.1f} GiB of {profile.max_length} tokens",
         "replying, longest prompts": f"{estimate_generation(profile).total_gib:.1f} GiB",
         "memory wanted": f"{wanted_gib(profile)} GiB of {'the GPU' if profile.n_gpus else 'the machine'}",
-        "downloads from the Hub": "yes" if profile.needs_hub else "no",
+        "downloads from the Hub": downloads if profile.needs_hub else "no",
     }
