@@ -49,7 +49,8 @@ def vllm(merged: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     url, log = f"http://{LOOPBACK}:{port}", tmp_path_factory.mktemp("vllm") / "log"
     manifest = yaml.safe_load_all((PROJECT / "deploy" / "kubernetes" / "model.yaml").read_text("utf-8"))
     (container,) = next(manifest)["spec"]["template"]["spec"]["containers"]
-    given = [{"/model": str(merged), "8000": str(port)}.get(each, each) for each in container["args"]]
+    here = {"/model": str(merged), "8000": str(port), "2176": "2048"}  # the tiny model has no more positions
+    given = [here.get(each, each) for each in container["args"]]
     options = ["--host", LOOPBACK, "--dtype", "float32", "--enforce-eager"]
     offline = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     with log.open("wb") as output:
