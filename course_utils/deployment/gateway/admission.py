@@ -111,8 +111,8 @@ class BoundedQueue(asyncio.Semaphore):
 class CircuitBreaker(AbstractContextManager[None]):
     """Spares a server that failed several times in a row, and its callers the waiting: ApiError 503 at once.
 
-    503 and 504 are failures, all else is an answer. One request is let through every ``_PAUSE_S`` seconds; when that
-    one succeeds, all are.
+    503 and 504 are failures, all else is an answer. One request is let through every ``_PAUSE_S`` seconds, or as soon
+    as the caller of the last one has left; when one succeeds, all are.
     """
 
     def __init__(self) -> None:
@@ -131,3 +131,5 @@ class CircuitBreaker(AbstractContextManager[None]):
         elif isinstance(error, ApiError):
             self._n_failures = self._n_failures + 1 if error.status_code in (503, 504) else 0
             self._next_try = time.monotonic() + _PAUSE_S
+        else:  # its caller has left, and nothing is known: the next one tries
+            self._next_try = 0.0

@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import time
 from collections.abc import Callable
@@ -120,11 +121,13 @@ def test_a_failing_server_is_spared_and_tried_again(monkeypatch: pytest.MonkeyPa
     clock, breaker = Clock(), admission.CircuitBreaker()
     monkeypatch.setattr(admission, "time", clock)
 
-    def attempt(status: int | None) -> bool:
+    def attempt(status: int | None, leaves: bool = False) -> bool:
         """Whether a request that ends so is let through."""
         reached = False
-        with suppress(ApiError), breaker:
+        with suppress(ApiError, asyncio.CancelledError), breaker:
             reached = True
+            if leaves:
+                raise asyncio.CancelledError
             if status:
                 raise ApiError(status, "failed", code="x")
         return reached
@@ -133,6 +136,9 @@ def test_a_failing_server_is_spared_and_tried_again(monkeypatch: pytest.MonkeyPa
     assert not any(attempt(None) for _ in range(3))
     clock.now += 2.1
     assert [attempt(503), attempt(None)] == [True, False]  # one tries, for all
+    clock.now += 2.1
+    tried = [attempt(None, leaves=True), attempt(503), attempt(None)]
+    assert tried == [True, True, False]  # who leaves has found out nothing
     clock.now += 2.1
     assert [attempt(None), attempt(None), attempt(503)] == [True, True, True]
 
