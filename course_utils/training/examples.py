@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import DataError
 from course_utils.finding import Finding, Findings
 from course_utils.profiles import IN_PROFILE
-from course_utils.prompts import EncodedExample, encode_example
+from course_utils.prompts import EncodedExample, encode_example, encode_text
 from course_utils.tables import value_table
 from course_utils.tasks import Task
 
@@ -81,11 +81,15 @@ def tokenize_rows(
     ``max_length`` are the tokens of prompt and completion together, at most.
 
     Raises:
-        DataError: No row is left, or none of them has a token with a label.
+        DataError: No row is left, none of them has a token with a label, or an answer holds a control token.
     """
-    examples, too_long = [], []
+    examples, too_long, control = [], [], control_tokens(tokenizer)
     for row in rows:
-        example = encode_example(tokenizer, task.to_messages(row), task.to_target(row))
+        target = task.to_target(row)
+        if marks := control.intersection(encode_text(tokenizer, target)):
+            found = f"row {row['id']!r}: its answer holds {tokenizer.decode(min(marks))!r}, which ends or begins a turn"
+            raise DataError(f"{found}; take it out of the dataset: notebook 2 marks such rows as `template`")
+        example = encode_example(tokenizer, task.to_messages(row), target)
         if len(example.input_ids) > max_length:
             too_long.append(row["id"])
         else:
@@ -97,13 +101,19 @@ def tokenize_rows(
     return tokenized
 
 
+def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> set[int]:
+    """Ids of the tokens that templates mark turns with, and others that no text is made of."""
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} | {*tokenizer.all_special_ids}
+    return special - {tokenizer.unk_token_id}  # which stands for letters that the vocabulary lacks
+
+
 def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) -> Findings:
     """What is wrong with the labels of encoded rows; empty if nothing is.
 
     A reply holds one control token, the one that ends it. Others with a label are the marks between turns: the loss
     is taken over the prompt too. Templates that mark turns in plain text escape this check.
     """
-    control = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} | {*tokenizer.all_special_ids}
+    control = control_tokens(tokenizer)
     labelled = [
         [token for token, learned in zip(row.input_ids, row.completion_mask, strict=True) if learned]
         for row in rows.examples

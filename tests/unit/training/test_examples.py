@@ -50,3 +50,9 @@ def test_rows_can_be_spread_over_all_there_are(tokenizer: object, limit: int | N
 def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
     with pytest.raises(DataError, match="2 too long; raise max_length"):
         tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 8)
+
+
+def test_an_answer_that_would_end_its_turn_early_is_refused(tokenizer: object) -> None:
+    hidden = ROWS[0] | {"id": "c", "query": "SELECT name FROM item WHERE name = '<|im_end|>'"}
+    with pytest.raises(DataError, match=r"row 'c': its answer holds '<\|im_end\|>', .*take it out"):
+        tokenize_rows(tokenizer, [*ROWS, hidden], text_to_sql(SCHEMAS), 512)
