@@ -97,7 +97,7 @@ def add_rating(file: Path, rater: str, pair: BlindPair, choice: str, max_bytes: 
     """
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
-    line = (json.dumps(rating, ensure_ascii=False) + "\n").encode()
+    line = (json.dumps(rating, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # half of a character
     with file.open("ab") as ratings:
         if max_bytes is not None and ratings.tell() + len(line) > max_bytes:
             raise DataError(

@@ -88,21 +88,28 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         file.seek(0)
-        lines = file.read().split(b"\n")[:-1]  # what follows the last end of line was cut off
-        for number, line in enumerate(lines, 1):
-            if number > len(keys) or keys[number - 1].encode() not in line:
-                reason = "answers another row, prompt or model than is asked now"
-                raise DataError(f"{path}:{number}: {reason}; name another file, or remove this one")
+        *lines, rest = file.read().split(b"\n")
+        ours = [number < len(keys) and keys[number].encode() in line for number, line in enumerate(lines)]
+        if rest:  # a line that was cut off begins as the next row does, if there is one
+            begun = _encode(rows[len(lines)])[:-1] if len(lines) < len(rows) else b"\n"
+            ours.append(rest.startswith(begun[: len(rest)]))
+        if not all(ours):
+            reason = "answers another row, prompt or model than is asked now"
+            raise DataError(f"{path}:{ours.index(False) + 1}: {reason}; name another file, or remove this one")
         # A row asked in a batch with others may be answered in other words: numbers are rounded otherwise.
         n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % engine.n_at_once
         file.truncate(sum(len(line) + 1 for line in lines[:n_kept]))
         for start in tqdm(range(n_kept, len(keys), engine.n_at_once), path.stem, unit="batch"):
             some = slice(start, start + engine.n_at_once)
             answers = zip(read_replies(rows[some], task, engine.ask(prompts[some])), keys[some], strict=True)
-            text = "".join(json.dumps(row | {"asked": key}, ensure_ascii=False) + "\n" for row, key in answers)
-            file.write(text.encode())
+            file.writelines(_encode(row | {"asked": key}) + b"\n" for row, key in answers)
             file.flush()
     return n_kept
+
+
+def _encode(row: Row) -> bytes:
+    """A row as JSON; half of a character, which a server may send, as JSON's own escape, for UTF-8 has none."""
+    return json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: bool = False) -> list[Row]:

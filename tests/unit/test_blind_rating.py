@@ -45,6 +45,12 @@ def test_a_run_cut_off_resumes_to_the_same_file(tmp_path: Path) -> None:
     assert read_ratings(tmp_path / "parts.jsonl", changed) == [], "they were about other answers"
 
 
+def test_half_a_character_can_be_rated(tmp_path: Path) -> None:
+    answers = {"old": rows("a", 2), "new": rows("\ud83d", 2)}
+    rate_pairs(draw_pairs(answers, "Ana"), "Ana", tmp_path / "ratings.jsonl", lambda _: "1")
+    assert len(read_ratings(tmp_path / "ratings.jsonl", draw_pairs(answers, "Ben"))) == 1
+
+
 def test_a_full_file_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
     pairs, file = draw_pairs(ANSWERS, "Ana"), tmp_path / "ratings.jsonl"
     add_rating(file, "Ana", pairs[0], "1", max_bytes=1000)

@@ -202,6 +202,27 @@ def test_other_predictions_are_not_overwritten(tmp_path: Path, change: dict[str,
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("content", ['[{"precious": "work of years"}]', '{"id": "9", "db', "PK\x03\x04"])
+@pytest.mark.parametrize("n_lines", [0, 2, 7])
+def test_a_file_of_something_else_that_ends_in_no_end_of_line_stays(tmp_path: Path, content: str, n_lines: int) -> None:
+    path = tmp_path / "x.jsonl"
+    write(path, Echo(), ROWS)
+    before = b"".join(path.read_bytes().splitlines(keepends=True)[:n_lines]) + content.encode()
+    path.write_bytes(before)
+    with pytest.raises(DataError, match=rf"x\.jsonl:{n_lines + 1}: .*another row, prompt or model"):
+        write(path, Echo())
+    assert path.read_bytes() == before
+
+
+def test_half_a_character_that_a_server_sent_is_kept(tmp_path: Path) -> None:
+    reply, task = "SELECT '\\\ud83d é'", text_to_sql(SCHEMAS)
+    engine = Engine(lambda prompts: [Reply(reply, 0.1, True) for _ in prompts], "server", 2)
+    prompts = make_prompts(ROWS, task)
+    predict_file(tmp_path / "x.jsonl", ROWS, prompts, task, engine)
+    assert {row["predicted"] for row in read_predictions(tmp_path / "x.jsonl")} == {reply}
+    assert predict_file(tmp_path / "x.jsonl", ROWS, prompts, task, engine) == 7
+
+
 def test_the_file_holds_what_predict_answers(tiny_model: tuple[Any, Any], tmp_path: Path) -> None:
     profile, task = replace(get_profile("smoke"), max_new_tokens=6), text_to_sql(SCHEMAS)
     engine = Engine(lambda prompts: ask_model(*tiny_model, prompts, profile), "tiny", 3)
