@@ -22,8 +22,7 @@ SLICES: dict[str, Callable[[Row], str]] = {
     "source": lambda row: str(row.get("source") or "").partition(":")[0],
 }
 """How each kind of slice names the one that a row is in; empty where the row does not say."""
-_BIRD = ("simple", "moderate", "challenging")
-_ORDER = (SEEN, UNSEEN, *DIFFICULTIES, *_BIRD, *reversed(SHAPES), *LENGTHS)
+_ORDER = (SEEN, UNSEEN, *DIFFICULTIES, "simple", "moderate", "challenging", *reversed(SHAPES), *LENGTHS)  # and BIRD's
 _RANKS = {name: rank for rank, name in enumerate(_ORDER)}
 
 
@@ -135,6 +134,6 @@ class Scores:
     def _refusals(self) -> dict[str, int]:
         """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
         golds = {canonical(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
-        refused = [x.row.get("answerable") for x in self.outcomes if canonical(x.row["predicted"]) in golds]
+        refused = [x.row.get("answerable") for x in self.outcomes if golds and canonical(x.row["predicted"]) in golds]
         n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)
         return {"n_unanswerable": n, "n_refused": n_right, "n_wrongly_refused": len(refused) - n_right} if n else {}

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_fields_of_other_programs_do_no_harm(tmp_path: Path, dataset: Path) -> N
     assert {name: group["n"] for name, group in scores["by_difficulty"].items()} == {"2": 1}
     assert scores["by_seen"] == {}
     assert "stop_rate" not in scores
+
+
+def test_a_huge_reply_is_not_taken_apart_for_nothing() -> None:
+    reply = {"id": "0", "query": "SELECT 1", "predicted": "x " * 200_000}
+    scores = Scores("model", (Outcome(reply, verdict_of("syntax")),))
+    tracemalloc.start()
+    assert scores.summary()["errors"] == {"syntax": 1}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20  # 35 MiB to look for refusals, of which there are none
 
 
 def known(name: str, failures: list[str]) -> Scores:
