@@ -22,7 +22,6 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 """How much waiting costs the customer, least first."""
 FIELDS = ("label", "priority")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`¿¡؟،؛。、"
-_FLAT_OBJECT = re.compile(r"\{[^{}]+\}")
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,12 @@ def _to_json(row: Mapping[str, Any]) -> str:
 def parse_triage(text: str) -> dict[str, str] | None:
     """The label and priority of the first JSON object in a reply that has both as text, or None where there is none.
 
-    They stay as they are, in the closed set or not.
+    They stay as they are, in the closed set or not. The object may hold others, or lie in one.
     """
-    for flat in _FLAT_OBJECT.findall(text.rpartition("</think>")[2]):
+    answer = text.rpartition("</think>")[2]
+    for brace in re.finditer(r"\{", answer):
         with suppress(ValueError, RecursionError):
-            found = json.loads(flat)
+            found, _ = json.JSONDecoder().raw_decode(answer, brace.start())
             if all(isinstance(found.get(field), str) for field in FIELDS):
                 return {field: found[field] for field in FIELDS}
     return None

@@ -28,6 +28,8 @@ def test_the_prompt_names_the_closed_sets_and_holds_the_ticket() -> None:
         '{"reason": "cannot sell", "label": "outage", "priority": "urgent", "sure": 0.9}',
         '{"note": 1} {"label": "outage", "priority": "urgent"} {"label": "bug", "priority": "low"}',
         '{"result": {"label": "outage", "priority": "urgent"}}',
+        '{"label": "outage", "priority": "urgent", "meta": {"sure": 0.9}}',
+        '{"reason": "the {app} is down", "label": "outage", "priority": "urgent"}',
     ],
 )
 def test_reading_is_tolerant(reply: str) -> None:
