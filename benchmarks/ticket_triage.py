@@ -147,8 +147,11 @@ def _answer_classically(train: Sequence[Row], rows: Sequence[Row], strength: flo
 
 
 def score_answers(rows: Sequence[Row]) -> dict[str, Any]:
-    """Value and 95 % interval of each of ``MEASURES``, 0 to 1, higher is better, and all else in ``details``."""
-    scores = score_tickets(rows)
+    """Value and 95 % interval of each of ``MEASURES``, 0 to 1, higher is better, and all else in ``details``.
+
+    ``details`` has ``calibration`` where every row has a ``confidence``, 0 to 1, that it is right.
+    """
+    scores = score_tickets(rows) | (_calibration(rows) if all("confidence" in row for row in rows) else {})
     found = [[part[f"accuracy{end}"] for end in ENDS] for part in (scores, scores["label"], scores["priority"])]
     found += [_macro_f1(field, rows) for field in ("label", "priority")]
     shares = {
@@ -156,6 +159,17 @@ def score_answers(rows: Sequence[Row]) -> dict[str, Any]:
         for measure, (value, low, high) in zip(MEASURES, found, strict=True)
     }
     return shares | {"details": scores}
+
+
+def _calibration(rows: Sequence[Row]) -> dict[str, Any]:
+    """The Brier score, 0 to 1, lower is better; mean confidence and share right of up to five equally large bins."""
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import brier_score_loss
+
+    correct, confidences = [is_sorted_right(row) for row in rows], [row["confidence"] for row in rows]
+    brier = float(brier_score_loss(correct, confidences))
+    right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
+    return {"calibration": {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}}
 
 
 def _macro_f1(field: str, rows: Sequence[Row]) -> list[float]:

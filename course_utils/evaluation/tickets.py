@@ -27,12 +27,10 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         Plain JSON values: shares with their 95 % intervals; for each field scikit-learn's report over the classes that
-        occur, and how often which was taken for which. Where every row has a ``confidence``, 0 to 1, that it is right,
-        also their Brier score, 0 to 1, lower is better, and the mean confidence and share right of up to five equally
-        large bins.
+        occur, and how often which was taken for which.
 
     Raises:
-        DataError: There are no rows, a gold is outside its closed set (all are listed), or a confidence is.
+        DataError: There are no rows, or a gold is outside its closed set; all are listed.
     """
     from sklearn.metrics import classification_report, confusion_matrix
 
@@ -61,20 +59,7 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
             "classes": names,
             "confusion": confusion_matrix(gold, said, labels=names).tolist(),
         }
-    return scores | (_calibration(rows) if all("confidence" in row for row in rows) else {})
-
-
-def _calibration(rows: Sequence[Row]) -> dict[str, Any]:
-    from sklearn.calibration import calibration_curve
-    from sklearn.metrics import brier_score_loss
-
-    correct, confidences = [is_sorted_right(row) for row in rows], [row["confidence"] for row in rows]
-    try:
-        brier = float(brier_score_loss(correct, confidences))
-        right, expected = calibration_curve(correct, confidences, n_bins=5, strategy="quantile")
-    except (TypeError, ValueError) as error:
-        raise DataError(f'"confidence": {error}; give numbers from 0 to 1, or leave it out') from error
-    return {"calibration": {"brier": brier, "confidence": expected.tolist(), "accuracy": right.tolist()}}
+    return scores
 
 
 def tickets_table(scores: dict[str, Any]) -> Table:

@@ -1,6 +1,8 @@
 import json
 
-from benchmarks.ticket_triage import MEASURES, answer_majority, fit_classical, plot
+import pytest
+
+from benchmarks.ticket_triage import MEASURES, answer_majority, fit_classical, plot, score_answers
 
 PARCEL = {"text": "Where is my parcel?", "label": "shipping", "priority": "normal"}
 CRASH = {"text": "The app crashes at start", "label": "bug", "priority": "high"}
@@ -17,6 +19,14 @@ def test_the_classical_baseline_tells_plain_tickets_apart() -> None:
     )
     assert [json.loads(row["predicted"])["label"] for row in answered] == ["bug", "shipping"]
     assert all(found["validation_accuracy"] == 1 for found in tried)
+
+
+def test_confidence_is_compared_with_what_is_right() -> None:
+    answered = answer_majority([PARCEL], [PARCEL, CRASH, CRASH, CRASH])
+    assert "calibration" not in score_answers(answered)["details"]
+    found = score_answers([row | {"confidence": 0.5} for row in answered])["details"]["calibration"]
+    assert found["brier"] == pytest.approx(0.25)
+    assert (found["confidence"], found["accuracy"]) == ([0.5], [0.25])
 
 
 def test_the_plot_shows_every_model_on_every_measure() -> None:

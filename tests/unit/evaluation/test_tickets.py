@@ -1,5 +1,4 @@
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,9 @@ REPLIES = [
 ]
 
 
-def rows(**fields: object) -> list[dict[str, object]]:
+def rows() -> list[dict[str, object]]:
     return [
-        {"id": str(i), "label": label, "priority": priority, "predicted": TASK.read_reply(reply), **fields}
+        {"id": str(i), "label": label, "priority": priority, "predicted": TASK.read_reply(reply)}
         for i, ((label, priority), reply) in enumerate(zip(GOLD, REPLIES, strict=True))
     ]
 
@@ -46,13 +45,6 @@ def test_scores_worked_by_hand() -> None:
     assert confused == {("bug", "bug"): 2, ("outage", "hardware"): 1, ("how_to", NO_CLASS): 1}
 
 
-def test_confidence_is_compared_with_what_is_right() -> None:
-    assert "calibration" not in score_tickets(rows())
-    found = score_tickets(rows(confidence=0.5))["calibration"]
-    assert found["brier"] == pytest.approx(0.25)
-    assert (found["confidence"], found["accuracy"]) == ([0.5], [0.25])
-
-
 @pytest.mark.parametrize("label", ["Bug", "bugs", "bug ", "spam"])
 def test_values_are_taken_strictly(label: str) -> None:
     row = rows()[0] | {"predicted": json.dumps({"label": label, "priority": "normal"})}
@@ -64,17 +56,14 @@ def test_wrong_rows_are_all_named() -> None:
     wrong = [rows()[0] | {"label": "spam"}, rows()[1] | {"priority": "soon"}]
     with pytest.raises(DataError, match=r"(?s)0: label 'spam'.*1: priority 'soon'"):
         score_tickets(wrong)
-    for confidence in (2, "0.5", True, None, math.nan):
-        with pytest.raises(DataError, match=r'"confidence": .*from 0 to 1'):
-            score_tickets(rows(confidence=confidence))
     with pytest.raises(DataError, match="at least one row"):
         score_tickets([])
 
 
 def test_the_command_scores_a_file_of_tickets(tmp_path: Path) -> None:
-    file = write_jsonl(tmp_path / "tickets.jsonl", rows(confidence=0.5))
+    file = write_jsonl(tmp_path / "tickets.jsonl", rows())
     done = CliRunner().invoke(app, ["evaluate", str(file), "--tickets", "--json"])
-    assert json.loads(done.output) == score_tickets(rows(confidence=0.5))
+    assert json.loads(done.output) == score_tickets(rows())
     assert "accuracy: 25.0%" in tickets_table(json.loads(done.output)).caption
     assert "25.0%" in CliRunner().invoke(app, ["evaluate", str(file), "--tickets"]).output
     write_jsonl(file, [{"id": "1", "label": "bug", "predicted": ""}])
