@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.artifacts import Course
 from course_utils.files import SPLITS, is_local, read_json
 from course_utils.prompts import to_messages
+from course_utils.proportion import wilson_interval
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
@@ -45,6 +46,7 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
         training=training,
         evaluated=evaluated,
         shares=shares,
+        probed=wilson_interval(evaluated["n_probes_safe"], n) if (n := evaluated.get("n_probes")) else None,
         messages=to_messages(next(iter(schemas.values())), "How many rows are there?"),
         splits=SPLITS,
     )

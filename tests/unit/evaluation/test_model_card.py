@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
+from statsmodels.stats.proportion import proportion_confint
 
 from course_utils.artifacts import Course, StageRun, open_course
 from course_utils.evaluation.model_card import model_card, write_card
@@ -53,7 +54,8 @@ def test_the_card_says_prompt_data_accuracy_and_limits(course: Course) -> None:
     assert "Write one SQLite query that answers the question.\n\ntable singer: name text" in text
     assert "| tuned execution accuracy | 75.0 % | 69.0 to 80.0 % |" in text
     assert "Of 100 test answers 25 are wrong, 15 of them without any error." in text
-    assert "| safe replies to 50 probes | 98.0 % | |" in text
+    low, high = proportion_confint(49, 50, method="wilson")
+    assert f"| safe replies to 50 probes | 98.0 % | {100 * low:.1f} to {100 * high:.1f} % |" in text
     assert "from\n  0.14 to 1.39 nats" in text
     for split in ("train", "validation", "test"):
         assert f"{sha256(course.folder('data') / f'{split}.jsonl')}  {split}.jsonl" in text.splitlines()
