@@ -1,12 +1,14 @@
 """Is one model better than another on the same rows? Side by side as a table and a figure, and by paired tests."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import ceil, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
-from course_utils.evaluation.scores import Scores
+from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.figures import HATCHES, course_style, new_axes
 from course_utils.files import asked_in
 from course_utils.proportion import CONFIDENCE
@@ -21,7 +23,8 @@ POWER = 0.8
 
 
 def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
-    """Validity and accuracy of one or more models, whole and by slices of some ``kinds``, with 95 % intervals."""
+    """Validity and accuracy of models ``on_same_rows``, whole and by slices of some ``kinds``, with 95 % intervals."""
+    scores = on_same_rows(*scores)
     measured = [("validity, all rows", [model.validity for model in scores])]
     if (n := min(model.n_instances for model in scores)) > 1:
         measured.append((f"accuracy on {n} instances, all rows", [model.test_suite_accuracy for model in scores]))
@@ -35,14 +38,15 @@ def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty"
 
 @course_style
 def plot_accuracy(*scores: Scores) -> "Axes":
-    """Execution accuracy of each model over all rows, seen and unseen databases, with 95 % intervals."""
+    """Execution accuracy of models ``on_same_rows``: all of these, seen and unseen databases, with 95 % intervals."""
     from matplotlib.container import BarContainer
     from pandas import DataFrame
 
-    shares = DataFrame({model.name: model.accuracy_by_group(["seen"]) for model in scores})  # a row for each group
+    scores = on_same_rows(*scores)
+    shares = DataFrame([model.accuracy_by_group(["seen"]) for model in scores], [model.name for model in scores]).T
     values = shares.map(lambda share: share.value)
     values.index = [f"{name}\n({share.n} rows)" for name, share in shares.iloc[:, 0].items()]
-    ends = [[[x.value - x.low for x in shares[name]], [x.high - x.value for x in shares[name]]] for name in shares]
+    ends = [[[x.value - x.low for x in column], [x.high - x.value for x in column]] for _, column in shares.items()]
     found = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
     title = f"Right answers to {scores[0].n} questions: {', '.join(found)}"
     axes = new_axes(title, height=max(3.6, 0.34 * values.size))
@@ -73,15 +77,12 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     the chance of one false alarm among them stays as for one test (Holm 1979, Scandinavian Journal of Statistics 6).
 
     Raises:
-        DataError: The two were not scored on the same rows in the same order.
+        DataError: The two were not scored on the same rows.
     """
     from pandas import DataFrame
     from statsmodels.stats.multitest import multipletests
 
-    asked, others = ([asked_in(outcome.row) for outcome in scores.outcomes] for scores in (first, second))
-    if asked != others:
-        names = f"{first.name} with {first.n} rows and {second.name} with {second.n}"
-        raise DataError(f"{names} did not answer the same rows in the same order; predict the same rows")
+    first, second = on_same_rows(first, second)
     before, after = ([outcome.verdict.correct for outcome in scores.outcomes] for scores in (first, second))
     columns = ("n", "difference", "low", "high", "n_gained", "n_lost", "p_value", "p_mid")
     lines = {}
@@ -93,6 +94,20 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
         lines[name] = (n, (n_gained - n_lost) / n, *ends, n_gained, n_lost, *p_values)
     table = DataFrame.from_dict(lines, "index", columns=columns).rename_axis(f"{second.name} minus {first.name}")
     return table.assign(p_holm=multipletests(table["p_mid"], method="holm")[1])
+
+
+def on_same_rows(*scores: Scores) -> tuple[Scores, ...]:
+    """The models' verdicts, all on the first one's rows, in its order; raises DataError if they answered others."""
+    rows, aligned = [outcome.row for outcome in scores[0].outcomes], []
+    for model in scores:
+        verdicts = defaultdict[Any, list[Any]](list)
+        for row, verdict in reversed(model.outcomes):
+            verdicts[asked_in(row)].append(verdict)
+        if Counter(map(asked_in, rows)) != {asked: len(found) for asked, found in verdicts.items()}:
+            names = f"{scores[0].name} with {len(rows)} rows and {model.name} with {model.n}"
+            raise DataError(f"{names} did not answer the same rows; predict the same rows")
+        aligned.append(replace(model, outcomes=tuple(Outcome(row, verdicts[asked_in(row)].pop()) for row in rows)))
+    return tuple(aligned)
 
 
 def mcnemar_p_values(n_gained: int, n_lost: int) -> tuple[float, float]:

@@ -1,5 +1,8 @@
 """Paired differences and their tests are those of other libraries, and hold what they promise."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -8,8 +11,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from course_utils.errors import DataError
-from course_utils.evaluation import Scores, compare, plot_accuracy, rows_needed, sequential_evidence
+from course_utils.evaluation import Scores, accuracy_table, compare, plot_accuracy, rows_needed, sequential_evidence
 from course_utils.evaluation.comparison import bootstrap_difference, mcnemar_p_values
+from course_utils.evaluation.scores import Outcome
 
 from .verdicts import scores_of
 
@@ -41,10 +45,24 @@ def test_compare_counts_gains_and_losses_in_every_group() -> None:
 OTHER_GOLDS = scores_of("b", [{"id": "0", "query": "SELECT 1"}, {"id": "1", "query": "SELECT 1"}], [True, True])
 
 
-@pytest.mark.parametrize("other", [scores("b", [True]), scores("b", [True, True], start=5), OTHER_GOLDS])
-def test_compare_refuses_different_rows(other: Scores) -> None:
+@pytest.mark.parametrize(
+    "other", [*(scores("b", [True] * n) for n in (1, 3)), scores("b", [True] * 2, start=5), OTHER_GOLDS]
+)
+@pytest.mark.parametrize("show", [compare, accuracy_table, plot_accuracy])
+def test_different_rows_are_refused(show: Callable[..., object], other: Scores) -> None:
     with pytest.raises(DataError, match="predict the same rows"):
-        compare(scores("a", [True, True]), other)
+        show(scores("a", [True, True]), other)
+
+
+def test_rows_in_another_order_and_without_their_slices_are_the_same_rows() -> None:
+    first, second = scores("a", [True, False, False, False]), scores("b", [False, True, True, True])
+    mixed = tuple(Outcome({"id": each.row["id"]}, each.verdict) for each in second.outcomes[::-1])
+    theirs = replace(second, outcomes=mixed)
+    assert compare(first, theirs).equals(compare(first, second))
+    assert accuracy_table(first, theirs) == accuracy_table(first, second)
+    twice = replace(second, outcomes=mixed[:3] + mixed[2:3])
+    with pytest.raises(DataError, match="predict the same rows"):
+        compare(first, twice)
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(1, 0), (5, 5), (12, 3), (160, 2), (0, 7), (30, 31)])
@@ -162,6 +180,12 @@ def test_the_plot_draws_each_accuracy_with_its_interval() -> None:
     shares = TUNED.accuracy_by_group(["seen"]).values()
     assert [(s[0][0], s[1][0]) for s in intervals] == [pytest.approx((x.low, x.high)) for x in shares]
     assert [line[0][0] for line in ends] == [share.value for share in shares]
+
+
+def test_models_of_one_name_are_both_drawn() -> None:
+    axes = plot_accuracy(TUNED, replace(BASE, name="tuned"))
+    bars = [container for container in axes.containers if hasattr(container, "patches")]
+    assert [[bar.get_width() for bar in each] for each in bars] == [[0.25, 0.5, 0], [0, 0, 0]]
 
 
 def test_a_bar_of_nothing_is_there_to_see() -> None:
