@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import ceil, sqrt
+from math import ceil, prod, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from course_utils.errors import DataError
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.figures import HATCHES, course_style, new_axes
 from course_utils.files import asked_in
-from course_utils.proportion import CONFIDENCE
+from course_utils.proportion import CONFIDENCE, wilson_interval
 from course_utils.tables import Table
 
 if TYPE_CHECKING:
@@ -72,9 +72,11 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     """Compare two models on the same rows: a line for all of them, then one for each group of some ``kinds``.
 
     ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` end its
-    95 % bootstrap interval. Only the second model gets ``n_gained`` rows right, only the first ``n_lost``. ``p_value``
-    is McNemar's exact one, ``p_mid`` his test's mid-p. ``p_holm`` is the mid-p, raised for the number of lines, so that
-    the chance of one false alarm among them stays as for one test (Holm 1979, Scandinavian Journal of Statistics 6).
+    95 % interval, by bootstrap, or where fewer than ten verdicts differ by ``difference_interval``. Only the second
+    model gets ``n_gained`` rows right, only the first ``n_lost``. ``p_value`` is McNemar's exact one, ``p_mid`` his
+    test's mid-p. ``p_holm`` is the mid-p, raised for the number of lines, so that the chance of one false alarm among
+    them stays as for one test (Holm 1979, Scandinavian Journal of Statistics 6). All of it is about more questions to
+    the same databases; from one database to the next, models may differ more.
 
     Raises:
         DataError: The two were not scored on the same rows.
@@ -87,11 +89,11 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     columns = ("n", "difference", "low", "high", "n_gained", "n_lost", "p_value", "p_mid")
     lines = {}
     for name, indices in first.groups(kinds).items():
-        old, new = [before[index] for index in indices], [after[index] for index in indices]
-        changes = [now - then for then, now in zip(old, new, strict=True)]
+        changes = [after[index] - before[index] for index in indices]
         n, n_gained, n_lost = len(indices), changes.count(1), changes.count(-1)
-        ends, p_values = bootstrap_difference(old, new), mcnemar_p_values(n_gained, n_lost)
-        lines[name] = (n, (n_gained - n_lost) / n, *ends, n_gained, n_lost, *p_values)
+        is_little = n_gained + n_lost < 10  # to draw from
+        ends = difference_interval(n, n_gained, n_lost) if is_little else bootstrap_difference([0] * n, changes)
+        lines[name] = (n, (n_gained - n_lost) / n, *ends, n_gained, n_lost, *mcnemar_p_values(n_gained, n_lost))
     table = DataFrame.from_dict(lines, "index", columns=columns).rename_axis(f"{second.name} minus {first.name}")
     return table.assign(p_holm=multipletests(table["p_mid"], method="holm")[1])
 
@@ -142,6 +144,22 @@ def rows_needed(difference: float, changed: float) -> int:
         raise ValueError(f"difference must lie above 0 and up to changed={changed:g}, the share of rows that change it")
     z_error, z_power = (NormalDist().inv_cdf(chance) for chance in ((1 + CONFIDENCE) / 2, POWER))
     return ceil(((z_error * sqrt(changed) + z_power * sqrt(changed - difference**2)) / difference) ** 2)
+
+
+def difference_interval(n: int, n_gained: int, n_lost: int) -> tuple[float, float]:
+    """Ends of the 95 % interval of ``(n_gained - n_lost) / n``, put together from Wilson's of the two shares.
+
+    It keeps a width where few rows changed, or none. A row that is gained is not lost, which correlates the shares
+    g and l by ``-sqrt(g·l / ((1-g)(1-l)))``. Without that, an end would err in 4 % instead of 2.5 % of the cases where
+    two rows in five change.
+
+    Source: Zou (2007), Psychological Methods 12, 399-413.
+    """
+    gained, lost = wilson_interval(n_gained, n), wilson_interval(n_lost, n)
+    tie = sqrt(prod(share.n_true / max(1, n - share.n_true) for share in (gained, lost)))  # minus their correlation
+    parts = (gained.value - gained.low, lost.high - lost.value), (gained.high - gained.value, lost.value - lost.low)
+    below, above = (sqrt(one**2 + other**2 + 2 * tie * one * other) for one, other in parts)
+    return (n_gained - n_lost) / n - below, (n_gained - n_lost) / n + above
 
 
 def bootstrap_difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:

@@ -53,11 +53,11 @@ def test_the_preface_stands_before_the_share_of_queries_and_nowhere_else() -> No
 
 
 def test_the_pooled_gain_is_that_of_all_seeds_and_its_interval_is_of_questions() -> None:
-    dirty = [scores_of("dirty", verdicts) for verdicts in ("rrr.......", "rrr.......")]
-    cleaned = [scores_of("cleaned", verdicts) for verdicts in ("rrrrrr....", "rrrrrr....")]
+    dirty = [scores_of("dirty", verdicts) for verdicts in ("rrr......." * 4, "rrr......." * 4)]
+    cleaned = [scores_of("cleaned", verdicts) for verdicts in ("rrrrrr...." * 4, "rrrrrr...." * 4)]
     found = compare_arms(dirty, cleaned, (0, 1))
     assert [run["gain"] for run in found["by_seed"]] == [0.3, 0.3]
-    assert [(run["n_gained"], run["n_lost"]) for run in found["by_seed"]] == [(3, 0), (3, 0)]
+    assert [(run["n_gained"], run["n_lost"]) for run in found["by_seed"]] == [(12, 0), (12, 0)]
     assert found["pooled"]["gain"] == 0.3
     # Two seeds that agree on every question say no more of the questions than one of them does.
     assert found["pooled"]["interval"] == pytest.approx(found["by_seed"][0]["interval"], abs=0.02)

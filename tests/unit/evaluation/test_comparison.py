@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import binom
+from scipy.stats import binom, ttest_1samp
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from course_utils.errors import DataError
 from course_utils.evaluation import Scores, accuracy_table, compare, plot_accuracy, rows_needed, sequential_evidence
-from course_utils.evaluation.comparison import bootstrap_difference, mcnemar_p_values
+from course_utils.evaluation.comparison import bootstrap_difference, difference_interval, mcnemar_p_values
 from course_utils.evaluation.scores import Outcome
 
 from .verdicts import scores_of
@@ -108,6 +109,35 @@ def test_the_bootstrap_of_one_constant_difference_is_that_difference(
     first: list[bool], second: list[bool], value: float
 ) -> None:
     assert bootstrap_difference(first, second) == (value, value)
+
+
+@pytest.mark.parametrize(("n_gained", "n_lost"), [(0, 0), (0, 1), (3, 0), (0, 150)])
+def test_the_interval_of_one_share_is_another_librarys(n_gained: int, n_lost: int) -> None:
+    wanted = confint_proportions_2indep(n_gained, 150, n_lost, 150, method="newcomb")
+    assert difference_interval(150, n_gained, n_lost) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_with_many_rows_the_interval_is_that_of_a_paired_t_test() -> None:
+    wanted = ttest_1samp(np.repeat([1, -1, 0], [4_000, 3_800, 12_200]), 0).confidence_interval()
+    assert difference_interval(20_000, 4_000, 3_800) == pytest.approx((wanted.low, wanted.high), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n", "gains", "loses"), [(240, 0.19, 0.21), (240, 0.04, 0.06), (1_000, 0.29, 0.31), (60, 0, 0.02)]
+)
+def test_each_end_of_the_interval_errs_once_in_forty_times(n: int, gains: float, loses: float) -> None:
+    counts = np.random.default_rng(2).multinomial(n, [gains, loses, 1 - gains - loses], 20_000)
+    kinds, n_found = np.unique(counts[:, :2], axis=0, return_counts=True)
+    low, high = np.array([difference_interval(n, *kind) for kind in kinds.tolist()]).T
+    for is_wrong in (low > gains - loses, high < gains - loses):
+        assert n_found[is_wrong].sum() / 20_000 < 0.03
+
+
+def test_where_few_verdicts_change_no_interval_is_without_width() -> None:
+    found = compare(scores("a", [True] * 100), scores("b", [True] * 98 + [False, True]))
+    assert (found["low"] < found["difference"]).all()
+    assert (found["high"] > found["difference"]).all()
+    assert found.loc["all rows", "high"] > 0, "one lost row of 100 does not show that the second model is worse"
 
 
 def test_pairing_narrows_the_interval_where_models_agree() -> None:
