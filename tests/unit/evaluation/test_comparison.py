@@ -1,5 +1,6 @@
 """Paired differences and their tests are those of other libraries, and hold what they promise."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -104,11 +105,22 @@ def test_the_bootstrap_agrees_with_the_normal_approximation_of_paired_difference
     assert (low, high) == bootstrap_difference(first, second)
 
 
-@pytest.mark.parametrize(("first", "second", "value"), [([False] * 5, [True] * 5, 1.0), ([True], [True], 0.0)])
+@pytest.mark.parametrize(("first", "second", "value"), [([False] * 5, [True] * 5, 1.0), ([True] * 2, [True] * 2, 0.0)])
 def test_the_bootstrap_of_one_constant_difference_is_that_difference(
     first: list[bool], second: list[bool], value: float
 ) -> None:
     assert bootstrap_difference(first, second) == (value, value)
+
+
+def test_the_bootstrap_of_many_rows_takes_little_memory() -> None:
+    first = np.zeros(10_000, bool)
+    second = np.arange(10_000) < 100
+    tracemalloc.start()
+    low, high = bootstrap_difference(first, second)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (low, high) == pytest.approx((0.008, 0.012), abs=3e-4)
+    assert peak < 0.5 * 2**30  # 1.5 GiB at once
 
 
 @pytest.mark.parametrize(("n_gained", "n_lost"), [(0, 0), (0, 1), (3, 0), (0, 150)])
@@ -157,6 +169,10 @@ def test_so_many_rows_find_the_difference_four_times_in_five(difference: float, 
     assert 0.77 < np.mean(p_mid < 0.05) < 0.84
 
 
+def test_so_few_rows_as_can_show_nothing_are_not_enough() -> None:
+    assert [mcnemar_p_values(n, 0)[1] < 0.05 for n in (rows_needed(1, 1) - 1, rows_needed(1, 1))] == [False, True]
+
+
 @pytest.mark.parametrize(("difference", "changed"), [(0.0, 0.1), (0.2, 0.1), (0.5, 1.2)])
 def test_a_difference_that_cannot_be_is_refused(difference: float, changed: float) -> None:
     with pytest.raises(ValueError, match="share of rows that change"):
@@ -188,6 +204,12 @@ def test_looking_after_every_row_seldom_raises_a_false_alarm() -> None:
 def test_a_clear_difference_is_found_early() -> None:
     first, second = np.zeros(100, bool), np.ones(100, bool)
     assert (sequential_evidence(first, second) >= 20).argmax() == 7  # 2**8 / 9 > 20
+
+
+def test_evidence_stays_a_number_however_many_rows_speak_for_one_model() -> None:
+    evidence = sequential_evidence(np.zeros(3_000, bool), np.ones(3_000, bool))
+    assert np.isfinite(evidence).all()
+    assert (np.diff(evidence) >= 0).all()
 
 
 def known(name: str, verdicts: list[bool]) -> Scores:
