@@ -199,7 +199,7 @@ def evaluate(
     tickets: Annotated[bool, typer.Option("--tickets", help="Score tickets: rows with label and priority.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of predictions by executing them, whoever wrote it."""
+    """Score a file of predictions by executing them, whoever wrote it; a question that it leaves out is not counted."""
     from course_utils.evaluation.predictions import read_predictions
     from course_utils.terminal import render_scores
 
