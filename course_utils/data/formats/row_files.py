@@ -5,6 +5,7 @@ A folder is a dataset in the course's own layout, that of Spider's release or th
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -168,21 +169,23 @@ def _read_split(split: str, paths: list[Path]) -> list[Record]:
 def _hold_back(training: list[Record]) -> list[Record]:
     """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows.
 
-    Whole groups go: rows belong together if they share a question, a query however it is written, or are linked so.
+    Whole groups go: rows belong together if they share a question, a query however it is written, or are linked so. A
+    group that is more than what is wanted stays; if all are, the smallest goes.
     """
     from scipy.cluster.hierarchy import DisjointSet
 
-    wanted = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)))
     readable = [(str(each.fields.get("query")), each.key) for each in training if not each.fault]
-    groups, first = DisjointSet(key for _, key in readable), dict[str, tuple[str, str]]()
+    linked, first = DisjointSet(key for _, key in readable), dict[str, tuple[str, str]]()
     for query, key in readable:
-        groups.merge(key, first.setdefault(canonical(query), key))
-    keys = dict(readable)
-    queries = sorted(keys)
-    Random(0).shuffle(queries)
-    left = groups.subset(keys[queries.pop()]) if queries else set()  # one group is left to train on
+        linked.merge(key, first.setdefault(canonical(query), key))
+    n_rows = Counter(key for _, key in readable)
+    groups = [(sum(map(n_rows.__getitem__, group)), group) for group in sorted(linked.subsets(), key=min)]
+    Random(0).shuffle(groups)
+    left = min(MAX_VALIDATION_ROWS, max(1, round(len(training) * VALIDATION_SHARE)), len(readable) - 1)
     held: set[tuple[str, str]] = set()
-    for query in queries:
-        if len(held) < wanted and keys[query] not in left:
-            held |= groups.subset(keys[query])
+    for n, group in groups:
+        if n <= left:
+            held, left = held | group, left - n
+    if not held and len(groups) > 1:
+        held = min(groups, key=itemgetter(0))[1]
     return [replace(each, split="validation") if not each.fault and each.key in held else each for each in training]

@@ -46,6 +46,18 @@ def test_a_training_row_is_left_where_there_is_one_alone(make_dataset: Callable[
     assert {record.split for record in read_dataset(folder)} == {"train", "test"}
 
 
+@pytest.mark.parametrize(("n_alike", "n_others", "n_held"), [(900, 100, 100), (500, 500, 100), (10, 1, 1), (9, 0, 0)])
+def test_a_large_group_of_rows_is_no_validation_split(
+    make_dataset: Callable[..., Path], n_alike: int, n_others: int, n_held: int
+) -> None:
+    """Questions that no query answers all have the same one, and so stay together."""
+    queries = ["SELECT 'unanswerable'"] * n_alike + [f"SELECT {i}" for i in range(n_others)]
+    folder = make_dataset(train=[{"db_id": "shop", "question": f"q {i}", "query": q} for i, q in enumerate(queries)])
+    (folder / "validation.jsonl").unlink()
+    counts = Counter(record.split for record in read_dataset(folder))
+    assert (counts["train"], counts["validation"]) == (n_alike + n_others - n_held, n_held)
+
+
 def test_train_others_joins_train_and_a_test_file_makes_dev_the_validation(foreign_release: Path) -> None:
     others = json.dumps(json.loads((foreign_release / "dev.json").read_text())[:2])
     (foreign_release / "train_others.json").write_text(others)
