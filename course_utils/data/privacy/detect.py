@@ -36,12 +36,13 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
 
 
 def database_values(database: Path) -> frozenset[str]:
-    """Every text in an SQLite file in lower case, and the single words of names: what is allowed in its rows.
+    """Every text and long whole number of an SQLite file in lower case, and the single words of names.
 
     What cannot be read whole, or within ``READ_S`` seconds, is left out: then more is reported, and nothing is missed.
     """
     columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]
-    queries = [f"SELECT DISTINCT {name} FROM {table} WHERE typeof({name}) = 'text'" for table, name in columns]
+    which = "typeof({0}) = 'text' OR typeof({0}) = 'integer' AND {0} NOT BETWEEN -999999 AND 999999"
+    queries = [f"SELECT DISTINCT {name} FROM {table} WHERE {which.format(name)}" for table, name in columns]
     values = set()
     end = time.monotonic() + READ_S
     for result in run_queries(database, queries, QueryLimits(max_rows=1_000_000)):
