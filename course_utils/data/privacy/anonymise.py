@@ -159,7 +159,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     """
     left = []
     for number, row in enumerate(rows, start=1):
-        texts = [(name, value) for name, value in row.items() if isinstance(value, str) and name != "db_id"]
+        texts = [(name, text) for name, value in row.items() if name != "db_id" for text in _texts(value)]
         for name, text in texts:
             shown = " ".join(_values(text)) if name == "query" else text
             other = (each for each in find_by_patterns(shown) if load_table()["types"][each.type][1] == "error")
@@ -168,6 +168,15 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
             left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         raise DataError(listed(f"{len(left)} pieces of personal data are left", left))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts and numbers of a field, also those in lists and objects, such as a chat's messages."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    elif isinstance(value, str | int | float):
+        yield str(value)
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:

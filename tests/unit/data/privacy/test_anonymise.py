@@ -80,8 +80,9 @@ def test_queries_give_the_same_answers_on_a_database_with_the_pseudonyms(tmp_pat
 def test_recheck_finds_each_value_that_was_left(left: str) -> None:
     pseudonyms = knowing(*NAMES)
     rows = anonymise_rows(ROWS, pseudonyms)
-    for field in ("question", "note"):
-        row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | {field: f"about {left} only"}
+    said = f"about {left} only"
+    for field in ({"question": said}, {"note": said}, {"messages": [{"role": "user", "content": said}]}):
+        row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | field
         with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
             recheck([*rows, row], pseudonyms)
         assert left not in str(error.value)
