@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.data.encoding import plain_letters
 from course_utils.data.privacy.patterns import (
+    UNSPACED,
     Entity,
     compact,
     find_by_patterns,
@@ -39,7 +40,7 @@ FORMATS: dict[str, str] = {
 purpose but may be somebody's by chance."""
 MAX_WORDS = 12
 """Words that a value may be written in, such as the nine groups of an IBAN."""
-_WORD = re.compile(r"[^\W_]+(?:['’-](?!s\b)[^\W_]+)*")  # O'Neil and Jean-Luc are one, the s of "Berg's" is none
+_WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_])+")
 _LONG_NUMBER = re.compile(r"\d{7,}")
 
 
@@ -72,7 +73,7 @@ class Pseudonyms:
         self._taken |= set(value.split()) if type_ == "name" else set()
 
     def find(self, text: str) -> Iterator[Entity]:
-        """Every known value in a text, however it is spaced, accented and in whichever case.
+        """Every known value in a text, however it is spaced, accented and in whichever case, but no inflected name.
 
         A capital tells a name of one word from a word: the pilot May is not the modal verb.
         """
@@ -80,13 +81,15 @@ class Pseudonyms:
 
     def _find(self, text: str) -> Iterator[Entity]:
         words = list(_WORD.finditer(text))
+        folded = [word[0].casefold() for word in words]
         for first, word in enumerate(words):
-            for last in reversed(words[first : first + MAX_WORDS]):
-                found = text[word.start() : last.end()]
-                forms = (canonical("name", found), canonical("number", found))
+            for n in range(min(MAX_WORDS, len(words) - first), 0, -1):
+                parts = folded[first : first + n]
+                forms = (" ".join(parts), "".join(parts).upper().lstrip("0"))  # as canonical gives them
                 type_ = next((self._types[form] for form in forms if form in self._types), "")
-                if type_ and not (type_ == "name" and last is word and found.islower()):
-                    yield Entity(type_, word.start(), last.end(), found)
+                if type_ and not (type_ == "name" and n == 1 and word[0].islower()):
+                    start, end = word.start(), words[first + n - 1].end()
+                    yield Entity(type_, start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
         """The pseudonym of a value in plain letters, with the signs of a number; a name's is one surname."""
@@ -130,7 +133,7 @@ def _faker() -> "Faker":
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
     if type_ in FORMATS:
-        return " ".join(_WORD.findall(plain_letters(text)[0].lower()))
+        return " ".join(_WORD.findall(plain_letters(text)[0])).casefold()
     return compact(plain_letters(text)[0]).lstrip("0")
 
 

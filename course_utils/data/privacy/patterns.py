@@ -30,6 +30,11 @@ _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
     r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}|\d{3}-\d\d-\d{4}"
 )
+# Letters of Thai, Lao, Burmese, Korean (as NFKD has it), Khmer, Japanese and Chinese, which stand against a number or a
+# name without a space.
+UNSPACED = re.compile(
+    r"(?!\d)[\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u30ff\u31f0-\u31ff\u3400-\u9fff\U00020000-\U0003ffff]"
+)
 # Domains that are kept for examples and tests (RFC 2606), behind @ or [at].
 _RESERVED = re.compile(
     r"(?:[@.]|[\])}]\s?)(?:example(?:\.|\s?[\[({]\s?(?:dot|punkt)\s?[\])}]\s?)(?:com|net|org)"
@@ -94,6 +99,11 @@ def without_overlaps(found: Iterable[Entity]) -> list[Entity]:
 
 
 def _find(text: str) -> Iterator[Entity]:
+    for each in dict.fromkeys((UNSPACED.sub(";", text), text)):  # no pattern takes a semicolon for a part of its own
+        yield from _match(each)
+
+
+def _match(text: str) -> Iterator[Entity]:
     lowered = text.lower()
     n_digits = len(_DIGIT.findall(text))
     for pattern in _patterns():

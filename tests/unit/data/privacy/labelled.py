@@ -82,6 +82,19 @@ POSITIVE: tuple[tuple[str, str, str], ...] = (
     ("name", "Okafor", "Mr. Okafor wants his last three bills"),
     ("name", "Jean-Luc Moreau", "call Jean-Luc Moreau back"),
     ("name", "Ewa Kowalska", "Regards, Ewa Kowalska"),
+    # Scripts that set no space between words, and signs that stand against a value.
+    ("card", "4111111111111111", "卡号4111111111111111的订单"),
+    ("phone", "+86 138 1234 5678", "请拨打+86 138 1234 5678。"),
+    ("iban", "DE89370400440532013000", "口座はDE89370400440532013000です"),
+    ("ssn", "536-22-1234", "SSN은536-22-1234입니다"),
+    ("email", "anna.bauer@gmail.com", "อีเมลanna.bauer@gmail.comของใคร"),
+    ("ip", "203.0.113.42", "来自203.0.113.42的用户"),
+    ("email", "lin@corp.cn", "邮箱：lin@corp.cn"),
+    ("phone", "+4930901820", "<a href='tel:+4930901820'>"),
+    ("phone", "+49 30 901820", "who is it (+49 30 901820)?"),
+    ("phone", "(+49) 30 901820", "ask (+49) 30 901820"),
+    ("phone", "4155552671", "SELECT id FROM lead WHERE T1.customer_phone LIKE '%4155552671'"),
+    ("phone", "4155552672", "text Anna on 4155552672"),
 )
 
 NEGATIVE: tuple[str, ...] = (
@@ -166,4 +179,12 @@ NEGATIVE: tuple[str, ...] = (
     "SELECT strftime('%Y-%m-%d %H:%M:%S', '2020-02-02 10:20:30')",
     "phone models released in 2019 with 6.1 inch screens",
     "call sign DLH1234567 landed",
+    "calls longer than 3000000 ms",
+    "phones that sold 7500000 units",
+    "SELECT * FROM calls WHERE cost > 30000000",
+    "SELECT text FROM tweets WHERE id = 1234567890",
+    "SELECT CAST(x AS TEXT) FROM t WHERE y > 912345678",
+    "SELECT * FROM cell WHERE id = 20250101",
+    "price +12345678, 2+4155552671",
+    "2020年10月12日有415个和5552671个",
 )

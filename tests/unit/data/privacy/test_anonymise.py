@@ -144,6 +144,31 @@ def test_a_name_is_known_however_it_is_encoded_and_the_rest_stays(written: str) 
 
 
 @pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("张伟", "张伟的订单有多少？"),
+        ("山田太郎", "顧客の山田太郎さんはどこですか"),
+        ("김철수", "김철수의 주문은?"),
+        ("สมชาย ใจดี", "ที่อยู่ของสมชายใจดีคืออะไร"),
+        ("Ayşe Yılmaz", "AYŞE YILMAZ kim?"),
+        ("Ayşe Yılmaz", "Ayşe Yılmaz'ın siparişleri?"),
+        ("Jörg Groß", "Wo wohnt JÖRG GROSS?"),
+        ("Γιώργος Παππάς", "ΓΙΩΡΓΟΣ ΠΑΠΠΑΣ;"),
+        ("Seán O'Neil", "orders of sean o’neil"),
+    ],
+)
+def test_a_name_of_any_script_is_replaced_in_whichever_case(name: str, question: str) -> None:
+    pseudonyms = knowing(name)
+    rows = [{"question": question, "query": "SELECT id FROM p WHERE name = '{}'".format(name.replace("'", "''"))}]
+    with pytest.raises(DataError, match="2 pieces"):
+        recheck(rows, pseudonyms)
+    (row,) = anonymise_rows(rows, pseudonyms)
+    pseudonym = row["query"].split("'")[1]
+    assert pseudonym not in name
+    assert pseudonym.casefold() in row["question"].casefold()
+
+
+@pytest.mark.parametrize(
     ("query", "is_person"),
     [
         ('SELECT SUM("Grant") FROM p', False),
