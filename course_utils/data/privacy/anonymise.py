@@ -174,11 +174,11 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts and numbers of a field, also those in lists and objects, such as a chat's messages."""
+    """The texts and whole numbers of a field, also those in lists and objects, such as a chat's messages."""
     if isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _texts(each)
-    elif isinstance(value, str | int | float):
+    elif isinstance(value, str | int):
         yield str(value)
 
 
