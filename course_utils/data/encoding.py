@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from course_utils.finding import Finding, quoted
 
-INVISIBLE = frozenset("\u00ad\u200b\u200e\u200f\u202a\u202c\u202d\u202e\u2060\ufeff")
-"""Soft hyphen, zero-width spaces, marks of direction; no zero-width joiners, which some scripts and emoji need."""
+INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
+)
+"""Soft hyphen, zero-width spaces, marks of direction, and tags, in which whole sentences hide, but for those of flags;
+no zero-width joiners, which some scripts and emoji need."""
 _NOT_LATIN = "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο"  # but Cyrillic and Greek
 CONFUSABLES = dict(zip(_NOT_LATIN, "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo", strict=True))
 """The Latin letter that each Cyrillic or Greek one looks like: they hide words from filters and values from queries."""
@@ -49,7 +53,7 @@ def _broken(text: str, repaired: str, name: str) -> Iterator[Finding]:
 
 
 def _deceptive(text: str, name: str) -> Iterator[Finding]:
-    if hidden := sorted(unicodedata.name(character).lower() for character in INVISIBLE.intersection(text)):
+    if hidden := sorted({unicodedata.name(each, "unassigned").lower() for each in "".join(INVISIBLE.findall(text))}):
         reason = f'"{name}" has invisible characters ({", ".join(hidden)})'
         yield Finding("encoding", "warning", reason, "remove them")
     mixed = []
@@ -64,7 +68,7 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
 
 def strip_invisible(text: str) -> str:
     """The text without the characters of ``INVISIBLE``, which changes nothing that people can see."""
-    return "".join(character for character in text if character not in INVISIBLE)
+    return INVISIBLE.sub("", text)
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:

@@ -14,6 +14,7 @@ HONEST = (
     "東京の店はいくつありますか",
     "How many Ελληνικά restaurants at 20 °C ± 3 °C are there? 👩‍👩‍👧 می‌خواهم",
     "Tabs\tand\nline breaks are spaces. Which ÄÖÜ, ÃÕ or Â?",
+    "Players of 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f and 🇫🇷?",
     "Haben „weiß“, «CAFÉ» und “ANDRÉ” … PERCHÉ… “Ünnep” oder „Straß“ Umlaute?",
     "O que é “IRMÃ”, «AMANHû ou ‘MÃE’? Il a dit « été », ¿«ñ»? „żółć” ‚č‘ “Ân” ĐẠI “Ê” »Straß«",
 )
@@ -56,6 +57,10 @@ def test_only_the_encoding_is_repaired() -> None:
         ("How ma\u200bny?", "warning", "zero width space"),
         ("\ufeffHow many?", "warning", "zero width no-break space"),
         ("shops \u202etxet", "warning", "right-to-left override"),
+        ("shops \u202btxet", "warning", "right-to-left embedding"),
+        ("shops \u2066text\u2069", "warning", "(left-to-right isolate, pop directional isolate)"),
+        ("How ma\u2061ny?", "warning", "function application"),
+        ("How many?\U000e0041\U000e0042", "warning", "(tag latin capital letter a, tag latin capital letter b)"),
         ("How many shоps?", "warning", "U+043E for o"),
         ("Αthens or Lyon?", "warning", "U+0391 for A"),
     ],
@@ -73,7 +78,8 @@ def test_confusables_are_letters_of_the_scripts_that_they_claim() -> None:
 
 
 def test_invisible_characters_are_stripped_and_joiners_stay() -> None:
-    assert strip_invisible("\ufeffa\u200bb می\u200cخواهم") == "ab می\u200cخواهم"
+    assert strip_invisible("\ufeffa\u200bb\U000e0041\u2066 می\u200cخواهم") == "ab می\u200cخواهم"
+    assert all(strip_invisible(text) == text for text in HONEST)
 
 
 @settings(max_examples=50)
