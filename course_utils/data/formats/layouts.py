@@ -74,7 +74,7 @@ def _from_bird(fields: Row) -> Row:
     row = dict(fields)
     if "SQL" in row and "query" not in row:
         row["query"] = row.pop("SQL")
-    if "question_id" in row and "id" not in row:
+    if row.get("question_id") is not None and "id" not in row:
         row["id"] = str(row.pop("question_id"))
     question, evidence = row.get("question"), row.get("evidence")
     if isinstance(question, str) and question.strip() and isinstance(evidence, str) and evidence.strip():

@@ -188,6 +188,7 @@ def test_a_bad_row_is_one_fault_and_the_others_are_read(
     assert reason in faults[0].fault
     assert "; " in faults[0].fault
     assert len(faults[0].fault) < 300
+    assert faults[0].raw  # nothing is lost
     assert faults[0].check == ("encoding" if "UTF-8" in reason else "schema")
     assert len(records) - 1 == n_good
     assert all(record.fields for record in records if not record.fault)

@@ -89,6 +89,20 @@ def test_evidence_makes_no_question_where_there_is_none(tmp_path: Path, question
     assert record.fields.get("question") == question.get("question")
 
 
+def test_rows_without_a_number_get_no_id_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps([{"question_id": None, "question": f"How many {i}?", "SQL": "SELECT 1"} for i in "ab"]))
+    assert [record.fields.get("id") for record in read_rows(path)] == [None, None]
+
+
+def test_a_csv_row_is_kept_whole_whether_it_is_long_or_cannot_be_read(tmp_path: Path) -> None:
+    path, long = tmp_path / "rows.csv", "x" * 140_000  # beyond Python's own limit
+    path.write_text(f'question,query\nHow, why?,"SELECT\n1"\n{long},SELECT 2\n')
+    bad, good = read_rows(path)
+    assert (bad.line, bad.raw) == (2, 'How, why?,"SELECT\n1"')
+    assert good.fields == {"question": long, "query": "SELECT 2"}
+
+
 @pytest.mark.parametrize("text", ['[\n{"a": 1},\n{"a": }\n]', '[{"a": 1}\n{"a": 2}]', '[{"a": 1}, ', '[{"a": 1}'])
 def test_a_broken_array_is_refused_whole_with_the_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "train.jsonl").write_text('{"db_id": "x"}\n')
