@@ -25,8 +25,8 @@ PARTS = {
     "nested query": r"\( ?SELECT",
     "exists": r"EXISTS",
     "set operation": r"UNION|INTERSECT|EXCEPT",
-    "missing values": r"IS (NOT )?NULL|COALESCE|LEFT",
-    "dates": r"STRFTIME|DATE|JULIANDAY",
+    "missing values": r"IS (NOT )?NULL|ISNULL|NOTNULL|IFNULL|COALESCE|LEFT",
+    "dates": r"STRFTIME|DATE|TIME|DATETIME|JULIANDAY|UNIXEPOCH",
     "case": r"CASE",
     "window": r"OVER",
 }

@@ -55,6 +55,8 @@ def test_every_gain_is_drawn_and_the_title_names_the_span_of_each_kind() -> None
         ("SELECT DISTINCT x FROM a UNION SELECT x FROM b", {"distinct", "set operation"}),
         ("SELECT COALESCE(x, 0) FROM a WHERE y IS NOT NULL", {"condition", "missing values"}),
         ("SELECT strftime('%Y', day) FROM a ORDER BY day LIMIT 3", {"dates", "order", "limit"}),
+        ("SELECT datetime(day), time(day) FROM a", {"dates"}),
+        ("SELECT IFNULL(x, 0) FROM a WHERE y NOTNULL", {"condition", "missing values"}),
         ("SELECT CASE WHEN x > 1 THEN 'a' ELSE 'b' END, RANK() OVER (ORDER BY x) FROM a", {"case", "window", "order"}),
         ("SELECT order_date, distinct_x FROM a", set()),
     ],
