@@ -125,7 +125,7 @@ def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]])
     """Put the databases that rows ask about below ``target`` and remove others built there; their schemas."""
     wanted = sorted({row["db_id"] for rows in splits.values() for row in rows})
     for built in target.iterdir() if target.is_dir() else ():
-        if built.name not in wanted:
+        if built.is_dir() and built.name not in wanted:  # a file is the desktop's, such as .DS_Store
             shutil.rmtree(built)
     schemas = {}
     for db_id in wanted:

@@ -24,9 +24,12 @@ def test_foreign_data_needs_no_change_of_code(
     """Once from schema.sql, and once with the ready SQLite files that Spider ships."""
     folder: Path = request.getfixturevalue(release)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    (tmp_path / "stage" / "databases" / "gone").mkdir(parents=True)
+    (tmp_path / "stage" / "databases" / ".DS_Store").touch()  # as a window on the folder leaves it on macOS
     prepared = prepare_dataset(tiny_course(folder), tmp_path / "stage")
     assert {"seen": any(row["seen"] for row in prepared.test)} == {"seen": False}
     assert set(prepared.schemas) == {"bakery_1", "chess_club", "observatory_1"}
+    assert not (tmp_path / "stage" / "databases" / "gone").exists()
     for db_id in prepared.schemas:
         connection = sqlite3.connect(tmp_path / "stage" / "databases" / db_id / f"{db_id}.sqlite")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
