@@ -13,12 +13,12 @@ INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
 )
-"""Soft hyphen, zero-width spaces, marks of direction, and tags, in which whole sentences hide, but for those of flags;
-no zero-width joiners, which some scripts and emoji need."""
+"""What nobody sees and nobody misses: soft hyphen, zero-width spaces, marks of direction, and tags, in which whole
+sentences hide, but those of flags. Some scripts and emoji need zero-width joiners."""
 _NOT_LATIN = "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο"  # but Cyrillic and Greek
 CONFUSABLES = dict(zip(_NOT_LATIN, "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo", strict=True))
 """The Latin letter that each Cyrillic or Greek one looks like: they hide words from filters and values from queries."""
-_PLAIN = str.maketrans("’ı", "'i")  # the Turkish ı is I in capitals
+_PLAIN = str.maketrans("’ı", "'i")  # whose capital is I, as in Turkish
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -64,11 +64,6 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
     if mixed:
         reason = f'"{name}" mixes alphabets within a word: {", ".join(mixed[:3])}'
         yield Finding("encoding", "warning", reason, "type the word again in one alphabet")
-
-
-def strip_invisible(text: str) -> str:
-    """The text without the characters of ``INVISIBLE``, which changes nothing that people can see."""
-    return INVISIBLE.sub("", text)
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:

@@ -18,9 +18,6 @@ from typing import Any
 from course_utils.data.formats.record import Record, RowError, decode, file_error, open_file, read_text, to_record
 from course_utils.files import Row
 
-MAX_CELL = 2**31 - 1
-"""Characters of a cell; Python's own limit is 131,072, and its largest differs by platform."""
-
 
 def read_csv(path: Path) -> Iterator[Record]:
     """Rows of a CSV file (RFC 4180, UTF-8), each with the line on which it begins.
@@ -28,7 +25,7 @@ def read_csv(path: Path) -> Iterator[Record]:
     Raises:
         FormatError: The file as a whole cannot be read: no text, no header, or delimiters other than commas.
     """
-    csv.field_size_limit(MAX_CELL)
+    csv.field_size_limit(2**31 - 1)  # characters of a cell; by default 131,072
     lines = io.StringIO(read_text(path), newline="").readlines()
     reader = csv.reader(lines, strict=True)
     header: list[str] = []
@@ -45,8 +42,8 @@ def read_csv(path: Path) -> Iterator[Record]:
                 raise file_error(path, reason, line)
             header = cells
         elif fault or len(cells) not in (0, len(header)):  # none are a blank line
-            reason = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
-            yield Record(path, line, fault=fault or reason, raw="".join(lines[line - 1 : reader.line_num]).rstrip("\r\n"))
+            fault = fault or f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
+            yield Record(path, line, fault=fault, raw="".join(lines[line - 1 : reader.line_num]).rstrip("\r\n"))
         elif cells:
             # A column without a name is the index that pandas writes.
             named = ((name, cell) for name, cell in zip(header, cells, strict=True) if name and cell)

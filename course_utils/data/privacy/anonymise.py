@@ -4,6 +4,7 @@ The same value gets the same pseudonym in question and query, so the query still
 those are known that the words around them give away.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -162,8 +163,9 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     """
     left = []
     for number, row in enumerate(rows, start=1):
-        texts = [(name, text) for name, value in row.items() if name != "db_id" for text in _texts(value)]
-        for name, text in texts:
+        for name, value in ((name, value) for name, value in row.items() if name != "db_id"):
+            # Numbers, and what lies in lists and objects, such as a chat's messages, are told by their JSON.
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("\\n", " ")
             shown = " ".join(_values(text)) if name == "query" else text
             other = (each for each in find_by_patterns(shown) if load_table()["types"][each.type][1] == "error")
             new = (each for each in other if not pseudonyms.is_invented(each))
@@ -171,15 +173,6 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
             left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:
         raise DataError(listed(f"{len(left)} pieces of personal data are left", left))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """The texts and whole numbers of a field, also those in lists and objects, such as a chat's messages."""
-    if isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
-    elif isinstance(value, str | int):
-        yield str(value)
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:

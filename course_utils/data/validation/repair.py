@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from course_utils.data.encoding import strip_invisible
+from course_utils.data.encoding import INVISIBLE
 from course_utils.data.formats import read_dataset, read_sample
 from course_utils.data.validation.report import ValidationReport
 from course_utils.data.validation.rows import clean_question, row_id
@@ -83,7 +83,7 @@ def fix_fields(fields: Row) -> Row:
     """
 
     def one_line(text: str) -> str:
-        return clean_question(strip_invisible(text))
+        return clean_question(INVISIBLE.sub("", text))
 
     fixes = {"question": one_line, "evidence": one_line, "query": clean_query, "db_id": str.strip}
     fixed = {name: fix(fields[name]) for name, fix in fixes.items() if isinstance(fields.get(name), str)}

@@ -78,8 +78,7 @@ def test_values_of_the_database_are_allowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["1-" * 20_000, "a." * 20_000 + "@", "a@" * 20_000, "1234 " * 8_000, "'a" * 20_000, "pwd:" * 20_000, "Call " * 20_000],
+    "text", [*(20_000 * piece for piece in ("1-", "a@", "'a", "pwd:", "Call ")), "a." * 20_000 + "@", "1234 " * 8_000]
 )
 def test_long_texts_take_linear_time(text: str) -> None:
     began = time.perf_counter()
