@@ -35,14 +35,13 @@ TYPES |= {"id": (str, int)}
 """Optional fields and what they may hold. Others are left alone, because releases add their own."""
 # The prompt module alone adds the template: markers that are in a text already come out doubled.
 MARKERS = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|start_header_id|end_header_id|eot_id|user|assistant"
-    r"|system|end)\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<bos>|<eos>|</?think>"
+    r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:(?:start|end)_of_turn|bos|eos|pad|unk)>|</?think>"
     r"|(?:^|\n)[^\S\n]*#{2,}\s*(?:instruction|input|response|question|answer|sql)\s*(?::\s*)?(?:\n|$)"
     r"|#{3}\s*(?:instruction|input|response)\s*:"
     r"|(?:^|\n)[^\S\n]*(?:USER|ASSISTANT|SYSTEM|HUMAN|User|Assistant|Human|System)\s*:",
     re.IGNORECASE,
 )
-"""Markers of ChatML, Llama 2 and 3, Mistral, Gemma, Phi, Alpaca and Vicuna."""
+"""Markers of ChatML, Llama 2 and 3, Mistral, Gemma, Phi, DeepSeek, Alpaca and Vicuna."""
 FENCE = re.compile(r"```|~~~")
 MANNERS = re.compile(
     r"^\s*(?:sure|certainly|of course|okay|here(?:'s| is| are)|the (?:sql )?query (?:is|would be)|to answer|you can use"

@@ -13,6 +13,8 @@ from course_utils.data.validation.rows import marker_findings
         "<s>[INST] How many? [/INST]",
         "<start_of_turn>user\nHow many?<end_of_turn>",
         "<|user|>\nHow many?<|end|>",
+        "How many?<|eom_id|>",
+        "<｜User｜>How many?<｜Assistant｜>",
         "### Instruction:\nHow many?\n\n### Response:",
         "Below is an instruction. ### Instruction: How many?",
         "USER: How many?\nASSISTANT:",
