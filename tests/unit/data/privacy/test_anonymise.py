@@ -150,6 +150,8 @@ def test_a_name_is_known_however_it_is_encoded_and_the_rest_stays(written: str) 
         ("张伟", "张伟的订单有多少？"),
         ("山田太郎", "顧客の山田太郎さんはどこですか"),
         ("김철수", "김철수의 주문은?"),
+        ("クリスティアーノ・ロナウド", "クリスティアーノ・ロナウドの得点は？"),
+        ("황보석현우", "황보석현우의 주소"),
         ("สมชาย ใจดี", "ที่อยู่ของสมชายใจดีคืออะไร"),
         ("Ayşe Yılmaz", "AYŞE YILMAZ kim?"),
         ("Ayşe Yılmaz", "Ayşe Yılmaz'ın siparişleri?"),
