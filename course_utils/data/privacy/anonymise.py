@@ -40,7 +40,7 @@ FORMATS: dict[str, str] = {
 """What Faker writes for each type. The others keep their form, with other digits and letters, which are nobody's on
 purpose but may be somebody's by chance."""
 MAX_WORDS = 40
-"""Words that a value may be written in: the nine groups of an IBAN, the letters of a name in a script without spaces."""
+"""Words that a value may be written in: the nine groups of an IBAN, the letters of a name where there are no spaces."""
 _WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_])+")
 _LONG_NUMBER = re.compile(r"\d{7,}")
 

@@ -79,11 +79,15 @@ def find_by_patterns(text: str) -> list[Entity]:
 
 
 def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
-    """What a function finds in the plain letters of a text, with the places that it has in the text itself."""
+    """What a function finds in the plain letters of a text, with the places that it has in the text itself.
+
+    What begins or ends within a character of the text, as in a Korean syllable of several letters, is none.
+    """
     plain, places = plain_letters(text)
     for entity in find(plain):
         start, end = places[entity.start], places[entity.end]
-        yield Entity(entity.type, start, end, text[start:end])
+        if places[entity.end - 1] < end and (entity.start == 0 or places[entity.start - 1] < start):
+            yield Entity(entity.type, start, end, text[start:end])
 
 
 def without_overlaps(found: Iterable[Entity]) -> list[Entity]:

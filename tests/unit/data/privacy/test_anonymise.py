@@ -171,6 +171,10 @@ def test_a_name_of_any_script_is_replaced_in_whichever_case(name: str, question:
     assert pseudonym.casefold() in row["question"].casefold()
 
 
+def test_a_korean_name_that_is_a_part_of_another_ones_syllable_is_none() -> None:
+    assert [*knowing("김철수").find("김철숙의 주문은?")] == []
+
+
 @pytest.mark.parametrize(
     ("query", "is_person"),
     [
