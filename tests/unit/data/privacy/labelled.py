@@ -100,6 +100,7 @@ POSITIVE: tuple[tuple[str, str, str], ...] = (
 NEGATIVE: tuple[str, ...] = (
     "Show the orders of anna.schmidt@example.com",
     "is J_DOE99@MAIL.EXAMPLE.ORG subscribed",
+    "发给anna.bauer@example.com谢谢",
     "Reply-To: <jane@example.net>, thanks.",
     "write to tom.reed [at] example [dot] com",
     "which invoices went to billing@shop.example, root@localhost.test or no-reply@mail.invalid?",
