@@ -18,7 +18,6 @@ sentences hide, but those of flags. Some scripts and emoji need zero-width joine
 _NOT_LATIN = "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο"  # but Cyrillic and Greek
 CONFUSABLES = dict(zip(_NOT_LATIN, "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo", strict=True))
 """The Latin letter that each Cyrillic or Greek one looks like: they hide words from filters and values from queries."""
-_PLAIN = str.maketrans("’ı", "'i")  # whose capital is I, as in Turkish
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -72,7 +71,8 @@ def plain_letters(text: str) -> tuple[str, Sequence[int]]:
         return text, range(len(text) + 1)
     pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))
     seen = [pair for pair in pairs if unicodedata.category(pair[0]) not in ("Cf", "Mc", "Me", "Mn")]
-    return "".join(letter for letter, _ in seen).translate(_PLAIN), [*(place for _, place in seen), len(text)]
+    plain = "".join(letter for letter, _ in seen).replace("’", "'").replace("ı", "i")  # Turkish, whose capital is I
+    return plain, [*(place for _, place in seen), len(text)]
 
 
 def _other_words(text: str, other: str) -> str:

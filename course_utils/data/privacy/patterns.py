@@ -30,8 +30,7 @@ _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
     r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}|\d{3}-\d\d-\d{4}"
 )
-# Letters of Thai, Lao, Burmese, Korean (as NFKD has it), Khmer, Japanese and Chinese, which stand against a number or a
-# name without a space.
+# Letters that stand against a number or a name without a space: Thai to Burmese, Korean in NFKD, Khmer, kana, Chinese.
 UNSPACED = re.compile(
     r"(?!\d)[\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u30ff\u31f0-\u31ff\u3400-\u9fff\U00020000-\U0003ffff]"
 )
@@ -79,10 +78,7 @@ def find_by_patterns(text: str) -> list[Entity]:
 
 
 def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
-    """What a function finds in the plain letters of a text, with the places that it has in the text itself.
-
-    What begins or ends within a character of the text, as in a Korean syllable of several letters, is none.
-    """
+    """What a function finds in the plain letters of a text, at its places there; no part of a Korean syllable."""
     plain, places = plain_letters(text)
     for entity in find(plain):
         start, end = places[entity.start], places[entity.end]

@@ -95,6 +95,8 @@ POSITIVE: tuple[tuple[str, str, str], ...] = (
     ("phone", "(+49) 30 901820", "ask (+49) 30 901820"),
     ("phone", "4155552671", "SELECT id FROM lead WHERE T1.customer_phone LIKE '%4155552671'"),
     ("phone", "4155552672", "text Anna on 4155552672"),
+    ("phone", "4155552673", "SELECT id FROM lead WHERE phone NOT IN ('4155552673')"),
+    ("phone", "4155552674", "SELECT id FROM lead WHERE CAST(phone AS TEXT) <> '4155552674'"),
 )
 
 NEGATIVE: tuple[str, ...] = (
