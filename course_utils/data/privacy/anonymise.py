@@ -7,9 +7,11 @@ those are known that the words around them give away.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
 
 from course_utils.data.encoding import plain_letters
 from course_utils.data.privacy.patterns import (
@@ -70,7 +72,7 @@ class Pseudonyms:
     def add(self, type_: str, text: str) -> None:
         """Make a value known; all of them before the first pseudonym is made."""
         value = canonical(type_, text)
-        self._types[value] = type_
+        self._types |= dict.fromkeys((value, canonical("name", text)), type_)
         self._taken |= set(value.split()) if type_ == "name" else set()
 
     def find(self, text: str) -> Iterator[Entity]:
@@ -133,9 +135,13 @@ def _faker() -> "Faker":
 
 def canonical(type_: str, text: str) -> str:
     """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
-    if type_ in FORMATS:
-        return " ".join(_WORD.findall(plain_letters(text)[0])).casefold()
-    return compact(plain_letters(text)[0]).lstrip("0")
+    if type_ == "birth_date":  # words in a question, digits in its query; 7/4 begins with the month, 7.4. not
+        import pandas as pd
+
+        with suppress(ValueError, OverflowError), catch_warnings(action="ignore"):
+            return f"{pd.to_datetime(text, dayfirst='.' in text):%Y %m %d}"
+    plain, _ = plain_letters(text)
+    return " ".join(_WORD.findall(plain)).casefold() if type_ in FORMATS else compact(plain).lstrip("0")
 
 
 def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> list[Row]:

@@ -171,6 +171,26 @@ def test_a_name_of_any_script_is_replaced_in_whichever_case(name: str, question:
     assert pseudonym.casefold() in row["question"].casefold()
 
 
+@pytest.mark.parametrize(
+    ("question", "born"),
+    [
+        ("my date of birth is 3 March 1979", "1979-03-03"),
+        ("Peter Novak, born May 5, 1971, asks for his file", "1971-05-05 00:00:00"),
+        ("geb. am 7.4.1990", "1990-04-07"),
+        ("DOB: 7/4/1990", "1990-07-04"),
+        ("DOB: 31/12/1990", "1990-12-31"),
+        ("DOB: 31/13/1990", "31/13/1990"),
+    ],
+)
+def test_a_date_of_birth_is_the_same_in_the_words_of_a_question_and_the_digits_of_a_query(
+    question: str, born: str
+) -> None:
+    (row,) = anonymise_rows([{"question": question, "query": f"SELECT '{born}'"}], Pseudonyms(SECRET))
+    made = row["query"].split("'")[1].removesuffix(" 00:00:00")
+    assert made not in born
+    assert made in row["question"]
+
+
 def test_a_korean_name_that_is_a_part_of_another_ones_syllable_is_none() -> None:
     assert [*knowing("김철수").find("김철숙의 주문은?")] == []
 
