@@ -130,16 +130,10 @@ def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]])
     schemas = {}
     for db_id in wanted:
         database = target / db_id / f"{db_id}.sqlite"
-        _link(find_database(dataset, db_id, target), database)
+        source = find_database(dataset, db_id, target)
+        if source != database:  # with what its log holds
+            database.parent.mkdir(parents=True, exist_ok=True)
+            database.unlink(missing_ok=True)
+            (link_file if is_one_file(source) else copy_database)(source, database)
         schemas[db_id] = read_schema(database).render()
     return schemas
-
-
-def _link(source: Path, target: Path) -> None:
-    """Put a ready database at another place, with what its log holds."""
-    if source == target:
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    put = link_file if is_one_file(source) else copy_database
-    put(source, target)
