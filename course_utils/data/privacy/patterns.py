@@ -168,7 +168,7 @@ def is_outside_address(text: str) -> bool:
 
 def is_mailbox(text: str) -> bool:
     """An e-mail address that may be somebody's: no example's, and not ``LIKE '%@gmail.com'``."""
-    return bool(re.match(r"[^@]*[^\W_]", text)) and not _RESERVED.search(UNSPACED.sub("", text.lower()))
+    return bool(re.match(r"[^@]*[^\W_]", text)) and not _RESERVED.search(UNSPACED.sub("", text.lower()).rstrip("."))
 
 
 CHECKS = {check.__name__: check for check in (is_card, is_phone, is_outside_address, is_mailbox)}
