@@ -108,7 +108,7 @@ def _refuse(path: Path, faults: Sequence[str]) -> None:
 
 
 def read_dataset(folder: Path) -> list[Record]:
-    """Every row of a dataset, each with its split: train, validation or test.
+    """Every row of a dataset, each with its split: train, validation or test; of two layouts, the first one's files.
 
     Without a validation file, dev is validation if there is a test file, else dev is the test and a tenth of the
     training rows is held back; rows with the same query or question stay together.
