@@ -95,7 +95,7 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
 
     Raises:
         DataError: The file is missing, empty or not UTF-8, or rows are no objects or such that ``check`` raises
-            ValueError; every wrong row is listed.
+            ValueError; the first 20 of them are listed.
     """
     remedy = f"give one JSON object a line, with {', '.join(fields)}"
     try:
@@ -113,7 +113,8 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
             except (ValueError, RecursionError) as error:
                 wrong.append(f"{place}: {error}; {remedy}")
     if wrong or not rows:
-        raise DataError("\n".join(wrong) or f"{path}: the file is empty; {remedy}")
+        more = [f"... and {len(wrong) - 20:,} more"] if len(wrong) > 20 else []
+        raise DataError("\n".join([*wrong[:20], *more]) or f"{path}: the file is empty; {remedy}")
     return rows
 
 
@@ -157,8 +158,9 @@ def link_file(source: str | Path, target: str | Path) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
     """Write one JSON object per line, making the folder if needed; the file is replaced whole or stays as it was."""
-    with writing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with writing(path) as unfinished, unfinished.open("wb") as file:
+        for row in rows:  # half of a character, for which UTF-8 has no bytes, is written as JSON's own escape
+            file.write((json.dumps(row, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
     return path
 
 

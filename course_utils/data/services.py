@@ -12,7 +12,7 @@ from course_utils.data.validation.report import Rejected
 from course_utils.data.validation.rows import complete_row
 from course_utils.data.validation.validate import GATE, ValidationOptions, validate_dataset
 from course_utils.errors import ConfigurationError, DataError
-from course_utils.files import Row, portable, read_toml, write_jsonl
+from course_utils.files import Row, portable, read_toml, write_jsonl, writing
 from course_utils.finding import Finding
 from course_utils.sql import find_database, read_schema
 from course_utils.tables import Table, value_table
@@ -75,10 +75,11 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
         reason = f"{n_good} good training rows, where {service} takes {limits['min_rows']} or more"
         raise DataError(f"{portable(dataset)}: {reason}; `course validate` says what is wrong with the others")
     files = {f"{split}.jsonl": rows for split, rows in chats.items() if rows}
-    for name, rows in files.items():
-        write_rows(rows, out / name, "openai")
-    if rejected:
-        write_jsonl(out / REJECTED, rejected)
+    with writing(out) as unfinished:
+        for name, rows in files.items():
+            write_rows(rows, unfinished / name, "openai")
+        if rejected:
+            write_jsonl(unfinished / REJECTED, rejected)
     n_written, price = sum(map(len, chats.values())), limits["usd_per_million_tokens"]
     usd = n_tokens["train"] * epochs * price / 1e6
     values = {

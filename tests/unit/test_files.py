@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.files import append_line, is_local, link_file, read_jsonl, sha256, write_json, write_jsonl
+from course_utils.errors import DataError
+from course_utils.files import (
+    append_line,
+    is_local,
+    link_file,
+    read_checked_jsonl,
+    read_jsonl,
+    sha256,
+    write_json,
+    write_jsonl,
+)
 from tests.unit.full_disk import full_disk
 
 
@@ -19,8 +29,17 @@ def test_a_folder_is_told_from_a_hub_id(model: str, local: bool) -> None:
 
 
 def test_rows_survive_line_separators_and_any_script(tmp_path: Path) -> None:
-    rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}]
+    rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}, {"text": "half \\\ud83d"}]
     assert read_jsonl(write_jsonl(tmp_path / "new" / "rows.jsonl", rows)) == rows
+
+
+def test_of_many_wrong_rows_the_first_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("[\n" * 1_000)
+    with pytest.raises(DataError) as caught:
+        read_checked_jsonl(tmp_path / "rows.jsonl", lambda row, place: row, ["id"])
+    first, *_, last = lines = str(caught.value).splitlines()
+    assert (len(lines), last) == (21, "... and 980 more")
+    assert first.startswith(f"{tmp_path / 'rows.jsonl'}:1: ")
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from course_utils.data.services import TOKENS_OF_MESSAGE, estimate_tokens, expor
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import read_jsonl
 from course_utils.tables import Table
+from tests.unit.full_disk import full_disk
 
 TARGET = "SELECT name FROM item WHERE price > {}"
 
@@ -93,6 +94,15 @@ def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="9 good training rows, where openai takes 10 or more"):
         export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_exported_where_the_disk_is_full(dataset: Path, tmp_path: Path) -> None:
+    with (dataset / "train.jsonl").open("a") as rows:
+        rows.write(json.dumps({"db_id": "shop", "question": "?", "query": "no SQL " * 20_000}) + "\n")
+    with full_disk(dataset / "validation.jsonl", 50_000), pytest.raises(OSError, match=r"space|large"):
+        export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
+    assert rows_of(export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")) == [20, 15, 1, 4]
 
 
 # What a service charges, and for how many tokens
