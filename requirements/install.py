@@ -1,8 +1,8 @@
 """Installs what the course needs, from the locks beside this file, and nothing when it is there already.
 
 ``make``, the Dockerfile, the devcontainer and the Colab cell run this file with any ``python3``: it uses the standard
-library only, and parses on Python 3.8 so that it can say which Python is needed. It chooses no versions:
-``pyproject.toml`` names torch's, the locks all others.
+library only, and parses on Python 3.8 so that it can say which Python is needed. It chooses no versions: the locks
+name them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ PYTHONS = ((3, 11), (3, 13))  # oldest and newest that the locks are made for
 SETS = ("course", "dev", "gpu")
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 REACHABLE_WITHIN_S = 5
+# Each fits one version of torch; beside another it breaks Transformers or PEFT, which import what they find. Colab has
+# all of them.
+COMPILED_FOR_TORCH = ("torchvision", "torchaudio", "torchcodec", "torchao")
 # Packages and the tools' temporary copies, with a margin; measured 2.8 GiB on Linux without CUDA.
 DISK_GIB = {"cpu": 4, "cuda": 14}
 PIP = ("-m", "pip", "install", "--quiet", "--retries", "2")
@@ -113,15 +116,31 @@ def take_turn(script: BinaryIO) -> None:
         return
 
 
+def python_of(folder: Path) -> Path:
+    """The Python of a virtual environment, which need not be there."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def is_in_place(folder: Path) -> bool:
+    """Say whether an environment's Python is there and its programs start that one, and not one where it was before.
+
+    pip's own program comes with every environment and names its Python, as all programs do that are installed later.
+    """
+    python = python_of(folder)
+    pip = python.with_name("pip.exe" if os.name == "nt" else "pip")
+    named = "|".join(re.escape(str(path)) for path in (folder, folder.resolve()))
+    return python.exists() and pip.exists() and bool(re.search(rf"[!'\"\s](?:{named})".encode(), pip.read_bytes()))
+
+
 def make_environment(folder: Path, needed_gib: float) -> Path:
-    """Create a virtual environment, keep a working one, replace a broken one; returns its Python.
+    """Create a virtual environment, keep a working one, replace a broken or moved one; returns its Python.
 
     Raises:
         InstallError: Too little disk is free, or the Python here has no working ``venv``.
     """
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = python_of(folder)
     works = f"import pip, sys; sys.exit(not {PYTHONS[0]} <= sys.version_info[:2] <= {PYTHONS[1]})"
-    if python.exists() and subprocess.run([str(python), "-c", works], capture_output=True).returncode == 0:
+    if is_in_place(folder) and subprocess.run([str(python), "-c", works], capture_output=True).returncode == 0:
         return python
     free_gib = shutil.disk_usage(folder.parent).free / 2**30
     if free_gib < needed_gib:
@@ -143,30 +162,42 @@ def torch_index_answers() -> bool:
         return False
 
 
-def torch_version(python: Path) -> str:
-    """Import torch in an environment and ask for its version; empty if it is missing or half installed."""
-    code = "import torch; print(torch.__version__)"
+def torch_requirements(flavour: str) -> list[str]:
+    """What a lock cannot name, for its CPU and CUDA builds share a version: torch, and Unsloth's torchvision."""
+    names = ("torch", "torchvision") if flavour == "cuda" else ("torch",)
+    lock = (ROOT / "requirements" / "all.txt").read_text("utf-8")
+    return [re.findall(rf"^{name}==[\w.]+", lock, re.MULTILINE)[0] for name in names]
+
+
+def torch_version(python: Path, requirements: list[str]) -> str:
+    """Import torch and its like in an environment and ask for torch's version; empty if one is missing or unfit."""
+    names = ", ".join(requirement.split("==")[0] for requirement in requirements)
+    code = f"import {names}; print(torch.__version__)"
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True).stdout.strip()
 
 
 def install_torch(python: Path, flavour: str) -> None:
-    """Install torch's build for this machine, which a lock cannot name: CPU and CUDA builds share a version.
+    """Install torch's build for this machine, and take away what was compiled for another one.
 
     uv knows where PyTorch keeps each build. Where that index cannot be reached, pip takes what it is configured to
     find; so it does for CUDA without a driver, as in an image that is being built: PyPI's build is CUDA's there.
     """
-    requirement = re.findall(r'"(torch==[\w.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))[0]
-    here = torch_version(python)
-    if here.split("+")[0] == requirement.split("==")[1] and not (flavour == "cuda" and here.endswith("+cpu")):
+    requirements = torch_requirements(flavour)
+    here = torch_version(python, requirements)
+    if here.split("+")[0] == requirements[0].split("==")[1] and not (flavour == "cuda" and here.endswith("+cpu")):
         return
-    what = f"{requirement.replace('==', ' ')}, {'CUDA build (gigabytes)' if flavour == 'cuda' else 'CPU build'}"
+    if here:
+        uninstall = [str(python), "-m", "pip", "uninstall", "--yes", *COMPILED_FOR_TORCH]
+        run_step("remove what fits another torch", uninstall)
+    what = f"{requirements[0].replace('==', ' ')}, {'CUDA build (gigabytes)' if flavour == 'cuda' else 'CPU build'}"
     backend = "cpu" if flavour == "cpu" else "auto" if has_nvidia_gpu() else ""
     if backend and torch_index_answers():
-        uv = [str(python), *UV, "--python", str(python), "--torch-backend", backend, "--reinstall-package=torch"]
-        run_step(what, [*uv, requirement])
+        reinstall = [f"--reinstall-package={requirement.split('==')[0]}" for requirement in requirements]
+        uv = [str(python), *UV, "--python", str(python), "--torch-backend", backend]
+        run_step(what, [*uv, *reinstall, *requirements])
         return
     what += " if pip finds one (PyTorch's index cannot be reached)" if backend else ""
-    run_step(what, [str(python), *PIP, "--force-reinstall", requirement])
+    run_step(what, [str(python), *PIP, "--force-reinstall", *requirements])
 
 
 def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -> None:
@@ -188,7 +219,7 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
     interrupted run may have left half a package.
     """
     sets, stamp = choose_sets(wanted, flavour), folder / "course-install.txt"
-    there = stamp.read_text("utf-8").split() if stamp.exists() else []
+    there = stamp.read_text("utf-8").split() if stamp.exists() and is_in_place(folder) else []
     done = {name for name in SETS if fingerprint(flavour, name) in there}
     if done.issuperset(sets) or (done and sets == ["course"]):
         return
@@ -199,6 +230,7 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
     install_into(python, sets, flavour, afresh=not there)
     stamp.write_text("\n".join(fingerprint(flavour, name) for name in {*done, *sets}), "utf-8")
     sys.stdout.write(f"Ready in {time.monotonic() - began:.0f} s\n")
+    sys.stdout.write(f"Its commands, such as course: source '{python.with_name('activate')}'\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The installer: what it says when it cannot go on, and that it does only what is missing."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +113,11 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch
 def installed(tmp_path):
     """An environment whose stamp says that the dev set is there."""
     folder = tmp_path / ".venv"
-    folder.mkdir()
+    python = install.python_of(folder)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    for name in ("pip", "pip.exe"):
+        python.with_name(name).write_text(f"#!{python}\n")
     (folder / "course-install.txt").write_text(install.fingerprint("cpu", "dev"))
     return folder
 
@@ -122,7 +127,7 @@ def steps(monkeypatch):
     """Commands that would have run."""
     commands = []
     monkeypatch.setattr(install, "run_step", lambda what, command: commands.append(command))
-    monkeypatch.setattr(install, "torch_version", lambda python: "2.13.0")
+    monkeypatch.setattr(install, "torch_version", lambda *_: "2.13.0")
     monkeypatch.setattr(install, "make_environment", lambda folder, needed_gib: Path("python"))
     return commands
 
@@ -175,18 +180,29 @@ def test_a_changed_lock_or_torch_build_installs_again(tmp_path, monkeypatch):
     ],
 )
 def test_torch_is_installed_only_where_it_is_missing_or_the_wrong_build(steps, monkeypatch, here, flavour, installs):
-    monkeypatch.setattr(install, "torch_version", lambda python: here)
+    monkeypatch.setattr(install, "torch_version", lambda *_: here)
     monkeypatch.setattr(install, "torch_index_answers", lambda: False)
     install.install_torch(Path("python"), flavour)
     assert bool(steps) == installs
-    assert all("torch==2.13.0" in command and "pip" in command and "uv" not in command for command in steps)
+    if installs:
+        *before, command = steps
+        assert "pip" in command
+        assert "uv" not in command
+        assert [each for each in command if "==" in each] == install.torch_requirements(flavour)
+        assert len(before) == bool(here)
+        assert all({"uninstall", *install.COMPILED_FOR_TORCH} <= set(each) for each in before)
+
+
+def test_on_a_gpu_torchvision_comes_in_torchs_build():
+    assert [each.split("==")[0] for each in install.torch_requirements("cuda")] == ["torch", "torchvision"]
+    assert install.torch_requirements("cpu") == install.torch_requirements("cuda")[:1]
 
 
 @pytest.mark.parametrize(
     ("flavour", "driver", "backend"), [("cpu", False, "cpu"), ("cuda", True, "auto"), ("cuda", False, None)]
 )
 def test_uv_chooses_the_build_where_pytorchs_index_answers(steps, monkeypatch, flavour, driver, backend):
-    monkeypatch.setattr(install, "torch_version", lambda python: "")
+    monkeypatch.setattr(install, "torch_version", lambda *_: "")
     monkeypatch.setattr(install, "torch_index_answers", lambda: True)
     monkeypatch.setattr(install, "has_nvidia_gpu", lambda: driver)
     install.install_torch(Path("python"), flavour)
@@ -195,11 +211,15 @@ def test_uv_chooses_the_build_where_pytorchs_index_answers(steps, monkeypatch, f
     assert backend is None or command[command.index("--torch-backend") + 1] == backend
 
 
-def test_half_a_torch_is_no_torch(tmp_path, monkeypatch):
-    (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").write_text("from torch.missing import part")
+@pytest.mark.parametrize("flavour", ["cpu", "cuda"])
+def test_half_a_torch_is_no_torch(tmp_path, monkeypatch, flavour):
+    names = [requirement.split("==")[0] for requirement in install.torch_requirements(flavour)]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("__version__ = '2.13.0'")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert install.torch_version(Path(sys.executable)) == ""
+    assert install.torch_version(Path(sys.executable), names) == "2.13.0"
+    (tmp_path / f"{names[-1]}.py").write_text("raise RuntimeError('compiled for another torch')")
+    assert install.torch_version(Path(sys.executable), names) == ""
 
 
 def test_a_missing_venv_module_names_the_debian_package(tmp_path, monkeypatch):
@@ -216,6 +236,31 @@ def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
     python.symlink_to(tmp_path / "removed")
     install.make_environment(tmp_path / ".venv", 0)
     assert "--clear" in steps[0]
+
+
+def test_a_moved_or_copied_environment_is_made_again(tmp_path, monkeypatch):
+    """Its programs would start the Python, and with it the course, of the folder where it was made."""
+    steps = []
+    here, there = tmp_path / "my course" / ".venv", tmp_path / "copy" / ".venv"
+    for folder in (here, there):
+        folder.parent.mkdir()
+        assert not install.is_in_place(folder)
+    assert install.make_environment(here, 0) == install.python_of(here)
+    (here / "course-install.txt").write_text(install.fingerprint("cpu", "dev"))
+    assert install.is_in_place(here)
+    shutil.copytree(here, there, symlinks=True)
+    assert not install.is_in_place(there)
+    monkeypatch.setattr(install, "install_into", lambda *_, **__: steps.append("install"))
+    for folder in (here, there):
+        assert install.main(["--torch", "cpu", "--venv", str(folder), "--set", "dev"]) == 0
+    assert steps == ["install"]
+    assert install.is_in_place(there)
+
+
+def test_an_environment_whose_python_is_gone_is_installed_again(installed, steps):
+    install.python_of(installed).unlink()
+    assert install.main(["--torch", "cpu", "--venv", str(installed), "--set", "dev"]) == 0
+    assert steps
 
 
 def test_two_installations_take_turns(installed):

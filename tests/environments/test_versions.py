@@ -23,7 +23,7 @@ SETS = {
     "gpu": ["build", "serve", "track", "gpu"],
 }
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TORCH = re.compile(r"torch|triton|cuda-.*|nvidia-.*")
+TORCH = re.compile(r"torch|torchvision|triton|cuda-.*|nvidia-.*")
 
 # Not imported by name, but needed: the file that uses each, and the words that do.
 USED_AS = {
@@ -129,7 +129,7 @@ def test_uv_is_locked_like_the_rest():
 
 
 def test_nothing_of_torch_is_missing_from_the_one_resolution():
-    assert "torch" in ALL
+    assert {"torch", "torchvision"} <= ALL.keys()
     assert ALL["triton"], "torch's CUDA build for Linux needs it"
 
 
