@@ -54,7 +54,7 @@ coverage: install-dev
 	$(TEST) --cov=course_utils --cov=tools
 
 lab: install
-	$(BIN)/jupyter lab notebooks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
 
 check: install-dev
 	$(BIN)/ruff check .
@@ -100,7 +100,7 @@ gpu-check: $(if $(WHEELS),,install)
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header
 PARTS = --no-annotate --generate-hashes --constraint - $(shell sed -nE \
-	's/^(torch|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/all.txt)
+	's/^(torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/all.txt)
 VERSIONS = sed 's/ ;.*//' requirements/all.txt
 
 lock: install-dev
@@ -116,5 +116,5 @@ lock-parts:
 		--no-emit-index-url --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt
 
 clean: ## everything a run makes
-	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf artifacts unsloth_compiled_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -path ./.venv -prune -o -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
