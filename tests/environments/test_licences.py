@@ -1,9 +1,10 @@
-"""Every locked package has a licence that pyproject.toml allows; pip-licenses says which, without a network."""
+"""Every locked package has a licence that pyproject.toml allows, as pip-licenses says; and the project has its own."""
 
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,3 +32,10 @@ def test_another_licence_is_refused(tmp_path):
     done = check(["strict"], PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert "strict:1.0" in done.stderr
+
+
+def test_whoever_gets_the_project_gets_the_text_of_its_licence():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["license"]
+    title = " ".join((ROOT / "LICENSE").read_text("utf-8").split()[:4])
+    assert (declared, title) == ("Apache-2.0", "Apache License Version 2.0,")
+    assert f"[{declared}](LICENSE)" in (ROOT / "README.md").read_text("utf-8")
