@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from course_utils.files import PROJECT, read_jsonl
+from tools.dataset.domains import read_domains
+from tools.dataset.shapes import SHAPES
 
 DATA = PROJECT / "data"
 CARD = (DATA / "README.md").read_text("utf-8")
@@ -18,9 +21,25 @@ def test_row_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_hand_written_rows(split: str) -> None:
+def test_written_rows(split: str) -> None:
     n_written = sum("written" in row["source"] for row in read_jsonl(DATA / f"{split}.jsonl"))
-    assert re.search(rf"`{split}.jsonl`.*; {n_written} written by hand", CARD)
+    assert re.search(rf"`{split}.jsonl`.*; {n_written:,} written one by one", CARD)
+
+
+def test_the_second_round() -> None:
+    rounds = Counter(row["db_id"] for row in read_jsonl(DATA / "train.jsonl") if row["source"] == "written:2")
+    (n,) = set(rounds.values())
+    assert f"round of {rounds.total():,}, {n} a database" in " ".join(CARD.split())
+
+
+def test_databases_and_shapes() -> None:
+    domains = read_domains(DATA / "databases")
+    assert f"about {len(domains)} SQLite databases" in CARD
+    assert f"about the {sum(domain.role == 'train' for domain in domains)} training databases" in CARD
+    n_tables = [len(domain.tables) for domain in domains]
+    assert f"{min(n_tables)} to {max(n_tables)} tables" in CARD
+    n_phrasings = min(len(set(shape.questions)) for shape in SHAPES)
+    assert (f"{len(SHAPES)} query shapes with at least five phrasings each" in CARD, n_phrasings) == (True, 5)
 
 
 def test_the_sample() -> None:
@@ -33,7 +52,7 @@ def test_the_other_folders() -> None:
     assert f"| `probes.json` | {len(json.loads((DATA / 'probes.json').read_text('utf-8')))} |" in CARD
     for folder in ("written", "tickets"):
         n_rows = sum(len(read_jsonl(path)) for path in Path(DATA / folder).glob("*.jsonl"))
-        assert re.search(rf"`{folder}/[^|]*\| {n_rows} \|", CARD)
+        assert re.search(rf"`{folder}/[^|]*\| {n_rows:,} \|", CARD)
 
 
 def test_preferences_have_as_many_reasons_as_the_card_says() -> None:
