@@ -12,8 +12,9 @@ from typing import Any, get_args
 from course_utils.errors import DataError
 from tools.dataset.domain_faults import find_faults
 from tools.dataset.specs import LABELS, NUMBERS, ColumnSpec, Domain, Kind, Measure, Role, TableSpec
+from tools.english import plural
 
-__all__ = ["LABELS", "NUMBERS", "ColumnSpec", "Domain", "TableSpec", "plural", "read_domain", "read_domains"]
+__all__ = ["LABELS", "NUMBERS", "ColumnSpec", "Domain", "TableSpec", "read_domain", "read_domains"]
 _LISTS = ("values", "peak_months", "peak_weekdays")
 _TYPES: dict[type, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text"),
@@ -24,13 +25,6 @@ _TYPES: dict[type, tuple[tuple[type, ...], str]] = {
     dict: ((dict,), "a table"),
 }
 """By the type of a key's default: what may stand in the file, and how to say so."""
-
-
-def plural(noun: str) -> str:
-    """The regular English plural of the last word: ``city`` becomes ``cities``."""
-    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh", "z")) else "s")
 
 
 def read_domains(databases: Path) -> list[Domain]:

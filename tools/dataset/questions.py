@@ -8,10 +8,11 @@ from random import Random
 from string import Formatter
 
 from tools.dataset import wording
-from tools.dataset.domains import ColumnSpec, plural
+from tools.dataset.domains import ColumnSpec
 from tools.dataset.shapes import Shape
 from tools.dataset.slots import Slots, fill_table
 from tools.dataset.world import View, World
+from tools.english import plural
 
 _IMPERATIVES = ("List", "Show", "Give", "Find", "Name", "Tell", "Compute", "Return", "Sort", "Count the")
 

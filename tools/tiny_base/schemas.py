@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from tools.english import plural
 from tools.tiny_base.concepts import Concept, concepts
 from tools.tiny_base.styles import Style, draw_style
-from tools.tiny_base.words import english_words, plural, proper_word, word
+from tools.tiny_base.words import english_words, proper_word, word
 
 LABELS = ("name", "name", "title", "full name", "label", "first name", "last name", "model")
 NUMERIC_KINDS = ("integer", "real", "year")

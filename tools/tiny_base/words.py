@@ -46,10 +46,3 @@ def proper_word(rng: Random) -> str:
     """A word as a cell of a table would hold it, mostly capitalised."""
     text = invented_word(rng) if rng.random() < 0.6 else rng.choice(english_words())
     return text if rng.random() < 0.15 else text[:1].upper() + text[1:]
-
-
-def plural(noun: str) -> str:
-    """The regular English plural of the last word: ``city`` becomes ``cities``."""
-    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh", "z")) else "s")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import DataError
-from tools.dataset.domains import plural, read_domain, read_domains
+from tools.dataset.domains import read_domain, read_domains
 
 GOOD = """
 role = "train"
@@ -76,11 +76,3 @@ def test_a_map_takes_a_text_for_a_list_of_one(tmp_path: Path) -> None:
 def test_a_domain_is_for_training_unless_it_says_otherwise(tmp_path: Path) -> None:
     assert read_domain(declare(tmp_path, GOOD.replace('role = "train"', ""))).role == "train"
     assert read_domain(declare(tmp_path, GOOD.replace('"train"', '"test"'))).held_out
-
-
-@pytest.mark.parametrize(
-    ("noun", "nouns"),
-    [("city", "cities"), ("branch", "branches"), ("day", "days"), ("age", "ages")],
-)
-def test_plural(noun: str, nouns: str) -> None:
-    assert plural(noun) == nouns

@@ -15,7 +15,7 @@ from tools.tiny_base.questions import ask
 from tools.tiny_base.schemas import NUMERIC_KINDS, invent_schema
 from tools.tiny_base.shapes import SHAPES
 from tools.tiny_base.styles import ALIASES, NAME_CASES, Style, draw_style
-from tools.tiny_base.words import english_words, invented_word, plural
+from tools.tiny_base.words import english_words, invented_word
 
 
 @pytest.fixture(scope="module")
@@ -147,10 +147,3 @@ def test_invented_words_rarely_repeat() -> None:
     words = [invented_word(rng) for _ in range(5000)]
     assert len(set(words)) > 0.75 * len(words)
     assert not set(words) & set(english_words()[:50])
-
-
-@pytest.mark.parametrize(
-    ("noun", "expected"), [("city", "cities"), ("day", "days"), ("box", "boxes"), ("song", "songs"), ("y", "ys")]
-)
-def test_plural(noun: str, expected: str) -> None:
-    assert plural(noun) in (expected, "ies" if noun == "y" else expected)

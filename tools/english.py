@@ -1,0 +1,8 @@
+"""The little English that both the dataset and the tiny model's text need."""
+
+
+def plural(noun: str) -> str:
+    """The regular English plural of the last word: ``city`` becomes ``cities``."""
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh", "z")) else "s")
