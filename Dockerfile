@@ -7,12 +7,13 @@
 # Without JUPYTER_TOKEN JupyterLab makes a token and shows it in the log: docker logs NAME.
 FROM python:3.11-slim-bookworm
 
-# torch's CUDA build carries its own CUDA libraries, so one base image serves both; Triton compiles with gcc.
+# torch's CUDA build carries its own CUDA libraries, so one base image serves both. g++ brings the gcc by which Triton
+# compiles, and builds the one package that has no wheel for Linux on arm64, as in Docker on a Mac.
 # No versions here: Debian keeps only the newest of each package, and none of them reaches a result.
 # Clusters run the image as another user (deploy/cloud/slurm.sbatch), who has to get into the project's folder.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git make gcc libc6-dev \
+    && apt-get install --yes --no-install-recommends git make g++ \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 learner \
     && chmod 755 /home/learner

@@ -43,6 +43,9 @@ FAILURES = {
     "Retrying|Connection|[Tt]imed? ?out|name resolution|dns error|Failed to fetch|HTTPError": (
         "The download of {what} failed: check the network (or the proxy)"
     ),
+    "CMAKE_CXX_COMPILER|CMAKE_C_COMPILER|No such file or directory: '(?:gcc|cc|g\\+\\+)'": (
+        "Of {what} there is no wheel for {machine} and no compiler to make one: install it (Debian: apt install g++)"
+    ),
     "No matching distribution|no wheels? with a matching|not a supported wheel": (
         "There is no build of {what} for {machine}: take another Python in the range, or another machine"
     ),

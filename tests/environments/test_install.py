@@ -49,6 +49,12 @@ OUTPUTS = {
         "hint: Build failures usually indicate a problem with the package\n",
         ("Readme file does not exist",),
     ),
+    "uv, no compiler": (
+        "error: Failed to build `libgguf==0.2.2`\n  cause: The build backend returned an error\n         [stderr]\n"
+        "         CMake Error: CMAKE_CXX_COMPILER not set, after EnableLanguage\n"
+        "         *** CMake configuration failed\n",
+        ("libgguf==0.2.2", "no wheel", "apt install g++"),
+    ),
     "nothing": ("", ("it printed nothing",)),
 }
 
