@@ -49,6 +49,12 @@ def test_a_missing_package_is_wrong_if_the_course_needs_it(course, locks):
     assert "no-such-package is missing" in findings_of(course, "packages")[0][1]
 
 
+def test_the_pip_that_an_environment_brings_is_not_wrong(course, locks):
+    """No learner's set names it, so that no remedy would change it."""
+    locks(f"pip==0.1\npytest=={pytest.__version__}\n", course=f"pytest=={pytest.__version__}\n")
+    assert findings_of(course, "packages") == [("note", "1 packages, all as locked")]
+
+
 def test_missing_locks_deserve_a_look(course, locks):
     assert findings_of(course, "packages")[0][0] == "warning"
 
