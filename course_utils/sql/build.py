@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_utils.errors import DataError
 from course_utils.sql.execute import GRACE_S, STEPS_BETWEEN_CHECKS
-from course_utils.sql.opening import FORBIDDEN_FUNCTIONS
+from course_utils.sql.opening import FORBIDDEN_FUNCTIONS, INTERNAL_PRAGMAS
 from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, limit_time, more_room, run_in_worker
 
 BASE_SECONDS = 3.0
@@ -76,15 +76,15 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
 
     def follow(statement: str) -> None:
         nonlocal begin, behind
-        if (found := text.find(statement, behind)) >= 0:
-            begin, behind = found, found + len(statement)
+        if text.startswith(statement, behind):  # not one of a trigger or a virtual table, which are told too
+            begin, behind = behind, behind + len(statement)
 
     connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
     connection.set_trace_callback(follow)
     try:
-        text = script.read_text("utf-8-sig")
+        text = script.read_bytes().decode("utf-8-sig")  # the end of a line may be data
         connection.executescript(text)
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+    except (sqlite3.Error, ValueError) as error:
         # A statement that does not parse was never begun: it is the one behind the last that was.
         was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
         place = begin if was_begun else behind
@@ -102,7 +102,7 @@ def _deny_reach(action: int, first: str | None, second: str | None, *_: str | No
     """ATTACH and VACUUM INTO could write anywhere, a PRAGMA could lift the bounds."""
     if action == sqlite3.SQLITE_ATTACH:
         return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS:
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS | INTERNAL_PRAGMAS:
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in FORBIDDEN_FUNCTIONS:
         return sqlite3.SQLITE_DENY

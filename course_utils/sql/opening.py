@@ -32,7 +32,7 @@ _INTERNAL_TABLES = re.compile(r"sqlite_(?:temp_)?(?:master|schema)|.*_(?:node|ro
 """What virtual tables prepare to change when they are opened: the schema to declare themselves, R-Tree its parts.
 
 Whether anything is changed is not the authorizer's to say: the file is open for reading alone."""
-_INTERNAL_PRAGMAS = {"data_version", "page_size"}  # what FTS reads before it searches
+INTERNAL_PRAGMAS = {"data_version", "page_size"}  # what FTS and R-Tree read before they work
 _WAL_VERSION = 2
 _LOGS = ("-wal", "-journal")
 _decode = partial(str, encoding="utf-8", errors="backslashreplace")  # two texts that differ stay two
@@ -84,7 +84,7 @@ def _authorize(action: int, first: str | None, second: str | None, *_: str | Non
     elif action in _CHANGING:
         allowed = bool(_INTERNAL_TABLES.fullmatch(first or ""))
     elif action == sqlite3.SQLITE_PRAGMA:
-        allowed = first in _INTERNAL_PRAGMAS
+        allowed = first in INTERNAL_PRAGMAS
     else:
         allowed = action in _READING
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

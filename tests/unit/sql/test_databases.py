@@ -348,6 +348,15 @@ def test_a_hostile_script_ends_soon_and_reaches_nothing(
     assert len(message) < 500
 
 
+def test_virtual_tables_are_built_and_the_end_of_a_line_is_data(tmp_path: Path) -> None:
+    schema = "CREATE VIRTUAL TABLE note USING fts5 (body);\r\nCREATE VIRTUAL TABLE place USING rtree (id, low, high);"
+    folder = add_sql(tmp_path, schema=schema)
+    rows = b"INSERT INTO note VALUES ('ink\r\npen\rcup\n');\r\nINSERT INTO place VALUES (1, 2, 3);"
+    (folder / "rows.sql").write_bytes(rows)
+    database = find_database(tmp_path, "pets", tmp_path / "built")
+    assert run_query(database, "SELECT body, low FROM note('pen'), place").rows == [("ink\r\npen\rcup\n", 2.0)]
+
+
 def test_a_dump_of_sqlite_itself_is_built(tmp_path: Path) -> None:
     connection = sqlite3.connect(":memory:")
     connection.executescript(SCHEMA + ROWS + "CREATE INDEX i ON pet (name); CREATE VIEW v AS SELECT name FROM pet;")
@@ -363,9 +372,12 @@ def test_a_name_in_any_script_is_plain(tmp_path: Path, db_id: str) -> None:
     assert run_query(find_database(tmp_path, db_id, tmp_path / "built"), "SELECT COUNT(*) FROM pet").rows == [(2,)]
 
 
-def test_a_large_honest_script_is_built(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "more", ["", "CREATE TABLE log (n); CREATE TRIGGER t AFTER INSERT ON pet BEGIN INSERT INTO log VALUES (1); END;"]
+)
+def test_a_large_honest_script_is_built(tmp_path: Path, more: str) -> None:
     rows = "".join(f"INSERT INTO pet VALUES ({i}, '{'x' * 90}');\n" for i in range(40_000))
-    add_sql(tmp_path, rows=rows)
+    add_sql(tmp_path, schema=SCHEMA + more, rows=rows)
     database = find_database(tmp_path, "pets", tmp_path / "built")
     assert run_query(database, "SELECT COUNT(*) FROM pet").rows == [(40_000,)]
 
