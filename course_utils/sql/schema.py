@@ -20,7 +20,7 @@ RESERVED = frozenset(
 """SQLite's keywords that are no names unless quoted."""
 VIEWS_S = 5.0
 """Time for SQLite to understand all views."""
-_NAMES = "SELECT name FROM sqlite_master WHERE type = ? AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"
+_NAMES = "SELECT CAST(name AS TEXT) FROM sqlite_master WHERE type = ? AND name NOT GLOB 'sqlite_*' ORDER BY rowid"
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow'"
 
 
@@ -116,6 +116,6 @@ def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
     references = {source: (table, target or "") for source, table, target in keys.fetchall()}
     # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
     query, columns = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", []
-    with suppress(sqlite3.OperationalError):
+    with suppress(sqlite3.DatabaseError):
         columns = connection.execute(query, (name,)).fetchall()
     return TableSchema(name, tuple(Column(each, kind, bool(key), references.get(each)) for each, kind, key in columns))

@@ -139,12 +139,19 @@ def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(t
         assert len(run_query(database, f"SELECT {names} FROM {table.name}").rows) == 1
 
 
-def test_a_table_whose_module_is_gone_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["VirtualSpatialIndex()", "fts5(body)", "fts4(body, tokenize=icu)", "rtree(a)"])
+def test_a_table_whose_module_is_gone_or_does_not_start_is_left_out(tmp_path: Path, module: str) -> None:
     database = create(
         tmp_path / "x.sqlite",
-        """CREATE TABLE a (id INTEGER); PRAGMA writable_schema = ON; INSERT INTO sqlite_master
-        VALUES ('table', 'near', 'near', 0, 'CREATE VIRTUAL TABLE near USING VirtualSpatialIndex()');""",
+        f"""CREATE TABLE a (id INTEGER); PRAGMA writable_schema = ON; INSERT INTO sqlite_master
+        VALUES ('table', 'near', 'near', 0, 'CREATE VIRTUAL TABLE near USING {module}');""",
     )
+    assert read_schema(database).render() == "table a: id integer"
+
+
+def test_a_name_that_a_stranger_wrote_as_bytes_is_read(tmp_path: Path) -> None:
+    hostile = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET name = CAST(name AS BLOB), sql = CAST(sql AS BLOB)"
+    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {hostile}")
     assert read_schema(database).render() == "table a: id integer"
 
 
