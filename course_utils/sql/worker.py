@@ -76,17 +76,20 @@ def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[A
     """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
 
     Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
+    Unless its time ran out, it is first tried alone: it may have died of what those before it left.
     """
-    left = [*items]
+    left, alone = [*items], False
     while left:
-        n_done = 0
+        n_done, some = 0, left[: 1 if alone else AT_ONCE]
+        alone = False
         try:
-            for result in run_in_worker(function, *args, left[:AT_ONCE]):
+            for result in run_in_worker(function, *args, some):
                 n_done += 1
                 yield result
         except WorkerDiedError as error:
-            n_done += 1
-            yield error
+            if not (alone := error.kind != "timeout" and len(some) > 1):
+                n_done += 1
+                yield error
         left = left[n_done:]
 
 

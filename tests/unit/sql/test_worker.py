@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.errors import QueryError
 from course_utils.sql import worker
-from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, run_in_worker
+from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, run_each, run_in_worker
 
 PID = "__import__('os').getpid()"
 LIMIT = "__import__('course_utils.sql.worker').sql.worker.limit_time({})"
@@ -133,3 +133,11 @@ def test_callers_in_threads_have_workers_of_their_own() -> None:
 
 def test_a_call_within_a_call_does_not_wait_for_itself() -> None:
     assert [(outer, *evaluate(str(outer * 10))) for outer in evaluate("1", "2")] == [(1, 10), (2, 20)]
+
+
+def test_what_dies_of_what_others_left_is_tried_alone() -> None:
+    keep = f"__import__('builtins').__dict__.setdefault('kept', []).append(bytearray({MEMORY_BYTES // 3}))"
+    assert list(run_each(map, eval, items=[keep] * 5)) == [None] * 5
+    *others, failed = run_each(map, eval, items=[keep, "1", f"bytearray({MEMORY_BYTES})"])
+    assert others == [None, 1]
+    assert isinstance(failed, WorkerDiedError)
