@@ -116,7 +116,7 @@ def mark_changes(gold: str, predicted: str) -> str:
     """One text as HTML, word by word: what only the gold has struck out, what only the prediction has underlined."""
     before, after = (re.findall(r"'[^']*'|\w+|\s+|.", text) for text in (gold, predicted))
     marked = []
-    for change, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for change, a, b, c, d in SequenceMatcher(None, before, after).get_opcodes():
         old, new = escape("".join(before[a:b])), escape("".join(after[c:d]))
         marked.append(old if change == "equal" else f"<del>{old}</del><ins>{new}</ins>")
     return "".join(marked)

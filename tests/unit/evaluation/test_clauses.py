@@ -172,3 +172,9 @@ def test_a_wrong_answer_is_shown_with_what_both_queries_return(dataset: Path) ->
 def test_changes_are_marked_word_by_word() -> None:
     marked = mark_changes("SELECT a FROM t WHERE b = 'New York'", "SELECT a FROM t WHERE b = '<York>'")
     assert marked == "SELECT a FROM t WHERE b = <del>&#x27;New York&#x27;</del><ins>&#x27;&lt;York&gt;&#x27;</ins>"
+
+
+def test_long_queries_that_repeat_themselves_are_marked_soon() -> None:
+    began = time.perf_counter()
+    assert "<del>" in mark_changes("SELECT a " * 1_000, "SELECT b " * 1_000)
+    assert time.perf_counter() - began < 3
