@@ -64,8 +64,8 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
     Raises:
         DataError: The database cannot be read, or the cache is no such file.
     """
-    content = sha256(database)
-    keys = {gold: hashlib.sha256(f"{VERSION} {n} {content} {gold}".encode()).hexdigest() for gold in golds}
+    made_of = f"{VERSION} {n} {sha256(database)}"
+    keys = {gold: hashlib.sha256(f"{made_of} {gold}".encode(errors="surrogatepass")).hexdigest() for gold in golds}
     if cache:
         cache.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -94,12 +94,12 @@ def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Ite
         for name in names:
             with suppress(sqlite3.Error):  # of a collation or module that only its maker has: golds about it get none
                 tables[name.lower()] = _read_columns(connection, name)
-        made_by = "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
-        schema = [sql for kind, name, sql in connection.execute(made_by) if kind == "view" or name.lower() in tables]
+        made_by = "SELECT sql || '' FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
+        schema = [sql for (sql,) in connection.execute(made_by)]
     for gold in golds:
         try:
             yield tuple(_make(schema, tables, gold, n))
-        except (QueryError, sqlite3.Error):
+        except (QueryError, sqlite3.Error, UnicodeError):
             yield ()
 
 
@@ -200,7 +200,8 @@ def _build(schema: list[str], tables: dict[str, list[_Column]], rng: Random) -> 
         connection.execute("PRAGMA page_size = 512")
         connection.execute("BEGIN")
         for statement in schema:
-            connection.execute(statement)
+            with suppress(sqlite3.Error):  # an index by a function of its maker's, or what a virtual table made itself
+                connection.execute(statement)
         for name, columns in tables.items():
             names, marks = ", ".join(quote(column.name) for column in columns), ", ".join("?" * len(columns))
             rows = zip(*(drawn[column.id] for column in columns), strict=True)

@@ -103,15 +103,19 @@ def test_a_table_that_only_its_maker_can_read_costs_no_gold_but_its_own(tmp_path
     path = tmp_path / "music.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.create_collation("LOCALIZED", lambda left, right: (left > right) - (left < right))
+        connection.create_function("name_hash", 1, len, deterministic=True)
         connection.executescript(
             SCHEMA + "CREATE TABLE fan (name TEXT PRIMARY KEY COLLATE LOCALIZED) WITHOUT ROWID;"
-            "CREATE VIRTUAL TABLE text USING fts5(body, content = 'gone');"
+            "CREATE VIRTUAL TABLE text USING fts5(body, content = 'gone'); CREATE INDEX i ON concert (name_hash(code));"
+            "CREATE VIRTUAL TABLE note USING fts5(body); INSERT INTO note VALUES ('ink'), ('pen');"
+            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = CAST(sql AS BLOB) WHERE name = 'ticket'"
         )
-    found = find_instances(path, [*GOLDS, "SELECT name FROM fan"], 2, tmp_path / "cache.sqlite")
-    assert [len(images) for images in found.values()] == [2] * len(GOLDS) + [0]
+    golds = [*GOLDS, "SELECT body FROM note", "SELECT name FROM fan"]
+    found = find_instances(path, golds, 2, tmp_path / "cache.sqlite")
+    assert [len(images) for images in found.values()] == [2] * (len(GOLDS) + 1) + [0]
 
 
-@pytest.mark.parametrize("gold", ["SELECT", "SELECT nothing FROM singer", "SELECT random()"])
+@pytest.mark.parametrize("gold", ["SELECT", "SELECT nothing FROM singer", "SELECT random()", "SELECT '\ud800'"])
 def test_a_gold_without_one_answer_gets_none(music: Path, gold: str) -> None:
     assert find_instances(music, [gold], 2) == {gold: ()}
 
