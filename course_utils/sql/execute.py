@@ -126,7 +126,7 @@ def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> 
             if cursor.description is None:
                 raise QueryError("the query returns no rows, so it is not a SELECT", "syntax")
             result = fetch_result(cursor, limits, began)
-    except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+    except (sqlite3.Error, UnicodeError) as error:
         if not is_late():
             kind, reason = _kind_of(error), str(error)
             reading = f"only one statement that reads is run: {reason.rstrip('.')}"
