@@ -44,7 +44,7 @@ def open_database(database: Path) -> sqlite3.Connection:
         return _open(database, _state_of(database))
     except FileNotFoundError as error:
         raise QueryError(f"{database}: there is no such database") from error
-    except (OSError, DataError, sqlite3.Error) as error:
+    except (OSError, DataError, sqlite3.Error, UnicodeError) as error:
         raise QueryError(f"{database}: cannot be opened ({error})") from error
 
 
@@ -169,7 +169,7 @@ def copy_database(source: Path, target: Path) -> Path:
             _copy(source, unfinished)
             for ending in _LOGS:
                 _beside(target, ending).unlink(missing_ok=True)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # its words may quote what is no text
         raise DataError(f"{source}: cannot be copied ({error}); close the program that uses it") from error
     return target
 

@@ -85,7 +85,7 @@ def read_schema(database: Path) -> Schema:
     try:
         for schema in run_in_worker(_read, database.absolute()):
             found.append(schema)  # kept if the next one is not to be had
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeError) as error:  # its words may quote what is no text
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
     except WorkerDiedError as error:
         if not found:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.errors import DataError
-from course_utils.sql import Schema, quote, read_schema, run_query
+from course_utils.errors import DataError, QueryError
+from course_utils.sql import Schema, copy_database, quote, read_schema, run_query
 from course_utils.sql.schema import RESERVED, Column, TableSchema
 
 
@@ -173,3 +173,14 @@ def test_a_missing_or_corrupt_file_is_a_data_error(tmp_path: Path) -> None:
     (tmp_path / "broken.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(DataError, match="not a readable SQLite database"):
         read_schema(tmp_path / "broken.sqlite")
+
+
+def test_an_error_of_sqlite_that_quotes_what_is_no_text_is_a_data_error(tmp_path: Path) -> None:
+    bad = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = sql || CAST(x'8080' AS TEXT)"
+    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {bad}")
+    with pytest.raises(DataError, match="not a readable SQLite database"):
+        read_schema(database)
+    with pytest.raises(DataError, match="cannot be copied"):
+        copy_database(database, tmp_path / "copy.sqlite")
+    with pytest.raises(QueryError):
+        run_query(database, "SELECT id FROM a")
