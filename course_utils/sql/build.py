@@ -23,6 +23,8 @@ MAX_VALUE_BYTES = 4_000_000
 """Longest text or blob."""
 _PAGE_BYTES = 4096
 _TOO_LONG = f"longer than {BASE_SECONDS:g} s and a second for each megabyte"
+_IDLE_PRAGMAS = {"synchronous", "journal_mode", "locking_mode", "cache_size", "temp_store"}
+"""Of speed, at which scripts from mysql2sqlite and others begin: passed over, for it is chosen here."""
 _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
 
 
@@ -102,6 +104,8 @@ def _deny_reach(action: int, first: str | None, second: str | None, *_: str | No
     """ATTACH and VACUUM INTO could write anywhere, a PRAGMA could lift the bounds."""
     if action == sqlite3.SQLITE_ATTACH:
         return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _IDLE_PRAGMAS:
+        return sqlite3.SQLITE_IGNORE
     if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS | INTERNAL_PRAGMAS:
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in FORBIDDEN_FUNCTIONS:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError, QueryError
-from course_utils.sql import find_database, list_databases, run_query
+from course_utils.sql import find_database, is_one_file, list_databases, run_query
 from course_utils.sql.databases import FOLDERS
 
 SCHEMA = "CREATE TABLE pet (id INTEGER PRIMARY KEY, name TEXT);\n"
@@ -316,7 +316,6 @@ HOSTILE = {
     "vacuums elsewhere": ("CREATE TABLE a (b);\nVACUUM INTO 'stolen.sqlite';", "authorization denied", 2),
     "moves temporary files": ("PRAGMA temp_store_directory = '/etc';", "not authorized", 1),
     "lifts the bound": ("PRAGMA max_page_count = 4294967294;", "not authorized", 1),
-    "leaves a journal": ("PRAGMA journal_mode = WAL;", "not authorized", 1),
     "writes the schema": ("PRAGMA writable_schema = ON;", "not authorized", 1),
     "loads code": ("\nSELECT load_extension('evil.so');", "not authorized", 2),
     "writes a file": ("SELECT writefile('stolen', 'x');", "no such function: writefile", 1),
@@ -355,6 +354,15 @@ def test_virtual_tables_are_built_and_the_end_of_a_line_is_data(tmp_path: Path) 
     (folder / "rows.sql").write_bytes(rows)
     database = find_database(tmp_path, "pets", tmp_path / "built")
     assert run_query(database, "SELECT body, low FROM note('pen'), place").rows == [("ink\r\npen\rcup\n", 2.0)]
+
+
+def test_what_a_script_says_of_speed_is_passed_over(tmp_path: Path) -> None:
+    speed = "PRAGMA synchronous = OFF;\nPRAGMA Journal_Mode = WAL;\nPRAGMA cache_size = 999999999;\n"
+    add_sql(tmp_path, schema=speed + SCHEMA)
+    database = find_database(tmp_path, "pets", tmp_path / "built")
+    assert run_query(database, "SELECT COUNT(*) FROM pet").rows == [(2,)]
+    assert [path.name for path in database.parent.iterdir()] == ["pets.sqlite"]
+    assert is_one_file(database)
 
 
 def test_a_dump_of_sqlite_itself_is_built(tmp_path: Path) -> None:
