@@ -4,6 +4,7 @@ Forms of the text read its tokens and not sqlglot's tree: a fifteenth of the tim
 still has them. Spider's levels of difficulty read the tree.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -230,6 +231,7 @@ def parse(query: str) -> "exp.Expr":
     """
     import sqlglot
 
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each reply that is no query, such as SHOW TABLES
     try:
         trees = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
     except sqlglot.errors.SqlglotError as error:

@@ -5,7 +5,7 @@ import pytest
 import sqlglot
 
 from course_utils.files import PROJECT
-from course_utils.sql.query_forms import canonical, clean_query, shape_of, skeleton
+from course_utils.sql.query_forms import canonical, clean_query, parse, shape_of, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -83,3 +83,9 @@ def test_spaces_inside_a_query_are_data() -> None:
 )
 def test_a_shape_is_read_off_the_keywords(query: str, shape: str) -> None:
     assert shape_of(query) == shape
+
+
+@pytest.mark.parametrize("reply", ["SHOW TABLES", "EXPLAIN SELECT 1", "CALL x()", "SELECT * FROM t AS x (a, b)"])
+def test_what_is_no_query_of_sqlite_is_parsed_without_a_warning(reply: str, caplog: pytest.LogCaptureFixture) -> None:
+    parse(reply).sql("sqlite")
+    assert not caplog.records
