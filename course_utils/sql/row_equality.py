@@ -20,7 +20,8 @@ def same_rows(gold: Sequence[Values], found: Sequence[Values], *, ordered: bool 
     - As bags: each row as often in one as in the other, in any order unless ``ordered``. With
       ``ordered``, rows that tie under ORDER BY must come in the gold's order too.
     - Columns by position: their order counts, their names do not. This is stricter than Spider's
-      test-suite script, which also tries other orders of the columns.
+      test-suite script, which also tries other orders of the columns and strikes out DISTINCT, and
+      than BIRD's, which compares sets: there neither the order of rows counts nor how often they come.
     - Two integers, two texts or two blobs are the same when they are equal; upper and lower case
       differ. Numbers of which one is a float are the same within 1e-9 of the larger one, or within
       1e-9 near zero, so that ``0.1 + 0.2`` is ``0.3`` and ``2.0`` is ``2``. NULL is the same as NULL,
