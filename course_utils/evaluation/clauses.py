@@ -134,6 +134,11 @@ def _parse(query: str) -> exp.Expr | None:
 
 
 def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
+    for query in [*tree.find_all(exp.Select, exp.SetOperation)]:
+        meant = {each.alias.lower(): each.unalias() for each in query.selects if each.alias}
+        for place in filter(None, map(query.args.get, ("group", "having", "order"))):
+            for column in [each for each in place.find_all(exp.Column) if not each.table]:
+                column.replace(meant.get(column.name.lower(), column).copy())
     for scope in traverse_scope(tree):
         for column in scope.columns:
             source = scope.sources.get(column.table)
@@ -183,6 +188,8 @@ def _text(node: exp.Expr, *, constants: bool = True) -> str:
             left, right = sorted((part.left, part.right), key=str)
             part.set("this", left)
             part.set("expression", right)
+        if isinstance(part, exp.Ordered) and not part.args.get("desc"):
+            part.set("desc", None)  # ASC says nothing
         if isinstance(part, exp.Query):
             return exp.var("SELECT")
         return exp.Placeholder() if isinstance(part, exp.Literal) and not constants else part

@@ -65,6 +65,16 @@ def test_a_query_does_not_part_from_itself() -> None:
         ("SELECT name FROM singer WHERE age > 30", "select S.Name AS n from Singer S where s.AGE > 30"),
         ("SELECT a.x FROM a JOIN b ON a.k = b.k", "SELECT T1.x FROM a AS T1 INNER JOIN b AS T2 ON T2.k = T1.k"),
         ("SELECT a FROM t WHERE b = 'x' AND c = 1", 'SELECT a FROM t WHERE 1 = c AND (b = "x")'),
+        ("SELECT a FROM t ORDER BY a, b DESC", "SELECT a FROM t ORDER BY a ASC, b DESC"),
+        (
+            "SELECT a, COUNT(*) FROM t GROUP BY a ORDER BY COUNT(*)",
+            "SELECT a, COUNT(*) AS N FROM t GROUP BY a ORDER BY n",
+        ),
+        (
+            "SELECT SUBSTR(t.d, 1, 4), SUM(t.x) AS s FROM t GROUP BY SUBSTR(t.d, 1, 4) HAVING s > 3",
+            "SELECT SUBSTR(d, 1, 4) AS year, SUM(x) FROM t GROUP BY year HAVING SUM(x) > 3",
+        ),
+        ("SELECT a AS n FROM t UNION SELECT b FROM t ORDER BY n", "SELECT a FROM t UNION SELECT b FROM t ORDER BY a"),
         (
             "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u z WHERE z.k = t.k)",
             "SELECT t.a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.k)",
