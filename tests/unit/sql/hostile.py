@@ -168,6 +168,16 @@ def virtual_tables() -> Iterator[str]:
         SELECT * FROM zipfile('x')
         SELECT * FROM carray(1,9)
         SELECT count(*) FROM wholenumber
+        SELECT geopoly_area(geopoly_regular(0,0,9,1000))
+        SELECT * FROM rt WHERE id MATCH zeroblob(900000)
+        SELECT * FROM ft WHERE ft MATCH '^the + quick' ORDER BY bm25(ft,1e308,-1e308)
+        SELECT bm25(ft) FROM t, ft
+        SELECT matchinfo(f4,'pcnalsx') FROM f4 WHERE f4 MATCH 'slow NEAR/3 dog'
+        SELECT hex(data) FROM sqlite_dbpage('main') WHERE pgno=1
+        WITH a AS (SELECT 1) REPLACE INTO rt_rowid SELECT 1,1 FROM a RETURNING rowid
+        DELETE FROM rt_node WHERE 0 RETURNING *
+        INSERT INTO temp.x_parent VALUES(1)
+        EXPLAIN DELETE FROM rt_node
     """)
 
 
@@ -278,6 +288,7 @@ def pragmas() -> Iterator[str]:
     """)):  # fmt: skip
         yield f"PRAGMA {name}" + "".join(f"='{each}'" for each in value)
         yield f"SELECT * FROM pragma_{name}" + "".join(f"('{each}')" for each in value)
+    yield from ("SELECT * FROM [pragma_user_version]", "SELECT * FROM PRAGMA_TABLE_INFO('t')", "PRAGMA data_version=9")
     yield "PRAGMA main.journal_mode=WAL"
     yield "SELECT * FROM t WHERE id IN (SELECT 1 FROM pragma_journal_mode('WAL'))"
 
@@ -377,6 +388,14 @@ def edges() -> Iterator[str]:
         soundex(hex(zeroblob(490000)))
         upper(hex(zeroblob(490000)))
         trim(hex(zeroblob(499999)),hex(randomblob(9)))
+        sum(9223372036854775807) OVER (ORDER BY 1 ROWS 1 PRECEDING)
+        sqrt(-1), ln(0), pow(1e300,2), acos(9), 0.0/0, 1e308*10-1e308*10
+        char(55296,57343,65535), unicode(char(55296)), 'a'||char(0)||'b', CAST(x'610062' AS TEXT)
+        date('-4713-11-24'), date('9999-12-31','+1 day'), date(1e18), date('now','weekday 9')
+        date('now'), unixepoch(), julianday('now','utc'), strftime('%J','now','localtime'), current_timestamp
+        0xffffffffffffffff, 9223372036854775808, -9223372036854775809, 1_000
+        printf('%!.350f %+09.350e %#x %,d %q',1e-300,1e300,1,-9223372036854775808,)
+        CAST(hex(zeroblob(499999)) AS NUMERIC)
     """):  # fmt: skip
         yield f"SELECT {expression}"
     yield "SELECT printf('%\0999999999d',1)"

@@ -81,6 +81,13 @@ def one_call() -> Iterator[str]:
         SELECT sum(unicode(substr({pairs(240_000, "éé")},-id))) FROM big
         {numbers(80_000)} SELECT length(json_patch(j,j)) FROM (SELECT json_group_object(i,1) j FROM n)
     """)
+    yield from lines(f"""
+        SELECT sum(instr({pairs(100_000, "é")},'éb'||id)) FROM big
+        SELECT sum(CAST({text(990_000, "9")} AS REAL)+id) FROM big
+        SELECT sum(length(fullkey)) FROM json_tree(json_object({text(400_000)},json('[1,2,[3]]'))), big
+        SELECT sum(julianday('now','+'||a.id||' months','start of year','weekday 3')) FROM big a, big b
+        SELECT sum(pow(sin(a.id),cos(b.id))) FROM big a, big b
+    """)
     for side in ("trim", "ltrim", "rtrim"):
         yield f"SELECT length({side}({long},{text(60_000, 'b')}||'a'))"
     for operator, many, one in (("GLOB", "*", "?"), ("LIKE", "%", "_")):
@@ -141,6 +148,12 @@ def growth() -> Iterator[str]:
         {COUNT} SELECT i FROM n WHERE i < 0 LIMIT 1
         SELECT * FROM vbomb
         SELECT * FROM vbomb, vpair
+        SELECT length(group_concat(id,{text(400_000)})) FROM big
+        WITH RECURSIVE n(j) AS (SELECT '[]' UNION ALL SELECT json_insert(j,'$[#]',1) FROM n) SELECT max(j) FROM n
+        WITH RECURSIVE n(j) AS (SELECT '{{}}' UNION ALL SELECT json_patch(j,json_object('k',j)) FROM n) SELECT j FROM n
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i+1 FROM n UNION SELECT i*2 FROM n) SELECT count(*) FROM n
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n LIMIT -1) SELECT count(*) FROM n
+        SELECT cast(zeroblob(900000) AS TEXT), cast(randomblob(900000) AS TEXT) FROM big
     """)
     for width in ("%999999999d", "%.999999999f", "%2147483647s", "%-2000000000s", "%.*c", "%*d", "%!.2000000000g"):
         yield f"SELECT printf('{width}',1000000000,'x')"
@@ -180,6 +193,11 @@ def spills() -> Iterator[str]:
         SELECT length(group_concat(b) OVER (ORDER BY id)) FROM big
         SELECT length(group_concat(randomblob(9000)) OVER (ORDER BY id DESC)) FROM big
         SELECT json_group_array(b) OVER (ORDER BY id ROWS BETWEEN 9000 PRECEDING AND 1 FOLLOWING) FROM big
+        SELECT count(*) FROM big a, big b GROUP BY random()
+        SELECT count(DISTINCT randomblob(500)) FROM big a, big b
+        SELECT count(*) FROM (SELECT b||{text(20_000)} x FROM big ORDER BY x COLLATE NOCASE)
+        SELECT min(b) OVER (ORDER BY b GROUPS BETWEEN 1 PRECEDING AND 9000 FOLLOWING EXCLUDE CURRENT ROW) FROM big
+        {COUNT}, m AS MATERIALIZED (SELECT randomblob(1000) x FROM n LIMIT 1000000) SELECT count(*) FROM m a, m b
     """)
 
 
@@ -203,6 +221,9 @@ def crosses() -> Iterator[str]:
         SELECT count(*) FROM rt a, rt b, rt c, rt d, rt e WHERE a.x0 < b.x1
         SELECT count(*) FROM {",".join(f"sqlite_schema a{i}" for i in range(12))}
         SELECT count(*) FROM vpair a, vpair b
+        SELECT count(*) FROM big a FULL JOIN big b ON a.b||'' = b.b||'z' FULL JOIN big c ON c.a=a.a
+        SELECT count(*) FROM big a, big b WHERE a.b||{text(1_000, " ")} = b.b||{text(2_000, " ")} COLLATE RTRIM
+        SELECT 1 LIMIT (SELECT count(*) FROM big a, big b, big c)
     """)
 
 
