@@ -23,6 +23,7 @@ def simulate_latencies(
 
     began_at = min(arrivals, default=0.0)
     arrivals = [arrival - began_at for arrival in arrivals]  # of a time in Unix's seconds too few digits are left
+    grain = 1e-9 + 1e-14 * max(arrivals, default=0.0)  # of a clock that runs so long; less is left over by rounding
     environment = simpy.Environment()
     inboxes = [simpy.Store(environment) for _ in range(n_replicas)]
     latencies = [0.0] * len(arrivals)
@@ -41,10 +42,10 @@ def simulate_latencies(
             began = environment.now
             due = [environment.timeout(still or min(left[index] for index in served) / pace)] if served else []
             yield environment.any_of([arrived, *due])
-            still = max(0.0, round(still - environment.now + began, 9))
+            still = rest if (rest := still - environment.now + began) > grain else 0.0
             for index in served if pace else ():
                 left[index] -= (environment.now - began) * pace
-                if left[index] < 1e-9:
+                if left[index] < grain:
                     del left[index]
                     latencies[index] = environment.now - arrivals[index]
             if arrived.triggered:

@@ -61,6 +61,15 @@ def test_times_may_be_unixs_and_tie() -> None:
     assert later == pytest.approx(latencies, abs=1e-5)
 
 
+def test_a_simulated_year_ends_and_waits_as_a_minute_does() -> None:
+    for seed in range(20):
+        rng = Random(seed)
+        arrivals = sorted(rng.uniform(0, 5) for _ in range(20))
+        work = [(0.0, 0.1), *((rng.uniform(0.05, 0.5), rng.choice((0.0, 0.1))) for _ in arrivals)]
+        year, minute = (simulate_latencies([0.0, *(s + at for at in arrivals)], work, [1.0, 1.5]) for s in (3e7, 30.0))
+        assert year == pytest.approx(minute, abs=1e-4)
+
+
 def test_a_replica_that_stands_still_does_so_for_all() -> None:
     """Two at once are each answered at three quarters of the pace, which does not shorten a second without any."""
     assert simulate_latencies([0.0, 0.0], [(1.0, 1.0), (1.0, 0.0)], [1.0, 1.5]) == pytest.approx([7 / 3, 7 / 3])
