@@ -188,6 +188,15 @@ def test_every_alert_has_a_page_that_says_what_to_do() -> None:
         assert rule["labels"]["severity"] in ("page", "ticket")
 
 
+def test_the_runbooks_commands_name_services_that_exist() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    text = (DEPLOY / "runbook.md").read_text("utf-8")
+    commands = re.findall(r"docker compose (?:ps|logs|restart|exec|cp|up|kill) [^`\n]+", text)
+    assert len(commands) >= 10
+    for command in commands:
+        assert services.keys() & {*re.findall(r"[\w-]+", command)}, command
+
+
 @pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
 def test_alertmanager_accepts_its_configuration_and_wakes_people_for_pages_alone() -> None:
     config = DEPLOY / "alertmanager" / "alertmanager.yml"
