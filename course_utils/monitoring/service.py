@@ -94,7 +94,8 @@ def send_traffic(
 ) -> list[TrafficRecord]:
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
 
-    With ``per_second`` they wait for nobody: so many requests leave a second, at random moments (Poisson arrivals).
+    With ``per_second`` they wait for nobody: so many requests leave a second, at random moments (Poisson arrivals). One
+    leaves late, and its latency says nothing of that, where ``concurrency`` others are under way.
 
     Questions are drawn in random order, and again from the start when they are used up. No failure
     raises: an error, a timeout and a refused connection are records like the others, in the order of sending. Each
@@ -136,8 +137,8 @@ def _ask(client: "httpx.Client", row: Row, phase: str, moment: float) -> Traffic
         outcome = "timeout"
     except httpx.TransportError:
         outcome = "unreachable"
-    except ValueError:  # The body is not JSON.
-        outcome = "server error"
+    except (ValueError, AttributeError, httpx.DecodingError):  # not JSON, no object, or not compressed as it says
+        outcome, body = "server error", {}
     return TrafficRecord(
         time=sent,
         phase=phase,

@@ -12,6 +12,8 @@ from prometheus_client import Counter, Histogram, generate_latest
 REQUESTS = Counter("little_requests", "Requests", ["status"])
 SECONDS = Histogram("little_seconds", "Latency")
 STATUSES = {"fail": 500, "unknown": 404}
+NOT_GZIP = b"not compressed"
+GARBAGE = {"garbage": b"not JSON", "no object": b"[]", "not gzip": NOT_GZIP}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -23,9 +25,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/v1/feedback":
-            with Path(os.environ["COURSE_FEEDBACK_FILE"]).open("a") as file:
-                file.write(json.dumps(body) + "\n")
-            self.reply(404 if body["id"] == "unknown" else 201, b"{}")
+            is_slow = "RECURSIVE" in (body.get("correction") or "")
+            status = 404 if body["id"] == "unknown" else 409 if is_slow else 201
+            if status == 201:
+                with Path(os.environ["COURSE_FEEDBACK_FILE"]).open("a") as file:
+                    file.write(json.dumps(body) + "\n")
+            self.reply(status, b"{}")
         else:
             with SECONDS.time():
                 status, reply = self.answer(body["question"])
@@ -37,11 +42,13 @@ class Handler(BaseHTTPRequestHandler):
         REQUESTS.labels(str(status)).inc()
         query = f"SELECT '{question}'" if valid else "SELEC"
         reply = {"id": "a1", "query": query, "columns": ["x"], "rows": [["x"]], "checks": {"executed": valid}}
-        return status, b"not JSON" if question == "garbage" else json.dumps(reply).encode()
+        return status, GARBAGE.get(question, json.dumps(reply).encode())
 
     def reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if body == NOT_GZIP:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         self.wfile.write(body)
 

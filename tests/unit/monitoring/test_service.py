@@ -34,6 +34,8 @@ def send(url: str, questions: list[dict[str, str]], n_requests: int, **options: 
         ("unknown", 404, "client error"),
         ("fail", 500, "server error"),
         ("garbage", 200, "server error"),
+        ("no object", 200, "server error"),
+        ("not gzip", 0, "server error"),
         ("slow", 0, "timeout"),
     ],
 )
