@@ -50,6 +50,8 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
 def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
     """Send each rating to the gateway's ``/v1/feedback``, and say how many were accepted: all.
 
+    Without its correction where that one alone is refused, as a query is that runs for longer than users' may there.
+
     Raises:
         ServiceError: The gateway does not answer or refuses one.
     """
@@ -59,7 +61,11 @@ def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
     with httpx.Client(base_url=url, timeout=10.0, trust_env=False, headers=headers) as client:
         for n_sent, rating in enumerate(ratings):
             try:
-                client.post("/v1/feedback", json=rating).raise_for_status()
+                reply = client.post("/v1/feedback", json=rating)
+                if reply.status_code == httpx.codes.CONFLICT:
+                    logger.warning("%s: its correction is left out: %s", rating["id"], reply.text)
+                    reply = client.post("/v1/feedback", json={**rating, "correction": None})
+                reply.raise_for_status()
             except httpx.HTTPError as error:
                 raise ServiceError(f"{url}/v1/feedback: {error}; {n_sent} ratings were accepted before") from error
     return len(ratings)

@@ -275,6 +275,14 @@ def test_feedback_reaches_the_server(fresh_gateway: tuple[str, Path], dataset: P
     assert [line.get("correction") for line in stored] == [None, *["SELECT name FROM animal"] * 2]
 
 
+def test_a_correction_that_runs_for_too_long_costs_itself_and_no_rating(fresh_gateway: tuple[str, Path]) -> None:
+    url, folder = fresh_gateway
+    slow = {"id": "a1", "rating": "down", "correction": "WITH RECURSIVE ..."}
+    assert send_feedback(url, [slow, slow | {"correction": "SELECT 1"}]) == 2
+    stored = [line["correction"] for line in read_jsonl(folder / "feedback.jsonl")]
+    assert stored == [None, "SELECT 1"]
+
+
 def test_refused_feedback_says_where(little_gateway: str, dataset: Path) -> None:
     ratings = rate_answers([record("q1", "SELECT 3", answer_id="unknown")], ROWS, dataset)
     with pytest.raises(ServiceError, match=r"/v1/feedback: .*404"):
