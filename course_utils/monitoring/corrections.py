@@ -16,7 +16,7 @@ from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, reviewed, topic
 from course_utils.files import SPLITS, Row, hash_of, link_file, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
-from course_utils.sql import find_database
+from course_utils.sql import find_database, list_databases
 
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
@@ -82,14 +82,16 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
         ArtifactError: The data stage has not run.
     """
     folder = current.folder("data")
-    find = partial(find_database, folder, build_in=folder)
+    databases, find = list_databases(folder), partial(find_database, folder, build_in=folder)
     splits = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     known = {topic(row["db_id"], row): (split, row["query"]) for split, rows in splits.items() for row in rows}
     judged = [dict(row, correction=held_right(row), decision="no correction") for row in feedback]
     decided, new = reviewed(judged), []
     for row in (row for row in judged if row.get("question") and row.get("correction")):
-        split, query = known.get(topic(row["database"], row), ("", ""))
-        if split == "train":
+        split, query = known.get(topic(row.get("database") or "", row), ("", ""))
+        if row.get("database") not in databases:  # a thumb up comes without one, or with any name
+            row["decision"] = "no such database"
+        elif split == "train":
             row["decision"] = (
                 "known" if agree(query, row["correction"], find(row["database"])) else "contradicts the data"
             )

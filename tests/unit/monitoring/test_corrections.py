@@ -83,6 +83,13 @@ def test_ratings_and_queries_that_fail_are_no_corrections(course: Course) -> Non
     assert set(decisions(course, *broken)) == {"one user alone"}, "two failures are no agreement"
 
 
+@pytest.mark.parametrize("about", [{}, {"database": None}, {"database": "bank"}, {"database": "../shop"}])
+def test_who_names_no_database_of_the_data_stops_nobody(course: Course, about: dict[str, str | None]) -> None:
+    stray = {"caller": "mallory", "rating": "up", "question": "The cheapest?", "query": "SELECT 1", **about}
+    told = [stray, *(says(user, "The cheapest?", CHEAPEST) for user in ("ana", "ben"))]
+    assert decisions(course, *told) == ["no such database", "accepted", "repeated"]
+
+
 def test_a_reviewer_needs_no_second_user(course: Course) -> None:
     doubted = [says("ana", "Best?", CHEAPEST) | {"row_id": "1"}, says("ana", "Best?", None) | {"row_id": "2"}]
     review = says("admin", "best?", "SELECT 2") | {"row_id": "3", "rating": "down", "reviews": ["1", "2"]}
