@@ -1,5 +1,6 @@
 """What the rows of ``feedback.jsonl`` say and when it is believed: for the gateway, and for who trains on it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -38,22 +39,29 @@ def agree(one: str, other: str, database: Path | str | None) -> bool:
     return False
 
 
-def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, str], list[tuple[Row, set[object]]]]:
-    """Of each topic the answers that differ: the first row that holds each right, and who stands behind it.
+def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, str], list[list[Row]]]:
+    """Of each topic the answers that differ: the rows that hold each right.
 
-    ``rows`` all hold some query right. A reviewer stands for as many users as are needed.
+    ``rows`` all hold some query right. Of a caller the last one counts, as a user and as a reviewer.
     """
-    found: dict[tuple[str, str], list[tuple[Row, set[object]]]] = {}
-    for row in rows:
-        answers = found.setdefault(topic(row["database"], row), [])
+    last = {(topic(row["database"], row), row.get("caller", ""), "reviews" in row): row for row in rows}
+    found: dict[tuple[str, str], list[list[Row]]] = {}
+    for (about, *_), row in last.items():
+        answers = found.setdefault(about, [])
         held, file = held_right(row) or "", find(row["database"])
-        agreeing = (users for first, users in answers if agree(held_right(first) or "", held, file))
-        if (users := next(agreeing, None)) is None:
-            answers.append((row, users := set()))
-        users |= set(range(MIN_USERS)) if "reviews" in row else {row.get("caller", "")}
+        agreeing = (answer for answer in answers if agree(held_right(answer[0]) or "", held, file))
+        if (same := next(agreeing, None)) is None:
+            answers.append(same := [])
+        same.append(row)
     return found
 
 
-def believed(answers: Iterable[tuple[Row, set[object]]]) -> list[Row]:
-    """The answers to one question behind which users enough stand; it is settled if that is one."""
-    return [row for row, users in answers if len(users) >= MIN_USERS]
+def believed(answers: Iterable[list[Row]]) -> list[list[Row]]:
+    """The answers to one question behind which users enough stand, or a reviewer; it is settled if that is one."""
+    return [rows for rows in answers if len(rows) >= MIN_USERS or any("reviews" in row for row in rows)]
+
+
+def most_held(rows: list[Row]) -> Row:
+    """Of rows with the same answer the first whose query a reviewer wrote, or most users: one may be right by luck."""
+    written = Counter(map(held_right, rows))
+    return max(rows, key=lambda row: ("reviews" in row, written[held_right(row)]))

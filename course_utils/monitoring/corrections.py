@@ -13,7 +13,7 @@ from random import Random
 
 from course_utils.artifacts import Course
 from course_utils.errors import ServiceError
-from course_utils.feedback_rows import agree, believed, gather_answers, held_right, reviewed, topic
+from course_utils.feedback_rows import agree, believed, gather_answers, held_right, most_held, reviewed, topic
 from course_utils.files import SPLITS, Row, hash_of, link_file, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database, list_databases
@@ -76,7 +76,8 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
 
     A thumb up holds the answer's own ``query`` to be right; that stands in for the ``correction`` then. What the data
     answers already decides about a correction, not the other way round. The answer to a new question needs
-    ``MIN_USERS`` callers, or a reviewer; what is reviewed counts no more. Answers are compared by executing them.
+    ``MIN_USERS`` callers, or a reviewer; what is reviewed counts no more, nor what a caller said before. Answers are
+    compared by executing them; of queries with one answer, the one that most wrote is accepted.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -104,10 +105,9 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     for row in new:
         row["decision"] = "repeated"
     for answers in gather_answers(new, find).values():
-        for row, _ in answers:
-            row["decision"] = "one user alone"
-        for row in (several := believed(answers)):
-            row["decision"] = ACCEPTED if len(several) == 1 else "users disagree"
+        verdict = ACCEPTED if len(several := believed(answers)) == 1 else "users disagree"
+        for rows in answers:
+            most_held(rows)["decision"] = verdict if rows in several else "one user alone"
     return judged
 
 

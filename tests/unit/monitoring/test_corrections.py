@@ -2,6 +2,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -51,12 +52,27 @@ def test_two_users_who_agree_are_believed_and_one_is_not(course: Course) -> None
     same = "SELECT price FROM sale ORDER BY price LIMIT 1"
     two = [says("ana", "The cheapest?", CHEAPEST), says("ben", " the  cheapest?", same)]
     assert decisions(course, *two) == ["accepted", "repeated"]
-    assert decisions(course, two[0], two[0]) == ["one user alone", "repeated"]
+    assert decisions(course, two[0], two[0]) == ["repeated", "one user alone"]
     assert decisions(course, *two, says("mallory", "The cheapest?", DEAREST)) == [
         "accepted",
         "repeated",
         "one user alone",
     ]
+
+
+def test_who_answers_again_takes_the_first_answer_back(course: Course) -> None:
+    first, second = says("ana", "The cheapest?", DEAREST), says("ana", "The cheapest?", CHEAPEST)
+    told = [first, second, says("ben", "The cheapest?", DEAREST)]
+    assert decisions(course, *told) == ["repeated", "one user alone", "one user alone"]
+    review = says("admin", "The cheapest?", CHEAPEST) | {"row_id": "1", "reviews": ["0"]}
+    assert decisions(course, review, says("admin", "The cheapest?", DEAREST)) == ["accepted", "one user alone"]
+
+
+def test_one_user_with_thousands_of_answers_keeps_nobody_waiting(course: Course) -> None:
+    many = [says("mallory", "The cheapest?", f"SELECT {number}") for number in range(3000)]
+    began = time.monotonic()
+    assert decisions(course, *many).count("one user alone") == 1
+    assert time.monotonic() - began < 10
 
 
 def test_what_the_data_knows_is_not_changed(course: Course) -> None:
@@ -182,9 +198,10 @@ def test_poison_changes_no_byte_of_the_version(
     course: Course, feedback: list[dict[str, str | None]], tmp_path: Path
 ) -> None:
     clean = write_version(judge_corrections(feedback, course), course, tmp_path / "versions")
-    poison = [says("mallory", str(row["question"]), "SELECT 13") for row in feedback]
-    judged = judge_corrections([*poison, *feedback, *poison], course)
-    assert write_version(judged, course, tmp_path / "versions") == clean
+    for query in ("SELECT 13", "SELECT 2", "SELECT 0"):  # the last two are right now, of some
+        poison = [says("mallory", str(row["question"]), query) for row in feedback]
+        judged = judge_corrections([*poison, *feedback, *poison], course)
+        assert write_version(judged, course, tmp_path / "versions") == clean
 
 
 def test_all_old_rows_train_on_where_nothing_was_accepted(course: Course, tmp_path: Path) -> None:
