@@ -6,6 +6,7 @@ traffic, and a detector watches them question by question. Model quality is not 
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from copy import deepcopy
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import DataError
 from course_utils.files import Row
 from course_utils.sql import copy_database, quote, read_schema
+from course_utils.tasks import normalise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,12 +47,13 @@ WEIGHT = 3
 """Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
 a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"  # Thai, Lao, Khmer, Japanese, Chinese: no spaces between words
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 
 
 def read_words(question: str) -> list[str]:
-    """Lower-case words of a question, or letters where no spaces part words; numbers are new in every question."""
-    return _WORD.findall(question.lower())
+    """Words of a question without case, or letters where no spaces part words; numbers are new in every question."""
+    letters = (each if unicodedata.category(each)[0] in "LM" else " " for each in normalise(question))
+    return _WORD.findall("".join(letters))  # a vowel of Hindi is a mark (M) and no letter
 
 
 def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
