@@ -106,7 +106,7 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
 def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) -> str:
     """Copy a database and give the column that most queries name another name, in every table; returns the old one.
 
-    Tables that SQLite cannot change keep it.
+    Names are the same in any case, as for SQLite. Tables that SQLite cannot change keep it.
 
     Raises:
         DataError: The source is no database.
@@ -114,9 +114,10 @@ def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) ->
     """
     tables = read_schema(copy_database(source, target)).tables
     columns = sorted({column.name for table in tables for column in table.columns})
-    name = max(columns, key=lambda each: sum(bool(re.search(rf"\b{re.escape(each)}\b", query)) for query in queries))
+    patterns = {each: re.compile(rf"(?<!\w){re.escape(each)}(?!\w)", re.IGNORECASE) for each in columns}
+    name = max(columns, key=lambda each: sum(bool(patterns[each].search(query)) for query in queries))
     with closing(sqlite3.connect(target)) as database:
-        for table in (table for table in tables if name in {column.name for column in table.columns}):
+        for table in (table for table in tables if name.lower() in {column.name.lower() for column in table.columns}):
             with suppress(sqlite3.Error):
                 database.execute(f"ALTER TABLE {quote(table.name)} RENAME COLUMN {quote(name)} TO renamed")
     return name

@@ -109,7 +109,7 @@ def test_the_busiest_column_gets_another_name_in_every_table_of_the_copy(tmp_pat
     with sqlite3.connect(source) as connection:
         connection.executescript("CREATE TABLE animal (name TEXT, legs INTEGER); CREATE TABLE keeper (name TEXT)")
     connection.close()
-    queries = ["SELECT name FROM animal", "SELECT legs FROM animal WHERE name = 'emu'", "SELECT count(*) FROM keeper"]
+    queries = ["SELECT NAME FROM animal", "SELECT legs FROM animal WHERE Name = 'emu'", "SELECT count(*) FROM keeper"]
     assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries) == "name"
     results = run_queries(tmp_path / "copy.sqlite", queries)
     assert [isinstance(result, QueryError) for result in results] == [True, True, False]
