@@ -162,7 +162,8 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
     mean = float(np.mean(reference))
     apart = np.square(np.asarray(reference) - mean)
     variance = (apart.sum() + N_FURTHEST * apart.max()) / (len(apart) + N_FURTHEST)
-    spread = max(float(np.sqrt(variance)), 1 / len(apart))
+    varies = not np.allclose(reference, mean, atol=0.0)  # whatever its unit, but for rounding
+    spread = float(np.sqrt(variance)) if varies else 1 / len(apart)
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
     begun = _begin_test(WEIGHT * len(reference), threshold)
     detector = deepcopy(begun)

@@ -103,7 +103,7 @@ def excess(reference: np.ndarray, stream: np.ndarray) -> np.ndarray:
     """What the detector compares with its threshold, by the formula. Shape (questions, signals)."""
     apart = (reference - reference.mean(0)) ** 2
     deviation = np.sqrt(np.vstack([apart, *[apart.max(0)] * N_FURTHEST]).mean(0))
-    scores = (stream - reference.mean(0)) / np.maximum(deviation, 1 / len(reference))
+    scores = (stream - reference.mean(0)) / np.where(np.ptp(reference, axis=0) > 1e-9, deviation, 1 / len(reference))
     scores = np.clip(scores, -LARGEST, LARGEST)
     scores -= scores.cumsum(0) / (WEIGHT * len(reference) + np.arange(1, len(scores) + 1))[:, None]
     up, down = ((sign * scores - TOLERATED).cumsum(0) for sign in (1, -1))
@@ -149,8 +149,16 @@ def test_a_rate_that_falls_is_found_too_and_one_odd_value_is_not() -> None:
     assert next(find_alarms(reference, [*reference, 1e9, *reference]), None) is None
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_an_alarm_does_not_depend_on_the_unit_of_a_signal(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    reference, live = rng.normal(20, 2, 120), rng.normal(30, 2, 100)
+    assert [*find_alarms(reference * unit, live * unit)] == [*find_alarms(reference, live)] != []
+
+
 def test_a_reference_that_never_varies_still_has_an_alarm() -> None:
     assert next(find_alarms([0.0] * 50, [0.0] * 50), None) is None
+    assert next(find_alarms([0.3, 0.1 + 0.2] * 25, [0.3 - 1e-16] * 500), None) is None, "rounding is no change"
     assert next(find_alarms([0.0] * 50, [0.0] * 50 + [1.0] * 20), None) is not None
 
 
