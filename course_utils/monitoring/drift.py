@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 ALPHA = 0.01
-"""Alarm below this p-value: at most one window in a hundred without drift raises it."""
+"""Alarm below this p-value: a test raises it on at most one window in a hundred without drift, five tests on five."""
 MIN_SHIFTED = 8
 """Questions about new databases that make a shift."""
 MIN_ROWS = 16
@@ -33,8 +33,9 @@ MIN_ROWS = 16
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
 THRESHOLD = 50.0
 """Excess in standard deviations, summed over questions, that raises the alarm. A lower one finds a drift sooner and
-rings more often without cause: at this one, about one in fifty stable streams of 1,000 questions does. Chosen on
-other streams than those on which that is tested."""
+rings more often without cause: at this one, about one in fifty stable streams of 1,000 questions does, by any of four
+signals and a reference of 120. By one of 16, a rate of 1 in 20 alone rings in one of seven. Chosen on other streams
+than those on which that is tested."""
 TOLERATED = 0.25
 """Standard deviations that each question may differ without adding to the sum: half of the smallest shift to find."""
 LARGEST = 10.0
@@ -126,9 +127,9 @@ def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) ->
 def mmd_test(reference: "np.ndarray[Any, Any]", live: "np.ndarray[Any, Any]") -> tuple[float, float]:
     """Squared maximum mean discrepancy of two windows of embeddings, and its p-value by permutation.
 
-    $MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')$ with a Gaussian kernel as wide as the median distance; 0
-    and up, higher is further apart (Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html). The p-value is
-    the share of 500 random divisions of all questions into two windows that lie at least as far apart.
+    $MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')$ with $k = exp(-d^2 / median(d^2))$ of the distance d; 0 and
+    up, higher is further apart (Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html). The p-value is the
+    share of 501 divisions of all questions into two windows, this and 500 random ones, that lie at least as far apart.
     """
     import numpy as np
     from scipy.spatial.distance import cdist
