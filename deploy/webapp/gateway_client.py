@@ -20,19 +20,27 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
     if not (key := st.session_state["key"]):  # in the audit log, who has none yet would be one who tries keys
         st.error("An API key is needed; type it at the side", icon=":material/error:")
         return st.stop()
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {b"Authorization": f"Bearer {key}".encode()}  # as text it takes no letters beyond ASCII, and says which
     try:
         response = _http().send(_http().build_request(method, path, json=body, headers=headers), stream=stream)
         if response.is_success or path == "/health/ready":  # which says with status 503 what is wrong
             return response
         response.read()
-        wait_s = response.headers.get("Retry-After")
-        message = response.json()["error"]["message"] + (f"; try again in {wait_s} s" if wait_s else "")
-        message += "; type it at the side" * (response.status_code == httpx.codes.UNAUTHORIZED)
-    except (httpx.HTTPError, ValueError, LookupError) as error:
-        message = f"The gateway does not answer as it should ({error!r}); is it running?"
+        message = _read_refusal(response)
+    except httpx.HTTPError as error:
+        message = f"The gateway does not answer ({error!r}); is it running?"
     st.error(plain(message), icon=":material/error:")
     return st.stop()
+
+
+def _read_refusal(response: httpx.Response) -> str:
+    wait_s = response.headers.get("Retry-After")
+    try:
+        message = str(response.json()["error"]["message"])
+    except (ValueError, LookupError, TypeError):  # a proxy's page, or what another makes of an error
+        message = f"What stands before the gateway answers {response.status_code} {response.reason_phrase}"
+    message += f"; try again in {wait_s} s" if wait_s else ""
+    return message + "; type it at the side" * (response.status_code == httpx.codes.UNAUTHORIZED)
 
 
 @st.cache_resource

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from course_utils.deployment import start_gateway
-from course_utils.files import read_jsonl
+from course_utils.files import PROJECT, read_jsonl
 from course_utils.processes import Server
 from deploy.serve import start_webapp
 from deploy.webapp.ask import choose_chart, number_repeated
@@ -32,6 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 KEY = "open-sesame"
+SCRIPT = PROJECT / "deploy" / "webapp" / "__main__.py"
 OUTSIDE = ".stMain img, .stMain a:not([href^='#'])"  # what users or models could make of a page that takes Markdown
 expect.set_options(timeout=30_000)  # a busy machine draws slowly
 FOCUSED = """(() => { const element = document.activeElement;
@@ -121,6 +122,65 @@ def test_who_has_no_key_yet_is_not_taken_for_one_who_tries_keys(
     while audit_file.read_text() == before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(audit_file.read_text().splitlines()) == len(before.splitlines()) + 1
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """What answers in the gateway's place, such as a proxy."""
+
+    def do_GET(self) -> None:
+        status, body = self.server.says  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def stranger() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, b"<html><h1>502 Bad Gateway</h1></html>"),
+        (413, b""),
+        (403, b'{"message": "Forbidden"}'),
+        (403, b'{"error": "Forbidden"}'),
+        (429, b'["slow down"]'),
+        (500, b"null"),
+    ],
+)
+def test_who_answers_in_the_gateways_place_is_told_by_the_status(
+    stranger: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", f"http://127.0.0.1:{stranger.server_port}")
+    st.cache_resource.clear()
+    stranger.says = (status, body)  # type: ignore[attr-defined]
+    app = AppTest.from_function(draw, args=("ask", "show_ask"))
+    app.session_state["key"] = KEY
+    app.run(timeout=60)
+    assert not app.exception
+    assert f"before the gateway answers {status} " in app.error[0].value
+
+
+@pytest.mark.parametrize("typed", ["wröng", "wrong\ufe0f", "key 1"])
+def test_a_key_that_no_header_takes_is_a_wrong_one_and_stays_hidden(
+    guarded: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(SCRIPT)).run(timeout=60)
+    app.sidebar.text_input[0].set_value(f" {typed} ").run()
+    assert "type it at the side" in app.error[0].value
+    assert typed not in app.error[0].value
+    app.sidebar.text_input[0].set_value(f" {KEY} ").run()
+    assert not app.error
 
 
 def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
