@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from course_utils.prometheus import histogram_quantile, parse_metrics
-from deploy.webapp.gateway_client import ask_gateway
+from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_admin() -> None:
@@ -26,7 +26,7 @@ def show_admin() -> None:
         st.code(ask_gateway("POST", "/v1/admin/keys", new).json()["key"], language=None, wrap_lines=True)
     for key in ask_gateway("GET", "/v1/admin/keys").json()["data"]:
         st.text(", ".join(f"{field.replace('_', ' ')} {value}" for field, value in key.items()))
-        if st.popover(f"Delete {key['name']}").button("Yes, delete it", key=key["id"]):
+        if st.popover(f"Delete {plain(key['name'])}").button("Yes, delete it", key=key["id"]):
             ask_gateway("DELETE", f"/v1/admin/keys/{key['id']}")
             st.rerun()
 
@@ -50,4 +50,4 @@ def _show_numbers() -> None:
         for name, value in numbers.items():
             st.metric(name, f"{value:,.0f}".replace("nan", "–"), border=True, width=165)
     ready = ask_gateway("GET", "/health/ready").json()
-    st.caption(", ".join(f"{part}: {state or 'ok'}" for part, state in ready.items()))
+    st.caption(plain(", ".join(f"{part}: {'ok' if state == '' else state}" for part, state in ready.items())))

@@ -183,6 +183,17 @@ def test_a_key_that_no_header_takes_is_a_wrong_one_and_stays_hidden(
     assert not app.error
 
 
+def test_an_admin_sees_what_is_not_ready(guarded: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
+    st.cache_resource.clear()
+    app = AppTest.from_function(draw, args=("admin", "show_admin"))
+    app.session_state["key"] = KEY
+    app.run(timeout=60)
+    ready = app.caption[0].value.replace("\\", "")
+    assert "ready: False" in ready, "the model that echoes knows no /health"
+    assert "databases: ok, n_databases: 1" in ready
+
+
 def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
     guarded: tuple[Server, Server], results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -446,7 +457,7 @@ class TestInABrowser:
         page = open_page(f"{app.url}/admin")
         type_key(page)
         tab_to(page, "Name")
-        page.keyboard.type("dashboard")
+        page.keyboard.type("dash*board*")
         page.keyboard.press("Enter")
         expect(page.get_by_text("Copy the key now")).to_be_visible()
         key = page.locator(".stCode").inner_text().strip()
@@ -460,13 +471,13 @@ class TestInABrowser:
         page.bring_to_front()
         go_to(page, "Rate", "Rate answers blind")
         go_to(page, "Admin", "Admin")
-        expect(page.get_by_text("name dashboard, scope user")).to_be_visible()
+        expect(page.get_by_text("name dash*board*, scope user")).to_be_visible()
         assert key not in page.content()
-        tab_to(page, "Delete dashboard")
+        tab_to(page, "Delete dash*board*")
         page.keyboard.press("Enter")
         tab_to(page, "Yes, delete it")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("name dashboard")).to_have_count(0)
+        expect(page.get_by_text("name dash*board*")).to_have_count(0)
         assert status(key) == httpx.codes.UNAUTHORIZED
 
     def test_an_admin_reviews_by_keyboard_what_is_in_doubt(
