@@ -8,6 +8,7 @@ import streamlit as st
 
 from course_utils.errors import CourseError
 from deploy.webapp import admin, ask, compare_models, rate, review
+from deploy.webapp.gateway_client import plain
 
 st.set_page_config("Questions to SQL", "🔎", "wide")
 st.html(Path(__file__).with_name("style.css"))
@@ -23,4 +24,4 @@ st.session_state["key"] = typed.strip() or os.environ.get("COURSE_APP_KEY", "") 
 try:
     st.navigation(pages).run()
 except (CourseError, httpx.HTTPError) as error:  # the latter where a stream breaks off
-    st.error(str(error), icon=":material/error:")
+    st.error(plain(str(error)), icon=":material/error:")

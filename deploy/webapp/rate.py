@@ -7,7 +7,7 @@ import streamlit as st
 
 from course_utils.blind_rating import CHOICES, add_rating, draw_pairs, pairs_left
 from course_utils.errors import DataError
-from course_utils.files import read_jsonl
+from course_utils.evaluation.predictions import read_predictions
 from deploy.webapp.gateway_client import ask_gateway, plain
 
 _MAX_NAME = 100  # which a browser heeds and a script that plays one does not
@@ -27,7 +27,10 @@ def show_rate() -> None:
     if not rater or len(set(models)) < 2:
         st.info("Write your name and choose two models. Notebook 4 writes what they answered.")
         return
-    pairs, file = draw_pairs({model: read_jsonl(found[model]) for model in models}, rater), results / "ratings.jsonl"
+    pairs, file = (
+        draw_pairs({model: read_predictions(found[model]) for model in models}, rater),
+        results / "ratings.jsonl",
+    )
     left = pairs_left(pairs, rater, file)
     st.progress(1 - len(left) / max(1, len(pairs)), f"{len(left)} left" if left else "All pairs are rated. Thank you.")
     if not left:

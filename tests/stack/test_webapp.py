@@ -409,6 +409,11 @@ class TestInABrowser:
             rated = read_jsonl(results / "ratings.jsonl")
             assert [each["winner"] for each in rated] == [rated[0]["models"][0], rated[1]["models"][1], "tie"]
             assert len({each["id"] for each in rated}) == 3
+            (results / "evaluation" / "predictions" / "~new~.jsonl").write_text("no JSON")
+            page.reload()
+            page.get_by_role("textbox", name="Your name").fill("Ben")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("~new~.jsonl")).to_be_visible()
 
             go_to(page, "Admin", "Admin")
             expect(page.get_by_text("no API keys are kept here; set COURSE_KEYS_FILE")).to_be_visible()
