@@ -1,7 +1,8 @@
 """Ask: a question in; the query, its rows and a chart out; and a word back on whether it was right."""
 
-from collections.abc import Callable
-from itertools import chain, count
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -55,16 +56,21 @@ def show_answer(answer: dict[str, Any], heading: str) -> None:
 
 def number_repeated(names: list[str]) -> list[str]:
     """Names of columns as a table has to have them, each once; a query may give several the same."""
-    unique: list[str] = []
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(2))
+    unique: dict[str, str] = {}
     for name in names:
-        numbered = (f"{name} ({n})" for n in count(2))
-        unique.append(next(each for each in chain([name], numbered) if each not in unique))
-    return unique
+        free = name
+        while free in unique:
+            free = f"{name} ({next(numbers[name])})"
+        unique[free] = name
+    return [*unique]
 
 
 def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
-    """A line for a number over dates, bars for a number by label, else nothing."""
+    """A line for a number over dates, bars for a number by label; nothing where one repeats, whose bar were a sum."""
     if [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes] != [False, True] or len(frame) < 2:
+        return None
+    if not frame.iloc[:, 0].is_unique or not all(frame.columns):  # an axis has a name
         return None
     dates = pd.to_datetime(frame.iloc[:, 0], format="ISO8601", errors="coerce")
     return st.line_chart if dates.notna().all() else st.bar_chart
