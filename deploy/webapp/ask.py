@@ -78,7 +78,7 @@ def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
 
 def _take_feedback(answer: dict[str, Any]) -> None:
     ratings = {"up": ":material/thumb_up: Right", "down": ":material/thumb_down: Wrong"}
-    with st.form("feedback", clear_on_submit=True):
+    with st.form(answer["id"]):  # empty for each answer, and not once it is sent: the gateway may refuse a correction
         rating = st.radio("Is it right?", ratings, format_func=ratings.get, index=None, horizontal=True)
         correction = st.text_input("The query that would be right, if you know it").strip() or None
         if st.form_submit_button("Send") and (rating or correction):
