@@ -37,6 +37,11 @@ OUTSIDE = ".stMain img, .stMain a:not([href^='#'])"  # what users or models coul
 expect.set_options(timeout=30_000)  # a busy machine draws slowly
 FOCUSED = """(() => { const element = document.activeElement;
     return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
+ENDS_AT_THE_LEFT = """each => {
+    const text = document.createTreeWalker(each, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
+    const left = at => {
+        range.setStart(text, at); range.setEnd(text, at + 1); return range.getBoundingClientRect().left };
+    return left(text.length - 1) < left(0) }"""
 
 in_browser = [
     pytest.mark.takes(60),
@@ -452,6 +457,16 @@ class TestInABrowser:
             expect(page.locator(drawn).last).to_be_visible()
             assert violations(page) == []
             assert page.locator(OUTSIDE).count() == 0, "what a model writes is no Markdown"
+        page.get_by_role("textbox", name="Question").fill("SELECT replace(hex(zeroblob(99)), '0', 'long ') || '!'")
+        page.keyboard.press("Enter")
+        expect(page.locator(".stMetric")).to_contain_text("!")
+        assert page.locator(".stMetric *").evaluate_all(
+            "all => all.every(each => each.scrollWidth <= each.clientWidth)"
+        )
+        page.get_by_role("textbox", name="Question").fill("من هو المغني?")
+        page.keyboard.press("Enter")
+        expect(heading := page.get_by_role("heading", name="من هو المغني?")).to_be_visible()
+        assert heading.evaluate(ENDS_AT_THE_LEFT)
         go_to(page, "Compare", "Compare two models")
         page.get_by_role("textbox", name="Question").fill("SELECT 1 + 1")
         page.keyboard.press("Enter")
