@@ -2,6 +2,7 @@
 
 import os
 import re
+from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 import streamlit as st
@@ -45,4 +46,6 @@ def _read_refusal(response: httpx.Response) -> str:
 
 @st.cache_resource
 def _http() -> httpx.Client:
-    return httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], timeout=_TIMEOUT_S, trust_env=False)
+    client = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], timeout=_TIMEOUT_S, trust_env=False)
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # it asks for everybody, who share none
+    return client

@@ -140,7 +140,9 @@ class Stranger(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, body = self.server.says  # type: ignore[attr-defined]
+        self.server.cookies.append(self.headers["Cookie"])  # type: ignore[attr-defined]
         self.send_response(status)
+        self.send_header("Set-Cookie", "session=of-whoever-asked-first")
         self.end_headers()
         self.wfile.write(body)
 
@@ -172,12 +174,14 @@ def test_who_answers_in_the_gateways_place_is_told_by_the_status(
 ) -> None:
     monkeypatch.setenv("COURSE_GATEWAY_URL", f"http://127.0.0.1:{stranger.server_port}")
     st.cache_resource.clear()
-    stranger.says = (status, body)  # type: ignore[attr-defined]
+    stranger.says, stranger.cookies = (status, body), []  # type: ignore[attr-defined]
     app = AppTest.from_function(draw, args=("ask", "show_ask"))
     app.session_state["key"] = KEY
-    app.run(timeout=60)
-    assert not app.exception
-    assert f"before the gateway answers {status} " in app.error[0].value
+    for _ in range(2):
+        app.run(timeout=60)
+        assert not app.exception
+        assert f"before the gateway answers {status} " in app.error[0].value
+    assert stranger.cookies == [None, None], "one user's is no other's"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("typed", ["wröng", "wrong\ufe0f", "key 1"])
