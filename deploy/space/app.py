@@ -14,9 +14,14 @@ GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADER
 
 def read(response: httpx.Response) -> dict:
     """The gateway's answer; what it says about a request that it refuses goes to the visitor."""
-    if response.is_error:
-        raise gr.Error(response.json()["error"]["message"])
-    return response.json()
+    try:
+        answer = response.json()
+        if response.is_success:
+            return answer
+        message = answer["error"]["message"]
+    except (ValueError, LookupError, TypeError):  # a proxy's page, or what another makes of an error
+        message = f"What stands before the gateway answers {response.status_code} {response.reason_phrase}"
+    raise gr.Error(message)
 
 
 def ask(database: str, question: str) -> tuple[str, dict]:

@@ -5,6 +5,7 @@ import sys
 from importlib.util import find_spec
 from unittest.mock import MagicMock
 
+import httpx
 import pytest
 import yaml
 
@@ -31,6 +32,16 @@ def test_the_demo_asks_as_the_gateway_answers(demo: dict[str, object]) -> None:
     assert table["headers"], "a query that fails says why"
     with pytest.raises(Exception, match="no database 'no-such'"):
         demo["ask"]("no-such", "How many singers are there?")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(502, "<h1>Bad Gateway</h1>"), (403, '{"error": "Forbidden"}'), (200, "")]
+)
+def test_who_answers_in_the_gateways_place_is_told_by_the_status(
+    demo: dict[str, object], status: int, text: str
+) -> None:
+    with pytest.raises(Exception, match=f"before the gateway answers {status} "):
+        demo["read"](httpx.Response(status, text=text))
 
 
 @pytest.mark.skipif(find_spec("gradio") is None, reason="Gradio is not installed (pip install gradio)")
