@@ -101,9 +101,8 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
         elif row.get("row_id") in decided:
             row["decision"] = "left to a reviewer"
         else:
+            row["decision"] = "repeated"
             new.append(row)
-    for row in new:
-        row["decision"] = "repeated"
     for answers in gather_answers(new, find).values():
         verdict = ACCEPTED if len(several := believed(answers)) == 1 else "users disagree"
         for rows in answers:

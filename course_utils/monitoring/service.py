@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["answered", "invalid SQL", "client error", "server error", "timeout", "unreachable"]
 """``answered``: the query ran. ``invalid SQL``: the model replied, but the query failed a check. Others are errors."""
-REQUEST_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 100.0  # more than the command itself gives each of its two servers
-_READY_TIMEOUT_S = 10.0
 
 
 def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] | None = None) -> Server:
@@ -44,7 +41,7 @@ def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] |
         health="/health/ready",
         settings={**kept, **(settings or {})},
         log=folder / "gateway.log",
-        stop_timeout_s=_STOP_TIMEOUT_S,
+        stop_timeout_s=100.0,  # more than the command itself gives each of its two servers
     )
 
 
@@ -53,7 +50,7 @@ def read_readiness(url: str) -> dict[str, Any]:
     import httpx
 
     try:
-        return dict(httpx.get(f"{url}/health/ready", timeout=_READY_TIMEOUT_S, trust_env=False).json())
+        return dict(httpx.get(f"{url}/health/ready", timeout=10.0, trust_env=False).json())
     except (httpx.HTTPError, ValueError) as error:
         return {"ready": False, "gateway": f"no answer ({type(error).__name__})"}
 
@@ -89,7 +86,7 @@ def send_traffic(
     seed: int,
     phase: str = "",
     key: str = "",
-    timeout_s: float = REQUEST_TIMEOUT_S,
+    timeout_s: float = 30.0,
     per_second: float | None = None,
 ) -> list[TrafficRecord]:
     """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
