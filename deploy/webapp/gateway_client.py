@@ -24,7 +24,8 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
     headers = {b"Authorization": f"Bearer {key}".encode()}  # as text it takes no letters beyond ASCII, and says which
     try:
         response = _http().send(_http().build_request(method, path, json=body, headers=headers), stream=stream)
-        if response.is_success or path == "/health/ready":  # which says with status 503 what is wrong
+        is_page = "text/html" in response.headers.get("Content-Type", "")  # such as one to sign in on
+        if (response.is_success and not is_page) or path == "/health/ready":  # which says with status 503 what is wrong
             return response
         response.read()
         message = _read_refusal(response)

@@ -143,6 +143,7 @@ class Stranger(BaseHTTPRequestHandler):
         self.server.cookies.append(self.headers["Cookie"])  # type: ignore[attr-defined]
         self.send_response(status)
         self.send_header("Set-Cookie", "session=of-whoever-asked-first")
+        self.send_header("Content-Type", "text/html" if body.startswith(b"<") else "application/json")
         self.end_headers()
         self.wfile.write(body)
 
@@ -162,6 +163,7 @@ def stranger() -> Iterator[ThreadingHTTPServer]:
     ("status", "body"),
     [
         (502, b"<html><h1>502 Bad Gateway</h1></html>"),
+        (200, b"<html><h1>Sign in</h1></html>"),
         (413, b""),
         (403, b'{"message": "Forbidden"}'),
         (403, b'{"error": "Forbidden"}'),
