@@ -7,7 +7,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,6 +116,13 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
         more = [f"... and {len(wrong) - 20:,} more"] if len(wrong) > 20 else []
         raise DataError("\n".join([*wrong[:20], *more]) or f"{path}: the file is empty; {remedy}")
     return rows
+
+
+def text_of(path: Path) -> str:
+    """What a file of the system says, without blank ends; empty where it cannot be read."""
+    with suppress(OSError):
+        return path.read_text("utf-8", "replace").strip()
+    return ""
 
 
 def read_json(path: Path) -> Any:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course_utils.artifacts import package_versions
-from course_utils.files import PROJECT
+from course_utils.files import PROJECT, text_of
 from course_utils.models import hub_is_reachable
+from course_utils.models.load import memory_limit, n_cores
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Linux's names of the instruction sets that matter to matrix arithmetic."""
@@ -23,7 +24,6 @@ PROGRAM_S, DRIVER_S = 1.8, 10
 """How long a program may take to answer, and NVIDIA's, which first wakes a GPU that sleeps."""
 SILENT = "does not answer"
 """Said of a program that is installed but has no answer: its service does not run, or it hangs."""
-_CGROUP = Path("/sys/fs/cgroup")
 _NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap,driver_version", "--format=csv,noheader,nounits")
 _DOCKER = ("docker", "version", "--format", "{{.Server.Version}}")
 
@@ -79,14 +79,14 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
     with ThreadPoolExecutor() as pool:
         asked = _NVIDIA, ("nvidia-smi",), _DOCKER, ("ollama", "--version")
         listing, table, docker, ollama = pool.map(lambda command: _output_of(*command), asked)
-    memory_gib = round(min(psutil.virtual_memory().total, _memory_limit()) / 2**30, 1)
+    memory_gib = round(min(psutil.virtual_memory().total, memory_limit()) / 2**30, 1)
     flags = _cpu("flags", "leaf7_features").lower().split()
     cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", table)
     machine = Machine(
         os=_os_name(),
         python=platform.python_version(),
         cpu=_cpu("model name", "brand_string") or platform.processor() or platform.machine(),
-        n_cores=_n_cores(),
+        n_cores=n_cores(),
         memory_gib=memory_gib,
         disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
         cpu_features=tuple(name for name in VECTOR_FEATURES if name in flags),
@@ -120,12 +120,6 @@ def _version(program: str, output: str, pattern: str) -> str | None:
     return found[1] if found else SILENT if shutil.which(program) else None
 
 
-def _text_of(path: Path) -> str:
-    with suppress(OSError):
-        return path.read_text("utf-8", errors="replace")
-    return ""
-
-
 def _os_name() -> str:
     name = f"{platform.system()} {platform.release()}"
     with suppress(OSError):  # of Linux alone
@@ -135,25 +129,8 @@ def _os_name() -> str:
 
 def _cpu(linux: str, apple: str) -> str:
     """A fact about the processor, by its name in ``/proc/cpuinfo`` and in macOS's ``sysctl``; empty if unknown."""
-    found = re.search(rf"^{linux}\s*:\s*(.+)$", _text_of(Path("/proc/cpuinfo")), re.MULTILINE)
+    found = re.search(rf"^{linux}\s*:\s*(.+)$", text_of(Path("/proc/cpuinfo")), re.MULTILINE)
     return found[1].strip() if found else _output_of("sysctl", "-n", f"machdep.cpu.{apple}")
-
-
-def _n_cores() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = _text_of(_CGROUP / "cpu.max").strip().partition(" ")
-    if quota.isdigit() and period.isdigit():
-        return max(1, min(allowed, -(-int(quota) // int(period))))
-    return allowed
-
-
-def _memory_limit() -> float:
-    """A container's memory limit in bytes; infinite where there is none."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        limit = _text_of(_CGROUP / name).strip()
-        if limit.isdigit():
-            return float(limit)
-    return float("inf")
 
 
 def _nvidia_gpus(listing: str, memory_gib: float) -> tuple[Gpu, ...]:

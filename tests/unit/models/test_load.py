@@ -274,6 +274,13 @@ def test_the_probe_leaves_the_threads_as_they_are() -> None:
     assert torch.get_num_threads() == before
 
 
+def test_no_thread_is_beyond_what_a_container_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "n_cores", lambda: 1)
+    load._all_threads.cache_clear()
+    assert load._all_threads() == 1
+    load._all_threads.cache_clear()
+
+
 def test_threads_are_all_or_one_fewer_and_a_later_choice_may_take_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
     most, moment = torch.get_num_threads(), 1000.0
     monkeypatch.setattr(load, "_all_threads", lambda: 3)

@@ -12,6 +12,7 @@ import pytest
 
 from course_utils.doctor import examine_machine
 from course_utils.files import PROJECT
+from course_utils.models import load
 from course_utils.setup import machine as probing
 from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 
@@ -47,22 +48,48 @@ def test_vector_instructions_are_those_that_torch_sees() -> None:
         assert "avx512f" in features
 
 
-def test_a_containers_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "memory.max").write_text(f"{2**30}\n")
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    monkeypatch.setattr(probing, "_CGROUP", tmp_path)
+@pytest.mark.parametrize(
+    ("membership", "files"),
+    [
+        ("0::/", {"memory.max": "1073741824", "cpu.max": "50000 100000"}),  # a container's own group is the top one
+        ("0::/user/job", {"user/memory.max": "1073741824", "user/job/memory.max": "max", "user/cpu.max": "9 10"}),
+        ("0::/host/abc", {"memory.max": "1073741824", "cpu.max": "50000 100000"}),  # a path of the host
+        (
+            "4:memory:/job\n1:cpu,cpuacct:/job\n0::/",
+            {
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+                "memory/job/memory.limit_in_bytes": "1073741824",
+                "cpu,cpuacct/cpu.cfs_quota_us": "-1",
+                "cpu,cpuacct/job/cpu.cfs_quota_us": "50000",
+                "cpu,cpuacct/job/cpu.cfs_period_us": "100000",
+            },
+        ),
+    ],
+)
+def test_limits_of_a_container_or_job_count(
+    membership: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_limits(membership, files, tmp_path, monkeypatch)
     machine = probe_machine()
     assert machine.memory_gib == 1.0
     assert machine.n_cores == 1
 
 
-def test_no_limit_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("membership", ["0::/", ""])
+def test_no_limit_is_no_limit(membership: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = probe_machine()
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    monkeypatch.setattr(probing, "_CGROUP", tmp_path)
+    set_limits(membership, {"memory.max": "max", "cpu.max": "max 100000"}, tmp_path, monkeypatch)
     assert probe_machine().memory_gib >= before.memory_gib
     assert probe_machine().n_cores >= before.n_cores
+
+
+def set_limits(membership: str, files: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files as Linux shows them to a process in control groups."""
+    for name, text in {"own": membership, **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{text}\n")
+    monkeypatch.setattr(load, "CGROUPS", folder)
+    monkeypatch.setattr(load, "OWN_CGROUPS", folder / "own")
 
 
 LISTING = """NVIDIA H100 80GB HBM3, 81559, 9.0, 580.95.05
