@@ -37,9 +37,10 @@ BLOCK_END = "```"
 """Where the answer to a document ends: the mark that closes the block of SQL in which ``to_document`` leaves off."""
 _BATCH = 1_000  # texts that are tokenized at once; what a tokenizer returns takes some kilobytes a text
 INSTRUCTION = "Write one SQLite query that answers the question."
-TEMPLATE_OPTIONS = {"enable_thinking": False}
-"""What every chat template is rendered with, in training and by every server. Templates that know no thinking ignore
-it; hybrid models such as Qwen3 then answer at once, instead of in a chain of thought that training never shows."""
+TEMPLATE_OPTIONS = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+"""What every chat template is rendered with, in training and by every server, and ignores if it does not know it.
+Hybrid models such as Qwen3 then answer at once, instead of in a chain of thought that training never shows; and Llama
+3's system message does not change with the day: it names the date that its template has where there is no clock."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,15 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> list[
     """Token ids up to and including the marker after which the model replies; of a document, all of it.
 
     Raises:
-        ModelError: The tokenizer has no chat template or one without a system role, or it doubles its
-            beginning-of-text token.
+        ModelError: The tokenizer has no chat template or one that refuses or leaves out a message, or it doubles
+            its beginning-of-text token.
     """
     if isinstance(prompt, str):
         return list(tokenizer(prompt)["input_ids"])
-    ids = encode_text(tokenizer, render_chat(tokenizer, prompt, add_generation_prompt=True))
+    text = render_chat(tokenizer, prompt, add_generation_prompt=True)
+    if left_out := [message["role"] for message in prompt if message["content"].strip() not in text]:
+        raise _refused(tokenizer, f"its chat template leaves out the {left_out[0]} message")
+    ids = encode_text(tokenizer, text)
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:2] == [bos, bos]:
         raise _refused(tokenizer, f"the prompt begins with two {tokenizer.bos_token!r} tokens")

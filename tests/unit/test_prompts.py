@@ -158,6 +158,14 @@ def test_a_hybrid_model_is_asked_to_answer_at_once() -> None:
     assert text.endswith("<think>\n\n</think>\n\n")
 
 
+def test_a_template_that_writes_the_date_writes_the_same_every_day() -> None:
+    date = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    dated = date + LLAMA3.replace("| trim", "| trim + 'Today Date: ' + date_string")  # as that of Llama 3.2
+    tokenizer = build_tokenizer(dated, "<|begin_of_text|>", "<|eot_id|>")
+    text = tokenizer.decode(encode_prompt(tokenizer, to_messages(SCHEMA, QUESTION)))
+    assert "Today Date: 26 Jul 2024" in text
+
+
 CHAT_TOKENIZER = build_tokenizer(*FAMILIES["chatml"])
 
 
@@ -183,6 +191,7 @@ def test_any_text_keeps_prompt_and_mask_together(schema: str, question: str, que
             CHATML.replace("<|im_end|>", "<|end|>"),
             "no '<|eot_id|>' after the reply; it would never stop; name the token that ends a turn as its eos_token",
         ),
+        (LLAMA3.replace("in messages", "in messages[1:]"), "its chat template leaves out the system message"),
         ("{{ messages | length }}" + LLAMA3, "changes the prompt once a reply follows it"),
     ],
 )

@@ -39,7 +39,7 @@ FAULTY: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 CONSEQUENCES = {"prompt-changed": {"message-dropped"}, "wrong-template": {"missing-eos"}}
-ACCEPTED_BY_PROMPTS = {"pad-is-eos", "message-dropped"}
+ACCEPTED_BY_PROMPTS = {"pad-is-eos"}
 """What ``prompts.encode_example`` does not refuse, so that only these checks tell."""
 
 WithTemplate = Callable[..., Any]
