@@ -10,12 +10,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from course_utils.errors import ArtifactError
 from course_utils.files import fingerprint, hash_of, is_local, portable, read_json, resolve, sha256, write_json
@@ -102,6 +104,15 @@ class Course:
                 remedy = "copy it elsewhere, or set another ARTIFACTS"
                 raise ArtifactError(f"{name}={portable(place)!r}: the {stage} stage empties {folder}; {remedy}")
 
+    def lock(self) -> AbstractContextManager[Any]:
+        """Keep other runs away from these results until its block ends; raises ArtifactError where one is at work."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            return FileLock(self.root / "run.lock").acquire(timeout=0)
+        except Timeout as error:
+            remedy = "wait for it, or set another ARTIFACTS"
+            raise ArtifactError(f"{self.root}: another run is at work there; {remedy}") from error
+
     def manifest(self, stage: str) -> Manifest:
         """Read the manifest of a finished stage.
 
@@ -165,6 +176,7 @@ class Course:
         folder = self.folder(stage)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / "manifest.json").unlink(missing_ok=True)  # the first to go, for it says that the rest is there
             for old in (path for path in folder.iterdir() if path.name not in (UNFINISHED, TRACKING)):
                 remove = shutil.rmtree if old.is_dir() and not old.is_symlink() else Path.unlink
                 remove(old)

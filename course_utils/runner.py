@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from course_utils.artifacts import STAGES, Course, notebook_of
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
 from course_utils.files import read_json, write_json
@@ -107,12 +105,7 @@ def run_stages(
             finishing its stage.
         NotebookError: A cell failed.
     """
-    try:
-        lock = FileLock(course.root / "run.lock").acquire(timeout=0)
-    except Timeout as error:
-        remedy = "wait for it, or set another ARTIFACTS"
-        raise ArtifactError(f"{course.root}: another run is at work there; {remedy}") from error
-    with lock, Kernels(notebooks) as kernels:
+    with course.lock(), Kernels(notebooks) as kernels:
         for stage in stages:
             (course.folder(stage) / "manifest.json").unlink(missing_ok=True)
         (course.root / "report.json").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -220,6 +221,21 @@ def test_begin_says_so_when_the_folder_cannot_be_emptied(course: Course) -> None
     course.folder("setup").write_text("a file where the folder belongs")
     with pytest.raises(ArtifactError, match="cannot be emptied"):
         course.begin("setup")
+
+
+def test_a_stage_that_is_half_emptied_is_not_taken_for_a_finished_one(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage(course, "setup")
+    listed = [course.folder("setup") / name for name in ("out.txt", "manifest.json")]  # systems list in any order
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    listed[0].unlink()
+    listed[0].mkdir()
+    monkeypatch.setattr(shutil, "rmtree", MagicMock(side_effect=OSError("Device or resource busy")))
+    with pytest.raises(ArtifactError, match="cannot be emptied"):
+        course.begin("setup")
+    with pytest.raises(ArtifactError, match="the result of the setup stage is missing"):
+        course.manifest("setup")
 
 
 def test_manifests_hold_no_path_of_the_machine_for_what_lies_in_the_project(tmp_path: Path) -> None:

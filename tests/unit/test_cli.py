@@ -10,6 +10,7 @@ import sys
 from unittest.mock import MagicMock
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from course_utils import runner
@@ -101,6 +102,24 @@ def test_a_full_disk_is_one_sentence(course, tmp_path, monkeypatch, places):
     assert result.exit_code == 2
     assert "free some space" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "another run is at work there; wait for it, or set another ARTIFACTS"),
+        (("--launch", "accelerate", "--", "--machine_rank", "1"), "the result of the data stage is missing"),
+    ],
+)
+def test_training_waits_for_a_run_but_machines_train_together(course, tmp_path, options, message):
+    begun = tmp_path / "smoke" / "training" / "adapter.safetensors"
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    with FileLock(tmp_path / "smoke" / "run.lock"):
+        result = course("train", "--artifacts", tmp_path, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert begun.exists()
 
 
 def test_the_command_that_resumes_can_be_pasted(course, tmp_path, monkeypatch):
