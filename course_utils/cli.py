@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
-from course_utils.files import PROJECT, portable, read_json, read_jsonl
+from course_utils.files import PROJECT, portable, read_json, read_jsonl, resolve
 from course_utils.tables import without_control
 
 FULL = "; free some space, then run the same command again (`make course` resumes)"
@@ -321,7 +321,7 @@ def serve(
 
 def path_here(path: str, default: str) -> Path:
     """A path as seen from the current folder; the project's own ``default`` if none is named."""
-    return Path(path).expanduser().resolve() if path else PROJECT / default
+    return resolve(path, Path.cwd()) if path else PROJECT / default
 
 
 def model_here(model: str) -> str:

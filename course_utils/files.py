@@ -23,9 +23,10 @@ MODEL_SUFFIXES = (".json", ".jinja", ".model", ".safetensors", ".bin")
 """Files that a model and its tokenizer are read from."""
 
 
-def resolve(path: str | Path) -> Path:
+def resolve(path: str | Path, start: Path = PROJECT) -> Path:
     """An absolute path; a relative one starts at the project, whatever the current folder."""
-    return (PROJECT / Path(path).expanduser()).resolve()
+    # Path.expanduser would raise RuntimeError where ~ stands before the name of nobody here, as in ~models/mine.
+    return (start / os.path.expanduser(path)).resolve()  # noqa: PTH111
 
 
 def portable(location: str | Path) -> str:

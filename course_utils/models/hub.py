@@ -77,6 +77,8 @@ def locate_model(model: str | Path) -> str:
     """
     if is_local(str(model)):
         folder = resolve(model)
+        if folder.is_file():
+            raise ModelError(f"{folder}: a file, and a model is a folder; a GGUF file only replies (course predict)")
         if not folder.is_dir():
             raise ModelError(f"{folder}: there is no such model folder; check MODEL")
         return str(folder)
@@ -218,6 +220,8 @@ def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
 @contextmanager
 def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
     """Turn any exception of libraries about a model's files, but not a lack of memory, into one ``ModelError``."""
+    from huggingface_hub.errors import GatedRepoError
+
     try:
         yield
     except CourseError:
@@ -228,6 +232,8 @@ def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
         if "trust_remote_code" in str(error):
             what = f"{what}, for it needs Python code of its own, which the course does not run"
             raise ModelError(f"{where}: {what}; choose a model that Transformers knows by itself") from error
+        if any(isinstance(each, GatedRepoError) for each in (error, error.__cause__)):
+            remedy = f"accept its terms at https://huggingface.co/{where}, and set HF_TOKEN or run hf auth login"
         reason = shorten(str(error), 200) or type(error).__name__
         raise ModelError(f"{where}: {what} ({reason}); {remedy}") from error
 

@@ -66,6 +66,8 @@ def test_paths_inside_the_project_name_no_machine(monkeypatch):
         (["--profile", "huge"], "PROFILE='huge' is unknown"),
         (["--data", "no-such-folder"], "there is no folder"),
         (["--model", "./no-such-model"], "there is no such model folder"),
+        (["--model", "~no-such-user/model"], "there is no such model folder"),
+        (["--data", "~no-such-user/data"], "there is no folder"),
         (["--from", "deploy"], "there is no stage 'deploy'"),
     ],
 )

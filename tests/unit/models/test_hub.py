@@ -8,14 +8,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
+from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.utils import filter_repo_objects
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
 from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
-from course_utils.models.hub import locate_folder
+from course_utils.models.hub import is_there_offline, locate_folder
 
+REQUEST = httpx.Request("GET", "https://huggingface.co")
 MODEL = "small-model-course/no-such-model"
 
 
@@ -143,9 +146,18 @@ def test_what_a_model_is_read_from_is_downloaded_and_no_copy(
     assert sorted(path.name for path in locate_folder(model).iterdir()) == sorted(read)
 
 
-def test_a_model_that_the_hub_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError("404 Client Error: Repository Not Found"), r".* \(404 .*Not Found\); check MODEL"),
+        (GatedRepoError("403", response=httpx.Response(403, request=REQUEST)), ".*; accept its terms at .*auth login"),
+    ],
+)
+def test_a_model_that_the_hub_does_not_give_is_named(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
-        raise OSError("404 Client Error: Repository Not Found")
+        raise error
 
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr("course_utils.models.hub.hub_is_reachable", lambda: True)

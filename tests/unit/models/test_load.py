@@ -52,6 +52,8 @@ def test_a_missing_folder_is_named() -> None:
     for load_one in (load_model, load_tokenizer):
         with pytest.raises(ModelError, match=r"no_such_model: there is no such model folder; check MODEL"):
             load_one("data/no_such_model")
+        with pytest.raises(ModelError, match=r"README.md: a file, and a model is a folder; a GGUF file only replies"):
+            load_one("data/tiny_base/README.md")
 
 
 def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
