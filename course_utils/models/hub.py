@@ -109,6 +109,15 @@ def find_encoder() -> str:
     return str(Path(package.origin).parent / "model") if package and package.origin else ""
 
 
+def is_there_offline(model: str) -> bool:
+    """Whether a model can be had where the Hub cannot be reached: in its cache, or from a package index."""
+    from huggingface_hub import snapshot_download
+
+    with suppress(Exception):  # nothing of it lies in the cache, or not as it should
+        return any(Path(snapshot_download(model, local_files_only=True)).glob("*.safetensors"))
+    return model in WHEELS
+
+
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:
     """What tells a model from any other: its folder's and an adapter's ``fingerprint``, or its commit on the Hub.
 

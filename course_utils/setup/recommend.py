@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from html import escape
 
-from course_utils.models.hub import WHEELS
+from course_utils.models.hub import WHEELS, is_there_offline
 from course_utils.profiles import PROFILES, Profile
 from course_utils.setup.machine import Gpu, Machine
 from course_utils.setup.memory import estimate_generation, estimate_profile, profile_shape, wanted_gib
@@ -52,7 +52,7 @@ def reason_against(profile: Profile, machine: Machine) -> str | None:
             return f"wants {profile.n_gpus} NVIDIA GPU{several} with {wanted} GiB or more; found: {found}"
     elif machine.memory_gib < wanted:
         return f"wants {wanted} GiB of memory; found {machine.memory_gib:.1f} GiB"
-    if profile.needs_hub and machine.hub_reachable is False and profile.base_model not in WHEELS:
+    if profile.needs_hub and machine.hub_reachable is False and not is_there_offline(profile.base_model):
         return f"downloads {profile.base_model}, and the Hugging Face Hub cannot be reached"
     if machine.disk_free_gib < disk_gib(profile):
         return f"wants {disk_gib(profile):.0f} GiB of free disk; found {machine.disk_free_gib:.0f} GiB"

@@ -1,6 +1,7 @@
 """Recommendations for machines that people have, and what profiles are in words."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,23 @@ MACHINES = {
     "a large GPU without the Hub": (replace(LAPTOP, gpus=(RTX_4090,), hub_reachable=False), "laptop"),
     "a large GPU and a full disk": (replace(LAPTOP, gpus=(RTX_4090,), disk_free_gib=10), "gpu_8gb"),
 }
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_what_lies_in_the_cache_needs_no_hub(empty_cache: Path) -> None:
+    machine = replace(LAPTOP, gpus=(T4,), hub_reachable=False)
+    assert recommend_profile(machine).profile == "laptop"
+    repository = empty_cache / "models--unsloth--Qwen3-4B-Instruct-2507"
+    (repository / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (repository / "snapshots" / ("0" * 40) / "model-00001-of-00002.safetensors").touch()
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    assert recommend_profile(machine).profile == "gpu_16gb"
 
 
 @pytest.mark.parametrize(("machine", "profile"), MACHINES.values(), ids=MACHINES)
