@@ -126,10 +126,10 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
 
 
 def _memory(machine: Machine, profile: Profile) -> Finding:
-    """Memory that other programs hold now is not there for training, whatever the machine has."""
+    """Memory that other programs hold now is not there for training, whatever the machine or the container has."""
     import psutil
 
-    wanted, free_gib = wanted_gib(profile), psutil.virtual_memory().available / 2**30
+    wanted, free_gib = wanted_gib(profile), min(psutil.virtual_memory().available / 2**30, machine.memory_gib)
     text = f"{machine.memory_gib} GiB, {free_gib:.1f} GiB of them free"
     if profile.n_gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
         return Finding("memory", "note", text)
