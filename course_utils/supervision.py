@@ -61,7 +61,7 @@ def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
                 server = restart()
-            except ServiceError as error:
+            except (ServiceError, OSError) as error:  # also a disk that is full for a while
                 logger.warning("%s", error)
             started = seen = time.monotonic()
         yield

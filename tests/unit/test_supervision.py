@@ -103,13 +103,14 @@ def test_pauses_grow_while_it_keeps_ending_and_start_over_when_it_ran_well(clock
     assert gaps[9] < 5
 
 
-def test_a_start_that_fails_is_tried_again(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [ServiceError("cannot load the model"), OSError("No space left on device")])
+def test_a_start_that_fails_is_tried_again(error: Exception, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     starts: Iterator[float] = iter([10.0, -1.0, -1.0, 1e9])
 
     def start() -> ScriptedServer:
         if (well_s := next(starts)) < 0:
-            raise ServiceError("cannot load the model")
+            raise error
         return ScriptedServer(clock, well_s)
 
     assert len(restarts(clock, start, 1000)) == 3
-    assert "cannot load the model" in caplog.text
+    assert str(error) in caplog.text
