@@ -135,8 +135,7 @@ def n_cores() -> int:
 
 def memory_limit() -> float:
     """Bytes of memory that a container or a job leaves this process; infinite where there is no limit."""
-    names = ("memory.max", "memory.limit_in_bytes")
-    limits = [text_of(group / name) for group in _control_groups() for name in names]
+    limits = [text_of(group / f"memory.{each}") for group in _control_groups() for each in ("max", "limit_in_bytes")]
     return min((float(limit) for limit in limits if limit.isdigit()), default=inf)
 
 
