@@ -18,13 +18,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import psutil
 
 from course_utils.errors import ServiceError
 from course_utils.files import PROJECT
-
-if TYPE_CHECKING:
-    import psutil
 
 LOOPBACK = "127.0.0.1"
 SETTINGS_PREFIX = "COURSE_"
@@ -93,10 +92,8 @@ class Server(AbstractContextManager["Server"]):
             return "\n".join(log.read().decode(errors="replace").splitlines()[-_LOG_LINES:])
         return ""
 
-    def find_process(self, module: str) -> "psutil.Process":
+    def find_process(self, module: str) -> psutil.Process:
         """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
-        import psutil
-
         for child in psutil.Process(self.process.pid).children(recursive=True):
             if any(part.endswith(module) for part in child.cmdline()):
                 return child

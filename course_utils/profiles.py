@@ -118,9 +118,8 @@ class Profile:
         whole = [each.name for each in fields(self) if each.type in (int, int | None)]
         wrong = [f"{name} must be a whole number" for name in whole if not _is_whole(getattr(self, name))]
         wrong += [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
-        wrong += [f"{name} must be 0 or more" for name in _COUNTS if _is_below_0(getattr(self, name))]
-        limits = {name: getattr(self, name) for name in _LIMITS}
-        unfit = [name for name, limit in limits.items() if limit is not None and not _is_positive(limit)]
+        wrong += [f"{name} must be 0 or more" for name in _COUNTS if (n := getattr(self, name)) and not _is_positive(n)]
+        unfit = [name for name in _LIMITS if not ((limit := getattr(self, name)) is None or _is_positive(limit))]
         wrong += [f"{name} must be above 0, or None for no limit" for name in unfit]
         if not (_is_positive(self.learning_rate) and self.learning_rate < 1):
             wrong.append("learning_rate must be between 0 and 1")
@@ -150,10 +149,6 @@ _LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment
 def _is_positive(value: object) -> bool:
     """False for text such as ``"2e-4"``, which a file or a command line gives where a number is meant."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
-
-
-def _is_below_0(value: object) -> bool:
-    return isinstance(value, int) and value < 0
 
 
 def _is_whole(value: object) -> bool:
