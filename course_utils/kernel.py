@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -108,7 +109,11 @@ def execute_notebook(
     nbformat.write(source, executed)  # type: ignore[no-untyped-call]
     try:
         options = {"kernel_name": "python3", "kernel": kernel, "on_cell": report, "progress_bar": False}
-        papermill.execute_notebook(executed, executed, parameters, engine_name=_register_engine(), **options)
+        place = str(executed).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a format
+        papermill.execute_notebook(place, place, parameters, engine_name=_register_engine(), **options)
+    except KeyboardInterrupt:
+        logging.getLogger("asyncio").disabled = True  # it would tell of the reply that nobody waits for any more
+        raise
     except papermill.PapermillExecutionError as error:
         traceback = "\n".join(error.traceback)
         raise NotebookError(notebook.name, position, error.ename, error.evalue, traceback) from error

@@ -183,6 +183,13 @@ def test_a_kernel_starts_where_temporary_files_have_a_long_path(plant, tmp_path,
     assert (tmp_path / "artifacts" / "smoke" / "setup" / "manifest.json").is_file()
 
 
+def test_a_path_may_hold_any_letters(plant, tmp_path):
+    place = tmp_path / 'it\'s {my} "größter" \\ 東京'
+    execute_notebook(plant("setup", ""), place / "executed.ipynb", {"ARTIFACTS": str(place)})
+    assert (place / "smoke" / "setup" / "manifest.json").is_file()
+    assert outputs_of(place / "executed.ipynb", "finish")
+
+
 def test_widgets_keep_no_cell_waiting(plant, tmp_path):
     path = plant("setup", "from ipywidgets import interact\nfrom IPython.display import HTML")
     notebook = read_notebook(path)
@@ -215,7 +222,8 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant,
     command = [sys.executable, "-c", STARTED.format(handler=handler), "run", "--notebooks", notebooks]
     command += ["--artifacts", tmp_path / "artifacts"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
         deadline = time.monotonic() + START_WITHIN_S
         while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -223,6 +231,7 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant,
         output, _ = process.communicate(timeout=START_WITHIN_S)
     assert process.returncode == 130
     assert "Stopped; `make course" in output
+    assert "Traceback" not in output
     while kernels_in(notebooks) and time.monotonic() < deadline:  # this notebook's, and the next one's
         time.sleep(0.1)
     assert not kernels_in(notebooks)
