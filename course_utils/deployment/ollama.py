@@ -106,7 +106,8 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
 
 
 def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
-    if "strftime_now" in str(tokenizer.chat_template):
+    template = str(tokenizer.chat_template)
+    if "strftime_now" in template and "date_string" not in template:  # which TEMPLATE_OPTIONS holds
         raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]

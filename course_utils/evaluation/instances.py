@@ -24,7 +24,7 @@ from course_utils.sql.opening import connect, open_image
 from course_utils.sql.query_forms import parse
 from course_utils.sql.worker import limit_time, run_each
 
-VERSION = 1
+VERSION = 2
 """Of what a seed makes; another one makes all anew."""
 MAKE_S = 5.0
 """Seconds for the instances of one gold query; a usual one takes a hundredth of one."""
@@ -185,7 +185,7 @@ def _draw(column: _Column, n: int, rng: Random) -> list[object]:
         return rng.choices([*column.edges, *column.values], k=n)
     size = rng.choice(N_VALUES)
     chosen = [value for some in (column.edges, column.values) for value in rng.sample(some, min(size, len(some)))]
-    return _choose(chosen or [1], n, column, rng)
+    return _choose(chosen or rng.sample(range(1, 3 * n), size), n, column, rng)  # of a table without rows
 
 
 def _choose(values: list[object], n: int, column: _Column, rng: Random) -> list[object]:

@@ -10,7 +10,7 @@ import stat
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -42,6 +42,8 @@ _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: 
 def list_databases(dataset: Path) -> dict[str, Path]:
     """Every database folder of a dataset by ``db_id``; raises DataError where one is not readable."""
     try:
+        with suppress(FileNotFoundError):
+            dataset.stat()  # which says so where it may not be read; glob then finds nothing
         folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
     except OSError as error:
         raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error
@@ -51,7 +53,9 @@ def list_databases(dataset: Path) -> dict[str, Path]:
 def databases_in(folder: Path) -> dict[str, Path]:
     """The folders in a folder of databases by ``db_id``; raises DataError where they are not readable."""
     try:
-        return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
+        return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except OSError as error:
         raise DataError(f"{folder}: its databases are not readable ({error}); change the permissions") from error
 

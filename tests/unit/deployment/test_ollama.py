@@ -13,7 +13,7 @@ from course_utils.deployment.ollama import read_markers
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import load_tokenizer
-from course_utils.prompts import render_chat, to_messages
+from course_utils.prompts import TEMPLATE_OPTIONS, render_chat, to_messages
 from tests.unit.test_prompts import CHATML, FAMILIES, LLAMA3, build_tokenizer
 
 CONVERSATION = [
@@ -176,6 +176,9 @@ def test_refuses_a_template_that_writes_the_date(base: Path) -> None:
     tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}" + tokenizer.chat_template
     with pytest.raises(ModelError, match="writes today's date"):
         write_modelfile(tokenizer)
+    dated = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    tokenizer.chat_template = dated + "{{ date_string }}" + load_tokenizer(base).chat_template
+    assert read_markers(tokenizer).start == TEMPLATE_OPTIONS["date_string"]
 
 
 def test_a_beginning_token_is_kept(base: Path) -> None:

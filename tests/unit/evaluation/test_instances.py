@@ -165,3 +165,20 @@ def test_a_gold_that_fails_everywhere_is_not_tried_beyond_its_time(monkeypatch: 
     monkeypatch.setattr(instances, "MAKE_S", 0.2)
     assert list(instances._make([], {}, "SELECT 1", 10)) == []
     assert 1 <= len(tried) <= 5
+
+
+def test_columns_of_a_table_without_rows_are_told_apart(tmp_path: Path) -> None:
+    """Else every column would hold the same value, and any of them would be a right answer."""
+    path = tmp_path / "farm.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE animal (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, kind TEXT)")
+    gold, n_apart = "SELECT name FROM animal", 0
+    made = find_instances(path, [gold], 10)[gold]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for image in made:
+            connection.deserialize(image)
+            name, kind = (
+                sorted(connection.execute(f"SELECT {each} FROM animal"), key=str) for each in ("name", "kind")
+            )
+            n_apart += name != kind
+    assert n_apart > len(made) / 2 == 5
