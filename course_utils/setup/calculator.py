@@ -16,6 +16,15 @@ _WIDTH, _LONGEST, _BAR = 700, 640, 86
 """Of the picture and its longest bar, and a bar's height with its words, in units of which 700 fill the page; letters
 of 20 stay readable on a phone."""
 _OUTLINED = 'stroke="white" stroke-width="4" paint-order="stroke"'
+# JupyterLab moves to another cell at an arrow key that no widget stops. Sliders stop it, buttons do not, and ipywidgets
+# has no property for that: here arrows go to the button beside.
+_KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
+    this.closest('.course-calculator').addEventListener('keydown', event => {
+        if (!event.key.startsWith('Arrow')) return;
+        event.stopPropagation();
+        const forward = event.key === 'ArrowRight' || event.key === 'ArrowDown';
+        event.target[forward ? 'nextElementSibling' : 'previousElementSibling']?.focus();
+    })">"""
 
 
 def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float], title: str) -> str:
@@ -77,7 +86,8 @@ class MemoryCalculator:
             "card_gib": buttons(description="card", options={f"{card} GiB": card for card in CARDS_GIB}),
         }
         self.picture = ipywidgets.HTML()
-        self._box = ipywidgets.VBox([*self.controls.values(), self.picture])
+        self._box = ipywidgets.VBox([*self.controls.values(), self.picture, ipywidgets.HTML(_KEEP_KEYS)])
+        self._box.add_class("course-calculator")
         for control in self.controls.values():
             control.observe(self._draw, "value")
         self._draw()
