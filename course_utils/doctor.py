@@ -130,7 +130,7 @@ def _memory(machine: Machine, profile: Profile) -> Finding:
     import psutil
 
     wanted, free_gib = wanted_gib(profile), min(psutil.virtual_memory().available / 2**30, machine.memory_gib)
-    text = f"{machine.memory_gib} GiB, {free_gib:.1f} GiB of them free"
+    text = f"{machine.memory_gib} GiB, up to {free_gib:.1f} GiB of them free"
     if profile.n_gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
         return Finding("memory", "note", text)
     return Finding("memory", "warning", f"{text}; this profile wants {wanted} GiB", "close other programs")

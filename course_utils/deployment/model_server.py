@@ -12,13 +12,14 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from course_utils.deployment.stack import CONTEXT, MODEL_NAME
 from course_utils.errors import CourseError, ModelError, require
-from course_utils.models.load import n_cores
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prompts import TEMPLATE_OPTIONS
+from course_utils.resources import n_cores
 
 N_PARALLEL = 4
 """Requests answered at the same time; each holds its context in memory."""
@@ -63,9 +64,9 @@ def serve_gguf(
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
     parameters.n_threads_http = 64  # each stays with a connection for five idle seconds, and eight would all be taken
     # Threads wait for each other after every matrix. With tiny ones the waiting costs more than the work, and on a busy
-    # machine, where one of them is not scheduled, it costs seconds. -1: as many as there are cores, unless a container
-    # or a job may use fewer.
-    most = n_cores() if n_cores() < (os.cpu_count() or 1) else -1
+    # machine, where one of them is not scheduled, it costs seconds. -1: as many as there are physical cores, of which a
+    # container or a job may use fewer.
+    most = n_cores() if n_cores() < (psutil.cpu_count(logical=False) or os.cpu_count() or 1) else -1
     n_threads = 1 if model.stat().st_size < _TINY_BYTES else most
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads
     parameters.default_template_kwargs = {name: json.dumps(value) for name, value in TEMPLATE_OPTIONS.items()}

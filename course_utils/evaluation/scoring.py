@@ -1,6 +1,5 @@
 """Score predictions: execute gold and predicted queries, some of one database at a time, in a worker on each core."""
 
-import os
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from course_utils.errors import DataError, QueryError
 from course_utils.evaluation.instances import find_instances
 from course_utils.evaluation.scores import Outcome, Scores
 from course_utils.files import Row
+from course_utils.resources import n_cores
 from course_utils.sql import QueryPair, find_database
 from course_utils.sql.compare import AnswerComparison, compare_pairs
 from course_utils.sql.worker import AT_ONCE
@@ -52,7 +52,7 @@ def score_predictions(
     for row in rows:
         groups[row["db_id"]].append(row)
     stop = Event()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(n_cores()) as pool:
         # The work is that of other processes: threads only wait for them.
         prepare = partial(_prepare, dataset, Path(folder), n_more=instances - 1, cache=cache)
         prepared = list(pool.map(prepare, groups.values()))

@@ -3,16 +3,15 @@
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import ModelError, require
-from course_utils.files import text_of
 from course_utils.models.hub import explain_loading, locate_model
+from course_utils.resources import n_cores
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -25,7 +24,6 @@ PERIOD_S = 15
 KERNELS_KEPT = "64"
 """Of those that oneDNN compiles for products of each length of a batch. It would keep 1,024, which are gigabytes."""
 SAMPLING = ("temperature", "top_p", "top_k", "top_h", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
-CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -120,34 +118,6 @@ def _products_per_s(
     while (passed := clock() - began) < 0.05:
         n += len(rows @ weights) > 0
     return n / passed
-
-
-def n_cores() -> int:
-    """Cores that this process may use: those of its affinity, or as many as the quota of a container or job makes."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for group in _control_groups():
-        old = [text_of(group / f"cpu.cfs_{each}_us") for each in ("quota", "period")]
-        quota, period = text_of(group / "cpu.max").split() or old
-        if quota.isdigit() and period.isdigit():
-            allowed = min(allowed, -(-int(quota) // int(period)))
-    return max(1, allowed)
-
-
-def memory_limit() -> float:
-    """Bytes of memory that a container or a job leaves this process; infinite where there is no limit."""
-    limits = [text_of(group / f"memory.{each}") for group in _control_groups() for each in ("max", "limit_in_bytes")]
-    return min((float(limit) for limit in limits if limit.isdigit()), default=inf)
-
-
-def _control_groups() -> Iterator[Path]:
-    """Folders of the control groups (cgroups of version 1 or 2) that hold this process, and of those around them.
-
-    A container sees its own as the top one, where its path may mean nothing.
-    """
-    for line in text_of(OWN_CGROUPS).splitlines():
-        _, controllers, path = line.split(":", 2)  # version 2 names no controllers
-        own = Path(path.lstrip("/"))
-        yield from (CGROUPS / controllers / group for group in (own, *own.parents))
 
 
 def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":

@@ -16,7 +16,7 @@ from pathlib import Path
 from course_utils.artifacts import package_versions
 from course_utils.files import PROJECT, text_of
 from course_utils.models import hub_is_reachable
-from course_utils.models.load import memory_limit, n_cores
+from course_utils.resources import memory_limit, n_cores
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Linux's names of the instruction sets that matter to matrix arithmetic."""

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar, cast
 
 from course_utils.errors import CourseError, QueryErrorKind
 from course_utils.files import PROJECT
+from course_utils.resources import n_cores
 
 MEMORY_BYTES = 256 * 2**20
 """All that a worker may allocate, of which SQLite gets the half."""
@@ -28,7 +29,7 @@ PATIENCE_S = 30.0
 NICE = 5
 """What waits for queries goes first: a server that answers others while four of them compute."""
 Reply = tuple[Literal["item", "end", "error"], Any]
-MAX_IDLE = os.cpu_count() or 1
+MAX_IDLE = n_cores()
 """Workers kept for the next calls. Those at work are as many as there are callers."""
 AT_ONCE = 50
 _idle: "list[_Worker]" = []

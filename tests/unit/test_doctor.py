@@ -132,7 +132,7 @@ def test_memory_that_others_hold_deserves_a_look(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * 2**30, available=2**28))
     ((severity, text),) = findings_of(course, "memory")
     assert severity == "warning"
-    assert "16.0 GiB, 0.2 GiB of them free; this profile wants 3 GiB" in text
+    assert "16.0 GiB, up to 0.2 GiB of them free; this profile wants 3 GiB" in text
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=64 * 2**30, available=50 * 2**30))
     monkeypatch.setattr("course_utils.setup.machine.memory_limit", lambda: 4 * 2**30)
-    assert findings_of(course, "memory") == [("note", "4.0 GiB, 4.0 GiB of them free")]
+    assert findings_of(course, "memory") == [("note", "4.0 GiB, up to 4.0 GiB of them free")]

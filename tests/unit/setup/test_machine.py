@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from course_utils import resources
 from course_utils.doctor import examine_machine
 from course_utils.files import PROJECT
-from course_utils.models import load
 from course_utils.setup import machine as probing
 from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 
@@ -64,6 +64,14 @@ def test_vector_instructions_are_those_that_torch_sees() -> None:
                 "cpu,cpuacct/job/cpu.cfs_period_us": "100000",
             },
         ),
+        (  # a folder that has the names in another order, and a link with one of them
+            "4:memory:/\n1:cpuacct,cpu:/job",
+            {
+                "memory/memory.limit_in_bytes": "1073741824",
+                "cpu/job/cpu.cfs_quota_us": "50000",
+                "cpu/job/cpu.cfs_period_us": "100000",
+            },
+        ),
     ],
 )
 def test_limits_of_a_container_or_job_count(
@@ -88,8 +96,8 @@ def set_limits(membership: str, files: dict[str, str], folder: Path, monkeypatch
     for name, text in {"own": membership, **files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"{text}\n")
-    monkeypatch.setattr(load, "CGROUPS", folder)
-    monkeypatch.setattr(load, "OWN_CGROUPS", folder / "own")
+    monkeypatch.setattr(resources, "CGROUPS", folder)
+    monkeypatch.setattr(resources, "OWN_CGROUPS", folder / "own")
 
 
 LISTING = """NVIDIA H100 80GB HBM3, 81559, 9.0, 580.95.05
