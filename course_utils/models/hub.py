@@ -20,7 +20,7 @@ from typing import NamedTuple
 from filelock import FileLock
 
 from course_utils.errors import CourseError, ModelError, require
-from course_utils.files import fingerprint, is_local, resolve
+from course_utils.files import fingerprint, is_local, read_json, resolve
 
 UNPACKED = resolve("artifacts/models")
 """Not under ``ARTIFACTS``, for all runs share it; ``make clean`` takes it away."""
@@ -110,11 +110,15 @@ def find_encoder() -> str:
 
 
 def is_there_offline(model: str) -> bool:
-    """Whether a model can be had where the Hub cannot be reached: in its cache, or from a package index."""
+    """Whether a model can be had where the Hub cannot be reached: whole in its cache, or from a package index."""
     from huggingface_hub import snapshot_download
 
     with suppress(Exception):  # nothing of it lies in the cache, or not as it should
-        return any(Path(snapshot_download(model, local_files_only=True)).glob("*.safetensors"))
+        folder = Path(snapshot_download(model, local_files_only=True))
+        index = folder / "model.safetensors.index.json"
+        files = {*read_json(index)["weight_map"].values()} if index.is_file() else {"model.safetensors"}
+        if all((folder / file).is_file() for file in files):
+            return True
     return model in WHEELS
 
 

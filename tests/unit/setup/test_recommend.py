@@ -1,5 +1,6 @@
 """Recommendations for machines that people have, and what profiles are in words."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +43,14 @@ def test_what_lies_in_the_cache_needs_no_hub(empty_cache: Path) -> None:
     machine = replace(LAPTOP, gpus=(T4,), hub_reachable=False)
     assert recommend_profile(machine).profile == "laptop"
     repository = empty_cache / "models--unsloth--Qwen3-4B-Instruct-2507"
-    (repository / "snapshots" / ("0" * 40)).mkdir(parents=True)
-    (repository / "snapshots" / ("0" * 40) / "model-00001-of-00002.safetensors").touch()
+    (snapshot := repository / "snapshots" / ("0" * 40)).mkdir(parents=True)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("0" * 40)
+    first, second = (f"model-0000{n}-of-00002.safetensors" for n in (1, 2))
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": first, "b": second}}))
+    (snapshot / first).touch()
+    assert recommend_profile(machine).profile == "laptop", "half a model is none"
+    (snapshot / second).touch()
     assert recommend_profile(machine).profile == "gpu_16gb"
 
 
