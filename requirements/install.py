@@ -102,7 +102,8 @@ def choose_sets(wanted: list[str], flavour: str) -> list[str]:
 def fingerprint(flavour: str, name: str) -> str:
     """Hash what decides the content of a set: its lock, the project's metadata, torch's build."""
     files = [ROOT / "pyproject.toml", ROOT / "requirements" / f"{name}.txt"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files) + flavour.encode()).hexdigest()
+    builds = " ".join([flavour, *torch_requirements(flavour)])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files) + builds.encode()).hexdigest()
 
 
 def take_turn(script: BinaryIO) -> None:
@@ -127,12 +128,13 @@ def python_of(folder: Path) -> Path:
 def is_in_place(folder: Path) -> bool:
     """Say whether an environment's Python is there and its programs start that one, and not one where it was before.
 
-    pip's own program comes with every environment and names its Python, as all programs do that are installed later.
+    venv notes the command that made it, and with it the place.
     """
-    python = python_of(folder)
-    pip = python.with_name("pip.exe" if os.name == "nt" else "pip")
-    named = "|".join(re.escape(str(path)) for path in (folder, folder.resolve()))
-    return python.exists() and pip.exists() and bool(re.search(rf"[!'\"\s](?:{named})".encode(), pip.read_bytes()))
+    notes = folder / "pyvenv.cfg"
+    lines = notes.read_text("utf-8", "replace").splitlines() if notes.is_file() else []
+    places = tuple(f" {path}" for path in (folder, folder.resolve()))
+    is_here = any(line.startswith("command = ") and line.endswith(places) for line in lines)
+    return is_here and python_of(folder).exists()
 
 
 def make_environment(folder: Path, needed_gib: float) -> Path:
@@ -189,9 +191,8 @@ def install_torch(python: Path, flavour: str) -> None:
     here = torch_version(python, requirements)
     if here.split("+")[0] == requirements[0].split("==")[1] and not (flavour == "cuda" and here.endswith("+cpu")):
         return
-    if here:
-        uninstall = [str(python), "-m", "pip", "uninstall", "--yes", *COMPILED_FOR_TORCH]
-        run_step("remove what fits another torch", uninstall)
+    uninstall = [str(python), "-m", "pip", "uninstall", "--yes", *COMPILED_FOR_TORCH]
+    run_step("what fits another torch, if it is there, removed", uninstall)
     what = f"{requirements[0].replace('==', ' ')}, {'CUDA build (gigabytes)' if flavour == 'cuda' else 'CPU build'}"
     backend = "cpu" if flavour == "cpu" else "auto" if has_nvidia_gpu() else ""
     if backend and torch_index_answers():
