@@ -107,7 +107,9 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
 
 def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
     template = str(tokenizer.chat_template)
-    if "strftime_now" in template and "date_string" not in template:  # which TEMPLATE_OPTIONS holds
+    # A date that a template asks for is the one of TEMPLATE_OPTIONS.
+    asked = "set date_string = strftime_now(" if "date_string is defined" in template else ""
+    if template.count("strftime_now(") > (template.count(asked) if asked else 0):
         raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]

@@ -180,7 +180,10 @@ def ask_server(
             else:
                 body = fields | {"messages": prompt}
                 response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
-                if response.status_code == httpx.codes.BAD_REQUEST:  # OpenAI's own servers refuse what they do not know
+                if response.status_code in (
+                    400,
+                    422,
+                ):  # as OpenAI's servers refuse what they do not know
                     response = client.post("/v1/chat/completions", json=body)
             choice = response.raise_for_status().json()["choices"][0]
             text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]

@@ -24,6 +24,7 @@ from course_utils.deployment.gateway.http_client import HttpClient, HttpReply
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.tracing import trace_model
+from course_utils.prompts import TEMPLATE_OPTIONS
 
 _READY_TIMEOUT_S = 5.0
 _RETRY_S = 5
@@ -84,7 +85,8 @@ class ModelClient:
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
         self.name, self._url, self._cache = name, route.url, cache
         self.http = HttpClient(route.url, settings.model_timeout_s)
-        self._asks, self.version = {"model": name, **route.body}, settings.model_version
+        asks = {"model": name, "chat_template_kwargs": TEMPLATE_OPTIONS}  # vLLM has no default for all requests
+        self._asks, self.version = asks | route.body, settings.model_version
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, settings.model_timeout_s)
         self._breaker = CircuitBreaker()
 

@@ -24,7 +24,7 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.deployment.gateway.tracing import TRACER
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
-from course_utils.prompts import TEMPLATE_OPTIONS, read_query, to_messages
+from course_utils.prompts import read_query, to_messages
 from course_utils.sql import QueryResult, databases_in, read_schema, ready_database, shape_of
 from course_utils.sql.postgres import read_postgres_schema
 
@@ -110,7 +110,6 @@ async def answer_question(
         "messages": to_messages(schema, request.question),
         "temperature": 0,
         "max_tokens": settings.max_tokens,
-        "chat_template_kwargs": TEMPLATE_OPTIONS,
     }
     raw, usage = await client.complete(body)
     reply = json.loads(raw)

@@ -173,11 +173,13 @@ def test_refuses_a_beginning_token_that_training_did_not_have() -> None:
 
 def test_refuses_a_template_that_writes_the_date(base: Path) -> None:
     tokenizer = load_tokenizer(base)
-    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}" + tokenizer.chat_template
-    with pytest.raises(ModelError, match="writes today's date"):
-        write_modelfile(tokenizer)
+    template = tokenizer.chat_template
+    for today in ("{{ strftime_now('%d %b %Y') }}", "{% set date_string = strftime_now('%Y') %}{{ date_string }}"):
+        tokenizer.chat_template = today + template
+        with pytest.raises(ModelError, match="writes today's date"):
+            write_modelfile(tokenizer)
     dated = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
-    tokenizer.chat_template = dated + "{{ date_string }}" + load_tokenizer(base).chat_template
+    tokenizer.chat_template = dated + "{{ date_string }}" + template
     assert read_markers(tokenizer).start == TEMPLATE_OPTIONS["date_string"]
 
 
