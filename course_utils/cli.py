@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from errno import EDQUOT, ENOSPC
 from functools import partial, wraps
@@ -135,14 +135,11 @@ def train(
     options: Annotated[list[str] | None, typer.Argument(help="After --, options of accelerate launch.")] = None,
 ) -> None:
     """Train on what notebook 2 prepared, as notebook 3 does; notebook 4 goes on from the result."""
-    from course_utils.training.launch import read_options
     from course_utils.training.sft import train_stage
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
-    joins = bool(launch and read_options(options or ()).machine_rank)  # another machine, which trains with the first
-    with nullcontext() if joins else course.lock():
-        result = train_stage(course, config if launch else "", options or ())
+    result = train_stage(course, config if launch else "", options or ())
     typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
 
 

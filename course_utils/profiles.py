@@ -118,7 +118,8 @@ class Profile:
         whole = [each.name for each in fields(self) if each.type in (int, int | None)]
         wrong = [f"{name} must be a whole number" for name in whole if not _is_whole(getattr(self, name))]
         wrong += [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
-        wrong += [f"{name} must be 0 or more" for name in _COUNTS if (n := getattr(self, name)) and not _is_positive(n)]
+        counts = {name: n for name in _COUNTS if isinstance(n := getattr(self, name), int)}
+        wrong += [f"{name} must be 0 or more" for name, n in counts.items() if n < 0]
         unfit = [name for name in _LIMITS if not ((limit := getattr(self, name)) is None or _is_positive(limit))]
         wrong += [f"{name} must be above 0, or None for no limit" for name in unfit]
         if not (_is_positive(self.learning_rate) and self.learning_rate < 1):

@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,25 +145,26 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
     """Train on what the data stage wrote, by ``launch`` if there is a ``config``; write what notebook 3 hands over.
 
     Raises:
-        ArtifactError: The data stage has not run.
+        ArtifactError: The data stage has not run, or a run is at work on the same results.
         CourseError: As ``launch`` and ``train_sft``.
     """
     is_first = not (config and read_options(options).machine_rank)
-    stage = course.begin("training") if is_first else None
-    tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
-    task = text_to_sql(read_json(course.output("data", "schemas.json")))
-    train, validation = (
-        tokenize_rows(tokenizer, read_jsonl(course.output("data", f"{split}.jsonl")), task, max_length)
-        for split in ("train", "validation")
-    )
-    profile = course.profile.fit_to(len(train.examples))
-    call = (profile, course.model, train, validation, course.folder("training") / "adapter")
-    result = launch(config, options, train_sft, *call) if config else train_sft(*call)
-    if stage and result:
-        write_jsonl(stage.folder / "history.jsonl", result.history)
-        counts = {"n_rows_too_long": len(train.too_long), "n_supervised_tokens": train.n_supervised_tokens}
-        stage.finish(result.results() | counts)
-    return result
+    with course.lock() if is_first else nullcontext():  # other machines train with the first
+        stage = course.begin("training") if is_first else None
+        tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
+        task = text_to_sql(read_json(course.output("data", "schemas.json")))
+        train, validation = (
+            tokenize_rows(tokenizer, read_jsonl(course.output("data", f"{split}.jsonl")), task, max_length)
+            for split in ("train", "validation")
+        )
+        profile = course.profile.fit_to(len(train.examples))
+        call = (profile, course.model, train, validation, course.folder("training") / "adapter")
+        result = launch(config, options, train_sft, *call) if config else train_sft(*call)
+        if stage and result:
+            write_jsonl(stage.folder / "history.jsonl", result.history)
+            counts = {"n_rows_too_long": len(train.too_long), "n_supervised_tokens": train.n_supervised_tokens}
+            stage.finish(result.results() | counts)
+        return result
 
 
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:

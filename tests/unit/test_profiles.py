@@ -54,6 +54,7 @@ def test_a_profile_cannot_be_changed_in_place() -> None:
         ({"batch_size": 2.5}, "batch_size must be a whole number, not 2.5"),
         ({"min_steps": "50"}, "min_steps must be a whole number, not '50'"),
         ({"max_steps": 2.5}, "max_steps must be a whole number, not 2.5"),
+        ({"seed": True}, "profile 'smoke': seed must be a whole number, not True"),
         ({"warmup_steps": -5}, "warmup_steps must be 0 or more, not -5"),
         ({"epochs": math.inf}, "epochs must be above 0, not inf"),
     ],
