@@ -23,7 +23,8 @@ def simulate_latencies(
 
     began_at = min(arrivals, default=0.0)
     arrivals = [arrival - began_at for arrival in arrivals]  # of a time in Unix's seconds too few digits are left
-    grain = 1e-9 + 1e-14 * max(arrivals, default=0.0)  # of a clock that runs so long; less is left over by rounding
+    latest = max(arrivals, default=0.0) + sum(map(sum, work))
+    grain = 1e-9 + 1e-14 * latest  # of a clock that runs so long; less is left over by rounding
     environment = simpy.Environment()
     inboxes = [simpy.Store(environment) for _ in range(n_replicas)]
     latencies = [0.0] * len(arrivals)

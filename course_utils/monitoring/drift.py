@@ -48,7 +48,7 @@ WEIGHT = 3
 """Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
 a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"  # Thai, Lao, Khmer, Japanese, Chinese: no spaces between words
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s\ufe00-\ufe0f\u20e3{_UNSPACED}]+")  # nor what makes emoji of signs
 
 
 def read_words(question: str) -> list[str]:
@@ -163,7 +163,7 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
     mean = float(np.mean(reference))
     apart = np.square(np.asarray(reference) - mean)
     variance = (apart.sum() + N_FURTHEST * apart.max()) / (len(apart) + N_FURTHEST)
-    varies = not np.allclose(reference, mean, atol=0.0)  # whatever its unit, but for rounding
+    varies = not np.allclose(reference, mean, rtol=1e-9, atol=0.0)  # whatever its unit, but for rounding
     spread = float(np.sqrt(variance)) if varies else 1 / len(apart)
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
     begun = _begin_test(WEIGHT * len(reference), threshold)

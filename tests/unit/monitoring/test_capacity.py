@@ -68,6 +68,8 @@ def test_a_simulated_year_ends_and_waits_as_a_minute_does() -> None:
         work = [(0.0, 0.1), *((rng.uniform(0.05, 0.5), rng.choice((0.0, 0.1))) for _ in arrivals)]
         year, minute = (simulate_latencies([0.0, *(s + at for at in arrivals)], work, [1.0, 1.5]) for s in (3e7, 30.0))
         assert year == pytest.approx(minute, abs=1e-4)
+        long = [[1e7 * seconds for seconds in each] for each in work[1:]]
+        assert all(map(math.isfinite, simulate_latencies(arrivals, long, [1.0, 1.5]))), "much work is a late clock, too"
 
 
 def test_a_replica_that_stands_still_does_so_for_all() -> None:

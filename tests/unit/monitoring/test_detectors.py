@@ -154,6 +154,8 @@ def test_an_alarm_does_not_depend_on_the_unit_of_a_signal(unit: float) -> None:
     rng = np.random.default_rng(0)
     reference, live = rng.normal(20, 2, 120), rng.normal(30, 2, 100)
     assert [*find_alarms(reference * unit, live * unit)] == [*find_alarms(reference, live)] != []
+    far = 1e6 * unit  # from zero, as a time of day is
+    assert [*find_alarms(far + reference * unit, far + live * unit)] == [*find_alarms(reference, live)]
 
 
 def test_a_reference_that_never_varies_still_has_an_alarm() -> None:

@@ -31,6 +31,7 @@ def test_words_and_unknown_share() -> None:
     assert read_words("有多少名学生住在Paris?") == [*"有多少名学生住在", "paris"]
     assert read_words("Сколько 학생이?") == ["сколько", "학생이"]
     assert read_words("कितने गायक हैं?") == ["कितने", "गायक", "हैं"]
+    assert read_words("I ❤️ singers, 1️⃣ first") == ["i", "singers", "first"]
     assert read_words("Cafe\u0301 STRASSE") == read_words("Café Straße")
     vocabulary = frozenset(read_words("How many singers are there?"))
     assert unknown_word_share("How many pilots are there?", vocabulary) == pytest.approx(1 / 5)
