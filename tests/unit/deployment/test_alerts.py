@@ -86,6 +86,7 @@ FAULTS: dict[str, tuple[dict[str, float | None], int, set[str]]] = {
     "most requests fail": (changed(answered=15, unavailable=45), 24, {"ErrorBudgetBurnsFast"}),
     "a twentieth fails for long": (changed(answered=57, unavailable=3), 720, {"ErrorBudgetBurnsSlowly"}),
     "one in six fails where seven an hour ask": (changed(answered=0.1, unavailable=0.02), 720, set()),
+    "all fail where fifteen an hour ask": (changed(answered=0, unavailable=0.25), 480, {"ErrorBudgetBurnsFast"}),
     "most are slow where six an hour ask": (changed(quick=0.01, very_quick=0, timed=0.1), 720, set()),
     "nearly all are slow": (changed(quick=3, very_quick=1), 60, {"LatencyBudgetBurnsFast"}),
     "a quarter is slow for long": (changed(quick=44), 720, {"LatencyBudgetBurnsSlowly"}),
