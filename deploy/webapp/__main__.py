@@ -20,7 +20,7 @@ pages = [
     st.Page(admin.show_admin, title="Admin", icon=":material/tune:", url_path="admin"),
 ]
 typed = st.sidebar.text_input("API key", type="password", placeholder="the app's own, if it has one")
-st.session_state["key"] = typed.strip() or os.environ.get("COURSE_APP_KEY", "")  # in memory while the page is open
+st.session_state["key"] = typed.strip() or os.environ.get("COURSE_APP_KEY", "").strip()  # only while the page is open
 try:
     st.navigation(pages).run()
 except (CourseError, httpx.HTTPError) as error:  # the latter where a stream breaks off

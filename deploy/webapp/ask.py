@@ -83,5 +83,8 @@ def _take_feedback(answer: dict[str, Any]) -> None:
         correction = st.text_input("The query that would be right, if you know it").strip() or None
         if st.form_submit_button("Send") and (rating or correction):
             about = {name: answer[name] for name in ("id", "database", "question", "query")}
-            ask_gateway("POST", "/v1/feedback", about | {"rating": rating or "down", "correction": correction})
+            said = about | {"rating": rating or "down", "correction": correction}
+            if said != st.session_state.get("said"):  # who presses twice says nothing twice
+                ask_gateway("POST", "/v1/feedback", said)
+                st.session_state["said"] = said
             st.success("Thank you, it is stored.")

@@ -30,7 +30,7 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
         response.read()
         message = _read_refusal(response)
     except httpx.HTTPError as error:
-        message = f"The gateway does not answer ({error!r}); is it running?"
+        message = f"The gateway does not answer ({type(error).__name__}); is it running?"  # its text may quote the key
     st.error(plain(message), icon=":material/error:")
     return st.stop()
 
