@@ -3,7 +3,6 @@
 People, rules and models add to the same file of JSON lines. Notebook 4 and the web app show the pairs.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -11,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from course_utils.errors import DataError
-from course_utils.files import Row, append_line, asked_in, read_jsonl
+from course_utils.files import Row, append_line, asked_in, read_jsonl, to_line
 
 CHOICES = {"1": "the first is better", "2": "the second is better", "0": "both alike"}
 TIE = "tie"
@@ -97,7 +96,7 @@ def add_rating(file: Path, rater: str, pair: BlindPair, choice: str, max_bytes: 
     """
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
-    line = (json.dumps(rating, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # half of a character
+    line = to_line(rating)
     with file.open("ab") as ratings:
         if max_bytes is not None and ratings.tell() + len(line) > max_bytes:
             raise DataError(

@@ -164,11 +164,15 @@ def link_file(source: str | Path, target: str | Path) -> None:
         shutil.copyfile(source, target)
 
 
+def to_line(row: Row) -> bytes:
+    """A row of a JSON-lines file; half of a character, for which UTF-8 has no bytes, as JSON's own escape."""
+    return (json.dumps(row, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
 def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
     """Write one JSON object per line, making the folder if needed; the file is replaced whole or stays as it was."""
     with writing(path) as unfinished, unfinished.open("wb") as file:
-        for row in rows:  # half of a character, for which UTF-8 has no bytes, is written as JSON's own escape
-            file.write((json.dumps(row, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+        file.writelines(map(to_line, rows))
     return path
 
 

@@ -137,7 +137,7 @@ def rows_needed(difference: float, changed: float) -> int:
     Raises:
         ValueError: The accuracies cannot lie so far apart, for too few rows change.
 
-    Source: Connor (1987), Biometrics 43, 207-211. Of fewer than ten changed rows: 7 to 9 times in ten.
+    Source: Connor (1987), Biometrics 43, 207-211. Of ten changed rows or fewer: 7 times in ten or more.
     """
     if not 0 < difference <= changed <= 1:
         raise ValueError(f"difference must lie above 0 and up to changed={changed:g}, the share of rows that change it")

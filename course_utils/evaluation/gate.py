@@ -132,7 +132,7 @@ def _check_latency(new: Scores, current: Scores) -> GateCheck:
     pairs = [(seconds, after[row]) for row, seconds in before.items()]
     known = all(isinstance(value, int | float) and 0 < value < inf for pair in pairs for value in pair)
     if not known or (n_times := min(len({*times}) for times in zip(*pairs, strict=True))) < 2:
-        return GateCheck("latency", "not measured", "predictions lack seconds, or share one; predict several batches")
+        return GateCheck("latency", "not measured", "predictions lack seconds, or share one time; predict in batches")
     low, high = (end - 1 for end in time_ratio(pairs))
     shown = f"{low:+.0%} to {high:+.0%} seconds a question by {n_times} batches, may gain {MAX_SLOWER:.0%}; both must "
     check = _decide("latency", low, high, MAX_SLOWER, f"{shown}come from one machine")

@@ -1,12 +1,11 @@
 """Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils.errors import DataError
-from course_utils.files import Row, hash_of, read_checked_jsonl
+from course_utils.files import Row, hash_of, read_checked_jsonl, to_line
 from course_utils.profiles import Profile
 from course_utils.prompts import Prompt, add_examples, read_query, to_document
 from course_utils.tasks import Task
@@ -91,7 +90,7 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
         *lines, rest = file.read().split(b"\n")
         ours = [number < len(keys) and keys[number].encode() in line for number, line in enumerate(lines)]
         if rest:  # a line that was cut off begins as the next row does, if there is one
-            begun = _encode(rows[len(lines)])[:-1] if len(lines) < len(rows) else b"\n"
+            begun = to_line(rows[len(lines)])[:-2] if len(lines) < len(rows) else b"\n"
             ours.append(rest.startswith(begun[: len(rest)]))
         if not all(ours):
             reason = "answers another row, prompt or model than is asked now"
@@ -102,14 +101,9 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
         for start in tqdm(range(n_kept, len(keys), engine.n_at_once), path.stem, unit="batch"):
             some = slice(start, start + engine.n_at_once)
             answers = zip(read_replies(rows[some], task, engine.ask(prompts[some])), keys[some], strict=True)
-            file.writelines(_encode(row | {"asked": key}) + b"\n" for row, key in answers)
+            file.writelines(to_line(row | {"asked": key}) for row, key in answers)
             file.flush()
     return n_kept
-
-
-def _encode(row: Row) -> bytes:
-    """A row as JSON; half of a character, which a server may send, as JSON's own escape, for UTF-8 has none."""
-    return json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: bool = False) -> list[Row]:

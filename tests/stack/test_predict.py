@@ -118,7 +118,8 @@ def test_a_killed_run_resumes_to_the_same_file(
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()
-    out.write_bytes(out.read_bytes() + out.read_bytes()[:77])  # as a kill in the middle of writing would leave it
+    begun = (tmp_path / "whole.jsonl").read_bytes().splitlines()[SERVED_AT_ONCE][:77]
+    out.write_bytes(out.read_bytes() + begun)  # as a kill in the middle of writing would leave it
     Slow.n_asked, Slow.silent_after = 0, 10**9
     resumed = predict(slow, "--served-as", "x", name="killed")
     assert Slow.n_asked == N_ROWS - SERVED_AT_ONCE

@@ -17,7 +17,7 @@ from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.feedback_rows import believed, gather_answers, held_right, reviewed, topic
-from course_utils.files import Row, append_line, read_jsonl
+from course_utils.files import Row, append_line, read_jsonl, to_line
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
@@ -114,7 +114,7 @@ def _append(row: Row, settings: GatewaySettings) -> None:
     """Add a row; a caller may fill a tenth of the file, and what a review is about must still wait."""
     file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
     came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
-    line = (json.dumps(came | row, ensure_ascii=False) + "\n").encode()
+    line = to_line(came | row)
     is_review = "reviews" in row
     own_bytes = settings.max_feedback_bytes // (1 if is_review or came["caller"] == "admin" else _N_SHARES)
     own = f'"caller": {json.dumps(came["caller"])}'.encode()  # within a text, its quotes would be escaped
