@@ -29,8 +29,9 @@ CLAUSES: tuple[Clause, ...] = get_args(Clause)
 HAVING without their constants, these constants, ORDER BY with LIMIT."""
 KINDS = ("right", "timeout", "invalid", *CLAUSES, "extra")
 N_ROWS = 5
-MAX_LENGTH, MAX_DEPTH = 10_000, 100
-"""Letters of a query and levels of its tree: more come from a model that repeats itself, and would take minutes."""
+MAX_LENGTH, MAX_DEPTH, MAX_NAMED = 10_000, 100, 20
+"""Letters of a query, levels of its tree, and names in a clause that are looked up among its columns: more come from a
+model that repeats itself, and would take minutes."""
 
 
 class ClauseMatch(NamedTuple):
@@ -137,8 +138,12 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
     for query in [*tree.find_all(exp.Select, exp.SetOperation)]:
         meant = {each.alias.lower(): each.unalias() for each in query.selects if each.alias}
         for place in filter(None, map(query.args.get, ("group", "having", "order"))):
-            for column in [each for each in place.find_all(exp.Column) if not each.table]:
-                column.replace(meant.get(column.name.lower(), column).copy())
+            for column in [each for each in _inside(place, exp.Column) if not each.text("table")][:MAX_NAMED]:
+                name, value = column.name.lower(), meant.get(column.name.lower(), column)
+                # SQLite takes a table's column before what is called so, but where it is all of a key of ORDER BY.
+                is_column = any(each.name.lower() == name for each in value.find_all(exp.Column))
+                if isinstance(column.parent, exp.Ordered) or not is_column:
+                    column.replace(value.copy())
     for scope in traverse_scope(tree):
         for column in scope.columns:
             source = scope.sources.get(column.table)

@@ -74,6 +74,10 @@ def test_a_query_does_not_part_from_itself() -> None:
             "SELECT SUBSTR(t.d, 1, 4), SUM(t.x) AS s FROM t GROUP BY SUBSTR(t.d, 1, 4) HAVING s > 3",
             "SELECT SUBSTR(d, 1, 4) AS year, SUM(x) FROM t GROUP BY year HAVING SUM(x) > 3",
         ),
+        (
+            "SELECT UPPER(name), MAX(age) FROM t GROUP BY name HAVING age > 3",
+            "SELECT UPPER(name) AS name, MAX(age) AS age FROM t GROUP BY name HAVING age > 3",
+        ),
         ("SELECT a AS n FROM t UNION SELECT b FROM t ORDER BY n", "SELECT a FROM t UNION SELECT b FROM t ORDER BY a"),
         (
             "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u z WHERE z.k = t.k)",
@@ -188,3 +192,14 @@ def test_long_queries_that_repeat_themselves_are_marked_soon() -> None:
     began = time.perf_counter()
     assert "<del>" in mark_changes("SELECT a " * 400, "SELECT b " * 400)
     assert time.perf_counter() - began < 3
+
+
+def test_names_of_columns_that_hold_each_other_take_little_time() -> None:
+    nested = "a30"
+    for level in range(30, 0, -1):
+        nested = f"(SELECT a{level - 1} + a{level - 1} AS a{level} FROM t ORDER BY {nested})"
+    flat = f"SELECT max({', '.join('x' * 500)}) AS a FROM t ORDER BY {', '.join('a' * 500)}"
+    began = time.process_time()
+    for query in (f"SELECT x AS a0 FROM t ORDER BY {nested}", flat):
+        compare_clauses(query, query)
+    assert time.process_time() - began < 5
