@@ -171,7 +171,8 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
     for number, row in enumerate(rows, start=1):
         for name, value in ((name, value) for name, value in row.items() if name != "db_id"):
             # Numbers, and what lies in lists and objects, such as a chat's messages, are told by their JSON.
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("\\n", " ")
+            told = "" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            text = value if isinstance(value, str) else re.sub(r"\\.", " ", told)
             shown = " ".join(_values(text)) if name == "query" else text
             other = (each for each in find_by_patterns(shown) if load_table()["types"][each.type][1] == "error")
             new = (each for each in other if not pseudonyms.is_invented(each))

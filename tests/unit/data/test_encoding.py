@@ -61,6 +61,7 @@ def test_only_the_encoding_is_repaired() -> None:
         ("shops \u2066text\u2069", "warning", "(left-to-right isolate, pop directional isolate)"),
         ("How ma\u2061ny?", "warning", "function application"),
         ("How many?\U000e0041\U000e0042", "warning", "(tag latin capital letter a, tag latin capital letter b)"),
+        ("Black \U0001f3f4" + "".join(map(chr, range(0xE0061, 0xE0069))), "warning", "tag latin small letter a"),
         ("How many shоps?", "warning", "U+043E for o"),
         ("Αthens or Lyon?", "warning", "U+0391 for A"),
     ],

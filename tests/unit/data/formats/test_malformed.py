@@ -266,6 +266,8 @@ def test_a_dataset_without_permission_is_named(make_dataset: Callable[..., Path]
     folder = make_dataset()
     with without_permission(folder), pytest.raises(DataError, match="Permission denied"):
         read_dataset(folder)
+    with without_permission(folder), pytest.raises(DataError, match="permission"):
+        find_database(folder, "shop", tmp_path / "built")
     with without_permission(folder / "databases"), pytest.raises(DataError, match="permission"):
         find_database(folder, "shop", tmp_path / "built")
 

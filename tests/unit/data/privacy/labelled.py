@@ -188,6 +188,8 @@ NEGATIVE: tuple[str, ...] = (
     "phone models released in 2019 with 6.1 inch screens",
     "call sign DLH1234567 landed",
     "calls longer than 3000000 ms",
+    "SELECT * FROM customer WHERE last_call > 1700000000",
+    "songs that reach 100000000 streams, reach > 25000000",
     "phones that sold 7500000 units",
     "SELECT * FROM calls WHERE cost > 30000000",
     "SELECT text FROM tweets WHERE id = 1234567890",

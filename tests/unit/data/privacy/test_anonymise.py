@@ -82,7 +82,7 @@ def test_recheck_finds_each_value_that_was_left(left: str) -> None:
     rows = anonymise_rows(ROWS, pseudonyms)
     said = f"about {left} only"
     chat = [{"role": "user", "content": said.replace(" ", "\n")}]
-    for field in ({"question": said}, {"note": said}, {"messages": chat}):
+    for field in ({"question": said}, {"note": said}, {"messages": chat}, {"note": [f"\t{left}", b"?"]}):
         row = {"db_id": "air", "question": "?", "query": "SELECT 1"} | field
         with pytest.raises(DataError, match=f"row {len(ROWS) + 1}") as error:
             recheck([*rows, row], pseudonyms)
