@@ -85,6 +85,7 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
     connection.set_trace_callback(follow)
     try:
         text = script.read_bytes().decode("utf-8-sig")  # the end of a line may be data
+        text = text if "\n" in text else text.replace("\r", "\n")  # as old Macs ended lines, and no SQL comment ends
         connection.executescript(text)
     except (sqlite3.Error, ValueError) as error:
         # A statement that does not parse was never begun: it is the one behind the last that was.
@@ -104,7 +105,9 @@ def _deny_reach(action: int, first: str | None, second: str | None, *_: str | No
     """ATTACH and VACUUM INTO could write anywhere, a PRAGMA could lift the bounds."""
     if action == sqlite3.SQLITE_ATTACH:
         return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _IDLE_PRAGMAS:
+    is_set = second is not None  # what FTS5 and R-Tree read a script may not change
+    idle = _IDLE_PRAGMAS | INTERNAL_PRAGMAS if is_set else _IDLE_PRAGMAS
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in idle:
         return sqlite3.SQLITE_IGNORE
     if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _HARMLESS_PRAGMAS | INTERNAL_PRAGMAS:
         return sqlite3.SQLITE_DENY

@@ -42,8 +42,8 @@ _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: 
 def list_databases(dataset: Path) -> dict[str, Path]:
     """Every database folder of a dataset by ``db_id``; raises DataError where one is not readable."""
     try:
-        with suppress(FileNotFoundError):
-            dataset.stat()  # which says so where it may not be read; glob then finds nothing
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (dataset / FOLDERS[0]).stat()  # which says so where nothing may be read; glob then finds nothing
         folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
     except OSError as error:
         raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error

@@ -352,8 +352,17 @@ def test_virtual_tables_are_built_and_the_end_of_a_line_is_data(tmp_path: Path) 
     folder = add_sql(tmp_path, schema=schema)
     rows = b"INSERT INTO note VALUES ('ink\r\npen\rcup\n');\r\nINSERT INTO place VALUES (1, 2, 3);"
     (folder / "rows.sql").write_bytes(rows)
+    (folder / "schema.sql").write_bytes(b"PRAGMA page_size = 65536;\r\n" + (folder / "schema.sql").read_bytes())
     database = find_database(tmp_path, "pets", tmp_path / "built")
+    assert run_query(database, "PRAGMA page_size").rows == [(4096,)], "pages are what bounds a file"
     assert run_query(database, "SELECT body, low FROM note('pen'), place").rows == [("ink\r\npen\rcup\n", 2.0)]
+
+
+def test_lines_may_end_as_on_old_macs(tmp_path: Path) -> None:
+    folder = add_sql(tmp_path, schema="-- pets\n" + SCHEMA)
+    for script in folder.glob("*.sql"):
+        script.write_bytes(script.read_bytes().replace(b"\n", b"\r"))
+    assert run_query(find_database(tmp_path, "pets", tmp_path / "built"), "SELECT COUNT(*) FROM pet").rows == [(2,)]
 
 
 def test_what_a_script_says_of_speed_is_passed_over(tmp_path: Path) -> None:
