@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from course_utils.errors import DataError
+from course_utils.finding import listed
 
 PROJECT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
@@ -114,8 +115,8 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
             except (ValueError, RecursionError) as error:
                 wrong.append(f"{place}: {error}; {remedy}")
     if wrong or not rows:
-        more = [f"... and {len(wrong) - 20:,} more"] if len(wrong) > 20 else []
-        raise DataError("\n".join([*wrong[:20], *more]) or f"{path}: the file is empty; {remedy}")
+        title = f"{portable(path)}: {len(wrong):,} of {len(wrong) + len(rows):,} rows are wrong"
+        raise DataError(listed(title, wrong) if wrong else f"{path}: the file is empty; {remedy}")
     return rows
 
 

@@ -85,7 +85,7 @@ def parse_triage(text: str) -> dict[str, str] | None:
 
     They stay as they are, in the closed set or not. The object may hold others, or lie in one.
     """
-    answer = text.rpartition("</think>")[2]
+    answer = text.rpartition("</think>")[2][:10_000]  # more is no such reply, and each brace would begin it anew
     for brace in re.finditer(r"\{", answer):
         with suppress(ValueError, RecursionError):
             found, _ = json.JSONDecoder().raw_decode(answer, brace.start())

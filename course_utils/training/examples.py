@@ -88,7 +88,7 @@ def tokenize_rows(
         target = task.to_target(row)
         if marks := control.intersection(encode_text(tokenizer, target)):
             found = f"row {row['id']!r}: its answer holds {tokenizer.decode(min(marks))!r}, which ends or begins a turn"
-            raise DataError(f"{found}; take it out of the dataset: notebook 2 marks such rows as `template`")
+            raise DataError(f"{found}; take such rows out of the dataset")
         example = encode_example(tokenizer, task.to_messages(row), target)
         if len(example.input_ids) > max_length:
             too_long.append(row["id"])

@@ -37,9 +37,10 @@ def test_of_many_wrong_rows_the_first_are_listed(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("[\n" * 1_000)
     with pytest.raises(DataError) as caught:
         read_checked_jsonl(tmp_path / "rows.jsonl", lambda row, place: row, ["id"])
-    first, *_, last = lines = str(caught.value).splitlines()
-    assert (len(lines), last) == (21, "... and 980 more")
+    title, first, *_, last = lines = str(caught.value).splitlines()
+    assert title.endswith("rows.jsonl: 1,000 of 1,000 rows are wrong:")
     assert first.startswith(f"{tmp_path / 'rows.jsonl'}:1: ")
+    assert (len(lines), last) == (22, "... and 980 more")
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def test_every_bad_line_is_listed_with_its_remedy(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(DataError) as caught:
         read_predictions(path)
-    messages = str(caught.value).splitlines()
+    title, *messages = str(caught.value).splitlines()
+    assert title == f"{path}: 8 of 9 rows are wrong:"
     expected = {
         2: "Expecting property name",
         3: "a list instead of an object",

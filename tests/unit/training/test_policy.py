@@ -76,7 +76,7 @@ def test_every_bad_pair_is_listed_with_its_line(tmp_path: Path) -> None:
     file.write_text("\n".join([lines[0], "", *lines[1:], "{", "[]"]), "utf-8")
     with pytest.raises(DataError) as raised:
         read_pairs(tmp_path)
-    found = str(raised.value).splitlines()
+    _, *found = str(raised.value).splitlines()
     assert [line.split(":")[1] for line in found] == ["3", "4", "5", "6", "7", "8"]
     assert "no text for chosen; give one JSON object a line, with db_id" in found[0]
     assert "are the same" in found[1]
