@@ -37,5 +37,4 @@ ENV PATH="/home/learner/course/.venv/bin:$PATH"
 EXPOSE 8888
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/api', timeout=4)"]
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", "--ServerApp.root_dir=/home/learner/course", \
-    "--ServerApp.terminado_settings=shell_command=bash"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", "--ServerApp.root_dir=/home/learner/course", "--ServerApp.terminado_settings=shell_command=bash"]
