@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from course_utils.finding import Finding, quoted
 
 INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+|(?<=\U0001f3f4)[\U000e0000-\U000e007f]{7,}"
 )
 """What nobody sees and nobody misses: soft hyphen, zero-width spaces, marks of direction, and tags, in which whole

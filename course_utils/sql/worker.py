@@ -77,7 +77,7 @@ def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[A
     """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
 
     Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
-    Unless its time ran out, it is first tried alone: it may have died of what those before it left.
+    Unless its time ran out, it is first tried alone: it may have died of what was sent with it.
     """
     left, alone = [*items], False
     while left:

@@ -35,7 +35,7 @@ HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "pe
 HEAVY += ("scipy", "sklearn", "statsmodels")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
 SCRIPTS = {"course_utils/cli.py"}
-MAX_LINES, MAX_MODULES = 16_549, 130
+MAX_LINES, MAX_MODULES = 16_551, 130
 
 
 def sources() -> dict[str, str]:

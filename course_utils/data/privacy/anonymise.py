@@ -139,7 +139,9 @@ def canonical(type_: str, text: str) -> str:
         import pandas as pd
 
         with suppress(ValueError, OverflowError), catch_warnings(action="ignore"):
-            return f"{pd.to_datetime(text, dayfirst='.' in text):%Y %m %d}"
+            date = pd.to_datetime(text, dayfirst="." in text)
+            is_ahead = date.tz_localize(None) > pd.Timestamp.now()  # two digits of a year are read so
+            return f"{date - pd.DateOffset(years=100 * is_ahead):%Y %m %d}"
     plain, _ = plain_letters(text)
     return " ".join(_WORD.findall(plain)).casefold() if type_ in FORMATS else compact(plain).lstrip("0")
 

@@ -177,6 +177,7 @@ def test_a_name_of_any_script_is_replaced_in_whichever_case(name: str, question:
         ("my date of birth is 3 March 1979", "1979-03-03"),
         ("Peter Novak, born May 5, 1971, asks for his file", "1971-05-05 00:00:00"),
         ("geb. am 7.4.1990", "1990-04-07"),
+        ("geb. am 31.12.69", "1969-12-31"),
         ("DOB: 7/4/1990", "1990-07-04"),
         ("DOB: 31/12/1990", "1990-12-31"),
         ("DOB: 31/13/1990", "31/13/1990"),
