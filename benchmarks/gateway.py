@@ -1,9 +1,13 @@
 """What the gateway costs: the same requests straight to a model server and through the gateway, in turns in one run.
 
 The gateway asks for a key, counts requests and tokens for it and writes its log, as in service. Two kinds of model
-server stand behind it: one that takes 20 ms and no processor, so that what is added is the gateway's, and llama.cpp,
-with the course's tiny model and with that of `laptop`. One gateway is asked, and two that share the clients, as
-compose.yaml runs them. Then the gateway answers from its cache alone.
+server stand behind it: one that takes 10 to 30 ms and no processor, so that what is added is the gateway's, and
+llama.cpp, with the course's tiny model and with that of `laptop`. One gateway is asked, and two that share the clients,
+as compose.yaml runs them. Then the gateway answers from its cache alone.
+
+A server that takes 20 ms for each reply is asked as well, as the worst case: who waits equally long asks at the same
+time, so all clients come at once, round after round, and each waits for those that the gateway serves before. Replies
+of models differ in length, which pulls their clients apart.
 
 Seconds of processor time are the gateway's own, and hold on a busy machine too; waits and rates are of this machine
 with all that ran on it. llama.cpp computes as long as it has something to do: on cores that it shares, each second that
@@ -61,7 +65,12 @@ def measure() -> dict[str, Any]:
         gguf = convert_to_gguf(PROJECT / "data" / "tiny_base", Path(folder) / "tiny.gguf", "f16")
         laptops = convert_to_gguf(get_profile("laptop").base_model, Path(folder) / "laptop.gguf", "f16")
         databases = build_databases(Path(folder) / "databases")
-        with synthetic_model() as synthetic, start_model_server(gguf) as real, start_model_server(laptops) as large:
+        with (
+            synthetic_model(width_ms=SYNTHETIC_MS) as synthetic,
+            synthetic_model() as in_step,
+            start_model_server(gguf) as real,
+            start_model_server(laptops) as large,
+        ):
             result = {
                 "benchmark": "gateway",
                 "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
@@ -69,8 +78,11 @@ def measure() -> dict[str, Any]:
                 "targets": TARGETS,
                 "n_clients": N_CLIENTS,
                 "model_servers": {
-                    f"synthetic, {SYNTHETIC_MS} ms a reply": _compare(synthetic, databases),
+                    f"synthetic, {SYNTHETIC_MS // 2} to {3 * SYNTHETIC_MS // 2} ms a reply": _compare(
+                        synthetic, databases
+                    ),
                     "the same, two gateways": _compare(synthetic, databases, n_gateways=2),
+                    f"synthetic, {SYNTHETIC_MS} ms each, clients in step": _compare(in_step, databases),
                     LLAMA_CPP: _compare(real, databases),
                     "llama.cpp, laptop's model": _compare(large, databases, round_s=LONG_ROUND_S),
                     "llama.cpp on a core of its own": _compare_apart(gguf, databases),
@@ -82,10 +94,10 @@ def measure() -> dict[str, Any]:
 
 
 @contextmanager
-def synthetic_model(milliseconds: int = SYNTHETIC_MS, n_slots: int = 0) -> Iterator[Server]:
+def synthetic_model(milliseconds: int = SYNTHETIC_MS, n_slots: int = 0, width_ms: int = 0) -> Iterator[Server]:
     """A model server that answers whatever it is asked the same, after some time (``benchmarks.synthetic_model``)."""
     port = choose_port(LOOPBACK)
-    arguments = [str(port), str(milliseconds), str(n_slots)]
+    arguments = [str(port), str(milliseconds), str(n_slots), str(width_ms)]
     url = f"http://{LOOPBACK}:{port}"
     with Server("synthetic model", "benchmarks.synthetic_model", arguments, url=url, health="/health") as server:
         yield server

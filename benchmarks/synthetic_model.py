@@ -1,13 +1,16 @@
 """A model server that takes its time and no processor: it says the same to everybody after some milliseconds.
 
-``python -m benchmarks.synthetic_model PORT MS [SLOTS]``: with slots so many requests at most are answered at once, and
-each takes a time of its own around MS, which its text decides.
+``python -m benchmarks.synthetic_model PORT MS [SLOTS [WIDTH_MS]]``: with slots so many requests at most are answered at
+once, and each takes a time of its own around MS, which its text decides. Without, each takes MS, or the next of times
+that fill WIDTH_MS around MS evenly.
 """
 
 import asyncio
 import json
 import math
 import sys
+from collections.abc import Iterator
+from itertools import count
 from zlib import crc32
 
 REPLY = {
@@ -29,8 +32,9 @@ REPLY = {
 class _Connection(asyncio.Protocol):
     """Requests with a body of known length, one after the other."""
 
-    def __init__(self, seconds: float, slots: asyncio.Semaphore | None) -> None:
-        self._seconds, self._slots, self._received, self._reply = seconds, slots, b"", _response(REPLY)
+    def __init__(self, seconds: float, slots: asyncio.Semaphore | None, times: Iterator[float]) -> None:
+        self._seconds, self._slots, self._times = seconds, slots, times
+        self._received, self._reply = b"", _response(REPLY)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -47,7 +51,7 @@ class _Connection(asyncio.Protocol):
             if self._slots and body:
                 self._waiting = asyncio.create_task(self._answer_in(self._slots, body))
             else:
-                seconds = self._seconds if head.startswith(b"post") else 0
+                seconds = next(self._times) if head.startswith(b"post") else 0
                 asyncio.get_running_loop().call_later(seconds, self._transport.write, self._reply)
 
     async def _answer_in(self, slots: asyncio.Semaphore, body: bytes) -> None:
@@ -61,19 +65,25 @@ def spread(body: bytes) -> float:
     return min(3.0, max(0.03, -math.log((crc32(body) + 1) / 2**32)))
 
 
+def _even_times(seconds: float, width: float) -> Iterator[float]:
+    """Times that fill ``width`` around a mean evenly, however few are taken: multiples of the golden ratio."""
+    return (seconds + width * (turn * 0.6180339887 % 1 - 0.5) for turn in count())
+
+
 def _response(body: object) -> bytes:
     text = json.dumps(body).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
 
 
-async def serve(port: int, seconds: float, n_slots: int = 0) -> asyncio.Server:
+async def serve(port: int, seconds: float, n_slots: int = 0, width: float = 0) -> asyncio.Server:
     """Listen on a port of this machine; a GET is answered at once."""
-    slots = asyncio.Semaphore(n_slots) if n_slots else None
-    return await asyncio.get_running_loop().create_server(lambda: _Connection(seconds, slots), "127.0.0.1", port)
+    slots, times = asyncio.Semaphore(n_slots) if n_slots else None, _even_times(seconds, width)
+    return await asyncio.get_running_loop().create_server(lambda: _Connection(seconds, slots, times), "127.0.0.1", port)
 
 
-async def _serve_forever(port: str, milliseconds: str, n_slots: str = "0") -> None:
-    await (await serve(int(port), float(milliseconds) / 1000, int(n_slots))).serve_forever()
+async def _serve_forever(port: str, milliseconds: str, n_slots: str = "0", width_ms: str = "0") -> None:
+    server = await serve(int(port), float(milliseconds) / 1000, int(n_slots), float(width_ms) / 1000)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
