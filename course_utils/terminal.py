@@ -11,7 +11,7 @@ from rich.text import Text
 
 from course_utils import errors
 from course_utils.artifacts import STAGES, notebook_of
-from course_utils.tables import Table
+from course_utils.tables import Table, without_control
 
 if TYPE_CHECKING:
     from course_utils.kernel import NotebookError, Position
@@ -76,6 +76,7 @@ def render_failure(error: "NotebookError") -> Group:
         cause = Text(f"{error.name}: {error.message}", style="red")
     else:
         cause = Text.from_ansi("\n".join(error.traceback.splitlines()[-N_TRACEBACK_LINES:]))
+    cause.plain = without_control(cause.plain, keep="\n\t")  # a stranger's rows may be part of it
     return Group(Panel(source, title=Text(title), title_align="left", border_style="red"), cause)
 
 

@@ -89,6 +89,12 @@ def test_an_error_raised_on_purpose_shows_its_message_only(console):
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize("traceback", ["", "\x1b[0;31mValueError\x1b[0m: a row:\n'\x1bc\x9b'"])
+def test_an_error_says_what_a_stranger_wrote_without_obeying_it(console, traceback):
+    shown = show(console, NotebookError("02_data.ipynb", POSITION, "ValueError", "a row:\n'\x1bc\x9b'", traceback))
+    assert "ValueError: a row:\n'\\x1bc\\x9b'" in shown
+
+
 def test_a_kernel_that_never_started_shows_no_code(console):
     shown = show(console, NotebookError("01_setup.ipynb", Position(0, 7, "kernel-start", ""), "RuntimeError", "died"))
     assert "did not start" in shown
