@@ -77,7 +77,7 @@ class Course:
     def identity(self) -> dict[str, str]:
         """The fields of a manifest that results of this course share."""
         places = {"data": portable(self.data), "model": portable(self.model)}
-        return {"profile": self.profile.name, **places, "model_fingerprint": fingerprint(Path(self.model))}
+        return {"profile": self.profile.name, **places, "model_fingerprint": fingerprint(resolve(self.model))}
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -274,8 +274,13 @@ def test_an_adapter_of_another_base_model_under_the_same_path_is_refused(
         other.begin("evaluation")
 
 
-def test_a_model_of_the_hub_has_no_fingerprint(tmp_path: Path) -> None:
-    assert open_course("laptop", artifacts=str(tmp_path)).identity["model_fingerprint"] == ""
+def test_a_model_of_the_hub_has_no_fingerprint_wherever_the_course_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = open_course("laptop", artifacts=str(tmp_path))
+    write_model(tmp_path / course.model, b"a copy of the same name in the current folder")
+    monkeypatch.chdir(tmp_path)
+    assert course.identity["model_fingerprint"] == ""
 
 
 def test_relative_paths_start_at_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
