@@ -92,7 +92,9 @@ class Course:
 
     def data_state(self) -> str:
         """What changes with any file of the dataset: a hash of their names, sizes and times; none of it is read."""
-        files = (path for path in self.data.rglob("*") if path.is_file() and not path.is_relative_to(self.root))
+        walk = os.walk(self.data, followlinks=True)  # databases are large: a folder of them may be a link
+        paths = (Path(folder, name) for folder, _, names in walk for name in names)
+        files = (path for path in paths if path.is_file() and not path.is_relative_to(self.root))
         found = ((path.relative_to(self.data).as_posix(), path.stat()) for path in files)
         return hash_of(sorted((name, facts.st_size, facts.st_mtime_ns) for name, facts in found))
 

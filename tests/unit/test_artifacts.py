@@ -216,6 +216,18 @@ def test_the_state_of_a_dataset_changes_with_its_files_and_not_with_the_courses_
     assert course.data_state() != before
 
 
+def test_the_state_of_a_dataset_changes_with_files_behind_a_link(tmp_path: Path) -> None:
+    course = open_course("smoke", str(tmp_path / "dataset"), "", str(tmp_path / "artifacts"))
+    course.data.mkdir()
+    database = tmp_path / "elsewhere" / "shop" / "shop.sqlite"
+    database.parent.mkdir(parents=True)
+    database.touch()
+    (course.data / "database").symlink_to(tmp_path / "elsewhere")
+    before = course.data_state()
+    database.write_text("more")
+    assert course.data_state() != before
+
+
 def test_begin_says_so_when_the_folder_cannot_be_emptied(course: Course) -> None:
     course.root.mkdir(parents=True)
     course.folder("setup").write_text("a file where the folder belongs")
