@@ -61,7 +61,7 @@ def read_notebook(path: Path) -> "NotebookNode":
 
     try:
         return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call,no-any-return]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # nbformat fails in many ways on JSON that is no notebook
         raise ArtifactError(f"{path}: not a readable notebook ({error}); restore it from the repository") from error
 
 

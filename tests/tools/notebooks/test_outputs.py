@@ -147,8 +147,9 @@ def test_the_hash_depends_on_code_and_its_order_only(source):
     assert code_sha256(notebook) != before
 
 
-def test_a_file_that_is_no_notebook_is_named(tmp_path):
-    (tmp_path / "broken.ipynb").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"nbformat": 4, "cells": []}'])
+def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
+    (tmp_path / "broken.ipynb").write_text(content)
     for name in ("broken.ipynb", "missing.ipynb"):
         with pytest.raises(ArtifactError, match=f"{name}: not a readable notebook"):
             read_notebook(tmp_path / name)
