@@ -101,7 +101,7 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
     """
     remedy = f"give one JSON object a line, with {', '.join(fields)}"
     try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {error}; {remedy}, in UTF-8") from error
     rows, wrong = [], []
@@ -178,7 +178,7 @@ def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write indented JSON, making the folder if needed; the file is replaced whole or stays as it was."""
+    """Write indented JSON as ``write_jsonl`` does: half characters escaped, and the file replaced whole or not."""
     with writing(path) as unfinished:
-        unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
     return path

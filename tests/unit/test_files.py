@@ -12,6 +12,7 @@ from course_utils.files import (
     is_local,
     link_file,
     read_checked_jsonl,
+    read_json,
     read_jsonl,
     sha256,
     write_json,
@@ -31,6 +32,14 @@ def test_a_folder_is_told_from_a_hub_id(model: str, local: bool) -> None:
 def test_rows_survive_line_separators_and_any_script(tmp_path: Path) -> None:
     rows = [{"text": "a\u2028b\u0085c\nd"}, {"text": "Zürich 東京 '\\"}, {"text": ""}, {"text": "half \\\ud83d"}]
     assert read_jsonl(write_jsonl(tmp_path / "new" / "rows.jsonl", rows)) == rows
+    assert read_json(write_json(tmp_path / "new" / "rows.json", rows)) == rows
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_on_any_system(tmp_path: Path, end: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(end.join(['{"a": "\u2028"}', "", '{"a": 2}', ""]), "utf-8-sig", newline="")
+    found = read_checked_jsonl(tmp_path / "rows.jsonl", lambda row, place: row | {"line": place[-1]}, ["a"])
+    assert found == [{"a": "\u2028", "line": "1"}, {"a": 2, "line": "3"}]
 
 
 def test_of_many_wrong_rows_the_first_are_listed(tmp_path: Path) -> None:
