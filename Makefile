@@ -7,6 +7,9 @@ MODEL ?=
 ARTIFACTS ?= artifacts
 # FROM=training starts at that notebook; empty resumes where the last run stopped, or starts afresh.
 FROM ?=
+# Through the environment, so that the shell takes no letter of a path for its own. (make wants $$ for $.)
+export PROFILE DATA MODEL ARTIFACTS FROM
+OPTIONS = --profile "$$PROFILE" --data "$$DATA" --model "$$MODEL" --artifacts "$$ARTIFACTS"
 
 # The first Python in the range the course takes; if there is none, install.py says so in a sentence.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +18,6 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 INSTALL = $(PYTHON) requirements/install.py
 BIN = .venv/bin
-OPTIONS = --profile "$(PROFILE)" --data "$(DATA)" --model "$(MODEL)" --artifacts "$(ARTIFACTS)"
 
 .DEFAULT_GOAL := help
 .PHONY: help course test coverage lab check audit notebooks serve soak bench gpu-check data tiny-base lock clean install install-dev
@@ -43,7 +45,7 @@ install-dev:
 	@$(INSTALL) --set auto dev
 
 course: install
-	@$(BIN)/course run $(OPTIONS) $(if $(FROM),--from "$(FROM)")
+	@$(BIN)/course run $(OPTIONS) --from "$$FROM"
 
 TEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

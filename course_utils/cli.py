@@ -106,7 +106,8 @@ def run(
     stages = plan_stages(course, first, until)
     if stages[0] != STAGES[0]:
         console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
-    chosen = [f"{name}={shlex.quote(v)}" for name, v in course.parameters.items() if v != PARAMETERS[name]]
+    given = {name: value for name, value in course.parameters.items() if value != PARAMETERS[name]}
+    chosen = [f"{name}={shlex.quote(value.replace('$', '$$'))}" for name, value in given.items()]  # make wants $$
     resume = " ".join(["make course", *chosen])
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     try:

@@ -98,11 +98,14 @@ def test_make_knows_the_documented_targets(target):
     assert run("make", "--dry-run", target).returncode == 0
 
 
-def test_make_passes_its_options_to_the_course():
-    options = ["PROFILE=laptop", "DATA=a b", "MODEL=m", "ARTIFACTS=out", "FROM=training"]
-    planned = run("make", "--dry-run", "course", *options).stdout
-    expected = '--profile "laptop" --data "a b" --model "m" --artifacts "out" --from "training"'
-    assert f"course run {expected}" in planned
+@pytest.mark.parametrize("data", ["a b", "it's", 'say "a"', "`id`", "$(id)", "a\\b", "東京"])
+def test_make_passes_its_options_to_the_course(tmp_path, data):
+    (tmp_path / "course").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')  # stands in, and says what it is given
+    (tmp_path / "course").chmod(0o755)
+    chosen = {"PROFILE": "laptop", "DATA": data, "MODEL": "m", "ARTIFACTS": "out", "FROM": "training"}
+    options = [f"{name}={value.replace('$', '$$')}" for name, value in chosen.items()]
+    given = run("make", "--silent", "course", "INSTALL=true", f"BIN={tmp_path}", *options).stdout.splitlines()
+    assert given == ["run", *(word for name, value in chosen.items() for word in (f"--{name.lower()}", value))]
 
 
 def test_make_takes_the_next_python_where_the_first_is_too_old(tmp_path):
