@@ -82,9 +82,9 @@ class Course:
     @property
     def parameters(self) -> dict[str, str]:
         """The notebooks' parameters that open this very course."""
-        own, base_model = get_profile(self.profile.name).base_model, self.profile.base_model
-        places = {"DATA": portable(self.data), "ARTIFACTS": portable(self.root.parent)}
-        return PARAMETERS | {"PROFILE": self.profile.name, "MODEL": base_model if base_model != own else "", **places}
+        model, own = portable(self.model), get_profile(self.profile.name).base_model
+        places = {"DATA": portable(self.data), "MODEL": "" if model == own else model}
+        return {"PROFILE": self.profile.name, **places, "ARTIFACTS": portable(self.root.parent)}
 
     def folder(self, stage: str) -> Path:
         """The folder of a stage; it may not exist yet."""

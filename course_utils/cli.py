@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
-from course_utils.files import PROJECT, portable, read_json, read_jsonl, resolve
+from course_utils.files import PROJECT, read_json, read_jsonl, resolve
 from course_utils.tables import without_control
 
 FULL = "; free some space, then run the same command again (`make course` resumes)"
@@ -101,7 +101,7 @@ def run(
 
     console = Console()
     progress = RunProgress(console)
-    folder = Path(notebooks or PROJECT / "notebooks").absolute()
+    folder = path_here(notebooks, "notebooks")
     check_course(course, folder)
     stages = plan_stages(course, first, until)
     if stages[0] != STAGES[0]:
@@ -323,11 +323,9 @@ def path_here(path: str, default: str) -> Path:
 
 
 def model_here(model: str) -> str:
-    """A model's folder, seen from the current one, as a portable path that looks like one; a Hub id as it is."""
-    if not model or not (model.startswith((".", "/", "~")) or Path(model).exists()):
-        return model
-    path = portable(path_here(model, ""))
-    return path if Path(path).is_absolute() else f"./{path}"
+    """A model's folder as seen from the current one; a Hub id as it is."""
+    is_folder = model.startswith((".", "/", "~")) or (model and Path(model).exists())
+    return str(path_here(model, "")) if is_folder else model
 
 
 if __name__ == "__main__":
