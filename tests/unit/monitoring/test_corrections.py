@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from course_utils.files import read_jsonl, write_jsonl
 from course_utils.monitoring import corrections, judge_corrections, rate_answers, send_feedback, write_version
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord
+from course_utils.sql import run_query
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
 TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
@@ -26,16 +28,21 @@ def course(tmp_path: Path) -> Course:
     """A course whose data stage has run on three rows about one database."""
     course = open_course("smoke", str(tmp_path / "data"), "", str(tmp_path / "artifacts"))
     course.begin("setup").finish({})
+    run_data_stage(course, prices=(1, 2, 2))
+    return course
+
+
+def run_data_stage(course: Course, prices: Sequence[int]) -> None:
     stage = course.begin("data")
     file = stage.folder / "databases" / "shop" / "shop.sqlite"
     file.parent.mkdir(parents=True)
     with sqlite3.connect(file) as connection:
-        connection.executescript("CREATE TABLE sale (price integer); INSERT INTO sale VALUES (1), (2), (2);")
+        connection.execute("CREATE TABLE sale (price integer)")
+        connection.executemany("INSERT INTO sale VALUES (?)", [(price,) for price in prices])
     connection.close()
     for split, row in {"train": TRAINED, "validation": TRAINED | {"question": "Sales?"}, "test": TESTED}.items():
         write_jsonl(stage.folder / f"{split}.jsonl", [{"id": split, **row, "seen": True}])
     stage.finish({})
-    return course
 
 
 def says(caller: str, question: str, correction: str | None) -> dict[str, str | None]:
@@ -202,6 +209,14 @@ def test_poison_changes_no_byte_of_the_version(
         poison = [says("mallory", str(row["question"]), query) for row in feedback]
         judged = judge_corrections([*poison, *feedback, *poison], course)
         assert write_version(judged, course, tmp_path / "versions") == clean
+
+
+def test_another_state_of_a_database_is_another_version(course: Course, tmp_path: Path) -> None:
+    folder = write_version([], course, tmp_path / "versions")
+    run_data_stage(course, prices=(7, 8, 9))
+    changed = write_version([], course, tmp_path / "versions")
+    assert changed != folder
+    assert run_query(changed / "databases" / "shop" / "shop.sqlite", DEAREST).rows == [(9,)]
 
 
 def test_all_old_rows_train_on_where_nothing_was_accepted(course: Course, tmp_path: Path) -> None:
