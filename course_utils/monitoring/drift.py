@@ -9,9 +9,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,20 +164,18 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
     varies = not np.allclose(reference, mean, rtol=1e-9, atol=0.0)  # whatever its unit, but for rounding
     spread = float(np.sqrt(variance)) if varies else 1 / len(apart)
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
-    begun = _begin_test(WEIGHT * len(reference), threshold)
-    detector = deepcopy(begun)
+    detector = _begin_test(WEIGHT * len(reference), threshold)
     for index, score in enumerate(scores):
         if isnan(score):  # the detector's sum would be none for good
             continue
         detector.update(score)
         if detector.drift_detected:
-            detector = deepcopy(begun)
+            detector = _begin_test(WEIGHT * len(reference), threshold)
             yield index
 
 
-@cache
 def _begin_test(n_known: int, threshold: float) -> Any:
-    """A test whose mean is the reference's, here 0, as of ``n_known`` questions; to be copied, for it takes 1 ms."""
+    """A test whose mean is the reference's, here 0, as of ``n_known`` questions."""
     from river.drift import PageHinkley
 
     detector: Any = PageHinkley(min_instances=1, delta=TOLERATED, threshold=threshold, alpha=1.0)
