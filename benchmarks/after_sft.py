@@ -4,7 +4,6 @@ One SFT, then DPO and GRPO from its adapter, and one more SFT with the base mode
 answer the whole smoke test; each is compared with SFT on the same questions.
 """
 
-import json
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -138,7 +137,7 @@ def collect(bench: Bench, runs: dict[str, tuple[Scores, dict[str, Any]]]) -> dic
     first, _ = runs[SFT]
     return {
         "benchmark": "after_sft",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_pairs": len(bench.pairs),
         "n_replay": len(bench.replay.examples),
         "n_train": len(bench.train.examples),

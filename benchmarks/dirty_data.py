@@ -5,7 +5,6 @@ the same way, as answers copied from a chat with an assistant are. Each is train
 leaves it, which is fewer rows, read more often. The seed chooses the corrupted rows, the adapter's start and the order.
 """
 
-import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -64,7 +63,7 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
                 logger.info("%s", runs[-1])
     return {
         "benchmark": "dirty_data",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "corrupted_shares": {
             "scattered": SCATTERED,

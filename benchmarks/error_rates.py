@@ -94,19 +94,15 @@ def _all_intervals(counts: list[tuple[int, int]], n_rows: int) -> list[tuple[flo
     return [_interval(gained, lost, n_rows) for gained, lost in counts]
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """False alarms of each test, beside the 5 % that were meant."""
-
-    @course_style
-    def draw() -> "Axes":
-        found = result["false_alarms"]
-        worst = max(found, key=found.__getitem__)
-        axes = new_axes(f"False alarms: {100 * found[worst]:.0f} % by {worst}")
-        axes.barh(list(found), [100 * share for share in found.values()])
-        axes.invert_yaxis()
-        axes.axvline(5, linestyle="--", color="0.4", label="5 %, as meant")
-        axes.set_xlabel(f"false alarms (% of {result['n_runs']:,} simulations)")
-        axes.legend(loc="lower right")
-        return axes
-
-    return draw()
+    found = result["false_alarms"]
+    worst = max(found, key=found.__getitem__)
+    axes = new_axes(f"False alarms: {100 * found[worst]:.0f} % by {worst}")
+    axes.barh(list(found), [100 * share for share in found.values()])
+    axes.invert_yaxis()
+    axes.axvline(5, linestyle="--", color="0.4", label="5 %, as meant")
+    axes.set_xlabel(f"false alarms (% of {result['n_runs']:,} simulations)")
+    axes.legend(loc="lower right")
+    return axes

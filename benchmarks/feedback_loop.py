@@ -7,7 +7,6 @@ the order of its rows. Accuracy is measured on more questions than the notebook 
 training, and others that the dataset's grammar asks about them, none of whose queries is in any split.
 """
 
-import json
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -79,7 +78,7 @@ def measure(artifacts: Path) -> dict[str, Any]:
         logger.info("before %s, %s", before, runs[-1])
     return {
         "benchmark": "feedback_loop",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_questions": len(bench.questions["plain words"]),
         "before": before,
         "runs": runs,

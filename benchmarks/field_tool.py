@@ -5,7 +5,6 @@ Pairs are mutants and rewrites of the course's own test queries, judged on the r
 The tool keeps DISTINCT (``--keep_distinct``); without that option it strikes DISTINCT out of both queries.
 """
 
-import json
 import random
 import sys
 import tempfile
@@ -56,7 +55,7 @@ def measure(tool: Path, n_rows: int = N_ROWS) -> dict[str, Any]:
             golds.append(Gold(query, database, find_instances(database, [query], N_MADE)[query], variants))
         return {
             "benchmark": "field_tool",
-            "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+            "machine": asdict(probe_machine()),
             "instances": {str(1 + n): _compare(golds, n) for n in (0, N_MADE)},
         }
 

@@ -15,7 +15,6 @@ the gateway takes is one that the model lacks, which says nothing of a model ser
 asked a second time on a core of its own, bare and through the gateway; load and gateway share the others.
 """
 
-import json
 import os
 import statistics
 import tempfile
@@ -73,7 +72,7 @@ def measure() -> dict[str, Any]:
         ):
             result = {
                 "benchmark": "gateway",
-                "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+                "machine": asdict(probe_machine()),
                 "load_average": round(os.getloadavg()[0], 1),
                 "targets": TARGETS,
                 "n_clients": N_CLIENTS,

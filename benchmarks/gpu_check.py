@@ -97,7 +97,7 @@ def _check(weights: Path, parts: list[str], shared: Path, *, rehearse: bool) -> 
         except subprocess.TimeoutExpired:
             found[part] = {"failed": [f"not done after {PART_S[part]} seconds"]}
         found[part]["seconds"] = round(time.perf_counter() - began)
-    return {"machine": json.loads(json.dumps(asdict(probe_machine()), default=str)), "rehearsal": rehearse, **found}
+    return {"machine": asdict(probe_machine()), "rehearsal": rehearse, **found}
 
 
 def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ or a copy of the real one whose rows are thinned out, repeated and moved to the 
 without looking at the instances. Right are rewrites by rules that keep the answer on every database.
 """
 
-import json
 import logging
 import random
 import sqlite3
@@ -24,6 +23,7 @@ from benchmarks.query_variants import mutants, rewrites
 from benchmarks.sql_cost import cpu_seconds
 from course_utils.errors import QueryError
 from course_utils.evaluation.instances import find_instances
+from course_utils.figures import course_style, new_axes
 from course_utils.files import PROJECT, read_jsonl
 from course_utils.setup import probe_machine
 from course_utils.sql import QueryPair, QueryResult, find_database, find_difference, read_schema
@@ -37,7 +37,6 @@ SIZES = (1, 4, 10)
 """Instances, the real one included."""
 N_WITNESSES = 20
 N_TIMED = 10_000
-GOAL = 0.02
 
 
 class Judged(NamedTuple):
@@ -80,7 +79,7 @@ def measure(n_rows: int | None = None) -> dict[str, Any]:
     kinds = Counter(each.kind for each in wrong)
     return {
         "benchmark": "lucky_matches",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_golds": sum(map(len, suites.values())),
         "n_wrong": len(wrong),
         "n_without_witness": n_unproven,
@@ -214,28 +213,23 @@ def _cost(pairs: dict[Path, list[QueryPair]]) -> dict[str, Any]:
     return found
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """The share of each kind of wrong query that one, four and ten instances accept."""
-    from course_utils.figures import course_style, new_axes
-
-    @course_style
-    def draw() -> "Axes":
-        kinds = {kind: shares for kind, shares in result["accepted_by_kind"].items() if shares[str(SIZES[0])]}
-        whole = ", ".join(f"{100 * share:.1f} % by {size}" for size, share in result["accepted"].items())
-        axes = new_axes(f"{result['n_wrong']:,} wrong queries are accepted: {whole} instances", height=5.2)
-        for number, size in enumerate(SIZES):
-            places = [place + (number - 1) * 0.27 for place in range(len(kinds))]
-            axes.barh(
-                places,
-                [shares[str(size)] for shares in kinds.values()],
-                0.25,
-                label=f"{size} instance{'s' * (size > 1)}",
-            )
-        axes.set_yticks(range(len(kinds)), [f"{kind} ({shares['n']})" for kind, shares in kinds.items()])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1)
-        axes.set_xlabel("share of wrong queries accepted")
-        axes.legend()
-        return axes
-
-    return draw()
+    kinds = {kind: shares for kind, shares in result["accepted_by_kind"].items() if shares[str(SIZES[0])]}
+    whole = ", ".join(f"{100 * share:.1f} % by {size}" for size, share in result["accepted"].items())
+    axes = new_axes(f"{result['n_wrong']:,} wrong queries are accepted: {whole} instances", height=5.2)
+    for number, size in enumerate(SIZES):
+        places = [place + (number - 1) * 0.27 for place in range(len(kinds))]
+        axes.barh(
+            places,
+            [shares[str(size)] for shares in kinds.values()],
+            0.25,
+            label=f"{size} instance{'s' * (size > 1)}",
+        )
+    axes.set_yticks(range(len(kinds)), [f"{kind} ({shares['n']})" for kind, shares in kinds.items()])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of wrong queries accepted")
+    axes.legend()
+    return axes

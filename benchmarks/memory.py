@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import peak_memory_gib
+from course_utils.figures import course_style, new_axes
 from course_utils.files import PROJECT
 from course_utils.models.catalogue import ModelShape, find_shape, known_models
 from course_utils.setup import estimate_memory, probe_machine
@@ -54,7 +55,7 @@ def measure() -> dict[str, Any]:
     runs = [_run(size, method) for size in SIZES for method in methods]
     return {
         "benchmark": "memory",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "runs": runs,
         "largest_error": max((run["error"] for run in runs), key=abs),
@@ -167,27 +168,20 @@ def _write_model(size: str, folder: str) -> None:
     AutoModelForCausalLM.from_config(llama_config(shape_of(size))).save_pretrained(folder)
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Measured and estimated peak of each run."""
-    from course_utils.figures import course_style, new_axes
-
-    @course_style
-    def draw() -> "Axes":
-        runs = result["runs"]
-        title = f"The estimate is at most {abs(result['largest_error']):.0%} off the measured peak"
-        axes = new_axes(title, height=1.5 + 0.35 * len(runs))
-        for place, (key, name, hatch) in enumerate(
-            (("peak_gib", "measured", ""), ("estimated_gib", "estimated", "//"))
-        ):
-            places = [number + 0.38 * place for number in range(len(runs))]
-            axes.barh(places, [run[key] for run in runs], 0.36, hatch=hatch, label=name)
-        axes.set_yticks([number + 0.19 for number in range(len(runs))], [f"{r['size']}, {r['method']}" for r in runs])
-        axes.invert_yaxis()
-        axes.set_xlabel("peak memory of the process (GiB)")
-        axes.legend()
-        return axes
-
-    return draw()
+    runs = result["runs"]
+    title = f"The estimate is at most {abs(result['largest_error']):.0%} off the measured peak"
+    axes = new_axes(title, height=1.5 + 0.35 * len(runs))
+    for place, (key, name, hatch) in enumerate((("peak_gib", "measured", ""), ("estimated_gib", "estimated", "//"))):
+        places = [number + 0.38 * place for number in range(len(runs))]
+        axes.barh(places, [run[key] for run in runs], 0.36, hatch=hatch, label=name)
+    axes.set_yticks([number + 0.19 for number in range(len(runs))], [f"{r['size']}, {r['method']}" for r in runs])
+    axes.invert_yaxis()
+    axes.set_xlabel("peak memory of the process (GiB)")
+    axes.legend()
+    return axes
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ other the first wordings stand in the place of as many of those rows. ``shares``
 test rows is so.
 """
 
-import json
 import logging
 import math
 import tempfile
@@ -60,7 +59,7 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     found = {arm: [run.accuracy for run in runs] for arm, runs in scores.items()}
     return {
         "benchmark": "random_split",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_steps": n_steps,
         "n_train": len(alone),
         "n_test": len(seconds),

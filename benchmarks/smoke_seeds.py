@@ -4,7 +4,6 @@ The rows and the base model are the same for every seed; the seed decides the ad
 order of the rows.
 """
 
-import json
 import logging
 import tempfile
 import time
@@ -50,7 +49,7 @@ def measure(profile: str = "smoke", seeds: tuple[int, ...] = SEEDS) -> dict[str,
     return {
         "benchmark": "smoke_seeds",
         "profile": profile,
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "base": base,
         "best_prompt": best_prompt,
         "tuned": runs,

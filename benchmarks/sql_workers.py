@@ -4,7 +4,6 @@ Every hostile statement of the tests runs with a limit of one second; a gateway 
 the course's own test queries run in workers and in this process, as they did before there were workers.
 """
 
-import json
 import logging
 import tempfile
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.gateway_attack import HONEST, MANY, ask, attacked_gateway, besiege
 from benchmarks.sql_attack import attack, fingerprint
 from benchmarks.sql_cost import measure_cost
+from course_utils.figures import course_style, new_axes
 from course_utils.files import PROJECT
 from course_utils.setup import probe_machine
 from tests.unit.sql.hostile import build_database, statements
@@ -41,7 +41,7 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         return {
             "benchmark": "sql_workers",
-            "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+            "machine": asdict(probe_machine()),
             "attack": _attack(Path(folder) / "attack"),
             "siege": _besiege(Path(folder) / "siege"),
             "other_queries": "a model's predictions" if predictions else "another row's query",
@@ -86,20 +86,15 @@ def _besiege(folder: Path) -> dict[str, Any]:
     }
 
 
+@course_style
 def plot(result: dict[str, Any]) -> "Axes":
     """Every statement's seconds and memory, with the targets, and the cost of judging in the title."""
-    from course_utils.figures import course_style, new_axes
-
-    @course_style
-    def draw() -> "Axes":
-        found, ratio = result["attack"], result["cost"]["judge other queries"]["cpu_ratio"]
-        axes = new_axes(f"No statement takes more than its share; judging costs {ratio:.2f} of what it did", height=3.6)
-        axes.plot(found["seconds"], found["mib"], ".", alpha=0.4, label=f"{found['n_statements']} hostile statements")
-        axes.axvline(found["limit_s"] + TARGETS["seconds over the limit"], linestyle="--", color="0.4", label="targets")
-        axes.axhline(TARGETS["MiB"], linestyle="--", color="0.4")
-        axes.set(xlabel=f"seconds, with a limit of {found['limit_s']:g} s", ylabel="peak memory of a worker, MiB")
-        axes.set_ylim(0, 1.1 * TARGETS["MiB"])
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
-        return axes
-
-    return draw()
+    found, ratio = result["attack"], result["cost"]["judge other queries"]["cpu_ratio"]
+    axes = new_axes(f"No statement takes more than its share; judging costs {ratio:.2f} of what it did", height=3.6)
+    axes.plot(found["seconds"], found["mib"], ".", alpha=0.4, label=f"{found['n_statements']} hostile statements")
+    axes.axvline(found["limit_s"] + TARGETS["seconds over the limit"], linestyle="--", color="0.4", label="targets")
+    axes.axhline(TARGETS["MiB"], linestyle="--", color="0.4")
+    axes.set(xlabel=f"seconds, with a limit of {found['limit_s']:g} s", ylabel="peak memory of a worker, MiB")
+    axes.set_ylim(0, 1.1 * TARGETS["MiB"])
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+    return axes

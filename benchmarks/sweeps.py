@@ -64,7 +64,7 @@ def measure(*, on_ray: bool = False) -> dict[str, Any]:
         trials = (_by_ray if on_ray else _by_optuna)(loss_of)
     return {
         "benchmark": "sweeps",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "n_validation": len(held_out),
         "lora_alpha": profile.lora_alpha,

@@ -68,7 +68,7 @@ def measure(settings: Sequence[dict[str, float]] = SETTINGS) -> dict[str, Any]:
     }
     return {
         "benchmark": "ticket_triage",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_rows": {split: len(rows) for split, rows in splits.items()},
         "validation": {"tiny base, tuned": tried, "TF-IDF + logistic regression": classical_tried},
         "chosen": settings[best],

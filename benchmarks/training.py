@@ -4,7 +4,6 @@ All runs take the same steps over the same rows in the same order, with the same
 schedule. Seconds are of processor time per step, which other programs on the machine disturb little.
 """
 
-import json
 import logging
 import statistics
 import tempfile
@@ -63,7 +62,7 @@ def measure(sizes: tuple[tuple[str, int, int], ...] = SIZES) -> dict[str, Any]:
     Returns:
         The machine and, for each of ``sizes``, the runs with their seconds a step and last validation loss.
     """
-    machine = json.loads(json.dumps(asdict(probe_machine()), default=str))
+    machine = asdict(probe_machine())
     profiles = {f"{name}, {n_rows} rows a step": _measure(name, n_rows, n_steps) for name, n_rows, n_steps in sizes}
     result = {
         "benchmark": "training",

@@ -5,7 +5,6 @@ those that the checks are made for: this measures that none slips through, and s
 mistakes, such as a query that runs and answers another question.
 """
 
-import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -61,7 +60,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
     kinds = {kind: [sum(run[0][kind][name] for run in runs) for name in ("found", "injected")] for kind in defects}
     return {
         "benchmark": "validation_quality",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "n_rows": len(clean.records),
         "n_injected": sum(n for _, n in kinds.values()),
         "found_share": sum(found for found, _ in kinds.values()) / sum(n for _, n in kinds.values()),

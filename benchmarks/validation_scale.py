@@ -87,7 +87,7 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
         logger.info("%s", runs[-1])
     return {
         "benchmark": "validation_scale",
-        "machine": json.loads(json.dumps(asdict(probe_machine()), default=str)),
+        "machine": asdict(probe_machine()),
         "runs": runs,
         "exponents": {name: fit_exponent(runs, name) for name in LINES},
     }
