@@ -31,34 +31,25 @@ class Document:
     """Parts of the text in their order; none means all of it."""
 
 
-def _ddl(tables: list[Table]) -> str:
-    def show(column: Column) -> str:
-        arrow = f" REFERENCES {column.style.written(column.references)}" if column.references else ""
-        return f"{column.written} {column.sql_type.upper()}{arrow}"
-
-    return "\n".join(f"CREATE TABLE {table.written} ({', '.join(map(show, table.columns))});" for table in tables)
-
-
-def _outline(tables: list[Table]) -> str:
-    def show(column: Column) -> str:
-        return f"{column.written} -> {column.style.written(column.references)}" if column.references else column.written
-
-    return "\n".join(f"{table.written} ({', '.join(show(c) for c in table.columns)})" for table in tables)
-
-
-def _listing(tables: list[Table]) -> str:
-    def show(column: Column) -> str:
-        arrow = f" -> {column.style.written(column.references)}" if column.references else ""
-        return f"{column.written} {column.sql_type.lower()}{arrow}"
-
-    return "\n".join(f"table {table.written}: {', '.join(show(c) for c in table.columns)}" for table in tables)
-
-
-SCHEMA_STYLES: tuple[Callable[[list[Table]], str], ...] = (_ddl, _outline, _listing, _listing)
+LAYOUTS = (
+    ("CREATE TABLE {table} ({columns});", "{name} {TYPE}", " REFERENCES "),
+    ("{table} ({columns})", "{name}", " -> "),
+    *2 * (("table {table}: {columns}", "{name} {type}", " -> "),),
+)
+"""How a schema is written: its tables, their columns, and what stands before the table that a column refers to."""
 
 
 def _schema_text(rng: Random, tables: list[Table]) -> str:
-    return rng.choice(SCHEMA_STYLES)(tables)
+    table_form, column_form, arrow = rng.choice(LAYOUTS)
+
+    def show(column: Column) -> str:
+        kind, other = column.sql_type, column.references
+        shown = column_form.format(name=column.written, type=kind.lower(), TYPE=kind.upper())
+        return f"{shown}{arrow}{column.style.written(other)}" if other else shown
+
+    return "\n".join(
+        table_form.format(table=table.written, columns=", ".join(map(show, table.columns))) for table in tables
+    )
 
 
 def query_notes(rng: Random) -> Document:
