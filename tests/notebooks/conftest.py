@@ -4,10 +4,9 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from course_utils.artifacts import STAGES, notebook_of
+from course_utils.artifacts import PARAMETERS, STAGES, notebook_of
 from tools.notebooks.outputs import KERNELSPEC
 
-PARAMETERS = 'PROFILE = "smoke"\nDATA = "data"\nMODEL = ""\nARTIFACTS = "artifacts"'
 BEGIN = """\
 from course_utils.artifacts import open_course
 course = open_course(PROFILE, DATA, MODEL, ARTIFACTS)
@@ -16,9 +15,10 @@ stage = course.begin("{stage}")"""
 
 def write_notebook(folder, stage, work="1 + 1"):
     retrain = {"tags": ["retrain"]}
+    parameters = "\n".join(f"{name} = {value!r}" for name, value in PARAMETERS.items())
     cells = [
         v4.new_markdown_cell(f"# {stage}", id="title"),
-        v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
+        v4.new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]}),
         v4.new_code_cell(BEGIN.format(stage=stage), id="begin", metadata=retrain),
         v4.new_code_cell(work, id="work"),
         v4.new_code_cell(f'stage.finish({{"n_{stage}": 1}}).results', id="finish", metadata=retrain),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.artifacts import PARAMETERS
 from course_utils.files import PROJECT
 from course_utils.kernel import is_executable, read_notebook
 from tools.notebooks.anatomy import check_sections, check_steps, check_title
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TAGS = {"setup", "parameters", "gpu", "slow", "exercise", "solution", "check", "retrain"}
-PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "artifacts"}
 MAX_CODE_LINES = 15
 MAX_OPENING_LINES = 20
 """The cell that imports and opens the course may be longer: one name a line."""

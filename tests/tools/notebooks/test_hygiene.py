@@ -4,8 +4,9 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from course_utils.artifacts import PARAMETERS
 from tools.notebooks import anatomy
-from tools.notebooks.hygiene import PARAMETERS, SETUP_CELL, check_notebook, check_outputs
+from tools.notebooks.hygiene import SETUP_CELL, check_notebook, check_outputs
 from tools.notebooks.minutes import minutes_table
 from tools.notebooks.outputs import KERNELSPEC, code_sha256
 
