@@ -81,15 +81,17 @@ def run_step(what: str, command: list[str]) -> None:
         raise InstallError(explain(done.stdout, what.split(",")[0]))
 
 
-def check_python(version: tuple[int, int, int]) -> None:
-    """Refuse, by InstallError, a Python that the locks are not made for."""
+def check_machine(system: str, version: tuple[int, int, int]) -> None:
+    """Refuse, by InstallError, a system on which nothing here runs, or a Python that the locks are not made for."""
+    if system == "Windows":
+        raise InstallError("Windows needs WSL (learn.microsoft.com/windows/wsl/install): run the same command there.")
     if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
         needed = f"Python 3.{PYTHONS[0][1]}-3.{PYTHONS[1][1]} is needed, this is {'.'.join(map(str, version))}"
         raise InstallError(f"{needed}; install one and run make PYTHON=python3.12 (or whichever you installed).")
 
 
 def has_nvidia_gpu() -> bool:
-    """Say whether an NVIDIA driver is here, on Linux, WSL or Windows."""
+    """Say whether an NVIDIA driver is here, on Linux or WSL."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
@@ -108,21 +110,16 @@ def fingerprint(flavour: str, name: str) -> str:
 
 def take_turn(script: BinaryIO) -> None:
     """Wait until no other installation holds the lock, this very file, and hold it, where there are such locks."""
-    try:
-        import fcntl
+    import fcntl  # which Windows does not have
 
+    try:
         fcntl.flock(script, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.stdout.write("Another installation is at work; waiting for its end\n")
         sys.stdout.flush()
         fcntl.flock(script, fcntl.LOCK_EX)
-    except (ImportError, OSError):  # of Windows, of a file system without locks
+    except OSError:  # of a file system without locks
         return
-
-
-def python_of(folder: Path) -> Path:
-    """The Python of a virtual environment, which need not be there."""
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def is_in_place(folder: Path) -> bool:
@@ -134,7 +131,7 @@ def is_in_place(folder: Path) -> bool:
     lines = notes.read_text("utf-8", "replace").splitlines() if notes.is_file() else []
     places = tuple(f" {path}" for path in (folder, folder.resolve()))
     is_here = any(line.startswith("command = ") and line.endswith(places) for line in lines)
-    return is_here and python_of(folder).exists()
+    return is_here and (folder / "bin" / "python").exists()
 
 
 def make_environment(folder: Path, needed_gib: float) -> Path:
@@ -143,7 +140,7 @@ def make_environment(folder: Path, needed_gib: float) -> Path:
     Raises:
         InstallError: Too little disk is free, or the Python here has no working ``venv``.
     """
-    python = python_of(folder)
+    python = folder / "bin" / "python"
     works = f"import pip, sys; sys.exit(not {PYTHONS[0]} <= sys.version_info[:2] <= {PYTHONS[1]})"
     if is_in_place(folder) and subprocess.run([str(python), "-c", works], capture_output=True).returncode == 0:
         return python
@@ -246,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--colab", action="store_true", help="install into the running Python instead")
     options = parser.parse_args(arguments)
     try:
-        check_python(sys.version_info[:3])
+        check_machine(platform.system(), sys.version_info[:3])
         flavour = options.torch if options.torch != "auto" else ("cuda" if has_nvidia_gpu() else "cpu")
         if options.colab:
             # Colab's own Python is the place, and what is right already stays.

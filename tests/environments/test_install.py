@@ -1,6 +1,7 @@
 """The installer: what it says when it cannot go on, and that it does only what is missing."""
 
 import ast
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -86,12 +87,19 @@ def test_no_neighbour_hides_a_standard_module():
 @pytest.mark.parametrize("version", [(3, 8, 1), (3, 10, 13), (3, 14, 0)])
 def test_a_wrong_python_is_named_with_the_way_out(version):
     with pytest.raises(install.InstallError, match=r"3\.11-3\.13 is needed, this is 3\.\d+\.\d+; .*make PYTHON="):
-        install.check_python(version)
+        install.check_machine("Linux", version)
+
+
+def test_windows_is_sent_to_wsl(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(install.platform, "system", lambda: "Windows")
+    assert install.main(["--venv", str(tmp_path / ".venv")]) == 1
+    assert "Windows needs WSL" in capsys.readouterr().err
+    assert not (tmp_path / ".venv").exists()
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 13, 9)])
 def test_the_range_is_accepted(version):
-    install.check_python(version)
+    install.check_machine("Darwin", version)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch
 def installed(tmp_path):
     """An environment whose stamp says that the dev set is there."""
     folder = tmp_path / ".venv"
-    python = install.python_of(folder)
+    python = folder / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
     (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\ncommand = /usr/bin/python3 -m venv --clear {folder}\n")
@@ -254,7 +262,7 @@ def test_a_moved_or_copied_environment_is_made_again(tmp_path, monkeypatch):
     for folder in (here, there):
         folder.parent.mkdir()
         assert not install.is_in_place(folder)
-    assert install.make_environment(here, 0) == install.python_of(here)
+    assert install.make_environment(here, 0) == here / "bin" / "python"
     (here / "course-install.txt").write_text(install.fingerprint("cpu", "dev"))
     assert install.is_in_place(here)
     shutil.copytree(here, there, symlinks=True)
@@ -267,13 +275,12 @@ def test_a_moved_or_copied_environment_is_made_again(tmp_path, monkeypatch):
 
 
 def test_an_environment_whose_python_is_gone_is_installed_again(installed, steps):
-    install.python_of(installed).unlink()
+    (installed / "bin" / "python").unlink()
     assert install.main(["--torch", "cpu", "--venv", str(installed), "--set", "dev"]) == 0
     assert steps
 
 
 def test_two_installations_take_turns(installed):
-    fcntl = pytest.importorskip("fcntl")
     command = [sys.executable, "-u", str(SCRIPT), "--torch", "cpu", "--venv", str(installed), "--set", "dev"]
     with SCRIPT.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)

@@ -12,7 +12,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -42,7 +41,6 @@ pytestmark = [
     pytest.mark.takes(SOAK_S),
     pytest.mark.skipif(SOAK_S == 0, reason="make soak asks for it"),
     pytest.mark.timeout(SOAK_S + 300),
-    pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is a POSIX signal"),
 ]
 
 

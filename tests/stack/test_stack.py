@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -129,7 +128,6 @@ def test_the_service_answers_and_stops(make_course: Callable[..., Course], tmp_p
     assert '"rating": "up"' in (tmp_path / "feedback.jsonl").read_text("utf-8")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 def test_a_killed_model_server_comes_back(make_course: Callable[..., Course], tmp_path: Path) -> None:
     body = {"question": "How many singers are there?", "database": "music"}
     with start_service(make_course(), tmp_path) as service:
@@ -148,7 +146,6 @@ def test_a_killed_model_server_comes_back(make_course: Callable[..., Course], tm
     assert "the model server is gone; starting it again" in (tmp_path / "gateway.log").read_text("utf-8")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 def test_nothing_outlives_a_killed_service(make_course: Callable[..., Course], tmp_path: Path) -> None:
     with start_service(make_course(), tmp_path) as service:
         servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]

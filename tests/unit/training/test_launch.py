@@ -88,7 +88,6 @@ launch(*pickle.loads(open(sys.argv[1], "rb").read()))
 
 @pytest.mark.takes(120)
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("share_prompts", [True, False])
 def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(share_prompts: bool, tmp_path: Path) -> None:
     rows = encode()

@@ -86,7 +86,6 @@ def assert_same_adapter(first: Path, second: Path) -> None:
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adapter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +103,6 @@ def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adap
     assert [path.name for path in output.parent.iterdir()] == ["adapter"], "the checkpoints are still there"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.slow
 def test_separate_rows_come_in_the_same_order_after_a_kill(tmp_path: Path) -> None:
     whole = train(SEPARATE, tmp_path / "whole" / "adapter")
