@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from course_utils.processes import LOOPBACK, choose_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -71,20 +72,18 @@ def notebook(tmp_path):
 @pytest.fixture
 def lab(notebook, tmp_path):
     """JupyterLab on a free port with a token, its settings in the test's folder; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = choose_port(LOOPBACK)
     settings = [f"JUPYTER{part}_DIR" for part in ("_CONFIG", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")]
     environment = {name: str(tmp_path / name.lower()) for name in [*settings, "IPYTHONDIR"]}
     environment |= {"JUPYTER_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
+    options = ["--no-browser", f"--ip={LOOPBACK}", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
     options += ["--expose-app-in-browser", f"--ServerApp.root_dir={notebook.parent}"]
     with (tmp_path / "lab.log").open("w") as log:
         command = [sys.executable, "-m", "jupyterlab", *options]
         server = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            wait_for_server(server, f"http://127.0.0.1:{port}/api", tmp_path / "lab.log")
-            yield f"http://127.0.0.1:{port}"
+            wait_for_server(server, f"http://{LOOPBACK}:{port}/api", tmp_path / "lab.log")
+            yield f"http://{LOOPBACK}:{port}"
         finally:
             server.terminate()
             try:

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 
 from course_utils.errors import ServiceError
+from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prometheus import histogram_quantile, parse_metrics, scrape
 
 SLOW, EDGES, QUANTILES = 7.0, (0.05, 0.1, 0.25, 1.0, 2.5), (0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0)
@@ -46,18 +46,12 @@ def page(registry: CollectorRegistry) -> Iterator[str]:
     thread.join()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def query(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], float]]:
     """Ask a real Prometheus, which scrapes ``page``, for one number."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
-    folder, address = tmp_path_factory.mktemp("prometheus"), f"127.0.0.1:{free_port()}"
+    folder, address = tmp_path_factory.mktemp("prometheus"), f"{LOOPBACK}:{choose_port(LOOPBACK)}"
     target = page.removeprefix("http://")
     scrape_config = {"job_name": "page", "scrape_interval": "200ms", "static_configs": [{"targets": [target]}]}
     (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": [scrape_config]}))
@@ -137,6 +131,6 @@ def test_a_counter_that_fell_started_again_from_zero() -> None:
 
 
 def test_a_page_that_cannot_be_read_names_its_address(page: str) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://{LOOPBACK}:{choose_port(LOOPBACK)}"
     with pytest.raises(ServiceError, match=f"{url}/metrics: cannot be read"):
         scrape(url)

@@ -1,6 +1,5 @@
 """Real requests to a real little server: every way to fail is a record, and both ends agree."""
 
-import socket
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from course_utils.monitoring.service import (
     read_readiness,
     send_traffic,
 )
+from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prometheus import scrape
 
 
@@ -46,11 +46,10 @@ def test_each_outcome(little_gateway: str, question: str, status: int, outcome: 
 
 
 def test_a_server_that_is_not_there() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        (record,) = send(url, rows("fine"), 1)
+    url = f"http://{LOOPBACK}:{choose_port(LOOPBACK)}"
+    (record,) = send(url, rows("fine"), 1)
     assert (record.status, record.outcome) == (0, "unreachable")
+    assert read_readiness(url) == {"ready": False, "gateway": "no answer (ConnectError)"}
 
 
 def test_an_answer_is_recorded(little_gateway: str) -> None:
@@ -100,10 +99,3 @@ def test_no_questions() -> None:
 
 def test_readiness_is_what_the_gateway_says(little_gateway: str) -> None:
     assert read_readiness(little_gateway) == {"ready": True}
-
-
-def test_nobody_answers() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        assert read_readiness(url) == {"ready": False, "gateway": "no answer (ConnectError)"}
