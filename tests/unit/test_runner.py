@@ -5,6 +5,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from filelock import FileLock
+from rich.console import Console
 
 from course_utils import runner
 from course_utils.artifacts import STAGES, open_course
@@ -12,22 +13,7 @@ from course_utils.errors import ArtifactError, ConfigurationError, DataError, Mo
 from course_utils.kernel import NotebookError, Position
 from course_utils.models import hub
 from course_utils.runner import check_course, load_seconds, plan_stages, run_stages
-
-
-class Silence:
-    """Progress that only remembers."""
-
-    def __init__(self):
-        self.said = []
-
-    def started(self, stage):
-        self.said.append(stage)
-
-    def cell(self, stage, position):
-        pass
-
-    def finished(self, stage, seconds):
-        self.said.append(seconds >= 0)
+from course_utils.terminal import RunProgress
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +64,7 @@ def run(course, notebooks, monkeypatch):
             stage_run.finish({f"n_{stage}": 1})
 
         monkeypatch.setattr(runner, "execute_notebook", execute)
-        return run_stages(course, plan_stages(course, **chosen), Silence(), notebooks)
+        return run_stages(course, plan_stages(course, **chosen), RunProgress(Console(quiet=True)), notebooks)
 
     return run_until
 
@@ -197,7 +183,7 @@ def test_looking_at_the_machine_again_outdates_nothing(course, run):
 def test_a_notebook_that_finishes_no_stage_stops_the_run(course, notebooks, monkeypatch):
     monkeypatch.setattr(runner, "execute_notebook", lambda *arguments: None)
     with pytest.raises(ArtifactError, match="setup stage is missing"):
-        run_stages(course, STAGES, Silence(), notebooks)
+        run_stages(course, STAGES, RunProgress(Console(quiet=True)), notebooks)
 
 
 def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, notebooks, monkeypatch):
@@ -208,7 +194,7 @@ def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, noteboo
         course.begin("setup").finish({})
 
     monkeypatch.setattr(runner, "execute_notebook", execute)
-    run_stages(course, ("setup",), Silence(), notebooks)
+    run_stages(course, ("setup",), RunProgress(Console(quiet=True)), notebooks)
     assert seen == [(course.parameters, "1")]
 
 
