@@ -35,8 +35,5 @@ def _control_groups() -> Iterator[Path]:
     for line in text_of(OWN_CGROUPS).splitlines():
         _, controllers, path = line.split(":", 2)  # version 2 names no controllers
         own = Path(path.lstrip("/"))
-        for name in {
-            controllers,
-            *controllers.split(","),
-        }:  # of a folder, which may have them in another order, and links
+        for name in {controllers, *controllers.split(",")}:  # a folder's, which may order them otherwise, and links
             yield from (CGROUPS / name / group for group in (own, *own.parents))

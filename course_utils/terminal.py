@@ -97,10 +97,8 @@ def render_report(report: dict[str, Any]) -> Table:
     return Table(caption, ("result", "value", "95 % interval"), tuple(rows), frozenset({"result"}))
 
 
-def format_result(name: str, value: float | str) -> str:
+def format_result(name: str, value: float) -> str:
     """A number as its name asks for: shares as percent, counts as they are."""
-    if isinstance(value, str | bool):
-        return str(value)
     if name.startswith("n_"):
         return f"{value:,.0f}"
     return f"{value:.1%}" if "accuracy" in name or "parity" in name else f"{value:,.2f}"

@@ -191,8 +191,6 @@ def test_the_table_shows_results_and_times(course):
         ("n_test", 2400, "2,400"),
         ("n_parity", 100, "100"),
         ("latency_p95_ms", 812.5, "812.50"),
-        ("recommended_profile", "smoke", "smoke"),
-        ("drifted", True, "True"),
     ],
 )
 def test_numbers_show_their_kind(name, value, shown):
