@@ -9,15 +9,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from course_utils.errors import QueryError
 from course_utils.sql import QueryResult, find_difference, quote, run_query, same_rows
 from course_utils.sql.query_forms import parse
 from tools.dataset.questions import Question
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 MAX_WORDINGS = 2
 """Rows of the training split that may share a query, worded differently; elsewhere one."""
@@ -141,10 +139,8 @@ def is_telling(database: Path, query: str, result: QueryResult) -> bool:
     return _has_one_order(database, tree)
 
 
-def without_parts(tree: "exp.Expr") -> Iterator["exp.Expr"]:
+def without_parts(tree: exp.Expr) -> Iterator[exp.Expr]:
     """The query without one of its conditions, limits, halves of a set operation, or kept rows of an outer join."""
-    from sqlglot import exp
-
     for number, node in enumerate(tree.walk()):
         if isinstance(node, exp.Select):
             for part in ("where", "having", "limit"):
@@ -164,16 +160,14 @@ def without_parts(tree: "exp.Expr") -> Iterator["exp.Expr"]:
             yield changed.root()
 
 
-def _at(tree: "exp.Expr", number: int) -> "exp.Expr":
+def _at(tree: exp.Expr, number: int) -> exp.Expr:
     """The node with this number in a copy of the tree."""
     copied: exp.Expr = next(node for i, node in enumerate(tree.copy().walk()) if i == number)
     return copied
 
 
-def _has_one_order(database: Path, tree: "exp.Expr") -> bool:
+def _has_one_order(database: Path, tree: exp.Expr) -> bool:
     """Whether the outermost order decides between all rows, matters, and needs each of its keys."""
-    from sqlglot import exp
-
     order = tree.args.get("order")
     if not order or not isinstance(tree, exp.Select):
         return True
@@ -191,10 +185,8 @@ def _has_one_order(database: Path, tree: "exp.Expr") -> bool:
     return len({row[0] for row in rows}) < len(rows)
 
 
-def _order_keys(database: Path, tree: "exp.Select") -> list[tuple[object, ...]]:
+def _order_keys(database: Path, tree: exp.Select) -> list[tuple[object, ...]]:
     """What the rows are sorted by, and of the first row that a limit cuts off."""
-    from sqlglot import exp
-
     keys = tree.copy()
     keys.set("expressions", [ordered.this.copy() for ordered in tree.args["order"].expressions])
     if limit := tree.args.get("limit"):

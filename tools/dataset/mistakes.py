@@ -5,27 +5,24 @@
 
 import re
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlglot import exp
 
 from course_utils.sql import Schema
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _NEGATED = re.compile(r"NOT ((?:\w+\.)?\w+) (IN|LIKE|BETWEEN) ")
 _NOT_NULL = re.compile(r"NOT ((?:\w+\.)?\w+) IS NULL")
 
 
-def write_sql(tree: "exp.Expr") -> str:
+def write_sql(tree: exp.Expr) -> str:
     """The query as people write it: ``a NOT IN``, ``IS NOT NULL`` and ``!=``."""
     text = _NOT_NULL.sub(r"\1 IS NOT NULL", tree.sql("sqlite"))
     return _NEGATED.sub(r"\1 NOT \2 ", text).replace("<>", "!=")
 
 
-def missing_condition(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def missing_condition(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """One condition less."""
-    from sqlglot import exp
-
     if both := list(tree.find_all(exp.And)):
         node = rng.choice(both)
         node.replace(rng.choice((node.this, node.expression)).copy())
@@ -33,10 +30,8 @@ def missing_condition(tree: "exp.Expr", schema: Schema, rng: Random) -> str | No
     return _without(tree, rng, "where", "having")
 
 
-def _without(tree: "exp.Expr", rng: Random, *parts: str) -> str | None:
+def _without(tree: exp.Expr, rng: Random, *parts: str) -> str | None:
     """Drop one of the parts of one of the SELECTs."""
-    from sqlglot import exp
-
     found = [(select, part) for select in tree.find_all(exp.Select) for part in parts if select.args.get(part)]
     if not found:
         return None
@@ -45,7 +40,7 @@ def _without(tree: "exp.Expr", rng: Random, *parts: str) -> str | None:
     return write_sql(tree)
 
 
-def _swap(tree: "exp.Expr", rng: Random, pairs: dict[type, type]) -> str | None:
+def _swap(tree: exp.Expr, rng: Random, pairs: dict[type, type]) -> str | None:
     """Replace one node by one of the other class with the same parts."""
     found = [node for node in tree.walk() if type(node) in pairs and not _joins(node)]
     if not found:
@@ -62,50 +57,38 @@ def _copied(part: Any) -> Any:
     return part.copy() if hasattr(part, "copy") else part
 
 
-def _joins(node: "exp.Expr") -> bool:
+def _joins(node: exp.Expr) -> bool:
     """Whether the condition compares two columns, as joins and correlations do."""
-    from sqlglot import exp
-
     return isinstance(node.args.get("this"), exp.Column) and isinstance(node.args.get("expression"), exp.Column)
 
 
-def wrong_comparison(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_comparison(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """The other way round: above for below."""
-    from sqlglot import exp
-
     return _swap(tree, rng, {exp.GT: exp.LT, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.LTE: exp.GTE, exp.EQ: exp.NEQ})
 
 
-def wrong_connective(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_connective(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """OR for AND, or AND for OR."""
-    from sqlglot import exp
-
     return _swap(tree, rng, {exp.And: exp.Or, exp.Or: exp.And})
 
 
-def wrong_aggregate(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_aggregate(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """A total for an average, the highest for the lowest."""
-    from sqlglot import exp
-
     return _swap(tree, rng, {exp.Avg: exp.Sum, exp.Sum: exp.Avg, exp.Max: exp.Min, exp.Min: exp.Max})
 
 
-def wrong_set_operation(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_set_operation(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """UNION for INTERSECT and the like."""
-    from sqlglot import exp
-
     return _swap(tree, rng, {exp.Union: exp.Intersect, exp.Intersect: exp.Union, exp.Except: exp.Union})
 
 
-def _literals(tree: "exp.Expr") -> list["exp.Expr"]:
+def _literals(tree: exp.Expr) -> list[exp.Expr]:
     """Texts that are compared with a column, and not a date's format."""
-    from sqlglot import exp
-
     found = [node for node in tree.find_all(exp.Literal) if node.is_string and any(c.isalpha() for c in node.name)]
     return [node for node in found if isinstance(node.parent, exp.EQ | exp.NEQ | exp.In)]
 
 
-def wrong_case(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_case(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """A text in another case than the database has it."""
     literals = _literals(tree)
     if not literals:
@@ -115,10 +98,8 @@ def wrong_case(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return write_sql(tree)
 
 
-def wrong_value(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def wrong_value(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """A number that is ten times too large, as when a digit slips in."""
-    from sqlglot import exp
-
     numbers = [
         node
         for node in tree.find_all(exp.Literal)
@@ -131,15 +112,13 @@ def wrong_value(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return write_sql(tree)
 
 
-def missing_group(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def missing_group(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """No GROUP BY."""
     return _without(tree, rng, "group")
 
 
-def missing_negation(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def missing_negation(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """No NOT."""
-    from sqlglot import exp
-
     negations = list(tree.find_all(exp.Not))
     if not negations:
         return None

@@ -7,7 +7,8 @@ nothing to break. Whether the result really is wrong is for ``preferences.py`` t
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from course_utils.sql import Schema
 from tools.dataset.mistakes import (
@@ -23,22 +24,17 @@ from tools.dataset.mistakes import (
     wrong_value,
 )
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-
 
 @dataclass(frozen=True)
 class Mutation:
     """A way to break a query; ``error`` is what the database says then, empty where it runs and answers wrongly."""
 
     reason: str
-    change: Callable[["exp.Expr", Schema, Random], str | None]
+    change: Callable[[exp.Expr, Schema, Random], str | None]
     error: str = ""
 
 
-def _wrong_column(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _wrong_column(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     select = tree.find(exp.Select)
     shown = [node for node in (select.expressions if select else []) if isinstance(node, exp.Column)]
     tables = {table.name: [column.name for column in table.columns] for table in schema.tables}
@@ -51,16 +47,12 @@ def _wrong_column(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return None
 
 
-def _only_table(tree: "exp.Expr") -> str:
-    from sqlglot import exp
-
+def _only_table(tree: exp.Expr) -> str:
     names = {table.name for table in tree.find_all(exp.Table)}
     return names.pop() if len(names) == 1 else ""
 
 
-def _missing_distinct(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _missing_distinct(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     if (distinct := tree.find(exp.Distinct)) is None:
         return None
     if isinstance(distinct.parent, exp.Select):
@@ -70,10 +62,8 @@ def _missing_distinct(tree: "exp.Expr", schema: Schema, rng: Random) -> str | No
     return write_sql(tree)
 
 
-def _wrong_join_key(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def _wrong_join_key(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     """Join the two primary keys, which reads well and pairs rows that have nothing to do with each other."""
-    from sqlglot import exp
-
     keys = {table.name: next((c.name for c in table.columns if c.is_primary_key), "") for table in schema.tables}
     for join in tree.find_all(exp.Join):
         if condition := join.args.get("on"):
@@ -84,9 +74,7 @@ def _wrong_join_key(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None
     return None
 
 
-def _missing_join(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _missing_join(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     select = tree.find(exp.Select)
     if select is None or not select.args.get("joins"):
         return None
@@ -94,9 +82,7 @@ def _missing_join(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return write_sql(tree)
 
 
-def _wrong_table(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _wrong_table(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     name = _only_table(tree)
     others = [table.name for table in schema.tables if table.name != name]
     if not name or not others:
@@ -107,9 +93,7 @@ def _wrong_table(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return write_sql(tree)
 
 
-def _wrong_direction(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _wrong_direction(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     order = tree.args.get("order")
     if not order:
         return None
@@ -119,16 +103,14 @@ def _wrong_direction(tree: "exp.Expr", schema: Schema, rng: Random) -> str | Non
     return write_sql(tree)
 
 
-def _missing_order(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def _missing_order(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     if not tree.args.get("order"):
         return None
     tree.set("order", None)
     return write_sql(tree)
 
 
-def _wrong_limit(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _wrong_limit(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     if not (limit := tree.args.get("limit")):
         return None
     n = int(limit.expression.name)
@@ -136,9 +118,7 @@ def _wrong_limit(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return write_sql(tree)
 
 
-def _invented_column(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _invented_column(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     known = {column.name for table in schema.tables for column in table.columns}
     columns = list(tree.find_all(exp.Column))
     if not columns:
@@ -154,7 +134,7 @@ def _invented_column(tree: "exp.Expr", schema: Schema, rng: Random) -> str | Non
     return write_sql(tree)
 
 
-def _syntax_error(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
+def _syntax_error(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     text = write_sql(tree)
     slips = (
         (" FROM ", ", FROM "),
@@ -171,9 +151,7 @@ def _syntax_error(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
     return text.replace(old, new, 1)
 
 
-def _swapped_columns(tree: "exp.Expr", schema: Schema, rng: Random) -> str | None:
-    from sqlglot import exp
-
+def _swapped_columns(tree: exp.Expr, schema: Schema, rng: Random) -> str | None:
     if not isinstance(tree, exp.Select) or len(tree.expressions) < 2:
         return None
     tree.set("expressions", [tree.expressions[1], tree.expressions[0], *tree.expressions[2:]])

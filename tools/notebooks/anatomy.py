@@ -4,13 +4,11 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from nbformat import NotebookNode
 
 from course_utils.artifacts import STAGES, notebook_of
 from tools.notebooks.minutes import minutes_table, read_minutes
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 CLOSING_SECTIONS = ("Exercises", "Check", "What you learned")
 N_GOALS = (3, 7)
@@ -22,7 +20,7 @@ STEPS = {
 }
 
 
-def check_title(notebook: "NotebookNode", name: str, repository: str) -> Iterator[str]:
+def check_title(notebook: NotebookNode, name: str, repository: str) -> Iterator[str]:
     """The first cell's heading, badge, goals and times, and the last cell's link."""
     titles = [cell for cell in notebook.cells for line in headings(cell) if line.startswith("# ")]
     if len(titles) != 1 or titles[0] is not notebook.cells[0]:
@@ -48,7 +46,7 @@ def check_title(notebook: "NotebookNode", name: str, repository: str) -> Iterato
         yield f"the last cell must link to the next notebook, ({following[0]})"
 
 
-def check_sections(notebook: "NotebookNode") -> Iterator[str]:
+def check_sections(notebook: NotebookNode) -> Iterator[str]:
     """Numbered sections in order, with one to break and one to hand over, then the closing ones."""
     sections = [line[3:].strip() for cell in notebook.cells for line in headings(cell) if line.startswith("## ")]
     numbered = [match for section in sections if (match := re.match(r"(\d+)\. (.+)", section))]
@@ -66,7 +64,7 @@ def check_sections(notebook: "NotebookNode") -> Iterator[str]:
             yield f"must have exactly one section ## {section}"
 
 
-def check_steps(notebook: "NotebookNode") -> Iterator[str]:
+def check_steps(notebook: NotebookNode) -> Iterator[str]:
     """Prompts that make a reader think, and a check that ends in a verdict."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for step, why in STEPS.items():
@@ -77,7 +75,7 @@ def check_steps(notebook: "NotebookNode") -> Iterator[str]:
             yield f"cell {cell.id!r}: must end on a verdict in a sentence, such as Markdown('Setup is complete: ...')"
 
 
-def headings(cell: "NotebookNode") -> list[str]:
+def headings(cell: NotebookNode) -> list[str]:
     """The headings of a markdown cell; a ``#`` inside a code block is none."""
     if cell.cell_type != "markdown":
         return []

@@ -5,16 +5,15 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from nbformat import NotebookNode
 
 from course_utils.artifacts import PARAMETERS
 from course_utils.files import PROJECT
 from course_utils.kernel import is_executable, read_notebook
 from tools.notebooks.anatomy import check_sections, check_steps, check_title
 from tools.notebooks.outputs import BARE_OBJECT, KERNELSPEC, WIDGET_MIME, code_sha256
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 TAGS = {"setup", "parameters", "gpu", "slow", "exercise", "solution", "check", "retrain"}
 MAX_CODE_LINES = 15
@@ -77,7 +76,7 @@ def check_outputs(path: Path) -> list[str]:
     return [f"{path.name}: {problem}" for problem in problems]
 
 
-def _check_format(notebook: "NotebookNode") -> Iterator[str]:
+def _check_format(notebook: NotebookNode) -> Iterator[str]:
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
         yield "is older than format 4.5, which has cell ids"
     if notebook.metadata.get("kernelspec") != KERNELSPEC:
@@ -95,7 +94,7 @@ def _check_format(notebook: "NotebookNode") -> Iterator[str]:
             yield f"cell {cell.id!r}: the tag {tag!r} is not one of {', '.join(sorted(TAGS))}"
 
 
-def _check_special_cells(notebook: "NotebookNode", repository: str) -> Iterator[str]:
+def _check_special_cells(notebook: NotebookNode, repository: str) -> Iterator[str]:
     tagged = {
         tag: [cell for cell in notebook.cells if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])]
         for tag in TAGS
@@ -113,7 +112,7 @@ def _check_special_cells(notebook: "NotebookNode", repository: str) -> Iterator[
         yield "must have a code cell tagged check"
 
 
-def _check_code(notebook: "NotebookNode") -> Iterator[str]:
+def _check_code(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -127,7 +126,7 @@ def _check_code(notebook: "NotebookNode") -> Iterator[str]:
             yield f"cell {cell.id!r}: ends on print; end on an expression that shows well"
 
 
-def _check_run(notebook: "NotebookNode", cells: "list[NotebookNode]") -> Iterator[str]:
+def _check_run(notebook: NotebookNode, cells: list[NotebookNode]) -> Iterator[str]:
     counts = [cell.execution_count for cell in cells]
     if counts != list(range(1, len(cells) + 1)):
         yield f"execution counts are not 1..{len(cells)}: {counts}; run `make notebooks`"
@@ -140,7 +139,7 @@ def _check_run(notebook: "NotebookNode", cells: "list[NotebookNode]") -> Iterato
         yield "holds the state of widgets; run `make notebooks`"
 
 
-def _check_cell_outputs(cell: "NotebookNode") -> Iterator[str]:
+def _check_cell_outputs(cell: NotebookNode) -> Iterator[str]:
     where = f"cell {cell.id!r}:"
     for output in cell.outputs:
         if output.output_type == "error":
@@ -185,7 +184,7 @@ def literals(source: str) -> dict[str, Any] | None:
     return found
 
 
-def output_texts(output: "NotebookNode") -> list[str]:
+def output_texts(output: NotebookNode) -> list[str]:
     """What an output shows as text: streams, plain text, HTML, SVG and JSON, but no picture's bytes."""
     data = {mime: value for mime, value in output.get("data", {}).items() if not re.match(r"image/(?!svg)", mime)}
     return [str(value) for value in (output.get("text", ""), *data.values())]

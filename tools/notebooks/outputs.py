@@ -9,7 +9,11 @@ import sys
 from html import escape, unescape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+from nbformat import NotebookNode
+from PIL import Image
 
 from course_utils.artifacts import STAGES, notebook_of, open_course
 from course_utils.errors import ArtifactError, CourseError
@@ -17,9 +21,6 @@ from course_utils.files import PROJECT
 from course_utils.kernel import is_executable, read_notebook
 from course_utils.runner import load_seconds
 from tools.notebooks.minutes import FILE, minutes_table, record_minutes, replace_table
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -37,7 +38,7 @@ _QUOTED = re.compile(r' (style|scope)="([\w:-]+)"')
 _LINE_BREAK = re.compile(r"\n\s*(?=</?(?:table|caption|thead|tbody|t[rdh])\b)")
 
 
-def code_sha256(notebook: "NotebookNode") -> str:
+def code_sha256(notebook: NotebookNode) -> str:
     """Hash of the sources of the code cells, in order: what the outputs depend on."""
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
@@ -54,8 +55,6 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     Raises:
         ArtifactError: The notebook's code is not the code that was executed.
     """
-    import nbformat
-
     target, source = read_notebook(notebook), read_notebook(executed)
     ran = {cell.id: cell for cell in source.cells if cell.cell_type == "code"}
     n_left_out = count = 0
@@ -83,7 +82,7 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
     return n_left_out
 
 
-def clean_outputs(outputs: "list[NotebookNode]", count: int, cell_id: str) -> "list[NotebookNode]":
+def clean_outputs(outputs: list[NotebookNode], count: int, cell_id: str) -> list[NotebookNode]:
     """The outputs that stay the same from run to run, as far as the format decides that.
 
     Pieces of one printed stream are joined; a widget goes, for without its kernel it shows nothing, but for
@@ -133,9 +132,6 @@ def as_image(svg: str) -> str:
 
 def with_palette(png: str) -> str:
     """A PNG image in Base64, reduced to ``MAX_COLOURS``, those of thin lines among them."""
-    import numpy as np
-    from PIL import Image
-
     pixels = np.array(Image.open(BytesIO(base64.b64decode(png))).convert("RGB"))  # (height, width, 3), uint8
     grey = np.ptp(pixels, axis=2) < 10
     nearest = np.abs(pixels[grey].mean(axis=1)[:, None] - GREYS).argmin(axis=1)
@@ -148,8 +144,6 @@ def with_palette(png: str) -> str:
 
 def write_minutes(notebook: Path, table: str) -> None:
     """Put the measured times into a notebook's first cell."""
-    import nbformat
-
     target = read_notebook(notebook)
     target.cells[0].source = replace_table(target.cells[0].source, table)
     notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
