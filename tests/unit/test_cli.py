@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from course_utils import runner
 from course_utils.artifacts import PARAMETERS
 from course_utils.cli import app, open_here
-from course_utils.files import PROJECT
+from course_utils.files import PROJECT, read_jsonl, write_jsonl
 
 
 @pytest.fixture
@@ -156,9 +156,8 @@ def predictions(tmp_path):
         connection.executescript("CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('a'), ('b');")
     row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM item", "seconds": 0.1}
     predicted = ["SELECT count(name) FROM item", "SELECT name FROM item", "SELECT nothing FROM item", "hello"]
-    path = tmp_path / "mine.jsonl"
-    path.write_text("".join(json.dumps({**row, "id": str(i), "predicted": p}) + "\n" for i, p in enumerate(predicted)))
-    return path
+    rows = [{**row, "id": str(number), "predicted": each} for number, each in enumerate(predicted)]
+    return write_jsonl(tmp_path / "mine.jsonl", rows)
 
 
 def test_evaluate_scores_a_file_as_json(course, predictions, tmp_path):
@@ -175,15 +174,15 @@ def test_evaluate_shows_a_table(course, predictions, tmp_path):
 
 
 def test_evaluate_says_what_a_stranger_wrote_without_obeying_it(course, predictions, tmp_path):
-    rows = [json.loads(line) for line in predictions.read_text().splitlines()]
+    rows = read_jsonl(predictions)
     rows[0] |= {"difficulty": "\x1b[2J\ud800", "predicted": "SELECT '\ud800'"}
-    predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(predictions, rows)
     for option in ("--json", "--clauses"):
         result = course("evaluate", predictions, "--data", tmp_path, option)
         assert result.exit_code == 0, result.output
         assert "\x1b" not in result.stdout
     rows[1] |= {"query": 'SELECT "\x1b[2J" . a FROM item'}
-    predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(predictions, rows)
     result = course("evaluate", predictions, "--data", tmp_path)
     assert result.exit_code == 2
     assert r"no such column: \x1b[2J.a" in result.stderr
@@ -221,7 +220,7 @@ def dataset(tmp_path):
         "test": [{**row, "question": "Who?", "query": "SELECT who FROM shop"}, {**row, "question": "Name  all shops"}],
     }
     for split, lines in rows.items():
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_jsonl(folder / f"{split}.jsonl", lines)
     return folder
 
 
@@ -234,7 +233,7 @@ def test_validate_prints_json_and_fails_on_errors(course, dataset):
 
 
 def test_validate_fails_on_what_it_is_told_to(course, dataset):
-    (dataset / "test.jsonl").write_text(json.dumps({"db_id": "shop", "question": "Who?", "query": "SELECT 1"}) + "\n")
+    write_jsonl(dataset / "test.jsonl", [{"db_id": "shop", "question": "Who?", "query": "SELECT 1"}])
     options = ("validate", dataset, "--profile", "")
     result = course(*options)
     assert result.exit_code == 0
@@ -272,9 +271,7 @@ def test_validate_refuses_a_file_as_a_whole_in_one_sentence(
 
 
 def test_validate_reports_the_rows_as_they_are_and_refuses_unknown_engines(course, dataset, tmp_path):
-    (dataset / "test.jsonl").write_text(
-        json.dumps({"db_id": "shop", "question": "Wh\u200bo?", "query": "SELECT name FROM shop"}) + "\n"
-    )
+    write_jsonl(dataset / "test.jsonl", [{"db_id": "shop", "question": "Wh\u200bo?", "query": "SELECT name FROM shop"}])
     options = ("validate", dataset, "--profile", "", "--json")
     report = json.loads(course(*options, "--fix", tmp_path / "clean").stdout)
     assert report["counts"]["encoding"] == {"error": 0, "warning": 1, "note": 0}
