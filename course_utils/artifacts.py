@@ -201,6 +201,7 @@ class StageRun:
     def finish(self, results: dict[str, Any]) -> Manifest:
         """Write the manifest over every file in the folder, with numbers worth reporting and ``peak_memory_gib``."""
         shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)  # of runs that were killed and never repeated
+        (place := self.folder / "manifest.json").unlink(missing_ok=True)  # a cell may be run again: it is no output
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
         manifest = Manifest(
             stage=self.stage,
@@ -211,7 +212,7 @@ class StageRun:
             outputs={path.relative_to(self.folder).as_posix(): sha256(path) for path in files},
             results={**results, "peak_memory_gib": round(peak_memory_gib(), 2)},
         )
-        write_json(self.folder / "manifest.json", asdict(manifest))
+        write_json(place, asdict(manifest))
         return manifest
 
 

@@ -172,6 +172,17 @@ def test_making_the_same_files_again_outdates_nothing(course: Course) -> None:
     course.begin("evaluation")
 
 
+def test_handing_over_again_from_the_same_kernel_outdates_nothing(course: Course) -> None:
+    run_stage(course, "setup")
+    data = course.begin("data")
+    (data.folder / "train.jsonl").write_text("{}\n")
+    first, again = data.finish({"n": 1}), data.finish({"n": 2})
+    assert again.outputs == first.outputs
+    run_stage(course, "training")
+    data.finish({"n": 3})
+    course.begin("evaluation")
+
+
 def test_looking_at_the_machine_again_outdates_nothing(course: Course) -> None:
     run_stages(course, "training")
     run_stage(course, "setup", machine__json="another free disk")
