@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,10 +68,23 @@ def test_pre_commit_reads_its_configuration():
     assert run(BIN / "pre-commit", "validate-config").returncode == 0
 
 
-def test_pre_commit_runs_tools_that_are_installed():
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    programs = {hook["entry"].split()[0] for hook in hooks}
+@pytest.fixture
+def hooks():
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    return {hook["id"]: hook for hook in local["hooks"]}
+
+
+def test_pre_commit_runs_tools_that_are_installed(hooks):
+    programs = {hook["entry"].split()[0] for hook in hooks.values()}
     assert all((BIN / Path(program).name).exists() for program in programs)
+
+
+def test_pre_commit_checks_the_types_of_what_mypy_is_told_to(hooks):
+    places = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]["files"]
+    listed = run("git", "ls-files", *places).stdout.split()
+    typed = [name for name in listed if name.endswith(".py")]
+    assert typed
+    assert [name for name in typed if not re.search(hooks["mypy"]["files"], name)] == []
 
 
 def test_every_yaml_is_read_by_a_test_here():
