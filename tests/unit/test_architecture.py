@@ -34,7 +34,6 @@ STAGES = FLOORS[2]
 HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft", "pyspark")
 HEAVY += ("scipy", "sklearn", "statsmodels")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
-SCRIPTS = {"course_utils/cli.py"}
 MAX_LINES, MAX_MODULES = 16_551, 130
 
 
@@ -208,16 +207,6 @@ def test_a_part_says_what_it_is_for(part: str) -> None:
 
 
 # Rules for every file
-
-
-def test_only_the_command_line_prints() -> None:
-    printing = [
-        path
-        for path, source in sources().items()
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-    ]
-    assert set(printing) <= SCRIPTS
 
 
 def imports_in(function: ast.AST) -> list[str]:
