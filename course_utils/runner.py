@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.artifacts import STAGES, Course, notebook_of
 from course_utils.errors import ArtifactError, ConfigurationError, DataError
-from course_utils.files import read_json, write_json
+from course_utils.files import is_local, read_json, write_json
 from course_utils.kernel import Kernels, Position, execute_notebook
 from course_utils.models import locate_model
 from course_utils.models.hub import explain_loading
@@ -54,7 +54,7 @@ def check_course(course: Course, notebooks: Path) -> None:
     except OSError as error:
         remedy = "set ARTIFACTS to a folder that you may write to"
         raise ArtifactError(f"{course.root}: cannot write there ({error.strerror}); {remedy}") from error
-    if not Path(name := locate_model(course.model)).is_dir():
+    if not is_local(name := locate_model(course.model)):
         from huggingface_hub import hf_hub_download
 
         with explain_loading(name, "model"):

