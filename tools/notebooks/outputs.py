@@ -44,10 +44,11 @@ def code_sha256(notebook: NotebookNode) -> str:
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
-    """Put the outputs of an executed copy into the notebook, whose text and code stay as they are.
+def write_outputs(executed: Path, notebook: Path, table: str) -> int:
+    """Put the outputs of a copy that smoke executed into the notebook, and the measured times into its first cell.
 
-    Left out: error streams, widgets, and whatever papermill added. Execution counts become 1..n.
+    The rest of its text and its code stay as they are. Left out: error streams, widgets, and whatever papermill added.
+    Execution counts become 1..n.
 
     Returns:
         How many outputs were left out because they were error streams.
@@ -71,11 +72,12 @@ def write_outputs(executed: Path, notebook: Path, profile: str) -> int:
             if "image/png" in output.get("data", {}) and "alt" in cell.metadata:
                 output.metadata = {"image/png": {"alt": cell.metadata["alt"]}}  # nbconvert's HTML shows it
         n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
+    target.cells[0].source = replace_table(target.cells[0].source, table)
     target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {
             "kernelspec": KERNELSPEC,
             "language_info": {"name": "python"},
-            "course": {"code_sha256": code_sha256(target), "profile": profile},
+            "course": {"code_sha256": code_sha256(target), "profile": "smoke"},
         }
     )
     notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
@@ -142,13 +144,6 @@ def with_palette(png: str) -> str:
     return base64.b64encode(reduced.getvalue()).decode()
 
 
-def write_minutes(notebook: Path, table: str) -> None:
-    """Put the measured times into a notebook's first cell."""
-    target = read_notebook(notebook)
-    target.cells[0].source = replace_table(target.cells[0].source, table)
-    notebook.write_text(nbformat.writes(target, version=4).rstrip("\n") + "\n", "utf-8")  # type: ignore[no-untyped-call]
-
-
 def write_run(artifacts: str, notebooks: Path, minutes: Path = FILE) -> list[str]:
     """Put the outputs of the last run into the notebooks, and its times into their first cells.
 
@@ -170,8 +165,8 @@ def write_run(artifacts: str, notebooks: Path, minutes: Path = FILE) -> list[str
     lines, measured = [], record_minutes(course, minutes)
     for stage in STAGES:
         name = Path(notebook_of(stage)).name
-        n_left_out = write_outputs(course.root / "notebooks" / name, notebooks / name, course.profile.name)
-        write_minutes(notebooks / name, minutes_table(stage, measured))
+        table = minutes_table(stage, measured)
+        n_left_out = write_outputs(course.root / "notebooks" / name, notebooks / name, table)
         lines.append(f"Outputs written into {name}" + (f", but {n_left_out} on stderr" if n_left_out else ""))
     return lines
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from course_utils.errors import ArtifactError
 from course_utils.kernel import read_notebook
+from tools.notebooks.minutes import HEADER
 from tools.notebooks.outputs import WIDGET_MIME, clean_outputs, code_sha256, with_palette, write_outputs
 
 
@@ -22,13 +23,14 @@ def square() -> str:
     return with_palette(base64.b64encode(file.getvalue()).decode())
 
 
+TABLE = f"{HEADER}| `smoke` | 1.0 | 1.0 GiB |"
 FIGURE = {"image/png": square(), "text/plain": "<Axes: >"}
 
 
 @pytest.fixture
 def source(tmp_path):
     cells = [
-        v4.new_markdown_cell("# Title", id="title"),
+        v4.new_markdown_cell(f"# Title\n\n{HEADER}| `smoke` | 9.9 | 9.9 GiB |", id="title"),
         v4.new_code_cell('PROFILE = "smoke"', id="parameters", metadata={"tags": ["parameters"]}),
         v4.new_code_cell("print(1)", id="talk", metadata={"collapsed": True}),
         v4.new_code_cell("figure", id="figure"),
@@ -61,9 +63,10 @@ def executed(source, tmp_path):
 
 
 def test_only_lasting_outputs_are_written(source, executed):
-    assert write_outputs(executed, source, "smoke") == 1
+    assert write_outputs(executed, source, TABLE) == 1
     written = read_notebook(source)
     assert [cell.id for cell in written.cells] == ["title", "parameters", "talk", "figure"]
+    assert written.cells[0].source == f"# Title\n\n{TABLE}"
     assert [cell.execution_count for cell in written.cells[1:]] == [1, 2, 3]
     assert [dict(output) for output in written.cells[2].outputs] == [
         {"output_type": "stream", "name": "stdout", "text": "one\ntwo\n"}
@@ -106,7 +109,7 @@ def test_drawings_are_images_which_need_no_trust(mime):
 
 
 def test_metadata_is_what_the_course_wants_and_nothing_else(source, executed):
-    write_outputs(executed, source, "smoke")
+    write_outputs(executed, source, TABLE)
     written = read_notebook(source)
     assert set(written.metadata) == {"kernelspec", "language_info", "course"}
     assert written.metadata.course == {"profile": "smoke", "code_sha256": code_sha256(written)}
@@ -114,9 +117,9 @@ def test_metadata_is_what_the_course_wants_and_nothing_else(source, executed):
 
 
 def test_writing_twice_changes_nothing(source, executed):
-    write_outputs(executed, source, "smoke")
+    write_outputs(executed, source, TABLE)
     first = source.read_bytes()
-    write_outputs(executed, source, "smoke")
+    write_outputs(executed, source, TABLE)
     assert source.read_bytes() == first
     assert first.endswith(b"}\n")
     assert list(json.loads(first)) == ["cells", "metadata", "nbformat", "nbformat_minor"]
@@ -127,7 +130,7 @@ def test_outputs_of_other_code_are_refused(source, executed):
     notebook.cells[2].source = "print(2)"
     nbformat.write(notebook, source)
     with pytest.raises(ArtifactError, match="'talk' is not what was executed"):
-        write_outputs(executed, source, "smoke")
+        write_outputs(executed, source, TABLE)
 
 
 def test_outputs_of_an_unfinished_run_are_refused(source, executed):
@@ -135,7 +138,7 @@ def test_outputs_of_an_unfinished_run_are_refused(source, executed):
     notebook.cells[4].execution_count = None
     nbformat.write(notebook, executed)
     with pytest.raises(ArtifactError, match="'figure' is not what was executed"):
-        write_outputs(executed, source, "smoke")
+        write_outputs(executed, source, TABLE)
 
 
 def test_the_hash_depends_on_code_and_its_order_only(source):
