@@ -136,7 +136,6 @@ def collect(bench: Bench, runs: dict[str, tuple[Scores, dict[str, Any]]]) -> dic
     """Compare every run with SFT, question by question."""
     first, _ = runs[SFT]
     return {
-        "benchmark": "after_sft",
         "machine": asdict(probe_machine()),
         "n_pairs": len(bench.pairs),
         "n_replay": len(bench.replay.examples),

@@ -54,7 +54,6 @@ def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
         found[name] = measure_base(load_model(model), load_tokenizer(model), rows, schemas, name)
         logger.info("%s: %s", name, found[name])
     return {
-        "benchmark": "base_models",
         "machine": asdict(probe_machine()),
         "data": {"validation.jsonl": sha256(DATA / "validation.jsonl"), "n_rows": len(rows), "of": len(every)},
         "models": found,

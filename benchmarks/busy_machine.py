@@ -44,7 +44,6 @@ def measure() -> dict[str, Any]:
                     seconds[name][state].append(_train_in_child(name))
     baseline = median(seconds[POLICIES[0]]["quiet"])
     return {
-        "benchmark": "busy_machine",
         "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "seconds": seconds,

@@ -50,7 +50,6 @@ def measure(artifacts: Path) -> dict[str, Any]:
         with synthetic_model(KNOWN_MS, N_SLOTS) as model, start_gateway(model.url, databases) as names["service"]:
             found["known times"] = _check(repeated, names)
     return {
-        "benchmark": "capacity",
         "machine": asdict(probe_machine()),
         "model_servers": found,
     }

@@ -62,7 +62,6 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
                 scores.setdefault(arm, []).append(scored)
                 logger.info("%s", runs[-1])
     return {
-        "benchmark": "dirty_data",
         "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "corrupted_shares": {

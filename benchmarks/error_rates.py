@@ -30,7 +30,6 @@ def measure() -> dict[str, Any]:
     coverage |= {f"paired bootstrap, {name}": _cover_difference(*shares) for name, shares in PAIRS.items()}
     n = rows_needed(0.05, 0.1)
     return {
-        "benchmark": "error_rates",
         "machine": asdict(probe_machine()),
         "n_runs": N_RUNS,
         "n_rows": N_ROWS,

@@ -77,7 +77,6 @@ def measure(artifacts: Path) -> dict[str, Any]:
         runs.append({"seed": seed, "n_honest": n_honest, "n_poisoned": n_poisoned, **found})
         logger.info("before %s, %s", before, runs[-1])
     return {
-        "benchmark": "feedback_loop",
         "machine": asdict(probe_machine()),
         "n_questions": len(bench.questions["plain words"]),
         "before": before,

@@ -54,7 +54,6 @@ def measure(tool: Path, n_rows: int = N_ROWS) -> dict[str, Any]:
             variants = [variant for some in kinds for variant in rng.sample(some, min(N_EACH, len(some)))]
             golds.append(Gold(query, database, find_instances(database, [query], N_MADE)[query], variants))
         return {
-            "benchmark": "field_tool",
             "machine": asdict(probe_machine()),
             "instances": {str(1 + n): _compare(golds, n) for n in (0, N_MADE)},
         }

@@ -71,7 +71,6 @@ def measure() -> dict[str, Any]:
             start_model_server(laptops) as large,
         ):
             result = {
-                "benchmark": "gateway",
                 "machine": asdict(probe_machine()),
                 "load_average": round(os.getloadavg()[0], 1),
                 "targets": TARGETS,

@@ -78,7 +78,6 @@ def measure(n_rows: int | None = None) -> dict[str, Any]:
         cost = _cost(timed)
     kinds = Counter(each.kind for each in wrong)
     return {
-        "benchmark": "lucky_matches",
         "machine": asdict(probe_machine()),
         "n_golds": sum(map(len, suites.values())),
         "n_wrong": len(wrong),

@@ -54,7 +54,6 @@ def measure() -> dict[str, Any]:
     methods = [method for method in METHODS if method != "qlora_4bit" or find_spec("bitsandbytes")]
     runs = [_run(size, method) for size in SIZES for method in methods]
     return {
-        "benchmark": "memory",
         "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "runs": runs,

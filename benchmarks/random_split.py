@@ -58,7 +58,6 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
                 logger.info("seed %d, %s: %s", seed, arm, scores[arm][-1].accuracy)
     found = {arm: [run.accuracy for run in runs] for arm, runs in scores.items()}
     return {
-        "benchmark": "random_split",
         "machine": asdict(probe_machine()),
         "n_steps": n_steps,
         "n_train": len(alone),

@@ -47,7 +47,6 @@ def measure(profile: str = "smoke", seeds: tuple[int, ...] = SEEDS) -> dict[str,
         best_prompt = score_best_prompt(course, prepared, data)
         runs = [tune(course, prepared, data, seed) for seed in seeds]
     return {
-        "benchmark": "smoke_seeds",
         "profile": profile,
         "machine": asdict(probe_machine()),
         "base": base,

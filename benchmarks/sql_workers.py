@@ -40,7 +40,6 @@ def measure() -> dict[str, Any]:
     predictions = PREDICTIONS if PREDICTIONS.is_file() else None
     with tempfile.TemporaryDirectory() as folder:
         return {
-            "benchmark": "sql_workers",
             "machine": asdict(probe_machine()),
             "attack": _attack(Path(folder) / "attack"),
             "siege": _besiege(Path(folder) / "siege"),

@@ -63,7 +63,6 @@ def measure(*, on_ray: bool = False) -> dict[str, Any]:
 
         trials = (_by_ray if on_ray else _by_optuna)(loss_of)
     return {
-        "benchmark": "sweeps",
         "machine": asdict(probe_machine()),
         "n_steps": N_STEPS,
         "n_validation": len(held_out),

@@ -67,7 +67,6 @@ def measure(settings: Sequence[dict[str, float]] = SETTINGS) -> dict[str, Any]:
         "tiny base, tuned": tuned,
     }
     return {
-        "benchmark": "ticket_triage",
         "machine": asdict(probe_machine()),
         "n_rows": {split: len(rows) for split, rows in splits.items()},
         "validation": {"tiny base, tuned": tried, "TF-IDF + logistic regression": classical_tried},

@@ -65,7 +65,6 @@ def measure(sizes: tuple[tuple[str, int, int], ...] = SIZES) -> dict[str, Any]:
     machine = asdict(probe_machine())
     profiles = {f"{name}, {n_rows} rows a step": _measure(name, n_rows, n_steps) for name, n_rows, n_steps in sizes}
     result = {
-        "benchmark": "training",
         "machine": machine,
         "profiles": profiles,
         "peak_memory_gib": round(peak_memory_gib(), 2),

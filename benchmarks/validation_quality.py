@@ -59,7 +59,6 @@ def measure(seeds: tuple[int, ...] = SEEDS, data: str = "data") -> dict[str, Any
             logger.info("seed %d: %s", seed, counts)
     kinds = {kind: [sum(run[0][kind][name] for run in runs) for name in ("found", "injected")] for kind in defects}
     return {
-        "benchmark": "validation_quality",
         "machine": asdict(probe_machine()),
         "n_rows": len(clean.records),
         "n_injected": sum(n for _, n in kinds.values()),

@@ -86,7 +86,6 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
         runs.append(json.loads(reply.stdout.splitlines()[-1]))
         logger.info("%s", runs[-1])
     return {
-        "benchmark": "validation_scale",
         "machine": asdict(probe_machine()),
         "runs": runs,
         "exponents": {name: fit_exponent(runs, name) for name in LINES},
