@@ -47,7 +47,7 @@ def plot_accuracy(*scores: Scores) -> "Axes":
     values.index = [f"{name}\n({share.n} rows)" for name, share in shares.iloc[:, 0].items()]
     ends = [[[x.value - x.low for x in column], [x.high - x.value for x in column]] for _, column in shares.items()]
     found = [f"{100 * model.accuracy.value:.0f} % for {model.name}" for model in scores]
-    title = f"Right answers to {scores[0].n} questions: {', '.join(found)}"
+    title = f"Right answers to {scores[0].n} questions: {'; '.join(found)}"
     axes = new_axes(title, height=max(3.6, 0.34 * values.size))
     values.plot.barh(xerr=ends, capsize=3, edgecolor="white", width=0.75, ax=axes)
     drawn = (each for each in axes.containers if isinstance(each, BarContainer))

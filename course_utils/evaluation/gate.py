@@ -19,7 +19,7 @@ from course_utils.proportion import CONFIDENCE, wilson_interval
 MAX_FORGOTTEN = 0.2
 """Nats per token by which the loss on the base model's own replies may rise."""
 MAX_SLOWER = 0.25
-"""Seconds a question that may be gained, as a share of the current ones."""
+"""Share by which the seconds a question may rise."""
 MIN_TIMES = 10
 """With fewer times of a run, an interval that leaves it open says that nothing was measured."""
 Losses = Mapping[str, float] | None
@@ -134,8 +134,8 @@ def _check_latency(new: Scores, current: Scores) -> GateCheck:
     if not known or (n_times := min(len({*times}) for times in zip(*pairs, strict=True))) < 2:
         return GateCheck("latency", "not measured", "predictions lack seconds, or share one time; predict in batches")
     low, high = (end - 1 for end in time_ratio(pairs))
-    shown = f"{low:+.0%} to {high:+.0%} seconds a question by {n_times} batches, may gain {MAX_SLOWER:.0%}; both must "
-    check = _decide("latency", low, high, MAX_SLOWER, f"{shown}come from one machine")
+    shown = f"{low:+.0%} to {high:+.0%} seconds a question by {n_times} batches, may rise by {MAX_SLOWER:.0%}; both "
+    check = _decide("latency", low, high, MAX_SLOWER, f"{shown}must come from one machine")
     is_unknown = check.decision == "not enough rows" and n_times < MIN_TIMES
     return replace(check, decision="not measured") if is_unknown else check
 

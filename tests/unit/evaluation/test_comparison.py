@@ -222,7 +222,7 @@ BASE, TUNED = known("base", [False] * 4), known("tuned", [True, False, False, Fa
 
 def test_the_plot_draws_each_accuracy_with_its_interval() -> None:
     axes = plot_accuracy(BASE, TUNED)
-    title = "Right answers to 4 questions: 0 % for base, 25 % for tuned"
+    title = "Right answers to 4 questions: 0 % for base; 25 % for tuned"  # a name may hold a comma
     assert axes.figure.get_suptitle().replace("\n", " ") == title
     bars = [bar for container in axes.containers if hasattr(container, "patches") for bar in container.patches]
     assert len(bars) == 2 * 3
