@@ -107,10 +107,11 @@ class Pseudonyms:
 
     def is_invented(self, entity: Entity) -> bool:
         """Whether what was found is one of the pseudonyms, or a part of one that looks like a number of its own."""
-        return any(canonical(entity.type, entity.text) in each for each in self._taken)
+        value = canonical(entity.type, entity.text)
+        return value in self._taken or any(value in each for each in self._taken)
 
     def _pseudonym(self, type_: str, value: str) -> str:
-        """The first of an endless row of inventions that is no other value's, and no word of a real name."""
+        """The first of an endless row of inventions that is no other value's, no known value and no word of a name."""
         for attempt in count() if (type_, value) not in self._pseudonyms else ():
             fake = _faker()
             fake.seed_instance(f"{self._secret}\0{type_}\0{value}\0{attempt}")  # hashed with SHA-512
@@ -119,7 +120,8 @@ class Pseudonyms:
                 form += "-{{last_name}}"
             pseudonym = fake.parse(fake.bothify(form, letters="ABCDEF"))  # letters that hexadecimal numbers have too
             key = canonical(type_, pseudonym)
-            if key not in self._taken or attempt > 100:  # there are fewer birthdays than people
+            is_free = key not in self._taken and key not in self._types
+            if is_free or attempt > 100:  # there are fewer birthdays than people
                 self._taken.add(key)
                 self._pseudonyms[type_, value] = pseudonym
                 break

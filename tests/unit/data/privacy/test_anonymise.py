@@ -2,6 +2,7 @@ import re
 import sqlite3
 import unicodedata
 from contextlib import closing
+from datetime import date, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -264,6 +265,14 @@ def test_different_names_stay_different_and_none_is_a_real_one(names: list[str])
     assert len(changed) == len(names)
     assert not {word for name in names for word in name.split()} & {word for name in changed for word in name.split()}
     recheck(anonymised, pseudonyms)
+
+
+def test_a_pseudonym_is_no_other_known_value() -> None:
+    """Invented days of birth fall on real ones of other people, as 400 of 20,000 days do."""
+    days = [date(1970, 1, 1) + timedelta(37 * number) for number in range(400)]
+    pseudonyms = Pseudonyms(SECRET)
+    rows = [{"question": f"She was born on {day}.", "query": "SELECT 1"} for day in days]
+    recheck(anonymise_rows(rows, pseudonyms), pseudonyms)
 
 
 @settings(max_examples=30)
