@@ -36,7 +36,8 @@ class RatingPage:
 
     def _rate(self, choice: str) -> None:
         if self._pairs:
-            add_rating(self.file, self.rater, self._pairs.pop(0), choice)
+            add_rating(self.file, self.rater, self._pairs[0], choice)
+            self._pairs.pop(0)  # only then: what cannot be written stays on the page
             self._draw()
 
     def _draw(self) -> None:

@@ -42,6 +42,16 @@ def test_the_page_writes_each_rating_and_goes_on_where_it_stopped(tmp_path: Path
     assert len(read_ratings(file, pairs)) == 4
 
 
+def test_a_rating_that_cannot_be_written_is_asked_for_again(tmp_path: Path) -> None:
+    pairs, file = draw_pairs(ANSWERS, "Ana")[:2], tmp_path / "gone" / "ratings.jsonl"
+    page = RatingPage(pairs, "Ana", file)
+    page.buttons[0].click()  # ipywidgets shows the error
+    file.parent.mkdir()
+    page.buttons[1].click()
+    (rating,) = read_ratings(file, pairs)
+    assert rating["id"] == pairs[0].row["id"], "what the page shows is what is rated"
+
+
 class Judge(BaseHTTPRequestHandler):
     """OpenAI's protocol: prefers the shorter answer, says so in many words, and fails on request."""
 
