@@ -1,6 +1,8 @@
 """The card is one the Hub accepts, and every number in it was measured."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from huggingface_hub import ModelCard
@@ -9,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 from course_utils.artifacts import Course, StageRun, open_course
 from course_utils.evaluation.model_card import model_card, write_card
 from course_utils.files import sha256, write_json, write_jsonl
+from course_utils.profiles import Method
 
 EVALUATED = {
     "n_test": 240,
@@ -59,6 +62,12 @@ def test_the_card_says_prompt_data_accuracy_and_limits(course: Course) -> None:
     assert "from\n  0.14 to 1.39 nats" in text
     for split in ("train", "validation", "test"):
         assert f"{sha256(course.folder('data') / f'{split}.jsonl')}  {split}.jsonl" in text.splitlines()
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_the_card_says_the_rank_of_what_has_one(course: Course, method: Method) -> None:
+    tuned = replace(course, profile=replace(course.profile, method=method))
+    assert ("rank 16" in model_card(tuned, EVALUATED).text) == (method not in ("full", "ia3"))
 
 
 def test_without_probes_the_card_does_not_speak_of_them(course: Course) -> None:
