@@ -66,6 +66,8 @@ def tickets_table(scores: dict[str, Any]) -> Table:
     """Precision, recall and F1 of each class of what ``score_tickets`` gives; above them, shares of all tickets."""
     from pandas import DataFrame, concat
 
-    by_field = {field: DataFrame(scores[field]["by_class"]).T.round(2) for field in FIELDS}
+    reports = {field: DataFrame(scores[field]["by_class"]).T.round(2) for field in FIELDS}
+    # scikit-learn's accuracy is one number: as a row it would be the support, too.
+    by_field = {field: report.drop("accuracy", errors="ignore") for field, report in reports.items()}
     shares = [f"{name}: {value:.1%}" for name, value in scores.items() if isinstance(value, float)]
     return frame_table(concat(by_field, names=["field", "class"]).reset_index(), ", ".join(shares))

@@ -45,6 +45,13 @@ def test_scores_worked_by_hand() -> None:
     assert confused == {("bug", "bug"): 2, ("outage", "hardware"): 1, ("how_to", NO_CLASS): 1}
 
 
+def test_the_support_of_the_table_counts_tickets() -> None:
+    for answered in (rows(), rows()[:2]):  # scikit-learn reports other averages where all replies name a class
+        table = tickets_table(score_tickets(answered))
+        supports = [float(line[table.columns.index("support")]) for line in table.rows]
+        assert all(support.is_integer() for support in supports), table.rows
+
+
 @pytest.mark.parametrize("label", ["Bug", "bugs", "bug ", "spam"])
 def test_values_are_taken_strictly(label: str) -> None:
     row = rows()[0] | {"predicted": json.dumps({"label": label, "priority": "normal"})}
