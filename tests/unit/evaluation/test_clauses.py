@@ -109,7 +109,10 @@ def test_the_parts_that_differ_are_named(
 
 @pytest.mark.parametrize(
     "predicted",
-    ["", "To find the answer, look at the names.", "DELETE FROM t", "SELECT 1; SELECT 2", "SELECT " + "(" * 3000],
+    [
+        *("", "To find the answer, look at the names.", "DELETE FROM t", "SELECT 1; SELECT 2", "SELECT " + "(" * 3000),
+        "SELECT a, COUNT(* UNION SELECT) FROM t",  # which sqlglot parses
+    ],
 )
 def test_what_is_no_single_query_has_no_clauses(predicted: str) -> None:
     assert parted("SELECT a FROM t", predicted) is None
