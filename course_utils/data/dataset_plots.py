@@ -31,18 +31,21 @@ PARTS = {
     "window": r"OVER",
 }
 """Regular expressions over ``skeleton``, which has neither names nor values left to mistake for SQL."""
+MAX_DATABASES = 60
+"""Bars of a figure; a dataset may have thousands of databases, and no image is so high."""
 
 
 @course_style
 def plot_rows(prepared: Prepared) -> "Axes":
-    """Rows about each database: the colour stands for the split, the hatching for the difficulty."""
+    """Rows about each database, or the ``MAX_DATABASES`` with most: colours are splits, hatchings difficulties."""
     import pandas as pd
     from matplotlib.patches import Patch
 
     rows = pd.DataFrame([{"split": split, **row} for split, group in prepared.splits.items() for row in group])
     seen = rows.groupby("db_id")["seen"].any()
-    names = sorted(seen.index, key=lambda db_id: (not seen[db_id], db_id))
-    title = f"{len(rows):,} rows about {len(names)} databases, {sum(~seen)} of them unseen in training"
+    names = sorted(rows["db_id"].value_counts().index[:MAX_DATABASES], key=lambda db_id: (not seen[db_id], db_id))
+    title = f"{len(rows):,} rows about {len(seen)} databases, {sum(~seen)} of them unseen in training"
+    title += f"; the {MAX_DATABASES} with most rows" if len(seen) > MAX_DATABASES else ""
     axes = new_axes(title, height=0.3 * len(names) + 2)
     counts = pd.crosstab(rows["db_id"], [rows["split"], rows["difficulty"]]).loc[names]
     found = set(rows["difficulty"])

@@ -34,6 +34,16 @@ def test_bars_add_up_to_the_rows_and_unseen_databases_are_marked(tmp_path: Path)
     assert " ".join(axes.figure.get_suptitle().split()) == "11 rows about 2 databases, 1 of them unseen in training"
 
 
+def test_of_very_many_databases_those_with_most_rows_are_shown() -> None:
+    few = [row(f"few{number}", True) for number in range(2_500)]
+    prepared = Prepared(train=[*few, *[row("many", True)] * 2], validation=[], test=[row("few7", True)], schemas={})
+    axes = plot_rows(prepared)
+    assert {"many", "few7"} < {label.get_text() for label in axes.get_yticklabels()}
+    title = " ".join(axes.figure.get_suptitle().split())
+    assert title == "2,503 rows about 2501 databases, 0 of them unseen in training; the 60 with most rows"
+    axes.figure.canvas.draw()  # raises for an image of 2^16 pixels and more
+
+
 def test_every_gain_is_drawn_and_the_title_names_the_span_of_each_kind() -> None:
     gains = {"scattered": [(0.05, -0.01, 0.1), (0.025, -0.03, 0.09)], "this run": [tuple(np.array([0.3, 0.2, 0.4]))]}
     axes = plot_gains(gains)
