@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,29 +56,25 @@ class RowChecker:
     """Finds what is wrong with rows by themselves; small, since it goes to every process."""
 
     databases: Mapping[str, Path | str]  # the SQLite file of each db_id as the process sees it, or why there is none
-    checks: Collection[str] = CHECKS  # queries are run where one of QUERY_CHECKS is among them
+    reads_texts: bool = True  # for all of TEXT_CHECKS
+    runs_queries: bool = True  # for all of QUERY_CHECKS
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
         """Findings about the fields, and where these are right about the texts and the queries."""
         about = [(record, field_findings(record, self.databases)) for record in records]
         readable = [record for record, found in about if not found]
-        about += [(record, [*self._texts(record.fields)]) for record in readable]
+        about += [(record, [*self._texts(record.fields)]) for record in readable if self.reads_texts]
         findings = [record.mark(finding) for record, found in about for finding in found]
-        return findings if set(self.checks).isdisjoint(QUERY_CHECKS) else [*findings, *self._queries(readable)]
+        return [*findings, *self._queries(readable)] if self.runs_queries else findings
 
     def _texts(self, row: Row) -> Iterator[Finding]:
         database = Path(self.databases[row["db_id"]])
-        has_values = "personal-data" in self.checks
-        allowed = _values(database, database.stat().st_mtime_ns) if has_values else frozenset()
+        allowed = _values(database, database.stat().st_mtime_ns)
         for name in ("question", "query"):
-            if "encoding" in self.checks:
-                yield from encoding_findings(row[name], name)
-            if "template" in self.checks:
-                yield from marker_findings(row[name], name)
-            if "personal-data" in self.checks:
-                yield from personal_data_findings(row[name], name, allowed)
-            if "profanity" in self.checks:
-                yield from profanity_findings(row[name], name)
+            yield from encoding_findings(row[name], name)
+            yield from marker_findings(row[name], name)
+            yield from personal_data_findings(row[name], name, allowed)
+            yield from profanity_findings(row[name], name)
 
     def _queries(self, records: Iterable[Record]) -> Iterator[Finding]:
         """Running queries is the dearest part: one that several rows share is run once, on a connection for many."""

@@ -127,7 +127,7 @@ def _check_rows(
 
     # The checks that compare rows need to know which queries run.
     runs = options.wants(*rows.QUERY_CHECKS, *rows.REPEAT_CHECKS, "contradiction", *rows.SPLIT_CHECKS)
-    check = RowChecker(databases, frozenset((*options.checks, *(rows.QUERY_CHECKS if runs else ()))))
+    check = RowChecker(databases, reads_texts=options.wants(*rows.TEXT_CHECKS), runs_queries=runs)
     # Rows of one query next to each other, so that it is run once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]

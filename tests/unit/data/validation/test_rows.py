@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from course_utils.data.formats import Record
-from course_utils.data.validation.rows import CHECKS, RowChecker, complete_row, field_findings, find_duplicate_ids
+from course_utils.data.validation.rows import RowChecker, complete_row, field_findings, find_duplicate_ids
+from course_utils.data.validation.validate import ValidationOptions, validate_rows
 from course_utils.files import Row
 from course_utils.finding import Finding
 
@@ -67,16 +68,15 @@ def test_a_row_is_completed_and_keeps_its_marks() -> None:
     }
 
 
-def check(row: dict[str, Any], databases: dict[str, Any], *checks: str) -> list[Finding]:
-    checker = RowChecker(databases, checks or CHECKS)
-    return checker([Record(Path("train.jsonl"), 3, row, split="train", number=3)])
+def check(row: dict[str, Any], databases: dict[str, Path], *checks: str) -> list[Finding]:
+    return [*validate_rows({"train": [row]}, databases, ValidationOptions(checks)).findings]
 
 
 def test_only_the_wanted_checks_speak_and_of_their_row(databases: dict[str, Path]) -> None:
     row = {"db_id": "shop", "question": "Mail to jane.roe@posteo.de", "query": "SELECT name FROM shop WHERE id < 0"}
-    assert [finding.check for finding in check(row, databases)] == ["personal-data", "empty-result"]
+    assert [finding.check for finding in RowChecker(databases)([record(**row)])] == ["personal-data", "empty-result"]
     (finding,) = check(row, databases, "personal-data")
-    assert (finding.split, finding.number, finding.place) == ("train", 3, "train.jsonl:3")
+    assert (finding.split, finding.number, finding.place) == ("train", 1, "train.jsonl:1")
     assert [finding.check for finding in check(row, databases, "empty-result")] == ["empty-result"]
 
 
@@ -104,6 +104,6 @@ def test_a_row_that_could_not_be_read_has_its_fault_and_nothing_else(databases: 
 
 
 def test_a_database_that_is_not_to_be_had_costs_its_rows_the_reason() -> None:
-    row = {"db_id": "zoo", "question": "How many?", "query": "SELECT 1"}
-    (finding,) = check(row, {"zoo": "zoo.sqlite: is no database; build it again"})
+    databases = {"zoo": "zoo.sqlite: is no database; build it again"}
+    (finding,) = RowChecker(databases)([record(db_id="zoo")])
     assert (finding.reason, finding.fix) == ("zoo.sqlite: is no database", "build it again")
