@@ -102,6 +102,6 @@ def read_postgres_schema(url: str) -> Schema:
         raise DataError(f"the schema of the PostgreSQL database cannot be read: {error}") from error
     tables: dict[bool, list[TableSchema]] = {False: [], True: []}
     for (is_view, name), rows in groupby(found.rows, key=lambda row: (bool(row[0]), str(row[1]))):
-        columns = [Column(str(row[2]), str(row[3]), references=(str(row[4]), "") if row[4] else None) for row in rows]
+        columns = [Column(str(row[2]), str(row[3]), references=str(row[4] or "")) for row in rows]
         tables[is_view].append(TableSchema(name, tuple(columns)))
     return Schema("", tuple(tables[False]), tuple(tables[True]))

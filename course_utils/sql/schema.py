@@ -26,12 +26,12 @@ _SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow'"
 
 @dataclass(frozen=True)
 class Column:
-    """A column; ``references`` is ``(table, column)`` for a foreign key."""
+    """A column; ``references`` is the table that it is a foreign key to, if it is one."""
 
     name: str
     type: str
     is_primary_key: bool = False
-    references: tuple[str, str] | None = None
+    references: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def quote(name: str) -> str:
 
 def _render(column: Column) -> str:
     text = f"{quote(column.name)} {column.type.lower()}".rstrip()
-    return f"{text} -> {quote(column.references[0])}" if column.references else text
+    return f"{text} -> {quote(column.references)}" if column.references else text
 
 
 def read_schema(database: Path) -> Schema:
@@ -112,10 +112,9 @@ def _read_all(connection: sqlite3.Connection, kind: str) -> tuple[TableSchema, .
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
     """Every column that a query can name, generated ones too."""
-    keys = connection.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (name,))
-    references = {source: (table, target or "") for source, table, target in keys.fetchall()}
+    keys = dict(connection.execute('SELECT "from", "table" FROM pragma_foreign_key_list(?)', (name,)))
     # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
     query, columns = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", []
     with suppress(sqlite3.DatabaseError):
         columns = connection.execute(query, (name,)).fetchall()
-    return TableSchema(name, tuple(Column(each, kind, bool(key), references.get(each)) for each, kind, key in columns))
+    return TableSchema(name, tuple(Column(each, kind, bool(key), keys.get(each, "")) for each, kind, key in columns))

@@ -32,11 +32,11 @@ def test_tables_columns_and_keys_are_read(tmp_path: Path) -> None:
     assert [table.name for table in schema.tables] == ["singer", "concert", "plays"]
     assert schema.tables[1].columns == (
         Column("concert_id", "INTEGER", is_primary_key=True),
-        Column("singer_id", "INT", references=("singer", "singer_id")),
+        Column("singer_id", "INT", references="singer"),
         Column("year", "INT"),
     )
     assert [column.is_primary_key for column in schema.tables[2].columns] == [True, True]
-    assert schema.tables[2].columns[1].references == ("concert", "")
+    assert schema.tables[2].columns[1].references == "concert"
 
 
 def test_a_schema_is_shown_one_table_a_line(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_schema_is_shown_one_table_a_line(tmp_path: Path) -> None:
 def test_names_that_are_no_plain_words_are_shown_in_quotes() -> None:
     columns = (Column("group", "TEXT"), Column("first name", "TEXT"), Column("2nd", "INT"), Column('a"b', "INT"))
     shown = Schema(
-        "x", (TableSchema("order", columns), TableSchema("t", (Column("o", "INT", references=("order", "id")),)))
+        "x", (TableSchema("order", columns), TableSchema("t", (Column("o", "INT", references="order"),)))
     ).render()
     assert shown == 'table "order": "group" text, "first name" text, "2nd" int, "a""b" int\ntable t: o int -> "order"'
 

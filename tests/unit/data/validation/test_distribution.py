@@ -64,7 +64,7 @@ def test_distinct_n_is_the_share_counted_by_hand() -> None:
 
 def test_notes_count_shapes_and_name_what_is_never_asked() -> None:
     columns = (Column("shop_id", "INTEGER", True), Column("name", "TEXT"), Column("opening year", "INTEGER"))
-    visits = (Column("shop_id", "INTEGER", references=("shop", "shop_id")), Column("day", "TEXT"))
+    visits = (Column("shop_id", "INTEGER", references="shop"), Column("day", "TEXT"))
     schema = Schema("d", (TableSchema("shop", columns), TableSchema("visit", visits)))
     queries = ("SELECT name FROM shop", *(f"SELECT Name FROM shop WHERE name = '{name}'" for name in "ab"))
     rows = [
