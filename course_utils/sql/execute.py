@@ -87,8 +87,6 @@ def run_queries(
     Raises:
         QueryError: The database cannot be opened.
     """
-    if not database.is_file():
-        raise QueryError(f"{database}: there is no such database")
     for result in run_each(_execute_each, database.resolve(), limits, items=queries):
         yield to_query_error(result, limits.timeout_s) if isinstance(result, WorkerDiedError) else result
 
