@@ -43,7 +43,7 @@ class Repair:
 
 
 def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
-    """Write the rows without errors, and the databases, to a new folder in the course's layout.
+    """Write the rows without errors, the databases and preference pairs to a new folder in the course's layout.
 
     Raises:
         DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
@@ -64,6 +64,9 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
             named = read_sample(folder, path.stem).items()
             left = {split: [ids[split, each] for each in kept if (split, each) in ids] for split, kept in named}
             write_json(unfinished / "samples" / path.name, left)
+        pairs = folder / "preferences.jsonl"  # as they are: who trains on them checks them
+        if pairs.is_file() and pairs.resolve().is_relative_to(source):
+            shutil.copyfile(pairs, unfinished / pairs.name)
         for db_id, database in list_databases(folder).items():
             _copy_files(database, unfinished / FOLDERS[0] / db_id, source)
     n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))

@@ -12,7 +12,7 @@ from course_utils.data.formats import read_dataset
 from course_utils.data.validation.repair import REJECTED, fix_fields, repair_dataset
 from course_utils.data.validation.validate import ValidationOptions, validate_dataset
 from course_utils.errors import DataError
-from course_utils.files import read_jsonl, write_json
+from course_utils.files import read_jsonl, write_json, write_jsonl
 
 GOOD = {"db_id": "shop", "question": "Which shops are in Turin?", "query": "SELECT name FROM shop WHERE city = 'Turin'"}
 WRONG: list[dict[str, Any] | str] = [
@@ -55,6 +55,19 @@ def test_a_cleaned_copy_has_no_errors_and_nothing_is_lost(make_dataset: Callable
     assert '{"db_id": "shop", "question": "half a r' in [row.get("raw") for row in rejected]
     assert "4 accepted (1 rows had spaces" in str(repair)
     assert validate_dataset(tmp_path / "out", tmp_path / "built").rejected == []
+
+
+def test_preference_pairs_go_with_the_copy_unless_they_lie_elsewhere(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_dataset()
+    pairs = write_jsonl(folder / "preferences.jsonl", [{**GOOD, "chosen": GOOD["query"], "rejected": "SELECT 1"}])
+    repair_dataset(folder, tmp_path / "out")
+    assert (tmp_path / "out" / pairs.name).read_bytes() == pairs.read_bytes()
+    elsewhere = pairs.rename(tmp_path / "secrets")
+    pairs.symlink_to(elsewhere)
+    repair_dataset(folder, tmp_path / "again")
+    assert not (tmp_path / "again" / pairs.name).exists()
 
 
 def test_folders_that_hold_one_another_or_something_else_are_refused(
