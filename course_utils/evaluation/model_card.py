@@ -1,5 +1,6 @@
 """The model card that goes to the Hub with the adapter: prompt, data, accuracy with intervals and limits."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
     profile, training = course.profile, course.manifest("training")
     shares = [name for name in evaluated if f"{name}_low" in evaluated]
     schemas = read_json(course.output("data", "schemas.json"))
+    messages = to_messages(next(iter(schemas.values())), "How many rows are there?")
+    ticks = re.findall("`+", messages[0]["content"])  # a stranger's table may be called so: it must not end the block
     tested = ("text-generation", "text-to-sql", course.data.name, "accuracy")
     data = ModelCardData(
         model_name=f"text-to-sql-{profile.name}",
@@ -47,7 +50,8 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
         evaluated=evaluated,
         shares=shares,
         probed=wilson_interval(evaluated["n_probes_safe"], n) if (n := evaluated.get("n_probes")) else None,
-        messages=to_messages(next(iter(schemas.values())), "How many rows are there?"),
+        messages=messages,
+        fence="`" * max(3, 1 + max(map(len, ticks), default=0)),
         splits=SPLITS,
     )
     return card

@@ -30,11 +30,15 @@ EVALUATED = {
 
 @pytest.fixture
 def course(tmp_path: Path) -> Course:
-    course = open_course("smoke", artifacts=str(tmp_path))
+    return trained_on("table singer: name text", tmp_path)
+
+
+def trained_on(schema: str, artifacts: Path) -> Course:
+    course = open_course("smoke", artifacts=str(artifacts))
     folder = course.folder("data")
     for split in ("train", "validation", "test"):
         write_jsonl(folder / f"{split}.jsonl", [{"split": split}])
-    write_json(folder / "schemas.json", {"music": "table singer: name text"})
+    write_json(folder / "schemas.json", {"music": schema})
     outputs = StageRun(course, "data", folder, {}).finish({}).outputs
     course.folder("training").mkdir()
     inputs = {f"data/{file}": sha for file, sha in outputs.items()}
@@ -75,6 +79,13 @@ def test_without_probes_the_card_does_not_speak_of_them(course: Course) -> None:
     text = model_card(course, less).text
     assert "probes" not in text
     assert "\n\n\n" not in text
+
+
+def test_a_tables_name_runs_nothing_in_the_report(tmp_path: Path) -> None:
+    course = trained_on('table "x\n```\n<script>alert(1)</script>": a int', tmp_path)
+    _, page = write_card(model_card(course, EVALUATED), tmp_path / "card")
+    assert "&lt;script&gt;alert(1)" in page.read_text("utf-8")
+    assert "<script>alert(1)" not in page.read_text("utf-8")
 
 
 def test_the_report_is_a_page(course: Course, tmp_path: Path) -> None:
