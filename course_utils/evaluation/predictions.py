@@ -1,5 +1,6 @@
 """Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
     engine's ``made_by``. A run that was cut off resumes to the same file, but for the seconds.
 
     Raises:
-        DataError: The file holds other predictions; they stay.
+        DataError: The file holds other predictions, or another run writes to it; they stay.
     """
     from tqdm.auto import tqdm
 
@@ -97,12 +98,16 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
             raise DataError(f"{path}:{ours.index(False) + 1}: {reason}; name another file, or remove this one")
         # A row asked in a batch with others may be answered in other words: numbers are rounded otherwise.
         n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % engine.n_at_once
-        file.truncate(sum(len(line) + 1 for line in lines[:n_kept]))
+        n_bytes = sum(len(line) + 1 for line in lines[:n_kept])
+        file.truncate(n_bytes)
         for start in tqdm(range(n_kept, len(keys), engine.n_at_once), path.stem, unit="batch"):
             some = slice(start, start + engine.n_at_once)
             answers = zip(read_replies(rows[some], task, engine.ask(prompts[some])), keys[some], strict=True)
+            if file.seek(0, os.SEEK_END) != n_bytes:
+                raise DataError(f"{path}: another run writes to it; let that one end, or name another file")
             file.writelines(to_line(row | {"asked": key}) for row, key in answers)
             file.flush()
+            n_bytes = file.tell()
     return n_kept
 
 

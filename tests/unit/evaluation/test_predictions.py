@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,9 @@ def test_nothing_asked_gives_no_reply(tiny_model: tuple[Any, Any]) -> None:
     assert predict(*tiny_model, [], text_to_sql(SCHEMAS), get_profile("smoke")) == []
 
 
+Ask = Callable[[Sequence[Prompt]], list[Reply]]
+
+
 class Echo:
     """Answers with the end of the prompt, remembers the sizes of batches, and may break down at a prompt."""
 
@@ -156,7 +159,7 @@ class Echo:
         return [Reply(str(prompt)[-60:], 0.1, True) for prompt in prompts]
 
 
-def write(path: Path, ask: Echo, rows: list[dict[str, Any]] = ROWS, made_by: str = "model", **options: Any) -> int:
+def write(path: Path, ask: Ask, rows: list[dict[str, Any]] = ROWS, made_by: str = "model", **options: Any) -> int:
     task = text_to_sql(SCHEMAS)
     prompts = make_prompts(rows, task, plain=True, **options)
     return predict_file(path, rows, prompts, task, Engine(ask, made_by, 2))
@@ -201,6 +204,19 @@ def test_other_predictions_are_not_overwritten(tmp_path: Path, change: dict[str,
     with pytest.raises(DataError, match=rf"x\.jsonl:{line}: .*another row, prompt or model"):
         write(path, Echo(), **change)
     assert path.read_bytes() == before
+
+
+def test_of_two_runs_at_once_one_stops_and_the_answers_of_the_other_stay(tmp_path: Path) -> None:
+    path, runs = tmp_path / "x.jsonl", []
+
+    def ask(prompts: Sequence[Prompt]) -> list[Reply]:
+        runs.append(write(path, Echo()))  # begins and ends meanwhile
+        return Echo()(prompts)
+
+    with pytest.raises(DataError, match=r"x\.jsonl: another run writes to it"):
+        write(path, ask)
+    assert runs == [0]
+    assert [row["id"] for row in read_predictions(path)] == [row["id"] for row in ROWS]
 
 
 @pytest.mark.parametrize("content", ['[{"precious": "work of years"}]', '{"id": "9", "db', "PK\x03\x04"])
