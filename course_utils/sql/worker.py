@@ -16,7 +16,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar, cast
+from functools import partial
+from typing import Any, BinaryIO, Literal, TypeVar, TypeVarTuple, cast
 
 from course_utils.errors import CourseError, QueryErrorKind
 from course_utils.files import PROJECT
@@ -34,7 +35,7 @@ MAX_IDLE = n_cores()
 AT_ONCE = 50
 _idle: "list[_Worker]" = []
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 
@@ -46,7 +47,7 @@ class WorkerDiedError(Exception):
         self.kind: QueryErrorKind = kind
 
 
-def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+def run_in_worker(function: Callable[[*Args], Iterable[T]], *args: *Args) -> Iterator[T]:
     """Every item that a function yields in a worker, each as soon as it is there.
 
     The function is one of the top level of a module that the child can import, and sets its time limits by
@@ -59,7 +60,7 @@ def run_in_worker(function: Callable[P, Iterable[T]], *args: P.args, **kwargs: P
     worker = _take()
     reusable = False
     try:
-        yield from worker.run(function, args, kwargs)
+        yield from worker.run(function, args)
         reusable = True
     except MemoryError:  # what was allocated may stay so
         raise WorkerDiedError(f"needs more than {MEMORY_BYTES // 2**20} MiB", "too large") from None
@@ -84,7 +85,7 @@ def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[A
         n_done, some = 0, left[: 1 if alone else AT_ONCE]
         alone = False
         try:
-            for result in run_in_worker(function, *args, some):
+            for result in run_in_worker(partial(function, *args), some):
                 n_done += 1
                 yield result
         except WorkerDiedError as error:
@@ -114,9 +115,9 @@ class _Worker:
         )
         self._requests, self._replies = cast("tuple[BinaryIO, BinaryIO]", (self._process.stdin, self._process.stdout))
 
-    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[Any]:
         try:
-            pickle.dump((function, args, kwargs), self._requests, pickle.HIGHEST_PROTOCOL)
+            pickle.dump((function, args), self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
             while True:
                 kind, value = pickle.load(self._replies)
@@ -183,10 +184,10 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _answer(function: Callable[..., Iterable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Reply]:
+def _answer(function: Callable[..., Iterable[Any]], args: tuple[Any, ...]) -> Iterator[Reply]:
     limit_time(PATIENCE_S)
     try:
-        for item in function(*args, **kwargs):
+        for item in function(*args):
             limit_time(0)  # the parent may take its time to read
             yield "item", item
             limit_time(PATIENCE_S)
@@ -211,9 +212,9 @@ def main() -> None:
     os.nice(NICE)
     while True:
         try:
-            function, args, kwargs = pickle.load(requests)
+            function, args = pickle.load(requests)
         except EOFError:
             return
-        for reply in _answer(function, args, kwargs):
+        for reply in _answer(function, args):
             pickle.dump(reply, replies, pickle.HIGHEST_PROTOCOL)
             replies.flush()
