@@ -6,7 +6,7 @@ For a dataset about real people, allow nothing, and anonymise questions, queries
 
 import time
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,11 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
     return findings
 
 
-def database_values(database: Path) -> frozenset[str]:
+@lru_cache(maxsize=4)  # rows of one database follow each other
+def database_values(database: Path, _changed_ns: int) -> frozenset[str]:
     """Every text and long whole number of an SQLite file in lower case, and the single words of names.
 
+    They are remembered until the file is changed, which ``stat().st_mtime_ns`` tells.
     What cannot be read whole, or within ``READ_S`` seconds, is left out: then more is reported, and nothing is missed.
     """
     columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]

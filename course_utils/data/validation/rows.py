@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,7 @@ class RowChecker:
 
     def _texts(self, row: Row) -> Iterator[Finding]:
         database = Path(self.databases[row["db_id"]])
-        allowed = _values(database, database.stat().st_mtime_ns)
+        allowed = database_values(database, database.stat().st_mtime_ns)
         for name in ("question", "query"):
             yield from encoding_findings(row[name], name)
             yield from marker_findings(row[name], name)
@@ -89,12 +88,6 @@ class RowChecker:
                 for record in sharing:
                     for finding in query_findings(record.fields, result, n_largest):
                         yield record.mark(finding)
-
-
-@lru_cache(maxsize=4)  # rows of one database follow each other
-def _values(database: Path, _changed_ns: int) -> frozenset[str]:
-    """What the database holds; remembered until the file changes."""
-    return database_values(database)
 
 
 def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[Finding]:
@@ -154,7 +147,7 @@ def find_too_long(
     # No token is shorter than a byte. A row whose bytes, put behind another row about the same database, stay
     # within the limit need not be counted: of 100,000 rows that saves a third of the validation's time.
     texts = ((row, row.fields["question"] + row.fields["query"]) for row in records)
-    sizes = ((row, bases[row.fields["db_id"]] + len(text.encode("utf-8", "surrogatepass"))) for row, text in texts)
+    sizes = ((row, bases[row.fields["db_id"]] + len(text.encode())) for row, text in texts)
     suspects = [row for row, size in sizes if size > max_length]
     lengths = count_tokens(tokenizer, [record.fields for record in suspects], schemas)
     name, found = Path(tokenizer.name_or_path).name, []

@@ -69,7 +69,7 @@ def test_values_of_the_database_are_allowed(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "air.sqlite")) as connection:
         connection.executescript("""CREATE TABLE "the pilots" (n, "full {name}", phone);
             INSERT INTO "the pilots" VALUES (1, 'Anders Berg', 4155552671)""")
-    allowed = database_values(tmp_path / "air.sqlite")
+    allowed = database_values(tmp_path / "air.sqlite", 0)
     assert allowed == {"anders berg", "anders", "berg", "4155552671"}
     assert personal_data_findings("Whose phone is 4155552671?", "question", allowed) == []
     question = "Please contact Anders Berg at berg@posteo.de"
