@@ -32,15 +32,8 @@ if TYPE_CHECKING:
     from faker import Faker
 
 MIN_CHARACTERS = 16
-FORMATS: dict[str, str] = {
-    "name": "{{last_name}}",
-    "email": "{{safe_email}}",
-    "address": "%## {{last_name}} Street",
-    "birth_date": "{{date}}",
-    "ip": "{{ipv4_private}}",
-}
-"""What Faker writes for each type. The others keep their form, with other digits and letters, which are nobody's on
-purpose but may be somebody's by chance."""
+FORMATS: dict[str, str] = {name: it["invented"] for name, it in load_table()["types"].items() if "invented" in it}
+"""What Faker writes for some types; the values of the others keep their form."""
 MAX_WORDS = 40
 """Words that a value may be written in: the nine groups of an IBAN, the letters of a name where there are no spaces."""
 _WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_])+")
@@ -178,8 +171,8 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
             told = "" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             text = value if isinstance(value, str) else re.sub(r"\\.", " ", told)
             shown = " ".join(_values(text)) if name == "query" else text
-            other = (each for each in find_by_patterns(shown) if load_table()["types"][each.type][1] == "error")
-            new = (each for each in other if not pseudonyms.is_invented(each))
+            other = (each for each in find_by_patterns(shown) if not pseudonyms.is_invented(each))
+            new = (each for each in other if load_table()["types"][each.type]["severity"] == "error")
             entities = without_overlaps([*pseudonyms.find(shown), *new])
             left += [f'row {number}: "{name}" still has {entity.type} {entity.masked}' for entity in entities]
     if left:

@@ -28,10 +28,10 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
     for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")
         if lowered not in allowed and lowered.strip(" .,'\"") not in allowed:
-            words, severity = load_table()["types"][entity.type]
-            reason = f'"{name}" has {words}: {entity.masked} at {entity.start}-{entity.end}'
+            kind = load_table()["types"][entity.type]
+            reason = f'"{name}" has {kind["words"]}: {entity.masked} at {entity.start}-{entity.end}'
             fix = "replace it with an invented value, or anonymise question, query and database together"
-            findings.append(Finding("personal-data", severity, reason, fix))
+            findings.append(Finding("personal-data", kind["severity"], reason, fix))
     return findings
 
 
