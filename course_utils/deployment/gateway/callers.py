@@ -67,10 +67,8 @@ class KeyStore:
             file.touch(mode=0o600)
             self._rows = sqlite3.connect(file, timeout=1, isolation_level=None, check_same_thread=False)
             self._rows.execute("CREATE TABLE IF NOT EXISTS api_key (hash TEXT PRIMARY KEY, id TEXT UNIQUE, known TEXT)")
-            self._file = file.open("rb", buffering=0)
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(f"COURSE_KEYS_FILE: {file} cannot be used ({error}); choose another") from error
-        self._counter, self._found = b"", dict[str, Caller]()
 
     def create(self, new: NewKey) -> dict[str, Any]:
         """Make a key: what is known of it, and as ``key`` the key, which is not to be had again."""
@@ -80,14 +78,9 @@ class KeyStore:
         return {**key.model_dump(), "key": secret}
 
     def find(self, secret: str) -> Caller | None:
-        """What is known of a key, if there is one; remembered until the file changes."""
-        self._file.seek(24)  # where SQLite counts changes, in four bytes: https://sqlite.org/fileformat2.html, 1.3
-        if (counter := self._file.read(4)) != self._counter:
-            self._counter, self._found = counter, {}
-        asked = "SELECT known FROM api_key WHERE hash = ?"
-        if (hashed := _sha256(secret)) not in self._found and (row := self._rows.execute(asked, (hashed,)).fetchone()):
-            self._found[hashed] = Caller.model_validate_json(row[0])
-        return self._found.get(hashed)
+        """What is known of a key, if there is one."""
+        found = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
+        return Caller.model_validate_json(found[0]) if found else None
 
     def all(self) -> list[Caller]:
         """What is known of every key, the oldest first."""

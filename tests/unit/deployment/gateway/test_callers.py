@@ -2,8 +2,10 @@ import asyncio
 import base64
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,12 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(make_client: MakeClient, tmp_pat
     assert (tmp_path / "keys.sqlite").stat().st_mode & 0o077 == 0
 
 
-def test_a_key_counts_in_every_gateway_until_it_is_deleted(make_client: MakeClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize("journal", ["delete", "wal"])  # WAL is what tools that copy files as they change switch to
+def test_a_key_counts_in_every_gateway_until_it_is_deleted(
+    make_client: MakeClient, tmp_path: Path, journal: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "keys.sqlite")) as keys:
+        keys.execute(f"PRAGMA journal_mode = {journal}")
     here, there = (make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite") for _ in range(2))
     made = here.post("/v1/admin/keys", json={"name": "ana"}).json()
     assert status(here, made["key"]) == status(there, made["key"]) == 200
