@@ -23,11 +23,11 @@ _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
 class _Memory(MemoryStorage):
-    """Forgets what a key used when that is asked for again; its parent looks at all keys at each count."""
+    """Forgets what callers used before whenever one begins a minute; its parent looks at all of them at each count."""
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        if self.expirations.get(key, 0) <= (now := time.time()):
-            self.storage[key], self.expirations[key] = 0, now + expiry
+        if self.expirations.get(key, 0) <= time.time():
+            return await super().incr(key, expiry, amount)
         self.storage[key] += amount
         return self.storage[key]
 

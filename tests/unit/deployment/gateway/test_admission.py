@@ -13,6 +13,8 @@ import pytest
 
 from course_utils.deployment.gateway import admission
 from course_utils.deployment.gateway.api_errors import ApiError
+from course_utils.deployment.gateway.callers import Caller
+from course_utils.deployment.gateway.metrics import NOTES
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 ADMIN = "the environment's key"
@@ -100,6 +102,28 @@ def test_gateways_count_together_on_redis_and_alone_without(
     process.wait()
     assert [ask(each, key).status_code for each in (here, there, here, there, here)] == [200, 200, 200, 200, 429]
     assert "no answer" in here.get("/health/ready").json()["redis"]
+
+
+def test_whoever_asks_no_more_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Web tokens are for as many people as there are, and none of them is ever deleted here."""
+    began, minute, n_kept = time.time(), 0, []
+    monkeypatch.setattr(time, "time", lambda: began + 61 * minute)
+
+    async def ask_each_minute() -> None:
+        nonlocal minute
+        limits = admission.CallerLimits(None)
+        NOTES.set({"tokens": 5})
+        (memory,) = (window.storage for window in limits._windows)
+        for minute in range(3):
+            for number in range(20):
+                caller = Caller(id=f"jwt-{minute}-{number}", name="x")
+                await limits.enter(caller)
+                await limits.leave(caller)
+            await asyncio.sleep(0)
+            n_kept.append(len(memory.storage))
+
+    asyncio.run(ask_each_minute())
+    assert n_kept == [40, 40, 40]
 
 
 def test_a_redis_that_never_was_is_no_error(make_client: MakeClient) -> None:
