@@ -41,7 +41,7 @@ _decode = partial(str, encoding="utf-8", errors="backslashreplace")  # two texts
 def open_database(database: Path) -> sqlite3.Connection:
     """A connection that reads alone, kept for the next query, within this worker's limits; QueryError without one."""
     try:
-        return _open(database, _state_of(database))
+        return _open(database, state_of(database))
     except FileNotFoundError as error:
         raise QueryError(f"{database}: there is no such database") from error
     except (OSError, DataError, sqlite3.Error, UnicodeError) as error:
@@ -53,9 +53,9 @@ def _open(database: Path, _state: tuple[object, ...]) -> sqlite3.Connection:
     return _restrict(connect(database))
 
 
-def _state_of(database: Path) -> tuple[object, ...]:
+def state_of(database: Path) -> tuple[object, ...]:
     """What changes when another file takes this place, or this one or its log is written."""
-    files = database, database.with_name(f"{database.name}-wal")
+    files = database, _beside(database, "-wal")
     found = [file.stat() for file in files if file is database or file.exists()]
     return tuple((each.st_dev, each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
 

@@ -26,6 +26,7 @@ from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import read_query, to_messages
 from course_utils.sql import QueryResult, databases_in, read_schema, ready_database, shape_of
+from course_utils.sql.opening import state_of
 from course_utils.sql.postgres import read_postgres_schema
 
 _SCHEMA_S = 60
@@ -166,15 +167,15 @@ def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]
             message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
             raise ApiError(404, message, code="unknown_database", param="database")
         database = served[db_id]
-        changed = database.stat().st_mtime_ns if isinstance(database, Path) else int(time.monotonic() / _SCHEMA_S)
-        return database, _render_schema(database, changed)
+        state = state_of(database) if isinstance(database, Path) else (int(time.monotonic() / _SCHEMA_S),)
+        return database, _render_schema(database, state)
     except (DataError, OSError) as error:
         raise ApiError(500, f"the database {db_id!r} cannot be read", code="database_failed") from error
 
 
 @lru_cache(maxsize=1024)
-def _render_schema(database: Path | str, changed: int) -> str:
-    """Remembered until the file changes, or a minute, for every question asks for it."""
+def _render_schema(database: Path | str, _state: tuple[object, ...]) -> str:
+    """Remembered until the file or its log changes, or a minute, for every question asks for it."""
     return (read_schema(database) if isinstance(database, Path) else read_postgres_schema(database)).render()
 
 

@@ -39,6 +39,21 @@ def test_a_schema_is_read_again_only_when_its_file_changes(tmp_path: Path, monke
     assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text, age integer"
 
 
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_schema_that_another_program_changes_in_its_log_is_seen_at_once(tmp_path: Path, is_linked: bool) -> None:
+    served = database = tmp_path / "music" / "music.sqlite"
+    if is_linked:
+        database = tmp_path / "elsewhere" / "music.sqlite"
+        served.parent.mkdir()
+        served.symlink_to(database)
+    execute(database, "PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(database, isolation_level=None)) as program:
+        program.execute("CREATE TABLE singer (name text)")
+        assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text"
+        program.execute("ALTER TABLE singer ADD COLUMN age integer")
+        assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text, age integer"
+
+
 def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) -> None:
     for name in ("music/music.sqlite", "art/art.db", "art/notes.sqlite", "empty/readme.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
