@@ -70,6 +70,8 @@ def test_a_question_is_one_trace_and_a_streamed_reply_counts_its_tokens_too(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with start_gateway(url, tmp_path / "databases") as gateway:
         assert httpx.get(f"{gateway.url}/health/live", trust_env=False).is_success
+        for host in ("metrics", "health:8000"):  # where a service answers says nothing of what it is asked
+            assert httpx.get(f"{gateway.url}/v1/models", headers={"Host": host}, trust_env=False).is_success
         question = {"question": QUESTION, "database": "zoo"}
         assert httpx.post(f"{gateway.url}/v1/sql", json=question, trust_env=False).is_success
         assert httpx.post(f"{gateway.url}/v1/sql", json=question | {QUESTION: 1}, trust_env=False).is_client_error
@@ -89,7 +91,8 @@ def test_a_question_is_one_trace_and_a_streamed_reply_counts_its_tokens_too(
     children = {each.span_id: [span for span in found if span.parent_span_id == each.span_id] for each in found}
     assert sorted(span.name for span in children[request.span_id]) == ["chat course", "query"]
     assert [span.name for span in children[streamed.span_id]] == ["chat course"]
-    assert len(found) == 6
+    assert [span.name for span in found].count("GET /v1/models") == 2
+    assert len(found) == 8
     for root in (request, streamed):
         assert {span.trace_id for span in children[root.span_id]} == {root.trace_id}
         (model,) = (span for span in children[root.span_id] if span.name == "chat course")
