@@ -1,6 +1,7 @@
 """Does a converted model answer as the trained one does, and what does each of its forms cost? Ask all the same."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from course_utils.figures import PALETTE, course_style, new_axes
@@ -33,7 +34,7 @@ def plot_frontier(forms: Mapping[str, tuple[float, Proportion]]) -> "Axes":
     smallest, (_, right) = points[0]
     axes = new_axes(f"{smallest} is the smallest, with {right.value:.0%} of {right.n} answers right")
     axes.step(*zip(*line, (points[-1][1][0], line[-1][1]), strict=True), where="post", color="0.6", label="frontier")
-    for (name, (mib, right)), marker, colour in zip(points, "osD^vPX*", PALETTE, strict=False):
+    for (name, (mib, right)), marker, colour in zip(points, cycle("osD^vPX*"), cycle(PALETTE), strict=False):
         ends = [[100 * (right.value - right.low)], [100 * (right.high - right.value)]]
         axes.errorbar(mib, 100 * right.value, ends, fmt=marker, markersize=8, color=colour, capsize=3, label=name)
     axes.set(xlabel="size on disk (MiB)", ylabel="right answers (%),\nwith 95 % interval", xlim=(0, None))

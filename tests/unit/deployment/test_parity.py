@@ -24,3 +24,9 @@ def test_the_frontier_leaves_out_what_something_smaller_equals() -> None:
     assert line.get_xydata().tolist() == [[1.8, 86], [3.0, 88], [5.6, 88]]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["frontier", "Q4_K_M", "adapter", "Q8_0", "F16"]
+
+
+def test_the_frontier_shows_as_many_forms_as_there_are() -> None:
+    names = [f"form {number}" for number in range(20)]
+    axes = plot_frontier({name: (float(mib), wilson_interval(mib, 20)) for mib, name in enumerate(names)})
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["frontier", *names]
