@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
 from anyio.to_thread import run_sync
@@ -136,7 +136,7 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
     """
     found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(settings.databases).items()}
     url = str(settings.postgres_url.get_secret_value()) if settings.postgres_url else ""
-    served: dict[str, Path | str | None] = {**found, urlsplit(url).path.removeprefix("/"): url}
+    served: dict[str, Path | str | None] = {**found, unquote(urlsplit(url).path.removeprefix("/")): url}
     return {db_id: database for db_id, database in served.items() if database}
 
 

@@ -60,6 +60,10 @@ def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) ->
         (tmp_path / name).touch()
     files = {"art": tmp_path / "art/art.db", "music": tmp_path / "music/music.sqlite"}
     assert served_databases(serving(tmp_path)) == files
-    url = "postgresql://reader:open@host:5432/concerts?sslmode=require"
-    joined = serving(tmp_path).model_copy(update={"postgres_url": Secret(AnyUrl(url))})
-    assert served_databases(joined) == {**files, "concerts": url}
+
+
+@pytest.mark.parametrize("name", ["concerts", "Konzerte für alle", "演奏会"])
+def test_serves_a_database_on_a_server_under_its_name(tmp_path: Path, name: str) -> None:
+    url = AnyUrl(f"postgresql://reader:open@host:5432/{name}?sslmode=require")
+    joined = serving(tmp_path).model_copy(update={"postgres_url": Secret(url)})
+    assert served_databases(joined) == {name: str(url)}
