@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -26,7 +27,7 @@ def show_ask() -> None:
 def question_form() -> tuple[str, str, str]:
     """A database, its schema as prompts show it, and a question, which is empty until the button is pressed."""
     database = st.selectbox("Database", [each["id"] for each in ask_gateway("GET", "/v1/databases").json()["data"]])
-    schema = ask_gateway("GET", f"/v1/databases/{database}").json()["schema"]
+    schema = ask_gateway("GET", f"/v1/databases/{quote(str(database), safe='')}").json()["schema"]
     st.expander("Its tables").code(schema, language=None, wrap_lines=True)
     with st.form("question", border=False):
         question = st.text_input("Question", placeholder="How many are there?").strip()

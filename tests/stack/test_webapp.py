@@ -27,6 +27,7 @@ from course_utils.files import PROJECT, read_jsonl
 from course_utils.processes import Server
 from deploy.serve import start_webapp
 from deploy.webapp.ask import choose_chart, number_repeated
+from tests.stack.conftest import build_databases
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -198,6 +199,21 @@ def test_a_key_that_no_header_takes_is_a_wrong_one_and_stays_hidden(
     assert typed not in app.error[0].value
     app.sidebar.text_input[0].set_value(f" {KEY} ").run()
     assert not app.error
+
+
+def test_a_database_may_be_called_what_means_something_in_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_databases(tmp_path)
+    (tmp_path / "music" / "music.sqlite").rename(tmp_path / "music" / "50%25? #1 ü.sqlite")
+    (tmp_path / "music").rename(tmp_path / "50%25? #1 ü")
+    with start_gateway("http://127.0.0.1:9", tmp_path) as gateway:
+        monkeypatch.setenv("COURSE_GATEWAY_URL", gateway.url)
+        st.cache_resource.clear()
+        app = AppTest.from_function(draw, args=("ask", "show_ask"))
+        app.session_state["key"] = KEY
+        app.run(timeout=60)
+    assert (app.selectbox[0].value, app.code[0].value) == ("50%25? #1 ü", "table singer: name text")
 
 
 def test_an_admin_sees_what_is_not_ready(guarded: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch) -> None:
