@@ -39,7 +39,8 @@ def _has_name(url: AnyUrl) -> AnyUrl:
 
 
 def _expand(path: str | Path) -> Path:
-    return Path(os.path.expandvars(path)).expanduser()
+    # Path.expanduser would raise RuntimeError at ~ before the name of nobody here. A link stays one: it may be changed.
+    return Path(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -147,4 +148,4 @@ def _describe(name: str, found: Any) -> str:
     if found["type"] == "missing":
         return f"{SETTINGS_PREFIX}{name.upper()} is not set"
     is_secret = "Secret" in str(GatewaySettings.model_fields[name].annotation)
-    return f"{SETTINGS_PREFIX}{name.upper()} is {'wrong' if is_secret else repr(found['input'])}: {found['msg']}"
+    return f"{SETTINGS_PREFIX}{name.upper()} is {'wrong' if is_secret else repr(str(found['input']))}: {found['msg']}"

@@ -30,6 +30,14 @@ def test_reads_every_setting(environment: pytest.MonkeyPatch, tmp_path: Path) ->
     assert settings.api_key.get_secret_value() == "key"
 
 
+def test_a_path_may_begin_with_the_name_of_nobody_here(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("COURSE_LOG_FILE", "~nobody-here/requests.jsonl")
+    assert read_settings().log_file == Path("~nobody-here/requests.jsonl")
+    environment.setenv("COURSE_DATABASES", "~nobody-here")
+    with pytest.raises(ConfigurationError, match=r"COURSE_DATABASES is '~nobody-here'"):
+        read_settings()
+
+
 def test_a_file_may_have_the_name_of_the_machine(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HOSTNAME", "gateway-7")
     environment.setenv("COURSE_AUDIT_FILE", "/var/audit-$HOSTNAME.jsonl")
