@@ -62,6 +62,12 @@ class Rollout:
         self._asked, self._failed = Counter[str](), Counter[str]()
         self._shadows: set[asyncio.Task[None]] = set()
         self._uncounted = GatewayMetrics()  # nobody asked a shadow
+        self._tell_versions()
+
+    def _tell_versions(self) -> None:
+        self._metrics.versions.clear()
+        for name, model in self.models.items():
+            self._metrics.versions.labels(name, model.version).set(1)
 
     def __str__(self) -> str:
         """Who answers, who wants to, and why the last candidate went."""
@@ -88,9 +94,7 @@ class Rollout:
         self.trial, self.why = wanted if wanted.mode in ("shadow", "canary") else None, ""
         self.current = model if wanted.mode == "all" else self.current
         self._asked, self._failed = Counter(), Counter()
-        self._metrics.versions.clear()
-        for name, each in self.models.items():
-            self._metrics.versions.labels(name, each.version).set(1)
+        self._tell_versions()
 
     async def answer(self, name: str | None, ask: Ask[T]) -> T:
         """What ``ask`` makes of a model: the one of this name, or for the gateway's own name the one whose turn it is.
