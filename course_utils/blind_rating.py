@@ -97,7 +97,7 @@ def add_rating(file: Path, rater: str, pair: BlindPair, choice: str, max_bytes: 
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
     line = to_line(rating)
-    with file.open("ab") as ratings:
+    with file.open("a+b") as ratings:
         if max_bytes is not None and ratings.tell() + len(line) > max_bytes:
             raise DataError(
                 f"{file.name}: no room for more ratings; whoever runs this server has to move the file away"

@@ -81,9 +81,14 @@ def read_jsonl(path: Path) -> list[Row]:
 def append_line(file: IO[Any], line: bytes) -> None:
     """Add a line to a file that is open to append: all of it or nothing, for half a line would spoil the next as well.
 
+    Where the file may be read too, what somebody's editor or a power cut left without an end of line gets one first.
+
     Raises:
         OSError: It does not fit, as on a full disk.
     """
+    if file.readable() and (size := file.seek(0, os.SEEK_END)):
+        file.seek(size - 1)
+        line = line if file.read(1) == b"\n" else b"\n" + line
     n_written = os.write(file.fileno(), line)  # past Python's buffer, which would write what has failed later on
     if n_written < len(line):
         os.ftruncate(file.fileno(), os.lseek(file.fileno(), 0, os.SEEK_CUR) - n_written)

@@ -51,6 +51,14 @@ def test_half_a_character_can_be_rated(tmp_path: Path) -> None:
     assert len(read_ratings(tmp_path / "ratings.jsonl", draw_pairs(answers, "Ben"))) == 1
 
 
+def test_a_file_whose_last_line_has_no_end_loses_no_rating(tmp_path: Path) -> None:
+    pairs, file = draw_pairs(ANSWERS, "Ana"), tmp_path / "ratings.jsonl"
+    for pair in pairs[:3]:
+        add_rating(file, "Ana", pair, "1")
+        file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    assert len(read_ratings(file, pairs)) == 3
+
+
 def test_a_full_file_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
     pairs, file = draw_pairs(ANSWERS, "Ana"), tmp_path / "ratings.jsonl"
     add_rating(file, "Ana", pairs[0], "1", max_bytes=1000)

@@ -68,6 +68,17 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [found.name for found in path.parent.iterdir()] == ["rows.jsonl"]
 
 
+def test_a_line_does_not_go_on_with_one_that_has_no_end(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for written in (b"", b"{}", b"{}\n"):
+        path.write_bytes(written)
+        for _ in range(2):
+            with path.open("a+b") as file:
+                append_line(file, b"[]\n")
+        assert path.read_bytes().split() == [*written.split(), b"[]", b"[]"]
+        assert path.read_bytes().count(b"\n") == len(path.read_bytes().split())
+
+
 @pytest.mark.parametrize("left", [0, 5])
 def test_a_line_is_added_whole_or_not_at_all(tmp_path: Path, left: int) -> None:
     path, line = tmp_path / "rows.jsonl", b'{"a": "something"}\n'

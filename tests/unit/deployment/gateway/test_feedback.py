@@ -179,6 +179,14 @@ def test_a_full_disk_costs_a_row_and_none_of_the_others(open_client: MakeClient,
     assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
 
 
+def test_what_an_editor_left_without_its_end_of_line_costs_no_row(open_client: MakeClient, tmp_path: Path) -> None:
+    client, file = open_client(), tmp_path / "feedback.jsonl"
+    say(client)
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    say(client, "Where?")
+    assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
+
+
 def test_what_is_said_meanwhile_still_waits(open_client: MakeClient) -> None:
     client = open_client()
     say(client)
