@@ -8,9 +8,7 @@ machines that others reach: they run in containers alone.
 import logging
 import os
 import shutil
-import signal
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -21,9 +19,9 @@ import typer
 import yaml
 
 from course_utils.artifacts import Course
-from course_utils.cli import with_course
+from course_utils.cli import CourseCommands, with_course
 from course_utils.deployment.stack import request_log, start_stack
-from course_utils.errors import CourseError, require
+from course_utils.errors import require
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX, Server, choose_port
 from course_utils.supervision import Servers
@@ -38,10 +36,10 @@ WITHOUT = {
     "prometheus-node-exporter": "Prometheus' node exporter is not installed, so nobody sees a disk fill up. "
     "To get it: apt install prometheus-node-exporter.",
 }
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=CourseCommands, subcommand_metavar="", add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 @with_course
 def serve(
     course: Course,
@@ -150,15 +148,6 @@ def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Pa
     return Server("Prometheus", "deploy.program", command, url=url, health="/-/ready")
 
 
-def main() -> None:
-    """Serve until Ctrl-C or SIGTERM; an error that the course raises on purpose is one sentence."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app()
-    except CourseError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    app()

@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from course_utils.artifacts import Course
 from course_utils.files import read_jsonl
 from course_utils.processes import LOOPBACK, Server, choose_port
-from deploy.serve import is_installed
+from deploy.serve import app, is_installed
 
 PROGRAMS = ("redis-server", "prometheus", "prometheus-node-exporter")
 KEY = "open-sesame"
@@ -92,6 +93,13 @@ def test_nothing_outlives_a_killed_parent(make_course: Callable[..., Course], tm
         everything = psutil.Process(server.process.pid).children(recursive=True)
         os.kill(server.process.pid, signal.SIGKILL)
         assert psutil.wait_procs(everything, 30)[1] == []
+
+
+def test_a_refusal_is_one_sentence_and_exit_status_2_as_of_every_command(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(app, ["--artifacts", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert "run notebooks/05_deployment.ipynb" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
