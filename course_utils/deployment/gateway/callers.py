@@ -29,6 +29,8 @@ _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.
 name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
 ``name.namespace``, too, which may be anybody's ``name.dev``: ask at ``name``, or at ``name.namespace.svc``."""
 _LOOPBACKS = (LOOPBACK, "::1", "localhost")
+_SKEW_S = 10
+"""By so much the clock of who signs web tokens may differ from this one's."""
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
@@ -150,7 +152,7 @@ def _read_token(token: str, keys: "PublicKeys", settings: GatewaySettings) -> Ca
     """
     try:
         key = keys.read()[jwt.get_unverified_header(token)["kid"]]
-        named: Any = {"audience": settings.jwt_audience, "issuer": settings.jwt_issuer}
+        named: Any = {"audience": settings.jwt_audience, "issuer": settings.jwt_issuer, "leeway": _SKEW_S}
         claims = jwt.decode(token, key, algorithms=[key.algorithm_name], options={"require": ["exp", "sub"]}, **named)
     except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
         return None

@@ -195,6 +195,11 @@ def test_an_odd_token_that_is_signed_is_let_in(client: TestClient, changes: dict
     assert status(client, sign(**changes)) == 200
 
 
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_may_come_from_a_clock_that_is_some_seconds_ahead(client: TestClient, claim: str) -> None:
+    assert [status(client, sign(**{claim: time.time() + ahead_s})) for ahead_s in (5, 15)] == [200, 401]
+
+
 @pytest.mark.parametrize("kid", ["r", "e", "o"])
 def test_a_token_is_let_in_by_its_own_kind_of_key(client: TestClient, kid: str) -> None:
     assert status(client, sign(kid)) == 200
