@@ -95,8 +95,9 @@ class Server(AbstractContextManager["Server"]):
     def find_process(self, module: str) -> psutil.Process:
         """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            if any(part.endswith(module) for part in child.cmdline()):
-                return child
+            with suppress(psutil.NoSuchProcess):  # it may have ended since
+                if any(part.endswith(module) for part in child.cmdline()):
+                    return child
         raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
 
     def answers(self) -> bool:

@@ -112,6 +112,16 @@ def test_finds_the_descendant_that_runs_a_module(tmp_path: Path) -> None:
     assert is_gone(child.pid)
 
 
+def test_descendants_that_end_while_one_is_looked_for_are_no_failure(tmp_path: Path) -> None:
+    code = "import runpy, subprocess, threading\ndef work():\n    while True:\n        subprocess.run(['true'])\n"
+    code += "for _ in range(4):\n    threading.Thread(target=work, daemon=True).start()\n"
+    code += "runpy.run_module('http.server', run_name='__main__')"
+    with start(module="child", settings=write_module(tmp_path, code)) as server:
+        for _ in range(100):
+            with pytest.raises(ServiceError, match="no process"):
+                server.find_process("no_such_module")
+
+
 def test_settings_of_this_process_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_API_KEY", "not for the child")
     show = "import os; print(sorted(n for n in os.environ if n.startswith('COURSE_'))); raise SystemExit(1)"
