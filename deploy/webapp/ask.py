@@ -73,7 +73,7 @@ def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
         return None
     if not frame.iloc[:, 0].is_unique or not all(frame.columns):  # an axis has a name
         return None
-    dates = pd.to_datetime(frame.iloc[:, 0], format="ISO8601", errors="coerce")
+    dates = pd.to_datetime(frame.iloc[:, 0], format="ISO8601", errors="coerce", utc=True)
     return st.line_chart if dates.notna().all() else st.bar_chart
 
 

@@ -56,6 +56,7 @@ in_browser = [
         ({"city": ["Rome", "Oslo"], "n": [1, 2]}, st.bar_chart),
         ({"day": ["2026-01-31", "2026-02-01"], "n": [1.5, None]}, st.line_chart),
         ({"month": ["2026-01", "2026-02"], "n": [1, 2]}, st.line_chart),
+        ({"at": ["2026-03-28 12:00:00+01", "2026-03-30 12:00:00+02"], "n": [1, 2]}, st.line_chart),  # of PostgreSQL
         ({"city": ["Rome"], "n": [1]}, None),
         ({"city": ["Rome", "Rome"], "n": [1, 2]}, None),
         ({"day": ["2026-01-31", "2026-01-31"], "n": [1, 2]}, None),
