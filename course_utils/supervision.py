@@ -25,13 +25,10 @@ class Servers(ExitStack):
 
     def run(self, start: Callable[[], Server]) -> Server:
         """Start a server by a function, which must take the same port when it is asked again."""
-
-        def start_again() -> Server:
-            return self.enter_context(start())
-
-        server = start_again()
-        self._watches.append(_watch(server, start_again))
-        return server
+        running = [start()]
+        self.callback(lambda: running[0].stop())  # whichever runs by then, in the order of the first ones
+        self._watches.append(_watch(running, start))
+        return running[0]
 
     def keep_running(self) -> NoReturn:
         """Look after all of them until Ctrl-C."""
@@ -41,11 +38,12 @@ class Servers(ExitStack):
                 next(watch)
 
 
-def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
-    """Look at a server whenever asked, and replace it if need be; the pauses grow until one runs steadily."""
+def _watch(running: list[Server], start: Callable[[], Server]) -> Iterator[None]:
+    """Look at the one server whenever asked, and replace it if need be; the pauses grow until one runs steadily."""
     pause_s, started = _FIRST_PAUSE_S, time.monotonic()
     seen = started
     while True:
+        (server,) = running
         if server.is_healthy():
             seen = time.monotonic()
             pause_s = _FIRST_PAUSE_S if seen - started > _STEADY_S else pause_s
@@ -60,7 +58,7 @@ def _watch(server: Server, restart: Callable[[], Server]) -> Iterator[None]:
                 yield
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                server = restart()
+                running[:] = [start()]
             except (ServiceError, OSError) as error:  # also a disk that is full for a while
                 logger.warning("%s", error)
             started = seen = time.monotonic()

@@ -44,12 +44,6 @@ class ScriptedServer:
     def read_log(self) -> str:
         return "its last words"
 
-    def __enter__(self) -> "ScriptedServer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def stop(self) -> None:
         """End at once or, like a gateway that has work, take a while."""
         self.clock.now += 0 if self.is_killed or self.poll() is not None else 80
@@ -114,3 +108,24 @@ def test_a_start_that_fails_is_tried_again(error: Exception, clock: Clock, caplo
 
     assert len(restarts(clock, start, 1000)) == 3
     assert str(error) in caplog.text
+
+
+def test_servers_stop_in_their_order_whichever_was_started_again(clock: Clock) -> None:
+    """A gateway ends what it answers, for which it needs the model server."""
+    stopped = []
+
+    class Noted(ScriptedServer):
+        def __init__(self, name: str, well_s: float) -> None:
+            super().__init__(clock, well_s)
+            self.name = name
+
+        def stop(self) -> None:
+            stopped.append(self.name)
+            super().stop()
+
+    lives, clock.until = iter([10.0, 1e9]), 100.0
+    with suppress(KeyboardInterrupt), supervision.Servers() as servers:
+        servers.run(lambda: Noted("model server", next(lives)))  # type: ignore[arg-type,return-value]
+        servers.run(lambda: Noted("gateway", 1e9))  # type: ignore[arg-type,return-value]
+        servers.keep_running()
+    assert stopped == ["model server", "gateway", "model server"]
