@@ -128,8 +128,9 @@ class Profile:
             wrong.append("adapted_share must be above 0 and 1 at most")
         if not all(_is_positive(beta) and beta < 1 for beta in self.adam_betas):
             wrong.append("adam_betas must be between 0 and 1")
-        if self.method not in get_args(Method):
-            wrong.append(f"method must be one of {', '.join(get_args(Method))}")
+        for name, known in (("method", get_args(Method)), ("backend", get_args(Backend))):
+            if getattr(self, name) not in known:
+                wrong.append(f"{name} must be one of {', '.join(known)}")
         if self.method in ("dora", "ia3") and self.backend == "unsloth":
             wrong.append('method must be full, lora, qlora or rslora for this backend; set backend="trl" for others')
         if self.share_prompts and self.backend != "trl":

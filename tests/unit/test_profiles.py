@@ -57,6 +57,7 @@ def test_a_profile_cannot_be_changed_in_place() -> None:
         ({"seed": True}, "profile 'smoke': seed must be a whole number, not True"),
         ({"warmup_steps": -5}, "warmup_steps must be 0 or more, not -5"),
         ({"epochs": math.inf}, "epochs must be above 0, not inf"),
+        ({"backend": "Unsloth"}, "backend must be one of trl, unsloth, fsdp, not 'Unsloth'"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(change: dict[str, object], message: str) -> None:
