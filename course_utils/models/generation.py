@@ -20,6 +20,7 @@ from course_utils.profiles import Profile
 from course_utils.prompts import BLOCK_END, TEMPLATE_OPTIONS, Prompt, encode_prompt
 
 if TYPE_CHECKING:
+    import httpx
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 READ_AT_ONCE = 2_048
@@ -163,44 +164,47 @@ def ask_server(
     fields of each request, such as llama.cpp's ``lora`` and ``grammar``.
 
     Raises:
-        ServiceError: The server does not answer, or answers with an error or in another form.
+        ServiceError: The address or the key is none, or the server does not answer, or answers with an error or in
+            another form.
     """
     import httpx
 
-    place = httpx.URL(url.rstrip("/").removesuffix("/v1"))
-    headers = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("OPENAI_API_KEY")) else {}
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):  # what refuses it in a header would show it to everybody
+        raise ServiceError("OPENAI_API_KEY: a key has no line breaks and nothing but ASCII; copy it again")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     fields = {"model": model, "temperature": 0, "max_tokens": max_new_tokens, **(options or {})}
-    is_far = place.host not in ("127.0.0.1", "localhost")  # a proxy that the environment names may lead there
-    with httpx.Client(base_url=place, timeout=_TIMEOUT_S, headers=headers, trust_env=is_far) as client:
-
-        def ask(prompt: Prompt) -> tuple[str, bool]:
-            if isinstance(prompt, str):
-                body: dict[str, Any] = fields | {"prompt": prompt, "stop": [BLOCK_END]}
-                response = client.post("/v1/completions", json=body)
-            else:
-                body = fields | {"messages": prompt}
-                response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
-                if response.status_code in (
-                    400,
-                    422,
-                ):  # as OpenAI's servers refuse what they do not know
-                    response = client.post("/v1/chat/completions", json=body)
-            choice = response.raise_for_status().json()["choices"][0]
-            text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
-            return text or "", choice["finish_reason"] == "stop"
-
-        began = time.perf_counter()
-        try:
-            with ThreadPoolExecutor(_N_AT_A_TIME) as pool:
-                found = list(pool.map(ask, prompts))
-        except httpx.HTTPStatusError as error:
-            said = f"{error.response.status_code} {shorten(error.response.text, 300)}"
-            remedy = "shorten the prompts, name a model that it serves, or set OPENAI_API_KEY"
-            raise ServiceError(f"{url}: the server answers {said}; {remedy}") from error
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
+    began = time.perf_counter()
+    try:
+        place = httpx.URL(url.rstrip("/").removesuffix("/v1"))
+        is_far = place.host not in ("127.0.0.1", "localhost")  # a proxy that the environment names may lead there
+        with (
+            httpx.Client(base_url=place, timeout=_TIMEOUT_S, headers=headers, trust_env=is_far) as client,
+            ThreadPoolExecutor(_N_AT_A_TIME) as pool,
+        ):
+            found = list(pool.map(partial(_ask, client, fields), prompts))
+    except httpx.HTTPStatusError as error:
+        said = f"{error.response.status_code} {shorten(error.response.text, 300)}"
+        remedy = "shorten the prompts, name a model that it serves, or set OPENAI_API_KEY"
+        raise ServiceError(f"{url}: the server answers {said}; {remedy}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
+        raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
     seconds = round((time.perf_counter() - began) / max(1, len(found)), 4)
     return [Reply(text, seconds, stopped) for text, stopped in found]
+
+
+def _ask(client: "httpx.Client", fields: dict[str, Any], prompt: Prompt) -> tuple[str, bool]:
+    """What a server replies to one prompt, and whether the model ended it."""
+    if isinstance(prompt, str):
+        response = client.post("/v1/completions", json=fields | {"prompt": prompt, "stop": [BLOCK_END]})
+    else:
+        body = fields | {"messages": prompt}
+        response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
+        if response.status_code in (400, 422):  # as OpenAI's servers refuse what they do not know
+            response = client.post("/v1/chat/completions", json=body)
+    choice = response.raise_for_status().json()["choices"][0]
+    text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
+    return text or "", choice["finish_reason"] == "stop"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A server of the test's own, which answers as OpenAI's protocol says and remembers what it was asked."""
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -88,7 +89,19 @@ def test_a_server_that_refuses_unknown_fields_is_asked_without_them(server: Reco
 def test_the_key_comes_from_the_environment(server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sesame")
     ask_server(url_of(server), ["x"], model="m", max_new_tokens=7)
-    assert server.asked[0][2] == "Bearer sesame"
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame\r")  # from a file of Windows
+    ask_server(url_of(server), ["x"], model="m", max_new_tokens=7)
+    assert [key for *_, key in server.asked] == ["Bearer sesame"] * 2
+
+
+@pytest.mark.parametrize("key", ["ses\rame", "“sesame”"])
+def test_a_key_that_is_none_is_refused_and_not_shown(
+    key: str, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ServiceError, match="OPENAI_API_KEY: a key has") as refused:
+        ask_server(url_of(server), ["x"], model="m", max_new_tokens=7)
+    assert "ame" not in str(refused.value)
 
 
 @pytest.mark.parametrize("prompt", [CHAT, "a document"])
@@ -98,6 +111,7 @@ def test_what_a_server_refuses_is_said_in_its_own_words(server: Recorder, prompt
         ask_server(url_of(server), [prompt], model="m", max_new_tokens=7)
 
 
-def test_nobody_there_is_said_with_the_address() -> None:
-    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:9: .*is the model server running"):
-        ask_server("http://127.0.0.1:9", ["x"], model="m", max_new_tokens=7)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:80a0", "http://[::1"])
+def test_nobody_there_is_said_with_the_address(url: str) -> None:
+    with pytest.raises(ServiceError, match=f"{re.escape(url)}: .*is the model server running"):
+        ask_server(url, ["x"], model="m", max_new_tokens=7)
