@@ -130,9 +130,12 @@ def identify_model(model: str | Path, adapter: Path | None = None) -> str:
     """
     from huggingface_hub import HfApi
 
-    name = locate_model(model)
-    with explain_loading(name, "model"):
-        base = fingerprint(Path(name)) or f"{name} {HfApi().model_info(name).sha}"
+    folder = Path(name := locate_model(model))
+    if not is_local(str(model)) and folder.parent.name == "snapshots":  # of the Hub's cache, each named by its commit
+        base = f"{model} {folder.name}"
+    else:
+        with explain_loading(name, "model"):
+            base = fingerprint(folder) or f"{name} {HfApi().model_info(name).sha}"
     return f"{base} {fingerprint(adapter)}" if adapter else base
 
 

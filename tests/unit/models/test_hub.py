@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -95,17 +96,35 @@ def test_a_model_that_is_not_cached_is_refused_without_waiting(
     assert time.perf_counter() - began < 20, "the libraries by themselves try for half a minute"
 
 
-def test_a_cached_model_is_found_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+REVISION = "0" * 40
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of a model that lies in the Hub's cache."""
     repository = tmp_path / "models--small-model-course--no-such-model"
-    revision = "0" * 40
-    shutil.copytree(PROJECT / "data" / "tiny_base", repository / "snapshots" / revision)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(revision)
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(REVISION)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert Path(locate_model(MODEL)) == repository / "snapshots" / revision
+    return shutil.copytree(PROJECT / "data" / "tiny_base", repository / "snapshots" / REVISION)
+
+
+def test_a_cached_model_is_found_without_a_network(cached: Path) -> None:
+    assert Path(locate_model(MODEL)) == cached
     assert is_there_offline(MODEL)
     assert not is_there_offline(f"{MODEL}-either")
     assert load_tokenizer(MODEL).eos_token == load_tokenizer("data/tiny_base").eos_token
+
+
+def test_a_model_of_the_hub_is_the_same_with_a_network_and_without(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else predictions that were begun with one could not go on without."""
+    without = identify_model(MODEL)
+    monkeypatch.setattr("course_utils.models.hub.hub_is_reachable", lambda: True)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_: SimpleNamespace(sha=REVISION))
+    assert identify_model(MODEL) == without
 
 
 def test_a_folder_is_found_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
