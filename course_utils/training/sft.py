@@ -28,6 +28,8 @@ from course_utils.training.shared_prompts import can_share
 from course_utils.training.tracking import disable_telemetry, tracking
 from course_utils.training.trainer import make_trainer
 
+WRITE_ERRORS = ("inline_container", "I/O error")
+"""How PyTorch and safetensors say that a file takes no more, as on a full disk."""
 LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
 """What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""
 logger = logging.getLogger(__name__)
@@ -87,7 +89,7 @@ def train_sft(
 ) -> TrainingResult:
     """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
 
-    Loss of ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and
+    Loss of ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and up to
     ``profile.n_evaluations`` times on the way, the last time after the last step. A checkpoint is written each time,
     beside ``output``. The same call after the process was killed goes on from there, to the very same end; then the
     checkpoints are removed. Where memory runs out, the run starts over with half the rows in one pass and twice the
@@ -104,7 +106,8 @@ def train_sft(
         MissingExtraError: Unsloth, bitsandbytes or a tracker is wanted and not installed.
         DataError: Rows are longer than ``profile.max_length``, or have nothing to learn.
         ModelError: The base model is missing or incomplete.
-        TrainingError: The loss is no number any more, or the model or one row does not fit into memory.
+        TrainingError: The loss is no number any more, the model or one row does not fit into memory, or what is written
+            not on the disk.
     """
     if profile.backend == "trl" or n_launched() > 1:
         return train_here(profile, model, train, validation, output)
@@ -130,7 +133,10 @@ def train_here(
         while result is None:
             try:
                 result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:
+                if any(words in str(error) for words in WRITE_ERRORS):
+                    found = f"{output}: weights cannot be written there or beside it ({error})"
+                    raise TrainingError(f"{found}; free some space, and the same call goes on") from error
                 if not is_out_of_memory(error):
                     raise
                 profile = _halve_batch(profile)

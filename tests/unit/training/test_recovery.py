@@ -21,6 +21,7 @@ from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
 from course_utils.training.tracking import disable_telemetry
+from tests.unit.full_disk import full_disk
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
@@ -193,6 +194,14 @@ def test_out_of_memory_halves_the_rows_in_a_pass_and_keeps_those_in_a_step(
     ]
     assert tight.n_steps == roomy.n_steps
     assert tight.final_validation_loss == pytest.approx(roomy.final_validation_loss, rel=0.02)
+
+
+@pytest.mark.parametrize("n_bytes", [100_000, 1_500_000], ids=["an adapter", "an optimizer"])
+def test_what_does_not_fit_on_the_disk_is_said_and_the_next_call_goes_on(n_bytes: int, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with full_disk(tmp_path / "empty", n_bytes), pytest.raises(TrainingError, match=r"cannot be written .*free some"):
+        train(SMOKE, tmp_path / "adapter")
+    assert train(SMOKE, tmp_path / "adapter").n_steps == 6
 
 
 def test_a_row_that_does_not_fit_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
