@@ -37,13 +37,20 @@ def test_a_part_that_fails_is_written_down() -> None:
     assert result["rehearsal"]
 
 
-@pytest.mark.parametrize(("gpus", "said"), [((), "no GPU"), ((object(),), "holds no model")])
+@pytest.mark.parametrize(
+    ("gpus", "parts", "said"),
+    [
+        ((), None, "no GPU"),
+        ((object(),), None, "holds no model"),
+        ((object(),), ["small", "smal"], "no part smal; choose from large_unsloth"),
+    ],
+)
 def test_a_check_that_cannot_end_well_does_not_begin(
-    gpus: tuple[object, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gpus: tuple[object, ...], parts: list[str] | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu_check, "probe_machine", lambda: SimpleNamespace(gpus=gpus))
     with pytest.raises(typer.BadParameter, match=said):
-        gpu_check.main(tmp_path)
+        gpu_check.main(tmp_path, parts)
 
 
 def test_a_check_trains_the_shape_that_it_names() -> None:
