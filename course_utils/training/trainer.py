@@ -150,10 +150,8 @@ def trainer_class() -> "type[SFTTrainer]":
             if not torch.is_grad_enabled():  # the mean of such losses is one over all labels, as batches differ in them
                 num_items_in_batch = self.labels_of_batch
             loss = self.own_loss(model, inputs, num_items_in_batch)
-            if (
-                num_items_in_batch is not None and torch.is_grad_enabled()
-            ):  # counted in all processes, whose gradients will be averaged
-                loss = loss * self.args.world_size
+            if num_items_in_batch is not None and torch.is_grad_enabled():
+                loss = loss * self.args.world_size  # counted in all processes, whose gradients will be averaged
             return (loss, {}) if return_outputs else loss
 
     return TrustedTrainer
