@@ -62,9 +62,9 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     What is high or low is measured against the loss at the start, so that neither task nor vocabulary counts:
 
     - *unstable*: a loss is no number; or the running median of the training loss climbs by ``CLIMB`` of the start
-      above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss stands so far
-      above its neighbours, and ``SPIKE`` times as high, or as high above the start, whatever the noise: of few steps
-      the climb itself is most of it; or validation climbs so far, and training is no better.
+      above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss is ``SPIKE``
+      times as high as the start, whatever the noise: of few steps the climb itself is most of it; or validation ends
+      so far above its best, and training is no better.
     - *overfit*: validation ends ``RISE`` above its best, with training below that; the validation rows are the same
       each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
       known by heart. Twice as high is common, for rows that were trained on are known better than others.
@@ -92,14 +92,16 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     last, lowest = int(max(training[-1][0], validation[-1][0])), math.inf
     if validation[0][0] == 0:
         start = lowest = validation[0][1]  # measured, not guessed from one batch
-    if climb := _find_climb(training, smooth, start, lowest) or _find_common_climb(smooth, validation, start, lowest):
+    best, learned = min(map(LOSS, validation)), smooth[-1][1]
+    both_climbed = (last, best, end) if end > best + CLIMB * start and learned > best else None
+    if climb := _find_climb(training, smooth, start, lowest) or both_climbed:
         step, low, high = climb
         climbs = f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
         return Diagnosis("unstable", int(step), climbs)
     # Two validation losses make no curve.
     pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
-    if found := _find_overfit(smooth[-1][1], validation, fell, is_settled=pace <= PACE):
+    if found := _find_overfit(learned, validation, fell, is_settled=pace <= PACE):
         return found
     if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
         return Diagnosis("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last} steps")
@@ -120,7 +122,7 @@ def _running_median(points: Points) -> Points:
 
 
 def _find_climb(training: Points, smooth: Points, start: float, low: float) -> tuple[float, float, float] | None:
-    """Where training first climbs or spikes: the step, and the losses before and after."""
+    """Where training first climbs or spikes: the step, and the losses below and above."""
     logs = [math.log(max(loss, 1e-9)) for _, loss in training]
     bends = [abs(before - 2 * here + after) for before, here, after in zip(logs, logs[1:], logs[2:], strict=False)]
     # 1.65 is the median bend of white noise with a standard deviation of 1; a slope bends nothing.
@@ -130,21 +132,6 @@ def _find_climb(training: Points, smooth: Points, start: float, low: float) -> t
             return step, start, loss
         if middle > max(low * noise, low + CLIMB * start):
             return step, low, max(map(LOSS, smooth))
-        if loss > max(middle * noise, middle * SPIKE, middle + CLIMB * start):
-            return step, middle, loss
-        low = min(low, loss)
-    return None
-
-
-def _find_common_climb(
-    smooth: Points, validation: Points, start: float, low: float
-) -> tuple[float, float, float] | None:
-    """Where validation climbs and training is no better, as it would be if it overfitted."""
-    import numpy as np
-
-    for step, loss in validation:
-        if loss > low + CLIMB * start and np.interp(step, *np.array(smooth).T) > low:
-            return step, low, loss
         low = min(low, loss)
     return None
 

@@ -84,6 +84,13 @@ def test_a_climb_that_is_most_of_a_short_run_is_no_noise() -> None:
     assert (found.verdict, found.step) == ("unstable", 3)
 
 
+@pytest.mark.parametrize("losses", [(3.2, 9.0), (3.2, 2.9, 2.8, 7.0)])
+def test_a_climb_of_few_steps_that_validation_shares_counts(losses: tuple[float, ...]) -> None:
+    """Where a short run that has diverged counts as underfit, it is told to learn ten times as fast."""
+    history = [{"step": 0, "eval_loss": 3.0}, *({"step": step, "loss": loss} for step, loss in enumerate(losses, 1))]
+    assert diagnose([*history, {"step": len(losses), "eval_loss": 12.0}]).verdict == "unstable"
+
+
 def test_one_hard_batch_is_no_spike() -> None:
     history = [dict(record) for record in CURVES["profile"]["history"]]
     hard = [record for record in history if "loss" in record][20]
