@@ -4,7 +4,7 @@ Memory is estimated from dimensions, and models are chosen by them, so neither n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def read_shape(folder: Path) -> ModelShape:
             raise ModelError(f"{path}: a mixture of experts, which the course cannot size; choose a dense model")
         kind = config.get("model_type") or ""
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
-        return ModelShape(
+        shape = ModelShape(
             hidden_size=hidden,
             n_layers=config["num_hidden_layers"],
             intermediate_size=config["intermediate_size"],
@@ -132,3 +132,6 @@ def read_shape(folder: Path) -> ModelShape:
         raise ModelError(f"{path}: cannot be read ({error}); point MODEL at a model saved by Transformers") from error
     except KeyError as error:
         raise ModelError(f"{path}: {error} is missing, so this is not a Llama-like model; choose another") from error
+    if several := [name for name, size in asdict(shape).items() if not isinstance(size, int)]:
+        raise ModelError(f"{path}: {several[0]} is no whole number, the same for all layers; choose a Llama-like model")
+    return shape

@@ -117,6 +117,8 @@ COUNTS = ("num_attention_heads", "num_hidden_layers", "intermediate_size", "voca
         (json.dumps(dict.fromkeys(("hidden_size", *COUNTS), "8")), "cannot be read"),
         (json.dumps({"hidden_size": 8} | dict.fromkeys(COUNTS, 0)), "cannot be read"),
         (json.dumps({"hidden_size": 8}), "'num_attention_heads' is missing"),
+        (json.dumps(dict.fromkeys(("hidden_size", *COUNTS), 8) | {"intermediate_size": [8, 16]}), "all layers; choose"),
+        (json.dumps(dict.fromkeys(("hidden_size", *COUNTS), 8) | {"intermediate_size": None}), "all layers; choose"),
         (json.dumps({"hidden_size": 8} | dict.fromkeys(COUNTS, 8) | {"num_local_experts": 8}), "mixture of experts"),
         (json.dumps({"num_experts_per_tok": 2, "num_experts": 64}), "mixture of experts"),
     ],
