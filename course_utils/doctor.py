@@ -117,9 +117,8 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
     if (machine.torch or "").endswith("+cpu"):
         yield Finding("CUDA", "error", f"{text}, but PyTorch {machine.torch} ignores every GPU", REINSTALL)
     elif (built := re.search(r"\+cu(\d+)(\d)$", machine.torch or "")) and machine.cuda:
-        wanted = f"{built[1]}.{built[2]}"
-        is_old = tuple(map(int, machine.cuda.split("."))) < (int(built[1]), int(built[2]))
-        fix = f"PyTorch is built for CUDA {wanted}: install a newer NVIDIA driver" if is_old else ""
+        is_old = int(machine.cuda.split(".")[0]) < int(built[1])  # a driver runs all of its major version (NVIDIA)
+        fix = f"PyTorch is built for CUDA {built[1]}.{built[2]}: install a newer NVIDIA driver" if is_old else ""
         yield Finding("CUDA", "error" if is_old else "note", text, fix)
     else:
         yield Finding("CUDA", "note", text)

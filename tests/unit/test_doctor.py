@@ -97,6 +97,13 @@ PLANTED = {
     "a broken driver": (replace(LAPTOP, driver=SILENT), "driver", "error", SILENT, "install NVIDIA's driver again"),
     "a driver": (GPU_MACHINE, "CUDA", "note", "580.95, CUDA up to 13.0", ""),
     "an old driver": (replace(GPU_MACHINE, cuda="12.4"), "CUDA", "error", "up to 12.4", "built for CUDA 13.0"),
+    "a driver of the same major version": (
+        replace(GPU_MACHINE, cuda="12.4", torch="2.13.0+cu128"),
+        "CUDA",
+        "note",
+        "up to 12.4",
+        "",
+    ),
     "the CPU's PyTorch": (replace(GPU_MACHINE, torch="2.13.0+cpu"), "CUDA", "error", "ignores every GPU", ".venv"),
     "PyPI's PyTorch": (replace(GPU_MACHINE, torch="2.13.0"), "CUDA", "note", "580.95", ""),
     "no PyTorch": (replace(GPU_MACHINE, torch=None), "CUDA", "note", "580.95", ""),
