@@ -238,8 +238,8 @@ def open_engine(
         made_by = f"sha256 {sha256(Path(name))}" if is_file else f"{name} {served_as}"
         ask = partial(ask_server, url, model=served_as, max_new_tokens=profile.max_new_tokens)
         return Engine(ask, f"{made_by}, {limits}", SERVED_AT_ONCE)
-    if not is_local(name):
-        os.environ.pop("HF_HUB_OFFLINE", None)  # which says of the profile's own model that it needs no Hub
+    if not (is_local(name) or profile.needs_hub):
+        os.environ.pop("HF_HUB_OFFLINE", None)  # as ``open_course`` says of the profile's own model
     loading = partial(load_model, name, adapter=adapter, load_in_4bit=profile.load_in_4bit, merge=True)
     load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"

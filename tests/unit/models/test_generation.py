@@ -1,5 +1,6 @@
 """Generation, against a plain loop over the model's logits."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,16 @@ def test_an_engine_of_a_folder_loads_the_model_when_it_is_asked(
     wanted = texts(model, tokenizer, asked, max_new_tokens=profile.max_new_tokens, batch_size=3)
     assert [reply.text for reply in engine.ask(chats)] == [reply.text for reply in engine.ask(chats)] == wanted
     assert loaded == [1]
+
+
+@pytest.mark.parametrize(("name", "offline"), [("smoke", None), ("laptop", "1")])
+def test_who_stays_off_the_hub_does_so_unless_the_profile_alone_said_so(
+    name: str, offline: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("course_utils.models.generation.identify_model", lambda *_: "a commit")
+    open_engine("someone/something", get_profile(name), None, "course", str)
+    assert os.environ.get("HF_HUB_OFFLINE") == offline
 
 
 @pytest.mark.parametrize("name", ["model.gguf", "http://127.0.0.1:9"])
