@@ -145,7 +145,7 @@ def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: 
     if end > MEMORY * learned and is_settled:
         step = next(step for step, loss in validation if loss <= best * (1 + RISE))
         times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
-        return Diagnosis("overfit", int(step), f"{fell} and stays there, {times}")
+        return Diagnosis("overfit", int(step), f"{fell} and levels off at {times}")
     return None
 
 
@@ -171,19 +171,20 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
     first = results[0].diagnosis
     ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
     compared = "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))
-    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}", height=3.2)
+    axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}", height=3.6)
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):
         colour = PALETTE[number % len(PALETTE)]
         looks = (("loss", ("-", "--", ":")[number % 3], "training"), ("eval_loss", "os^"[number % 3], "validation"))
         for key, look, kind in looks:
             steps, losses = zip(*_points(result.history, key), strict=True)
-            axes.plot(steps, losses, look, color=colour, label=f"{label} {kind}".strip())
+            axes.plot(steps, losses, look, color=colour, label=f"{label}, {kind}" if label else kind)
         found = result.diagnosis
         if found.verdict != "healthy" and found.step != result.n_steps:
             axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
-            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "color": colour}
+            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center"}
             axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     show_logarithmic(axes)
-    axes.legend()
+    axes.figure.legend(loc="outside lower left", ncols=2)  # any place among the curves may have some in it
     return axes

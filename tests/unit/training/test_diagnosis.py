@@ -111,3 +111,14 @@ def test_the_verdict_is_drawn_on_the_curve() -> None:
     (mark,) = axes.texts
     assert mark.get_text() == f"overfit, step {result.diagnosis.step}"
     assert list(axes.lines[-1].get_xdata()) == [result.diagnosis.step] * 2
+
+
+def test_steps_are_whole_and_no_legend_covers_a_curve() -> None:
+    history: list[Record] = [{"step": s, "loss": 2.0} for s in range(1, 20)]
+    history += [{"step": 0, "eval_loss": 2.0}, {"step": 19, "eval_loss": 1.9}]
+    result = TrainingResult(Path("adapter"), history, 19, 1, 1, 1.0, 1)
+    axes = plot_losses(result, result, labels=("slow", "fast"))
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    assert all(float(step).is_integer() for step in axes.get_xticks())
+    (legend,) = axes.figure.legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())

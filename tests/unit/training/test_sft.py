@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_adapter(result: TrainingResult, tmp_path: 
 
 def test_the_plot_has_both_curves_and_says_what_they_show(result: TrainingResult) -> None:
     axes = plot_losses(result, labels=("run",))
-    assert axes.get_legend_handles_labels()[1] == ["run training", "run validation"]
+    assert axes.get_legend_handles_labels()[1] == ["run, training", "run, validation"]
     assert axes.figure.get_suptitle().startswith(f"{result.diagnosis.verdict.capitalize()}: validation loss goes from")
     both = plot_losses(result, result, labels=("slow", "fast")).figure.get_suptitle().replace("\n", " ")
     assert both.endswith(f"fast: {result.diagnosis.verdict}, ends at {result.final_validation_loss:.2g}")
