@@ -184,7 +184,7 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
             place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center"}
             axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params("x", integer=True)
     show_logarithmic(axes)
     axes.figure.legend(loc="outside lower left", ncols=2)  # any place among the curves may have some in it
     return axes
