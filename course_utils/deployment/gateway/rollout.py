@@ -85,11 +85,15 @@ class Rollout:
         """Do as an admin wants; requests on their way end where they began.
 
         Raises:
-            ApiError: 404 if the settings have no such model, 409 if it answers already.
+            ApiError: 404 if the settings have no such model, 409 if it answers already or is to end another's trial.
         """
-        model = self.find(wanted.model)
+        model, found = self.find(wanted.model), ""
         if model is self.current:
-            raise ApiError(409, f"{wanted.model!r} answers already", code="rollout_conflict", param="model")
+            found = "answers already"
+        elif wanted.mode == "off" and self.trial and self.trial.model != wanted.model:
+            found = f"is no candidate; {self.trial.model!r} is"
+        if found:
+            raise ApiError(409, f"{wanted.model!r} {found}", code="rollout_conflict", param="model")
         model.version = wanted.version or model.version
         self.trial, self.why = wanted if wanted.mode in ("shadow", "canary") else None, ""
         self.current = model if wanted.mode == "all" else self.current

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from course_utils.deployment import start_gateway
+from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.rollout import Rollout, Switch
 from course_utils.prometheus import scrape
@@ -191,6 +192,17 @@ def rolled_back(failures: dict[str, float], n: int, rng: Random) -> bool:
             if rollout.trial:
                 rollout._count(name, "failed" if rng.random() < share else "answered")
     return rollout.trial is None
+
+
+def test_no_model_ends_the_trial_of_another() -> None:
+    rollout = Rollout({name: Model(name) for name in ("course", "green", "blue")}, "course", GatewayMetrics())
+    rollout.switch(Switch(model="blue", mode="off"))
+    rollout.switch(Switch(**GREEN))
+    with pytest.raises(ApiError, match="'blue' is no candidate; 'green' is"):
+        rollout.switch(Switch(model="blue", mode="off"))
+    assert rollout.trial == Switch(**GREEN)
+    rollout.switch(Switch(model="blue", mode="canary"))
+    assert rollout.trial.model == "blue", "a new candidate takes the place of the old one"
 
 
 def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
