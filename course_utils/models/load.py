@@ -60,7 +60,7 @@ def choose_dtype(device: str) -> Choice:
         return Choice("float16", "this GPU is older than bfloat16")
     if device == "mps":
         return Choice("float32", "training in float16 needs loss scaling, which Apple's GPUs do without in float32")
-    return Choice("float32", "most CPUs compute 16-bit numbers slower than float32, some tens of times slower")
+    return Choice("float32", "one format on every CPU, so that replies compare; most compute 16-bit numbers slower")
 
 
 def choose_product_dtype(width: int) -> Choice:
