@@ -1,4 +1,4 @@
-"""What can go wrong. Every message says what, where and what to do next."""
+"""The exceptions of the course. Every message says what went wrong, where, and what to do next."""
 
 from importlib.util import find_spec
 from typing import Literal
@@ -15,17 +15,17 @@ class ConfigurationError(CourseError):
 
 
 class DataError(CourseError):
-    """A dataset, a database or one of their rows does not fit; lists every bad row, not the first."""
+    """A dataset, a database or a row is invalid; the message lists the bad rows, not only the first."""
 
 
 class FormatError(DataError):
-    """A file, or what should be written to one, does not fit its format; the message begins with the place."""
+    """A file to read, or rows to write to one, violate the file's format; the message begins with the place."""
 
 
 class QueryError(CourseError):
-    """SQL that does not parse, does not execute, writes, or runs longer than it may.
+    """A query does not parse or execute, tries to write, or exceeds a limit of time or size.
 
-    ``kind`` is for programs, the message for people; the query itself is not part of either.
+    Programs read ``kind``, people read the message; neither repeats the query.
     """
 
     def __init__(self, message: str, kind: QueryErrorKind = "other") -> None:
@@ -34,31 +34,31 @@ class QueryError(CourseError):
 
 
 class ModelError(CourseError):
-    """A model folder is missing or incomplete, or a model gives what it must not."""
+    """A model, tokenizer or adapter is missing, unreadable or unfit for its use."""
 
 
 class TrainingError(CourseError):
-    """Training cannot go on: its loss is no number, or not even one row fits into memory."""
+    """Training cannot continue, for example because the loss is NaN or not even one row fits into memory."""
 
 
 class ArtifactError(CourseError):
-    """The result of an earlier stage is missing or belongs to another profile, dataset or model."""
+    """A stage's result is missing, damaged, or made from another profile, dataset or model; or cannot be written."""
 
 
 class ServiceError(CourseError):
-    """A server does not start or answer, or its port is taken."""
+    """A server does not start or answer, or its port is in use."""
 
 
 class MissingExtraError(CourseError, ImportError):
-    """An optional package is not installed; names the command that installs it."""
+    """An optional package is not installed; the message names the command that installs it."""
 
 
 _SETS = {"serve": "course", "track": "gpu", "gpu": "gpu", "scale": "dev"}
-"""The set of ``requirements/install.py`` that an extra of ``pyproject.toml`` is part of."""
+"""From each extra of ``pyproject.toml`` to the ``--set`` of ``requirements/install.py`` that contains it."""
 
 
 def require(extra: str, *packages: str) -> None:
-    """Raise MissingExtraError for the first of some optional packages, named as they are imported, that is missing."""
+    """Raise MissingExtraError unless all ``packages`` of ``extra``, given by their import names, are installed."""
     for package in packages:
         if find_spec(package) is None:
             remedy = f"run python3 requirements/install.py --set {_SETS[extra]}, and work in its .venv"

@@ -1,7 +1,7 @@
-"""The one dial of the course: a table of profiles from a first tour to several GPUs.
+"""The table of profiles: one name sets every size of the course, from a first tour on a CPU to several GPUs.
 
-A profile says which base model, which backend and which sizes; it holds no path and does no work. Change one value with
-``dataclasses.replace(profile, epochs=1)``.
+A profile names the base model, the training backend and the sizes; it is configuration and does no work. Change one
+value with ``dataclasses.replace(profile, epochs=1)``.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -12,16 +12,16 @@ from typing import Literal, get_args
 from course_utils.errors import ConfigurationError
 
 Backend = Literal["trl", "unsloth", "fsdp"]
-"""What trains; "fsdp" is TRL in one process a GPU, over which Accelerate shares weights and rows out."""
+"""The training library; "fsdp" is TRL with one process per GPU, across which Accelerate shards weights and rows."""
 
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
-"""What is trained: every weight, or an adapter of this kind; "qlora" is LoRA on a base model kept in 4 bits."""
+"""The weights to train: all of them ("full") or an adapter of this kind; "qlora" is LoRA on a 4-bit base model."""
 
 IN_PROFILE = "in the profile (course_utils/profiles.py, or dataclasses.replace)"
-"""Where errors send people to change a setting."""
+"""The place to change a setting, in the words of error messages."""
 
 MAX_EPOCHS = 30.0
-"""How often the same few rows are read at most; beyond, a model learns them by heart."""
+"""The most epochs that ``Profile.fit_to`` sets, because a model memorises rows that it reads more often."""
 
 _ADAM_BETAS = (0.9, 0.999)
 
@@ -36,53 +36,55 @@ class Profile:
     """A folder of this repository or a name on the Hugging Face Hub."""
     backend: Backend = "trl"
     needs_hub: bool = True
-    """False keeps every library off the network."""
+    """Whether the base model is on the Hugging Face Hub; if False, ``open_course`` keeps libraries off the network."""
     n_gpus: int = 0
     seed: int = 0
 
-    # Data, unless the dataset names a part for this profile itself: samples/<name>.json
+    # Data; a dataset's own selection of rows for this profile, samples/<name>.json, takes precedence
     difficulties: tuple[str, ...] | None = None
-    """Difficulties to keep, as rows name them; None keeps every row."""
+    """Difficulties of the rows to keep, from ``files.DIFFICULTIES``; None keeps every row."""
     max_train_rows: int | None = None
     max_test_rows: int | None = None
     max_length: int = 1024
-    """Tokens of prompt and completion together; longer rows are left out whole, and counted."""
+    """Most tokens of prompt and completion together; longer rows are dropped and counted, not truncated."""
 
     # Training
     method: Method = "lora"
     lora_rank: int = 16
     lora_alpha: int = 16
     adapted_share: float = 1.0
-    """Share of the layers that get an adapter, from the last one down; those before them need no gradients."""
+    """Share of the layers that get an adapter, counted from the last one; earlier layers need no gradients."""
     learning_rate: float = 2e-4
     loraplus_ratio: float = 1.0
-    """How many times this rate the B of an adapter's B A learns at (LoRA+); 1 is plain LoRA."""
+    """Learning rate of an adapter's matrix B divided by that of A, ``learning_rate`` (LoRA+); 1 is plain LoRA."""
     adam_betas: tuple[float, float] = _ADAM_BETAS
-    """What AdamW keeps, at each step, of its means of gradients and of their squares; less forgets sooner."""
+    """AdamW's decay rates for the means of gradients and of squared gradients; smaller ones forget sooner."""
     epochs: float = 3.0
     min_steps: int = 0
-    """Optimizer steps for which few rows are read more often, ``MAX_EPOCHS`` times at most; see ``fit_to``."""
+    """Optimizer steps to reach on few rows: ``fit_to`` adds epochs for them, up to ``MAX_EPOCHS``."""
     max_steps: int | None = None
-    """Optimizer steps instead of epochs, to compare runs on different rows at equal work."""
+    """Optimizer steps that replace ``epochs``, so that runs on different rows do equal work; None uses ``epochs``."""
     experiment_s: float | None = None
-    """Seconds for small experiments, which take fewer steps and rows then, or are shown as recorded; None: no limit."""
+    """Seconds that a notebook's experiment may take: it is cut short or shown as recorded; None sets no limit."""
     batch_size: int = 4
     """Rows in one forward pass."""
     share_prompts: bool = False
-    """Read a schema once for the rows of a batch, all about one database: faster, with the same losses."""
+    """Fill each batch with rows about one database and compute its schema once: faster, with the same losses."""
     gradient_accumulation: int = 4
     """Forward passes per optimizer step."""
     warmup_steps: int = 10
     n_evaluations: int = 6
-    """How often validation loss is measured during training, and a checkpoint written."""
+    """How often in a training run the validation loss is measured and a checkpoint written."""
     max_validation_rows: int | None = None
-    """Validation rows whose loss training measures, spread over all there are; None for each of them."""
+    """Most validation rows on which training measures the loss, spread evenly over the split; None takes all."""
     patience: int | None = 2
-    """Evaluations with no better validation loss before training stops, at the best weights; None keeps the last."""
+    """Evaluations without a lower validation loss before training stops and keeps the best weights.
+
+    None trains to the end and keeps the last weights."""
 
     # Generation
     generation_batch_size: int = 8
-    """Prompts in one batch; on a GPU the longest ones must fit beside the 16-bit model."""
+    """Prompts in one batch; on a GPU, a batch of the longest must fit beside the 16-bit model."""
     max_new_tokens: int = 128
 
     @property
@@ -91,16 +93,17 @@ class Profile:
         return self.method == "qlora"
 
     def fit_to(self, n_rows: int) -> "Profile":
-        """This profile with the epochs that ``n_rows``, 1 or more, take: as it says, or more for ``min_steps``.
+        """Return the profile with enough epochs for ``min_steps`` on ``n_rows`` training rows, 1 or more.
 
-        Few rows that are read so often need no optimizer that forgets soon (``benchmarks/laptop.md``).
+        With more epochs, AdamW gets its default betas: few rows that come again and again need no optimizer that
+        forgets quickly (``benchmarks/laptop.md``).
         """
         steps_per_epoch = -(-n_rows // self.effective_batch_size)
         epochs = min(MAX_EPOCHS, round(self.min_steps / steps_per_epoch, 1))
         return self if epochs <= self.epochs else replace(self, epochs=epochs, adam_betas=_ADAM_BETAS)
 
     def n_adapted(self, n_layers: int) -> int:
-        """How many of a model's last layers get an adapter, one at least."""
+        """How many of a model's ``n_layers`` get an adapter: the last ones, at least 1."""
         return max(1, round(self.adapted_share * n_layers))
 
     @property
@@ -109,7 +112,7 @@ class Profile:
         return self.batch_size * self.gradient_accumulation
 
     def with_batch_size(self, most: int, effective: int | None = None) -> "Profile":
-        """The profile with as many rows a pass, up to ``most``, as divide the ``effective`` batch, its own if None."""
+        """Return the profile with the largest batch up to ``most`` that divides ``effective`` (None: its own size)."""
         rows = effective or self.effective_batch_size
         size = next(size for size in range(min(rows, most), 0, -1) if rows % size == 0)
         return replace(self, batch_size=size, gradient_accumulation=rows // size)
@@ -149,7 +152,7 @@ _LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment
 
 
 def _is_positive(value: object) -> bool:
-    """False for text such as ``"2e-4"``, which a file or a command line gives where a number is meant."""
+    """Whether a value is a finite number above 0; text such as ``"2e-4"`` from a command line is not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
 
 
@@ -177,7 +180,7 @@ PROFILES = {
             share_prompts=True,
             gradient_accumulation=1,
             n_evaluations=3,
-            generation_batch_size=48,  # five batches of the test: their times tell how fast a model is
+            generation_batch_size=48,  # five batches of test rows, enough to compare the speed of models
             max_new_tokens=96,
         ),
         Profile(
@@ -225,7 +228,7 @@ def get_profile(name: str) -> Profile:
     """Look a profile up by name.
 
     Raises:
-        ConfigurationError: There is no such profile; the message lists those there are.
+        ConfigurationError: There is no such profile; the message lists the names.
     """
     try:
         return PROFILES[name]
