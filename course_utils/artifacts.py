@@ -1,7 +1,7 @@
 """Where results live, and how one stage hands them to the next: ``artifacts/<profile>/<stage>/manifest.json``.
 
-``open_course`` gives a ``Course``; its ``begin`` checks the manifests of earlier stages and empties the stage's folder,
-and ``finish`` of what it gives writes the stage's own.
+``open_course`` returns a ``Course``. ``Course.begin`` checks the manifests of earlier stages, empties the stage's
+folder and returns a ``StageRun``, whose ``finish`` writes the stage's own manifest.
 """
 
 import os
@@ -25,11 +25,11 @@ from course_utils.profiles import Profile, get_profile
 
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
 PARAMETERS = {"PROFILE": "smoke", "DATA": "data", "MODEL": "", "ARTIFACTS": "artifacts"}
-"""The notebooks' parameters, with the values that they have there."""
+"""The notebooks' parameters and their defaults."""
 UNFINISHED = "unfinished"
-"""What lies under this name in a stage's folder outlives a run that was killed, so that the next one can go on."""
+"""Subfolder of a stage for checkpoints: it survives until the stage finishes, so that a killed run can be resumed."""
 TRACKING = "tracking"
-"""What trackers wrote lies under this name in a stage's folder and stays: they may hold it open for the next run."""
+"""Subfolder of a stage for experiment trackers: it is never emptied, because a tracker may hold its files open."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -40,11 +40,11 @@ def notebook_of(stage: str) -> str:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a finished stage leaves behind, as ``manifest.json`` holds it.
+    """The record of a finished stage, the content of its ``manifest.json``.
 
-    ``outputs`` maps each file in the stage's folder to its SHA-256, ``inputs`` those of earlier stages, as
-    ``<stage>/<file>``, and of the data stage the dataset's ``Course.data_state``, as ``DATA``. ``data`` and ``model``
-    are relative to the project where they lie in it: a moved checkout keeps its results.
+    ``outputs`` maps each file in the stage's folder to its SHA-256; ``inputs`` maps each file of earlier stages, as
+    ``<stage>/<file>``, to the same. The data stage's ``inputs`` hold ``Course.data_state`` as ``DATA``. ``data`` and
+    ``model`` are relative paths where they lie in the project, so that a moved checkout keeps its results.
     """
 
     stage: str
@@ -61,27 +61,27 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Course:
-    """One walk through the course: a profile, a dataset, a model and a place for the results."""
+    """One run of the course: a profile with its base model, a dataset and a folder for the results."""
 
     profile: Profile
     data: Path
     root: Path
-    """``ARTIFACTS/<profile>``: one folder per stage lies in it."""
+    """``ARTIFACTS/<profile>``, which holds one folder per stage."""
 
     @property
     def model(self) -> str:
-        """The base model: an absolute folder where it is one of this project, else a Hub id."""
+        """The base model: the absolute path of a folder, or a Hub id."""
         return str(resolve(self.profile.base_model)) if is_local(self.profile.base_model) else self.profile.base_model
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """The fields of a manifest that results of this course share."""
+        """The manifest fields that must be equal in all results of this course."""
         places = {"data": portable(self.data), "model": portable(self.model)}
         return {"profile": self.profile.name, **places, "model_fingerprint": fingerprint(resolve(self.model))}
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The notebooks' parameters that open this very course."""
+        """The notebooks' parameters that select this course."""
         model, own = portable(self.model), get_profile(self.profile.name).base_model
         places = {"DATA": portable(self.data), "MODEL": "" if model == own else model}
         return {"PROFILE": self.profile.name, **places, "ARTIFACTS": portable(self.root.parent)}
@@ -91,23 +91,23 @@ class Course:
         return self.root / stage
 
     def data_state(self) -> str:
-        """What changes with any file of the dataset: a hash of their names, sizes and times; none of it is read."""
-        walk = os.walk(self.data, followlinks=True)  # databases are large: a folder of them may be a link
+        """A hash of the names, sizes and modification times of the dataset's files; no content is read."""
+        walk = os.walk(self.data, followlinks=True)  # the folder of databases may be a link, because they are large
         paths = (Path(folder, name) for folder, _, names in walk for name in names)
         files = (path for path in paths if path.is_file() and not path.is_relative_to(self.root))
         found = ((path.relative_to(self.data).as_posix(), path.stat()) for path in files)
         return hash_of(sorted((name, facts.st_size, facts.st_mtime_ns) for name, facts in found))
 
     def check_place(self, stage: str) -> None:
-        """Refuse, by ArtifactError, a stage that would empty the folder which the dataset or the base model lies in."""
+        """Raise ArtifactError if the dataset or the base model lies in the folder that the stage will empty."""
         folder = self.folder(stage).resolve()
-        for name, place in {"DATA": self.data.resolve(), "MODEL": Path(self.model)}.items():  # never in it: a Hub id
+        for name, place in {"DATA": self.data.resolve(), "MODEL": Path(self.model)}.items():  # a Hub id never does
             if place.is_relative_to(folder):
                 remedy = "copy it elsewhere, or set another ARTIFACTS"
                 raise ArtifactError(f"{name}={portable(place)!r}: the {stage} stage empties {folder}; {remedy}")
 
     def lock(self) -> AbstractContextManager[Any]:
-        """Keep other runs away from these results until its block ends; raises ArtifactError where one is at work."""
+        """A context manager that locks ``root`` against other runs; raises ArtifactError if another run holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
         try:
             return FileLock(self.root / "run.lock").acquire(timeout=0)
@@ -119,15 +119,15 @@ class Course:
         """Read the manifest of a finished stage.
 
         Raises:
-            ArtifactError: It is missing, unreadable, of another profile, dataset or model, or made from
-                files that an earlier stage has replaced since.
+            ArtifactError: It is missing or unreadable, or the stage ran with another profile, dataset or model, or
+                an earlier stage has since replaced the files it was made from.
         """
         manifest, path = self._read_manifest(stage), self.folder(stage) / "manifest.json"
         for name, wanted in self.identity.items():
             if (found := getattr(manifest, name)) != wanted:
                 named = name.replace("_", " ")
                 raise ArtifactError(f"{path}: made with {named} {found!r}, not {wanted!r}; {self._remedy(stage)}")
-        # A stage that is gone or running is not judged.
+        # Inputs from a stage without a manifest (deleted, or running now) are not checked.
         earlier = [name for name in STAGES[: STAGES.index(stage)] if (self.folder(name) / "manifest.json").is_file()]
         now = {f"{name}/{file}": sha for name in earlier for file, sha in self._read_manifest(name).outputs.items()}
         for file, sha in manifest.inputs.items():
@@ -148,10 +148,10 @@ class Course:
             raise ArtifactError(f"{path}: not a manifest ({error}); {self._remedy(stage)}") from error
 
     def output(self, stage: str, name: str) -> Path:
-        """A file or folder that a finished stage wrote.
+        """The path of ``name``, a file or folder that a finished stage wrote.
 
         Raises:
-            ArtifactError: The stage has not run, or what it wrote is gone or has changed since.
+            ArtifactError: ``manifest`` raises it, or a file is missing or its SHA-256 has changed.
         """
         outputs, folder = self.manifest(stage).outputs, self.folder(stage)
         written = {file: sha for file, sha in outputs.items() if file == name or file.startswith(f"{name}/")}
@@ -161,9 +161,9 @@ class Course:
         return folder / name
 
     def begin(self, stage: str) -> "StageRun":
-        """Start one of the ``STAGES``: check those before it, note what they wrote, then empty its folder.
+        """Start a stage: check the earlier stages, record their outputs as its inputs, and empty its folder.
 
-        What lies under ``UNFINISHED`` stays until the stage finishes, and under ``TRACKING`` for good.
+        The subfolder ``UNFINISHED`` stays until the stage finishes, ``TRACKING`` for good.
 
         Raises:
             ArtifactError: An earlier stage has not run or does not match, or the folder cannot be emptied or holds
@@ -171,14 +171,14 @@ class Course:
         """
         self.check_place(stage)
         made = {name: self.manifest(name).outputs for name in STAGES[: STAGES.index(stage)]}
-        # Nothing is computed from setup, and looking at the machine again must not outdate a trained model.
+        # No stage computes from setup's outputs, and probing the machine again must not outdate a trained model.
         inputs = {f"{name}/{file}": sha for name in made if name != "setup" for file, sha in made[name].items()}
         if stage == "data":
             inputs["DATA"] = self.data_state()
         folder = self.folder(stage)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "manifest.json").unlink(missing_ok=True)  # the first to go, for it says that the rest is there
+            (folder / "manifest.json").unlink(missing_ok=True)  # first, because it claims that the rest is complete
             for old in (path for path in folder.iterdir() if path.name not in (UNFINISHED, TRACKING)):
                 remove = shutil.rmtree if old.is_dir() and not old.is_symlink() else Path.unlink
                 remove(old)
@@ -199,9 +199,9 @@ class StageRun:
     began: float = field(default_factory=time.perf_counter)
 
     def finish(self, results: dict[str, Any]) -> Manifest:
-        """Write the manifest over every file in the folder, with numbers worth reporting and ``peak_memory_gib``."""
-        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)  # of runs that were killed and never repeated
-        (place := self.folder / "manifest.json").unlink(missing_ok=True)  # a cell may be run again: it is no output
+        """Write and return the manifest: every file in the folder, ``results``, and ``peak_memory_gib`` among these."""
+        shutil.rmtree(self.folder / UNFINISHED, ignore_errors=True)
+        (place := self.folder / "manifest.json").unlink(missing_ok=True)  # not an output, when the cell is run again
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
         manifest = Manifest(
             stage=self.stage,
@@ -219,8 +219,9 @@ class StageRun:
 def open_course(profile: str, data: str = "data", model: str = "", artifacts: str = "artifacts") -> Course:
     """Turn the notebook parameters into a ``Course``; relative paths start at the project.
 
-    Sets ``HF_HUB_OFFLINE`` where neither the profile nor ``model`` needs the Hub, because libraries otherwise wait half
-    a minute for a network that is not there, and spares the course's own servers a proxy that the environment names.
+    ``model`` replaces the profile's base model unless it is empty. Sets ``HF_HUB_OFFLINE`` if the base model needs no
+    Hub, because without a network libraries would retry for half a minute. Excludes this machine from the proxy that
+    the environment names, so that requests reach the course's own servers.
 
     Raises:
         ConfigurationError: The profile is unknown.
@@ -235,7 +236,7 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
 
 
 def _bypass_proxy() -> None:
-    """Add this machine to ``NO_PROXY``, but only beside a proxy: alone it would hide macOS's own settings."""
+    """Add this machine to ``NO_PROXY`` if a proxy variable is set; ``NO_PROXY`` alone would hide macOS's settings."""
     from urllib.request import getproxies_environment
 
     proxies = getproxies_environment()
@@ -245,7 +246,7 @@ def _bypass_proxy() -> None:
 
 
 def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]:
-    """Installed versions; what is not installed is left out."""
+    """Versions of Python and of the installed packages among ``names``; missing packages are left out."""
     found = {"python": sys.version.split()[0]}
     for name in names:
         with suppress(PackageNotFoundError):
@@ -254,7 +255,7 @@ def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]
 
 
 def peak_memory_gib() -> float:
-    """The most memory that this process, or one that it started and that has ended, has held at once (GiB resident)."""
-    unit = 1 if sys.platform == "darwin" else 1024
+    """Peak resident memory in GiB of this process or of its largest finished child, whichever is higher."""
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, KiB on Linux
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return max(peaks) * unit / 2**30
