@@ -1,7 +1,7 @@
 """The one prompt: from schema and question to chat messages, and from messages to token ids.
 
-Training, evaluation and serving all come through here, so that a model is asked in production
-exactly as it was taught. The template is the tokenizer's own; no special token is written here.
+Training, evaluation and serving all use this module, so that a model in production gets exactly the prompts that it
+was trained on. The chat template is the tokenizer's own; no special token is written here.
 """
 
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 Prompt = list[Message] | str
-"""What a model is asked: a chat, which its template renders, or a document, which it goes on with."""
+"""A chat, which the model's template renders, or a text that the model continues."""
 
 _THOUGHT = re.compile(r"\A.*(?:</think(?:ing)?>|\[/THINK\])|(?:<think(?:ing)?>|\[THINK\]).*", re.DOTALL)
 _FENCE = re.compile(
@@ -34,49 +34,49 @@ _FENCE = re.compile(
 _SPAN = re.compile(r"(?<!`)(?P<ticks>`{3,}+)\s*+(?:\w{,20}(?i:sql)\w{,20}\s)?(?P<query>.+?)(?P=ticks)(?!`)", re.DOTALL)
 _NAME = re.compile(r"\s*+[\w.]*\s*")
 BLOCK_END = "```"
-"""Where the answer to a document ends: the mark that closes the block of SQL in which ``to_document`` leaves off."""
-_BATCH = 1_000  # texts that are tokenized at once; what a tokenizer returns takes some kilobytes a text
+"""The stop string for a document: it closes the SQL block that ``to_document`` leaves open."""
+_BATCH = 1_000  # texts tokenized in one call, because the returned encodings take some kilobytes each
 INSTRUCTION = "Write one SQLite query that answers the question."
 TEMPLATE_OPTIONS = {"enable_thinking": False, "date_string": "26 Jul 2024"}
-"""What every chat template is rendered with, in training and by every server, and ignores if it does not know it.
-Hybrid models such as Qwen3 then answer at once, instead of in a chain of thought that training never shows; and Llama
-3's system message does not change with the day: it names the date that its template has where there is no clock."""
+"""Variables for every chat template, in training and in every server; a template ignores those that it does not know.
+``enable_thinking`` makes hybrid models such as Qwen3 answer at once, because training shows them no chain of thought.
+``date_string`` fixes the date in Llama 3's system message, which would else change daily, to its template's default."""
 
 
 @dataclass(frozen=True)
 class EncodedExample:
-    """One training row: ``input_ids``, and ``completion_mask`` with 1 where a label counts."""
+    """One training row: ``input_ids``, and as long a ``completion_mask``: 1 where the loss counts, 0 on the prompt."""
 
     input_ids: list[int]
     completion_mask: list[int]
     shared_prefix: str = ""
-    """The first message. Rows that have it in common begin with the same tokens."""
+    """The content of the first message; rows that share it begin with the same tokens."""
 
 
 def to_messages(schema: str, question: str) -> list[Message]:
-    """The chat that asks for a query; ``schema`` is the database as ``sql.schema.Schema.render`` shows it."""
+    """The chat that asks for a query; ``schema`` is the text that ``sql.schema.Schema.render`` returns."""
     system = f"{INSTRUCTION}\n\n{schema}"
     return [{"role": "system", "content": system}, {"role": "user", "content": question.strip()}]
 
 
 def add_examples(messages: list[Message], examples: Iterable[tuple[str, str]]) -> list[Message]:
-    """A chat with answered questions before its last one: few-shot prompting (Brown et al. 2020, arXiv 2005.14165)."""
+    """Insert (question, answer) pairs before a chat's last message: few-shot prompting (Brown et al., 2005.14165)."""
     turns = [[("user", question), ("assistant", answer)] for question, answer in examples]
     shown = [{"role": role, "content": content} for pair in turns for role, content in pair]
     return [*messages[:-1], *shown, messages[-1]]
 
 
 def to_document(messages: list[Message]) -> str:
-    """A chat as plain text with no template, as SQL is written about: it breaks off in a block that the answer fills.
+    """Render a chat without a template, as Markdown that ends in an open SQL block, which the answer is to fill.
 
-    For models that go on with texts and do not chat, and to see what a model knows that its chat does not show.
+    For base models, which continue texts and do not chat, and to see what a model knows that its chats do not show.
     """
     shown = {"user": "{}\n```sql\n", "assistant": f"{{}}\n{BLOCK_END}\n\n"}
     return "".join(shown.get(message["role"], "{}\n\n").format(message["content"]) for message in messages)
 
 
 def encode_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> list[int]:
-    """Token ids up to and including the marker after which the model replies; of a document, all of it.
+    """Token ids of a prompt: of a chat with the marker that begins the reply, of a document with its special tokens.
 
     Raises:
         ModelError: The tokenizer has no chat template or one that refuses or leaves out a message, or it doubles
@@ -95,11 +95,11 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> list[
 
 
 def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], completion: str) -> EncodedExample:
-    """Token ids of prompt, completion and the end-of-turn token, with the mask of what is learned.
+    """Token ids of the prompt, the completion and the end token, and the mask of the tokens to learn.
 
     Raises:
-        ModelError: The template does not keep the prompt as a prefix, or never ends the turn with
-            the end token, so that a model trained on it would not learn to stop.
+        ModelError: ``encode_prompt`` raises it, the template changes the prompt once a reply follows, or it writes
+            no end token after the reply, so that the model would not learn to stop.
     """
     prompt = encode_prompt(tokenizer, messages)
     reply = {"role": "assistant", "content": completion.strip()}
@@ -115,14 +115,14 @@ def encode_example(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
 
 
 def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], schemas: Mapping[str, str]) -> list[int]:
-    """Tokens of each row, prompt and completion together, as many as ``encode_example`` makes.
+    """Number of tokens of each row, prompt and completion together, equal to the length that ``encode_example`` gives.
 
     Raises:
-        ModelError: The tokenizer's chat template does not fit.
+        ModelError: ``encode_example`` refuses the chat template.
     """
-    encode_example(tokenizer, to_messages("", "a"), "a")  # raises where the template does not fit
-    # Nothing merges across a special token. So the text from each one to the next is counted by itself, and equal
-    # ones once: to encode whole rows would be to read a schema again for each question about it.
+    encode_example(tokenizer, to_messages("", "a"), "a")  # raises if the template is unfit
+    # No token spans a special token, so the texts between special tokens are tokenized separately and equal texts only
+    # once: whole rows would tokenize a schema again for each of its questions.
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     boundary = re.compile(f"(?={'|'.join(map(re.escape, special))})")
     numbers: dict[str, int] = {}
@@ -131,12 +131,12 @@ def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], sche
         reply = {"role": "assistant", "content": row["query"].strip()}
         messages = [*to_messages(schemas[row["db_id"]], row["question"]), reply]
         text = render_chat(tokenizer, messages, add_generation_prompt=False)
-        # What stands behind the last end token is not trained on.
+        # Training leaves out everything after the last end token.
         text = text[: text.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)]
         parts.append([numbers.setdefault(part, len(numbers)) for part in boundary.split(text)])
     texts, lengths = [*numbers], list[int]()
     for start in range(0, len(texts), _BATCH):
-        # Without verbose=False it warns of the very lengths that we are here to report.
+        # verbose=False suppresses the warning of texts longer than the model takes: here they are only counted.
         encoded = tokenizer(texts[start : start + _BATCH], add_special_tokens=False, verbose=False)
         lengths += map(len, encoded["input_ids"])
     return [sum(lengths[number] for number in of_row) for of_row in parts]
@@ -145,9 +145,9 @@ def count_tokens(tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Row], sche
 def render_chat(
     tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *, add_generation_prompt: bool
 ) -> str:
-    """A chat as text, as the tokenizer's own template writes it: the one place that applies a template.
+    """Render a chat by the tokenizer's own template; no other function applies a template.
 
-    ``add_generation_prompt`` ends it with the marker after which the model replies.
+    ``add_generation_prompt`` appends the marker that begins the model's reply.
 
     Raises:
         ModelError: There is no chat template, or it refuses the messages.
@@ -170,15 +170,16 @@ def _refused(tokenizer: "PreTrainedTokenizerBase", what: str) -> ModelError:
 
 
 def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Token ids of a text that already has all the control tokens it needs."""
+    """Token ids of a text that already contains its special tokens; none are added."""
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def read_query(reply: str) -> str:
-    """The SQL in a model's reply: its last fenced block, one marked as SQL if there is any, else the whole.
+    """Extract the SQL from a model's reply.
 
-    What the model thinks first is not part of its answer, nor is a block that holds but a name. Line breaks and spaces
-    of a query stay as they are: inside a string they are data, and a ``--`` comment ends at one.
+    It is the last fenced block marked as SQL, else the last block (or inline code) that holds more than a name, else
+    the whole reply; reasoning such as ``<think>`` is skipped. Line breaks and spaces inside the query stay, because
+    they are data in a string, and a line break ends a ``--`` comment.
     """
     text = _THOUGHT.sub("", reply)
     blocks = [found for found in _FENCE.finditer(text) if found["query"].strip()]
