@@ -1,6 +1,7 @@
-"""What a model is taught: a task is one small object, so that training and evaluation know no task by name.
+"""The tasks that models are trained on, each one object, so that training and evaluation need no code per task.
 
-How good replies are is no task's business. Its functions are of this module, or partials, to be sent to processes.
+A task does not score replies. Its functions are module-level functions or partials of them, because they are pickled
+for child processes.
 """
 
 import json
@@ -17,29 +18,30 @@ from course_utils.errors import DataError
 from course_utils.prompts import Message, read_query, to_messages
 
 LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_request", "hardware", "outage")
-"""What a ticket is about; ``data/tickets/README.md`` defines each."""
+"""The topic of a ticket; ``data/tickets/README.md`` defines each."""
 PRIORITIES = ("low", "normal", "high", "urgent")
-"""How much waiting costs the customer, least first."""
+"""How urgent a ticket is, from least to most."""
 FIELDS = ("label", "priority")
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`¿¡؟،؛。、"
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is asked and taught, and how its replies are read."""
+    """Three functions: from a row to its prompt, from a row to the reply to learn, and from a reply to the answer."""
 
     to_messages: Callable[[Mapping[str, Any]], list[Message]]
-    """The prompt of a row."""
+    """The prompt of a row, as a chat."""
     to_target: Callable[[Mapping[str, Any]], str]
-    """What the model should reply to it."""
+    """The reply that the model should give to a row."""
     read_reply: Callable[[str], str]
-    """What counts of a reply; goes into the row's ``predicted``."""
+    """The answer within a reply, which becomes the row's ``predicted``."""
 
 
 def normalise(question: str) -> str:
-    """The words without case, Unicode's variants, invisible characters, and marks around them.
+    """Reduce a question to its words, so that spellings of one question compare equal.
 
-    ``"Who's 3.5%?"`` is ``who's 3.5%``.
+    Removes case, Unicode variants (NFKC), invisible characters and punctuation around words: ``"Who's 3.5%?"``
+    becomes ``who's 3.5%``.
     """
     plain = unicodedata.normalize("NFKC", question)
     if not plain.isascii():  # soft hyphens, zero-width spaces, marks of direction
@@ -49,7 +51,7 @@ def normalise(question: str) -> str:
 
 
 def text_to_sql(schemas: Mapping[str, str]) -> Task:
-    """The task of writing a query for a row's ``question``, given the rendered schema of its ``db_id``."""
+    """The task of writing a query for a row's ``question``; ``schemas`` maps each ``db_id`` to its rendered schema."""
     return Task(partial(_ask_for_sql, schemas=schemas), itemgetter("query"), read_query)
 
 
@@ -60,9 +62,9 @@ def _ask_for_sql(row: Mapping[str, Any], schemas: Mapping[str, str]) -> list[Mes
 
 
 def ticket_triage() -> Task:
-    """The task of sorting tickets: rows have ``text``, ``label`` and ``priority``, the reply is one JSON object.
+    """The task of classifying tickets: rows have ``text``, ``label`` and ``priority``, the reply is one JSON object.
 
-    The prompt names the labels and priorities and does not define them: what they mean is learned from examples.
+    The prompt names the labels and priorities without defining them, because training teaches their meaning.
     """
     return Task(_ask_for_triage, _to_json, read_triage)
 
@@ -81,11 +83,11 @@ def _to_json(row: Mapping[str, Any]) -> str:
 
 
 def parse_triage(text: str) -> dict[str, str] | None:
-    """The label and priority of the first JSON object in a reply that has both as text, or None where there is none.
+    """The label and priority from the first JSON object in a reply that has both as strings, or None without one.
 
-    They stay as they are, in the closed set or not. The object may hold others, or lie in one.
+    The values need not be in ``LABELS`` and ``PRIORITIES``. The object may have other keys or be nested in another.
     """
-    answer = text.rpartition("</think>")[2][:10_000]  # more is no such reply, and each brace would begin it anew
+    answer = text.rpartition("</think>")[2][:10_000]  # bounds the time, because every brace is tried as a start
     for brace in re.finditer(r"\{", answer):
         with suppress(ValueError, RecursionError):
             found, _ = json.JSONDecoder().raw_decode(answer, brace.start())
@@ -95,6 +97,6 @@ def parse_triage(text: str) -> dict[str, str] | None:
 
 
 def read_triage(reply: str) -> str:
-    """The object in a reply as canonical JSON; the stripped reply itself where there is none to read."""
+    """The label and priority of ``parse_triage`` as JSON in a fixed form; the stripped reply if it has none."""
     found = parse_triage(reply)
     return reply.strip() if found is None else json.dumps(found)
