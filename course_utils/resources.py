@@ -1,4 +1,4 @@
-"""What a container or a job leaves this process of its machine: cores and memory."""
+"""The cores and memory that this process may use, within the limits of its container or cluster job."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def n_cores() -> int:
-    """Cores that this process may use: those of its affinity, or as many as the quota of a container or job makes."""
+    """Cores that this process may use: its CPU affinity or its cgroups' quota, rounded up, whichever is less."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for group in _control_groups():
         old = [text_of(group / f"cpu.cfs_{each}_us") for each in ("quota", "period")]
@@ -22,18 +22,18 @@ def n_cores() -> int:
 
 
 def memory_limit() -> float:
-    """Bytes of memory that a container or a job leaves this process; infinite where there is no limit."""
+    """The lowest memory limit of this process's cgroups, in bytes; infinite if there is none."""
     limits = [text_of(group / f"memory.{each}") for group in _control_groups() for each in ("max", "limit_in_bytes")]
     return min((float(limit) for limit in limits if limit.isdigit()), default=inf)
 
 
 def _control_groups() -> Iterator[Path]:
-    """Folders of the control groups (cgroups of version 1 or 2) that hold this process, and of those around them.
+    """The folders of this process's control groups (cgroup version 1 or 2) and of all groups around them.
 
-    A container sees its own as the top one, where its path may mean nothing.
+    Folders need not exist: inside a container the path may not be valid, and the container's own group is the root.
     """
     for line in text_of(OWN_CGROUPS).splitlines():
         _, controllers, path = line.split(":", 2)  # version 2 names no controllers
         own = Path(path.lstrip("/"))
-        for name in {controllers, *controllers.split(",")}:  # a folder's, which may order them otherwise, and links
+        for name in {controllers, *controllers.split(",")}:  # "cpu,cpuacct" may be a folder "cpuacct,cpu" with links
             yield from (CGROUPS / name / group for group in (own, *own.parents))
