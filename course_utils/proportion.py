@@ -1,4 +1,4 @@
-"""A share of rows and how sure it is: the one interval that every stage gives its shares."""
+"""A share of rows with its confidence interval, by the one method that every stage uses."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of rows with its confidence interval; everything lies in 0 to 1."""
+    """The share ``n_true / n`` of rows with its confidence interval from ``low`` to ``high``, all within 0 to 1."""
 
     n_true: int
     n: int
@@ -24,7 +24,7 @@ class Proportion:
         return self.n_true / self.n
 
     def as_dict(self, name: str) -> dict[str, float]:
-        """The share and its ends as results call them: ``name``, ``name_low`` and ``name_high``."""
+        """The share and its interval under the names that results use: ``name``, ``name_low`` and ``name_high``."""
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
     def __str__(self) -> str:
@@ -38,8 +38,8 @@ def wilson_interval(n_true: int, n: int, confidence: float = CONFIDENCE) -> Prop
     """A share and its Wilson score interval.
 
     With p = n_true / n and z the normal quantile of the confidence, the ends are
-    ``(p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)``. Unlike ``p ± z·sqrt(p(1-p)/n)`` it stays
-    inside 0 to 1 and keeps a width where nothing or everything is right.
+    ``(p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)``. Unlike ``p ± z·sqrt(p(1-p)/n)``, the interval stays
+    within 0 to 1 and has a width above 0 even at p = 0 and p = 1.
 
     Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
 
@@ -51,5 +51,5 @@ def wilson_interval(n_true: int, n: int, confidence: float = CONFIDENCE) -> Prop
     p, z = n_true / n, NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # Rounding may leave an end a hair inside the share, or outside of 0 to 1, where nothing or everything is right.
+    # At p = 0 and p = 1, rounding may put an end slightly inside the share or outside 0 to 1.
     return Proportion(n_true, n, max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p)))
