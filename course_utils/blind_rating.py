@@ -1,6 +1,6 @@
-"""Pairs of answers for blind rating: who rates sees no names, and the sides are drawn by lot.
+"""Pairs of answers for blind rating: the rater sees no model names, and the order of the two answers is random.
 
-People, rules and models add to the same file of JSON lines. Notebook 4 and the web app show the pairs.
+People, rules and judge models append to the same JSON-lines file. Notebook 4 and the web app show the pairs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,29 +21,29 @@ class BlindPair:
     """Two answers to one question, in the order in which they are shown."""
 
     row: Row
-    """The question's, with its gold query; of the models it says nothing."""
+    """``id``, ``db_id``, ``question`` and gold ``query``; nothing about the models."""
     texts: tuple[str, str]
     models: tuple[str, str] = field(repr=False)
-    """Whose they are: for the file, not for the rater."""
+    """The model of each text, which goes into the file and is hidden from the rater."""
 
     def swapped(self) -> "BlindPair":
-        """The same answers, the other one first."""
+        """The same pair with the other answer first."""
         return BlindPair(self.row, self.texts[::-1], self.models[::-1])
 
 
 Rule = Callable[[BlindPair], str]
-"""Gives one of ``CHOICES``."""
+"""An automatic rater: returns a key of ``CHOICES`` for a pair."""
 
 
 def draw_pairs(answers: Mapping[str, Sequence[Row]], rater: str) -> list[BlindPair]:
-    """Every two different answers to a question, in an order and on sides that each rater has for their own.
+    """Pair up the models' answers to each question, without equal texts, in a random order for each rater.
 
     Args:
-        answers: Predictions by the name of their model; all about the same rows in the same order.
-        rater: Whose name seeds the lot, so that it falls the same when they go on later.
+        answers: Each model's predictions, by its name; all of the same rows in the same order.
+        rater: A name that seeds the random generator, so that a rater who returns gets the same order.
 
     Raises:
-        DataError: They are about different rows.
+        DataError: The predictions are of different rows.
     """
     if len({tuple(map(asked_in, rows)) for rows in answers.values()}) > 1:
         raise DataError(f"{', '.join(answers)}: they answer different questions; let all of them answer the same")
@@ -61,16 +61,16 @@ def draw_pairs(answers: Mapping[str, Sequence[Row]], rater: str) -> list[BlindPa
 
 
 def rate_pairs(pairs: Sequence[BlindPair], rater: str, file: Path, rule: Rule) -> None:
-    """Let a rule rate what the rater has not rated yet."""
+    """Rate by ``rule`` all pairs that ``rater`` has not rated yet, and append the ratings to ``file``."""
     for pair in pairs_left(pairs, rater, file):
         add_rating(file, rater, pair, rule(pair))
 
 
 def read_ratings(file: Path, pairs: Iterable[BlindPair]) -> list[Row]:
-    """The ratings in a file that are about these answers, and not about those of a model that has changed since.
+    """Read the ratings of these pairs; ratings of answers that have since changed are left out.
 
-    Each has ``rater``, ``id``, ``models`` and ``texts`` in the order in which they were shown, and the ``winner``: one
-    of the models, or ``TIE``.
+    Each rating has ``rater``, ``id``, ``models`` and ``texts`` in the order shown, and ``winner``: one of the models,
+    or ``TIE``. A missing file has no ratings.
     """
     wanted = {_key(pair.row["id"], pair.models, pair.texts) for pair in pairs}
     rated = read_jsonl(file) if file.exists() else []
@@ -82,17 +82,17 @@ def _key(row_id: str, models: Sequence[str], texts: Sequence[str]) -> tuple[str,
 
 
 def pairs_left(pairs: Sequence[BlindPair], rater: str, file: Path) -> list[BlindPair]:
-    """What a rater has not rated yet, in the order in which it is shown."""
+    """The pairs that ``rater`` has not rated yet, in their given order."""
     rated = [rating for rating in read_ratings(file, pairs) if rating["rater"] == rater]
     done = {_key(rating["id"], rating["models"], rating["texts"]) for rating in rated}
     return [pair for pair in pairs if _key(pair.row["id"], pair.models, pair.texts) not in done]
 
 
 def add_rating(file: Path, rater: str, pair: BlindPair, choice: str, max_bytes: int | None = None) -> None:
-    """Add to the file, which may have ``max_bytes``, what a rater chose, one of ``CHOICES``.
+    """Append one rating to the file; ``choice`` is a key of ``CHOICES``.
 
     Raises:
-        DataError: The file is full.
+        DataError: The file would become larger than ``max_bytes``; None sets no limit.
     """
     winner = {"1": pair.models[0], "2": pair.models[1], "0": TIE}[choice]
     rating = {"rater": rater, "id": pair.row["id"], "models": pair.models, "texts": pair.texts, "winner": winner}
