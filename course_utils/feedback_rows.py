@@ -1,4 +1,4 @@
-"""What the rows of ``feedback.jsonl`` say and when it is believed: for the gateway, and for who trains on it."""
+"""What rows of ``feedback.jsonl`` mean, and when an answer counts as confirmed: for the gateway and for training."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,38 +11,39 @@ from course_utils.sql import same_answer
 from course_utils.tasks import normalise
 
 MIN_USERS = 2
-"""Users who give the same answer before it is believed."""
+"""Users who must give the same answer before it counts as confirmed."""
 FindDatabase = Callable[[str], Path | str | None]
-"""The file of a database by its name; what is no file is of no use here."""
+"""From a database's name to its SQLite file; queries on any other result, such as a URL or None, never agree."""
 
 
 def topic(database: str, row: Row) -> tuple[str, str]:
-    """The database and the question of a row."""
+    """The key of a question: its database and its normalised text."""
     return database, normalise(row["question"])
 
 
 def held_right(row: Row) -> str | None:
-    """The query that a row says is right, if any: its correction, or with a thumb up the answer's own."""
+    """The query that a row's author considers correct: a correction, or the model's query if rated up; else None."""
     query: str | None = row.get("correction") or (row.get("query") if row.get("rating") == "up" else None)
     return query
 
 
 def reviewed(rows: Iterable[Row]) -> set[str]:
-    """The ``row_id`` of each row that a reviewer has decided about."""
+    """The ``row_id`` of every row that a reviewer has decided on."""
     return {row_id for row in rows for row_id in row.get("reviews", ())}
 
 
 def agree(one: str, other: str, database: Path | str | None) -> bool:
-    """Whether two queries give the same answer; not if one of them does not run."""
+    """Whether two queries give the same answer; False if one does not run or ``database`` is not a path."""
     with suppress(QueryError):
         return isinstance(database, Path) and same_answer(database, one, other)
     return False
 
 
 def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, str], list[list[Row]]]:
-    """Of each topic the answers that differ: the rows that hold each right.
+    """Group rows by topic, and within a topic by the answer that their queries give.
 
-    ``rows`` all hold some query right. Of a caller the last one counts, as a user and as a reviewer.
+    Every row must have a ``held_right`` query. Of a caller's rows on a topic, the last one counts (as a user and as a
+    reviewer separately).
     """
     last = {(topic(row["database"], row), row.get("caller", ""), "reviews" in row): row for row in rows}
     found: dict[tuple[str, str], list[list[Row]]] = {}
@@ -57,11 +58,11 @@ def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, s
 
 
 def believed(answers: Iterable[list[Row]]) -> list[list[Row]]:
-    """The answers to one question behind which users enough stand, or a reviewer; it is settled if that is one."""
+    """The answers to one topic that ``MIN_USERS`` users or a reviewer consider correct; a single one settles it."""
     return [rows for rows in answers if len(rows) >= MIN_USERS or any("reviews" in row for row in rows)]
 
 
 def most_held(rows: list[Row]) -> Row:
-    """Of rows with the same answer the first whose query a reviewer wrote, or most users: one may be right by luck."""
+    """The row with a reviewer's query, else with the most frequent one, because a rare query may be right by luck."""
     written = Counter(map(held_right, rows))
     return max(rows, key=lambda row: ("reviews" in row, written[held_right(row)]))
