@@ -1,4 +1,4 @@
-"""Files as the course reads and writes them: where paths start, what tells two apart, and nothing half written."""
+"""How the course resolves paths, hashes files, and reads and writes them so that no file is left half written."""
 
 import errno
 import hashlib
@@ -16,28 +16,28 @@ from course_utils.finding import listed
 
 PROJECT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
-"""One row of a dataset or of a stage's results: what one line of a JSON-lines file holds."""
+"""One row of a dataset or of a stage's results: the object on one line of a JSON-lines file."""
 SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard", "extra")
 """Spider's levels, easiest first."""
 MODEL_SUFFIXES = (".json", ".jinja", ".model", ".safetensors", ".bin")
-"""Files that a model and its tokenizer are read from."""
+"""Suffixes of the files that a model and its tokenizer are read from."""
 
 
 def resolve(path: str | Path, start: Path = PROJECT) -> Path:
-    """An absolute path; a relative one starts at the project, whatever the current folder."""
-    # Path.expanduser would raise RuntimeError where ~ stands before the name of nobody here, as in ~models/mine.
+    """Make a path absolute; a relative path starts at ``start``, whatever the current folder, and ``~`` is expanded."""
+    # Path.expanduser would raise RuntimeError if ~ precedes the name of no user, as in ~models/mine.
     return (start / os.path.expanduser(path)).resolve()  # noqa: PTH111
 
 
 def portable(location: str | Path) -> str:
-    """A path as manifests record it and people see it: from the project where it lies in it; a Hub id stays."""
+    """The form of a path for manifests and messages: relative to the project if inside it; a Hub id is unchanged."""
     path = Path(location)
     return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else str(location)
 
 
 def is_local(model: str) -> bool:
-    """Whether a model is a folder rather than a Hub id: it exists, or is written as a path."""
+    """Whether a model's name means a local path, not a Hub id: the path exists, or it is written as a path."""
     return resolve(model).exists() or model.startswith((".", "/", "~", "data/", "artifacts/"))
 
 
@@ -48,19 +48,20 @@ def sha256(path: Path) -> str:
 
 
 def hash_of(value: object) -> str:
-    """Hexadecimal SHA-256 of what JSON can hold, whatever the order of its keys."""
+    """Hexadecimal SHA-256 of a value that JSON can hold; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def asked_in(row: Row) -> tuple[Any, ...]:
-    """What makes rows of two models' answers the same row: id, database and gold query, where there are such."""
+    """The key that identifies a row in predictions of any model: ``id``, ``db_id``, gold ``query``; None if missing."""
     return tuple(map(row.get, ("id", "db_id", "query")))
 
 
 def fingerprint(model: Path) -> str:
-    """What tells a model folder from another one that takes its place; empty where there is none, as for a Hub id.
+    """A hash (16 hexadecimal digits) of a model folder's files, which changes with the model; empty if not a folder.
 
-    Of a file beyond 64 MiB it hashes as much, in pieces from all over it, for to read all takes as long as to load it.
+    Of a file larger than 64 MiB, it reads about 64 MiB in evenly spaced pieces, because reading the whole file would
+    take as long as loading the model.
     """
     digest, piece = hashlib.sha256(), 2**20
     for path in sorted(path for path in model.glob("*") if path.suffix in MODEL_SUFFIXES):
@@ -74,35 +75,36 @@ def fingerprint(model: Path) -> str:
 
 
 def read_jsonl(path: Path) -> list[Row]:
-    """Rows of a JSON-lines file that the course itself wrote."""
+    """Read a JSON-lines file that the course itself wrote, without checks."""
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
 def append_line(file: IO[Any], line: bytes) -> None:
-    """Add a line to a file that is open to append: all of it or nothing, for half a line would spoil the next as well.
+    """Append a line, complete or not at all, because half a line would corrupt the next one too.
 
-    Where the file may be read too, what somebody's editor or a power cut left without an end of line gets one first.
+    ``file`` is open in append mode. If it is also readable and lacks its final line break, as after a power cut, the
+    line break is added first.
 
     Raises:
-        OSError: It does not fit, as on a full disk.
+        OSError: The line does not fit, as on a full disk.
     """
     if file.readable() and (size := file.seek(0, os.SEEK_END)):
         file.seek(size - 1)
         line = line if file.read(1) == b"\n" else b"\n" + line
-    n_written = os.write(file.fileno(), line)  # past Python's buffer, which would write what has failed later on
+    n_written = os.write(file.fileno(), line)  # unbuffered, because Python's buffer would retry a failed write later
     if n_written < len(line):
         os.ftruncate(file.fileno(), os.lseek(file.fileno(), 0, os.SEEK_CUR) - n_written)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Iterable[str]) -> list[Row]:
-    """Rows of a JSON-lines file that anybody wrote, each as ``check`` gives it back, which gets its file and line too.
+    """Read a JSON-lines file from any source, and return each row as ``check(row, "file:line")`` returns it.
 
-    Any end of line, a byte-order mark and empty lines are accepted. ``fields`` are those that errors name.
+    Any line ending, a byte-order mark and empty lines are accepted. ``fields`` are the fields that errors ask for.
 
     Raises:
-        DataError: The file is missing, empty or not UTF-8, or rows are no objects or such that ``check`` raises
-            ValueError; the first 20 of them are listed.
+        DataError: The file is missing, empty or not UTF-8, or a row is not an object or makes ``check`` raise
+            ValueError; the message lists the first 20 such rows.
     """
     remedy = f"give one JSON object a line, with {', '.join(fields)}"
     try:
@@ -126,28 +128,28 @@ def read_checked_jsonl(path: Path, check: Callable[[Row, str], Row], fields: Ite
 
 
 def text_of(path: Path) -> str:
-    """What a file of the system says, without blank ends; empty where it cannot be read."""
+    """The stripped text of a system file; empty if it cannot be read."""
     with suppress(OSError):
         return path.read_text("utf-8", "replace").strip()
     return ""
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds; OSError or ValueError if it cannot be read."""
+    """Parse a JSON file; raises OSError or ValueError if it cannot be read."""
     return json.loads(path.read_text("utf-8"))
 
 
 def read_toml(module: str) -> dict[str, Any]:
-    """The table beside a module, such as ``catalogue.toml`` of ``catalogue.py``, which gives its ``__file__``."""
+    """Parse the TOML file beside a module: ``catalogue.toml`` for the ``__file__`` of ``catalogue.py``."""
     return tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A path to write a file or a folder to, which takes the place of ``path`` at the end, or goes if something fails.
+    """Yield a temporary path for a file or folder, which replaces ``path`` at the end or is deleted on an error.
 
     Raises:
-        OSError: The folder cannot be written to, or a folder is where a file is to be.
+        OSError: The parent folder is not writable, or a file would replace a folder.
     """
     unfinished = path.with_name(f".{os.getpid()}.unfinished.{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,27 +165,27 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def link_file(source: str | Path, target: str | Path) -> None:
-    """Hard-link a file that nobody will change, because databases are large; copy it where that cannot be."""
+    """Hard-link a file that is never changed, because databases are large; copy it if linking fails."""
     try:
-        os.link(Path(source).resolve(), target)  # not a link to a link, whose target may be relative
+        os.link(Path(source).resolve(), target)  # resolved, because a symbolic link's target may be relative
     except OSError:
         shutil.copyfile(source, target)
 
 
 def to_line(row: Row) -> bytes:
-    """A row of a JSON-lines file; half of a character, for which UTF-8 has no bytes, as JSON's own escape."""
+    """A row as a UTF-8 line of JSON; a lone surrogate, which UTF-8 cannot encode, becomes JSON's escape."""
     return (json.dumps(row, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> Path:
-    """Write one JSON object per line, making the folder if needed; the file is replaced whole or stays as it was."""
+    """Write one JSON object per line and return ``path``; creates the folder, and replaces the file as a whole."""
     with writing(path) as unfinished, unfinished.open("wb") as file:
         file.writelines(map(to_line, rows))
     return path
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write indented JSON as ``write_jsonl`` does: half characters escaped, and the file replaced whole or not."""
+    """Write indented JSON and return ``path``; escapes and replaces as ``write_jsonl`` does."""
     with writing(path) as unfinished:
         unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
     return path
