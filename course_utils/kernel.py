@@ -1,4 +1,4 @@
-"""Reads one notebook and executes it in a fresh kernel. Which notebooks, in which order, is ``runner``'s business."""
+"""Read one notebook and execute it in a fresh kernel. ``runner`` decides which notebooks run, and in which order."""
 
 import atexit
 import gc
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 180
 SAVE_EVERY_S = 5
 MAX_SOCKET_FOLDER = 70
-"""Bytes: of a Unix socket the whole path has 103."""
+"""Most bytes of the folder of a kernel's sockets, because the whole path of a Unix socket is limited to 103."""
 KEEP_MEMORY = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296"
-"""Settings of Linux's C library: what a training step frees stays for the next one, in large pages. To get it from the
-system anew takes a tenth of a step."""
+"""Settings of glibc that keep the memory which a training step frees for the next step, in huge pages, because getting
+it from the system again would take a tenth of the step."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """A code cell of a notebook: the ``number``-th of ``n_cells``, counted from 1."""
+    """A code cell's position in its notebook: ``number`` of ``n_cells``, counted from 1 over the executed cells."""
 
     number: int
     n_cells: int
@@ -56,17 +56,17 @@ class NotebookError(CourseError):
 
 
 def read_notebook(path: Path) -> "NotebookNode":
-    """Read a notebook, in the current version of the format; raises ArtifactError if it is missing or none."""
+    """Read a notebook as version 4 of the format; raises ArtifactError if it is missing or not a notebook."""
     import nbformat
 
     try:
         return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call,no-any-return]
-    except Exception as error:  # nbformat fails in many ways on JSON that is no notebook
+    except Exception as error:  # nbformat raises many kinds on JSON that is not a notebook
         raise ArtifactError(f"{path}: not a readable notebook ({error}); restore it from the repository") from error
 
 
 def is_executable(cell: "NotebookNode") -> bool:
-    """Whether running the notebook executes this cell: code that is not blank."""
+    """Whether running the notebook executes this cell: a code cell that is not blank."""
     return bool(cell.cell_type == "code" and cell.source.strip())
 
 
@@ -78,16 +78,17 @@ def execute_notebook(
     kernel: "AsyncKernelManager | None" = None,
     tag: str = "",
 ) -> None:
-    """Execute a notebook in a fresh ``kernel``, which ends with it, with ``parameters`` put after its own.
+    """Execute a copy of a notebook, with ``parameters`` injected after its own parameters cell.
 
-    The notebook is not changed; the ``executed`` copy is written as it goes. ``on_cell`` is called before each code
-    cell. Without a kernel, one starts in the notebook's folder, as in JupyterLab. With a ``tag``, other cells than
-    those, the setup and the parameters are left out.
+    The copy is saved to ``executed`` while it runs; the notebook is not changed. ``on_cell`` is called before each code
+    cell. ``kernel`` is shut down at the end; None starts one in the notebook's folder, as JupyterLab does. A ``tag``
+    restricts the run to cells with it and the setup and parameters cells.
 
     Raises:
+        ArtifactError: The notebook is missing or unreadable.
         NotebookError: A cell failed or the kernel died; later cells have not run.
     """
-    kernel = kernel or start_kernel(notebook.parent)  # it starts while papermill is imported
+    kernel = kernel or start_kernel(notebook.parent)  # starts while papermill is imported
     import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -102,17 +103,17 @@ def execute_notebook(
 
     def report(cell: "NotebookNode", cell_index: int) -> None:
         nonlocal position
-        if cell.id in positions:  # papermill's own cell with the parameters is not one of the learner's
+        if cell.id in positions:  # papermill's injected cell of parameters has none
             on_cell(position := positions[cell.id])
 
     executed.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(source, executed)  # type: ignore[no-untyped-call]
     try:
         options = {"kernel_name": "python3", "kernel": kernel, "on_cell": report, "progress_bar": False}
-        place = str(executed).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a format
+        place = str(executed).replace("{", "{{").replace("}", "}}")  # papermill formats the path with the parameters
         papermill.execute_notebook(place, place, parameters, engine_name=_register_engine(), **options)
     except KeyboardInterrupt:
-        logging.getLogger("asyncio").disabled = True  # it would tell of the reply that nobody waits for any more
+        logging.getLogger("asyncio").disabled = True  # it would log the kernel's reply, which is no longer awaited
         raise
     except papermill.PapermillExecutionError as error:
         traceback = "\n".join(error.traceback)
@@ -124,7 +125,7 @@ def execute_notebook(
 
 
 def _register_engine() -> str:
-    """Papermill's engine that saves every few seconds, where its own saves twice a cell: half a minute in a course."""
+    """Register an engine that saves at most every ``SAVE_EVERY_S`` s: papermill's saves twice a cell, which is slow."""
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
@@ -141,31 +142,31 @@ def _register_engine() -> str:
 
             nb_man.save = save_seldom
             client = PapermillNotebookClient(nb_man, kernel, startup_timeout=START_TIMEOUT_S, on_cell_execute=on_cell)
-            client.owns_km = True  # so that it stops the kernel
-            # nbclient answers widgets past asyncio, which then may not see that the cell's own reply has come.
+            client.owns_km = True  # the client shuts the kernel down
+            # nbclient answers widgets outside asyncio, which may then miss the cell's own reply.
             client.comm_open_handlers = {}
             try:
                 client.execute()
             finally:
-                nb_man.save = save  # for the last time, whatever happened
+                nb_man.save = save  # papermill's last save must not be skipped
 
     papermill_engines.register("sparing", SparingEngine)
     return "sparing"
 
 
 class Kernels(AbstractContextManager["Kernels"]):
-    """Fresh kernels in the folder ``cwd``, one a notebook; one that nobody took ends with the block."""
+    """Fresh kernels in the folder ``cwd``, one per notebook; a prepared kernel not taken ends with the block."""
 
     def __init__(self, cwd: Path) -> None:
         self._cwd = cwd
         self._next: AsyncKernelManager | None = None
 
     def prepare(self, modules: Sequence[str]) -> None:
-        """Start the next kernel, unless it has been started: it loads ``modules`` while a notebook still computes."""
+        """Start the next kernel if there is none yet; it imports ``modules`` while the current notebook still runs."""
         self._next = self._next or start_kernel(self._cwd, modules)
 
     def take(self) -> "AsyncKernelManager":
-        """The next kernel, which its notebook ends; one that starts now loads nothing that may not be needed."""
+        """Return the prepared kernel, else a new one without imports; the caller shuts it down."""
         taken, self._next = self._next or start_kernel(self._cwd), None
         return taken
 
@@ -177,11 +178,11 @@ class Kernels(AbstractContextManager["Kernels"]):
 
 
 def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager":
-    """Start a kernel of this very Python, whichever ``python3`` kernels Jupyter finds elsewhere.
+    """Start a kernel of the running Python, not of the ``python3`` kernel that Jupyter may find elsewhere.
 
-    It loads ``modules`` before its first cell, finds ``course_utils`` uninstalled, and its outputs stay free of
-    progress bars and chatter. It is reached by Unix sockets: a port that is free when it is chosen may be another
-    program's, and even another kernel's, when the kernel starts, and then a cell waits for its reply for ever.
+    The kernel imports ``modules`` before its first cell, can import ``course_utils`` even if it is not installed, and
+    shows no progress bars and no deprecation warnings. It uses Unix sockets, because a TCP port that is free when it
+    is chosen may be taken when the kernel starts, and a cell would then wait forever for its reply.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -207,17 +208,17 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
 
 
 def main() -> None:
-    """Be a kernel that has loaded the modules which the command line names first."""
-    atexit.register(os._exit, 0)  # the last handler: to free all that PyTorch and Transformers hold takes seconds
+    """Import the modules that the command line names before its first option, then run a kernel with the options."""
+    atexit.register(os._exit, 0)  # runs last, because freeing all that PyTorch and Transformers hold takes seconds
     from ipykernel.kernelapp import IPKernelApp
 
     n_modules = next(n for n, word in enumerate(sys.argv[1:]) if word.startswith("-"))
     application: Any = IPKernelApp.instance()
     application.initialize(sys.argv[1 + n_modules :])
-    gc.disable()  # collections between imports take a second
-    for module in sys.argv[1 : 1 + n_modules]:  # in the kernel: Transformers asks whether it is one when it is imported
+    gc.disable()  # garbage collections between imports would take a second
+    for module in sys.argv[1 : 1 + n_modules]:  # after initialize: Transformers checks for a kernel when imported
         import_module(module)
-    gc.freeze()  # what is imported stays: each collection would take 0.3 s for it, each training and Holm's method ask
+    gc.freeze()  # exempts imported objects, which cost 0.3 s at each collection that Trainer and statsmodels force
     gc.enable()
     application.start()
 
