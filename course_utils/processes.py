@@ -1,7 +1,7 @@
-"""The one way to run a child process: a server, until it is not needed, or a module to its end; none is left behind.
+"""The one way to run child processes: a ``Server`` until it is stopped, or a module to its end by ``run_module``.
 
-A child ends with its parent, even with a killed one. ``python -m course_utils.processes MODULE ...`` runs a module
-that knows nothing of this and ends it when standard input closes: a pipe whose other end only the parent holds.
+A child ends with its parent, even if the parent is killed: ``python -m course_utils.processes MODULE ...`` runs any
+module and ends it when standard input closes, a pipe whose other end only the parent holds.
 """
 
 import atexit
@@ -32,19 +32,19 @@ _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
 _LOG_LINES, _LOG_BYTES = 15, 65_536
-_OWN_PORTS, _N_TRIES = range(20_000, 32_768), 20  # below those that systems give to connections
+_OWN_PORTS, _N_TRIES = range(20_000, 32_768), 20  # below the ephemeral ports, which systems give to connections
 
 
 class Server(AbstractContextManager["Server"]):
-    """A child process that runs a ``module`` and answers HTTP requests at ``url``; messages call it ``name``.
+    """A child process that runs ``module`` and answers HTTP requests at ``url``; messages call it ``name``.
 
-    It runs when the constructor returns, and stops with its ``with`` block, with ``stop``, or with this process. It is
-    ready for work once ``health`` answers 200, and has ``stop_timeout_s`` seconds to end by itself. ``settings`` are
-    its ``COURSE_*`` variables: those of this process do not count, for a key that guards a real service would lock this
-    process out. What it prints goes to ``log``; None keeps that only while the server runs.
+    The constructor returns once the path ``health`` answers with status 200. The process stops at the end of a ``with``
+    block, at ``stop``, or with this process; it has ``stop_timeout_s`` seconds to end by itself before it is killed.
+    ``settings`` are its only ``COURSE_*`` variables: this process's own are not passed on, because with the keys of a
+    real service it would refuse this process. Output is appended to ``log``; None keeps it only until ``stop``.
 
     Raises:
-        ServiceError: It ends, or is not ready in time; the message closes with the last lines of its log.
+        ServiceError: The process ends, or is not ready in time; the message closes with the last lines of its log.
     """
 
     def __init__(
@@ -86,22 +86,22 @@ class Server(AbstractContextManager["Server"]):
         return ServiceError(f"{self.url}: the {self.name} {what}; its log closes with:\n{self.read_log()}")
 
     def read_log(self) -> str:
-        """The last lines of what the process has written; empty where they were not kept."""
+        """The last lines of the process's output; empty if its log is gone."""
         with suppress(FileNotFoundError), self._log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
             return "\n".join(log.read().decode(errors="replace").splitlines()[-_LOG_LINES:])
         return ""
 
     def find_process(self, module: str) -> psutil.Process:
-        """The descendant that runs a Python module, to see what happens when it fails; ServiceError without one."""
+        """Find the descendant process that runs ``module``, for tests that make it fail; ServiceError if none does."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):  # it may have ended since
+            with suppress(psutil.NoSuchProcess):  # the child may have ended meanwhile
                 if any(part.endswith(module) for part in child.cmdline()):
                     return child
         raise ServiceError(f"{self.url}: no process of the {self.name} runs {module}; start it again")
 
     def answers(self) -> bool:
-        """Whether it answers a GET with status 200 within some seconds; never through a proxy."""
+        """Whether the server answers its health check with status 200 within 5 seconds; no proxy is used."""
         from http.client import HTTPException
         from urllib.request import ProxyHandler, build_opener
 
@@ -111,11 +111,11 @@ class Server(AbstractContextManager["Server"]):
         return False
 
     def is_healthy(self) -> bool:
-        """Whether the process runs and answers."""
+        """Whether the process runs and passes its health check."""
         return self.process.poll() is None and self.answers()
 
     def stop(self) -> None:
-        """Ask the process to end, insist, and end what it leaves behind; safe to call twice."""
+        """Terminate the process, kill it after ``stop_timeout_s``, and kill its children; safe to call twice."""
         atexit.unregister(self.stop)
         if self.process.stdin is None or self.process.stdin.closed:
             return
@@ -129,11 +129,11 @@ class Server(AbstractContextManager["Server"]):
 
 
 def run_module(module: str, *arguments: str, log: Path | None = None) -> int:
-    """Run a module to its end as a child that ends with this process, and say its exit code.
+    """Run a module to its end as a child that ends with this process, and return its exit code.
 
-    What it writes goes to the file ``log``, in plain text; without one, where this process writes.
+    Its output replaces the content of ``log``, without colours; None sends it to this process's output.
     """
-    environment = os.environ | {"FORCE_COLOR": ""} if log else os.environ  # a kernel asks its children for colours
+    environment = os.environ | {"FORCE_COLOR": ""} if log else os.environ  # Jupyter kernels set it for their children
     with log.open("wb") if log else nullcontext() as output:
         child = _start(module, arguments, environment, output)
     try:
@@ -145,20 +145,20 @@ def run_module(module: str, *arguments: str, log: Path | None = None) -> int:
 def _start(
     module: str, arguments: Sequence[str], environment: Mapping[str, str], output: BinaryIO | None
 ) -> "subprocess.Popen[bytes]":
-    """Run a module as a child that ends with this process, and writes to ``output`` or else where this one writes."""
+    """Start a module as a child that ends with this process; its output goes to ``output``, else to this process's."""
     return subprocess.Popen(
         [sys.executable, "-m", "course_utils.processes", module, *arguments],
         cwd=PROJECT,
         env=environment,
-        stdin=subprocess.PIPE,  # closes when this process dies, however it dies
+        stdin=subprocess.PIPE,  # closes when this process ends, even if it is killed
         stdout=output,
         stderr=subprocess.STDOUT if output else None,
-        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its children in order
+        start_new_session=True,  # Ctrl-C reaches only this process, which then stops its children in order
     )
 
 
 def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
-    """Ask a process to end, insist, and end what it leaves behind."""
+    """Terminate a process, then kill what is left of its process group after ``timeout_s`` seconds at most."""
     _signal(process, signal.SIGTERM)
     try:
         with suppress(subprocess.TimeoutExpired):
@@ -171,18 +171,18 @@ def _end(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a process and to its group, which outlives it."""
-    with suppress(ProcessLookupError, PermissionError):  # macOS forbids to signal what has just ended
+    """Send a signal to a process's group, which may outlive the process."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS denies signals to a process that has just ended
         os.killpg(process.pid, number)
 
 
 def choose_port(host: str, port: int = 0) -> int:
-    """A port that a server can take: ``port`` itself, or any free one if it is 0.
+    """A port that a server can listen on: ``port`` itself, or a random free port if it is 0.
 
     Raises:
-        ServiceError: The port is in use or none, or the host is not of this machine.
+        ServiceError: The port is in use or invalid, or ``host`` is not an address of this machine.
     """
-    # Not the system's choice: it may give that one to a connection of another program before the server starts.
+    # Not the system's choice of a port, which it may give to another program's connection before the server starts.
     for number in [port] if port else SystemRandom().sample(_OWN_PORTS, _N_TRIES):
         try:
             with socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
@@ -201,7 +201,7 @@ def main() -> None:
     from runpy import run_module
 
     def end_with_parent() -> None:
-        os.read(0, 1)  # nobody writes: it returns when the parent is gone
+        os.read(0, 1)  # nobody writes to this pipe, so the call returns when the parent is gone
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
