@@ -1,7 +1,7 @@
 """Read a Prometheus ``/metrics`` page: counts, rates and latency quantiles between two scrapes.
 
-For two moments of one server. A real Prometheus keeps the whole history and many servers;
-``histogram_quantile`` here gives the number that it would.
+It compares two moments of one server. A real Prometheus keeps the history of many servers; its
+``histogram_quantile`` and the one here give the same number.
 """
 
 import math
@@ -13,23 +13,23 @@ from course_utils.errors import ServiceError
 
 Labels = frozenset[tuple[str, str]]
 Bucket = tuple[float, float]
-"""Upper bound, inclusive, and how many observations are at or below it."""
+"""(inclusive upper bound, cumulative count of observations at or below it)."""
 
 
 @dataclass(frozen=True)
 class Scrape:
-    """The samples of a page, or of the time between two pages (``after - before``)."""
+    """The samples of one page, or their gain between two pages (``after - before``)."""
 
     samples: dict[tuple[str, Labels], float]
     time: float
     """Unix time in seconds."""
     window_s: float = 0.0
-    """Seconds between the two pages of a difference."""
+    """Seconds between the two pages of a difference; 0 for a single page."""
 
     def __sub__(self, earlier: "Scrape") -> "Scrape":
-        """What the counters and buckets gained since ``earlier``.
+        """The gain of every counter and bucket since ``earlier``.
 
-        A counter that fell belongs to a server that started again from zero, as Prometheus takes it.
+        A counter that fell is taken, as by Prometheus, to have restarted from zero with its server.
         """
         gained = {
             key: value - earlier.samples.get(key, 0.0) if value >= earlier.samples.get(key, 0.0) else value
@@ -38,17 +38,17 @@ class Scrape:
         return Scrape(gained, self.time, self.time - earlier.time)
 
     def total(self, name: str, **labels: str) -> float:
-        """Sum of a metric over every label that is not given."""
+        """Sum of a metric's samples that have the given ``labels``; 0 if there are none."""
         return sum(value for (found, have), value in self.samples.items() if found == name and labels.items() <= have)
 
     def by_label(self, name: str, label: str, **labels: str) -> dict[str, float]:
-        """Sum of a metric for each value of ``label``; values without samples are left out."""
+        """Sum of a metric for each value of ``label``; values whose sum is 0 are left out."""
         keys = {dict(have).get(label) for found, have in self.samples if found == name and labels.items() <= have}
         sums = {key: self.total(name, **{label: key}, **labels) for key in sorted(keys - {None}, key=str) if key}
         return {key: value for key, value in sums.items() if value}
 
     def buckets(self, name: str, **labels: str) -> list[Bucket]:
-        """Cumulative buckets of the histogram ``name``, summed over every label that is not given."""
+        """Cumulative buckets of the histogram ``name`` by rising bound, summed over every label that is not given."""
         counts = self.by_label(f"{name}_bucket", "le", **labels)
         bounds = {dict(have)["le"] for found, have in self.samples if found == f"{name}_bucket"}
         return sorted((float(bound), counts.get(bound, 0.0)) for bound in bounds)
@@ -59,7 +59,7 @@ class Scrape:
 
 
 def parse_metrics(text: str, time_s: float) -> Scrape:
-    """Read Prometheus' text format with ``prometheus_client``'s parser."""
+    """Parse Prometheus' text format; ``time_s`` is the Unix time of the page, in seconds."""
     from prometheus_client.parser import text_string_to_metric_families
 
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
@@ -70,7 +70,7 @@ def scrape(url: str) -> Scrape:
     """Fetch and read ``<url>/metrics``.
 
     Raises:
-        ServiceError: The server does not answer or its page is not in Prometheus' format.
+        ServiceError: The server does not answer within 10 seconds, or the page is not in Prometheus' format.
     """
     import httpx
 
@@ -82,16 +82,16 @@ def scrape(url: str) -> Scrape:
 
 
 def histogram_quantile(q: float, buckets: Sequence[Bucket]) -> float:
-    """Estimate a quantile from cumulative buckets exactly as PromQL's function of this name.
+    """Estimate the ``q`` quantile, 0 to 1, from cumulative buckets, exactly as PromQL's function of this name.
 
-    Observations are taken to lie evenly within their bucket. With rank ``q * total``, the first bucket
-    whose count reaches the rank, from ``low`` to ``high``, gives
+    Observations are assumed to be spread evenly within their bucket. With rank ``q * total``, the first bucket whose
+    count reaches the rank, from ``low`` to ``high``, gives
 
     ``low + (high - low) * (rank - count below) / (count in the bucket)``
 
-    The first bucket starts at 0, as times do. A rank in the last, unbounded bucket gives the highest finite bound: the
-    answer can never exceed it, however slow the requests were. It is NaN without observations, and for q = 0 when the
-    first bucket is empty. ``q`` lies in 0 to 1.
+    The first bucket starts at 0, as times do. A rank in the last, unbounded bucket gives the highest finite bound, so
+    that the result never exceeds it, however slow the requests were. The result is NaN without observations, and for
+    q = 0 if the first bucket is empty.
 
     Source: prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile.
     """
