@@ -1,4 +1,4 @@
-"""Runs the notebooks in order, resumes where a run stopped, and writes the report; ``terminal`` shows it all."""
+"""Run the notebooks in order, resume where a run stopped, and write the report; ``terminal`` displays both."""
 
 import tempfile
 import time
@@ -22,23 +22,24 @@ LOADS = (
     *("pandas", "matplotlib.pyplot", "statsmodels.stats.multitest"),
     *("transformers.models.llama.modeling_llama", "peft", "trl.trainer.sft_trainer"),
 )
-"""What takes seconds to import, the last where notebooks train; on GPUs they do it themselves, for Unsloth is first."""
+"""Modules that kernels import ahead, because they take seconds; the last one only for notebooks that train. On GPUs
+kernels import none of them, because Unsloth must be imported first."""
 HEADLINES = (
     "base_execution_accuracy best_prompt_execution_accuracy tuned_execution_accuracy tuned_execution_accuracy_unseen "
     "n_test train_examples_per_s train_tokens_per_s peak_memory_gib gguf_parity"
 ).split()
-"""Results that every report holds and that come first."""
+"""Results that a report lists first."""
 
 
 def check_course(course: Course, notebooks: Path) -> None:
-    """Make sure, before anything runs, that the run can start.
+    """Check, before any notebook runs, that its inputs exist and its results can be written.
 
     Raises:
-        ConfigurationError: A notebook is not there.
+        ConfigurationError: A notebook is missing.
         DataError: The dataset's folder is missing.
-        ModelError: The base model's folder is missing, or nothing here or on the network gives the model.
-        ArtifactError: Nothing can be written where the artifacts go, or the dataset or the base model lies where a
-            stage writes.
+        ModelError: The base model's folder is missing, or no cache, Hub or package index provides the model.
+        ArtifactError: The artifacts' folder is not writable, or the dataset or the base model lies in a folder that
+            a stage empties.
     """
     missing = [name for stage in STAGES if not (notebooks / (name := Path(notebook_of(stage)).name)).is_file()]
     if missing:
@@ -62,13 +63,13 @@ def check_course(course: Course, notebooks: Path) -> None:
 
 
 def plan_stages(course: Course, first: str = "", until: str = STAGES[-1]) -> tuple[str, ...]:
-    """The stages to run: all, or what is left of a run that stopped midway with the same settings.
+    """The stages to run, up to and including ``until``.
 
-    With ``first``, those from this stage on, whatever the last run did. ``until`` is the last of them.
+    They begin at ``first`` or, if it is empty, where the last run with these settings stopped, else at the beginning.
 
     Raises:
-        ConfigurationError: There is no such stage, or none is left.
-        ArtifactError: A stage before the chosen one has not run or does not match.
+        ConfigurationError: There is no such stage, or ``until`` comes before the stage to begin at.
+        ArtifactError: A stage before the one to begin at has not run or does not match.
     """
     for chosen in filter(None, (first, until)):
         if chosen not in STAGES:
@@ -84,7 +85,7 @@ def plan_stages(course: Course, first: str = "", until: str = STAGES[-1]) -> tup
 
 
 def _count_done(course: Course) -> int:
-    """How many stages a run that stopped midway has finished; none, if it did not stop, nor what old data gave."""
+    """How many stages an interrupted run finished on the present dataset (1 if it has changed); 0 after a full run."""
     seconds = load_seconds(course)
     done = [stage in seconds and _is_current(course, stage) for stage in STAGES]
     if done[1]:
@@ -97,13 +98,13 @@ def run_stages(
 ) -> dict[str, float]:
     """Execute the notebooks of ``stages``, each in a fresh kernel; stop at the first that fails.
 
-    What earlier runs left for these stages counts as undone from here on. Gives the ``load_seconds`` of all stages that
-    are done then. With a ``tag``, its cells alone are executed.
+    Deletes the manifests of ``stages`` and the report of earlier runs first. Returns ``load_seconds`` without stages
+    whose results are outdated. ``tag`` restricts the cells as in ``execute_notebook``; empty runs all.
 
     Raises:
         ArtifactError: Another run writes to the same artifacts, or a notebook ran to its end without
             finishing its stage.
-        NotebookError: A cell failed.
+        NotebookError: A cell failed or its kernel died.
     """
     with course.lock(), Kernels(notebooks) as kernels:
         for stage in stages:
@@ -128,7 +129,7 @@ def run_stages(
 
 
 def load_seconds(course: Course) -> dict[str, float]:
-    """How long each notebook took that was run to its end with these settings, from the kernel's start on."""
+    """Wall-clock seconds of each notebook that ran to its end with these settings, by stage."""
     try:
         saved = read_json(course.root / "run.json")
         return dict(saved["seconds"]) if saved["course"] == course.identity else {}
@@ -142,14 +143,14 @@ def _save(course: Course, seconds: dict[str, float]) -> dict[str, float]:
 
 
 def _is_current(course: Course, stage: str) -> bool:
-    """Whether a stage's manifest is there, belongs to this course and is not outdated."""
+    """Whether a stage's manifest exists, belongs to this course and is not outdated."""
     with suppress(ArtifactError):
         return bool(course.manifest(stage))
     return False
 
 
 def write_report(course: Course, took: Mapping[str, float]) -> dict[str, Any]:
-    """Merge six manifests and the wall-clock seconds of their notebooks into ``report.json``.
+    """Merge the six manifests and ``took``, the seconds of each notebook, into ``report.json``, and return it.
 
     Raises:
         ArtifactError: A stage has not run or does not match.
