@@ -1,4 +1,4 @@
-"""Servers that run together for as long as somebody wants them: what ends or falls silent is started again."""
+"""Run several servers together until they are stopped, and restart each one that ends or stops answering."""
 
 import logging
 import time
@@ -11,27 +11,27 @@ from course_utils.processes import Server
 
 logger = logging.getLogger(__name__)
 _POLL_S = 0.5
-_SILENCE_S = 30.0  # a busy machine may keep a healthy server from answering for some seconds
+_SILENCE_S = 30.0  # long, because a busy machine may keep a healthy server from answering for some seconds
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _STEADY_S = 60.0
 
 
 class Servers(ExitStack):
-    """Servers that stop together, the last one first, and are started again when they end or fall silent."""
+    """Servers that stop together, in reverse order, and that ``keep_running`` restarts if they end or do not answer."""
 
     def __init__(self) -> None:
         super().__init__()
         self._watches: list[Iterator[None]] = []
 
     def run(self, start: Callable[[], Server]) -> Server:
-        """Start a server by a function, which must take the same port when it is asked again."""
+        """Start a server and return it; ``start`` is called again to restart it, and must then use the same port."""
         running = [start()]
-        self.callback(lambda: running[0].stop())  # whichever runs by then, in the order of the first ones
+        self.callback(lambda: running[0].stop())  # stops the server that has replaced the first one, if any
         self._watches.append(_watch(running, start))
         return running[0]
 
     def keep_running(self) -> NoReturn:
-        """Look after all of them until Ctrl-C."""
+        """Watch all servers and restart them as needed, until Ctrl-C."""
         while True:
             time.sleep(_POLL_S)
             for watch in self._watches:
@@ -39,7 +39,7 @@ class Servers(ExitStack):
 
 
 def _watch(running: list[Server], start: Callable[[], Server]) -> Iterator[None]:
-    """Look at the one server whenever asked, and replace it if need be; the pauses grow until one runs steadily."""
+    """Check the server in ``running`` at each ``next``, and restart it, after growing pauses until it runs steadily."""
     pause_s, started = _FIRST_PAUSE_S, time.monotonic()
     seen = started
     while True:
@@ -51,7 +51,7 @@ def _watch(running: list[Server], start: Callable[[], Server]) -> Iterator[None]
             state = "silent" if server.process.poll() is None else "gone"
             text = "the %s is %s; starting it again in %g s\n%s"
             logger.warning(text, server.name, state, pause_s, server.read_log())
-            server.process.kill()  # what is silent drains nothing, and would only be waited for
+            server.process.kill()  # not terminated, because a silent server would not end by itself
             server.stop()
             again = time.monotonic() + pause_s
             while time.monotonic() < again:
@@ -59,7 +59,7 @@ def _watch(running: list[Server], start: Callable[[], Server]) -> Iterator[None]
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
                 running[:] = [start()]
-            except (ServiceError, OSError) as error:  # also a disk that is full for a while
+            except (ServiceError, OSError) as error:  # OSError: such as a disk that is full for a while
                 logger.warning("%s", error)
             started = seen = time.monotonic()
         yield
