@@ -1,4 +1,4 @@
-"""The one way to render a table of results: HTML in a notebook, lines in a terminal."""
+"""The one way to render a table of results: as HTML in a notebook, as text in a terminal."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,11 +38,11 @@ class Table:
         return f'<table style="white-space:pre-wrap">{inside}</table>'
 
     def __rich__(self) -> "RichTable":
-        """The same for ``rich.console.Console.print``."""
+        """The same table for ``rich.console.Console.print``."""
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        def plain(text: str) -> Text:  # no markup and no emoji codes, such as :on:
+        def plain(text: str) -> Text:  # rich must not read markup or emoji codes such as :on: in it
             return Text(without_control(text, keep="\n\t"))
 
         table = RichTable(title=plain(self.caption) if self.caption else None, title_justify="left")
@@ -54,12 +54,12 @@ class Table:
 
 
 def without_control(text: str, keep: str = "") -> str:
-    """A text with escapes for control characters, which steer a terminal, and for half characters, which none takes."""
+    """Escape control characters, which could steer a terminal, and lone surrogates; characters in ``keep`` stay."""
     return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\x{ord(found[0]):02x}", text)
 
 
 def value_table(values: Mapping[str, Any], caption: str = "") -> Table:
-    """Two columns: what, and its value; numbers with thousands separators, truth as yes or no, text as it is."""
+    """A table of names and values: numbers with thousands separators, booleans as yes or no, other values as text."""
     rows = tuple((name, _show(value)) for name, value in values.items())
     has_text = any(isinstance(value, str | bool) for value in values.values())
     return Table(caption, ("what", "value"), rows, frozenset({"what", "value"} if has_text else {"what"}))
@@ -77,7 +77,7 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: s
 
 
 def frame_table(frame: "DataFrame", caption: str = "") -> Table:
-    """A data frame without its index: words aligned left, numbers right, where pandas aligns all to the right."""
+    """A data frame without its index: text aligned left, numbers right; pandas would align both right."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     columns = tuple(map(str, frame.columns))
