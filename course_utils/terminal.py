@@ -1,4 +1,4 @@
-"""What the ``course`` command shows: a run as it goes, the cell that failed, what was measured, and scores."""
+"""The output of the ``course`` command: progress of a run, a failed cell, the report, and scores."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from course_utils.kernel import NotebookError, Position
 
 N_TRACEBACK_LINES = 30
-"""Of its end, which shows the error; the cell itself is shown above."""
+"""Lines shown from the traceback's end, which holds the error; the cell is shown above them."""
 _COURSE_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
 SCORES_TOO = {
     "stop_rate": "replies that ended by themselves: {stop_rate:.1%}",
@@ -28,10 +28,10 @@ SHOWN_TOO = ("requests_per_s", "latency_p50_ms", "latency_p95_ms")
 
 
 class RunProgress:
-    """Tells how a run goes: on a terminal a bar for each notebook, to be shown within ``with progress.bars``.
+    """Show a run's progress: on a terminal, one bar per notebook; use it within ``with progress.bars``.
 
-    In a log, a pipe or a terminal that cannot redraw it is a line when a notebook starts and ends, and as a sign of
-    life one for a cell, if nothing was said for ``every_s`` seconds.
+    In a log, a pipe or a terminal that cannot redraw, it prints a line when a notebook starts or ends, and when a cell
+    starts ``every_s`` seconds or more after the last line.
     """
 
     def __init__(self, console: Console, every_s: float = 5.0) -> None:
@@ -42,19 +42,19 @@ class RunProgress:
         self.task = TaskID(0)
 
     def started(self, stage: str) -> None:
-        """A notebook starts."""
+        """Show that a notebook starts."""
         self.task = self.bars.add_task(notebook_of(stage), total=None, cell="kernel starts")
         self._write(stage, "starts")
 
     def cell(self, stage: str, position: "Position") -> None:
-        """A cell starts."""
+        """Show that a cell starts."""
         number, total, name = position.number, position.n_cells, position.cell_id
         self.bars.update(self.task, total=total, completed=number - 1, cell=name.replace("-", " "))
         if time.monotonic() - self.wrote >= self.every_s:
             self._write(stage, f"cell {number}/{total} {name}")
 
     def finished(self, stage: str, seconds: float) -> None:
-        """A notebook ran to its end."""
+        """Show that a notebook ran to its end."""
         n_cells = self.bars.tasks[self.task].total or 0
         self.bars.update(self.task, completed=n_cells, cell="done")
         self.bars.stop_task(self.task)
@@ -68,7 +68,7 @@ class RunProgress:
 
 
 def render_failure(error: "NotebookError") -> Group:
-    """The cell that failed and its error: what the course raises on purpose says all, else with its traceback."""
+    """Render the failed cell and its error: only the message of a CourseError, else the end of the traceback."""
     position = error.position
     title = f"notebooks/{error.notebook}, cell {position.number} of {position.n_cells} ({position.cell_id})"
     source = Syntax(position.source or "(the kernel did not start)", "python", line_numbers=True, word_wrap=True)
@@ -76,12 +76,12 @@ def render_failure(error: "NotebookError") -> Group:
         cause = Text(f"{error.name}: {error.message}", style="red")
     else:
         cause = Text.from_ansi("\n".join(error.traceback.splitlines()[-N_TRACEBACK_LINES:]))
-    cause.plain = without_control(cause.plain, keep="\n\t")  # a stranger's rows may be part of it
+    cause.plain = without_control(cause.plain, keep="\n\t")  # the text may quote rows of an untrusted dataset
     return Group(Panel(source, title=Text(title), title_align="left", border_style="red"), cause)
 
 
 def render_report(report: dict[str, Any]) -> Table:
-    """The headlines of a report with their intervals, and where the time went."""
+    """Render a report: its main results with their 95 % intervals, and the seconds of each stage."""
     from course_utils.runner import HEADLINES
 
     machine, seconds, results = report["machine"], report["seconds"], report["results"]
@@ -98,14 +98,14 @@ def render_report(report: dict[str, Any]) -> Table:
 
 
 def format_result(name: str, value: float) -> str:
-    """A number as its name asks for: shares as percent, counts as they are."""
+    """Format a result by its name: ``n_*`` as a count, accuracies and parities as percent, others with 2 decimals."""
     if name.startswith("n_"):
         return f"{value:,.0f}"
     return f"{value:.1%}" if "accuracy" in name or "parity" in name else f"{value:,.2f}"
 
 
 def render_scores(scores: dict[str, Any]) -> Table:
-    """What ``evaluation.Scores.summary`` returns, as a table: a row for each slice, what else was counted above it."""
+    """Render ``evaluation.Scores.summary`` as a table with one row per slice; other counts go into the caption."""
     measures = [name for name in ("execution_accuracy", "test_suite_accuracy") if name in scores]
     slices = {"all": scores}
     for kind in (name for name in scores if name.startswith("by_")):
@@ -115,7 +115,7 @@ def render_scores(scores: dict[str, Any]) -> Table:
         row += [f"{group[m]:.1%} [{group[f'{m}_low']:.1%}, {group[f'{m}_high']:.1%}]" for m in measures]
     errors = ", ".join(f"{name}: {n}" for name, n in scores["errors"].items()) or "no errors"
     caption = [scores["name"], f"valid SQL: {scores['validity']:.1%}; {errors}"]
-    # A count of nothing says nothing; a share of nothing does.
+    # Counts of 0 are left out; a share of 0 is shown.
     said = [name for name in SCORES_TOO if name in scores and (scores[name] or not name.startswith("n_"))]
     caption += [SCORES_TOO[name].format(**scores) for name in said]
     if matches := scores.get("component_match"):
