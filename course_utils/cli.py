@@ -1,4 +1,4 @@
-"""The ``course`` command, for people who like a command line. Libraries load inside the commands, for a fast start."""
+"""The ``course`` command. Commands import their libraries when they run, so that ``course --help`` is fast."""
 
 import json
 import shlex
@@ -27,14 +27,14 @@ FULL = "; free some space, then run the same command again (`make course` resume
 
 
 class CourseCommands(TyperGroup):
-    """What all commands share: SIGTERM does what Ctrl-C does, and a refusal is one sentence and exit status 2.
+    """Common behaviour of all commands: SIGTERM acts as Ctrl-C, and expected errors end with a message and status 2.
 
-    A run begun in the background needs SIGTERM, for there the shell has Ctrl-C ignored. A refusal is an error that the
-    course raises on purpose, or the system's word on a path that it was given or on a full disk.
+    SIGTERM stops a run in the background, where shells make programs ignore Ctrl-C. Expected errors are those of the
+    course, and the system's errors about a path or a full disk.
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that is asked for."""
+        """Run the chosen command."""
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().invoke(ctx)
@@ -42,7 +42,7 @@ class CourseCommands(TyperGroup):
             advice = ""
             if isinstance(error, OSError):
                 is_full = error.errno in (ENOSPC, EDQUOT)
-                if not (is_full or error.filename):  # no path's fault: a closed pipe, the network
+                if not (is_full or error.filename):  # not about a path: a closed pipe, the network
                     raise
                 advice = FULL if is_full else "; name another place, or change its permissions"
             said = without_control(f"{type(error).__name__}: {error}{advice}", keep="\n")
@@ -68,12 +68,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def open_here(profile: Profile = "smoke", data: Data = "", model: Model = "", artifacts: Artifacts = "") -> Course:
-    """The course that the command line names; relative paths start at the current folder."""
+    """Open the course that the options name; relative paths start at the current folder."""
     return open_course(profile, str(path_here(data, "data")), model_here(model), str(path_here(artifacts, "artifacts")))
 
 
 def with_course(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command as its first argument the course that the options of ``open_here`` name."""
+    """Decorate a command: add the options of ``open_here``, and pass the course that they open as first argument."""
     shared, own = (signature(each).parameters for each in (open_here, command))
 
     @wraps(command)
@@ -90,11 +90,11 @@ def with_course(command: Callable[..., None]) -> Callable[..., None]:
 def run(
     course: Course,
     first: Annotated[str, typer.Option("--from", metavar="STAGE", help="Start at this stage.")] = "",
-    until: Annotated[str, typer.Option(metavar="STAGE", help="End with this stage.")] = STAGES[-1],
-    cells: Annotated[Literal["all", "retrain"], typer.Option(help="All, or those that new data needs.")] = "all",
+    until: Annotated[str, typer.Option(metavar="STAGE", help="End after this stage.")] = STAGES[-1],
+    cells: Annotated[Literal["all", "retrain"], typer.Option(help="All, or those to retrain on new data.")] = "all",
     notebooks: Annotated[str, typer.Option(help="Folder of the notebooks; default: the project's.")] = "",
 ) -> None:
-    """Run the six notebooks in order; resume where the last run stopped midway."""
+    """Run the six notebooks in order; resume if the last run stopped midway."""
     from course_utils.kernel import NotebookError
     from course_utils.runner import check_course, plan_stages, run_stages, write_report
     from course_utils.terminal import RunProgress, render_failure, render_report
@@ -107,7 +107,7 @@ def run(
     if stages[0] != STAGES[0]:
         console.print(f"Starts at {notebook_of(stages[0])}: what comes before is done.")
     given = {name: value for name, value in course.parameters.items() if value != PARAMETERS[name]}
-    chosen = [f"{name}={shlex.quote(value.replace('$', '$$'))}" for name, value in given.items()]  # make wants $$
+    chosen = [f"{name}={shlex.quote(value.replace('$', '$$'))}" for name, value in given.items()]  # make reads $$ as $
     resume = " ".join(["make course", *chosen])
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     try:
@@ -132,22 +132,22 @@ def run(
 def train(
     course: Course,
     launch: Annotated[Literal["", "accelerate"], typer.Option(help="Train in several processes at once.")] = "",
-    config: Annotated[str, typer.Option(help="What these share out: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
+    config: Annotated[str, typer.Option(help="How they share work: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
     options: Annotated[list[str] | None, typer.Argument(help="After --, options of accelerate launch.")] = None,
 ) -> None:
-    """Train on what notebook 2 prepared, as notebook 3 does; notebook 4 goes on from the result."""
+    """Train on the rows that notebook 2 prepared, as notebook 3 does; notebook 4 can evaluate the result."""
     from course_utils.training.sft import train_stage
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
     result = train_stage(course, config if launch else "", options or ())
-    typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "The first machine has more.")
+    typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "See the first machine.")
 
 
 @app.command()
 @with_course
 def doctor(course: Course) -> None:
-    """Say what is wrong with this machine or installation, and how to mend it."""
+    """Check this machine and installation, and say how to fix each problem; exit status 1 on an error."""
     from course_utils.doctor import examine
     from course_utils.finding import findings_table
 
@@ -162,21 +162,21 @@ def doctor(course: Course) -> None:
 def predict(
     course: Course,
     asked: Annotated[str, typer.Argument(metavar="WHAT", help="Folder, Hub id, .gguf file, or URL of a server.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="File of predictions, new or begun.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File of predictions, new or unfinished.")],
     adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter on the model.")] = None,
     served_as: Annotated[str, typer.Option(help="What the server calls the model.")] = "course",
     prompt: Annotated[Literal["chat", "plain"], typer.Option(help="With the chat template or without.")] = "chat",
     examples: Annotated[int, typer.Option(min=0, help="Training rows to show, those most like each question.")] = 0,
     split: Annotated[Literal["validation", "test"], typer.Option(help="Rows that notebook 2 prepared.")] = "test",
-    first: Annotated[int | None, typer.Option(min=1, help="Ask about so many of them; default: all.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows, this many; default: all.")] = None,
 ) -> None:
-    """Let any model answer, and write its predictions; what OUT holds already is not asked again."""
+    """Ask any model, and write its predictions; rows that OUT already answers are kept."""
     from course_utils.deployment import context_length, start_model_server
     from course_utils.evaluation.predictions import make_prompts, predict_file
     from course_utils.models import open_engine
     from course_utils.tasks import text_to_sql
 
-    def serve_file(gguf: Path) -> str:  # it ends with this process
+    def serve_file(gguf: Path) -> str:  # the server ends with this process
         return start_model_server(gguf, context=context_length(course.profile)).url
 
     train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
@@ -193,14 +193,14 @@ def evaluate(
     file: Annotated[Path, typer.Argument(help="Predictions: JSON lines with id, db_id, question, query, predicted.")],
     data: Data = "",
     artifacts: Artifacts = "",
-    instances: Annotated[int, typer.Option(min=1, help="Instances of a database to try right queries on.")] = 1,
-    raw: Annotated[bool, typer.Option("--raw", help="Read the query in a reply, such as in a fence.")] = False,
+    instances: Annotated[int, typer.Option(min=1, help="Try right queries on so many instances of a database.")] = 1,
+    raw: Annotated[bool, typer.Option("--raw", help="Extract the query from a reply, as from a fence.")] = False,
     skip_bad_gold: Annotated[bool, typer.Option("--skip-bad-gold", help="Leave out rows whose gold fails.")] = False,
     clauses: Annotated[bool, typer.Option("--clauses", help="Compare the queries clause by clause too.")] = False,
     tickets: Annotated[bool, typer.Option("--tickets", help="Score tickets: rows with label and priority.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of predictions by executing them, whoever wrote it; a question that it leaves out is not counted."""
+    """Score a file of predictions from any source by executing the queries; rows missing from it are not counted."""
     from course_utils.evaluation.predictions import read_predictions
     from course_utils.terminal import render_scores
 
@@ -229,13 +229,13 @@ def evaluate(
 
 @app.command()
 def gate(
-    new: Annotated[Path, typer.Argument(help="Predictions of the model that wants in, or artifacts/<profile>.")],
+    new: Annotated[Path, typer.Argument(help="Predictions of the new model, or its artifacts/<profile>.")],
     current: Annotated[Path, typer.Argument(help="The same of the model that serves now.")],
     data: Data = "",
-    margin: Annotated[float, typer.Option(min=0, max=1, help="Accuracy that may be lost.")] = 0.02,
+    margin: Annotated[float, typer.Option(min=0, max=1, help="Accuracy that may be lost, from 0 to 1.")] = 0.02,
     as_json: AsJson = False,
 ) -> None:
-    """Let a new model pass, or refuse it with exit status 1: accuracy, forgetting, safety and latency."""
+    """Check a new model's accuracy, forgetting, safety and latency; exit status 1 refuses it."""
     from course_utils.evaluation.gate import read_candidate, run_gate
     from course_utils.tables import text_table
 
@@ -256,7 +256,7 @@ def validate(
     as_json: AsJson = False,
     fix: Annotated[str, typer.Option(metavar="OUT", help="Write a cleaned copy to this new folder.")] = "",
     profile: Annotated[str, typer.Option(help="Count tokens by this profile's model; '' counts none.")] = "smoke",
-    fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="From here on, exit with 1.")] = "error",
+    fail_on: Annotated[Literal["error", "warning", "note"], typer.Option(help="Least severity for exit 1.")] = "error",
     engine: Annotated[Literal["local", "spark"], typer.Option(help="Check rows here or on Spark.")] = "local",
 ) -> None:
     """Check every row of a dataset; with --fix, also write a cleaned copy and set bad rows aside."""
@@ -283,7 +283,7 @@ def export(
     data: Data = "",
     epochs: Annotated[int, typer.Option(min=1, help="How often the service reads every row, for the price.")] = 3,
 ) -> None:
-    """Write the rows for a service that fine-tunes for you, and price it; nothing is uploaded."""
+    """Write the rows in the format of a fine-tuning service, and show its price; nothing is uploaded."""
     from course_utils.data.services import export_rows
 
     with TemporaryDirectory() as build_in:
@@ -318,12 +318,12 @@ def serve(
 
 
 def path_here(path: str, default: str) -> Path:
-    """A path as seen from the current folder; the project's own ``default`` if none is named."""
+    """Resolve a path from the current folder; if it is empty, the project's ``default``."""
     return resolve(path, Path.cwd()) if path else PROJECT / default
 
 
 def model_here(model: str) -> str:
-    """A model's folder as seen from the current one; a Hub id as it is."""
+    """Resolve a model's folder from the current folder; a Hub id is unchanged."""
     is_folder = model.startswith((".", "/", "~")) or (model and Path(model).exists())
     return str(path_here(model, "")) if is_folder else model
 
