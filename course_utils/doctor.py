@@ -1,4 +1,4 @@
-"""What is wrong with this machine or installation, each finding with its remedy."""
+"""Diagnose this machine and installation; every problem comes with its remedy."""
 
 import os
 import re
@@ -32,7 +32,7 @@ LISTS_NONE = "the driver lists none with a compute capability"
 
 
 def examine(course: Course) -> list[Finding]:
-    """Look at everything that a run of the course needs; what is as it should be is a note."""
+    """Check packages, machine, model and ports for a run of the course; a check without a problem gives a note."""
     return [_packages(), *_machine(course), _model(course), *map(_port, PORTS)]
 
 
@@ -40,7 +40,7 @@ def _packages() -> Finding:
     locked, needed = locked_versions(LOCKS / "all.txt"), locked_versions(LOCKS / "course.txt")
     if not locked or not needed:
         return Finding("packages", "warning", f"{LOCKS}: the locks are missing, so versions cannot be compared")
-    locked.pop("pip", None)  # an environment brings its own, and none but pip-audit, of authors' sets, minds which
+    locked.pop("pip", None)  # locked for pip-audit only; an environment brings its own version, which is fine
     versions = package_versions(locked)
     wrong = [f"{name} is missing" for name in sorted(needed.keys() - versions.keys())]
     other = [name for name, pinned in locked.items() if versions.get(name, pinned).split("+")[0] != pinned]
@@ -51,7 +51,7 @@ def _packages() -> Finding:
 
 
 def locked_versions(lock: Path) -> dict[str, str]:
-    """Versions by package, as a lock file pins them for this machine; empty if there is no such file."""
+    """The versions that a lock file pins for this machine, by package; empty if the file is missing."""
     lines = lock.read_text("utf-8").splitlines() if lock.is_file() else []
     pins = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalnum()]
     return {pin.name: str(pin.specifier).removeprefix("==") for pin in pins if not pin.marker or pin.marker.evaluate()}
@@ -77,7 +77,7 @@ def _machine(course: Course) -> Iterator[Finding]:
 
 
 def examine_machine(machine: Machine) -> Findings:
-    """What a machine has of all that the course can use, with a remedy for what it lacks."""
+    """List the machine's parts and programs that the course can use, with a remedy for each problem."""
     reached = {True: "can be reached", False: "cannot be reached", None: "nobody asked whether it can be reached"}
     facts = {
         "system": f"{machine.os}, Python {machine.python}",
@@ -117,7 +117,7 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
     if (machine.torch or "").endswith("+cpu"):
         yield Finding("CUDA", "error", f"{text}, but PyTorch {machine.torch} ignores every GPU", REINSTALL)
     elif (built := re.search(r"\+cu(\d+)(\d)$", machine.torch or "")) and machine.cuda:
-        is_old = int(machine.cuda.split(".")[0]) < int(built[1])  # a driver runs all of its major version (NVIDIA)
+        is_old = int(machine.cuda.split(".")[0]) < int(built[1])  # drivers run all minor versions of their major one
         fix = f"PyTorch is built for CUDA {built[1]}.{built[2]}: install a newer NVIDIA driver" if is_old else ""
         yield Finding("CUDA", "error" if is_old else "note", text, fix)
     else:
@@ -125,7 +125,7 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
 
 
 def _memory(machine: Machine, profile: Profile) -> Finding:
-    """Memory that other programs hold now is not there for training, whatever the machine or the container has."""
+    """Compare the profile's need with the memory that is free now, within the limit of a container."""
     import psutil
 
     wanted, free_gib = wanted_gib(profile), min(psutil.virtual_memory().available / 2**30, machine.memory_gib)
