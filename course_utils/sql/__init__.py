@@ -1,4 +1,4 @@
-"""The one safe way to read, build and query SQLite databases, and the one rule for what is the same answer."""
+"""The one safe way to read, build and query SQLite databases, and the one rule for when two answers are the same."""
 
 from course_utils.sql.compare import QueryPair, compare_answers, find_difference, same_answer
 from course_utils.sql.databases import databases_in, find_database, list_databases, ready_database

@@ -1,6 +1,6 @@
-"""Run a dataset's SQL scripts in a new database file, bounded in time, size and reach.
+"""Run a dataset's SQL scripts in a new database file, with limits on time, size and access.
 
-The scripts come with the data, so they may be anything: a worker runs them, and they touch no file but their own.
+The scripts come with the dataset and are not trusted: a worker process runs them, and they can access no other file.
 """
 
 import sqlite3
@@ -16,24 +16,25 @@ from course_utils.sql.worker import MEMORY_BYTES, WorkerDiedError, limit_time, m
 
 BASE_SECONDS = 3.0
 SCRIPT_BYTES_PER_SECOND = 1_000_000
-"""A script earns a second with each megabyte; SQLite runs inserts about ten times as fast."""
+"""Each megabyte of script adds a second to the time limit; SQLite runs inserts about ten times as fast."""
 BASE_BYTES = 128 * 2**20
 MAX_SCRIPT_BYTES = 512 * 2**20
 MAX_VALUE_BYTES = 4_000_000
-"""Longest text or blob."""
+"""Bytes of the longest text or blob."""
 _PAGE_BYTES = 4096
 _TOO_LONG = f"longer than {BASE_SECONDS:g} s and a second for each megabyte"
 _IDLE_PRAGMAS = {"synchronous", "journal_mode", "locking_mode", "cache_size", "temp_store"}
-"""Of speed, at which scripts from mysql2sqlite and others begin: passed over, for it is chosen here."""
+"""Pragmas about speed, with which scripts of mysql2sqlite and others begin: ignored, because ``_bound`` sets them."""
 _HARMLESS_PRAGMAS = {"foreign_keys", "defer_foreign_keys", "encoding", "user_version", "application_id"}
 
 
 def execute_scripts(database: Path, scripts: list[Path]) -> None:
-    """Fill a new database, which is not there yet, by running scripts in their order.
+    """Create the file ``database``, which must not exist, by running scripts in order.
 
     Raises:
-        DataError: A script is not UTF-8, fails, reaches beyond its own file, takes longer than ``BASE_SECONDS`` and
-            a second per megabyte of script, or fills more than ``BASE_BYTES`` and four times its length.
+        DataError: A script is not UTF-8, fails or accesses another file, or together the scripts exceed
+            ``MAX_SCRIPT_BYTES``, take longer than ``BASE_SECONDS`` and a second per megabyte, or make a file larger
+            than ``BASE_BYTES`` and four times their own size.
     """
     n_bytes = sum(script.stat().st_size for script in scripts)
     if n_bytes > MAX_SCRIPT_BYTES:
@@ -42,14 +43,14 @@ def execute_scripts(database: Path, scripts: list[Path]) -> None:
     limit_s = BASE_SECONDS + n_bytes / SCRIPT_BYTES_PER_SECOND
     try:
         for script in run_in_worker(_fill, database.absolute(), paths, n_bytes, limit_s):
-            begun.append(script)  # kept if it fails
+            begun.append(script)  # the last one is to blame if the worker dies
     except WorkerDiedError as error:
         reason = {"timeout": _TOO_LONG, "too large": "needs too much memory"}.get(error.kind, str(error))
         raise DataError(f"{begun[-1]}: does not execute ({reason}); fix the script") from error
 
 
 def _fill(database: Path, scripts: list[Path], n_bytes: int, limit_s: float) -> Iterator[Path]:
-    """Give the name of each script before it runs."""
+    """Run the scripts in the worker, yielding each one's path before it runs."""
     max_bytes, end = BASE_BYTES + 4 * n_bytes, time.monotonic() + limit_s
     with more_room(MEMORY_BYTES + 8 * n_bytes, max_bytes), closing(sqlite3.connect(database)) as connection:
         _bound(connection, max_bytes)
@@ -60,8 +61,8 @@ def _fill(database: Path, scripts: list[Path], n_bytes: int, limit_s: float) -> 
 
 
 def _bound(connection: sqlite3.Connection, max_bytes: int) -> None:
-    # A build that is cut short is thrown away and nobody else reads it: no wait for the disk, one lock for
-    # all statements (four times as fast).
+    # An interrupted build is deleted and nobody else reads it, so that waiting for the disk and locking for each
+    # statement are not needed; without them it is four times as fast.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
@@ -78,17 +79,17 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
 
     def follow(statement: str) -> None:
         nonlocal begin, behind
-        if text.startswith(statement, behind):  # not one of a trigger or a virtual table, which are told too
+        if text.startswith(statement, behind):  # the callback also gets statements inside triggers and virtual tables
             begin, behind = behind, behind + len(statement)
 
     connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
     connection.set_trace_callback(follow)
     try:
-        text = script.read_bytes().decode("utf-8-sig")  # the end of a line may be data
-        text = text if "\n" in text else text.replace("\r", "\n")  # as old Macs ended lines, and no SQL comment ends
+        text = script.read_bytes().decode("utf-8-sig")  # read_text would convert line ends, which may be data
+        text = text if "\n" in text else text.replace("\r", "\n")  # line ends of old Macs do not end SQL comments
         connection.executescript(text)
     except (sqlite3.Error, ValueError) as error:
-        # A statement that does not parse was never begun: it is the one behind the last that was.
+        # SQLite does not trace a statement that does not parse: it follows the last one traced.
         was_begun = getattr(error, "sqlite_errorcode", 1) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
         place = begin if was_begun else behind
         place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
@@ -102,10 +103,10 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
 
 
 def _deny_reach(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """ATTACH and VACUUM INTO could write anywhere, a PRAGMA could lift the bounds."""
+    """Deny ATTACH and VACUUM INTO, which could write any file, and pragmas that could lift the limits."""
     if action == sqlite3.SQLITE_ATTACH:
         return sqlite3.SQLITE_DENY
-    is_set = second is not None  # what FTS5 and R-Tree read a script may not change
+    is_set = second is not None  # FTS5 and R-Tree read these pragmas; a script may not set them
     idle = _IDLE_PRAGMAS | INTERNAL_PRAGMAS if is_set else _IDLE_PRAGMAS
     if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in idle:
         return sqlite3.SQLITE_IGNORE

@@ -1,6 +1,6 @@
-"""When two queries give the same answer: the one rule, for evaluation, validation, feedback and the makers of data.
+"""The one rule for when two queries give the same answer, for evaluation, validation, feedback and data generation.
 
-It compares what comes back, in the worker that runs the queries, and does not see a query that is right by luck.
+It compares the results, in the worker that runs the queries; on one database, a wrong query may be right by luck.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,16 @@ from course_utils.sql.row_equality import same_rows
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 MAX_COMPARED_ROWS = 100_000
-"""Rows of a result that are fetched to be compared; beyond, only these are compared, in their order."""
+"""Most rows of a result that are fetched; of a longer result only these are compared, in the order they came."""
 COMPARE_S = 10.0
+"""Time limit for comparing two results, in seconds."""
 Difference = Literal[
     "wrong number of columns", "wrong number of rows", "wrong rows", "rows in another order", "too much to compare"
 ]
 
 
 class QueryPair(NamedTuple):
-    """A gold query, the one to compare with it, and further instances of their database, as the bytes of its file."""
+    """A gold query, the query to compare with it, and further instances of the database, each as its file's bytes."""
 
     gold: str
     other: str
@@ -36,7 +37,7 @@ class QueryPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultShape:
-    """What is left of a result once it has been compared."""
+    """The size of a result, kept after the comparison instead of its rows."""
 
     n_columns: int
     n_rows: int
@@ -51,47 +52,47 @@ class ResultShape:
 
 @dataclass(frozen=True)
 class AnswerComparison:
-    """How the answers of two queries differ, and so whether the other one is as right as the gold."""
+    """How the answers of two queries differ, and so whether the other query is as correct as the gold query."""
 
     gold: ResultShape
     found: ResultShape | QueryError
     """The error if the other query does not execute."""
     difference: Difference | None = None
-    """None if the answers are the same, or there is only one."""
+    """None if the answers are the same, or the other query does not execute."""
     n_instances: int = 1
-    """Instances of the database on which a correct query was tried, the given one included."""
+    """Instances of the database on which a correct query is tried, including the database itself."""
     refuted_by: int = 0
-    """Number of the first further instance, from 1, on which answers differ that are the same here; 0 if on none."""
+    """Number, from 1, of the first further instance on which the answers of a correct query differ; 0 if none."""
 
     @property
     def valid(self) -> bool:
-        """The other query parses and executes."""
+        """Whether the other query parses and executes."""
         return isinstance(self.found, ResultShape)
 
     @property
     def correct(self) -> bool:
-        """The other query gives the same answer."""
+        """Whether the other query gives the same answer on the database."""
         return self.valid and self.difference is None
 
     @property
     def correct_on_all(self) -> bool:
-        """The other query gives the same answer on every instance."""
+        """Whether the other query gives the same answer on the database and every further instance."""
         return self.correct and not self.refuted_by
 
     @property
     def failure(self) -> str:
-        """Class of what is wrong with the other query, such as ``"no such column"``; empty when correct."""
+        """The kind of error or difference, such as ``"no such column"``; empty if correct."""
         return self.found.kind if isinstance(self.found, QueryError) else self.difference or ""
 
     @property
     def detail(self) -> str:
-        """The database's error, or how many rows came back instead of how many."""
+        """The database's error, or the size of the other query's result and, if different, of the gold's."""
         found = str(self.found)
         return found if not self.valid or found == str(self.gold) else f"{found} instead of {self.gold}"
 
 
 def same_answer(database: Path, gold: str, other: str) -> bool:
-    """Whether two queries give the same answer, as ``find_difference`` says; raises QueryError if one does not run."""
+    """Whether two queries give the same answer by ``find_difference``; raises QueryError if one does not execute."""
     comparison = compare_answers(database, gold, other)
     if isinstance(comparison.found, QueryError):
         raise comparison.found
@@ -99,7 +100,7 @@ def same_answer(database: Path, gold: str, other: str) -> bool:
 
 
 def compare_answers(database: Path, gold: str, other: str, *, instances: tuple[bytes, ...] = ()) -> AnswerComparison:
-    """Run two queries and say how their answers differ, as ``find_difference`` does.
+    """Run two queries and compare their answers by ``find_difference``, on ``instances`` too if they are the same.
 
     Raises:
         QueryError: The gold query does not execute.
@@ -111,7 +112,7 @@ def compare_answers(database: Path, gold: str, other: str, *, instances: tuple[b
 
 
 def compare_pairs(database: Path, pairs: Sequence[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
-    """``compare_answers`` for many pairs in one worker; where it would raise, the error is given."""
+    """``compare_answers`` for many pairs in one worker; yields the QueryError that it would raise."""
     results = run_each(_compare, database.resolve(), items=pairs)
     for pair, result in zip(pairs, results, strict=True):
         if isinstance(result, WorkerDiedError):
@@ -120,7 +121,7 @@ def compare_pairs(database: Path, pairs: Sequence[QueryPair]) -> Iterator[Answer
 
 
 def _blame(failure: QueryError, database: Path, pair: QueryPair) -> AnswerComparison | QueryError:
-    """Who did not let the worker live: an instance, a query that does not run by itself either, or the comparison."""
+    """Find what killed the worker by running less: the last instance, a query by itself, or else the comparison."""
     if pair.gold == pair.other:
         return failure
     if n := len(pair.instances):
@@ -133,11 +134,11 @@ def _blame(failure: QueryError, database: Path, pair: QueryPair) -> AnswerCompar
         return gold
     if isinstance(found, QueryError):
         return replace(gold, found=found)
-    return replace(gold, found=found.found, difference="too much to compare")  # so it is not shown to be right
+    return replace(gold, found=found.found, difference="too much to compare")  # counts as wrong, for lack of proof
 
 
 def _compare(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerComparison | QueryError]:
-    endless: dict[str, QueryError] = {}  # not run again for another gold
+    endless: dict[str, QueryError] = {}  # queries that timed out, which are not run again for another gold query
     for pair in pairs:
         try:
             connection = open_database(database)
@@ -151,7 +152,7 @@ def _compare(database: Path, pairs: list[QueryPair]) -> Iterator[AnswerCompariso
 
 @lru_cache(maxsize=1)
 def _run_gold(connection: Connection, gold: str) -> QueryResult:
-    """Answers of several models to one question often come one after the other."""
+    """Run a gold query; the last result is cached, because several models' queries for it often come in a row."""
     return execute(connection, gold, QueryLimits(TIMEOUT_S, MAX_COMPARED_ROWS))
 
 
@@ -173,7 +174,7 @@ def _compare_with(
 
 
 def _refute(pair: QueryPair, found: ResultShape) -> int:
-    """On which further instance the answers differ. All share the time of one, so that a slow query costs it once."""
+    """Number, from 1, of the first instance with differing answers, else 0; all share the time limit of one query."""
     left_s = TIMEOUT_S - found.seconds
     for number, instance in enumerate(pair.instances if pair.gold != pair.other else (), 1):
         with closing(open_image(instance)) as connection:
@@ -190,10 +191,10 @@ def _shape_of(result: QueryResult) -> ResultShape:
 
 
 def find_difference(gold: QueryResult, found: QueryResult, query: str) -> Difference | None:
-    """How ``found`` differs from the answer to the gold ``query``; None if it is the same answer.
+    """How ``found`` differs from ``gold``, the result of the gold ``query``; None if it is the same answer.
 
-    Same are results of as many columns with the same rows (``same_rows``), in the same order if the gold query has a
-    top-level ORDER BY. Of results longer than what was fetched, the fetched rows are compared in the order they came.
+    Two results are the same answer if they have equally many columns and the same rows (``same_rows``), in the same
+    order if the gold query has a top-level ORDER BY. Truncated results are compared in the order their rows came.
     """
     if len(gold.columns) != len(found.columns):
         return "wrong number of columns"

@@ -1,6 +1,6 @@
 """Find a dataset's databases, or build them from ``schema.sql`` and ``rows.sql``.
 
-A file that a stranger made is looked at before anything trusts it: is it SQLite, whole and free to read?
+Files come from untrusted sources, so each is checked before use: is it SQLite, intact and not locked?
 """
 
 import os
@@ -24,26 +24,26 @@ from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 FOLDERS = ("databases", "database", "test_database", "dev_databases", "train_databases")
 """Names that the course, Spider and BIRD give the folder of databases."""
 BIRD_FOLDERS = ("train/train_databases", "dev*/dev_databases")
-"""Where BIRD's archives unpack theirs."""
+"""Folders of databases (glob patterns) in BIRD's unpacked archives."""
 SCRIPTS = ("schema.sql", "rows.sql")
 CHECK_SECONDS = 2.0
-"""A database too large to be checked in this time is taken as intact; its queries fail by themselves."""
+"""Time limit of the check; a larger database is assumed intact, and its queries report any damage."""
 _HARMLESS = ("NULL value in", "CHECK constraint", "non-unique", "NUMERIC value", "TEXT value", "non-integer", "row ")
 _LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGE = dict.fromkeys(_LOCKS, "locked by another program; close it and try again")
 _DAMAGE[sqlite3.SQLITE_NOTADB] = "not a SQLite database; replace it, or unpack it yourself if it is an archive"
-_DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # there was no time to find any
-_DAMAGE[sqlite3.SQLITE_ERROR] = ""  # the check needs a collation or function that only the program of its maker has
+_DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # the check ran out of time
+_DAMAGE[sqlite3.SQLITE_ERROR] = ""  # the check needs a collation or function that only the original program defines
 _built: dict[Path, list[str]] = {}
-"""What each database was built from: a row of a dataset asks for its database again."""
+"""Hashes of the scripts that each database was built from, because every row of a dataset asks for its database."""
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
 def list_databases(dataset: Path) -> dict[str, Path]:
-    """Every database folder of a dataset by ``db_id``; raises DataError where one is not readable."""
+    """All database folders of a dataset by ``db_id``; raises DataError if one is not readable."""
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
-            (dataset / FOLDERS[0]).stat()  # which says so where nothing may be read; glob then finds nothing
+            (dataset / FOLDERS[0]).stat()  # raises PermissionError, where glob would silently find nothing
         folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
     except OSError as error:
         raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error
@@ -51,7 +51,7 @@ def list_databases(dataset: Path) -> dict[str, Path]:
 
 
 def databases_in(folder: Path) -> dict[str, Path]:
-    """The folders in a folder of databases by ``db_id``; raises DataError where they are not readable."""
+    """The subfolders of a folder of databases by ``db_id``; none if it is missing, DataError if it is not readable."""
     try:
         return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
     except (FileNotFoundError, NotADirectoryError):
@@ -61,15 +61,15 @@ def databases_in(folder: Path) -> dict[str, Path]:
 
 
 def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
-    """The SQLite file of ``db_id``, built as ``<build_in>/<db_id>/<db_id>.sqlite`` where only SQL files are there.
+    """The SQLite file of ``db_id``; built as ``<build_in>/<db_id>/<db_id>.sqlite`` if the dataset has only SQL scripts.
 
-    The dataset, a folder in Spider's layout, is never written to.
+    ``dataset`` is a folder in Spider's layout and is never written to.
 
     Raises:
         DataError: ``db_id`` is not a plain name, there is no such database, its file is not an intact SQLite
             database, or its SQL fails.
     """
-    # A letter's accent, or a vowel as in Devanagari, may be a character of its own, which is no \w.
+    # Accents, and vowels as in Devanagari, may be separate combining characters, which \w does not match.
     bare = "".join(each for each in str(db_id) if unicodedata.category(each)[0] != "M")
     if not (isinstance(db_id, str) and _DB_ID.fullmatch(bare)) or ".." in db_id:
         raise DataError(f"{dataset}: db_id {db_id!r} is not a plain folder name; rename the database")
@@ -84,13 +84,13 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
 
 
 def ready_database(source: Path, db_id: str) -> Path | None:
-    """The SQLite file in a database's folder, intact or not; none if there is no entry of that name."""
+    """The SQLite file in a database's folder, intact or not; None if no file or link has one of its names."""
     candidates = (source / f"{db_id}{ending}" for ending in (".sqlite", ".db"))
     return next((path for path in candidates if os.path.lexists(path)), None)
 
 
 def build_database(source: Path, target: Path) -> Path:
-    """Build ``target`` from ``schema.sql`` and ``rows.sql``, whole or not at all; what they made before is reused."""
+    """Build ``target`` from ``schema.sql`` and ``rows.sql``, or reuse a build from the same; DataError if it fails."""
     try:
         scripts = [path for name in SCRIPTS if (path := source / name).is_file()]
     except OSError as error:
@@ -110,7 +110,7 @@ def build_database(source: Path, target: Path) -> Path:
 
 
 def require_intact(database: Path) -> None:
-    """Stop, by DataError, at a file that is missing, not readable, not SQLite, cut off, corrupt or locked."""
+    """Raise DataError if a file is missing, not readable, not SQLite, truncated, corrupt or locked."""
     try:
         status = database.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -125,14 +125,14 @@ def require_intact(database: Path) -> None:
     if not damage:
         return
     if damage.startswith("locked"):
-        _damage_of.cache_clear()  # the other program may be done the next time
+        _damage_of.cache_clear()  # the lock may be gone at the next call
     raise DataError(f"{database}: {damage}")
 
 
 @lru_cache(maxsize=4096)
 def _damage_of(database: Path, changed_ns: int, n_bytes: int) -> str:
-    """What is wrong with a file, empty if nothing is; remembered until it changes, as every row asks."""
-    if not n_bytes:  # for SQLite a database without tables
+    """Describe a file's damage; empty if it is intact. Cached until the file changes, because every row asks."""
+    if not n_bytes:  # SQLite would accept it as a database without tables
         return "the database is empty; replace the file"
     try:
         (damage,) = run_in_worker(_check_pages, database.absolute())
@@ -149,11 +149,11 @@ def _check_pages(database: Path) -> Iterator[str]:
             connection.set_progress_handler(lambda: int(time.monotonic() > end), STEPS_BETWEEN_CHECKS)
             connection.text_factory = lambda raw: raw.decode("utf-8")
             connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
-            connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # the answer may quote garbage
+            connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # it may quote corrupt bytes
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except (sqlite3.Error, DataError, UnicodeDecodeError) as error:
         yield _DAMAGE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, f"corrupt ({error}); replace the file")
         return
-    # Data that break a constraint, such as NULL where NOT NULL is declared, can be read all the same.
+    # Rows that violate a constraint, such as NULL in a NOT NULL column, can still be read.
     is_intact = answer == "ok" or answer.startswith(_HARMLESS)
     yield "" if is_intact else f"corrupt ({answer.splitlines()[-1]}); replace the file"

@@ -1,4 +1,4 @@
-"""Run SQL safely: read-only, one statement, in a worker that is killed at its limits of time and memory."""
+"""Run SQL safely: one read-only statement, in a worker process that is killed at its limits of time and memory."""
 
 import re
 import sqlite3
@@ -18,9 +18,9 @@ from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
 TIMEOUT_S = 5.0
 GRACE_S = 0.2
-"""SQLite is asked to stop so long before a limit, or a tenth of it; what still runs at the limit is killed."""
+"""Seconds before the time limit, or a tenth of it if less, at which SQLite is asked to stop; the limit itself kills."""
 STEPS_BETWEEN_CHECKS = 1_000
-"""SQLite's own steps between two looks at the clock."""
+"""Instructions of SQLite's virtual machine between two checks of the clock."""
 _ROWS_AT_ONCE = 16
 _KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
     (r"no such table: .*", "no such table"),
@@ -31,15 +31,15 @@ _KIND_BY_MESSAGE: tuple[tuple[str, QueryErrorKind], ...] = (
     (r"near .*: syntax error|incomplete input|unrecognized token: .*", "syntax"),
     (r"string or blob too big|query string is too large", "too large"),
 )
-"""SQLite has one code for nearly all that is wrong with a query, so its words must tell the kinds apart."""
+"""Kinds by SQLite's message, because SQLite has one error code for nearly all that is wrong with a query."""
 
 
 class QueryLimits(NamedTuple):
-    """What one query may take."""
+    """The limits of one query."""
 
-    timeout_s: float = TIMEOUT_S  # of wall clock, the time to stop it included
-    max_rows: int = 10_000  # that are fetched; others are left in the database
-    max_bytes: int = 64_000_000  # of memory, for the fetched rows
+    timeout_s: float = TIMEOUT_S  # wall clock, including the time to stop the query
+    max_rows: int = 10_000  # rows to fetch; the rest are not read, and the result is truncated
+    max_bytes: int = 64_000_000  # memory of the fetched rows; more is an error
 
 
 USUAL = QueryLimits()
@@ -47,7 +47,7 @@ USUAL = QueryLimits()
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Rows of a query, in the order in which the database gave them."""
+    """The rows of a query, in the order in which the database returned them; ``seconds`` is the wall-clock time."""
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
@@ -57,19 +57,19 @@ class QueryResult:
 
     @property
     def is_empty(self) -> bool:
-        """There are no rows, or only NULL: then many wrong queries answer the same."""
+        """Whether there are no values other than NULL; many wrong queries give the same empty answer."""
         return all(value is None for row in self.rows for value in row)
 
 
 def run_query(database: Path, query: str, limits: QueryLimits = USUAL) -> QueryResult:
     """Execute one SELECT and return its rows.
 
-    A worker runs it: the file is open for reading alone, an authorizer denies everything else, and the worker is killed
-    where SQLite does not stop at a limit.
+    A worker process runs it: the file is opened read-only, an authorizer denies everything but reading, and the worker
+    is killed if SQLite does not stop at a limit.
 
     Raises:
         QueryError: The query is empty, does not parse or execute, is not read-only, takes too long or
-            returns too much; its ``kind`` says which.
+            returns more than ``max_bytes``; its ``kind`` says which.
     """
     (result,) = run_queries(database, [query], limits)
     if isinstance(result, QueryError):
@@ -80,9 +80,9 @@ def run_query(database: Path, query: str, limits: QueryLimits = USUAL) -> QueryR
 def run_queries(
     database: Path, queries: Iterable[str], limits: QueryLimits = USUAL
 ) -> Iterator[QueryResult | QueryError]:
-    """``run_query`` for many queries in one worker, which costs a fifth of the time where each is quick.
+    """``run_query`` for many queries in one worker: a fifth of the time if each is quick.
 
-    An error is given and not raised, so that the queries behind it run too. The limits are those of each query.
+    A query's QueryError is yielded, not raised, so that later queries run too. ``limits`` hold for each query.
 
     Raises:
         QueryError: The database cannot be opened.
@@ -92,13 +92,13 @@ def run_queries(
 
 
 def to_query_error(error: WorkerDiedError, timeout_s: float) -> QueryError:
-    """What became of a query with a limit of ``timeout_s`` seconds whose worker did not survive it."""
+    """The QueryError for a query with a limit of ``timeout_s`` seconds that ended its worker."""
     known = {"timeout": f"the query ran longer than {timeout_s:g} s", "too large": f"the query {error}; select less"}
     return QueryError(known.get(error.kind, f"the query does not run: {error}"), error.kind)
 
 
 def _execute_each(database: Path, limits: QueryLimits, queries: Iterable[str]) -> Iterator[QueryResult | QueryError]:
-    """Run each query, for ``run_queries``; the arguments and errors are its own."""
+    """Run ``run_queries`` in the worker, with the same arguments and errors."""
     connection = open_database(database)
     for query in queries:
         try:
@@ -108,7 +108,7 @@ def _execute_each(database: Path, limits: QueryLimits, queries: Iterable[str]) -
 
 
 def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> QueryResult:
-    """Run one query on a connection of ``open_database``; errors are those of ``run_query``, or MemoryError."""
+    """Run one query on a connection of ``open_database``, in a worker; raises as ``run_query``, or MemoryError."""
     if not (query := clean_query(query)):
         raise QueryError("the query is empty", "syntax")
     began = time.perf_counter()
@@ -135,16 +135,19 @@ def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> 
 
 
 def _kind_of(error: Exception) -> QueryErrorKind:
-    # What has no code of SQLite's was refused by Python: a null, half a character or a parameter.
+    # An error without SQLite's code comes from Python: a null character, a lone surrogate or a missing parameter.
     unknown: QueryErrorKind = "other" if hasattr(error, "sqlite_errorcode") else "syntax"
     matches = (kind for words, kind in _KIND_BY_MESSAGE if re.fullmatch(words, str(error), re.DOTALL))
     return next(matches, unknown)
 
 
 def fetch_result(cursor: Any, limits: QueryLimits, began: float) -> QueryResult:
-    """What the cursor of a query holds, of whichever database; QueryError where it is more than ``max_bytes``."""
+    """Fetch a query's rows from a cursor of any database; QueryError if they take more than ``max_bytes``.
+
+    ``began`` is the query's start by ``time.perf_counter``.
+    """
     rows: list[tuple[object, ...]] = []
-    n_bytes, n_rows = 0, limits.max_rows + 1  # the last one says that there are more
+    n_bytes, n_rows = 0, limits.max_rows + 1  # one more, to know whether there are more
     while len(rows) < n_rows and (chunk := cursor.fetchmany(min(_ROWS_AT_ONCE, n_rows - len(rows)))):
         n_bytes += sum(map(getsizeof, chain(chunk, *chunk)))
         if n_bytes > limits.max_bytes:

@@ -1,7 +1,7 @@
-"""Ask a database on a PostgreSQL server as safely as a SQLite file, and get the same kind of answer.
+"""Query a PostgreSQL database as safely as a SQLite file, and return the same kind of result.
 
-A query becomes a cursor, which PostgreSQL grants to one reading statement alone: no COPY, no DO, no second statement.
-Its transaction only reads, the server ends it at its time limit, and its role is nobody who may reach files.
+A query is declared as a cursor, which PostgreSQL allows only for a single SELECT: no COPY, no DO, no second statement.
+The transaction is read-only, the server ends it at the time limit, and a superuser, who could read files, is refused.
 """
 
 import time
@@ -37,16 +37,16 @@ _KINDS: dict[str | None, QueryErrorKind] = {
 
 
 def run_postgres_query(url: str, query: str, limits: QueryLimits = USUAL) -> QueryResult:
-    """As ``run_query``, on ``postgresql://role:password@host/name``; its errors never tell the address.
+    """``run_query`` for the database at ``postgresql://role:password@host/name``; errors never contain the URL.
 
-    Numbers and bytes are Python's; dates, lists and whatever SQLite lacks are text, as PostgreSQL writes it.
+    Numbers, booleans and bytes become Python's types; dates, lists and other types become PostgreSQL's text form.
 
     Raises:
-        QueryError: As there; also if the server cannot be reached, or the role is a superuser's.
+        QueryError: As ``run_query``; also if the server cannot be reached, or the role is a superuser.
     """
     if not (query := clean_query(query)):
         raise QueryError("the query is empty", "syntax")
-    text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # C ends a text at its first null
+    text = query.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace")  # a C string ends at a null
     try:
         (result,) = run_in_worker(_execute, url, text, limits)
     except WorkerDiedError as error:
@@ -61,7 +61,7 @@ def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResul
     limit_time(_CONNECT_S + limits.timeout_s + GRACE_S)
     try:
         with closing(_connect(url, limits.timeout_s)) as connection:
-            parsed = connection.pgconn.prepare(b"", query)  # so that bad SQL is known from what is no query
+            parsed = connection.pgconn.prepare(b"", query)  # distinguishes invalid SQL from valid non-SELECT statements
             if parsed.status == psycopg.pq.ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(parsed)
             try:
@@ -71,14 +71,14 @@ def _execute(url: str, query: bytes, limits: QueryLimits) -> Iterator[QueryResul
             result = fetch_result(connection.execute(f"FETCH {limits.max_rows + 1} FROM answer"), limits, began)
     except psycopg.Error as error:
         reason, kind = error.diag.message_primary, _KINDS.get(error.sqlstate, "other")
-        if kind == "syntax" and error.diag.statement_position is None:  # what several statements lack
+        if kind == "syntax" and error.diag.statement_position is None:  # several statements: the error has no position
             kind = "not allowed"
         raise QueryError(reason or "the database server gives no answer; see COURSE_POSTGRES_URL", kind) from error
     yield result
 
 
 def _connect(url: str, timeout_s: float) -> Any:
-    """A psycopg connection that only reads, as nobody special, and gives the values that SQLite has, or text."""
+    """A read-only psycopg connection of an ordinary role that returns SQLite's types of values, or text."""
     import psycopg
     from psycopg.types.numeric import FloatLoader
     from psycopg.types.string import TextLoader
@@ -95,7 +95,7 @@ def _connect(url: str, timeout_s: float) -> Any:
 
 
 def read_postgres_schema(url: str) -> Schema:
-    """The tables and views that the role finds without naming their schema; DataError if it cannot be asked."""
+    """Read the tables and views on the role's search path; raises DataError if they cannot be read."""
     try:
         found = run_postgres_query(url, _COLUMNS)
     except QueryError as error:

@@ -1,7 +1,7 @@
-"""A query by its form: its text without values, ways of writing and names, its shape, and how many parts it has.
+"""Forms of a query: one spelling of its text, its skeleton without names and values, its shape and its hardness.
 
-Forms of the text read its tokens and not sqlglot's tree: a fifteenth of the time, and a query that does not parse
-still has them. Spider's levels of difficulty read the tree.
+The first three use tokens, not sqlglot's tree, because that takes a fifteenth of the time and works for queries that
+do not parse. Spider's hardness uses the tree.
 """
 
 import logging
@@ -30,7 +30,7 @@ SHAPES = {
     "aggregate": r"\b(?:COUNT|SUM|AVG|MIN|MAX) \(",
     "one table": "",
 }
-"""What a query is called by the first that it holds, the hardest first."""
+"""Names of a query's shape by the first pattern that its skeleton matches, from the hardest shape on."""
 _OPERATORS = {"==": "=", "!=": "<>"}
 _COMPARISONS = frozenset("= == != <> < <= > >= LIKE GLOB REGEXP MATCH IS BETWEEN".split())
 _STILL_COMPARED = frozenset("( NOT UPPER LOWER TRIM".split())
@@ -43,27 +43,27 @@ _TOKEN = re.compile(
 
 
 def clean_query(query: str) -> str:
-    """A query without spaces and semicolons at its ends; inside, spaces may be data."""
+    """Strip spaces at both ends and semicolons at the end; spaces inside may be data."""
     return query.strip().rstrip("; \t\r\n")
 
 
 def canonical(query: str) -> str:
-    """The query in one way of writing: keywords in capitals, names in small letters, one space, no comment.
+    """Normalise a query's spelling: keywords in upper case, names in lower case, single spaces, no comments.
 
-    Two queries with the same canonical form are the same query, unless what one writes as ``"x"`` and the other as
-    ``'x'`` is a column's name; the reverse does not hold (``a AND b``, ``b AND a``).
+    Queries with the same form are the same query, unless one compares with the column ``"x"`` and the other with the
+    text ``'x'``. Equal queries may have different forms: ``a AND b``, ``b AND a``.
     """
     return " ".join(text for _, text in _parts(query))
 
 
 def shape_of(query: str) -> str:
-    """The first of ``SHAPES`` that a query has, read off its keywords."""
+    """The first of ``SHAPES`` that the query's skeleton matches."""
     return next(name for name, pattern in SHAPES.items() if re.search(pattern, skeleton(query)))
 
 
 @lru_cache(maxsize=1024)
 def has_top_level_order(query: str) -> bool:
-    """Whether the outermost query of the first statement asks for an order; one in brackets does not count."""
+    """Whether the first statement has an ORDER BY outside all parentheses."""
     depth = 0
     for kind, text in _parts(query) if "order" in query.lower() else ():
         if kind == "word":
@@ -75,9 +75,9 @@ def has_top_level_order(query: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def skeleton(query: str) -> str:
-    """The query without what it is about: names are ``_``, values are ``?``, aliases are gone.
+    """The query's structure: names become ``_``, values ``?``, and aliases are removed.
 
-    ``SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'`` is ``SELECT _ FROM _ WHERE _ = ?``.
+    ``SELECT T1.name FROM shop AS T1 WHERE T1.city = 'Lyon'`` becomes ``SELECT _ FROM _ WHERE _ = ?``.
     """
     return " ".join(_without_names(_parts(query)))
 
@@ -104,11 +104,12 @@ def _parts(query: str) -> list[tuple[str, str]]:
 def read_tokens(query: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Every token with its kind: ``comment``, ``value``, ``quoted`` for a name in quotes, ``word`` or ``sign``.
 
-    Double quotes name columns in SQL; SQLite takes for a text what is none, and we what something is compared with:
-    behind an operator, BETWEEN and its AND, or in the list of IN. Spider writes its texts so.
+    In SQL, double quotes enclose a column's name; SQLite reads them as a text if there is no such column. Here they are
+    a ``value`` if something is compared with them: after an operator, BETWEEN or its AND, or in the list of IN, because
+    Spider writes its texts that way.
     """
-    before, is_compared, is_between, lists = "", False, False, [False]  # of each open bracket, whether IN lists there
-    has_quotes = '"' in query  # mostly not, and then it is quick
+    before, is_compared, is_between, lists = "", False, False, [False]  # lists: for each open "(", whether it is IN's
+    has_quotes = '"' in query  # most queries have none and skip the rest of the loop
     for found in _TOKEN.finditer(query):
         kind, text = str(found.lastgroup), found[0].upper()
         is_text = kind == "quoted" and text[0] == '"' and is_compared and query[found.end() : found.end() + 1] != "."
@@ -128,7 +129,7 @@ def read_tokens(query: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def rewrite(query: str, change: Callable[[str, str], str]) -> str:
-    """The query with each token as ``change(kind, token)`` gives it; what is between them stays."""
+    """Replace each token by ``change(kind, token)``; the spaces between tokens stay."""
     texts, end = list[str](), 0
     for kind, found in read_tokens(query):
         texts += query[end : found.start()], change(kind, found[0])
@@ -137,13 +138,13 @@ def rewrite(query: str, change: Callable[[str, str], str]) -> str:
 
 
 def text_literal(kind: str, token: str) -> str:
-    """A token with single quotes around it where it is a text in double quotes, which SQLite alone allows."""
+    """Turn a text in double quotes, which only SQLite accepts, into one in single quotes; other tokens stay."""
     is_text = kind == "value" and token[0] == '"'
     return "'{}'".format(token[1:-1].replace('""', '"').replace("'", "''")) if is_text else token
 
 
 def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
-    """The skeleton's words: ``table.column`` is one name, and an alias, with or without AS, is none."""
+    """The skeleton's words: ``table.column`` is one name, and an alias, with or without AS, is dropped."""
     before = ""
     for (kind, text), (following, _) in zip(parts, [*parts[1:], ("", "")], strict=False):
         if kind == "word" and (text == "." or (text == "AS" and following == "name")):
@@ -155,15 +156,15 @@ def _without_names(parts: list[tuple[str, str]]) -> Iterator[str]:
             yield before
 
 
-# How much a query is made of
+# Spider's hardness
 
 
 def hardness(query: str) -> str:
-    """Spider's level of one query: easy, medium, hard, extra, by its parts and not how hard it is to understand.
+    """Spider's level of a query: easy, medium, hard or extra, by the number of its parts.
 
     The rules are those of ``eval_hardness`` in Spider's ``evaluation.py`` (https://github.com/taoyds/spider; Yu et al.
-    2018, arXiv 1809.08887), read off sqlglot's tree, which knows more of SQLite's functions. Where several SELECTs are
-    combined or nested, only the outermost is counted, and window functions (``OVER``) are not, as there.
+    2018, arXiv 1809.08887), applied to sqlglot's tree, which knows more of SQLite's functions. As in Spider, only the
+    parts of the outermost SELECT count, and window functions (``OVER``) do not.
 
     Raises:
         QueryError: The query does not parse as SQLite.
@@ -181,7 +182,11 @@ def hardness(query: str) -> str:
 
 
 def count_parts(query: str) -> tuple[int, int, int]:
-    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries)."""
+    """Spider's three counts of the outermost SELECT: component 1, others, component 2 (nested queries).
+
+    Raises:
+        QueryError: The query does not parse as SQLite, or is not a SELECT.
+    """
     from sqlglot import exp
 
     tree = parse(query)
@@ -200,7 +205,7 @@ def count_parts(query: str) -> tuple[int, int, int]:
 
 
 def _count_others(tree: "exp.Select") -> int:
-    """One each for several aggregates, columns, conditions and groups.
+    """Spider's count of others, 0 to 4: one each for more than one aggregate, column, condition in WHERE and group.
 
     As in Spider's code, a negated condition counts as an aggregate, and so does a connective in HAVING.
     """
@@ -216,7 +221,7 @@ def _count_others(tree: "exp.Select") -> int:
 
 
 def _outermost(*conditions: "exp.Expr | None") -> Iterator["exp.Expr"]:
-    """The nodes of conditions down to nested SELECTs, these included but not entered."""
+    """All nodes of the conditions; a nested SELECT is included, but not its own nodes."""
     from sqlglot import exp
 
     for condition in filter(None, conditions):
@@ -224,14 +229,14 @@ def _outermost(*conditions: "exp.Expr | None") -> Iterator["exp.Expr"]:
 
 
 def parse(query: str) -> "exp.Expr":
-    """The tree of one SQLite query.
+    """Parse one SQLite query into sqlglot's tree.
 
     Raises:
-        QueryError: The query does not parse as SQLite, or is none or several.
+        QueryError: The text does not parse as SQLite, or is not exactly one statement.
     """
     import sqlglot
 
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each reply that is no query, such as SHOW TABLES
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that it does not know: SHOW TABLES
     try:
         trees = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
     except sqlglot.errors.SqlglotError as error:

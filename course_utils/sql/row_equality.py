@@ -1,4 +1,4 @@
-"""When two results hold the same rows, where numbers that a rounding error tells apart count as the same."""
+"""Compare the rows of two results; numbers that differ only by a rounding error count as equal."""
 
 import math
 from collections import Counter, defaultdict
@@ -11,21 +11,20 @@ Values = tuple[object, ...]
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-9
 MAX_ROWS_TO_MATCH = 500
-"""Rows that may all be each other's partners are matched up to this number; sorting pairs nearly all others."""
+"""Most rows of a group that are matched one by one if sorting has not paired them; a larger group counts as unequal."""
 
 
 def same_rows(gold: Sequence[Values], found: Sequence[Values], *, ordered: bool = False) -> bool:
     """Whether two results hold the same rows.
 
-    - As bags: each row as often in one as in the other, in any order unless ``ordered``. With
-      ``ordered``, rows that tie under ORDER BY must come in the gold's order too.
-    - Columns by position: their order counts, their names do not. This is stricter than Spider's
-      test-suite script, which also tries other orders of the columns and strikes out DISTINCT, and
-      than BIRD's, which compares sets: there neither the order of rows counts nor how often they come.
-    - Two integers, two texts or two blobs are the same when they are equal; upper and lower case
-      differ. Numbers of which one is a float are the same within 1e-9 of the larger one, or within
-      1e-9 near zero, so that ``0.1 + 0.2`` is ``0.3`` and ``2.0`` is ``2``. NULL is the same as NULL,
-      and as nothing else; ``'2'`` is not ``2``.
+    - Rows are compared as bags: each row must occur equally often in both results, in any order unless
+      ``ordered``. With ``ordered``, rows that tie under ORDER BY must come in the gold's order too.
+    - Columns are compared by position; their names do not count. This is stricter than Spider's
+      test-suite script, which also tries other orders of the columns and removes DISTINCT, and
+      than BIRD's, which compares sets and so ignores the order of rows and how often each occurs.
+    - Two integers, two texts (case-sensitive) or two blobs must be equal. If one of two numbers is a
+      float, they may differ by 1e-9 of the larger one, or by 1e-9 near zero, so that ``0.1 + 0.2``
+      equals ``0.3`` and ``2.0`` equals ``2``. NULL equals only NULL; ``'2'`` does not equal ``2``.
 
     Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
     """
@@ -36,12 +35,12 @@ def same_rows(gold: Sequence[Values], found: Sequence[Values], *, ordered: bool 
     gold_bag, found_bag = Counter(gold), Counter(found)
     left = [*(gold_bag - found_bag).elements()], [*(found_bag - gold_bag).elements()]
     if not any(isinstance(value, float) for rows in left for row in rows for value in row):
-        return not left[0]  # only a float is the same as what it does not equal
+        return not left[0]  # without floats, rows that are not equal are not the same
     return all(starmap(_can_be_paired, _groups(*left)))
 
 
 def _groups(*results: list[Values]) -> list[tuple[list[Values], ...]]:
-    """Rows of both results that may be the same: those that have like ranks in each column."""
+    """Group the rows of both results that may be the same: those with equal ranks in every column."""
     width = max((len(row) for rows in results for row in rows), default=0)
     ranks = [_ranks({row[at] for rows in results for row in rows if at < len(row)}) for at in range(width)]
     groups: dict[tuple[int, ...], tuple[list[Values], ...]] = defaultdict(lambda: ([], []))
@@ -52,7 +51,7 @@ def _groups(*results: list[Values]) -> list[tuple[list[Values], ...]]:
 
 
 def _ranks(values: set[object]) -> dict[object, int]:
-    """A rank for each value of one column. Floats share it with numbers a hair apart, and these with the next ones."""
+    """A rank for each value of one column; if it has floats, a number within tolerance of the last shares its rank."""
     ranks: dict[object, int] = {value: -rank for rank, value in enumerate(values, 1) if not _is_number(value)}
     numbers = sorted(value for value in values if _is_number(value))
     has_floats = any(isinstance(number, float) for number in numbers)
@@ -64,7 +63,7 @@ def _ranks(values: set[object]) -> dict[object, int]:
 
 
 def _can_be_paired(gold: list[Values], found: list[Values]) -> bool:
-    """Whether each gold row can have a found row of its own that is the same."""
+    """Whether gold and found rows can be paired so that the rows of every pair are the same."""
     if len(gold) != len(found):
         return False
     gold, found = (sorted(rows, key=lambda row: [*filter(_is_number, row)]) for rows in (gold, found))
@@ -74,7 +73,7 @@ def _can_be_paired(gold: list[Values], found: list[Values]) -> bool:
 
 
 def _have_matching(gold: list[Values], found: list[Values]) -> bool:
-    """Kuhn's algorithm: give each gold row a partner, moving earlier ones on to another where need be."""
+    """Whether a perfect matching exists, by Kuhn's algorithm: earlier rows change partners to make room for later."""
     partners: dict[int, int] = {}
 
     def place(row: int, tried: set[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Read a database's schema and show it to a model."""
+"""Read a database's schema and render it for a prompt."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ RESERVED = frozenset(
     natural not nothing notnull null on or order outer primary raise references returning right select set
     table then to transaction union unique update using values when where""".split()
 )
-"""SQLite's keywords that are no names unless quoted."""
+"""SQLite's keywords that must be quoted as names."""
 VIEWS_S = 5.0
-"""Time for SQLite to understand all views."""
+"""Time limit, in seconds, for resolving the columns of all views."""
 _NAMES = "SELECT CAST(name AS TEXT) FROM sqlite_master WHERE type = ? AND name NOT GLOB 'sqlite_*' ORDER BY rowid"
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow'"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column; ``references`` is the table that it is a foreign key to, if it is one."""
+    """A column; ``references`` is the table that its foreign key points to, empty without one."""
 
     name: str
     type: str
@@ -44,7 +44,7 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class Schema:
-    """A database's tables, without those in which virtual tables such as FTS5's keep their data, and its views."""
+    """A database's tables and views, without the shadow tables in which virtual tables (FTS5) keep their data."""
 
     db_id: str
     tables: tuple[TableSchema, ...]
@@ -60,7 +60,7 @@ class Schema:
 
 
 def quote(name: str) -> str:
-    """A table's or column's name as SQL must write it: in double quotes where it is not a plain word."""
+    """A table's or column's name for use in SQL: in double quotes if it is not a plain word or is reserved."""
     if name.isidentifier() and name.lower() not in RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'
@@ -74,18 +74,18 @@ def _render(column: Column) -> str:
 def read_schema(database: Path) -> Schema:
     """Read tables, views, columns and foreign keys of a SQLite file.
 
-    A view that takes too long or too much to be understood is left out, with all others.
+    If resolving the views exceeds a limit of time or memory, all views are left out.
 
     Raises:
-        DataError: The file is missing or is not a SQLite database, or reading its tables reaches a limit.
+        DataError: The file is missing or is not a SQLite database, or reading its tables exceeds a limit.
     """
     if not database.is_file():
         raise DataError(f"{database}: there is no such database; put the .sqlite file there or fix db_id")
     found: list[Schema] = []
     try:
         for schema in run_in_worker(_read, database.absolute()):
-            found.append(schema)  # kept if the next one is not to be had
-    except (sqlite3.DatabaseError, UnicodeError) as error:  # its words may quote what is no text
+            found.append(schema)  # kept if the next one, with views, exceeds a limit
+    except (sqlite3.DatabaseError, UnicodeError) as error:  # SQLite's message may quote bytes that are not UTF-8
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
     except WorkerDiedError as error:
         if not found:
@@ -94,7 +94,7 @@ def read_schema(database: Path) -> Schema:
 
 
 def _read(database: Path) -> Iterator[Schema]:
-    """The schema without views, then with them; SQLite tells which tables are shadows only after it looked at all."""
+    """Yield the schema without views, then with them; listing shadow tables makes SQLite resolve all views too."""
     with closing(connect(database)) as connection:
         tables = _read_all(connection, "table")
         yield Schema(database.stem, tables)
@@ -105,15 +105,15 @@ def _read(database: Path) -> Iterator[Schema]:
 
 
 def _read_all(connection: sqlite3.Connection, kind: str) -> tuple[TableSchema, ...]:
-    """All tables or views but those without columns: the views of tables, and the tables of modules, that are gone."""
+    """All tables or views that have columns; views of dropped tables and tables of missing modules have none."""
     tables = (_read_table(connection, name) for (name,) in connection.execute(_NAMES, (kind,)).fetchall())
     return tuple(table for table in tables if table.columns)
 
 
 def _read_table(connection: sqlite3.Connection, name: str) -> TableSchema:
-    """Every column that a query can name, generated ones too."""
+    """The columns that a query can name, including generated columns."""
     keys = dict(connection.execute('SELECT "from", "table" FROM pragma_foreign_key_list(?)', (name,)))
-    # Hidden columns of virtual tables (1) are their arguments; generated columns (2, 3) are columns to everybody.
+    # hidden is 1 for the arguments of virtual tables, and 2 or 3 for generated columns, which queries can use.
     query, columns = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", []
     with suppress(sqlite3.DatabaseError):
         columns = connection.execute(query, (name,)).fetchall()

@@ -1,9 +1,9 @@
-"""Run functions in child processes that can be killed, because nothing in this process can stop SQLite everywhere.
+"""Run functions in child processes that can be killed, because no code in the same process can always stop SQLite.
 
-The parent sends a function of an importable module with its arguments, and gets each item that the function yields. A
-worker serves one caller at a time and thousands of calls in its life, within limits that nothing in it can lift; what
-reaches one takes the worker with it, never the parent. The limits are no wall against what would take over SQLite
-itself. A worker ends with its parent, for then its standard input closes.
+The parent sends a function of an importable module with its arguments, and receives each item that the function
+yields. A worker serves one caller at a time and thousands of calls in its life. Its limits cannot be raised by SQL; a
+call that reaches one ends the worker, never the parent. They do not protect from code that takes over SQLite itself. A
+worker ends with its parent, because its standard input then closes.
 """
 
 import atexit
@@ -24,15 +24,16 @@ from course_utils.files import PROJECT
 from course_utils.resources import n_cores
 
 MEMORY_BYTES = 256 * 2**20
-"""All that a worker may allocate, of which SQLite gets the half."""
+"""Most memory that a worker may allocate; SQLite gets half of it."""
 PATIENCE_S = 30.0
-"""A function that sets no limit of its own is killed after so many seconds without an item."""
+"""Seconds without an item after which a worker is killed, unless the function calls ``limit_time``."""
 NICE = 5
-"""What waits for queries goes first: a server that answers others while four of them compute."""
+"""Niceness of workers, lower in priority than their parent, so that a server responds while queries compute."""
 Reply = tuple[Literal["item", "end", "error"], Any]
 MAX_IDLE = n_cores()
-"""Workers kept for the next calls. Those at work are as many as there are callers."""
+"""Most idle workers kept for later calls. Busy workers are not limited: there is one per caller."""
 AT_ONCE = 50
+"""Items that ``run_each`` sends to a worker in one call."""
 _idle: "list[_Worker]" = []
 
 Args = TypeVarTuple("Args")
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 
 class WorkerDiedError(Exception):
-    """The worker reached its limit of time or memory, as ``kind`` says, or ended in a way that nobody foresaw."""
+    """A worker reached its limit of time ("timeout") or memory ("too large"), or crashed ("other"); see ``kind``."""
 
     def __init__(self, reason: str, kind: QueryErrorKind) -> None:
         super().__init__(reason)
@@ -48,21 +49,21 @@ class WorkerDiedError(Exception):
 
 
 def run_in_worker(function: Callable[[*Args], Iterable[T]], *args: *Args) -> Iterator[T]:
-    """Every item that a function yields in a worker, each as soon as it is there.
+    """Run a function in a worker, and yield each of its items as soon as it arrives.
 
-    The function is one of the top level of a module that the child can import, and sets its time limits by
-    ``limit_time``; its arguments and items are pickled. To stop reading before the end kills the worker.
+    The function is at the top level of an importable module and sets its time limits by ``limit_time``; arguments and
+    items are pickled. A caller that stops reading before the end kills the worker.
 
     Raises:
-        WorkerDiedError: It reached a limit, or the worker crashed.
-        Exception: What the function raises.
+        WorkerDiedError: The worker reached a limit or crashed.
+        Exception: Any exception of the function, except MemoryError, which becomes WorkerDiedError.
     """
     worker = _take()
     reusable = False
     try:
         yield from worker.run(function, args)
         reusable = True
-    except MemoryError:  # what was allocated may stay so
+    except MemoryError:  # the worker is not reused, because it may not have freed its memory
         raise WorkerDiedError(f"needs more than {MEMORY_BYTES // 2**20} MiB", "too large") from None
     except Exception:
         reusable = worker.is_alive()
@@ -75,10 +76,10 @@ def run_in_worker(function: Callable[[*Args], Iterable[T]], *args: *Args) -> Ite
 
 
 def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[Any]) -> Iterator[T | WorkerDiedError]:
-    """What ``function(*args, items)`` yields, one result an item, where single items may end the worker.
+    """Yield the results of ``function(*args, items)``, one per item, even if single items end their worker.
 
-    Such an item gets the error as its result, and another worker goes on behind it; ``AT_ONCE`` go to one at a time.
-    Unless its time ran out, it is first tried alone: it may have died of what was sent with it.
+    The result of such an item is its WorkerDiedError, and a new worker continues with the next item. Unless the item
+    ran out of time, it is first retried alone, because items before it may have used up the memory.
     """
     left, alone = [*items], False
     while left:
@@ -111,7 +112,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for this process
+            start_new_session=True,  # Ctrl-C must reach only the parent
         )
         self._requests, self._replies = cast("tuple[BinaryIO, BinaryIO]", (self._process.stdin, self._process.stdout))
 
@@ -138,7 +139,7 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._requests, self._replies):
-            with suppress(BrokenPipeError):  # a request that nobody will read
+            with suppress(BrokenPipeError):  # closing flushes a request that the dead worker cannot read
                 pipe.close()
 
 
@@ -155,17 +156,17 @@ os.register_at_fork(after_in_child=_idle.clear)  # two processes must not write 
 
 
 def limit_time(seconds: float) -> None:
-    """Let the system kill this process unless the limit is set anew within ``seconds``; 0 takes it away.
+    """Let the system kill this process after ``seconds``, unless the limit is set again before; 0 removes it.
 
-    SQLite's progress handler is not asked while SQLite expands a query or computes one function, and Python's own
-    handlers wait for it too. This alarm is the system's.
+    SQLite does not call its progress handler while it expands a query or computes one function, and Python's signal
+    handlers wait for SQLite too. The system's alarm does not.
     """
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 @contextmanager
 def more_room(memory_bytes: int, file_bytes: int) -> Iterator[None]:
-    """Allow more memory, and files at all, for work that must write them; each in bytes, each file by itself."""
+    """Within the block, allow ``memory_bytes`` of memory and files up to ``file_bytes``; outside, no file."""
     _limit_room(memory_bytes, file_bytes)
     try:
         yield
@@ -179,7 +180,7 @@ def _limit_room(memory_bytes: int = MEMORY_BYTES, file_bytes: int = 0) -> None:
 
 
 def _limit(what: int, value: int) -> None:
-    """Lower the soft limit alone: nothing that SQL can reach raises it."""
+    """Set only the soft limit of a resource, because ``more_room`` must raise it again; SQL cannot."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
@@ -188,11 +189,11 @@ def _answer(function: Callable[..., Iterable[Any]], args: tuple[Any, ...]) -> It
     limit_time(PATIENCE_S)
     try:
         for item in function(*args):
-            limit_time(0)  # the parent may take its time to read
+            limit_time(0)  # no limit while the parent reads
             yield "item", item
             limit_time(PATIENCE_S)
     except Exception as error:
-        if not isinstance(error, CourseError | MemoryError):  # a fault of ours; the parent shall see where
+        if not isinstance(error, CourseError | MemoryError):  # a bug: the note shows the parent where
             error.add_note(traceback.format_exc())
         yield "error", error
     else:
@@ -204,8 +205,8 @@ def _answer(function: Callable[..., Iterable[Any]], args: tuple[Any, ...]) -> It
 def main() -> None:
     """Answer requests from standard input until it closes."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no reply
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a child inherits what its parent ignores or blocks
+    os.dup2(2, 1)  # keeps what a library prints out of the replies
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the parent's ignored and blocked signals are inherited
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _limit_room()
     _limit(resource.RLIMIT_CORE, 0)
