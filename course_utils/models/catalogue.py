@@ -1,6 +1,6 @@
 """The base models that the course knows, from ``catalogue.toml``, and the dimensions of any model folder.
 
-Memory is estimated from dimensions, and models are chosen by them, so neither needs a network.
+With these dimensions, memory can be estimated and models chosen without a network.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from course_utils.files import is_local, read_json, read_toml, resolve
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Dimensions of a decoder-only transformer of the Llama family (Llama, Mistral, SmolLM2, Qwen3, Gemma 3)."""
+    """Dimensions of a dense decoder-only transformer of the Llama type (Llama, Mistral, SmolLM2, Qwen3, Gemma 3)."""
 
     hidden_size: int
     n_layers: int
@@ -25,7 +25,7 @@ class ModelShape:
     vocab_size: int
     tied_embeddings: bool
     n_norms_per_layer: int = 2
-    normalises_heads: bool = False  # queries and keys, each by one weight per head dimension
+    normalises_heads: bool = False  # norms on queries and keys, each with head_size weights
 
     @property
     def linear_sizes(self) -> tuple[tuple[int, int], ...]:
@@ -37,12 +37,12 @@ class ModelShape:
 
     @property
     def n_embedding_parameters(self) -> int:
-        """Parameters of the embedding and, where it is not tied to it, of the output head."""
+        """Parameters of the embedding and of the output head, unless the two are tied."""
         return self.vocab_size * self.hidden_size * (1 if self.tied_embeddings else 2)
 
     @property
     def n_parameters(self) -> int:
-        """Every parameter of the model."""
+        """Number of all parameters of the model."""
         norms = self.n_norms_per_layer * self.hidden_size + 2 * self.head_size * self.normalises_heads
         block = sum(inputs * outputs for inputs, outputs in self.linear_sizes) + norms
         return self.n_embedding_parameters + self.n_layers * block + self.hidden_size
@@ -62,7 +62,7 @@ LLAMA_2_7B = ModelShape(4096, 32, 11_008, 32, 32, 128, 32_000, tied_embeddings=F
 
 @dataclass(frozen=True)
 class KnownModel:
-    """What a model's card says; ``catalogue.toml`` explains the fields."""
+    """Facts from a model's card; ``catalogue.toml`` explains the fields."""
 
     hub_id: str
     size: str
@@ -76,7 +76,7 @@ class KnownModel:
 
     @property
     def card(self) -> str:
-        """Where the facts come from."""
+        """URL of the model card."""
         return f"https://huggingface.co/{self.hub_id}"
 
 
@@ -89,7 +89,7 @@ def known_models() -> dict[str, KnownModel]:
 
 
 def shapes_by_size() -> dict[str, ModelShape]:
-    """The shapes of the catalogue by the models' names, smallest first."""
+    """The shapes of the catalogue by model name without the owner, in rising number of parameters."""
     by_size = sorted(known_models().values(), key=lambda known: known.shape.n_parameters)
     return {known.hub_id.split("/")[1]: known.shape for known in by_size}
 
@@ -106,11 +106,11 @@ def find_shape(model: str) -> ModelShape | None:
 
 
 def read_shape(folder: Path) -> ModelShape:
-    """The shape that a model folder's ``config.json`` gives; ModelError if there is none, or of no Llama-like model."""
+    """Read the shape from a model folder's ``config.json``; ModelError if missing or not of a Llama-like model."""
     path = folder / "config.json"
     try:
         config = read_json(path)
-        config = config.get("text_config") or config  # of a model that also sees
+        config = config.get("text_config") or config  # the language part of a multimodal model
         if any("expert" in name and isinstance(value, int) and value > 1 for name, value in config.items()):
             raise ModelError(f"{path}: a mixture of experts, which the course cannot size; choose a dense model")
         kind = config.get("model_type") or ""
@@ -123,7 +123,7 @@ def read_shape(folder: Path) -> ModelShape:
             n_kv_heads=config.get("num_key_value_heads") or heads,
             head_size=config.get("head_dim") or hidden // heads,
             vocab_size=config["vocab_size"],
-            # Transformers does not write what is its default.
+            # Transformers omits defaults when it saves; Gemma's is to tie.
             tied_embeddings=config.get("tie_word_embeddings", kind.startswith("gemma")),
             n_norms_per_layer=4 if kind in ("gemma2", "gemma3_text") else 2,
             normalises_heads=kind in ("qwen3", "gemma3_text"),

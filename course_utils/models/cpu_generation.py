@@ -1,7 +1,7 @@
-"""Greedy generation on a CPU in a third of the time, for there every token of a batch costs some.
+"""Greedy generation on a CPU in a third of the time that Transformers takes.
 
-What neighbours begin with in common, such as a schema, is read once, and a reply that has ended leaves the batch.
-It loads PyTorch and Transformers, so import it where it is used.
+On a CPU every token of a batch costs time. So a prefix that neighbouring prompts share, such as a schema, is computed
+once, and a reply that has ended leaves the batch. The module imports PyTorch and Transformers: import it late.
 """
 
 import platform
@@ -22,21 +22,21 @@ from course_utils.models.generation import READ_AT_ONCE, find_end_tokens
 from course_utils.models.load import set_threads
 
 ROOM = 256
-"""Tokens that are made room for at a time."""
+"""Tokens by which the cache grows at a time."""
 PACK_GIB = 2.0
-"""Weights of a model that are packed, at most, for they are held twice meanwhile."""
+"""Largest model whose weights are packed, because packing holds them in memory twice."""
 
 
 def generate_on_cpu(
     model: Any, tokenizer: Any, prompts: list[list[int]], max_new_tokens: int, stop: str
 ) -> list[list[int]]:
-    """What ``generate_tokens`` says, by a model on a CPU."""
+    """``generate_tokens`` for a model on a CPU, with the same arguments and result."""
     set_threads()
     prefixes, owners = share_prefixes(prompts)
     rests = [prompt[len(prefixes[owner]) :] for prompt, owner in zip(prompts, owners, strict=True)]
     window = getattr(model.config.get_text_config(), "sliding_window", None)
     if window and max(map(len, prefixes)) + max(map(len, rests)) + max_new_tokens > window:
-        # A window counts places: padding between a prefix and what follows would make it narrower.
+        # A sliding window counts positions, so padding between a prefix and the rest would use some of it up.
         prefixes, owners = [prompt[:-1] for prompt in prompts], [*range(len(prompts))]
         rests = [prompt[-1:] for prompt in prompts]
     ends = find_end_tokens(model, tokenizer)
@@ -46,7 +46,7 @@ def generate_on_cpu(
     kept = [ranked.index(owners[place]) for place in order]
     with grouped_attention(model), packed_products(model):
         batch = _Batch(model, tokenizer, len(prefixes))
-        if any(prefixes):  # not where each prompt is one token
+        if any(prefixes):  # all are empty if each prompt is one token
             batch.read([prefixes[place] for place in ranked])
         for _ in range(max_new_tokens):
             batch.keep(kept)
@@ -55,7 +55,7 @@ def generate_on_cpu(
             ended = [reply[-1] in ends or bool(stop and stop in tokenizer.decode(reply)) for reply in going]
             n_left = ended.count(False)
             last = [place for place in range(n_left, len(ended)) if not ended[place]]
-            kept = [last.pop() if ended[place] else place for place in range(n_left)]  # few rows change their place
+            kept = [last.pop() if ended[place] else place for place in range(n_left)]  # moves as few rows as possible
             going = [going[place] for place in kept]
             texts = [reply[-1:] for reply in going]
             if not going:
@@ -64,7 +64,7 @@ def generate_on_cpu(
 
 
 class _Batch:
-    """Rows, and what the model has read of each: keys and values, and a mask (n_rows, length) of what is no padding."""
+    """The rows of a batch: their cache of keys and values, and an attention mask (n_rows, length), 0 on padding."""
 
     def __init__(self, model: Any, tokenizer: Any, n_rows: int) -> None:
         self._model, self._tokenizer = model, tokenizer
@@ -72,15 +72,16 @@ class _Batch:
         self._mask = torch.empty(n_rows, 0, dtype=torch.long)
 
     def keep(self, places: list[int]) -> None:
-        """Let the rows be those at these places, in this order; they may repeat."""
+        """Select the rows at ``places``, in this order; a row may repeat."""
         if places != [*range(len(self._mask))]:
             self._cache.batch_select_indices(torch.tensor(places))
             self._mask = self._mask[places]
 
     def read(self, texts: list[list[int]]) -> list[int]:
-        """Read a further text of each row, the longest best first, and say the most likely next tokens.
+        """Append one text (token ids) to each row, and return the most likely next token of each.
 
-        Texts end together, and no pass reads the rows below the last that has begun.
+        Texts are padded on the left. They should be sorted from the longest, because each forward pass skips the rows
+        after the last row whose text has begun.
         """
         batch = self._tokenizer.pad({"input_ids": texts}, padding_side="left", return_tensors="pt")
         ids, begin = batch["input_ids"], self._mask.shape[1]
@@ -97,14 +98,14 @@ class _Batch:
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
-    """One layer's keys and values, (rows, heads, tokens, width) each, at the front of tensors that have room for more.
+    """One layer's keys and values, each (rows, heads, tokens, width), as views of tensors with room for more tokens.
 
-    Transformers' own layer copies all that it holds at every token, and again where a reply leaves the batch: together
-    a third of the time on a CPU. Here a step writes its own token, and only rows that change places are copied.
+    Transformers' layer copies its whole content at every token, and when a reply leaves the batch: a third of the time
+    on a CPU. Here a step writes only its own token, and only rows that change places are copied.
     """
 
     def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
-        """Add the keys and values of further tokens of the first rows, and return all of theirs."""
+        """Append keys and values of new tokens to the first ``len(key_states)`` rows, and return all of those rows."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
@@ -118,7 +119,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def batch_select_indices(self, indices: Any) -> None:
-        """Let the rows be those at ``indices``, in this order; they may repeat."""
+        """Select the rows at ``indices``, in this order; a row may repeat."""
         self._make_room(len(indices), 0)
         if len(moved := (indices != torch.arange(len(indices))).nonzero().flatten()):
             for room in self._rooms:
@@ -126,7 +127,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._show(len(indices), self.keys.shape[2])
 
     def _make_room(self, n_rows: int, n_new: int) -> None:
-        """Room for so many rows and further tokens: zeros, for a mask hides no NaN of memory that others have left."""
+        """Grow the tensors for ``n_rows`` rows and ``n_new`` tokens, with zeros: a mask does not hide a stale NaN."""
         n_tokens, (n_held, _, n_fit, _) = self.keys.shape[2], self._rooms[0].shape
         if n_rows > n_held or n_tokens + n_new > n_fit:
             for number, held in enumerate(self._rooms):
@@ -140,9 +141,10 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
 @contextmanager
 def grouped_attention(model: Any) -> Iterator[None]:
-    """Let query heads that share keys and values (GQA) be queries of one head, where a row has one new token.
+    """Within the block, compute grouped-query attention (GQA) of one new token without copying keys and values.
 
-    Transformers copies keys and values for each of these heads, and on a CPU a step takes half as long again for it.
+    Query heads that share keys and values become several queries of one head. Transformers copies keys and values for
+    each query head, which takes half as long again per step on a CPU.
     """
 
     def attend(module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: Any = None, **options: Any) -> Any:
@@ -165,10 +167,11 @@ def grouped_attention(model: Any) -> Iterator[None]:
 
 @contextmanager
 def packed_products(model: Any) -> Iterator[None]:
-    """Let oneDNN multiply by a float32 model's matrices, in an order of its own, where the processor is an x86.
+    """Within the block, let oneDNN compute a float32 model's linear layers, with weights packed in its own order.
 
-    PyTorch leaves these products to MKL, which on some processors takes up to four times as long for the few rows of a
-    step, and a batch of replies 1.6 times as long (``benchmarks/laptop.md``). The two differ by rounding.
+    Only on x86 and up to ``PACK_GIB``. PyTorch would use MKL, which on some processors takes up to four times as long
+    for the few rows of a step, and 1.6 times as long for a batch of replies (``benchmarks/laptop.md``). Results differ
+    by rounding only.
     """
     layers: list[Any] = [module for module in model.modules() if type(module) is torch.nn.Linear]
     fits = model.get_memory_footprint() <= PACK_GIB * 2**30 and model.dtype == torch.float32
@@ -185,9 +188,10 @@ def packed_products(model: Any) -> Iterator[None]:
 
 
 def share_prefixes(prompts: list[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """Prefixes that neighbours share, more than a quarter of a prompt and never all, and which each prompt has.
+    """Find prefixes that neighbouring prompts share; return them, and for each prompt the index of its prefix.
 
-    A schema before three examples is less than a half; the instruction before another schema is less than a quarter.
+    A shared prefix is more than a quarter of a prompt and never all of it. A schema before three examples is less than
+    half of a prompt; the instruction alone, before another schema, is less than a quarter.
     """
     prefixes: list[list[int]] = []
     owners = []

