@@ -1,4 +1,4 @@
-"""What can this machine do, and should I fine-tune at all? The package of ``notebooks/01_setup.ipynb``."""
+"""What this machine can do, and whether to fine-tune at all: the package of ``notebooks/01_setup.ipynb``."""
 
 from course_utils.setup.advisor import advise
 from course_utils.setup.calculator import MemoryCalculator, draw_memory

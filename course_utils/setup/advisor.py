@@ -1,4 +1,4 @@
-"""Should I fine-tune at all, and how? Rules of thumb as a tree, in which one's own path is lit."""
+"""Advise whether and how to fine-tune: rules of thumb as a decision tree, drawn with the reader's path highlighted."""
 
 from dataclasses import dataclass
 from html import escape
@@ -11,15 +11,16 @@ from course_utils.setup.memory import GPU_MARGIN_GIB, Method, estimate_memory
 from course_utils.tables import text_table
 
 ROWS = (100, 1_000, 10_001)
-"""Examples from which on LoRA, a larger rank, and more than supervised tuning pay; below, show some in the prompt."""
+"""Numbers of examples at which the advice changes: few-shot prompts below the first, then LoRA, then a larger rank,
+then preference tuning or full fine-tuning."""
 SMALL_CARD_GIB = 7.5
-"""A card that is sold with 8 GB reports a little less than 8 GiB."""
+"""Least memory of a card that counts as 8 GB, because such cards report a little less than 8 GiB."""
 N_TOKENS = 2048
-"""Of the rows that a model must have room for, as in the course's GPU profiles."""
+"""Tokens of the rows that must fit, as in the course's GPU profiles."""
 
 
 class Question(NamedTuple):
-    """A question of the tree, and its answers as (answer, what follows, why); the first ``n_ending`` end the path."""
+    """A question of the tree, its answers as (answer, advice, reason), of which the first ``n_ending`` end the path."""
 
     text: str
     n_ending: int
@@ -31,14 +32,14 @@ TREE = [Question(**each) for each in read_toml(__file__)["question"]]
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do, ``measure``, ``prompt``, ``retrieve``, ``few-shot``, or LoRA of a rank, or more, and why."""
+    """The advice and its reason; ``choice`` is an answer's advice in ``advisor.toml``, such as ``few-shot``."""
 
     choice: str
     reason: str
     path: list[tuple[str, str, str, str]]
-    """The questions of ``TREE`` that are reached: question, answer, what follows and why."""
+    """The questions of ``TREE`` that were asked, as (question, answer, advice, reason)."""
     room: str
-    """What the GPU has room for, where the path gets so far."""
+    """The largest models that fit on the GPU; empty if the path ends before the question about memory."""
 
     def _repr_html_(self) -> str:
         words = text_table(("question", "answer", "so", "because"), self.path)._repr_html_()
@@ -48,17 +49,17 @@ class Advice:
 def advise(
     goal: str, n_examples: int, *, can_measure: bool = True, prompting_is_enough: bool = False, gpu_gib: float = 0
 ) -> Advice:
-    """Walk down the tree: prompt, retrieve or fine-tune, then rows and rank, then method and size.
+    """Walk down the tree: prompt, retrieve or fine-tune; then the rank for the number of rows; then method and size.
 
-    Fine-tuning changes how a model behaves: format, style, one task done well. It does not reliably add facts; facts
-    come into the prompt from a search (retrieval-augmented generation, RAG).
+    Fine-tuning changes how a model behaves: format, style, one task done well. It does not reliably add facts; a search
+    should put those into the prompt (retrieval-augmented generation, RAG).
 
     Args:
-        goal: ``"behaviour"`` or ``"knowledge"``: what the model lacks.
-        n_examples: Checked examples of a question with the answer that you want.
-        can_measure: There is a held-out test set and a number that says how good an answer is.
-        prompting_is_enough: A good prompt reaches that number already.
-        gpu_gib: Memory of the GPU; 0 without one.
+        goal: What the model lacks: ``"behaviour"`` or ``"knowledge"``.
+        n_examples: Number of checked examples, each a question with the answer that you want.
+        can_measure: Whether you have a held-out test set and a metric.
+        prompting_is_enough: Whether a good prompt alone already reaches the score that you need.
+        gpu_gib: Memory of the GPU in GiB; 0 without one.
 
     Raises:
         ConfigurationError: The goal is unknown, or the number of examples is negative.
@@ -78,7 +79,7 @@ def advise(
 
 
 def _what_fits(gpu_gib: float) -> str:
-    """The largest model of the catalogue that each method has room for, and where larger ones are tuned."""
+    """The largest model of the catalogue that fits with each method; on small cards also a way to tune larger ones."""
     methods: dict[str, Method] = {"QLoRA": "qlora_4bit", "LoRA": "lora", "full fine-tuning": "full"}
     room = []
     for name, method in methods.items():
@@ -91,7 +92,7 @@ def _what_fits(gpu_gib: float) -> str:
 
 
 def draw_tree(advice: Advice) -> str:
-    """The tree as HTML, which a phone can wrap: a row of boxes for each question, dark on the path, all else light."""
+    """Draw the tree as HTML, which wraps on a phone: a row of boxes per question, with the answers on the path dark."""
     rows = []
     for number, question in enumerate(TREE):
         taken, boxes = number < len(advice.path), []

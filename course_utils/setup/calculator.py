@@ -1,4 +1,4 @@
-"""The memory estimate with knobs on it: what each choice adds, against the limit of a card."""
+"""An interactive memory estimate: what each choice adds, compared with the memory of a card."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,11 +13,11 @@ from course_utils.setup.memory import METHODS, PARTS, MemoryEstimate, estimate_m
 CARDS_GIB = (8, 16, 24, 80)
 RANKS, BATCH_SIZES, LENGTHS = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32), (256, 512, 1024, 2048, 4096, 8192)
 _WIDTH, _LONGEST, _BAR = 700, 640, 86
-"""Of the picture and its longest bar, and a bar's height with its words, in units of which 700 fill the page; letters
-of 20 stay readable on a phone."""
+"""Width of the picture, length of the longest bar, and height of a bar with its label, in units of which 700 fill the
+page's width. Text of 20 units stays readable on a phone."""
 _OUTLINED = 'stroke="white" stroke-width="4" paint-order="stroke"'
-# JupyterLab moves to another cell at an arrow key that no widget stops. Sliders stop it, buttons do not, and ipywidgets
-# has no property for that: here arrows go to the button beside.
+# JupyterLab moves to another cell at an arrow key unless a widget stops the event. Sliders do, buttons do not, and
+# ipywidgets has no property for it. This handler stops it, and moves the focus to the next or previous button.
 _KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
     this.closest('.course-calculator').addEventListener('keydown', event => {
         if (!event.key.startsWith('Arrow')) return;
@@ -28,9 +28,9 @@ _KEEP_KEYS = """<img src="data:," alt="" style="display:none" onerror="
 
 
 def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float], title: str) -> str:
-    """What each method's memory is made of, as SVG: one stacked bar a method, and a dashed line where a card ends.
+    """Draw the parts of each estimate as SVG: one stacked bar per estimate, and a dashed line at each card's memory.
 
-    Bars are in GB of 10**9 bytes; a card of "8 GB" holds 8 GiB, 8.6 GB. With a single card, bars are compared with it.
+    Bars are in GB of 10**9 bytes; a card of 8 GiB holds 8.6 GB. With a single card, labels say how much is left.
     """
     cards = {card: card * 2**30 / 1e9 for card in cards_gib}
     scale = _LONGEST / max([*cards.values(), *(estimate.total_gb for estimate in estimates)])
@@ -63,10 +63,10 @@ def draw_memory(estimates: Sequence[MemoryEstimate], cards_gib: Sequence[float],
 
 
 class MemoryCalculator:
-    """Buttons and sliders that move one stacked bar; without a kernel, the picture of the first choice.
+    """Buttons and sliders that change one stacked bar; without a kernel, the picture of the initial choice.
 
-    It starts with QLoRA of an 8B on a card of 8 GiB: rank 16, one row of 2,048 tokens, checkpointing. A slider answers
-    when it is let go; each answer is one short text, not a figure.
+    It starts with QLoRA of an 8B model on a card of 8 GiB: rank 16, one row of 2,048 tokens, gradient checkpointing. A
+    slider updates the picture when it is released; each update sends a short SVG text, not a figure.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""What this machine can do: processor, memory, disk and GPUs, read without loading PyTorch.
+"""Probe this machine: processor, memory, disk, GPUs and installed programs, without loading PyTorch.
 
-Nothing here asks the network unless told to, and nothing names the machine or its user.
+The network is used only on request, and the results do not name the machine or its user.
 """
 
 import os
@@ -19,18 +19,18 @@ from course_utils.models import hub_is_reachable
 from course_utils.resources import memory_limit, n_cores
 
 VECTOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-"""Linux's names of the instruction sets that matter to matrix arithmetic."""
+"""Instruction sets that speed up matrix products, by Linux's names."""
 PROGRAM_S, DRIVER_S = 1.8, 10
-"""How long a program may take to answer, and NVIDIA's, which first wakes a GPU that sleeps."""
+"""Time limits in seconds for a program, and for nvidia-smi, which may first have to wake a GPU."""
 SILENT = "does not answer"
-"""Said of a program that is installed but has no answer: its service does not run, or it hangs."""
+"""In place of a version: the program is installed, but its service does not run, or it hangs."""
 _NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap,driver_version", "--format=csv,noheader,nounits")
 _DOCKER = ("docker", "version", "--format", "{{.Server.Version}}")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One graphics processor; ``compute_capability`` is NVIDIA's, such as ``(8, 9)``, or None on Apple's."""
+    """A GPU; ``compute_capability`` is NVIDIA's (major, minor), such as ``(8, 9)``, or None for Apple's GPUs."""
 
     name: str
     memory_gib: float
@@ -45,7 +45,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """What fine-tuning needs to know of a machine: cores and memory (GiB) within a container's limits."""
+    """The facts about a machine that matter for fine-tuning; cores and memory are within a container's limits."""
 
     os: str
     python: str
@@ -53,26 +53,26 @@ class Machine:
     n_cores: int
     memory_gib: float
     disk_free_gib: float
-    """Free space where the course lies."""
+    """Free space on the disk of the course's folder."""
     cpu_features: tuple[str, ...] = ()
-    """Those of ``VECTOR_FEATURES`` that the processor has."""
+    """The processor's instruction sets among ``VECTOR_FEATURES``."""
     gpus: tuple[Gpu, ...] = ()
     driver: str | None = None
-    """Version of NVIDIA's driver, ``SILENT``, or None without one."""
+    """Version of NVIDIA's driver, ``SILENT``, or None if nvidia-smi is not installed."""
     cuda: str | None = None
-    """The newest CUDA that the driver runs."""
+    """The newest CUDA version that the driver supports."""
     docker: str | None = None
-    """Version of the engine that runs, ``SILENT``, or None where the program is not installed; so is ``ollama``."""
+    """Version of the running Docker engine, ``SILENT``, or None if it is not installed; the same for ``ollama``."""
     ollama: str | None = None
     torch: str | None = None
-    """Version of the installed PyTorch; ``+cpu`` at its end means that it ignores GPUs."""
+    """Version of the installed PyTorch; one that ends in ``+cpu`` cannot use NVIDIA GPUs."""
     unsloth: str | None = None
     hub_reachable: bool | None = None
-    """Whether the Hugging Face Hub answers; None if nobody asked."""
+    """Whether the Hugging Face Hub answers; None if it was not asked."""
 
 
 def probe_machine(*, check_hub: bool = False) -> Machine:
-    """Look at this machine, in under two seconds unless a GPU has to wake up; only ``check_hub`` asks the network."""
+    """Probe this machine, in under two seconds unless a GPU must wake up; ``check_hub`` also asks the network."""
     import psutil
 
     versions = package_versions(("torch", "unsloth"))
@@ -94,7 +94,7 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
         driver=_version("nvidia-smi", listing, r"([\d.]+)\s*$"),
         cuda=cuda[1] if cuda else None,
         docker=_version("docker", docker, r"^(\d[\w.+-]*)$"),
-        # Without its service Ollama warns, and names its own version as the client's.
+        # Without its service, Ollama prints a warning and "client version is ..." instead.
         ollama=_version("ollama", ollama, r"^ollama version is (\S+)$"),
         torch=versions.get("torch"),
         unsloth=versions.get("unsloth"),
@@ -106,7 +106,7 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
 
 
 def _output_of(*command: str) -> str:
-    """What a program prints; empty if it is not there, fails or hangs."""
+    """A program's stripped output; empty if it is not installed, fails or hangs."""
     timeout_s = DRIVER_S if command[0] == "nvidia-smi" else PROGRAM_S
     with suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True, stdin=subprocess.DEVNULL)
@@ -115,28 +115,29 @@ def _output_of(*command: str) -> str:
 
 
 def _version(program: str, output: str, pattern: str) -> str | None:
-    """The version that a program's output names, ``SILENT`` if it names none, None if there is no such program."""
+    """The version in a program's output, ``SILENT`` if there is none, None if the program is not installed."""
     found = re.search(pattern, output, re.MULTILINE)
     return found[1] if found else SILENT if shutil.which(program) else None
 
 
 def _os_name() -> str:
     name = f"{platform.system()} {platform.release()}"
-    with suppress(OSError):  # of Linux alone
+    with suppress(OSError):  # only Linux has this file
         name = platform.freedesktop_os_release()["PRETTY_NAME"]
     return f"{name} ({platform.machine()})"
 
 
 def _cpu(linux: str, apple: str) -> str:
-    """A fact about the processor, by its name in ``/proc/cpuinfo`` and in macOS's ``sysctl``; empty if unknown."""
+    """A property of the processor, by its name in Linux's ``/proc/cpuinfo`` or macOS's ``sysctl``; empty if unknown."""
     found = re.search(rf"^{linux}\s*:\s*(.+)$", text_of(Path("/proc/cpuinfo")), re.MULTILINE)
     return found[1].strip() if found else _output_of("sysctl", "-n", f"machdep.cpu.{apple}")
 
 
 def _nvidia_gpus(listing: str, memory_gib: float) -> tuple[Gpu, ...]:
-    """What ``nvidia-smi`` lists with a name and a compute capability, less what ``CUDA_VISIBLE_DEVICES`` hides.
+    """The GPUs in nvidia-smi's listing, without those that numbers in ``CUDA_VISIBLE_DEVICES`` hide.
 
-    One without MiB of its own shares the machine's memory. Identifiers, of a GPU or a part of one, hide none.
+    GPUs without a compute capability are left out; one without memory of its own gets ``memory_gib``, the machine's.
+    Identifiers (``GPU-...``, ``MIG-...``) in the variable are not resolved, and hide none.
     """
     pattern = r"^(?P<name>.+?),\s*(?:(?P<mib>\d+)|\[.*?\]),\s*(?P<major>\d+)\.(?P<minor>\d+)\s*(?:,|$)"
     gpus = tuple(

@@ -1,7 +1,7 @@
-"""How much memory fine-tuning takes, before anything is loaded.
+"""Estimate the memory that fine-tuning and generation take, before anything is loaded.
 
-Every figure of the course that is not measured comes from here. The parts are in gigabytes of 10**9 bytes, as texts
-on the subject count; what profiles want and what runs took is in GiB of 2**30 bytes, as machines count.
+Every figure for memory in the course that is not measured comes from here. Parts of an estimate are in gigabytes
+(10**9 bytes), as in the literature; needs of profiles and measurements are in GiB (2**30 bytes), as machines count.
 """
 
 import math
@@ -18,34 +18,33 @@ METHODS: tuple[Method, ...] = get_args(Method)
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "runtime")
 
 BYTES_PER_WEIGHT: dict[Method, float] = {"full": 2.0, "lora": 2.0, "lora_8bit": 1.0, "qlora_4bit": 4.127 / 8}
-"""Of the base model. 8 bits are LLM.int8 (Dettmers et al. 2022, arXiv 2208.07339); QLoRA is the method of 4 bits, whose
-NF4 with double quantisation takes 4.127, 0.127 for the scales (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
+"""Bytes per weight of the base model. 8 bits are LLM.int8 (Dettmers et al. 2022, arXiv 2208.07339). QLoRA's NF4 with
+double quantisation takes 4.127 bits, with 0.127 for the scales (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
 OPTIMIZER_BYTES = 6.0
-"""Of AdamW for each weight under full fine-tuning: a copy of the weight and two moments, 2 bytes each, as texts count
-that say 70 GB for 7B; a float32 copy with 8-bit moments takes as much. Classic mixed precision has all three in
+"""Bytes per weight of AdamW under full fine-tuning: a copy of the weight and two moments, 2 bytes each, as in texts
+that say 70 GB for 7B; a float32 copy with 8-bit moments takes the same. Classic mixed precision keeps all three in
 float32, 12 bytes (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1)."""
 ADAPTER_BYTES = 4.0
-"""PEFT keeps adapters, and so their gradients and both AdamW moments, in float32."""
+"""Bytes per adapter weight, per gradient and per AdamW moment of one: PEFT keeps adapters in float32."""
 RUNTIME_GB = 0.6
-"""What Python with the training libraries takes before the first tensor (measured), and CUDA's context, about."""
+"""Memory of Python with the training libraries before the first tensor (measured), about the same as CUDA's context."""
 LOSS_TOKENS, LOSS_BYTES = 256, 20
-"""TRL (since 1.0) works the loss out for so many labelled tokens at once, Unsloth for more where memory is free. About
-five numbers in float32 are held for each of them and each word of the vocabulary: logits, their logarithm, two
-products, a gradient."""
+"""TRL (since 1.0) computes the loss of this many labelled tokens at once; Unsloth of more if memory is free. For each
+token and vocabulary entry, about five float32 numbers are in memory: logit, log-probability, two products, gradient."""
 CPU_HEAP = {"full": 1.2, "lora": 2.0}
-"""Memory that a process on a CPU holds over the activations' size, as C's allocator keeps what is freed; measured by
-``benchmarks/memory.py`` on models of 2.6 to 135 million parameters. It is 1 once ``MALLOC_MMAP_THRESHOLD_=65536``
-gives every large block back."""
+"""On a CPU, memory that the process holds divided by the size of the activations, because C's allocator keeps freed
+blocks; measured by ``benchmarks/memory.py`` on models of 2.6 to 135 million parameters. With
+``MALLOC_MMAP_THRESHOLD_=65536``, which returns every large block, it is 1."""
 OWN_SHARE = 0.25
-"""Of a row's tokens, its own question and query, where rows share the schema before them."""
+"""Share of a row's tokens that are its own question and query, if rows of a batch share their schema."""
 GPU_MARGIN_GIB, MACHINE_MARGIN_GIB = 1, 2
-"""Beyond the estimate: on a GPU for what the allocator keeps in pieces and a screen takes, else for the operating
-system, the browser and the notebook."""
+"""Memory to add to an estimate: on a GPU for fragmentation and the display, else for the operating system, the browser
+and the notebook."""
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Parts in gigabytes (10**9 bytes); those of ``"generation"`` have the key-value cache among ``activations``."""
+    """Parts of an estimate in gigabytes (10**9 bytes); for ``"generation"``, activations include the KV cache."""
 
     method: Method | Literal["generation"]
     weights: float
@@ -81,7 +80,7 @@ def estimate_memory(
 ) -> MemoryEstimate:
     """Estimate the memory of training.
 
-    With N parameters, of which the adapter has A:
+    With N parameters of the base model and A of the adapter:
 
     - weights = N * bytes per weight (2 in 16 bits, 1 in 8, 0.516 in 4); quantised models keep
       embeddings and output head in 16 bits
@@ -89,13 +88,14 @@ def estimate_memory(
     - LoRA: adapter = 4 A, gradients = 4 A, optimizer = 8 A
     - activations: see ``activation_bytes``
 
-    On a CPU the course computes in float32: 4 bytes wherever 16 bits stand above, and an optimizer of 8, since AdamW
-    keeps two moments and needs no copy. Activations take ``CPU_HEAP`` times their size there. For a mixture of experts,
-    N counts all experts: each must be in memory, though a token uses few.
+    ``on_cpu`` means float32: 4 bytes instead of 2 for 16-bit values, and 8 bytes per weight for the optimizer, because
+    AdamW then keeps two moments and no copy. Activations take ``CPU_HEAP`` times their size. For a mixture of experts,
+    N counts all experts: each must be in memory, although a token uses few.
 
-    A pass has ``batch_size`` rows of ``n_tokens`` tokens; an adapter of ``rank`` sits on every linear layer. For
-    another size than 7B, pass the model's own ``shape``. ``gradient_checkpointing`` keeps one activation per layer and
-    computes the others again; ``offloads`` keeps that one in the machine's memory, as Unsloth does.
+    A forward pass has ``batch_size`` rows of ``n_tokens`` tokens; every linear layer has an adapter of ``rank``. For
+    another model than Llama 2 7B, pass its ``shape``. ``optimizer_bytes`` is per weight; None stands for
+    ``OPTIMIZER_BYTES``. ``gradient_checkpointing`` keeps one activation per layer and recomputes the others;
+    ``offloads`` keeps that one in the machine's memory, as Unsloth does.
 
     Raises:
         ConfigurationError: The method is unknown, or a size is not positive.
@@ -126,13 +126,13 @@ def estimate_memory(
 def activation_bytes(
     shape: ModelShape, n_tokens: int, bytes_per_value: int, *, checkpointing: bool
 ) -> tuple[float, float]:
-    """What the forward pass keeps for the backward pass, and the most that is there beside it for a moment.
+    """Bytes that the forward pass keeps for the backward pass, and the largest temporary amount beside them.
 
     Per token, one block keeps the inputs of its layers: about 6 vectors of the hidden size, queries,
     keys, values and the attention's output, and 4 of the feed-forward width (Korthikanti et al. 2022,
     arXiv 2205.05198, section 4, for a gated block whose attention matrix is never stored). With
-    checkpointing only each block's input stays, and one whole block is there while it is computed again.
-    Before that the loss was: see ``LOSS_TOKENS``.
+    checkpointing only each block's input stays; temporary are one recomputed block or, earlier, the
+    loss (``LOSS_TOKENS``), whichever is larger.
     """
     heads = shape.head_size * (2 * shape.n_heads + 2 * shape.n_kv_heads)
     block = n_tokens * bytes_per_value * (6 * shape.hidden_size + heads + 4 * shape.intermediate_size)
@@ -143,18 +143,18 @@ def activation_bytes(
 
 
 def profile_shape(profile: Profile) -> ModelShape:
-    """The dimensions of a profile's base model; of an unknown one from the Hub, those of the profile's own."""
+    """The dimensions of a profile's base model; for an unknown Hub id, those of the profile's default model."""
     shape = find_shape(profile.base_model) or find_shape(get_profile(profile.name).base_model)
-    assert shape is not None  # a test looks every profile's own model up
+    assert shape is not None  # every profile's default model is in the catalogue, as a test checks
     return shape
 
 
 def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEstimate:
-    """What training rows of ``n_tokens`` takes under a profile on one device; ``max_length`` if left out, the most.
+    """Estimate training under a profile, per device, on rows of ``n_tokens``; None stands for ``max_length``.
 
-    Every adapter counts as LoRA. Without a GPU nothing is computed twice; ``share_prompts`` reads one schema for a
-    batch; layers without an adapter keep no activations; ``fsdp`` shares weights out over the profile's GPUs, and
-    their gradients and moments. ModelError says that the model's folder is unreadable.
+    Every kind of adapter counts as LoRA. Without a GPU there is no gradient checkpointing; ``share_prompts`` computes
+    one schema per batch; layers without an adapter keep no activations; ``fsdp`` shards weights, gradients and moments
+    across the profile's GPUs. Raises ModelError if the model's folder is unreadable.
     """
     shape, on_cpu = profile_shape(profile), profile.backend == "trl"
     n_trained = shape.n_layers if profile.method == "full" else profile.n_adapted(shape.n_layers)
@@ -171,7 +171,7 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     )
     if profile.backend != "fsdp":
         return estimate
-    if profile.method == "full":  # all in float32, as on a CPU
+    if profile.method == "full":  # FSDP keeps weights, gradients and moments in float32, as on a CPU
         size = 4 * shape.n_parameters / 1e9
         estimate = replace(estimate, weights=size, gradients=size, optimizer=2 * size)
     shared: dict[str, Any] = {part: getattr(estimate, part) / profile.n_gpus for part in PARTS[:4]}
@@ -179,11 +179,11 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
 
 
 def estimate_generation(profile: Profile) -> MemoryEstimate:
-    """What one batch of replies to the longest prompts takes; ModelError says that the model's folder is unreadable.
+    """Estimate one batch of replies to the longest prompts; raises ModelError if the model's folder is unreadable.
 
-    The model is not quantised, as notebooks 1 and 5 load it: 2 bytes a weight, or 4 on a CPU. Per token the cache keeps
-    keys and values of every layer; while prompts are read, one block's vectors are there too, on a CPU those of
-    ``READ_AT_ONCE`` tokens.
+    The model is not quantised, as in notebooks 1 and 5: 2 bytes per weight, or 4 on a CPU. The cache keeps keys and
+    values of every token in every layer; while prompts are computed, one block's activations add to it, on a CPU those
+    of ``READ_AT_ONCE`` tokens.
     """
     shape, size = profile_shape(profile), 2 if profile.n_gpus else 4
     n_cached = 2 * shape.n_layers * shape.n_kv_heads * shape.head_size * (profile.max_length + profile.max_new_tokens)
@@ -195,6 +195,6 @@ def estimate_generation(profile: Profile) -> MemoryEstimate:
 
 
 def wanted_gib(profile: Profile) -> int:
-    """What a profile wants, in whole GiB of its GPU or else of the machine: its larger estimate and the margin."""
+    """GiB that a profile needs, on each GPU or else on the machine: the larger estimate and the margin, rounded up."""
     larger = max(estimate_profile(profile).total_gib, estimate_generation(profile).total_gib)
     return math.ceil(larger + (GPU_MARGIN_GIB if profile.n_gpus else MACHINE_MARGIN_GIB))

@@ -1,4 +1,4 @@
-"""Which profile suits a machine and why not the others, and what each one means."""
+"""Recommend a profile for a machine, give the reason against each other one, and describe profiles in words."""
 
 from dataclasses import dataclass, replace
 from html import escape
@@ -10,14 +10,14 @@ from course_utils.setup.memory import estimate_generation, estimate_profile, pro
 from course_utils.tables import text_table
 
 UNSLOTH_MIN_CAPABILITY = (7, 0)
-"""Unsloth's Triton kernels want a Volta GPU (V100, T4) or newer."""
+"""Unsloth's Triton kernels need a GPU of the Volta generation (V100) or newer, such as a T4."""
 TYPICAL_TOKENS = 256
-"""Tokens of a row whose schema has a few tables: what a run mostly sees, as against ``max_length``."""
+"""Tokens of a typical row, whose schema has a few tables; ``Profile.max_length`` is that of the longest."""
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A profile for a machine; ``rejected`` has the reason against every other one, ``next_step`` is a command."""
+    """The best profile for a machine; ``rejected`` gives the reason against each other, ``next_step`` is a command."""
 
     profile: str
     reason: str
@@ -32,7 +32,7 @@ class Recommendation:
 
 
 def recommend_profile(machine: Machine) -> Recommendation:
-    """The most capable profile that the machine can run; ``smoke`` is the answer when nothing fits."""
+    """Recommend the most capable profile that the machine can run, or ``smoke`` if it can run none."""
     reasons = {name: reason_against(profile, machine) for name, profile in PROFILES.items()}
     fitting = [name for name, reason in reasons.items() if reason is None]
     chosen = fitting[-1] if fitting else "smoke"
@@ -43,7 +43,7 @@ def recommend_profile(machine: Machine) -> Recommendation:
 
 
 def reason_against(profile: Profile, machine: Machine) -> str | None:
-    """Why a machine cannot run a profile; None if it can."""
+    """The reason why a machine cannot run a profile; None if it can. Raises ModelError as ``profile_shape`` does."""
     wanted = wanted_gib(profile)
     if profile.n_gpus:
         if len(usable_gpus(profile, machine)) < profile.n_gpus:
@@ -60,13 +60,13 @@ def reason_against(profile: Profile, machine: Machine) -> str | None:
 
 
 def usable_gpus(profile: Profile, machine: Machine) -> list[Gpu]:
-    """The NVIDIA GPUs that are large and new enough for a profile."""
+    """The machine's NVIDIA GPUs with enough memory and compute capability for a profile."""
     new = [gpu for gpu in machine.gpus if (gpu.compute_capability or (0, 0)) >= UNSLOTH_MIN_CAPABILITY]
     return [gpu for gpu in new if gpu.memory_gib >= wanted_gib(profile)]
 
 
 def disk_gib(profile: Profile) -> float:
-    """Free disk that a run wants, in GiB: one, and the 16-bit weights of the base, the merged model and its GGUF."""
+    """Free disk that a run needs, in GiB: 1, and three times the 16-bit weights (base model, merged model, GGUF)."""
     return 1.0 + 3 * 2 * profile_shape(profile).n_parameters / 2**30
 
 
@@ -88,7 +88,7 @@ def _next_step(profile: Profile, machine: Machine) -> str:
 
 
 def describe_profile(profile: Profile) -> dict[str, str]:
-    """A profile's sizes in words, with the memory that training takes by estimate.
+    """A profile's sizes in words, with estimates of the memory for training and replying.
 
     Raises:
         ModelError: The model's folder is unreadable.
