@@ -1,8 +1,8 @@
-"""Installs what the course needs, from the locks beside this file, and nothing when it is there already.
+"""Install the packages of the course from the lock files beside this file; do nothing if all are installed.
 
 ``make``, the Dockerfile, the devcontainer and the Colab cell run this file with any ``python3``: it uses the standard
-library only, and parses on Python 3.8 so that it can say which Python is needed. It chooses no versions: the locks
-name them.
+library only, and parses on Python 3.8 so that it can say which Python is needed. It chooses no versions, because the
+lock files pin them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ PYTHONS = ((3, 11), (3, 13))  # oldest and newest that the locks are made for
 SETS = ("course", "dev", "gpu")
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 REACHABLE_WITHIN_S = 5
-# Each fits one version of torch; beside another it breaks Transformers or PEFT, which import what they find. Colab has
-# all of them.
+# Each is compiled for one version of torch; with another it breaks Transformers and PEFT, which import it if installed.
+# Colab has all of them.
 COMPILED_FOR_TORCH = ("torchvision", "torchaudio", "torchcodec", "torchao")
-# Packages and the tools' temporary copies, with a margin; measured 2.8 GiB on Linux without CUDA.
+# Space for packages and the tools' temporary copies, with a margin; 2.8 GiB were measured on Linux without CUDA.
 DISK_GIB = {"cpu": 4, "cuda": 14}
 PIP = ("-m", "pip", "install", "--quiet", "--retries", "2")
 UV = ("-m", "uv", "pip", "install")
 AGAIN = "then run the same command again: it continues where it stopped"
-# What pip and uv print when they fail, and what to say then; the last one fits everything.
+# Patterns in the output of a failed pip or uv, and the message for each; the last pattern matches everything.
 FAILURES = {
     "No space left on device|os error 28|Errno 28": "The disk is full while installing {what}: free some space",
     "Hash mismatch|DO NOT MATCH THE HASHES|BadZipFile|invalid (?:zip|gzip)|Bad CRC": (
@@ -44,7 +44,7 @@ FAILURES = {
         "The download of {what} failed: check the network (or the proxy)"
     ),
     "CMAKE_CXX_COMPILER|CMAKE_C_COMPILER|No such file or directory: '(?:gcc|cc|g\\+\\+)'": (
-        "Of {what} there is no wheel for {machine} and no compiler to make one: install it (Debian: apt install g++)"
+        "There is no wheel of {what} for {machine} and no compiler to build it: install one (Debian: apt install g++)"
     ),
     "No matching distribution|no wheels? with a matching|not a supported wheel": (
         "There is no build of {what} for {machine}: take another Python in the range, or another machine"
@@ -54,11 +54,11 @@ FAILURES = {
 
 
 class InstallError(Exception):
-    """An installation cannot go on; the message is one sentence with what to do next."""
+    """An installation cannot continue; the message is one sentence that says what to do next."""
 
 
 def explain(output: str, what: str) -> str:
-    """Turn what a tool printed before it failed into one sentence: what happened, what to do."""
+    """Turn the output of a failed tool into one sentence: what happened, and what to do."""
     named = re.search(r"(?:`|\()([\w.-]+==[\w.]+)(?:`|\))|/simple/([\w.-]+)/", output)
     package = next(filter(None, named.groups())) if named else what
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it printed nothing"]
@@ -71,7 +71,7 @@ def explain(output: str, what: str) -> str:
 
 
 def run_step(what: str, command: list[str]) -> None:
-    """Run one tool quietly, with its name before and its seconds after; InstallError says why it failed."""
+    """Run a command quietly, printing ``what`` before and its seconds after; InstallError if it fails."""
     sys.stdout.write(f"  {what} ... ")
     sys.stdout.flush()
     began = time.monotonic()
@@ -82,7 +82,7 @@ def run_step(what: str, command: list[str]) -> None:
 
 
 def check_machine(system: str, version: tuple[int, int, int]) -> None:
-    """Refuse, by InstallError, a system on which nothing here runs, or a Python that the locks are not made for."""
+    """Raise InstallError on Windows without WSL, or for a Python that the locks are not made for."""
     if system == "Windows":
         raise InstallError("Windows needs WSL (learn.microsoft.com/windows/wsl/install): run the same command there.")
     if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
@@ -91,26 +91,26 @@ def check_machine(system: str, version: tuple[int, int, int]) -> None:
 
 
 def has_nvidia_gpu() -> bool:
-    """Say whether an NVIDIA driver is here, on Linux or WSL."""
+    """Whether an NVIDIA driver is installed, on Linux or WSL."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
 def choose_sets(wanted: list[str], flavour: str) -> list[str]:
-    """Turn ``auto`` into the set for this machine, and leave out ``course`` where a larger set contains it."""
+    """Replace ``auto`` by the set for this machine, and drop ``course`` if a larger set contains it."""
     chosen = {("gpu" if flavour == "cuda" else "course") if name == "auto" else name for name in wanted}
     return sorted(chosen - {"course"}) or ["course"]
 
 
 def fingerprint(flavour: str, name: str) -> str:
-    """Hash what decides the content of a set: its lock, the project's metadata, torch's build."""
+    """Hash everything that determines a set's packages: its lock, the project's metadata and torch's build."""
     files = [ROOT / "pyproject.toml", ROOT / "requirements" / f"{name}.txt"]
     builds = " ".join([flavour, *torch_requirements(flavour)])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files) + builds.encode()).hexdigest()
 
 
 def take_turn(script: BinaryIO) -> None:
-    """Wait until no other installation holds the lock, this very file, and hold it, where there are such locks."""
-    import fcntl  # which Windows does not have
+    """Lock this file against other installations, waiting for one that runs; no lock if the file system has none."""
+    import fcntl  # here, because Windows has no such module and check_machine should explain that
 
     try:
         fcntl.flock(script, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,14 +118,14 @@ def take_turn(script: BinaryIO) -> None:
         sys.stdout.write("Another installation is at work; waiting for its end\n")
         sys.stdout.flush()
         fcntl.flock(script, fcntl.LOCK_EX)
-    except OSError:  # of a file system without locks
+    except OSError:  # a file system without locks
         return
 
 
 def is_in_place(folder: Path) -> bool:
-    """Say whether an environment's Python is there and its programs start that one, and not one where it was before.
+    """Whether a virtual environment exists and has not been moved, which would break its programs.
 
-    venv notes the command that made it, and with it the place.
+    ``pyvenv.cfg`` holds the command that created it, and so the original path.
     """
     notes = folder / "pyvenv.cfg"
     lines = notes.read_text("utf-8", "replace").splitlines() if notes.is_file() else []
@@ -135,7 +135,7 @@ def is_in_place(folder: Path) -> bool:
 
 
 def make_environment(folder: Path, needed_gib: float) -> Path:
-    """Create a virtual environment, keep a working one, replace a broken or moved one; returns its Python.
+    """Return the Python of a virtual environment: keep a working one, else create it, replacing a broken or moved one.
 
     Raises:
         InstallError: Too little disk is free, or the Python here has no working ``venv``.
@@ -156,7 +156,7 @@ def make_environment(folder: Path, needed_gib: float) -> Path:
 
 
 def torch_index_answers() -> bool:
-    """Try PyTorch's own index once, briefly; pip and uv would keep on trying."""
+    """Whether PyTorch's own index answers within ``REACHABLE_WITHIN_S`` seconds; pip and uv would retry for longer."""
     try:
         with urllib.request.urlopen(TORCH_INDEX, timeout=REACHABLE_WITHIN_S):
             return True
@@ -165,31 +165,31 @@ def torch_index_answers() -> bool:
 
 
 def torch_requirements(flavour: str) -> list[str]:
-    """What a lock cannot name, for its CPU and CUDA builds share a version: torch, and Unsloth's torchvision."""
+    """Requirements with one version for CPU and CUDA builds, which a lock cannot tell apart: torch, torchvision."""
     names = ("torch", "torchvision") if flavour == "cuda" else ("torch",)
     lock = (ROOT / "requirements" / "all.txt").read_text("utf-8")
     return [re.findall(rf"^{name}==[\w.]+", lock, re.MULTILINE)[0] for name in names]
 
 
 def torch_version(python: Path, requirements: list[str]) -> str:
-    """Import torch and its like in an environment and ask for torch's version; empty if one is missing or unfit."""
+    """The version of torch in an environment; empty if a package of ``requirements`` cannot be imported there."""
     names = ", ".join(requirement.split("==")[0] for requirement in requirements)
     code = f"import {names}; print(torch.__version__)"
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True).stdout.strip()
 
 
 def install_torch(python: Path, flavour: str) -> None:
-    """Install torch's build for this machine, and take away what was compiled for another one.
+    """Install torch's build for this machine, and remove packages that are compiled for another version of torch.
 
-    uv knows where PyTorch keeps each build. Where that index cannot be reached, pip takes what it is configured to
-    find; so it does for CUDA without a driver, as in an image that is being built: PyPI's build is CUDA's there.
+    uv finds each build on PyTorch's index. If that cannot be reached, pip installs from its configured index. For CUDA
+    without a driver, as when an image is built, pip is used too, because PyPI has the CUDA build.
     """
     requirements = torch_requirements(flavour)
     here = torch_version(python, requirements)
     if here.split("+")[0] == requirements[0].split("==")[1] and not (flavour == "cuda" and here.endswith("+cpu")):
         return
     uninstall = [str(python), "-m", "pip", "uninstall", "--yes", *COMPILED_FOR_TORCH]
-    run_step("what fits another torch, if it is there, removed", uninstall)
+    run_step("removing packages compiled for another torch", uninstall)
     what = f"{requirements[0].replace('==', ' ')}, {'CUDA build (gigabytes)' if flavour == 'cuda' else 'CPU build'}"
     backend = "cpu" if flavour == "cpu" else "auto" if has_nvidia_gpu() else ""
     if backend and torch_index_answers():
@@ -202,7 +202,7 @@ def install_torch(python: Path, flavour: str) -> None:
 
 
 def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -> None:
-    """Install uv, torch, the locked packages and the course itself in place; ``afresh`` mends half a package."""
+    """Install uv, torch, the locked packages and the course itself as editable; ``afresh`` reinstalls every package."""
     locks = ROOT / "requirements"
     run_step("uv", [str(python), *PIP, "--require-hashes", f"--requirement={locks / 'uv.txt'}"])
     install_torch(python, flavour)
@@ -216,8 +216,8 @@ def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -
 def install(folder: Path, wanted: list[str], flavour: str) -> None:
     """Bring a virtual environment to the locked state, doing only what is missing; InstallError if a step fails.
 
-    A file in it holds the fingerprints of its sets. It is away while packages change: where it is missing, an
-    interrupted run may have left half a package.
+    A file in the environment holds the fingerprints of its sets. It is deleted while packages change: if it is missing,
+    an interrupted run may have left half a package, and all are reinstalled.
     """
     sets, stamp = choose_sets(wanted, flavour), folder / "course-install.txt"
     there = stamp.read_text("utf-8").split() if stamp.exists() and is_in_place(folder) else []
@@ -235,7 +235,7 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the options, install, and end a failure in one sentence and exit code 1."""
+    """Read the options and install; a failure prints one sentence and returns exit code 1."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--set", nargs="+", choices=("auto", *SETS), default=["auto"], help="auto: gpu or course")
     parser.add_argument("--torch", choices=("auto", "cpu", "cuda"), default="auto", help="auto: cuda with NVIDIA GPU")
@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_machine(platform.system(), sys.version_info[:3])
         flavour = options.torch if options.torch != "auto" else ("cuda" if has_nvidia_gpu() else "cpu")
         if options.colab:
-            # Colab's own Python is the place, and what is right already stays.
+            # Packages go into Colab's own Python; those of the right version are kept.
             os.environ.update(PIP_BREAK_SYSTEM_PACKAGES="1", UV_BREAK_SYSTEM_PACKAGES="1")
             install_into(Path(sys.executable), choose_sets(["auto"], flavour), flavour, afresh=False)
             sys.stdout.write("Ready. If a package was imported before this cell, choose Runtime > Restart session.\n")
