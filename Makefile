@@ -1,17 +1,17 @@
 # The course's commands; `make help` lists them. GNU make 3.81 (macOS) is enough.
 
-# Options of `make course`, the same names as in the notebooks' parameters cell.
+# Options of `make course`, with the names of the notebooks' parameters.
 PROFILE ?= smoke
 DATA ?= data
 MODEL ?=
 ARTIFACTS ?= artifacts
-# FROM=training starts at that notebook; empty resumes where the last run stopped, or starts afresh.
+# FROM=training starts at that notebook; empty resumes where the last run stopped, or else starts at the first notebook.
 FROM ?=
-# Through the environment, so that the shell takes no letter of a path for its own. (make wants $$ for $.)
+# Options pass through the environment, so that the shell does not interpret their characters. (make writes $ as $$.)
 export PROFILE DATA MODEL ARTIFACTS FROM
 OPTIONS = --profile "$$PROFILE" --data "$$DATA" --model "$$MODEL" --artifacts "$$ARTIFACTS"
 
-# The first Python in the range the course takes; if there is none, install.py says so in a sentence.
+# The first Python of a version that the course supports; without one, python3, for which install.py prints an error.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && exit; done; echo python3)
@@ -27,13 +27,13 @@ help: ## show these commands
 	@echo "make test       set up what is missing, then run the tests"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make check      lint, types, notebook hygiene"
-	@echo "make audit      ask for known vulnerabilities of the locked packages, over the network"
+	@echo "make audit      look up known vulnerabilities of the locked packages, over the network"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
 	@echo "make serve      start model server, gateway, web app, Redis and Prometheus as plain processes (PROFILE, ...)"
-	@echo "make soak       hurt the gateway under too much load for 20 minutes (SOAK_S=seconds)"
-	@echo "make coverage   run the tests and say which lines they do not reach"
+	@echo "make soak       overload the gateway while its servers fail, for 20 minutes (SOAK_S=seconds)"
+	@echo "make coverage   run the tests and list the lines that they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"
-	@echo "make gpu-check  measure on the GPU at hand (WEIGHTS=folder of a model, WHEELS=folder of missing packages)"
+	@echo "make gpu-check  measure on this machine's GPU (WEIGHTS=folder of a model, WHEELS=folder of missing packages)"
 	@echo "make data       write data/ again from tools/dataset; make tiny-base pretrains data/tiny_base"
 	@echo "make lock       resolve requirements/*.txt again from pyproject.toml"
 	@echo "make clean      delete artifacts and caches; .venv stays"
@@ -88,7 +88,7 @@ tiny-base: install-dev
 bench: install-dev
 	$(BIN)/python -m benchmarks
 
-# On a borrowed machine with no network: its own Python, and beside it the packages that it lacks.
+# WHEELS is for a GPU machine without network: its own Python is used, and wheels that it lacks are installed beside.
 WHEELS ?=
 WEIGHTS ?=
 PACKAGES = artifacts/gpu-packages
@@ -97,8 +97,8 @@ gpu-check: $(if $(WHEELS),,install)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(PACKAGES) $(WHEELS)/*.whl)
 	PYTHONPATH=.:$(PACKAGES) $(if $(WHEELS),$(PYTHON),$(BIN)/python) -m benchmarks.gpu_check "$(WEIGHTS)"
 
-# One resolution of everything, then its parts with hashes. torch and CUDA stay out of the parts: install.py takes
-# torch's CPU or CUDA build, whose files differ. LOCK_OPTIONS=--upgrade takes newer versions.
+# Resolve all extras together into all.txt, then derive the sets' locks, with hashes, from its versions. torch and CUDA
+# are left out of the sets, because install.py installs torch's CPU or CUDA build. LOCK_OPTIONS=--upgrade updates.
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header
 PARTS = --no-annotate --generate-hashes --constraint - $(shell sed -nE \
@@ -117,6 +117,6 @@ lock-parts:
 	grep '^uv==' requirements/all.txt | $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt
 
-clean: ## everything a run makes
+clean: ## delete everything that a run makes
 	rm -rf artifacts unsloth_compiled_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -path ./.venv -prune -o -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
