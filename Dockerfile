@@ -1,16 +1,16 @@
-# The course in JupyterLab on port 8888, as a user without privileges.
+# The course in JupyterLab on port 8888, as an unprivileged user.
 #
 #   docker build -t small-model-course .                      # CPU: 3.5 GB, in five minutes on two cores
 #   docker build -t small-model-course --build-arg TORCH=cuda .   # NVIDIA GPU: run with --gpus all
 #   docker run -p 127.0.0.1:8888:8888 -e JUPYTER_TOKEN=... small-model-course
 #
-# Without JUPYTER_TOKEN JupyterLab makes a token and shows it in the log: docker logs NAME.
+# Without JUPYTER_TOKEN, JupyterLab creates a token and writes it to the log: docker logs NAME.
 FROM python:3.11-slim-bookworm
 
-# torch's CUDA build carries its own CUDA libraries, so one base image serves both. g++ brings the gcc by which Triton
-# compiles, and builds the one package that has no wheel for Linux on arm64, as in Docker on a Mac.
-# No versions here: Debian keeps only the newest of each package, and none of them reaches a result.
-# Clusters run the image as another user (deploy/cloud/slurm.sbatch), who has to get into the project's folder.
+# torch's CUDA build includes the CUDA libraries, so that one base image serves both builds. g++ installs the gcc that
+# Triton compiles with, and builds the one package without a wheel for Linux on arm64, as in Docker on a Mac.
+# Versions are not pinned, because Debian keeps only the newest of each package, and no result depends on them.
+# The home folder is readable, because clusters run the image as another user (deploy/cloud/slurm.sbatch).
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make g++ \
@@ -21,7 +21,7 @@ RUN apt-get update \
 USER 1000
 WORKDIR /home/learner/course
 
-# What decides the installation comes first: a change of a notebook does not install again.
+# Files that determine the installation are copied first, so that a changed notebook does not repeat it.
 ARG TORCH=cpu
 COPY --chown=1000 pyproject.toml README.md ./
 COPY --chown=1000 requirements requirements
