@@ -133,5 +133,5 @@ def read_shape(folder: Path) -> ModelShape:
     except KeyError as error:
         raise ModelError(f"{path}: {error} is missing, so this is not a Llama-like model; choose another") from error
     if several := [name for name, size in asdict(shape).items() if not isinstance(size, int)]:
-        raise ModelError(f"{path}: {several[0]} is no whole number, the same for all layers; choose a Llama-like model")
+        raise ModelError(f"{path}: {several[0]} is not one whole number for all layers; choose a Llama-like model")
     return shape

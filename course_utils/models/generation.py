@@ -41,7 +41,7 @@ class Reply:
     text: str
     """The reply without special tokens."""
     seconds: float
-    """The time of its batch divided by the number of prompts: throughput, less than the latency of a single prompt."""
+    """The time of its batch divided by the number of prompts: throughput. A prompt asked alone takes longer."""
     stopped: bool
     """Whether the model ended the reply by an end token or the stop string, not by ``max_new_tokens``."""
 
@@ -99,7 +99,7 @@ def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
     known = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if known and (n_long := sum(len(prompt) > known for prompt in prompts)):
         found = f"{n_long} of {len(prompts)} prompts are longer than the {known} tokens that {model.name_or_path} knows"
-        warnings.warn(f"{found}; replies to them may mean nothing: leave out rows or tables", stacklevel=3)
+        warnings.warn(f"{found}; replies to them may be meaningless: leave out rows or tables", stacklevel=3)
 
 
 def find_end_tokens(model: Any, tokenizer: Any) -> set[int]:

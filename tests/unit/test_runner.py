@@ -204,7 +204,7 @@ def test_a_profile_off_the_hub_keeps_its_kernels_off_the_network(course, noteboo
         ({"profile": "huge"}, ConfigurationError, "'huge' is unknown; choose one of smoke, laptop"),
         ({"data": "no/such/data"}, DataError, r"DATA='no/such/data'.*no folder"),
         ({"model": "./no/such/model"}, ModelError, "no such model folder"),
-        ({"model": "nobody/nothing"}, ModelError, "cannot be had from the Hub or its cache"),
+        ({"model": "nobody/nothing"}, ModelError, "cannot be loaded from the Hub or its cache"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_runs(settings, notebooks, change, error, message):

@@ -91,7 +91,7 @@ def test_a_model_that_is_not_cached_is_refused_without_waiting(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     load_tokenizer("data/tiny_base")  # imports, which take as long on a busy machine
     began = time.perf_counter()
-    with pytest.raises(ModelError, match=r"cannot be had from the Hub or its cache .*PROFILE=smoke"):
+    with pytest.raises(ModelError, match=r"cannot be loaded from the Hub or its cache .*PROFILE=smoke"):
         load_tokenizer(MODEL)
     assert time.perf_counter() - began < 20, "the libraries by themselves try for half a minute"
 

