@@ -86,7 +86,7 @@ def _connect(url: str, timeout_s: float) -> Any:
     options = f"-c statement_timeout={timeout_s * 1000:.0f} -c default_transaction_read_only=on"
     connection = psycopg.connect(url, connect_timeout=_CONNECT_S, options=options, client_encoding="utf8")
     if connection.info.parameter_status("is_superuser") != "off":
-        raise QueryError("a superuser's role may too much; run deploy/postgres_reader.sql", "not allowed")
+        raise QueryError("the role is a superuser; create a reader by deploy/postgres_reader.sql", "not allowed")
     for each in psycopg.adapters.types:
         for oid in (each.array_oid,) if each.name in _TYPES else (each.oid, each.array_oid):
             connection.adapters.register_loader(oid, TextLoader)

@@ -89,7 +89,7 @@ def read_schema(database: Path) -> Schema:
         raise DataError(f"{database}: not a readable SQLite database ({error}); replace the file") from error
     except WorkerDiedError as error:
         if not found:
-            raise DataError(f"{database}: its schema takes too long or too much ({error}); shorten it") from error
+            raise DataError(f"{database}: reading its schema exceeds a limit ({error}); shorten it") from error
     return found[-1]
 
 

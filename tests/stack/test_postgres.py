@@ -222,7 +222,7 @@ def test_one_query_leaves_nothing_to_the_next(reader: str) -> None:
     assert ask(reader, "SELECT count(*) FROM singer").rows == [(2,)]
 
 
-def test_a_role_that_may_too_much_is_refused_and_says_what_to_do(owner: str) -> None:
+def test_a_superuser_is_refused_and_says_what_to_do(owner: str) -> None:
     with pytest.raises(QueryError, match=r"postgres_reader\.sql"):
         ask(owner, "SELECT 1")
 
