@@ -72,7 +72,7 @@ def disk_gib(profile: Profile) -> float:
 
 def _reason_for(profile: Profile, machine: Machine, against: str | None) -> str:
     if against is not None:
-        return f"nothing fits well ({profile.name} {against}), but this one asks least"
+        return f"nothing fits well ({profile.name} {against}), but this profile needs least"
     if profile.n_gpus:
         gpu = "; ".join(map(str, usable_gpus(profile, machine)[: profile.n_gpus]))
         return f"{gpu}: enough for {profile.base_model} with {profile.backend}"
