@@ -162,7 +162,7 @@ def _compare_with(
     try:
         if pair.other in endless:
             raise endless[pair.other]
-        # The same text is the same answer, even if it asks for random() or the time.
+        # Queries of the same text are not run twice and count as the same, even with random() or the time.
         limits = QueryLimits(timeout_s, MAX_COMPARED_ROWS)
         found = gold if pair.other == pair.gold else execute(connection, pair.other, limits)
     except QueryError as error:

@@ -17,7 +17,7 @@ from course_utils.sql.schema import Column, Schema, TableSchema
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_in_worker
 
 _CONNECT_S = 5
-_TYPES = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "bytea"}  # the same in SQLite
+_TYPES = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "bytea"}  # SQLite has them too; others become text
 _COLUMNS = """SELECT table_type = 'VIEW', table_name, column_name, data_type, (
     SELECT relname FROM pg_constraint JOIN pg_class target ON target.oid = confrelid
     WHERE conrelid = format('%I.%I', table_schema, table_name)::regclass AND ordinal_position = ANY (conkey) LIMIT 1)
@@ -28,10 +28,10 @@ _KINDS: dict[str | None, QueryErrorKind] = {
     "42P01": "no such table",
     "42703": "no such column",
     "42601": "syntax",
-    "25006": "not allowed",  # to write in a transaction that only reads
-    "42501": "not allowed",  # without a right to it
-    "0A000": "not allowed",  # to write in WITH
-    "42P11": "not allowed",  # to SELECT INTO
+    "25006": "not allowed",  # writing in a read-only transaction
+    "42501": "not allowed",  # a missing privilege
+    "0A000": "not allowed",  # writing in WITH
+    "42P11": "not allowed",  # SELECT INTO
 }
 """By SQLSTATE: postgresql.org/docs/current/errcodes-appendix.html."""
 

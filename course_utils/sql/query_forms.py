@@ -167,7 +167,7 @@ def hardness(query: str) -> str:
     parts of the outermost SELECT count, and window functions (``OVER``) do not.
 
     Raises:
-        QueryError: The query does not parse as SQLite.
+        QueryError: The query does not parse as SQLite, or is not a SELECT.
     """
     components, others, nested = count_parts(query)
     if components <= 1 and others == 0 and nested == 0:

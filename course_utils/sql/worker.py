@@ -149,7 +149,7 @@ def _kill_idle() -> None:
         _idle.pop().kill()
 
 
-os.register_at_fork(after_in_child=_idle.clear)  # two processes must not write to one pipe
+os.register_at_fork(after_in_child=_idle.clear)  # a forked child must not use its parent's workers
 
 
 # In the child
