@@ -23,11 +23,11 @@ _THOUGHT = re.compile(r"\A.*(?:</think(?:ing)?>|\[/THINK\])|(?:<think(?:ing)?>|\
 _FENCE = re.compile(
     r"""(?:^(?P<indent>[ \t]*)|(?<=[\s:])(?=[`~]{3}\S*[ \t\r]*$))  # begins a line (CommonMark), or ends a lead-in
     (?P<fence>(?P<mark>[`~])(?P=mark){2,}+)(?=[^`\n]*(?:\n|\Z))
-    (?P<info>[^`\n]*?)(?:\n|\Z|(?=\b(?:SELECT|select|WITH)\s))  # where a query may begin, too
+    (?P<info>[^`\n]*?)(?:\n|\Z|(?=\b(?:SELECT|select|WITH)\s))  # or a query begins on the same line
     (?P<query>.*?)
     (?:^[ \t]*(?P=fence)(?P=mark)*+(?!\w)  # closed by as many marks or more,
     |(?=^[ \t]*(?P=fence)\w)  # or by the next block,
-    |(?P=fence)(?!(?P=mark))[ \t\r]*$  # or, not as CommonMark has it, at the end of the query's own line,
+    |(?P=fence)(?!(?P=mark))[ \t\r]*$  # or, unlike CommonMark, at the end of the query's last line,
     |\Z)  # or cut off""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
