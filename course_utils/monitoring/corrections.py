@@ -16,7 +16,7 @@ from course_utils.errors import ServiceError
 from course_utils.feedback_rows import agree, believed, gather_answers, held_right, most_held, reviewed, topic
 from course_utils.files import SPLITS, Row, hash_of, link_file, portable, read_jsonl, write_json, write_jsonl, writing
 from course_utils.monitoring.service import TrafficRecord
-from course_utils.sql import find_database, list_databases
+from course_utils.sql import find_database, folder_name, list_databases
 
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
@@ -90,7 +90,7 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
     decided, new = reviewed(judged), []
     for row in (row for row in judged if row.get("question") and row.get("correction")):
         split, query = known.get(topic(row.get("database") or "", row), ("", ""))
-        if row.get("database") not in databases:  # a thumb up comes without one, or with any name
+        if folder_name(row.get("database") or "") not in databases:  # a thumb up comes without one, or with any name
             row["decision"] = "no such database"
         elif split == "train":
             row["decision"] = (

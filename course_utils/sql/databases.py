@@ -9,7 +9,8 @@ import sqlite3
 import stat
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -39,25 +40,38 @@ _built: dict[Path, list[str]] = {}
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
 
 
-def list_databases(dataset: Path) -> dict[str, Path]:
-    """All database folders of a dataset by ``db_id``; raises DataError if one is not readable."""
+def folder_name(db_id: object) -> str:
+    """The name of a database in Unicode's NFC form, because some file systems decompose letters."""
+    return unicodedata.normalize("NFC", str(db_id))
+
+
+def list_databases(dataset: Path) -> Mapping[str, Path]:
+    """All database folders of a dataset by ``folder_name``; raises DataError if one is not readable."""
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
             (dataset / FOLDERS[0]).stat()  # raises PermissionError, where glob would silently find nothing
         folders = [folder for pattern in (*FOLDERS, *BIRD_FOLDERS) for folder in sorted(dataset.glob(pattern))]
     except OSError as error:
         raise DataError(f"{dataset}: not readable ({error}); change the permissions") from error
-    return {name: path for folder in folders for name, path in databases_in(folder).items()}
+    return ChainMap(*map(databases_in, reversed(folders)))
 
 
 def databases_in(folder: Path) -> dict[str, Path]:
-    """The subfolders of a folder of databases by ``db_id``; none if it is missing, DataError if it is not readable."""
+    """The subfolders of a folder of databases by ``folder_name``; none if it is missing, DataError if it is not readable."""
     try:
-        return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
+        state, now = folder.stat(), time.time_ns()
+        is_new = now - state.st_mtime_ns < 10**9  # another change within a tick of its clock would not show
+        return _list_folders(folder, state.st_mtime_ns, state.st_ctime_ns, is_new and now)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise DataError(f"{folder}: its databases are not readable ({error}); change the permissions") from error
+
+
+@lru_cache(maxsize=8)
+def _list_folders(folder: Path, *_state: int) -> dict[str, Path]:
+    """Cached until the folder or its permissions change, because each look-up of a database asks for it."""
+    return {folder_name(path.name): path for path in sorted(folder.iterdir()) if path.is_dir()}
 
 
 def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
@@ -73,19 +87,20 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
     bare = "".join(each for each in str(db_id) if unicodedata.category(each)[0] != "M")
     if not (isinstance(db_id, str) and _DB_ID.fullmatch(bare)) or ".." in db_id:
         raise DataError(f"{dataset}: db_id {db_id!r} is not a plain folder name; rename the database")
-    source = list_databases(dataset).get(db_id)
+    source = list_databases(dataset).get(folder_name(db_id))
     if source is None:
         raise DataError(f"{dataset}: no database {db_id!r}; add {dataset / FOLDERS[0] / db_id}/{db_id}.sqlite")
-    ready = ready_database(source, db_id)
+    ready = ready_database(source)
     if ready is None:
         return build_database(source, build_in / db_id / f"{db_id}.sqlite")
     require_intact(ready)
     return ready
 
 
-def ready_database(source: Path, db_id: str) -> Path | None:
+def ready_database(source: Path) -> Path | None:
     """The SQLite file in a database's folder, intact or not; None if no file or link has one of its names."""
-    candidates = (source / f"{db_id}{ending}" for ending in (".sqlite", ".db"))
+    names = (source.name, *(unicodedata.normalize(form, source.name) for form in ("NFC", "NFD")))
+    candidates = (source / f"{name}{ending}" for ending in (".sqlite", ".db") for name in names)
     return next((path for path in candidates if os.path.lexists(path)), None)
 
 

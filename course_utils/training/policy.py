@@ -16,7 +16,7 @@ from course_utils.files import Row, read_checked_jsonl
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
-from course_utils.sql import list_databases
+from course_utils.sql import folder_name, list_databases
 from course_utils.tasks import Task
 from course_utils.training.tracking import disable_telemetry, tracking
 from course_utils.training.trainer import common_settings, keep_to_one_gpu, rate_ratio, run_callbacks, widen_trainable
@@ -103,7 +103,7 @@ def read_pairs(dataset: Path) -> list[Row]:
             raise ValueError(f"no text for {', '.join(missing)}")
         if pair["chosen"].strip() == pair["rejected"].strip():
             raise ValueError("chosen and rejected are the same: write a worse answer as rejected, or drop the pair")
-        if pair["db_id"] not in databases:
+        if folder_name(pair["db_id"]) not in databases:
             raise ValueError(f"no database {pair['db_id']!r}: add it to the dataset, or mend db_id")
         return pair
 

@@ -114,7 +114,7 @@ def _copy_files(source: Path, target: Path, dataset: Path) -> None:
     for path in source.iterdir():
         if path.is_file() and path.resolve().is_relative_to(dataset):
             shutil.copyfile(path, target / path.name)
-    database = ready_database(source, source.name)
+    database = ready_database(source)
     with suppress(DataError):  # what is broken stays as it was copied
         if database is None and any((source / name).is_file() and not (target / name).is_file() for name in SCRIPTS):
             build_database(source, target / f"{source.name}.sqlite")

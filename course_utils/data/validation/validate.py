@@ -23,7 +23,7 @@ from course_utils.errors import DataError, ServiceError, require
 from course_utils.files import SPLITS, Row
 from course_utils.finding import SEVERITIES, Finding
 from course_utils.models import load_tokenizer
-from course_utils.sql import find_database, list_databases, read_schema
+from course_utils.sql import find_database, folder_name, list_databases, read_schema
 
 GATE = ("schema", "syntax", "execution", "leak-exact")
 """What no row may fail that a model is trained or tested on; quick enough to run before every training."""
@@ -65,9 +65,9 @@ def validate_dataset(
     """
     options = options or ValidationOptions()
     records = read_dataset(folder) if records is None else records
-    names = {str(record.fields.get("db_id")) for record in records} & list_databases(folder).keys()
+    names, known = {str(record.fields.get("db_id")) for record in records}, list_databases(folder)
     databases: dict[str, Path | str] = {}
-    for name in sorted(names):
+    for name in sorted(name for name in names if folder_name(name) in known):
         try:
             databases[name] = database = find_database(folder, name, build_in)
             read_schema(database)

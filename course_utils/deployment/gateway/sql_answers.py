@@ -25,7 +25,7 @@ from course_utils.deployment.gateway.tracing import TRACER
 from course_utils.deployment.query_checks import CheckedQuery, check_and_run
 from course_utils.errors import DataError
 from course_utils.prompts import read_query, to_messages
-from course_utils.sql import QueryResult, databases_in, read_schema, ready_database, shape_of
+from course_utils.sql import QueryResult, databases_in, folder_name, read_schema, ready_database, shape_of
 from course_utils.sql.opening import state_of
 from course_utils.sql.postgres import read_postgres_schema
 
@@ -134,9 +134,9 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
     Raises:
         DataError: The folder is not readable.
     """
-    found = {db_id: ready_database(source, db_id) for db_id, source in databases_in(settings.databases).items()}
+    found = {db_id: ready_database(source) for db_id, source in databases_in(settings.databases).items()}
     url = str(settings.postgres_url.get_secret_value()) if settings.postgres_url else ""
-    served: dict[str, Path | str | None] = {**found, unquote(urlsplit(url).path.removeprefix("/")): url}
+    served: dict[str, Path | str | None] = {**found, folder_name(unquote(urlsplit(url).path.removeprefix("/"))): url}
     return {db_id: database for db_id, database in served.items() if database}
 
 
@@ -163,10 +163,10 @@ def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]
     """
     try:
         served = served_databases(settings)
-        if db_id not in served:  # compared with what is there, never joined to a path
+        if (name := folder_name(db_id)) not in served:  # compared with what is there, never joined to a path
             message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
             raise ApiError(404, message, code="unknown_database", param="database")
-        database = served[db_id]
+        database = served[name]
         state = state_of(database) if isinstance(database, Path) else (int(time.monotonic() / _SCHEMA_S),)
         return database, _render_schema(database, state)
     except (DataError, OSError) as error:

@@ -1,8 +1,9 @@
 import math
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -36,6 +37,18 @@ def test_a_bad_row_is_named_with_file_line_and_remedy(
     (rejected,) = validate_dataset(folder, tmp_path / "built", ValidationOptions(GATE)).rejected
     assert rejected.record.place == f"{folder / 'test.jsonl'}:2"
     assert rejected.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_database_is_there_in_either_normal_form(
+    make_dataset: Callable[..., Path], tmp_path: Path, written: Literal["NFC", "NFD"]
+) -> None:
+    rows = [{**GOOD, "db_id": unicodedata.normalize(form, "läden")} for form in ("NFC", "NFD")]
+    folder = make_dataset(test=rows[:1], validation=rows[1:])
+    shop = folder / "databases" / "shop"
+    shop.rename(shop.with_name(unicodedata.normalize(written, "läden")))
+    report = validate_dataset(folder, tmp_path / "built", ValidationOptions(("schema", "execution")))
+    assert {finding.split for finding in report.findings} == {"train"}  # whose rows still ask for the shop
 
 
 @pytest.mark.parametrize("evil", ["SELECT \x1b[31mred", f"SELECT {'(' * 900}1{')' * 900}", "SELECT '" + "a" * 100_000])

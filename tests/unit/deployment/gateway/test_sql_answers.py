@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import unicodedata
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_a_schema_that_another_program_changes_in_its_log_is_seen_at_once(tmp_pa
         assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text"
         program.execute("ALTER TABLE singer ADD COLUMN age integer")
         assert sql_answers.find_served(serving(tmp_path), "music")[1] == "table singer: name text, age integer"
+
+
+def test_a_database_is_served_in_either_normal_form(tmp_path: Path) -> None:
+    written = unicodedata.normalize("NFD", "Gebäude")
+    execute(tmp_path / written / f"{written}.sqlite", "CREATE TABLE house (name text)")
+    for asked in ("Gebäude", written):
+        assert sql_answers.find_served(serving(tmp_path), asked)[1] == "table house: name text"
+    assert list(served_databases(serving(tmp_path))) == ["Gebäude"]
 
 
 def test_serves_every_file_that_the_course_reads_and_no_other(tmp_path: Path) -> None:
