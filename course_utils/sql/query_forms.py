@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from course_utils.errors import QueryError
@@ -43,8 +44,8 @@ _TOKEN = re.compile(
 
 
 def clean_query(query: str) -> str:
-    """Strip spaces at both ends and semicolons at the end; spaces inside may be data."""
-    return query.strip().rstrip("; \t\r\n")
+    """Strip spaces and semicolons at both ends; spaces inside may be data."""
+    return query.strip().strip("; \t\r\n")
 
 
 def canonical(query: str) -> str:
@@ -85,6 +86,7 @@ def skeleton(query: str) -> str:
 def _parts(query: str) -> list[tuple[str, str]]:
     """Every token as (kind, canonical text); kinds are ``word``, ``name``, ``value`` and ``call``."""
     tokens = [(kind, found[0]) for kind, found in read_tokens(query) if kind != "comment"]
+    tokens = [*dropwhile(lambda token: token[1] == ";", tokens)]
     parts: list[tuple[str, str]] = []
     for (kind, text), (_, following) in zip(tokens, [*tokens[1:], ("", "")], strict=False):
         if kind == "word":
@@ -238,11 +240,12 @@ def parse(query: str) -> "exp.Expr":
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that it does not know: SHOW TABLES
     try:
-        trees = [*filter(None, sqlglot.parse(rewrite(query, text_literal), dialect="sqlite"))]
+        found = sqlglot.parse(rewrite(query, text_literal), dialect="sqlite")
     except sqlglot.errors.SqlglotError as error:
         raise QueryError(f"sqlglot does not parse it ({str(error).splitlines()[0]})", "syntax") from error
     except RecursionError as error:
         raise QueryError("sqlglot does not parse it (it is nested too deeply)", "syntax") from error
+    trees = [tree for tree in found if tree and tree.key != "semicolon"]  # to which it ties a comment
     if len(trees) != 1:
         raise QueryError(f"sqlglot finds {len(trees)} queries in it", "syntax")
     return trees[0]

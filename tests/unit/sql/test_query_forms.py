@@ -4,12 +4,14 @@ from collections import defaultdict
 import pytest
 import sqlglot
 
+from course_utils.errors import QueryError
 from course_utils.files import PROJECT
 from course_utils.sql.query_forms import canonical, clean_query, parse, shape_of, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
     ("SELECT Name FROM Shop -- all", "SELECT name FROM shop"),
+    ("; -- all\n; SELECT name FROM shop", "SELECT name FROM shop"),
     ("SELECT a FROM t WHERE b == 1 AND c != 2", "SELECT a FROM t WHERE b = 1 AND c <> 2"),
     ("SELECT count( * ) FROM shop", "SELECT COUNT(*) FROM shop"),
     ('SELECT name FROM shop WHERE city = "Lyon"', "SELECT name FROM shop WHERE city = 'Lyon'"),
@@ -66,7 +68,16 @@ def test_what_does_not_parse_has_forms_too(query: str) -> None:
 
 
 def test_spaces_inside_a_query_are_data() -> None:
-    assert clean_query("SELECT 'a  b' ; ; ") == "SELECT 'a  b'"
+    assert clean_query(" ; SELECT 'a  b' ; ; ") == "SELECT 'a  b'"
+
+
+@pytest.mark.parametrize(
+    "query", ["; SELECT 1", "-- a;\n;; /* b */ ; SELECT 1", "SELECT 1; -- c", ";SELECT 1;;/* d */;"]
+)
+def test_semicolons_and_comments_are_no_queries(query: str) -> None:
+    assert parse(query) == parse("SELECT 1")
+    with pytest.raises(QueryError, match="finds 2 queries"):
+        parse(f"{query}\n; SELECT 2")
 
 
 @pytest.mark.parametrize(
