@@ -58,7 +58,7 @@ def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | No
     qualified = all(column.table for tree in trees for column in tree.find_all(exp.Column))
     try:
         wanted, found = (Counter(_parts(tree, qualified)) for tree in trees)
-    except OptimizeError:  # it parses and has no meaning: COUNT(* UNION SELECT)
+    except (OptimizeError, AttributeError):  # it parses and has no meaning: COUNT(* UNION SELECT), LATERAL x .
         return None
     sides = wanted - found, found - wanted
     return {
@@ -153,7 +153,8 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
             source = scope.sources.get(column.table)
             table = source.name if isinstance(source, exp.Table) else column.table
             column.replace(exp.column(column.name.lower(), table.lower() if qualified else None))
-    yield from (("table", table.name.lower()) for table in tree.find_all(exp.Table))
+    named = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    yield from (("table", name) for each in tree.find_all(exp.Table) if (name := each.name.lower()) not in named)
     for query in tree.find_all(exp.Select, exp.SetOperation):
         yield from _clauses(query)
 

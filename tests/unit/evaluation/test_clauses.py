@@ -108,10 +108,24 @@ def test_the_parts_that_differ_are_named(
 
 
 @pytest.mark.parametrize(
+    ("query", "tables"),
+    [
+        ("WITH cheap AS (SELECT a FROM item) SELECT a FROM Cheap", {"item"}),
+        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n JOIN item", {"item"}),
+        ("SELECT a FROM (WITH b AS (SELECT a FROM item), c AS (SELECT a FROM b) SELECT a FROM c) AS d", {"item"}),
+    ],
+)
+def test_what_a_query_names_itself_is_no_table(query: str, tables: set[str]) -> None:
+    found = compare_clauses(query, "SELECT 1")
+    assert found is not None
+    assert set(found["table"].missing) == tables
+
+
+@pytest.mark.parametrize(
     "predicted",
     [
         *("", "To find the answer, look at the names.", "DELETE FROM t", "SELECT 1; SELECT 2", "SELECT " + "(" * 3000),
-        "SELECT a, COUNT(* UNION SELECT) FROM t",  # which sqlglot parses
+        *("SELECT a, COUNT(* UNION SELECT) FROM t", "SELECT a FROM (SELECT LATERAL x . )"),  # which sqlglot parses
     ],
 )
 def test_what_is_no_single_query_has_no_clauses(predicted: str) -> None:
