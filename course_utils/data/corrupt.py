@@ -125,7 +125,7 @@ def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> 
         try:
             if not same_answer(database, row["query"], mutant.sql("sqlite")):
                 return {**row, "query": mutant.sql("sqlite")}
-        except QueryError:  # it does not run: a check would see that
+        except (QueryError, RecursionError):  # it does not run, which a check would see, or is too deep to be written
             continue
     return None
 

@@ -115,6 +115,13 @@ def test_a_table_that_only_its_maker_can_read_costs_no_gold_but_its_own(tmp_path
     assert [len(images) for images in found.values()] == [2] * (len(GOLDS) + 1) + [0]
 
 
+@pytest.mark.parametrize("more", [" IN (1)", " BETWEEN 1 AND 2", " -> 'x'", " AND age"])
+def test_a_gold_too_deep_to_be_written_costs_no_other(music: Path, more: str) -> None:
+    deep = f"SELECT name FROM singer WHERE age{more * 600}"
+    found = find_instances(music, [GOLDS[0], deep, GOLDS[4]], 2)
+    assert [len(found[gold]) for gold in (GOLDS[0], GOLDS[4])] == [2, 2]
+
+
 @pytest.mark.parametrize("gold", ["SELECT", "SELECT nothing FROM singer", "SELECT random()", "SELECT '\ud800'"])
 def test_a_gold_without_one_answer_gets_none(music: Path, gold: str) -> None:
     assert find_instances(music, [gold], 2) == {gold: ()}
