@@ -95,11 +95,13 @@ def _connect(url: str, timeout_s: float) -> Any:
 
 
 def read_postgres_schema(url: str) -> Schema:
-    """Read the tables and views on the role's search path; raises DataError if they cannot be read."""
+    """Read the tables and views on the role's search path; raises DataError if not all can be read."""
     try:
         found = run_postgres_query(url, _COLUMNS)
     except QueryError as error:
         raise DataError(f"the schema of the PostgreSQL database cannot be read: {error}") from error
+    if found.truncated:
+        raise DataError(f"the PostgreSQL role may read more than {USUAL.max_rows:,} columns; grant it fewer tables")
     tables: dict[bool, list[TableSchema]] = {False: [], True: []}
     for (is_view, name), rows in groupby(found.rows, key=lambda row: (bool(row[0]), str(row[1]))):
         columns = [Column(str(row[2]), str(row[3]), references=str(row[4] or "")) for row in rows]

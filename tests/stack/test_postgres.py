@@ -114,6 +114,21 @@ def test_rows_are_limited(reader: str) -> None:
         ask(reader, "SELECT repeat('x', 300000000)")
 
 
+def test_more_columns_than_are_read_are_an_error_and_no_part_of_them(owner: str, reader: str) -> None:
+    """A table has 1,600 columns at most."""
+    columns = ", ".join(f"c{number} integer" for number in range(1_000))
+    tables = [f"wide_{number}" for number in range(10)]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        for table in tables:
+            connection.execute(f"CREATE TABLE {table} ({columns}); GRANT SELECT ON {table} TO course_reader".encode())
+        try:
+            with pytest.raises(DataError, match="more than 10,000 columns; grant it fewer tables"):
+                read_postgres_schema(reader)
+        finally:
+            connection.execute(f"DROP TABLE {', '.join(tables)}".encode())
+    assert len(read_postgres_schema(reader).tables) == 3
+
+
 def test_an_empty_result_has_columns(reader: str) -> None:
     result = ask(reader, "SELECT name FROM singer WHERE false;")
     assert (result.columns, result.rows) == (("name",), [])
