@@ -75,8 +75,8 @@ def fingerprint(model: Path) -> str:
 
 
 def read_jsonl(path: Path) -> list[Row]:
-    """Read a JSON-lines file that the course itself wrote, without checks."""
-    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    """Read a JSON-lines file that the course wrote or has checked before, without checks."""
+    return [json.loads(line) for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
 
 
 def append_line(file: IO[Any], line: bytes) -> None:

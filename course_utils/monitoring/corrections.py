@@ -116,7 +116,7 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     A fifth of them is to test on, a tenth to validate: on old words alone, the weights before training would look best.
     Its ``manifest.json`` says which version it came from. The current profile takes the new rows and ``N_REPLAYED``
     times as many old ones to train the current model further, all old ones where none is new; and ``N_VALIDATED`` old
-    ones to validate on.
+    ones to validate on. Preference pairs about its databases go along.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -129,7 +129,9 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     old = {split: read_jsonl(current.output("data", f"{split}.jsonl")) for split in SPLITS}
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
     databases = {file: sha for file, sha in current.manifest("data").outputs.items() if file.startswith("databases/")}
-    if (folder := versions / hash_of([splits, databases])[:12]).is_dir():
+    known, file = list_databases(current.folder("data")), current.data / "preferences.jsonl"
+    pairs = [pair for pair in (read_jsonl(file) if file.is_file() else ()) if folder_name(pair.get("db_id")) in known]
+    if (folder := versions / hash_of([splits, databases, *pairs])[:12]).is_dir():
         return _track(folder)
     covered = {row["query"] for row in added["train"]}
     others = [row for row in old["train"] if row["query"] not in covered]
@@ -139,8 +141,8 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     taken = splits | {split: rows + added[split] for split, rows in replayed.items()}
     with writing(folder) as unfinished:
         shutil.copytree(current.output("data", "databases"), unfinished / "databases", copy_function=link_file)
-        for split, rows in splits.items():
-            write_jsonl(unfinished / f"{split}.jsonl", rows)
+        for name, rows in {**splits, **({"preferences": pairs} if pairs else {})}.items():
+            write_jsonl(unfinished / f"{name}.jsonl", rows)
         ids = {split: [row["id"] for row in rows] for split, rows in taken.items()}
         write_json(unfinished / "samples" / f"{current.profile.name}.json", ids)
         counts = {f"n_new_{split}": len(rows) for split, rows in added.items()}

@@ -17,6 +17,7 @@ from course_utils.monitoring import corrections, judge_corrections, rate_answers
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord
 from course_utils.sql import run_query
+from course_utils.training import read_pairs
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
 TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
@@ -217,6 +218,16 @@ def test_another_state_of_a_database_is_another_version(course: Course, tmp_path
     changed = write_version([], course, tmp_path / "versions")
     assert changed != folder
     assert run_query(changed / "databases" / "shop" / "shop.sqlite", DEAREST).rows == [(9,)]
+
+
+def test_preference_pairs_about_its_databases_go_along(course: Course, tmp_path: Path) -> None:
+    bare = write_version([], course, tmp_path / "versions")
+    pair = {"db_id": "shop", "question": "Sales?", "chosen": TRAINED["query"], "rejected": "SELECT 1"}
+    write_jsonl(course.data / "preferences.jsonl", [pair, pair | {"db_id": "zoo"}])
+    folder = write_version([], course, tmp_path / "versions")
+    assert folder != bare, "a version is called by its content"
+    assert read_pairs(folder) == [pair]
+    assert not (bare / "preferences.jsonl").exists()
 
 
 def test_all_old_rows_train_on_where_nothing_was_accepted(course: Course, tmp_path: Path) -> None:
