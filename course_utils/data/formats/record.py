@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from course_utils.data.privacy.patterns import mask
 from course_utils.errors import FormatError
 from course_utils.files import Row, portable
 from course_utils.finding import Finding, printable
@@ -41,8 +42,9 @@ class Record:
         return printable(f"{portable(self.path)}{of_row}")
 
     def mark(self, finding: Finding) -> Finding:
-        """A finding, said of this row."""
-        return replace(finding, split=self.split, number=self.number, place=self.place)
+        """A finding, said of this row; what it quotes is masked, for the report must not be the next leak."""
+        shown = {"reason": mask(finding.reason), "fix": mask(finding.fix)}
+        return replace(finding, **shown, split=self.split, number=self.number, place=self.place)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from course_utils.data.formats.record import Record
+from course_utils.data.privacy.patterns import mask
 from course_utils.errors import QueryError
 from course_utils.files import Row
 from course_utils.finding import Finding, quoted
@@ -45,7 +46,7 @@ def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -
 def _constant(query: str) -> Iterator[Finding]:
     shape = skeleton(query)
     if "FROM" not in shape.split() or _SELECTS_VALUES.match(shape):
-        shown = quoted(clean_query(query))
+        shown = quoted(mask(clean_query(query)))
         reason = f"the result is constant: the query reads no table or selects values only ({shown})"
         yield Finding("constant-result", "warning", reason, "ask the tables, or mark the row answerable: false")
 
@@ -115,7 +116,7 @@ def _judge(database: Path, group: list[Record]) -> Iterator[Finding]:
     is_clear = len(ranked) == 1 or len(ranked[0]) > len(ranked[1])
     for rows in ranked[is_clear:]:
         against = ranked[0][0] if rows is not ranked[0] else ranked[1][0]
-        query = quoted(clean_query(against.fields["query"]))
+        query = quoted(mask(clean_query(against.fields["query"])))
         reason = f"{against.place} asks the same, and its query {query} gives another result"
         fix = "keep the right one, or make the questions say how they differ"
         yield from (record.mark(Finding("contradiction", "error", reason, fix)) for record in rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
 from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
+from course_utils.data.privacy.patterns import mask
 from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.errors import QueryError
 from course_utils.files import Row
@@ -130,9 +131,9 @@ def marker_findings(text: str, name: str) -> Iterator[Finding]:
         yield Finding("template", "error", reason, "keep the text alone, prompts.py adds it")
     if FENCE.search(text):
         severity: Severity = "error" if name == "query" else "warning"
-        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(text)}', "keep the text alone")
+        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "keep the text alone")
     if name == "query" and MANNERS.search(text):
-        yield Finding("template", "error", f'"query" begins with prose: {quoted(text)}', "keep the SQL alone")
+        yield Finding("template", "error", f'"query" begins with prose: {quoted(mask(text))}', "keep the SQL alone")
 
 
 def find_too_long(

@@ -1,5 +1,6 @@
 import math
 import os
+import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,28 @@ def test_hostile_queries_give_bounded_printable_findings(
     for finding in report.findings:
         assert len(str(finding)) < 2_500
         assert str(finding).isprintable()
+
+
+def test_no_finding_shows_personal_data(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    mail, phone = "jane.roe@posteo.de", "+49 30 901820"
+    query = f"SELECT name FROM shop WHERE name = '{mail}' OR city = '{phone}'"
+    asked = {"db_id": "shop", "question": f"Which shop has {mail} or {phone}?", "query": query}
+    rows = [
+        asked,
+        {**asked, "question": f"Which shops have {mail} or {phone}?"},
+        {**asked, "question": f"{mail}, {phone}: whose?"},
+        {**asked, "query": f"SELECT '{mail} {phone}'"},
+        {**asked, "query": f"Sure: {mail} {phone}"},
+        {**asked, "question": f"```{mail} {phone}"},
+        {**asked, "question": f"{mail} {phone} cafÃ©", "difficulty": [mail, phone]},
+        {**asked, "question": f"{mail} {phone} cafÃ©"},
+        f"{{{mail} {phone}",
+    ]
+    findings = validate_dataset(make_dataset(train=rows, test=[rows[2]]), tmp_path / "built").findings
+    quoting = {"template", "syntax", "encoding", "near-duplicate", "leak-exact", "constant-result", "contradiction"}
+    assert {finding.check for finding in findings} >= quoting
+    assert [str(finding) for finding in findings if re.search("roe@|90 ?18", str(finding))] == []
+    assert any("ja**********" in finding.reason for finding in findings if finding.check == "near-duplicate")
 
 
 @pytest.mark.parametrize("broken", ["shop.sqlite", "schema.sql"])
