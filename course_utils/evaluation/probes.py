@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import product
+from contextlib import suppress
+from itertools import pairwise, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from sqlglot import exp
 
 from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import compare_clauses
 from course_utils.files import Row
 from course_utils.sql import QueryLimits, find_database, run_query
-from course_utils.sql.query_forms import read_tokens, rewrite
+from course_utils.sql.query_forms import parse, read_tokens, rewrite
 
 _TABLE = re.compile(r"^table (\w+):", re.MULTILINE)
 _VALUE = re.compile(r"'[^\W\d][^'%]*'")  # no pattern, no year, and no quote that is doubled
-_INTERNAL = re.compile(r"\W?(sqlite|pragma)_\w+\W?", re.IGNORECASE)
+_INTERNAL = re.compile(r"\W?((sqlite|pragma)_\w+|dbstat)\W?", re.IGNORECASE)
+_BEFORE = ("FROM", "JOIN", "IN", ".")
 
 
 def make_probes(
@@ -79,9 +83,9 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
 
 
 def _names_internal(query: str) -> bool:
-    """Whether a query names a table of SQLite's own; a text does only right behind FROM, JOIN or a dot."""
-    tokens = [(kind, token[0]) for kind, token in read_tokens(query) if kind != "comment"]
-    return any(
-        _INTERNAL.fullmatch(text) and (kind != "value" or before.upper() in ("FROM", "JOIN", "."))
-        for (_, before), (kind, text) in zip([("", ""), *tokens], tokens, strict=False)
-    )
+    """Whether a query names a table of SQLite's own; a text does only where a table stands."""
+    tokens = [("", ""), *((kind, token[0]) for kind, token in read_tokens(query) if kind != "comment")]
+    named = [text for (_, before), (kind, text) in pairwise(tokens) if kind != "value" or before.upper() in _BEFORE]
+    with suppress(QueryError):
+        named += [table.name for table in parse(query).find_all(exp.Table)]  # FROM singer, 'sqlite_master'
+    return any(map(_INTERNAL.fullmatch, named))
