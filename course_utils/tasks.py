@@ -22,6 +22,8 @@ LABELS = ("how_to", "bug", "account", "billing", "shipping", "refund", "feature_
 PRIORITIES = ("low", "normal", "high", "urgent")
 """How urgent a ticket is, from least to most."""
 FIELDS = ("label", "priority")
+UNSPACED_LETTERS = "\u0e00-\u109f\u1780-\u17ff\u3005-\u312f\u31f0-\u31ff\u3400-\u9fff\U00020000-\U0003ffff"
+"""Of scripts without spaces between words, for a class of letters: Thai to Burmese, Khmer, kana, Chinese."""
 _MARKS = ".,;:!?\"'()[]{}…“”‘’„«»`¿¡؟،؛。、"
 
 

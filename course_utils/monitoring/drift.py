@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import DataError
 from course_utils.files import Row
 from course_utils.sql import copy_database, quote, read_schema
-from course_utils.tasks import normalise
+from course_utils.tasks import UNSPACED_LETTERS, normalise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +45,7 @@ signal, as few hold an unknown word, the deviation of a hundred hangs on the two
 WEIGHT = 3
 """Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
 a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
-_UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"  # Thai, Lao, Khmer, Japanese, Chinese: no spaces between words
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s\ufe00-\ufe0f\u20e3{_UNSPACED}]+")  # nor what makes emoji of signs
+_WORD = re.compile(rf"[{UNSPACED_LETTERS}]|[^\s\ufe00-\ufe0f\u20e3{UNSPACED_LETTERS}]+")  # nor what makes emoji
 
 
 def read_words(question: str) -> list[str]:

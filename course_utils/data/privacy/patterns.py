@@ -16,6 +16,7 @@ from stdnum import luhn
 
 from course_utils.data.encoding import plain_letters
 from course_utils.files import read_toml
+from course_utils.tasks import UNSPACED_LETTERS
 
 _DIGIT = re.compile(r"\d")
 # Visa, Mastercard, American Express, Diners, JCB, Discover and UnionPay, Maestro: first digits and lengths (ISO 7812)
@@ -30,10 +31,8 @@ _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
     r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}|\d{3}-\d\d-\d{4}"
 )
-# Letters that stand against a number or a name without a space: Thai to Burmese, Korean in NFKD, Khmer, kana, Chinese.
-UNSPACED = re.compile(
-    r"(?!\d)[\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u30ff\u31f0-\u31ff\u3400-\u9fff\U00020000-\U0003ffff]"
-)
+# Letters that stand against a number or a name without a space; of Korean in NFKD too.
+UNSPACED = re.compile(rf"(?!\d)[{UNSPACED_LETTERS}\u1100-\u11ff]")
 # Domains that are kept for examples and tests (RFC 2606), behind @ or [at].
 _RESERVED = re.compile(
     r"(?:[@.]|[\])}]\s?)(?:example(?:\.|\s?[\[({]\s?(?:dot|punkt)\s?[\])}]\s?)(?:com|net|org)"

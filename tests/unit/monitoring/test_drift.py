@@ -29,6 +29,8 @@ def test_words_and_unknown_share() -> None:
         "of",
     ]
     assert read_words("有多少名学生住在Paris?") == [*"有多少名学生住在", "paris"]
+    assert read_words("တက္ကသိုလ်") == [*"တက္ကသိုလ်"], "Burmese has no spaces either"
+    assert read_words("𠮷野家 佐々木") == [*"𠮷野家佐々木"]
     assert read_words("Сколько 학생이?") == ["сколько", "학생이"]
     assert read_words("कितने गायक हैं?") == ["कितने", "गायक", "हैं"]
     assert read_words("I ❤️ singers, 1️⃣ first") == ["i", "singers", "first"]
