@@ -54,14 +54,14 @@ def score_predictions(
     stop = Event()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(n_cores()) as pool:
         # The work is that of other processes: threads only wait for them.
-        prepare = partial(_prepare, dataset, Path(folder), n_more=instances - 1, cache=cache)
-        prepared = list(pool.map(prepare, groups.values()))
+        prepared = list(pool.map(partial(_prepare, dataset, Path(folder)), groups.values()))
         gone = {db_id: str(each) for db_id, each in zip(groups, prepared, strict=True) if isinstance(each, DataError)}
         jobs = [job for some in prepared if not isinstance(some, DataError) for job in some]
         # It says nothing of quick work, nor where nobody looks, as in a notebook or a file.
         with tqdm(total=sum(len(pairs) for *_, pairs in jobs), desc=name, delay=2, leave=False, disable=None) as bar:
             try:
-                judged = dict(each for some in pool.map(partial(_judge, stop, bar), jobs) for each in some)
+                judge = partial(_judge, stop, bar, instances - 1, cache)
+                judged = dict(each for some in pool.map(judge, jobs) for each in some)
             finally:
                 stop.set()  # Ctrl-C waits for the queries that run, and not for all others
     found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in rows if row["db_id"] not in gone]
@@ -72,26 +72,25 @@ def score_predictions(
     return Scores(name, outcomes, instances, bad_golds)
 
 
-def _prepare(
-    dataset: Path, build_in: Path, rows: list[Row], n_more: int, cache: Path | None
-) -> list[tuple[str, Path, list[QueryPair]]] | DataError:
+def _prepare(dataset: Path, build_in: Path, rows: list[Row]) -> list[tuple[str, Path, list[QueryPair]]] | DataError:
     """Jobs of about equal size: a database, by its name too, and some of its pairs, each different one once."""
     db_id = rows[0]["db_id"]
     try:
         database = find_database(dataset, db_id, build_in)
     except DataError as error:
         return DataError(_explain(rows[0], error))
-    suites = find_instances(database, [row["query"] for row in rows], n_more, cache) if n_more else {}
-    asked = dict.fromkeys((row["query"], row["predicted"]) for row in rows)
-    pairs = [QueryPair(gold, predicted, suites.get(gold, ())) for gold, predicted in asked]
+    pairs = list(dict.fromkeys(QueryPair(row["query"], row["predicted"]) for row in rows))
     return [(db_id, database, pairs[start : start + AT_ONCE]) for start in range(0, len(pairs), AT_ONCE)]
 
 
 def _judge(
-    stop: Event, bar: Any, job: tuple[str, Path, list[QueryPair]]
+    stop: Event, bar: Any, n_more: int, cache: Path | None, job: tuple[str, Path, list[QueryPair]]
 ) -> list[tuple[tuple[str, str, str], AnswerComparison | QueryError]]:
     """The verdict on each pair, or the error of its gold query; the rest is left if it is to stop."""
     (db_id, database, pairs), judged = job, []
+    if n_more and not stop.is_set():  # here, so that those of all rows are never in memory at once
+        suites = find_instances(database, [pair.gold for pair in pairs], n_more, cache)
+        pairs = [pair._replace(instances=suites[pair.gold]) for pair in pairs]
     for pair, verdict in zip(pairs, compare_pairs(database, pairs), strict=True):
         judged.append(((db_id, pair.gold, pair.other), verdict))
         bar.update()

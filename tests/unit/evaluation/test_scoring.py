@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from course_utils.errors import DataError, QueryError
-from course_utils.evaluation import accuracy_table, read_predictions, score_predictions
+from course_utils.evaluation import accuracy_table, find_instances, read_predictions, score_predictions
 from course_utils.evaluation.clauses import component_match
 from course_utils.sql import QueryPair
 from course_utils.sql.compare import AnswerComparison, compare_pairs
@@ -93,6 +94,36 @@ def test_rows_that_ask_the_same_are_judged_once(dataset: Path, monkeypatch: pyte
     asked = rows(GOLD, "SELECT 1", GOLD, "SELECT 1") + rows("SELECT 1", query="SELECT 1")
     assert [outcome.verdict.correct for outcome in score_predictions(asked, dataset).outcomes] == [1, 0, 1, 0, 1]
     assert len(judged) == 3
+
+
+def test_instances_of_all_rows_are_never_in_memory_at_once(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_utils.evaluation import scoring
+
+    n_bytes = 0
+
+    def counted(*args: Any) -> dict[str, tuple[bytes, ...]]:
+        nonlocal n_bytes
+        suites = find_instances(*args)
+        n_bytes += sum(len(image) for images in suites.values() for image in images)
+        return suites
+
+    long = ", ".join(f"'{letter * 190}'" for letter in "abc")
+    (dataset / "databases" / "shop" / "rows.sql").write_text(f"INSERT INTO item VALUES (1, {long}, 3)")
+    columns = "id integer primary key, name text, colour text, place text, price integer"
+    (dataset / "databases" / "shop" / "schema.sql").write_text(f"CREATE TABLE item ({columns});")
+    monkeypatch.setattr(scoring, "find_instances", counted)
+    monkeypatch.setattr(scoring, "AT_ONCE", 2)
+    monkeypatch.setattr(scoring, "n_cores", lambda: 1)
+    golds = [f"SELECT name, colour, place FROM item WHERE price > {n}" for n in range(24)]
+    asked = [row for gold in golds for row in rows(gold, query=gold)]
+    score_predictions(asked, dataset)  # what it imports stays
+    tracemalloc.start()
+    try:
+        score_predictions(asked, dataset, instances=10)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < n_bytes / 2
 
 
 def test_replies_are_read_as_serving_reads_them(dataset: Path, tmp_path: Path) -> None:
