@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from sqlglot import exp
 
 from course_utils.errors import QueryError
 from course_utils.files import Row, read_toml
 from course_utils.sql import read_schema, same_answer
 from course_utils.sql.query_forms import parse
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 Corruption = Callable[[Row, Random], Row | None]
 
@@ -107,8 +106,6 @@ def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
 
 
 def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> Row | None:
-    from sqlglot import exp
-
     database = databases[row["db_id"]]
     try:
         tree = parse(row["query"])
@@ -130,10 +127,8 @@ def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> 
     return None
 
 
-def _edits(node: "exp.Expr", columns: list[str]) -> "Iterator[tuple[str, exp.Expr | None]]":
+def _edits(node: exp.Expr, columns: list[str]) -> Iterator[tuple[str, exp.Expr | None]]:
     """What may stand in the place of a node; None for nothing."""
-    from sqlglot import exp
-
     pairs = [(getattr(exp, one), getattr(exp, other)) for one, other in _OPPOSITES.items()]
     opposites = dict(pairs) | {other: one for one, other in pairs}
     if isinstance(node, exp.Column):

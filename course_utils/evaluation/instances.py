@@ -16,7 +16,10 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from sqlglot import exp
+
 from course_utils.errors import DataError, QueryError
+from course_utils.evaluation.boundaries import break_ties, joined_columns, literals_by_column, near
 from course_utils.files import sha256
 from course_utils.sql import find_difference, quote, read_schema
 from course_utils.sql.execute import QueryLimits, execute
@@ -128,10 +131,6 @@ def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
 
 
 def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int) -> Iterator[bytes]:
-    from sqlglot import exp
-
-    from course_utils.evaluation.boundaries import break_ties, joined_columns, literals_by_column
-
     tree = parse(gold)
     rng, end, n_made = Random(f"1 {gold}"), time.monotonic() + MAKE_S, 0
     variants = [break_ties(tree, descending) for descending in (False, True)]
@@ -157,8 +156,6 @@ def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int
 
 def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, str]) -> _Column:
     """The column as one query sees it, whose joins show foreign keys that a schema does not declare."""
-    from course_utils.evaluation.boundaries import near
-
     like = next(iter(column.values), 1)
     edges = [value for literal in literals.get(column.name.lower(), ()) for value in near(literal, like)]
     parent = column.parent or ("" if column.is_key else joined.get(column.id, ""))

@@ -18,7 +18,6 @@ from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.feedback_rows import believed, gather_answers, held_right, reviewed, topic
 from course_utils.files import Row, append_line, read_jsonl, to_line
-from course_utils.sql import folder_name
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
@@ -98,7 +97,7 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     served, ends = sql_answers.served_databases(settings), time.monotonic() + _COMPARE_S
 
     def find(db_id: str) -> Path | str | None:  # what slow queries leave no time for is not settled: a person looks
-        return served.get(folder_name(db_id)) if time.monotonic() < ends else None
+        return served.get(db_id) if time.monotonic() < ends else None
 
     answers = gather_answers(filter(held_right, claims), find)
     settled = {each for each, given in answers.items() if len(believed(given)) == 1}
