@@ -98,9 +98,8 @@ def find_database(dataset: Path, db_id: str, build_in: Path) -> Path:
 
 
 def ready_database(source: Path) -> Path | None:
-    """The SQLite file in a database's folder, intact or not; None if no file or link has one of its names."""
-    names = (source.name, *(unicodedata.normalize(form, source.name) for form in ("NFC", "NFD")))
-    candidates = (source / f"{name}{ending}" for ending in (".sqlite", ".db") for name in names)
+    """The SQLite file in a database's folder, intact or not; None if no file or link has the folder's name."""
+    candidates = (source / f"{source.name}{ending}" for ending in (".sqlite", ".db"))
     return next((path for path in candidates if os.path.lexists(path)), None)
 
 

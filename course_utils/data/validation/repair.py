@@ -67,8 +67,8 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         pairs = folder / "preferences.jsonl"  # as they are: who trains on them checks them
         if pairs.is_file() and pairs.resolve().is_relative_to(source):
             shutil.copyfile(pairs, unfinished / pairs.name)
-        for db_id, database in list_databases(folder).items():
-            _copy_files(database, unfinished / FOLDERS[0] / db_id, source)
+        for database in list_databases(folder).values():
+            _copy_files(database, unfinished / FOLDERS[0] / database.name, source)
     n_fixed = sum(new.fields != old.fields for new, old in zip(fixed, records, strict=True))
     return Repair(portable(out), len(report.records), len(report.accepted), len(report.rejected), n_fixed)
 
