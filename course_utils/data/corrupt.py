@@ -97,7 +97,8 @@ DEFECTS: dict[str, Defect] = {
 KINDS = ("another column", "opposite operator", "condition dropped")
 MAX_TRIES = 8
 """So many mutants of one query are run, at most, to find one with another answer."""
-_OPPOSITES = {"GT": "LT", "GTE": "LTE", "EQ": "NEQ", "Max": "Min", "Sum": "Avg", "And": "Or"}
+_OPPOSITES = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.NEQ, exp.Max: exp.Min, exp.Sum: exp.Avg, exp.And: exp.Or}
+_OPPOSITES |= {other: one for one, other in _OPPOSITES.items()}
 
 
 def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
@@ -129,8 +130,6 @@ def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> 
 
 def _edits(node: exp.Expr, columns: list[str]) -> Iterator[tuple[str, exp.Expr | None]]:
     """What may stand in the place of a node; None for nothing."""
-    pairs = [(getattr(exp, one), getattr(exp, other)) for one, other in _OPPOSITES.items()]
-    opposites = dict(pairs) | {other: one for one, other in pairs}
     if isinstance(node, exp.Column):
         names = (name for name in dict.fromkeys(columns) if name.lower() != node.name.lower())
         yield from ((KINDS[0], exp.column(name, node.table or None)) for name in names)
@@ -138,7 +137,7 @@ def _edits(node: exp.Expr, columns: list[str]) -> Iterator[tuple[str, exp.Expr |
         ascending = bool(node.args.get("desc"))
         # NULL where SQLite sorts it, or the query would say where.
         yield KINDS[1], exp.Ordered(this=node.this.copy(), desc=not ascending, nulls_first=ascending)
-    elif type(node) in opposites:
-        yield KINDS[1], opposites[type(node)](**node.copy().args)
+    elif isinstance(node, exp.Condition) and (opposite := _OPPOSITES.get(type(node))):
+        yield KINDS[1], opposite(**node.copy().args)
     if isinstance(node, exp.Where | exp.Having | exp.And):
         yield KINDS[2], node.left if isinstance(node, exp.And) else None
