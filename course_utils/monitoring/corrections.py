@@ -130,7 +130,8 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
     splits = {split: [{k: row[k] for k in row if k != "seen"} for row in old[split]] + added[split] for split in SPLITS}
     databases = {file: sha for file, sha in current.manifest("data").outputs.items() if file.startswith("databases/")}
     known, file = list_databases(current.folder("data")), current.data / "preferences.jsonl"
-    pairs = [pair for pair in (read_jsonl(file) if file.is_file() else ()) if folder_name(pair.get("db_id")) in known]
+    pairs = read_jsonl(file) if file.is_file() else []
+    pairs = [pair for pair in pairs if folder_name(str(pair.get("db_id"))) in known]
     if (folder := versions / hash_of([splits, databases, *pairs])[:12]).is_dir():
         return _track(folder)
     covered = {row["query"] for row in added["train"]}

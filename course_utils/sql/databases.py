@@ -12,7 +12,7 @@ import unicodedata
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from course_utils.errors import DataError
@@ -37,12 +37,9 @@ _DAMAGE[sqlite3.SQLITE_INTERRUPT] = ""  # the check ran out of time
 _DAMAGE[sqlite3.SQLITE_ERROR] = ""  # the check needs a collation or function that only the original program defines
 _built: dict[Path, list[str]] = {}
 """Hashes of the scripts that each database was built from, because every row of a dataset asks for its database."""
+folder_name = partial(unicodedata.normalize, "NFC")
+"""The name of a database in Unicode's NFC form, because some file systems decompose letters."""
 _DB_ID = re.compile(r"\w([\w .-]*[\w-])?")  # a folder's name and nothing else: no path, no drive, no leading dash
-
-
-def folder_name(db_id: object) -> str:
-    """The name of a database in Unicode's NFC form, because some file systems decompose letters."""
-    return unicodedata.normalize("NFC", str(db_id))
 
 
 def list_databases(dataset: Path) -> Mapping[str, Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from course_utils.data.privacy.patterns import mask
+from course_utils.data.privacy.detect import mask
 from course_utils.errors import FormatError
 from course_utils.files import Row, portable
 from course_utils.finding import Finding, printable
@@ -43,8 +43,8 @@ class Record:
 
     def mark(self, finding: Finding) -> Finding:
         """A finding, said of this row; what it quotes is masked, for the report must not be the next leak."""
-        shown = {"reason": mask(finding.reason), "fix": mask(finding.fix)}
-        return replace(finding, **shown, split=self.split, number=self.number, place=self.place)
+        shown = replace(finding, reason=mask(finding.reason), fix=mask(finding.fix))
+        return replace(shown, split=self.split, number=self.number, place=self.place)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -35,6 +35,13 @@ def personal_data_findings(text: str, name: str, allowed: Collection[str] = froz
     return findings
 
 
+def mask(text: str) -> str:
+    """A text with its personal data masked, to be quoted in a report."""
+    for entity in reversed(find_by_patterns(text)):
+        text = text[: entity.start] + entity.masked + text[entity.end :]
+    return text
+
+
 @lru_cache(maxsize=4)  # rows of one database follow each other
 def database_values(database: Path, _changed_ns: int) -> frozenset[str]:
     """Every text and long whole number of an SQLite file in lower case, and the single words of names.

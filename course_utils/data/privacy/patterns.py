@@ -76,13 +76,6 @@ def find_by_patterns(text: str) -> list[Entity]:
     return without_overlaps(in_plain_letters(text, _find))
 
 
-def mask(text: str) -> str:
-    """A text with its personal data masked, to be quoted in a report."""
-    for entity in reversed(find_by_patterns(text)):
-        text = text[: entity.start] + entity.masked + text[entity.end :]
-    return text
-
-
 def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
     """What a function finds in the plain letters of a text, at its places there; no part of a Korean syllable."""
     plain, places = plain_letters(text)

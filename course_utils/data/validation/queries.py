@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from course_utils.data.formats.record import Record
-from course_utils.data.privacy.patterns import mask
+from course_utils.data.privacy.detect import mask
 from course_utils.errors import QueryError
 from course_utils.files import Row
 from course_utils.finding import Finding, quoted

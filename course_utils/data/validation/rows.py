@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.data.encoding import encoding_findings
 from course_utils.data.formats.record import Record
-from course_utils.data.privacy.detect import database_values, personal_data_findings, profanity_findings
-from course_utils.data.privacy.patterns import mask
+from course_utils.data.privacy.detect import database_values, mask, personal_data_findings, profanity_findings
 from course_utils.data.validation.queries import count_largest, query_findings
 from course_utils.errors import QueryError
 from course_utils.files import Row
