@@ -30,6 +30,8 @@ UNFINISHED = "unfinished"
 """Subfolder of a stage for checkpoints: it survives until the stage finishes, so that a killed run can be resumed."""
 TRACKING = "tracking"
 """Subfolder of a stage for experiment trackers: it is never emptied, because a tracker may hold its files open."""
+_OFF_HUB = "On"
+"""The course's own value of ``HF_HUB_OFFLINE``: libraries and child processes read it as true."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -229,10 +231,21 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
     chosen = get_profile(profile)
     if model:
         chosen = replace(chosen, base_model=model, needs_hub=not is_local(model))
-    if not chosen.needs_hub:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+    use_hub(chosen.needs_hub)
     _bypass_proxy()
     return Course(chosen, resolve(data), resolve(artifacts) / chosen.name)
+
+
+def use_hub(is_needed: bool) -> None:
+    """Keep libraries off the Hugging Face Hub, or end that; the user's own ``HF_HUB_OFFLINE`` takes precedence."""
+    if (os.environ.get("HF_HUB_OFFLINE") or _OFF_HUB) != _OFF_HUB:
+        return
+    if not is_needed:
+        os.environ["HF_HUB_OFFLINE"] = _OFF_HUB
+    elif os.environ.pop("HF_HUB_OFFLINE", None) is None:
+        return
+    if library := sys.modules.get("huggingface_hub.constants"):  # it reads the variable only at import
+        library.HF_HUB_OFFLINE = not is_needed  # type: ignore[attr-defined]
 
 
 def _bypass_proxy() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from course_utils.artifacts import use_hub
 from course_utils.errors import ModelError, ServiceError
 from course_utils.files import is_local, sha256
 from course_utils.models.hub import identify_model
@@ -238,8 +239,8 @@ def open_engine(
         made_by = f"sha256 {sha256(Path(name))}" if is_file else f"{name} {served_as}"
         ask = partial(ask_server, url, model=served_as, max_new_tokens=profile.max_new_tokens)
         return Engine(ask, f"{made_by}, {limits}", SERVED_AT_ONCE)
-    if not (is_local(name) or profile.needs_hub):
-        os.environ.pop("HF_HUB_OFFLINE", None)  # set by open_course; this model does need the Hub
+    if not is_local(name):
+        use_hub(True)  # ``open_course`` decided for the base model only
     loading = partial(load_model, name, adapter=adapter, load_in_4bit=profile.load_in_4bit, merge=True)
     load = cache(lambda: (loading(), load_tokenizer(name)))
     made_by = f"{identify_model(name, adapter)}, {limits}"

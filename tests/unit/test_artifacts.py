@@ -12,6 +12,7 @@ from unittest.mock import MagicMock
 
 import httpx
 import pytest
+from huggingface_hub import constants
 
 from course_utils.artifacts import (
     STAGES,
@@ -318,8 +319,21 @@ def test_a_profile_without_a_hub_keeps_libraries_off_the_network(monkeypatch: py
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     open_course("laptop")
     assert "HF_HUB_OFFLINE" not in os.environ
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # read when it was imported
     open_course("laptop", model="data/tiny_base")
-    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert constants.is_offline_mode()
+    assert constants._is_true(os.environ["HF_HUB_OFFLINE"])
+    open_course("laptop")
+    assert not constants.is_offline_mode()
+    assert "HF_HUB_OFFLINE" not in os.environ
+
+
+@pytest.mark.parametrize("said", ["0", "1"])
+def test_what_its_user_says_of_the_hub_holds_for_any_profile(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", said)
+    for profile in ("smoke", "laptop"):
+        open_course(profile)
+        assert os.environ["HF_HUB_OFFLINE"] == said
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from course_utils.artifacts import open_course
 from course_utils.errors import ModelError
 from course_utils.models import generate_replies, load_model, load_tokenizer, open_engine
 from course_utils.models.generation import generate_tokens
@@ -190,14 +191,14 @@ def test_an_engine_of_a_folder_loads_the_model_when_it_is_asked(
     assert loaded == [1]
 
 
-@pytest.mark.parametrize(("name", "offline"), [("smoke", None), ("laptop", "1")])
-def test_who_stays_off_the_hub_does_so_unless_the_profile_alone_said_so(
-    name: str, offline: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_a_model_of_the_hub_is_asked_for_there_unless_its_user_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("course_utils.models.generation.identify_model", lambda *_: "a commit")
-    open_engine("someone/something", get_profile(name), None, "course", str)
-    assert os.environ.get("HF_HUB_OFFLINE") == offline
+    for said, offline in (("1", "1"), ("", None)):
+        monkeypatch.setenv("HF_HUB_OFFLINE", said)
+        profile = open_course("smoke").profile
+        open_engine("someone/something", profile, None, "course", str)
+        assert os.environ.get("HF_HUB_OFFLINE") == offline
 
 
 @pytest.mark.parametrize("name", ["model.gguf", "http://127.0.0.1:9"])
