@@ -1,5 +1,6 @@
 """What rows of ``feedback.jsonl`` mean, and when an answer counts as confirmed: for the gateway and for training."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,8 +13,25 @@ from course_utils.tasks import normalise
 
 MIN_USERS = 2
 """Users who must give the same answer before it counts as confirmed."""
+FIELDS = "row_id time caller id rating database question query correction comment".split()
+"""Fields of every row that the gateway writes; each value is a text or null."""
 FindDatabase = Callable[[str], Path | str | None]
 """From a database's name to its SQLite file; queries on any other result, such as a URL or None, never agree."""
+
+
+def read_feedback(file: Path) -> tuple[list[Row], list[str]]:
+    """The rows of a ``feedback.jsonl``, and the places of lines that are not such rows, such as one that was cut short."""
+    lines = file.read_text("utf-8", "replace").split("\n") if file.exists() else []
+    found = {f"{file}:{number}": _read_row(line) for number, line in enumerate(lines, 1) if line.strip()}
+    return [row for row in found.values() if row], [place for place, row in found.items() if not row]
+
+
+def _read_row(line: str) -> Row | None:
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
+        row: Row = json.loads(line)
+        texts = [*(row[name] for name in FIELDS), *row.get("reviews", ())]
+        return row if all(isinstance(text, str | None) for text in texts) else None
+    return None
 
 
 def topic(database: str, row: Row) -> tuple[str, str]:

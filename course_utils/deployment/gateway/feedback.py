@@ -16,8 +16,9 @@ from course_utils.deployment.gateway import sql_answers
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.metrics import NOTES
 from course_utils.deployment.gateway.settings import GatewaySettings
-from course_utils.feedback_rows import believed, gather_answers, held_right, reviewed, topic
-from course_utils.files import Row, append_line, read_jsonl, to_line
+from course_utils.feedback_rows import believed, gather_answers, held_right, read_feedback, reviewed, topic
+from course_utils.files import Row, append_line, to_line
+from course_utils.finding import listed
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=200)]
 _LOCK_S, _POLL_S = 5, 0.01
@@ -86,9 +87,11 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
 
     Settled is what a version of the data would take: one answer alone has users enough, or a reviewer, behind it.
     """
-    rows = read_jsonl(file) if (file := _find_file(settings)).exists() else []
+    rows, wrong = read_feedback(_find_file(settings))
+    if wrong:
+        logger.warning(listed(f"{len(wrong)} lines are no feedback; mend or remove them", wrong))
     decided = reviewed(rows)
-    claims = [row for row in rows if row.get("row_id") and row.get("database") and row.get("question")]
+    claims = [row for row in rows if row["row_id"] and row["database"] and row["question"]]
     claims = [row for row in claims if row["row_id"] not in decided and (row["rating"] != "up" or held_right(row))]
     topics = {row["row_id"]: topic(row["database"], row) for row in claims}
     doubted = {topics[row["row_id"]] for row in claims if row["rating"] != "up" or row["correction"]}
@@ -124,7 +127,7 @@ def _append(row: Row, settings: GatewaySettings) -> None:
         may_decide = {each["row_id"] for each in waiting}
         # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
         with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("a+b") as stream:
-            if is_review and not {*row["reviews"]} <= may_decide - reviewed(read_jsonl(file)):
+            if is_review and not {*row["reviews"]} <= may_decide - reviewed(read_feedback(file)[0]):
                 message = "not all of these rows wait, or they are about another question; list them again"
                 raise ApiError(409, message, code="not_waiting", param="reviews")
             stream.seek(0)

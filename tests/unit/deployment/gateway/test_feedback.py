@@ -14,6 +14,7 @@ from filelock import FileLock
 from course_utils.deployment.gateway import feedback
 from course_utils.deployment.gateway.logs import AuditLog
 from course_utils.deployment.gateway.metrics import logger
+from course_utils.feedback_rows import FIELDS
 from course_utils.files import read_jsonl, write_jsonl
 from tests.unit.deployment.gateway.conftest import MakeClient
 from tests.unit.full_disk import full_disk
@@ -66,6 +67,23 @@ def test_what_is_in_doubt_waits_until_somebody_decides(open_client: MakeClient) 
     assert client.get(REVIEWS).json() == {"object": "list", "data": [], "n_waiting": 0}
 
 
+def test_lines_that_are_no_feedback_are_named_and_the_rest_is_served(
+    open_client: MakeClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, file = open_client(), tmp_path / "feedback.jsonl"
+    say(client)
+    whole = file.read_text("utf-8")
+    row = json.loads(whole)
+    foreign = [{"note": "mine"}, {**row, "question": 7}, {**row, "reviews": [[]]}, {**row, "reviews": 7}, [row], "Who?"]
+    another = {**row, "row_id": "another", "question": "Where?"}
+    lines = [whole[:40], "[" * 100_000, *map(json.dumps, foreign), "", json.dumps(another)]
+    file.write_bytes(whole.encode() + "\n".join(lines).encode() + b"\n\xff\n")
+    assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
+    assert caplog.messages[-1].splitlines()[::8] == ["9 lines are no feedback; mend or remove them:", f"{file}:9"]
+    say(client, "What?")
+    assert decide(client, waiting(client)[:1], ANA).status_code == 201
+
+
 def test_two_users_who_agree_need_nobody_and_two_pairs_who_do_not_need_somebody(
     open_client: MakeClient, tmp_path: Path
 ) -> None:
@@ -116,7 +134,8 @@ def test_answers_are_the_same_by_what_they_return_and_slow_ones_wait(
     client = open_client()
     two = [("ana", ONE), ("ben", "SELECT count(name) FROM singer")]
     said = [{"row_id": user, "caller": user, "rating": "down", "correction": query} for user, query in two]
-    write_jsonl(tmp_path / "feedback.jsonl", [row | {"database": "music", "question": "Who?"} for row in said])
+    about = dict.fromkeys(FIELDS) | {"database": "music", "question": "Who?"}
+    write_jsonl(tmp_path / "feedback.jsonl", [about | row for row in said])
     assert waiting(client) == []
     monkeypatch.setattr(feedback, "_COMPARE_S", 0.0)
     assert [row["row_id"] for row in waiting(client)] == ["ana", "ben"]
