@@ -59,7 +59,7 @@ class Server(AbstractContextManager["Server"]):
         log: Path | None = None,
         stop_timeout_s: float = _STOP_TIMEOUT_S,
     ) -> None:
-        self.name, self.url, self._health, self._stop_timeout_s = name, url, health, stop_timeout_s
+        self.name, self.url, self._health, self.stop_timeout_s = name, url, health, stop_timeout_s
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_PREFIX)}
         self._own_folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
         self._log = log or Path(self._own_folder.name) / "log"
@@ -120,7 +120,7 @@ class Server(AbstractContextManager["Server"]):
         if self.process.stdin is None or self.process.stdin.closed:
             return
         try:
-            _end(self.process, self._stop_timeout_s)
+            _end(self.process, self.stop_timeout_s)
         finally:
             self._own_folder.cleanup()
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from course_utils.artifacts import Course
 from course_utils.errors import require
@@ -14,7 +15,7 @@ MODEL_NAME = "course"
 """What requests call the model, whichever it is."""
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
-_DRAIN_S = 80.0  # the gateway's own 70, and some more to end in; without work it ends at once
+_MARGIN_S = 10.0  # a gateway's to end in, beyond what its requests have; without work it ends at once
 _PACKAGES = ("fastapi", "httptools", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
 
 
@@ -48,12 +49,18 @@ def start_gateway(
         ServiceError: The port is in use or the gateway does not start.
     """
     require("serve", *_PACKAGES)
+    from course_utils.deployment.gateway.settings import GatewaySettings
+
     port = choose_port(host, port)
     where = {"MODEL_URL": model_url, "DATABASES": str(databases.absolute()), "HOST": host, "PORT": str(port)}
     variables = {**(settings or {}), **{SETTINGS_PREFIX + name: value for name, value in where.items()}}
     reachable = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     module, url = "course_utils.deployment.gateway", f"http://{reachable}:{port}"
-    return Server("gateway", module, url=url, health="/health/live", settings=variables, stop_timeout_s=_DRAIN_S)
+    server = Server("gateway", module, url=url, health="/health/live", settings=variables)
+    given = {name: variables.get(f"{SETTINGS_PREFIX}{name.upper()}") for name in ("model_timeout_s", "query_timeout_s")}
+    taken: Any = {name: float(text) for name, text in given.items() if text}
+    server.stop_timeout_s = _MARGIN_S + GatewaySettings.model_construct(**taken).drain_s
+    return server
 
 
 def start_stack(

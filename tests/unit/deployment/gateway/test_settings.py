@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway import settings as gateway_settings
 from course_utils.deployment.gateway.settings import read_settings
 from course_utils.errors import ConfigurationError
@@ -28,6 +29,21 @@ def test_reads_every_setting(environment: pytest.MonkeyPatch, tmp_path: Path) ->
     assert (settings.port, settings.model_timeout_s, settings.model_name) == (9000, 1.5, "course")
     assert (settings.databases, settings.feedback_file) == (tmp_path, Path("~/feedback.jsonl").expanduser())
     assert settings.api_key.get_secret_value() == "key"
+
+
+@pytest.mark.parametrize(
+    ("given", "drain_s"),
+    [({}, 70), ({"MODEL_TIMEOUT_S": "300", "QUERY_TIMEOUT_S": "10"}, 320), ({"MODEL_TIMEOUT_S": ""}, 70)],
+)
+def test_who_starts_a_gateway_waits_for_what_it_still_answers(
+    environment: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, str], drain_s: int
+) -> None:
+    variables = {f"COURSE_{name}": value for name, value in given.items()}
+    with start_gateway("http://127.0.0.1:9", tmp_path, settings=variables) as gateway:
+        assert drain_s < gateway.stop_timeout_s <= drain_s + 15
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    assert read_settings().drain_s == drain_s
 
 
 def test_a_path_may_begin_with_the_name_of_nobody_here(environment: pytest.MonkeyPatch) -> None:
