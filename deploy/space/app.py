@@ -12,8 +12,16 @@ HEADERS = {"Authorization": f"Bearer {key}"} if (key := os.environ.get("COURSE_A
 GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADERS, timeout=300)
 
 
+def ask_gateway(method: str, path: str, **options: object) -> dict:
+    """The gateway's answer; a visitor is told where there is none, and nothing of the address."""
+    try:
+        return read(GATEWAY.request(method, path, **options))
+    except httpx.HTTPError:
+        raise gr.Error("The gateway behind this page does not answer now; try again in some minutes") from None
+
+
 def read(response: httpx.Response) -> dict:
-    """The gateway's answer; what it says about a request that it refuses goes to the visitor."""
+    """What a response says; what the gateway says about a request that it refuses goes to the visitor."""
     try:
         answer = response.json()
         if response.is_success:
@@ -26,16 +34,22 @@ def read(response: httpx.Response) -> dict:
 
 def ask(database: str, question: str) -> tuple[str, dict]:
     """The query, and its rows as a table, or why there are none."""
-    answer = read(GATEWAY.post("/v1/sql", json={"database": database, "question": question}))
+    answer = ask_gateway("POST", "/v1/sql", json={"database": database, "question": question})
     if answer["error"]:  # such as a column that is not there
         return answer["query"], {"headers": ["The database says"], "data": [[answer["error"]]]}
     return answer["query"], {"headers": answer["columns"], "data": answer["rows"]}
 
 
-databases = [each["id"] for each in read(GATEWAY.get("/v1/databases"))["data"]]
-inputs = [gr.Dropdown(databases, label="Database"), gr.Textbox(label="Question")]
+def list_databases() -> list[str]:
+    """Those of the gateway."""
+    return [each["id"] for each in ask_gateway("GET", "/v1/databases")["data"]]
+
+
+inputs = [gr.Dropdown(label="Database"), gr.Textbox(label="Question")]
 outputs = [gr.Code(label="Query", language="sql"), gr.Dataframe(label="Rows")]
 demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never")
+with demo:  # for each visitor anew, so that the page outlives a gateway that is away when the Space starts
+    demo.load(lambda: gr.Dropdown(list_databases()), outputs=inputs[0])
 
 if __name__ == "__main__":
     demo.launch()

@@ -25,7 +25,7 @@ def demo(gateway: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_the_demo_asks_as_the_gateway_answers(demo: dict[str, object]) -> None:
-    assert demo["databases"] == ["music"]
+    assert demo["list_databases"]() == ["music"]
     query, table = demo["ask"]("music", "How many singers are there?")
     assert isinstance(query, str)
     assert table.keys() == {"headers", "data"}
@@ -42,6 +42,19 @@ def test_who_answers_in_the_gateways_place_is_told_by_the_status(
 ) -> None:
     with pytest.raises(Exception, match=f"before the gateway answers {status} "):
         demo["read"](httpx.Response(status, text=text))
+
+
+def test_a_gateway_that_is_away_is_named_and_keeps_no_page_from_opening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COURSE_GATEWAY_URL", "http://127.0.0.1:9")
+    if find_spec("gradio") is None:
+        monkeypatch.setitem(sys.modules, "gradio", MagicMock(Error=ValueError))
+    away = runpy.run_path(str(SPACE / "app.py"))
+    for ask in (away["list_databases"], lambda: away["ask"]("music", "How many singers are there?")):
+        with pytest.raises(Exception, match="does not answer now; try again") as told:
+            ask()
+        assert "127.0.0.1" not in str(told.value)
 
 
 @pytest.mark.skipif(find_spec("gradio") is None, reason="Gradio is not installed (pip install gradio)")
