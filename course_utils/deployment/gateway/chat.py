@@ -151,14 +151,14 @@ async def chat(
     Raises:
         ApiError: As the model server answers or fails to.
     """
-    began, body = time.perf_counter(), to_body(request, settings)
+    body = to_body(request, settings)
     if not request.stream:
         reply, usage = await client.complete(body)
         metrics.count_reply(usage)
         return Response(reply, media_type="application/json")
     async with AsyncExitStack() as opened:
         events = await opened.enter_async_context(client.stream(body))
-        relayed = await opened.enter_async_context(aclosing(_relay(events, request, metrics, began)))
+        relayed = await opened.enter_async_context(aclosing(_relay(events, request, metrics)))
         return _ClosingStream(relayed, opened.pop_all())
 
 
@@ -176,7 +176,7 @@ class _ClosingStream(StreamingResponse):
 
 
 async def _relay(
-    events: AsyncIterator[dict[str, Any]], request: ChatRequest, metrics: GatewayMetrics, began: float
+    events: AsyncIterator[dict[str, Any]], request: ChatRequest, metrics: GatewayMetrics
 ) -> AsyncGenerator[str]:
     """Pass events on; who leaves before the server has counted owes about what was read, and a token for each piece."""
     n_pieces, usage = 0, None
@@ -186,7 +186,7 @@ async def _relay(
             if choices and choices[0].get("delta", {}).get("content"):
                 n_pieces += 1
                 if n_pieces == 1:
-                    metrics.first_token_seconds.observe(time.perf_counter() - began)
+                    metrics.first_token_seconds.observe(time.perf_counter() - NOTES.get()["began"])
             if event.get("usage"):
                 usage = event["usage"]  # so far: some servers say it with each event
                 if not choices and not (request.stream_options or {}).get("include_usage"):

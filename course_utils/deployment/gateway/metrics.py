@@ -24,7 +24,7 @@ _PLAIN = re.compile(rb"[\w.-]{1,64}")
 _POLLS = ("/health/live", "/health/ready", "/metrics")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
-"""What becomes known of a request while it is answered: its id, caller, model and its version, cache, tokens."""
+"""What becomes known of a request while it is answered: when it came, its id, caller, model, version, cache, tokens."""
 
 
 class GatewayMetrics:
@@ -86,7 +86,7 @@ class MeasureRequests:
             scope = {**scope, "method": "GET"}  # a copy: the server, which keeps its own, leaves the body away
         asked_id = next((text for name, text in scope["headers"] if name == b"x-request-id"), b"")
         request_id = (asked_id if _PLAIN.fullmatch(asked_id) else os.urandom(16).hex().encode()).decode()
-        notes: dict[str, Any] = {"request_id": request_id, "cache": "off", "tokens": 0}
+        notes: dict[str, Any] = {"began": began, "request_id": request_id, "cache": "off", "tokens": 0}
         NOTES.set(notes := notes | {"caller": "", "model": "", "version": ""})
 
         async def send_and_note(message: Message) -> None:
@@ -111,7 +111,7 @@ class MeasureRequests:
             # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
             status = status or 500
             route = getattr(scope.get("route"), "path", "unknown")
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - notes.pop("began")
             self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.seconds.labels(route).observe(seconds)
             notes |= {"route": route, "method": method, "status": status, "seconds": round(seconds, 4)}

@@ -5,11 +5,14 @@ import gc
 import json
 import logging
 import random
+import re
 import time
 import tracemalloc
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import generate_latest
@@ -95,6 +98,26 @@ def test_a_million_hostile_requests_would_cost_less_than_thirty_mebibytes(
     (lines_before, bytes_before), (lines, n_bytes) = asyncio.run(grow())
     assert lines == lines_before > 100
     assert (n_bytes - bytes_before) * 1_000_000 / 500 < 30 * MIB
+
+
+def test_the_first_text_of_a_stream_is_timed_from_arrival(url: str, tmp_path: Path) -> None:
+    app = create_app(GatewaySettings(model_url=url, databases=tmp_path))
+    chat = {"model": "course", "messages": [{"role": "user", "content": "How many?"}], "stream": True}
+
+    async def slowly() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.3)
+        yield json.dumps(chat).encode()
+
+    async def ask() -> str:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            headers = {"Content-Type": "application/json"}
+            reply = await client.post("/v1/chat/completions", content=slowly(), headers=headers)
+            assert "SELECT 1" in reply.text
+            return (await client.get("/metrics")).text
+
+    (line,) = re.findall(r"^course_first_token_seconds_sum (.*)$", asyncio.run(ask()), re.MULTILINE)
+    assert 0.3 <= float(line) < 5
 
 
 def test_counting_a_request_takes_less_than_a_hundredth_of_it() -> None:
