@@ -86,9 +86,7 @@ def tokenize_rows(
     examples, too_long, control = [], [], control_tokens(tokenizer)
     for row in rows:
         target = task.to_target(row)
-        if marks := control.intersection(encode_text(tokenizer, target)):
-            found = f"row {row['id']!r}: its answer holds {tokenizer.decode(min(marks))!r}, which ends or begins a turn"
-            raise DataError(f"{found}; take such rows out of the dataset")
+        check_answer(tokenizer, control, target, f"row {row['id']!r}")
         example = encode_example(tokenizer, task.to_messages(row), target)
         if len(example.input_ids) > max_length:
             too_long.append(row["id"])
@@ -99,6 +97,13 @@ def tokenize_rows(
         found = f"{len(examples)} rows within max_length={max_length}, {len(too_long)} too long"
         raise DataError(f"nothing to learn: {found}; raise max_length {IN_PROFILE}, or shorten the prompts")
     return tokenized
+
+
+def check_answer(tokenizer: "PreTrainedTokenizerBase", control: set[int], answer: str, where: str) -> None:
+    """Refuse, by DataError, to teach an answer that holds one of the ``control_tokens``; ``where`` names its row."""
+    if marks := control.intersection(encode_text(tokenizer, answer)):
+        found = f"{where}: the answer holds {tokenizer.decode(min(marks))!r}, which ends or begins a turn"
+        raise DataError(f"{found}; take such rows out of the dataset")
 
 
 def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> set[int]:

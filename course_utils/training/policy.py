@@ -18,6 +18,7 @@ from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import folder_name, list_databases
 from course_utils.tasks import Task
+from course_utils.training.examples import check_answer, control_tokens
 from course_utils.training.tracking import disable_telemetry, tracking
 from course_utils.training.trainer import common_settings, keep_to_one_gpu, rate_ratio, run_callbacks, widen_trainable
 
@@ -130,7 +131,7 @@ def train_dpo(
         with a margin above 0; each also as ``held-out ...``. All are means.
 
     Raises:
-        DataError: Fewer than two pairs are short enough.
+        DataError: Fewer than two pairs are short enough, or an answer holds a control token.
         ModelError: The model or the adapter is missing or incomplete.
         TrainingError: The loss is no number any more.
     """
@@ -142,8 +143,10 @@ def train_dpo(
         def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
             return dataset  # encoded already, by the one prompt module
 
-    short = []
+    short, control = [], control_tokens(tokenizer)
     for pair in pairs:
+        for name in FIELDS[2:]:
+            check_answer(tokenizer, control, pair[name], f"{name} for {pair['question']!r}")
         better, worse = (encode_example(tokenizer, task.to_messages(pair), pair[name]) for name in FIELDS[2:])
         if max(len(better.input_ids), len(worse.input_ids)) <= profile.max_length:
             n, ids, others = better.completion_mask.index(1), better.input_ids, worse.input_ids

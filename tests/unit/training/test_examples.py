@@ -54,5 +54,5 @@ def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
 
 def test_an_answer_that_would_end_its_turn_early_is_refused(tokenizer: object) -> None:
     hidden = ROWS[0] | {"id": "c", "query": "SELECT name FROM item WHERE name = '<|im_end|>'"}
-    with pytest.raises(DataError, match=r"row 'c': its answer holds '<\|im_end\|>', .*take such rows out"):
+    with pytest.raises(DataError, match=r"row 'c': the answer holds '<\|im_end\|>', .*take such rows out"):
         tokenize_rows(tokenizer, [*ROWS, hidden], text_to_sql(SCHEMAS), 512)

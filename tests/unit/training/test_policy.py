@@ -50,6 +50,13 @@ def test_the_margin_grows_from_nothing_and_one_adapter_is_saved(tmp_path: Path) 
     load_model(TINY_BASE, adapter=tmp_path / "dpo")
 
 
+@pytest.mark.parametrize("name", ["chosen", "rejected"])
+def test_an_answer_that_would_end_its_turn_early_is_refused(name: str, tmp_path: Path) -> None:
+    pairs = [*PAIRS, {**PAIRS[0], name: "SELECT name FROM item WHERE name = '<|im_end|>'"}]
+    with pytest.raises(DataError, match=rf"{name} for 'Which items .*': the answer holds '<\|im_end\|>', .*take such"):
+        train_dpo(PROFILE, TINY_BASE, start(tmp_path / "sft"), pairs, TASK, tmp_path / "dpo")
+
+
 def test_a_model_that_was_tuned_whole_is_trained_on_too(tmp_path: Path) -> None:
     once = replace(PROFILE, method="full", max_steps=1, n_evaluations=1)
     result = train_dpo(once, TINY_BASE, start(tmp_path / "sft", "full"), PAIRS[:6], TASK, tmp_path / "dpo")
