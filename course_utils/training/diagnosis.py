@@ -45,11 +45,12 @@ class Diagnosis:
     verdict: Verdict
     step: int  # where the loss leaves its way, where validation stops to improve, or the last one
     evidence: str
+    is_last: bool = False  # after which there is nothing to stop
 
     @property
     def fix(self) -> str:
         """What to change first."""
-        return FIXES[self.verdict]
+        return "train on more rows" if self.verdict == "overfit" and self.is_last else FIXES[self.verdict]
 
     def _repr_html_(self) -> str:
         values = {"verdict": self.verdict, "at step": self.step, "evidence": self.evidence, "what to do": self.fix}
@@ -145,7 +146,7 @@ def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: 
     if end > MEMORY * learned and is_settled:
         step = next(step for step, loss in validation if loss <= best * (1 + RISE))
         times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
-        return Diagnosis("overfit", int(step), f"{fell} and levels off at {times}")
+        return Diagnosis("overfit", int(step), f"{fell} and levels off at {times}", step == validation[-1][0])
     return None
 
 

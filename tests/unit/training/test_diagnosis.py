@@ -77,6 +77,14 @@ def test_the_step_is_where_it_went_wrong() -> None:
     assert 28 <= diagnose(climbing).step <= 31
 
 
+def test_nobody_is_told_to_stop_at_the_last_step() -> None:
+    training = [{"step": s, "loss": 2 * 0.99**s + 0.01} for s in range(1, 718, 4)]
+    for last, step, fix in ((0.5, 717, "train on more rows"), (0.57, 240, "stop at this step, or train on more rows")):
+        losses = [(0, 2.0), (120, 1.0), (240, 0.6), (360, 0.59), (480, 0.58), (600, 0.575), (717, last)]
+        found = diagnose([*training, *({"step": s, "eval_loss": loss} for s, loss in losses)])
+        assert (found.verdict, found.step, found.fix) == ("overfit", step, fix)
+
+
 def test_a_climb_that_is_most_of_a_short_run_is_no_noise() -> None:
     losses = enumerate((2.15, 2.05, 6.6, 3.5, 2.75, 2.65, 2.0), 1)
     history = [{"step": 0, "eval_loss": 2.01}, *({"step": step, "loss": loss} for step, loss in losses)]
