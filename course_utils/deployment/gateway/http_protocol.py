@@ -1,15 +1,17 @@
 """HTTP by llhttp, which is fast and takes whatever comes for as long as it comes: here there are limits."""
 
 import asyncio
+import re
 import socket
 from typing import Any
 
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
+_LINE = re.compile(rb"[\w!#$%&'*+.^`|~-]+ \S+ HTTP/1\.[01]\r\n")
 _FULL = error_response(503, "too many callers", code="overloaded", headers={"Retry-After": "2", "Connection": "close"})
 
 
@@ -46,10 +48,13 @@ class LimitedHttp(HttpToolsProtocol):
         try:
             while data:
                 data = self._feed(data)
-        except HttpParserError:
-            self.send_400_response("This is no HTTP.")
+        except HttpParserError as error:
+            if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):  # RFC 9110, 9.1
+                self._refuse(501, "no such method", code="unknown_method")
+            else:
+                self._refuse(400, "This is no HTTP.")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+            self._refuse(400, "The head of the request is too large.")
 
     def _feed(self, data: bytes) -> bytes:
         """Parse, and say what is to be parsed next: llhttp takes no body where an upgrade is asked for."""
@@ -63,11 +68,11 @@ class LimitedHttp(HttpToolsProtocol):
             method, version = self.parser.get_method(), self.parser.get_http_version().encode()
             return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(kept)) + data[upgrade.args[0] :]
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, or has a method that HTTP does not know, in the form of every other refusal."""
-        response = error_response(400, msg, code="invalid_http", headers={"Connection": "close"})
+    def _refuse(self, status: int, message: str, code: str = "invalid_http") -> None:
+        """Refuse what no app could be asked, in the form of every other refusal."""
+        response = error_response(status, message, code=code, headers={"Connection": "close"})
         lines = [b"%s: %s\r\n" % header for header in response.raw_headers]
-        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", bytes(response.body)]))
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
 
     def write(self, data: bytes) -> None:
