@@ -2,9 +2,7 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -58,9 +56,7 @@ def locked_versions(lock: Path) -> dict[str, str]:
 
 
 def _machine(course: Course) -> Iterator[Finding]:
-    folder = next(path for path in (course.root, *course.root.parents) if path.exists())
-    free_gib = round(shutil.disk_usage(folder).free / 2**30, 1)
-    machine = replace(probe_machine(check_hub=course.profile.needs_hub), disk_free_gib=free_gib)
+    machine = probe_machine(check_hub=course.profile.needs_hub, artifacts=course.root)
     yield from examine_machine(machine)
     best = recommend_profile(machine)
     try:

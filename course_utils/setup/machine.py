@@ -53,7 +53,7 @@ class Machine:
     n_cores: int
     memory_gib: float
     disk_free_gib: float
-    """Free space on the disk of the course's folder."""
+    """Free space on the disk of the artifacts."""
     cpu_features: tuple[str, ...] = ()
     """The processor's instruction sets among ``VECTOR_FEATURES``."""
     gpus: tuple[Gpu, ...] = ()
@@ -71,10 +71,14 @@ class Machine:
     """Whether the Hugging Face Hub answers; None if it was not asked."""
 
 
-def probe_machine(*, check_hub: bool = False) -> Machine:
-    """Probe this machine, in under two seconds unless a GPU must wake up; ``check_hub`` also asks the network."""
+def probe_machine(*, check_hub: bool = False, artifacts: Path = PROJECT) -> Machine:
+    """Probe this machine, in under two seconds unless a GPU must wake up; ``check_hub`` also asks the network.
+
+    ``artifacts`` is the folder of results, which may not exist yet.
+    """
     import psutil
 
+    place = next(path for path in (artifacts, *artifacts.parents) if path.exists())
     versions = package_versions(("torch", "unsloth"))
     with ThreadPoolExecutor() as pool:
         asked = _NVIDIA, ("nvidia-smi",), _DOCKER, ("ollama", "--version")
@@ -88,7 +92,7 @@ def probe_machine(*, check_hub: bool = False) -> Machine:
         cpu=_cpu("model name", "brand_string") or platform.processor() or platform.machine(),
         n_cores=n_cores(),
         memory_gib=memory_gib,
-        disk_free_gib=round(shutil.disk_usage(PROJECT).free / 2**30, 1),
+        disk_free_gib=round(shutil.disk_usage(place).free / 2**30, 1),
         cpu_features=tuple(name for name in VECTOR_FEATURES if name in flags),
         gpus=_nvidia_gpus(listing, memory_gib),
         driver=_version("nvidia-smi", listing, r"([\d.]+)\s*$"),

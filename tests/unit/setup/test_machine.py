@@ -27,6 +27,13 @@ def test_the_probe_agrees_with_the_operating_system() -> None:
     assert machine.torch
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="wants a second disk, such as Linux keeps in memory")
+def test_the_disk_is_that_of_the_artifacts() -> None:
+    machine = probe_machine(artifacts=Path("/dev/shm/not/yet/there"))
+    assert machine.disk_free_gib == pytest.approx(psutil.disk_usage("/dev/shm").free / 2**30, abs=1)
+    assert machine.disk_free_gib != probe_machine().disk_free_gib
+
+
 def test_the_hub_is_asked_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(probing, "hub_is_reachable", lambda: bool(asked.append("the Hub")) or True)
