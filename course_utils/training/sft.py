@@ -14,7 +14,7 @@ from typing import Any
 
 from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
-from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, write_jsonl
+from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, resolve, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.models.hub import is_out_of_memory
 from course_utils.profiles import IN_PROFILE, Profile
@@ -177,7 +177,7 @@ def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows:
     """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends."""
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
     place = str(output.resolve())  # checkpoints refer to each other by their paths
-    decides = [asdict(profile), str(model), fingerprint(Path(model)), place, package_versions(), encoded]
+    decides = [asdict(profile), str(model), fingerprint(resolve(model)), place, package_versions(), encoded]
     return output.resolve().parent / UNFINISHED / hash_of(decides)[:16]
 
 

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.utils import filter_repo_objects
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
-from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
-from course_utils.models.hub import is_there_offline, locate_folder
+from course_utils.models import find_encoder, hub_is_reachable, load_model, load_tokenizer, locate_model
+from course_utils.models.hub import identify_model, is_there_offline, locate_folder
 
 REQUEST = httpx.Request("GET", "https://huggingface.co")
 MODEL = "small-model-course/no-such-model"
@@ -114,6 +115,23 @@ def test_a_cached_model_is_found_without_a_network(cached: Path) -> None:
     assert is_there_offline(MODEL)
     assert not is_there_offline(f"{MODEL}-either")
     assert load_tokenizer(MODEL).eos_token == load_tokenizer("data/tiny_base").eos_token
+
+
+def test_a_folder_here_does_not_pass_for_a_model_of_the_hub(
+    cached: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / MODEL).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # so that its cache stands in for the Hub
+    monkeypatch.setattr("course_utils.models.hub._is_offline", lambda: False)
+    assert locate_folder(MODEL) == cached
+    assert identify_model(MODEL) == f"{MODEL} {REVISION}"
+    assert load_tokenizer(MODEL).eos_token == load_tokenizer("data/tiny_base").eos_token
+    assert load_model(MODEL).config.hidden_size == load_model("data/tiny_base").config.hidden_size
+    (tmp_path / f"{MODEL}-either").mkdir()
+    for ask in (load_tokenizer, load_model, locate_folder, identify_model):
+        with pytest.raises(ModelError, match=f"{MODEL}-either: the model cannot be had from the Hub"):
+            ask(f"{MODEL}-either")
 
 
 def test_a_model_of_the_hub_is_the_same_with_a_network_and_without(
