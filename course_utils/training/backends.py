@@ -59,8 +59,10 @@ def adapter_config(profile: Profile, n_layers: int) -> "PeftConfig":
     )
 
 
-def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free."""
+def load_trainable(
+    profile: Profile, model: str | Path, halves: bool | None = None
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Load ``model`` as the method trains it; a CPU ``halves`` frozen matrices, or for None where it is then faster."""
     if profile.backend == "unsloth" and n_launched() > 1:
         raise ConfigurationError(f"PROFILE={profile.name!r} trains by Unsloth, on one GPU; for several use multi_gpu")
     if profile.n_gpus and (device := choose_device()).value != "cuda":
@@ -77,7 +79,7 @@ def load_trainable(profile: Profile, model: str | Path) -> "tuple[PreTrainedMode
     check_tokens(base, tokenizer, [])
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit number
-    _fit_frozen_matrices(base)
+    _fit_frozen_matrices(base, halves)
     config = adapter_config(profile, base.config.get_text_config().num_hidden_layers)
     if profile.method == "ia3":
         _check_names(base, config, str(model))
@@ -95,7 +97,7 @@ def _check_names(base: "PreTrainedModel", config: "PeftConfig", model: str) -> N
         raise ConfigurationError(f'{model}: {found}, and it has no {missing[0]}; set method="lora" {IN_PROFILE}')
 
 
-def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
+def _fit_frozen_matrices(base: "PreTrainedModel", halves: bool | None = None) -> None:
     """Keep gradients passing 4-bit matrices on a CPU, and others in bfloat16 where this CPU multiplies faster in it.
 
     On CPUs with AVX512-BF16 bitsandbytes packs 4-bit weights at the first validation, and no gradient passes packed
@@ -104,12 +106,12 @@ def _fit_frozen_matrices(base: "PreTrainedModel") -> None:
     """
     import torch
 
-    width = base.config.get_text_config().hidden_size
-    is_faster = choose_device().value == "cpu" and choose_product_dtype(width).value == "bfloat16"
+    is_cpu, width = choose_device().value == "cpu", base.config.get_text_config().hidden_size
+    halves = is_cpu and (choose_product_dtype(width).value == "bfloat16" if halves is None else halves)
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-        elif is_faster and type(module) is torch.nn.Linear:
+        elif halves and type(module) is torch.nn.Linear:
             module.weight = torch.nn.Parameter(module.weight.detach(), requires_grad=False)  # the head's own from here
             module.bfloat16()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_versions
 from course_utils.errors import TrainingError
-from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, resolve, write_jsonl
+from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, resolve, write_json, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.models.hub import is_out_of_memory
 from course_utils.profiles import IN_PROFILE, Profile
@@ -209,10 +209,10 @@ def _halve_batch(profile: Profile) -> Profile:
     return smaller
 
 
-def _load(profile: Profile, model: str | Path) -> Any:
+def _load(profile: Profile, model: str | Path, halves: bool | None) -> Any:
     """``load_trainable``, where fewer rows in one pass are no help if memory runs out."""
     try:
-        return load_trainable(profile, model)
+        return load_trainable(profile, model, halves)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -227,7 +227,8 @@ def _train(
 
     if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
         clear_device_cache(garbage_collection=True)
-    trainable, tokenizer = _load(profile, model)
+    halves = folder / "bfloat16.json"  # how this run began: tried anew, the CPU may seem faster in the other format
+    trainable, tokenizer = _load(profile, model, read_json(halves) if halves.is_file() else None)
     from peft.helpers import disable_input_dtype_casting  # not before Unsloth
 
     if profile.share_prompts and not can_share(trainable, profile.max_length):
@@ -236,6 +237,7 @@ def _train(
     n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
     checkpoint, began_at = _last_checkpoint(folder)
     trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
+    write_json(halves, trainer.args.use_cpu and trainer.args.bf16)
     is_plain = profile.method in ("lora", "rslora")  # IA3 has no casts to leave out, and DoRA's norms need float32
     began = time.perf_counter()
     with disable_input_dtype_casting(trainable, active=is_plain and trainer.args.use_cpu and trainer.args.bf16):

@@ -16,10 +16,11 @@ from course_utils.artifacts import UNFINISHED
 from course_utils.errors import DataError, TrainingError
 from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
+from course_utils.models.load import Choice
 from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
+from course_utils.training import TokenizedRows, TrainingResult, backends, tokenize_rows, train_sft
 from course_utils.training.tracking import disable_telemetry
 from tests.unit.full_disk import full_disk
 
@@ -102,6 +103,20 @@ def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adap
     ]
     assert (resumed.n_steps, resumed.kept_step) == (whole.n_steps, whole.kept_step)
     assert [path.name for path in output.parent.iterdir()] == ["adapter"], "the checkpoints are still there"
+
+
+def test_a_run_goes_on_in_the_number_format_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which one a CPU is faster in, a tenth of a second decides, and it may decide otherwise the next time."""
+    formats = iter(("bfloat16", "bfloat16", "float32", "float32"))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice(next(formats), "told so"))
+    whole = train(SMOKE, tmp_path / "whole" / "adapter")
+    output = tmp_path / "killed" / "adapter"
+    with monkeypatch.context() as patched:
+        patched.setattr("transformers.Trainer._save_rng_state", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(SMOKE, output)
+    interrupt_at_the_end(monkeypatch, lambda: train(SMOKE, output))
+    assert_same_adapter(whole.adapter, train(SMOKE, output).adapter)
 
 
 @pytest.mark.slow
