@@ -101,12 +101,13 @@ class Scores:
         """Everything as plain JSON values; ``stop_rate`` and refusals only where rows tell of them."""
         verdicts = [outcome.verdict for outcome in self.outcomes]
         empty = [verdict.correct for verdict in verdicts if verdict.gold.is_empty]
+        stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
         by_kind = [(kind, {name: at for name, at in self.groups([kind]).items() if name != ALL}) for kind in SLICES]
         return {
             "name": self.name,
             **self._as_dict(self.groups(())[ALL]),
             **self.validity.as_dict("validity"),
-            **self._stop_rate(),
+            **({"stop_rate": sum(stopped) / len(stopped)} if stopped else {}),
             "empty_reply_rate": sum(not outcome.row["predicted"].strip() for outcome in self.outcomes) / self.n,
             **self._refusals(),
             "n_empty_gold": len(empty),
@@ -125,11 +126,6 @@ class Scores:
         if self.n_instances > 1:
             shares |= some.test_suite_accuracy.as_dict("test_suite_accuracy")
         return {"n": some.n, **shares}
-
-    def _stop_rate(self) -> dict[str, float]:
-        """The share of replies that the model ended itself."""
-        stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
-        return {"stop_rate": sum(stopped) / len(stopped)} if stopped else {}
 
     def _refusals(self) -> dict[str, int]:
         """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""

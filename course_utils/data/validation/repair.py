@@ -59,7 +59,10 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
         report = validate_dataset(folder, Path(build_in), options, fixed)
     ids = _new_ids(report)
     with writing(target) as unfinished:
-        _write_rows(report, unfinished)
+        for split in {record.split for record in report.accepted}:  # a file without rows would be refused as empty
+            rows = (record.fields for record in report.accepted if record.split == split)
+            write_jsonl(unfinished / f"{split}.jsonl", rows)
+        write_jsonl(unfinished / REJECTED, (row.to_row() for row in report.rejected))
         for path in sorted(folder.glob("samples/*.json")):
             named = read_sample(folder, path.stem).items()
             left = {split: [ids[split, each] for each in kept if (split, each) in ids] for split, kept in named}
@@ -100,12 +103,6 @@ def _new_ids(report: ValidationReport) -> dict[tuple[str, str], str]:
         counts[record.split] += 1
         ids[record.split, row_id(record)] = row_id(replace(record, number=counts[record.split]))
     return ids
-
-
-def _write_rows(report: ValidationReport, out: Path) -> None:
-    for split in {record.split for record in report.accepted}:  # a file without rows would be refused as empty
-        write_jsonl(out / f"{split}.jsonl", (each.fields for each in report.accepted if each.split == split))
-    write_jsonl(out / REJECTED, (row.to_row() for row in report.rejected))
 
 
 def _copy_files(source: Path, target: Path, dataset: Path) -> None:
