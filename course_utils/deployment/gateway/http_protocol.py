@@ -49,10 +49,8 @@ class LimitedHttp(HttpToolsProtocol):
             while data:
                 data = self._feed(data)
         except HttpParserError as error:
-            if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):  # RFC 9110, 9.1
-                self._refuse(501, "no such method", code="unknown_method")
-            else:
-                self._refuse(400, "This is no HTTP.")
+            is_request = isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data)  # RFC 9110, 9.1
+            self._refuse(*((501, "There is no such method.") if is_request else (400, "This is no HTTP.")))
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(400, "The head of the request is too large.")
 
@@ -68,9 +66,9 @@ class LimitedHttp(HttpToolsProtocol):
             method, version = self.parser.get_method(), self.parser.get_http_version().encode()
             return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(kept)) + data[upgrade.args[0] :]
 
-    def _refuse(self, status: int, message: str, code: str = "invalid_http") -> None:
+    def _refuse(self, status: int, message: str) -> None:
         """Refuse what no app could be asked, in the form of every other refusal."""
-        response = error_response(status, message, code=code, headers={"Connection": "close"})
+        response = error_response(status, message, code="invalid_http", headers={"Connection": "close"})
         lines = [b"%s: %s\r\n" % header for header in response.raw_headers]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
