@@ -45,7 +45,8 @@ def list_databases() -> list[str]:
     return [each["id"] for each in ask_gateway("GET", "/v1/databases")["data"]]
 
 
-inputs = [gr.Dropdown(label="Database"), gr.Textbox(label="Question")]
+# Any name may be typed: programs ask without having opened the page, and the gateway refuses what it does not have.
+inputs = [gr.Dropdown(label="Database", allow_custom_value=True), gr.Textbox(label="Question")]
 outputs = [gr.Code(label="Query", language="sql"), gr.Dataframe(label="Rows")]
 demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never")
 with demo:  # for each visitor anew, so that the page outlives a gateway that is away when the Space starts
