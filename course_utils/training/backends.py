@@ -62,7 +62,10 @@ def adapter_config(profile: Profile, n_layers: int) -> "PeftConfig":
 def load_trainable(
     profile: Profile, model: str | Path, halves: bool | None = None
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load ``model`` as the method trains it; a CPU ``halves`` frozen matrices, or for None where it is then faster."""
+    """Load ``model`` as the profile's method trains it: with a fresh adapter, or with every weight free.
+
+    ``halves`` says whether a CPU keeps frozen matrices in bfloat16; with None it does where that is faster.
+    """
     if profile.backend == "unsloth" and n_launched() > 1:
         raise ConfigurationError(f"PROFILE={profile.name!r} trains by Unsloth, on one GPU; for several use multi_gpu")
     if profile.n_gpus and (device := choose_device()).value != "cuda":

@@ -49,8 +49,10 @@ class LimitedHttp(HttpToolsProtocol):
             while data:
                 data = self._feed(data)
         except HttpParserError as error:
-            is_request = isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data)  # RFC 9110, 9.1
-            self._refuse(*((501, "There is no such method.") if is_request else (400, "This is no HTTP.")))
+            if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):
+                self._refuse(501, "There is no such method.")  # RFC 9110, 9.1
+            else:
+                self._refuse(400, "This is no HTTP.")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(400, "The head of the request is too large.")
 
