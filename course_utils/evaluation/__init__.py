@@ -7,17 +7,5 @@ from course_utils.evaluation.scores import Scores
 from course_utils.evaluation.scoring import score_predictions
 from course_utils.proportion import wilson_interval
 
-__all__ = [
-    "Scores",
-    "accuracy_table",
-    "compare",
-    "find_instances",
-    "make_prompts",
-    "plot_accuracy",
-    "predict",
-    "read_predictions",
-    "rows_needed",
-    "score_predictions",
-    "sequential_evidence",
-    "wilson_interval",
-]
+__all__ = ["Scores", "accuracy_table", "compare", "find_instances", "make_prompts", "plot_accuracy", "predict"]
+__all__ += ["read_predictions", "rows_needed", "score_predictions", "sequential_evidence", "wilson_interval"]

@@ -14,25 +14,7 @@ from course_utils.monitoring.drift import (
 )
 from course_utils.monitoring.service import error_rate, latency_quantile_ms, read_readiness, send_traffic, start_service
 
-__all__ = [
-    "ALPHA",
-    "GREETING",
-    "Serving",
-    "break_even_per_hour",
-    "choose_windows",
-    "error_rate",
-    "find_alarms",
-    "judge_corrections",
-    "latency_quantile_ms",
-    "mmd_test",
-    "rate_answers",
-    "read_readiness",
-    "read_words",
-    "rename_busiest_column",
-    "send_feedback",
-    "send_traffic",
-    "simulate_latencies",
-    "start_service",
-    "unknown_word_share",
-    "write_version",
-]
+__all__ = ["ALPHA", "GREETING", "Serving", "break_even_per_hour", "choose_windows", "error_rate"]
+__all__ += ["find_alarms", "judge_corrections", "latency_quantile_ms", "mmd_test", "rate_answers"]
+__all__ += ["read_readiness", "read_words", "rename_busiest_column", "send_feedback", "send_traffic"]
+__all__ += ["simulate_latencies", "start_service", "unknown_word_share", "write_version"]

@@ -8,25 +8,6 @@ from course_utils.sql.query_forms import shape_of
 from course_utils.sql.row_equality import same_rows
 from course_utils.sql.schema import Schema, quote, read_schema
 
-__all__ = [
-    "QueryLimits",
-    "QueryPair",
-    "QueryResult",
-    "Schema",
-    "compare_answers",
-    "copy_database",
-    "databases_in",
-    "find_database",
-    "find_difference",
-    "folder_name",
-    "is_one_file",
-    "list_databases",
-    "quote",
-    "read_schema",
-    "ready_database",
-    "run_queries",
-    "run_query",
-    "same_answer",
-    "same_rows",
-    "shape_of",
-]
+__all__ = ["QueryLimits", "QueryPair", "QueryResult", "Schema", "compare_answers", "copy_database"]
+__all__ += ["databases_in", "find_database", "find_difference", "folder_name", "is_one_file", "list_databases", "quote"]
+__all__ += ["read_schema", "ready_database", "run_queries", "run_query", "same_answer", "same_rows", "shape_of"]
