@@ -20,7 +20,7 @@ FindDatabase = Callable[[str], Path | str | None]
 
 
 def read_feedback(file: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a ``feedback.jsonl``, and the places of lines that are not such rows, such as one that was cut short."""
+    """The rows of a ``feedback.jsonl``, and the places of lines that are not such rows, such as a line cut short."""
     lines = file.read_text("utf-8", "replace").split("\n") if file.exists() else []
     found = {f"{file}:{number}": _read_row(line) for number, line in enumerate(lines, 1) if line.strip()}
     return [row for row in found.values() if row], [place for place, row in found.items() if not row]

@@ -54,7 +54,7 @@ def list_databases(dataset: Path) -> Mapping[str, Path]:
 
 
 def databases_in(folder: Path) -> dict[str, Path]:
-    """The subfolders of a folder of databases by ``folder_name``; none if it is missing, DataError if it is not readable."""
+    """The folders of databases in a folder by ``folder_name``; none if it is missing, DataError if it is unreadable."""
     try:
         state, now = folder.stat(), time.time_ns()
         is_new = now - state.st_mtime_ns < 10**9  # another change within a tick of its clock would not show
