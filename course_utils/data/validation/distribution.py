@@ -1,7 +1,7 @@
-"""What a split as a whole tells: classes out of balance, how varied its words and queries are, what it never asks.
+"""Describe each split as a whole: imbalanced classes, variety of words and queries, tables and columns never asked for.
 
 Distinct-n (Li et al. 2016, arXiv 1510.03055) = different n-grams / all n-grams, in 0 to 1; higher is more varied.
-It falls as a split grows, so compare splits of like size.
+It falls as a split grows, so compare splits of similar size.
 """
 
 import re
@@ -19,16 +19,18 @@ LABELS = ("db_id", "difficulty", "source")
 """Fields that hold classes."""
 RARE_SHARE = 0.01
 RARE_OF_EVEN = 0.2
-"""A class is rare below both: with a hundred classes, one in a hundred is just its turn."""
+"""A class is rare if its share of the rows is below ``RARE_SHARE`` and below ``RARE_OF_EVEN`` of an even share: with a
+hundred classes, 1 % each is normal."""
 DOMINANT_SHARE = 0.8
 N_NAMED = 8
+"""Names that a finding lists at most."""
 _WORD = re.compile(r"\w+")
 
 
 def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) -> list[Finding]:
-    """Each split's classes below 1 % or above 80 %, and notes on its words, query shapes, unused tables and columns.
+    """Findings on each split's rare and dominant classes, and notes on its words, query shapes and unasked columns.
 
-    The rows are those that run; a database without a schema is passed over.
+    ``records`` are rows whose queries run. Databases that are not in ``schemas`` have no note on unasked columns.
     """
     by_split: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -42,7 +44,7 @@ def describe_splits(records: Iterable[Record], schemas: Mapping[str, Schema]) ->
 
 
 def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
-    """Rare and dominant classes of one split; a field with one class, or in few of the rows, is no label."""
+    """Rare and dominant classes of one split, for fields with two classes or more in over half of its rows."""
     for name in LABELS:
         counts = Counter(str(row.fields[name]) for row in rows if row.fields.get(name) is not None)
         n_rows = counts.total()
@@ -52,18 +54,19 @@ def _imbalance(rows: Sequence[Record]) -> Iterator[Finding]:
         if rare := [f"{label} ({n})" for label, n in reversed(counts.most_common()) if n < share * n_rows]:
             which = f"{len(rare)} of {len(counts)} classes have under {100 * share:.2g} % of {n_rows:,} rows"
             reason = f'"{name}": {which}: {_some(rare)}'
-            # What training has little of is not learned, elsewhere it is just not measured.
+            # A class that is rare in training is not learned; in another split it is only measured inaccurately.
             severity: Severity = "warning" if rows[0].split == "train" else "note"
-            yield Finding("label-balance", severity, reason, "add rows of them, or expect nothing of a model there")
+            fix = "add rows of these classes: so few can hardly teach a model, nor measure it"
+            yield Finding("label-balance", severity, reason, fix)
         label, n = counts.most_common(1)[0]
         if n / n_rows > DOMINANT_SHARE:
-            reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, so always saying so scores as much'
-            fix = "add rows of the others, and report the score of each class"
+            reason = f'"{name}": {n / n_rows:.0%} of {n_rows:,} rows are {label}, which hides the score of the others'
+            fix = "add rows of the other classes, and report the score of each class"
             yield Finding("label-balance", "warning", reason, fix)
 
 
 def distinct_n(texts: Iterable[str], n: int) -> float:
-    """Different n-grams of words as a share of all; 0 where there are none."""
+    """Different n-grams of words as a share of all n-grams, 0 to 1; 0 if there are none."""
     grams: Counter[tuple[str, ...]] = Counter()
     for text in texts:
         words = _WORD.findall(text.casefold())
@@ -76,10 +79,11 @@ def _variety(rows: Sequence[Record]) -> Finding:
     shapes = Counter(skeleton(row.fields["query"]) for row in rows)
     shape, n = shapes.most_common(1)[0]
     reason = (
-        f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f}; {len(shapes):,} query shapes in "
-        f"{len(rows):,} rows, and the most frequent, {shape}, has {n / len(rows):.0%}"
+        f"distinct-1 of the questions is {one:.3f} and distinct-2 {two:.3f} (different words and pairs of words, as "
+        f"shares of all); {len(shapes):,} query shapes in {len(rows):,} rows, the most frequent in "
+        f"{n / len(rows):.0%}: {shape}"
     )
-    return Finding("diversity", "note", reason, "add other ways of asking, and rows of other shapes")
+    return Finding("diversity", "note", reason, "ask in more varied words, and add queries of other shapes")
 
 
 def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[Finding]:
@@ -87,7 +91,7 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
     used: dict[str, set[str]] = defaultdict(set)
     for db_id, query in {(row.fields["db_id"], row.fields["query"]) for row in rows}:
         used[db_id].update(_WORD.findall(query.casefold()))
-    names = {}  # by the way in which each is shown
+    names = {}  # database and name of each table or column, by the text that a finding shows
     for db_id in sorted(used.keys() & schemas.keys()):
         for table in schemas[db_id].tables:
             names[f"{db_id}.{table.name}"] = db_id, table.name
@@ -96,7 +100,7 @@ def _unasked(rows: Sequence[Record], schemas: Mapping[str, Schema]) -> Iterator[
     words = ((shown, db_id, _WORD.findall(name.casefold())) for shown, (db_id, name) in names.items())
     if unused := [shown for shown, db_id, found in words if not used[db_id].issuperset(found)]:
         reason = f"{len(unused):,} of {len(names):,} tables and columns are in no query: {_some(unused)}"
-        yield Finding("diversity", "note", reason, "ask about them, or a model will not learn their names")
+        yield Finding("diversity", "note", reason, "add questions about them, or a model will not learn to use them")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Judge what comes back from queries: an error, nothing, nothing to see, far too much, or another answer."""
+"""Judge the results of queries: errors, empty, constant or enormous results, and contradictions between rows."""
 
 import re
 from collections import Counter, defaultdict
@@ -14,23 +14,25 @@ from course_utils.sql import QueryResult, quote, read_schema, run_queries, same_
 from course_utils.sql.query_forms import clean_query, skeleton
 
 MAX_SENSIBLE_ROWS = 1_000
-"""Nobody reads a longer answer, and comparing it costs more than it tells."""
+"""Results with more rows are always reported: nobody reads them, and comparing them is slow."""
 SHARE_OF_LARGEST = 1.5
-"""A join along keys has hardly more rows than the largest table; without its condition it has twice as many."""
+"""Rows of a result, as a multiple of the largest table's, above which it is reported. A join along keys returns hardly
+more rows than the largest table; one without its condition returns twice as many or more."""
 MIN_SUSPICIOUS_ROWS = 20
-"""Below this, more rows than any table has need no remark."""
+"""Results with at most this many rows are never reported, however small the tables are."""
 MAX_ANSWERS = 8
-"""A query is compared with so many different answers to its question; what is none of them counts as one more."""
+"""A query is compared with at most this many different answers to its question; if it equals none, it is a new one."""
 _SELECTS_VALUES = re.compile(
     r"SELECT (?:DISTINCT )?[(\- ]*\?(?:[ )]*[,+\-/*|]+[(\- ]*\?)*[ )]* FROM (?!.*(?:UNION|EXCEPT|INTERSECT))"
 )
-"""A skeleton whose SELECT list has values and operators only; what is combined with another SELECT may still vary."""
+"""A skeleton whose SELECT list has values and operators only. Set operations are excluded: their other half may read
+columns."""
 
 
 def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -> Iterator[Finding]:
-    """Everything that is wrong with the query of one row, given its result and the rows of the largest table.
+    """Everything that is wrong with the query of one row, given its result and the row count of the largest table.
 
-    ``answerable: false`` in the row excuses a constant, ``empty: true`` an empty result.
+    A row with ``answerable: false`` is checked for errors only; ``empty: true`` allows an empty result.
     """
     if isinstance(result, QueryError):
         is_syntax = result.kind == "syntax"
@@ -48,7 +50,8 @@ def _constant(query: str) -> Iterator[Finding]:
     if "FROM" not in shape.split() or _SELECTS_VALUES.match(shape):
         shown = quoted(mask(clean_query(query)))
         reason = f"the result is constant: the query reads no table or selects values only ({shown})"
-        yield Finding("constant-result", "warning", reason, "ask the tables, or mark the row answerable: false")
+        fix = 'select columns of a table; if the tables cannot answer the question, mark the row "answerable": false'
+        yield Finding("constant-result", "warning", reason, fix)
 
 
 def _empty(row: Row, result: QueryResult) -> Iterator[Finding]:
@@ -57,8 +60,8 @@ def _empty(row: Row, result: QueryResult) -> Iterator[Finding]:
         reason = f'the row is marked "empty", but its result has {len(result.rows)} rows'
         yield Finding("empty-result", "warning", reason, "remove the mark or correct the query")
     elif result.is_empty and not is_marked:
-        what = "has nothing but NULL" if result.rows else "is empty, so any query without rows counts as right"
-        fix = 'check the values against the database; mark the row "empty": true if nothing is the right answer'
+        what = "has nothing but NULL" if result.rows else "is empty, so every query without rows counts as right"
+        fix = 'compare the values in the query with the database; if the answer is right, mark the row "empty": true'
         yield Finding("empty-result", "warning", f"the result {what}", fix)
 
 
@@ -67,27 +70,28 @@ def _enormous(db_id: str, result: QueryResult, n_largest: int) -> Iterator[Findi
     if n_rows > min(MAX_SENSIBLE_ROWS, max(n_largest * SHARE_OF_LARGEST, MIN_SUSPICIOUS_ROWS)):
         counted = f"more than {n_rows:,}" if result.truncated else f"{n_rows:,}"
         reason = f"the result has {counted} rows; the largest table of {db_id} has {n_largest:,}"
-        fix = "look for a join without its condition, or ask for a part, a count or the first few"
+        fix = "look for a join without its condition, or ask for fewer rows: by a filter, a count or a LIMIT"
         yield Finding("enormous-result", "warning", reason, fix)
 
 
 def count_largest(database: Path) -> int:
-    """Rows of a database's largest table, of those that can be read."""
+    """The number of rows of a database's largest table, among those that can be read; 0 if none can."""
     queries = [f"SELECT COUNT(*) FROM {quote(table.name)}" for table in read_schema(database).tables]
     results = [result for result in run_queries(database, queries) if isinstance(result, QueryResult)]
     return max((int(str(result.rows[0][0])) for result in results), default=0)
 
 
-# Rows that ask the same of the same database and answer differently: at most one of them can be right
+# Contradictions: rows that ask the same question about the same database and answer it differently
 
 
 def find_contradictions(records: Sequence[Record], databases: Mapping[str, Path]) -> list[Finding]:
-    """Rows with the same question and database whose queries run, and give different answers (``same_answer``).
+    """Report rows with the same question and database whose queries give different answers by ``same_answer``.
 
-    Where most rows of a question agree, only the others are named; where none is the most, all are.
+    The queries must run. If one answer has more rows than any other, only the rows with other answers are reported;
+    otherwise all rows of the question are.
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    times = Counter(hash(record.key) for record in records)  # to group a million rows at once takes half a GiB
+    times = Counter(hash(record.key) for record in records)  # grouping a million rows at once would take half a GiB
     for record in records:
         if times[hash(record.key)] > 1:
             groups[record.key].append(record)
@@ -95,17 +99,17 @@ def find_contradictions(records: Sequence[Record], databases: Mapping[str, Path]
 
 
 def _agree(database: Path, query: str, other: str) -> bool:
-    """Whether nothing speaks against the two; where only one of them asks for an order, any order will do."""
+    """Whether two queries give the same answer; the order of rows counts only if both queries ask for one."""
     try:
         return same_answer(database, query, other) or same_answer(database, other, query)
-    except QueryError:  # they ran before, so the machine is busy, and nothing is proved
+    except QueryError:  # both ran before, so this is a timeout on a busy machine, and no proof of a difference
         return True
 
 
 def _judge(database: Path, group: list[Record]) -> Iterator[Finding]:
-    """The rows of one question whose answer is not that of most."""
-    answers: dict[str, list[Record]] = {}  # by the first query that gives it
-    known: dict[str, str] = {}
+    """Findings for the rows of one question that do not give its most frequent answer."""
+    answers: dict[str, list[Record]] = {}  # rows by the first query that gave their answer
+    known: dict[str, str] = {}  # each query's first query with the same answer
     for record in group:
         query = clean_query(record.fields["query"])
         if query not in known:
@@ -117,6 +121,6 @@ def _judge(database: Path, group: list[Record]) -> Iterator[Finding]:
     for rows in ranked[is_clear:]:
         against = ranked[0][0] if rows is not ranked[0] else ranked[1][0]
         query = quoted(mask(clean_query(against.fields["query"])))
-        reason = f"{against.place} asks the same, and its query {query} gives another result"
-        fix = "keep the right one, or make the questions say how they differ"
+        reason = f"{against.place} has the same question, but its query {query} gives another result"
+        fix = "keep the row whose query is right, or reword the questions so that they differ"
         yield from (record.mark(Finding("contradiction", "error", reason, fix)) for record in rows)

@@ -1,7 +1,7 @@
 """Write a cleaned copy of a dataset: safe fixes applied, bad rows set aside with the reason, nothing lost.
 
-Safe is what changes no meaning: spaces at the ends, repeated spaces and invisible characters in questions, semicolons
-behind queries. Everything else that is wrong takes the row out: into ``rejected.jsonl``, for people to decide.
+A safe fix does not change the meaning: it removes spaces at the ends of texts, repeated spaces and invisible characters
+in questions, and semicolons after queries. A row with any other error goes to ``rejected.jsonl``, for people to decide.
 """
 
 import shutil
@@ -27,7 +27,7 @@ REJECTED = "rejected.jsonl"
 
 @dataclass(frozen=True)
 class Repair:
-    """What ``repair_dataset`` wrote; all rows that were read are accepted or rejected."""
+    """What ``repair_dataset`` wrote; ``n_read`` is ``n_accepted`` plus ``n_rejected``."""
 
     folder: str
     n_read: int
@@ -43,15 +43,15 @@ class Repair:
 
 
 def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = None) -> Repair:
-    """Write the rows without errors, the databases and preference pairs to a new folder in the course's layout.
+    """Write the rows without errors, samples, preference pairs and databases to a new folder in the course's layout.
 
     Raises:
-        DataError: ``out`` is not empty, or one folder lies in the other, or the dataset cannot be read.
+        DataError: ``out`` is not empty, one folder lies inside the other, or the dataset cannot be read.
         ModelError: A tokenizer's chat template does not fit.
     """
     source, target = folder.resolve(), out.resolve()
     if target.is_relative_to(source) or source.is_relative_to(target):
-        raise DataError(f"{portable(out)}: lies in {portable(folder)} or holds it; choose a folder elsewhere")
+        raise DataError(f"{portable(out)}: is inside {portable(folder)} or contains it; choose a folder elsewhere")
     require_empty(out)
     records = read_dataset(folder)
     fixed = [record if record.fault else replace(record, fields=fix_fields(record.fields)) for record in records]
@@ -67,7 +67,7 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
             named = read_sample(folder, path.stem).items()
             left = {split: [ids[split, each] for each in kept if (split, each) in ids] for split, kept in named}
             write_json(unfinished / "samples" / path.name, left)
-        pairs = folder / "preferences.jsonl"  # as they are: who trains on them checks them
+        pairs = folder / "preferences.jsonl"  # copied unchecked: ``training.read_pairs`` checks them
         if pairs.is_file() and pairs.resolve().is_relative_to(source):
             shutil.copyfile(pairs, unfinished / pairs.name)
         for database in list_databases(folder).values():
@@ -77,15 +77,15 @@ def repair_dataset(folder: Path, out: Path, options: ValidationOptions | None = 
 
 
 def require_empty(out: Path) -> None:
-    """Raise DataError unless ``out`` is a place for a new folder."""
+    """Raise DataError unless ``out`` is an empty folder or does not exist."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{portable(out)}: there is something already; choose a new folder, or empty this one")
 
 
 def fix_fields(fields: Row) -> Row:
-    """A row without spaces at the ends of its texts, repeated spaces and invisible characters in its question.
+    """Apply the safe fixes of this module to a row's texts.
 
-    BIRD's evidence is told with the question, so what is mended in the one is mended in the other.
+    BIRD's evidence gets the fixes of the question, because the question ends with it.
     """
 
     def one_line(text: str) -> str:
@@ -97,7 +97,7 @@ def fix_fields(fields: Row) -> Row:
 
 
 def _new_ids(report: ValidationReport) -> dict[tuple[str, str], str]:
-    """What accepted rows are called in the copy, by split and old id: one that has none is called by its place."""
+    """The id of each accepted row in the copy, by split and old id; without an own id it follows from the new place."""
     ids, counts = {}, Counter[str]()
     for record in report.accepted:
         counts[record.split] += 1
@@ -106,13 +106,13 @@ def _new_ids(report: ValidationReport) -> dict[tuple[str, str], str]:
 
 
 def _copy_files(source: Path, target: Path, dataset: Path) -> None:
-    """What lies in the dataset, and the database alone where links lead out of it: a stranger's may lead anywhere."""
+    """Copy a database's folder. Links that leave the dataset may lead anywhere: of them only the database is copied."""
     target.mkdir(parents=True)
     for path in source.iterdir():
         if path.is_file() and path.resolve().is_relative_to(dataset):
             shutil.copyfile(path, target / path.name)
     database = ready_database(source)
-    with suppress(DataError):  # what is broken stays as it was copied
+    with suppress(DataError):  # a broken database stays as it was copied
         if database is None and any((source / name).is_file() and not (target / name).is_file() for name in SCRIPTS):
             build_database(source, target / f"{source.name}.sqlite")
         elif database and database.is_file() and not ((target / database.name).is_file() and is_one_file(database)):

@@ -1,4 +1,4 @@
-"""What validation found: for people in a notebook and a terminal, for machines as JSON."""
+"""The report of a validation: for people as a table in a notebook or a terminal, for machines as JSON."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 N_SHOWN = 2
-"""Findings of each check that a notebook and a terminal show; JSON has all."""
+"""Findings of each check that a notebook or a terminal shows; JSON has all."""
 _STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
@@ -30,7 +30,7 @@ class Rejected:
 
     @property
     def reason(self) -> str:
-        """Every error and its remedy in one line."""
+        """All errors and their fixes, in one line."""
         return "; ".join(f"{finding.reason}; {finding.fix}" for finding in self.findings)
 
     def to_row(self) -> Row:
@@ -39,13 +39,13 @@ class Rejected:
         about = {"split": self.record.split, "place": self.record.place, "checks": checks, "reason": self.reason}
         about |= {"raw": self.record.raw} if self.record.fault else {}
         fields = self.record.fields
-        # A field of the same name must not be lost.
+        # A row may have a field of the same name, which must not be overwritten.
         return {**fields, **about} if fields.keys().isdisjoint(about) else {"row": fields, **about}
 
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """Findings, and the rows they are about. Accepted and rejected rows together are all that were read."""
+    """The rows that were read and the findings about them; every row is either accepted or rejected."""
 
     records: Sequence[Record] = field(repr=False)
     findings: Sequence[Finding] = field(repr=False)
@@ -81,21 +81,21 @@ class ValidationReport:
         return {check: levels for check, levels in by_check.items() if any(levels.values())}
 
     def at_least(self, severity: Severity) -> list[Finding]:
-        """Findings of this severity and worse."""
+        """Findings of this severity or a worse one."""
         wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
         return [finding for finding in self.findings if finding.severity in wanted]
 
     def only(self, checks: Collection[str]) -> "ValidationReport":
-        """The report with the findings of some checks alone, and with those of rows that could not be read."""
+        """The report with the findings of these checks only, and those of rows that could not be read."""
         unread = {(record.split, record.number) for record in self.records if record.fault}
         kept = [found for found in self.findings if found.check in checks or (found.split, found.number) in unread]
         return ValidationReport(self.records, kept)
 
     def raise_if_bad(self) -> None:
-        """Stop at rows with errors.
+        """Refuse rows with errors.
 
         Raises:
-            DataError: There are some; lists the reasons, each with its first row.
+            DataError: Rows have errors; lists each reason with its first row and the number of others.
         """
         by_reason: dict[str, list[str]] = defaultdict(list)
         for row in self.rejected:
@@ -116,7 +116,7 @@ class ValidationReport:
         }
 
     def table(self) -> Table:
-        """How many findings each check has, by severity."""
+        """The number of findings by check and severity."""
         read = ", ".join(f"{n:,} {split}" for split, n in Counter(record.split for record in self.records).items())
         verdict = f"{len(self.rejected):,} of them must not be used" if self.rejected else "none of them has an error"
         lines = ((check, *(f"{n:,}" if n else "" for n in levels.values())) for check, levels in self.counts.items())
@@ -127,11 +127,12 @@ class ValidationReport:
     def _repr_html_(self) -> str:
         """The table, and folded below it the first findings of each check."""
         shown = findings_table(self._first())._repr_html_()
-        details = f"<details><summary>The first {N_SHOWN} of each check, the worst first</summary>{shown}</details>"
+        summary = f"The first {N_SHOWN} findings of each check, the worst first"
+        details = f"<details><summary>{summary}</summary>{shown}</details>"
         return f"<div>{self.table()._repr_html_()}{details if self.findings else ''}</div>"
 
     def __rich__(self) -> "Group":
-        """The same for a terminal, unfolded: one line a finding, which starts with its place."""
+        """The same for a terminal, unfolded: one line per finding, with its check and place first."""
         from rich.console import Group
         from rich.text import Text
 
@@ -139,7 +140,7 @@ class ValidationReport:
         return Group(self.table().__rich__(), *lines)
 
     def _first(self) -> Iterator[Finding]:
-        """The first findings of each check, errors before warnings."""
+        """The first ``N_SHOWN`` findings of each check, errors before warnings before notes."""
         ranked = sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
         for check in self.counts:
             yield from [finding for finding in ranked if finding.check == check][:N_SHOWN]

@@ -1,4 +1,4 @@
-"""All checks of rows by themselves as one pure function, which any engine maps, and the finished row."""
+"""Checks that need one row alone, as one function that any engine can map over batches, and the finished row."""
 
 import re
 from collections import defaultdict
@@ -31,8 +31,8 @@ CHECKS = ("schema", *TEXT_CHECKS, *QUERY_CHECKS, *REPEAT_CHECKS, "contradiction"
 REQUIRED = ("db_id", "question", "query")
 TYPES: dict[str, tuple[type, ...]] = {"difficulty": (str,), "source": (str,), "answerable": (bool,), "empty": (bool,)}
 TYPES |= {"id": (str, int)}
-"""Optional fields and what they may hold. Others are left alone, because releases add their own."""
-# The prompt module alone adds the template: markers that are in a text already come out doubled.
+"""Optional fields and their types. Other fields are not checked, because published datasets add their own."""
+# Only the prompt module adds the template: a marker that is already in a text would come twice.
 MARKERS = re.compile(
     r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:(?:start|end)_of_turn|bos|eos|pad|unk)>|</?think>"
     r"|(?:^|\n)[^\S\n]*#{2,}\s*(?:instruction|input|response|question|answer|sql)\s*(?::\s*)?(?:\n|$)"
@@ -52,14 +52,14 @@ _NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 @dataclass(frozen=True)
 class RowChecker:
-    """Finds what is wrong with rows by themselves; small, since it goes to every process."""
+    """Checks each row by itself; a small object, because it is sent to every process."""
 
-    databases: Mapping[str, Path | str]  # the SQLite file of each db_id as the process sees it, or why there is none
-    reads_texts: bool = True  # for all of TEXT_CHECKS
-    runs_queries: bool = True  # for all of QUERY_CHECKS
+    databases: Mapping[str, Path | str]  # by db_id, the path of its SQLite file, or the reason why it cannot be used
+    reads_texts: bool = True  # whether to run TEXT_CHECKS
+    runs_queries: bool = True  # whether to run QUERY_CHECKS
 
     def __call__(self, records: Sequence[Record]) -> list[Finding]:
-        """Findings about the fields, and where these are right about the texts and the queries."""
+        """Findings about the fields and, for rows whose fields are right, about texts and queries."""
         about = [(record, field_findings(record, self.databases)) for record in records]
         readable = [record for record, found in about if not found]
         about += [(record, [*self._texts(record.fields)]) for record in readable if self.reads_texts]
@@ -76,7 +76,7 @@ class RowChecker:
             yield from profanity_findings(row[name], name)
 
     def _queries(self, records: Iterable[Record]) -> Iterator[Finding]:
-        """Running queries is the dearest part: one that several rows share is run once, on a connection for many."""
+        """Findings about the queries; one that several rows share runs once, because running queries takes longest."""
         by_database: dict[str, dict[str, list[Record]]] = defaultdict(dict)
         for record in records:
             row = record.fields
@@ -91,7 +91,7 @@ class RowChecker:
 
 
 def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[Finding]:
-    """Why a row cannot be read, or what is wrong with its fields; of a database its file, or why there is none."""
+    """The reason why a row could not be read, or what is wrong with its fields; ``databases`` as in ``RowChecker``."""
     if record.fault:
         what, _, remedy = record.fault.rpartition("; ")
         return [Finding(record.check, "error", what or remedy, remedy)]
@@ -103,19 +103,19 @@ def field_findings(record: Record, databases: Mapping[str, Path | str]) -> list[
             found.append(_error(f'"{name}" is {wrong}', f"every row needs {', '.join(REQUIRED)}"))
     for name, types in TYPES.items():
         value = record.fields.get(name)
-        if value is not None and type(value) not in types:  # isinstance would take true for a whole number
+        if value is not None and type(value) not in types:  # isinstance would accept true as a whole number
             wanted = " or ".join(_NAMES[kind] for kind in types)
             what = f'"{name}" is {value!r:.60}, which is not {wanted}'
-            found.append(_error(what, f"write {wanted}, or leave it out"))
+            found.append(_error(what, f"write {wanted}, or leave the field out"))
     db_id = record.fields.get("db_id")
     if not isinstance(db_id, str) or not db_id.strip():
         return found
     if db_id not in databases:
-        add = f"add databases/{db_id}/{db_id}.sqlite (or schema.sql) or correct db_id"
+        add = f"add databases/{db_id}/{db_id}.sqlite (or schema.sql), or correct db_id"
         found.append(_error(f'there is no database "{db_id}"', add))
     elif not found and isinstance(reason := databases[db_id], str):
         what, _, remedy = reason.partition("; ")
-        found.append(_error(what, remedy or "mend the database"))
+        found.append(_error(what, remedy or "repair the database"))
     return found
 
 
@@ -124,28 +124,30 @@ def _error(reason: str, fix: str) -> Finding:
 
 
 def marker_findings(text: str, name: str) -> Iterator[Finding]:
-    """Template markers and code fences in one text, and prose in front of a query; `name` is its field's."""
+    """Template markers and code fences in one text, and prose before a query; ``name`` is the name of its field."""
     if found := MARKERS.search(text):
         reason = f'"{name}" has the template marker {quoted(found[0].strip())}'
-        yield Finding("template", "error", reason, "keep the text alone, prompts.py adds it")
+        yield Finding("template", "error", reason, "remove the marker; the model's chat template adds its own")
     if FENCE.search(text):
         severity: Severity = "error" if name == "query" else "warning"
-        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "keep the text alone")
+        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "remove the fence marks")
     if name == "query" and MANNERS.search(text):
-        yield Finding("template", "error", f'"query" begins with prose: {quoted(mask(text))}', "keep the SQL alone")
+        reason = f'"query" begins with words that are no SQL: {quoted(mask(text))}'
+        yield Finding("template", "error", reason, "remove everything but the SQL")
 
 
 def find_too_long(
     records: Sequence[Record], schemas: Mapping[str, str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[Finding]:
-    """Rows of more tokens, prompt and completion together, than ``max_length``: training leaves them out whole.
+    """Rows with more than ``max_length`` tokens, prompt and completion together, which training leaves out.
 
-    Cutting them instead would take the end: the query, and the token that teaches a model to stop.
+    They are not truncated, because truncation would remove the end: the query and the token that teaches a model to
+    stop. ``schemas`` holds the rendered schema of each db_id.
     """
     firsts = {record.fields["db_id"]: record.fields for record in reversed(records)}
     bases = dict(zip(firsts, count_tokens(tokenizer, firsts.values(), schemas), strict=True))
-    # No token is shorter than a byte. A row whose bytes, put behind another row about the same database, stay
-    # within the limit need not be counted: of 100,000 rows that saves a third of the validation's time.
+    # Every token is at least one byte long. If the tokens of one row about a database, plus the bytes of this row, stay
+    # within the limit, so do its tokens, and they are not counted: for 100,000 rows this saves a third of the time.
     texts = ((row, row.fields["question"] + row.fields["query"]) for row in records)
     sizes = ((row, bases[row.fields["db_id"]] + len(text.encode())) for row, text in texts)
     suspects = [row for row, size in sizes if size > max_length]
@@ -154,36 +156,39 @@ def find_too_long(
     for record, n in zip(suspects, lengths, strict=True):
         if n > max_length:
             reason = f"{n:,} tokens ({name}), {n - max_length:,} over the limit: training leaves the row out whole"
-            fix = "shorten the row, remove it, or raise max_length"
+            fix = "shorten the row, remove it, or raise the profile's max_length"
             found.append(record.mark(Finding("length", "warning", reason, fix)))
     return found
 
 
 def find_duplicate_ids(records: Iterable[Record]) -> list[Finding]:
-    """Rows whose id an earlier row of their split has."""
+    """Rows with the same id as an earlier row of their split."""
     first: dict[tuple[str, str], Record] = {}
     found = []
     for record in records:
         earlier = first.setdefault((record.split, row_id(record)), record)
         if earlier is not record:
-            error = _error(f'"id" {row_id(record)} is also the id of {earlier.place}', "ids must differ; rename one")
-            found.append(record.mark(error))
+            what = f'"id" {row_id(record)} is also the id of {earlier.place}'
+            found.append(record.mark(_error(what, "give one of the two rows another id")))
     return found
 
 
 def row_id(record: Record) -> str:
-    """The row's own id, or one from its split and number."""
+    """The row's own id, or ``<split>-<number>`` if it has none."""
     own = record.fields.get("id")
     return f"{record.split}-{record.number}" if own in (None, "") else str(own)
 
 
 def complete_row(record: Record) -> Row:
-    """The row with defaults: an id from its place, Spider's difficulty, its file as source."""
+    """The row with cleaned texts and defaults: an id by ``row_id``, Spider's difficulty, the file's name as source.
+
+    Only the course's fields are kept.
+    """
     fields = record.fields
     query = clean_query(fields["query"])
     try:
         difficulty = fields.get("difficulty") or hardness(query)
-    except QueryError:  # SQLite runs it, so only the level stays unknown
+    except QueryError:  # sqlglot cannot parse every query that SQLite runs
         difficulty = "unknown"
     return {
         "id": row_id(record),

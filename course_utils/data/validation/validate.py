@@ -1,7 +1,7 @@
-"""Validate a dataset in files, or rows in memory, and get a report: read, check, report.
+"""Validate a dataset in files, or rows in memory, and return a report.
 
-Each check can rely on what those before it made sure of: rows without their fields are not run, and rows that do not
-run are not compared with others, so that a broken copy does not cost the right one its place.
+Each check sees only rows that passed the ones it relies on: queries run only for rows with all fields, and only rows
+whose queries run are compared with others, so that a row that fails never makes its correct copy a duplicate.
 """
 
 import os
@@ -26,40 +26,40 @@ from course_utils.models import load_tokenizer
 from course_utils.sql import find_database, folder_name, list_databases, read_schema
 
 GATE = ("schema", "syntax", "execution", "leak-exact")
-"""What no row may fail that a model is trained or tested on; quick enough to run before every training."""
+"""The checks that every row for training or testing must pass; fast enough to run before every training."""
 BATCH = 1_000
-"""Rows that are checked at once."""
+"""Rows that one call of ``RowChecker`` checks."""
 
 
 @dataclass(frozen=True)
 class ValidationOptions:
-    """What ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` check, and with what."""
+    """Which checks ``validate_dataset``, ``validate_rows`` and ``repair_dataset`` run, and how."""
 
     checks: Sequence[str] = CHECKS
     """Names from ``CHECKS``."""
     course: Course | None = None
-    """Whose base model counts tokens, against its profile's ``max_length``; of the rows alone that the dataset's sample
-    of the profile has, where there is one. Without a course no length is checked."""
+    """The course whose tokenizer and ``profile.max_length`` the check of lengths uses; None skips that check. If the
+    dataset has a sample for the profile, only the sample's rows are checked for length."""
     engine: Literal["local", "spark"] = "local"
-    """What runs the checks of single rows; those that compare rows run in this process."""
+    """Where the checks of single rows run; the checks that compare rows always run in this process."""
     progress: str = ""
-    """Label of a progress bar over the rows that the local engine has checked; none if empty."""
+    """Label of a progress bar over the batches of the local engine; no bar if empty."""
 
     def wants(self, *checks: str) -> bool:
-        """Whether any of them is to run."""
+        """Whether at least one of these checks is to run."""
         return any(check in self.checks for check in checks)
 
 
 def validate_dataset(
     folder: Path, build_in: Path, options: ValidationOptions | None = None, records: Sequence[Record] | None = None
 ) -> ValidationReport:
-    """Read a dataset, which is not written to, and check every row of it: by default all but lengths.
+    """Check every row of a dataset in files; by default with all checks but that of lengths, which needs a course.
 
-    Databases that exist as SQL files only are built in ``build_in``; ``records`` are the rows, where they have been
-    read and mended before.
+    Nothing is written to ``folder``: databases that exist only as SQL files are built in ``build_in``. ``records``
+    replaces the rows of the files, for rows that have been read and changed already.
 
     Raises:
-        DataError: The folder or one of its files is missing or not readable; bad rows are in the report instead.
+        DataError: The folder or a file is missing or not readable. Bad rows raise nothing: the report has them.
         ModelError: The course's tokenizer cannot be loaded, or its chat template does not fit.
         MissingExtraError: The engine needs a package that is not installed.
     """
@@ -82,7 +82,9 @@ def validate_dataset(
 def validate_rows(
     rows_by_split: Mapping[str, Sequence[Row]], databases: Mapping[str, Path], options: ValidationOptions | None = None
 ) -> ValidationReport:
-    """Check rows in memory against the SQLite file of each db_id; row 17 of ``train`` is named ``train.jsonl:17``.
+    """Check rows in memory, by split, against the SQLite file of each db_id.
+
+    The report calls row 17 of ``train`` ``train.jsonl:17``.
 
     Raises:
         ModelError: The course's tokenizer cannot be loaded, or its chat template does not fit.
@@ -99,7 +101,7 @@ def _validate(
 ) -> ValidationReport:
     findings = _check_rows(records, databases, options)
     findings += find_duplicate_ids(_without(records, findings, "schema"))
-    # A text that should not be there is no reason not to look for its likes.
+    # A row with a bad text still runs, so it is compared with others.
     running = _without(records, findings, *(check for check in CHECKS if check not in rows.TEXT_CHECKS))
     usable = {name: path for name, path in databases.items() if isinstance(path, Path)}
     schemas = {name: read_schema(path) for name, path in usable.items()}
@@ -114,7 +116,7 @@ def _validate(
         whole = _without(sample, findings, "schema")
         findings += find_too_long(whole, rendered, load_tokenizer(course.model), course.profile.max_length)
     places = {name: place for place, name in enumerate((*SPLITS, *SEVERITIES, *CHECKS))}
-    # By the rows; of each row the worst first.
+    # In the order of the rows, and for each row the worst finding first.
     findings.sort(key=lambda f: (places.get(f.split, len(SPLITS)), f.number, places[f.severity], places[f.check]))
     return ValidationReport(records, findings).only(options.checks)
 
@@ -122,13 +124,13 @@ def _validate(
 def _check_rows(
     records: Sequence[Record], databases: Mapping[str, Path | str], options: ValidationOptions
 ) -> list[Finding]:
-    """What is wrong with each row by itself."""
+    """Findings of the checks that need one row alone."""
     from tqdm.auto import tqdm
 
-    # The checks that compare rows need to know which queries run.
+    # The checks that compare rows must know which queries run.
     runs = options.wants(*rows.QUERY_CHECKS, *rows.REPEAT_CHECKS, "contradiction", *rows.SPLIT_CHECKS)
     check = RowChecker(databases, reads_texts=options.wants(*rows.TEXT_CHECKS), runs_queries=runs)
-    # Rows of one query next to each other, so that it is run once.
+    # Rows with the same query come into the same batch, so that the query runs once.
     ordered = sorted(records, key=lambda record: (str(record.fields.get("db_id")), str(record.fields.get("query"))))
     batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
     if options.engine == "spark":
@@ -138,19 +140,19 @@ def _check_rows(
 
 
 def map_on_spark(batches: Sequence[list[Record]], check: Callable[[list[Record]], list[Finding]]) -> list[Finding]:
-    """What a pure function that pickles finds in each batch, in their order; a batch is one task.
+    """Apply ``check``, which must be picklable, to each batch as one Spark task; return all findings in order.
 
-    It runs on this machine, or on a cluster that ``SPARK_MASTER`` names, whose executors need this package, and the
-    databases at the paths that this process has.
+    Spark runs on this machine, or on the cluster that the environment variable ``SPARK_MASTER`` names. Its executors
+    need this package, and the databases at the same paths as here.
 
     Raises:
         MissingExtraError: pyspark is not installed.
-        ServiceError: Spark does not start, for lack of Java most often.
+        ServiceError: Spark does not start, most often because Java is missing.
     """
     require("scale", "pyspark")
     from pyspark.sql import SparkSession
 
-    # Else Spark's workers are the "python3" of the path, which may lack the packages.
+    # By default Spark's workers run the first "python3" on the PATH, which may lack the packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings: dict[str, Any] = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
     if "SPARK_MASTER" not in os.environ:
@@ -158,9 +160,9 @@ def map_on_spark(batches: Sequence[list[Record]], check: Callable[[list[Record]]
     builder = SparkSession.builder.appName("course").master(os.environ.get("SPARK_MASTER", "local[*]"))
     try:
         session: SparkSession = builder.config(map=settings).getOrCreate()
-    except Exception as error:  # Spark raises whatever its gateway to Java does
+    except Exception as error:  # py4j, the gateway to Java, raises errors of many classes
         remedy = "install Java 17 or 21, which it needs, or use the local engine"
-        raise ServiceError(f"Spark does not start ({error}); Java's own message stands above; {remedy}") from error
+        raise ServiceError(f"Spark does not start ({error}); Java's own message is above; {remedy}") from error
     session.sparkContext.setLogLevel("ERROR")
     try:
         return list(session.sparkContext.parallelize(batches, max(1, len(batches))).flatMap(check).collect())
@@ -169,6 +171,6 @@ def map_on_spark(batches: Sequence[list[Record]], check: Callable[[list[Record]]
 
 
 def _without(records: Sequence[Record], findings: Iterable[Finding], *checks: str) -> list[Record]:
-    """The records that could be read and have no error of these checks."""
+    """The records that could be read and that have no error from these checks."""
     bad = {(found.split, found.number) for found in findings if found.severity == "error" and found.check in checks}
     return [record for record in records if not record.fault and (record.split, record.number) not in bad]
