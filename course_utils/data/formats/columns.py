@@ -1,7 +1,7 @@
-"""Rows in columns: CSV and Parquet, neither of which tells a field that is None from one that is missing.
+"""Read and write rows as CSV and Parquet, in which a field that is None and a missing field are the same.
 
-CSV has text alone: ``true``, ``false``, lists and objects are written as JSON and read back as such, an empty cell is a
-missing field. pandas reads no CSV here, because it names no line and passes over rows that are too short.
+CSV cells are text. ``true``, ``false``, lists and objects are written as JSON and parsed again; an empty cell is a
+missing field. The reader is not pandas', because that one gives no line numbers and accepts rows that are too short.
 """
 
 import csv
@@ -20,12 +20,12 @@ from course_utils.files import Row
 
 
 def read_csv(path: Path) -> Iterator[Record]:
-    """Rows of a CSV file (RFC 4180, UTF-8), each with the line on which it begins.
+    """Yield the rows of a CSV file (RFC 4180, UTF-8), each with the line on which it begins.
 
     Raises:
-        FormatError: The file as a whole cannot be read: no text, no header, or delimiters other than commas.
+        FormatError: The file is not text, has a bad header, or has other delimiters than commas.
     """
-    csv.field_size_limit(2**31 - 1)  # characters of a cell; by default 131,072
+    csv.field_size_limit(2**31 - 1)  # characters per cell; the default is 131,072
     lines = io.StringIO(read_text(path), newline="").readlines()
     reader = csv.reader(lines, strict=True)
     header: list[str] = []
@@ -41,11 +41,11 @@ def read_csv(path: Path) -> Iterator[Record]:
             if reason := fault or _why_no_header(cells):
                 raise file_error(path, reason, line)
             header = cells
-        elif fault or len(cells) not in (0, len(header)):  # none are a blank line
+        elif fault or len(cells) not in (0, len(header)):  # a blank line has no cells
             fault = fault or f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
             yield Record(path, line, fault=fault, raw="".join(lines[line - 1 : reader.line_num]).rstrip("\r\n"))
         elif cells:
-            # A column without a name is the index that pandas writes.
+            # A first column without a name is the index of a pandas DataFrame.
             named = ((name, cell) for name, cell in zip(header, cells, strict=True) if name and cell)
             yield to_record(path, line, {name: _from_cell(cell) for name, cell in named})
 
@@ -66,7 +66,7 @@ def _from_cell(cell: str) -> Any:
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows under a header; what is no text as JSON."""
+    """Write rows under a header with all their field names; values that are not text are written as JSON."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -77,20 +77,20 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_parquet(path: Path) -> Iterator[Record]:
-    """Rows of a Parquet file, batch by batch, with their numbers as lines; FormatError if it is none or cut off."""
+    """Yield the rows of a Parquet file, with row numbers as lines; raise FormatError if the file is broken."""
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
     import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
 
     with open_file(path) as file:
         try:
-            # Page checksums are written by few, so a broken page is found only as it is read.
+            # Few writers add page checksums, so a broken page is found only when it is read.
             parquet = pq.ParquetFile(file)
             names = parquet.schema_arrow.names
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"two columns are called {', '.join(map(repr, twice))}")
             batches = parquet.iter_batches()
             for number, cells in enumerate((cells for batch in batches for cells in batch.to_pylist()), 1):
-                # pandas keeps the index of a frame in such columns.
+                # pandas stores a DataFrame's index in columns of this name.
                 row = {name: cell for name, cell in cells.items() if not name.startswith("__index_level_")}
                 row |= {name: str(cell) for name, cell in row.items() if isinstance(cell, date | time | Decimal)}
                 yield to_record(path, number, without_none(row))
@@ -100,17 +100,17 @@ def read_parquet(path: Path) -> Iterator[Record]:
 
 
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows to a Parquet file; pyarrow raises where the values of a column are not of one type."""
+    """Write rows to a Parquet file; pyarrow raises its own errors if the values of a column have several types."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = dict.fromkeys(name for row in rows for name in row)
-    # The first row alone would say which columns there are.
+    # pyarrow takes the columns from the first row, so every row gets all of them.
     pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), path)
 
 
 def without_none(value: Any) -> Any:
-    """A value whose objects have no fields that are None: columns cannot tell such a field from a missing one."""
+    """The value without fields that are None, at any depth, because columns cannot tell them from missing fields."""
     if isinstance(value, dict):
         return {name: without_none(inner) for name, inner in value.items() if inner is not None}
     return [without_none(inner) for inner in value] if isinstance(value, list) else value

@@ -1,8 +1,9 @@
-"""What rows look like in the files of others: conversations in four layouts, and BIRD's names of fields.
+"""Convert rows to and from the layouts of other projects: four layouts of conversations, and BIRD's field names.
 
-A row of the course becomes a conversation of its prompt and its query, its other fields ``metadata``, and comes back
-with whatever others edited in the messages. A conversation without ``db_id`` in its metadata becomes ``{"messages":
-[the prompt], "target": "the answer", ...}``; where the answer is more than plain text, there is no ``target``.
+A row of the course becomes a conversation of its prompt and its query, with its other fields in ``metadata``; reading
+it back keeps what somebody edited in the messages. A conversation of several turns, or without ``db_id`` in its
+metadata, is read as ``{"messages": [the prompt], "target": "the answer", ...}``; if the answer is not plain text (a
+tool call, say), as ``{"messages": [all messages], ...}``.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from course_utils.tasks import Task
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 SPEAKERS = {"human": "user", "gpt": "assistant", "observation": "tool", **{role: role for role in ROLES}}
-"""ShareGPT's names for the roles; the first of a role is what we write."""
+"""The role for each name that ShareGPT files use; the first name of a role is the one that is written."""
 SPEAKERS |= dict.fromkeys(("chatgpt", "model", "function_call", "tool_call"), "assistant") | {"tool_response": "tool"}
 _SHAREGPT = {"from": "role", "value": "content"}
 
@@ -24,12 +25,12 @@ class Layout(NamedTuple):
     """How a format writes the messages of a conversation, the last of which is the answer."""
 
     names: tuple[str, ...]  # the format's own fields
-    to_messages: Callable[[Row], Any]  # they may be none at all
-    to_fields: Callable[[list[Message]], Row]  # raises RowError where the format cannot hold them
+    to_messages: Callable[[Row], Any]  # the result is unchecked: a stranger's file may hold anything there
+    to_fields: Callable[[list[Message]], Row]  # raises RowError if the format cannot hold the messages
 
 
 def to_row(fields: Row) -> Row:
-    """The row that the fields of a file mean, whatever the layout; raises RowError for a broken conversation."""
+    """The course's row for a file's fields, whose layout is recognised; raises RowError for a broken conversation."""
     if "question" not in fields and "target" not in fields:
         for layout in LAYOUTS.values():
             if all(name in fields or name == "input" for name in layout.names):
@@ -38,7 +39,7 @@ def to_row(fields: Row) -> Row:
 
 
 def to_fields(row: Row, layout: Layout, task: Task) -> Row:
-    """What a file of a layout shows of a row, or of a conversation; raises RowError where it cannot hold it."""
+    """The fields in which ``layout`` writes a row or a conversation; raises RowError if it cannot hold it."""
     if isinstance(row.get("messages"), list):
         answer = [{"role": "assistant", "content": row["target"]}] if "target" in row else []
         messages = _checked([*row["messages"], *answer])
@@ -70,7 +71,7 @@ def _from_conversation(fields: Row, layout: Layout) -> Row:
 
 
 def _from_bird(fields: Row) -> Row:
-    """A row with BIRD's "SQL" as "query" and "question_id" as "id", and its evidence told with the question."""
+    """A row with BIRD's "SQL" renamed to "query", "question_id" to "id", and the evidence added to the question."""
     row = dict(fields)
     if "SQL" in row and "query" not in row:
         row["query"] = row.pop("SQL")
@@ -79,27 +80,27 @@ def _from_bird(fields: Row) -> Row:
     question, evidence = row.get("question"), row.get("evidence")
     if isinstance(question, str) and question.strip() and isinstance(evidence, str) and evidence.strip():
         addition = f" Evidence: {evidence.strip()}"
-        # A row that was read and written before tells it already.
+        # The question of a row that was read and written before already ends with it.
         row["question"] = question if question.endswith(addition) else question + addition
     return row
 
 
 def _checked(messages: Any) -> list[Message]:
-    """The messages as they came; raises RowError for none, and for one without a known role or content."""
+    """The messages unchanged; raises RowError if there are none, or if one lacks a known role or content."""
     if not isinstance(messages, list) or not messages:
         raise RowError('the messages are no list or empty; write [{"role": ..., "content": ...}, ...]')
     for number, message in enumerate(messages, 1):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise RowError(f'message {number} has no known "role" or "from"; use {", ".join(ROLES)}')
         content = message.get("content")
-        # Beside a tool call there need not be any.
+        # A message with a tool call needs no content.
         if not isinstance(content, str | list) and (content is not None or _filled(message) == {"role"}):
             raise RowError(f'message {number}: "content" is missing or not text; write text')
     return messages
 
 
 def _filled(message: Message) -> set[str]:
-    """The fields that say something; libraries write ``"tool_calls": null`` beside every text."""
+    """The names of fields that are not None or an empty list: libraries add ``"tool_calls": null`` to every message."""
     return {name for name, value in message.items() if value not in (None, [])}
 
 
@@ -120,17 +121,17 @@ def _to_sharegpt(messages: list[Message]) -> Row:
 
 def _from_alpaca(fields: Row) -> Any:
     if fields.get("system") or fields.get("history"):
-        raise RowError('"system" and "history" are no fields of Alpaca; use the openai layout for such conversations')
+        raise RowError('"system" and "history" do not belong to Alpaca; use the openai layout for such conversations')
     instruction, text = fields["instruction"], fields.get("input")
     asked = [("system", instruction), ("user", text)] if text else [("user", instruction)]
     return [{"role": role, "content": content} for role, content in (*asked, ("assistant", fields["output"]))]
 
 
 def _to_alpaca(messages: list[Message]) -> Row:
-    # No template joins instruction and input: that is the tokenizer's business.
+    # Alpaca's own prompt template is not applied: the tokenizer's chat template is, later.
     texts = {message["role"]: message.get("content") for message in messages}
     if [*texts] not in (["user", "assistant"], ["system", "user", "assistant"]):
-        raise RowError("alpaca holds messages of system, user, assistant; choose the openai layout")
+        raise RowError("alpaca holds one user message, its answer and one system message; choose the openai layout")
     system, user, output = texts.get("system"), texts["user"], texts["assistant"]
     return {"instruction": system or user, "input": user if system else "", "output": output}
 
@@ -140,7 +141,7 @@ def _from_completion(fields: Row) -> Any:
     if isinstance(prompt, str) and isinstance(completion, str):
         return [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
     if not isinstance(prompt, list) or not isinstance(completion, list):
-        raise RowError('"prompt" and "completion" are not both text or both lists of messages; write one of these')
+        raise RowError('"prompt" and "completion" must be two texts or two lists of messages; write both alike')
     return [*prompt, *completion]
 
 
@@ -152,4 +153,4 @@ LAYOUTS = {
         ("prompt", "completion"), _from_completion, lambda chat: {"prompt": chat[:-1], "completion": chat[-1:]}
     ),
 }
-"""By name; prompt and completion are TRL's, of messages, and read as two texts as well."""
+"""The layouts by name. ``prompt-completion`` is TRL's: written as lists of messages, and also read as two texts."""

@@ -1,6 +1,6 @@
-"""Rows as the text files of a stranger hold them: an error for a whole file, a fault for each bad line or row.
+"""Read rows from files that anybody may have written: an error for a file as a whole, a fault for each bad row.
 
-JSON is read as strictly as the standard has it, since other readers of the same rows are strict.
+JSON is read as strictly as the standard demands (no NaN, no repeated keys), because other readers are strict too.
 """
 
 import json
@@ -17,47 +17,47 @@ from course_utils.finding import Finding, printable
 from course_utils.tasks import normalise
 
 BOM = b"\xef\xbb\xbf"
-# Archives, Parquet and SQLite.
+# The first bytes of archives, Parquet and SQLite files.
 _OTHER_KINDS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"(\xb5/\xfd", b"PAR1", b"SQLite format 3\x00")
 _BY_ROW = (".json", ".parquet")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row as its file holds it; ``fault`` says why ``fields`` could not be read."""
+    """One row of a file: its ``fields``, or the ``fault`` for which it has none."""
 
     path: Path
-    line: int  # in arrays and Parquet files, which row it is
+    line: int  # from 1: the line of the file; in an array or a Parquet file, the number of the row
     fields: Row = field(default_factory=dict)
     fault: str = ""  # ``what is wrong; what to do``
-    raw: str = ""  # with a fault, the row as text where there is any, so that nothing is lost
+    raw: str = ""  # if there is a fault, the row as text as far as it can be shown, so that nothing is lost
     split: str = ""
-    number: int = 0  # which row of its split it is: the line, or in other files than JSON lines the position
-    check: str = "schema"  # the fault's kind: ``encoding`` (the bytes are not clean UTF-8 text) or this (all else)
+    number: int = 0  # from 1 within the split: the line in a .jsonl file, else the position; 0 outside a dataset
+    check: str = "schema"  # the check that a fault belongs to: ``encoding`` if the line is not UTF-8, else ``schema``
 
     @property
     def place(self) -> str:
-        """``data/train.jsonl:17``, or ``dev.json (row 17)``; from the project where the file lies in it."""
+        """``data/train.jsonl:17`` or ``dev.json (row 17)``; the path is relative to the project if it is inside."""
         of_row = f" (row {self.line})" if self.path.suffix in _BY_ROW else f":{self.line}"
         return printable(f"{portable(self.path)}{of_row}")
 
     def mark(self, finding: Finding) -> Finding:
-        """A finding, said of this row; what it quotes is masked, for the report must not be the next leak."""
+        """The finding with this row's split, number and place; personal data that it quotes is masked."""
         shown = replace(finding, reason=mask(finding.reason), fix=mask(finding.fix))
         return replace(shown, split=self.split, number=self.number, place=self.place)
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two rows the same question: the database and the words, whatever case and punctuation."""
+        """The database and the normalised question: equal for rows that ask the same, whatever case and punctuation."""
         return str(self.fields.get("db_id")), normalise(str(self.fields.get("question")))
 
 
 class RowError(ValueError):
-    """Why a row does not fit, ``what is wrong; what to do``: becomes a record's fault or a line of a FormatError."""
+    """A row does not fit a format: ``what is wrong; what to do``. Becomes a fault or a line of a FormatError."""
 
 
 def to_record(path: Path, line: int, value: Any) -> Record:
-    """A value as a row, or as a fault if it is no object that every reader of JSON takes, as one with NaN or bytes."""
+    """The record of a value: with fields if it is an object of strict JSON, else with a fault (NaN, bytes, a list)."""
     if not isinstance(value, dict):
         fault = "not an object; every row is one, with fields such as db_id, question, query"
         return Record(path, line, fault=fault, raw=to_raw(value))
@@ -65,25 +65,25 @@ def to_record(path: Path, line: int, value: Any) -> Record:
         try:
             json.dumps({name: inner}, ensure_ascii=False, allow_nan=False).encode()
         except (RecursionError, TypeError, ValueError) as error:
-            fix = "write text, finite numbers, true, false, null, lists, objects, each key once"
+            fix = "write text, finite numbers, true, false, null, lists or objects"
             return Record(path, line, fault=f"{name!r}: no JSON ({error}); {fix}", raw=to_raw(value))
     return Record(path, line, value)
 
 
 def to_raw(value: Any) -> str:
-    """A value as text, whatever it is; empty if it is nested too deeply."""
+    """Any value as JSON text, with ``repr`` for what JSON lacks; empty if the value is nested too deeply."""
     with suppress(RecursionError):
         return json.dumps(value, default=repr)
     return ""
 
 
 def file_error(path: Path, reason: str, line: int = 0) -> FormatError:
-    """The error for a whole file, or for one of its lines."""
+    """The error for a file, or for one of its lines if ``line`` is not 0."""
     return FormatError(f"{portable(path)}{f':{line}' if line else ''}: {reason}")
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file, and nothing that would block, such as a pipe; raises FormatError where it cannot."""
+    """Open a regular file; raise FormatError if that fails, or for anything else, such as a pipe, which could block."""
     try:
         if path.is_file() or not path.exists():
             return path.open("rb")
@@ -94,10 +94,12 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Lines one by one: the number from 1, the text with its end, and why it is no text; a byte order mark is accepted.
+    """Yield each line's number from 1, its text with the line end, and a fault if it is not UTF-8, else "".
+
+    A byte order mark is accepted.
 
     Raises:
-        FormatError: The file cannot be opened, is no text, or is empty.
+        FormatError: The file cannot be opened, is not text, or is empty.
     """
     is_empty = True
     with open_file(path) as file:
@@ -119,7 +121,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def read_text(path: Path) -> str:
-    """A whole file as text, without its byte order mark; raises FormatError with the line that is not UTF-8."""
+    """The text of a file without its byte order mark; raises FormatError naming the first line that is not UTF-8."""
     texts = []
     for number, text, fault in read_lines(path):
         if fault:
@@ -129,11 +131,11 @@ def read_text(path: Path) -> str:
 
 
 def read_json_rows(path: Path) -> Iterator[Record]:
-    """Rows of a file of one object per line, or of an array of objects, which a ``.json`` file may hold.
+    """Yield the rows of a file with one object per line or, if it ends in ``.json``, also with one array of objects.
 
     Raises:
-        FormatError: The file as a whole cannot be read, as an array that is not whole. A row that cannot be read comes
-            with a ``fault`` instead.
+        FormatError: The file as a whole cannot be read, for example because its array has no end. A single bad row
+            raises nothing: its record has a ``fault``.
     """
     with open_file(path) as file:
         is_array = path.suffix.lower() == ".json" and file.read(4096).removeprefix(BOM).lstrip().startswith(b"[")
@@ -157,13 +159,17 @@ def read_json_rows(path: Path) -> Iterator[Record]:
 
 
 def decode(text: str) -> Any:
-    """The one JSON value that a text is, as far as Python reads it; RowError if it is none, or more follows."""
+    """Parse one JSON value; NaN passes, and ``to_record`` refuses it.
+
+    Raises:
+        RowError: The text is not one JSON value, repeats a key, or exceeds Python's limits of depth or digits.
+    """
     try:
         return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:
         raise RowError(f"not JSON ({error.msg}, column {error.colno}); write the row whole, on one line") from error
-    except (RecursionError, ValueError) as error:  # a key twice, or Python's own limits of depth and digits
-        fix = "write each key once and long numbers as text, flatten rows"
+    except (RecursionError, ValueError) as error:  # a repeated key, or Python's limits of depth and digits
+        fix = "write each key once, numbers of thousands of digits as text, and rows with less nesting"
         raise RowError(f"JSON that Python does not read ({error}); {fix}") from error
 
 

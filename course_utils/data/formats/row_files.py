@@ -1,7 +1,7 @@
-"""Read and write rows, whatever holds them: the ending of a file says how, the fields say what they mean.
+"""Read and write rows in files and datasets: a file's ending gives its format, the field names give its layout.
 
-A folder is a dataset in the course's own layout, that of Spider's release or that of BIRD's. Rows are read as they are;
-``validation`` judges them.
+A dataset is a folder in the layout of the course, of Spider's release or of BIRD's. Rows are read unchecked;
+``validation`` checks them.
 """
 
 import os
@@ -36,7 +36,7 @@ QUESTION_ALONE = Task(lambda row: [{"role": "user", "content": row["question"]}]
 
 
 def read_rows(path: Path) -> list[Record]:
-    """Every row of a file of JSON, CSV or Parquet, in whichever layout: its fields, or the fault why it has none.
+    """Read every row of a JSON, JSON Lines, CSV or Parquet file in any known layout; a bad row has a ``fault``.
 
     Raises:
         FormatError: The file as a whole cannot be read.
@@ -53,14 +53,14 @@ def read_rows(path: Path) -> list[Record]:
 
 
 def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task = QUESTION_ALONE) -> Path:
-    """Write rows so that ``read_rows`` gives them back, which is tried; the file is written whole or not at all.
+    """Write rows and read them back to prove that nothing changed; the file is written whole or not at all.
 
-    Rows hold text, numbers, true, false, None, lists and objects of them; a None comes back as a missing field. The
-    path ends in .jsonl, .json, .csv or .parquet. The layout is ``rows`` as they are, or conversations of what the task
-    asks and answers: ``openai``, ``sharegpt``, ``alpaca``, ``prompt-completion``.
+    Values are text, numbers, booleans, None, and lists and objects of these; a None comes back as a missing field. The
+    path ends in .jsonl, .ndjson, .json, .csv or .parquet. ``layout`` is ``rows`` for the rows as they are, or for
+    conversations of the task's prompt and answer ``openai``, ``sharegpt``, ``alpaca`` or ``prompt-completion``.
 
     Raises:
-        FormatError: Rows do not fit, lists them; or the file cannot be written.
+        FormatError: Rows do not fit, which are listed, or the file cannot be written.
         ConfigurationError: There is no such layout.
     """
     if layout != "rows" and layout not in LAYOUTS:
@@ -72,7 +72,7 @@ def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task
         try:
             shown.append(row if layout == "rows" else to_fields(row, LAYOUTS[layout], task))
         except KeyError as error:
-            faults.append(f"row {number}: {error} is missing; give the task, which says what to show")
+            faults.append(f"row {number}: {error} is missing; give the task that makes prompts of such rows")
         except RowError as error:
             faults.append(f"row {number}: {error}")
     _refuse(path, faults)
@@ -82,15 +82,15 @@ def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task
             _refuse(path, _differences(rows, read_rows(unfinished)))
     except OSError as error:
         raise file_error(path, f"cannot be written ({error.strerror or error}); choose another place") from error
-    except (OverflowError, RuntimeError, TypeError, ValueError) as error:  # of json, csv and pyarrow
+    except (OverflowError, RuntimeError, TypeError, ValueError) as error:  # from json, csv and pyarrow
         raise file_error(path, f"no such file holds these rows ({error}); choose .jsonl and values of JSON") from error
-    except FormatError as error:  # what does not read back names the unfinished file
+    except FormatError as error:  # from reading back, which names the unfinished file
         raise FormatError(str(error).replace(unfinished.name, path.name)) from error
     return path
 
 
 def _differences(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
-    """What would not come back as it is, row by row."""
+    """One line for each row whose ``record``, read from the file, is not the same, and why."""
     if len(records) != len(rows):
         return [f"{len(records)} of {len(rows)} rows would come back; choose .jsonl"]
     found = []
@@ -108,10 +108,12 @@ def _refuse(path: Path, faults: Sequence[str]) -> None:
 
 
 def read_dataset(folder: Path) -> list[Record]:
-    """Every row of a dataset, each with its split: train, validation or test; of two layouts, the first one's files.
+    """Read every row of a dataset, each with its split: train, validation or test.
 
-    Without a validation file, dev is validation if there is a test file, else dev is the test and a tenth of the
-    training rows is held back; rows with the same query or question stay together.
+    If the folder has files of several layouts, the first layout in ``TRAIN_FILES`` and the like counts. A dev file is
+    the validation split if there is a test file but no validation file; without a test file it is the test split.
+    Without any validation rows, a tenth of the training rows is held back; rows with the same query or question stay
+    together.
 
     Raises:
         DataError: The folder, its training file or its test file is missing, or a file as a whole is not readable.
@@ -134,7 +136,7 @@ def read_dataset(folder: Path) -> list[Record]:
 
 
 def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
-    """The ids by split that a dataset names in ``samples/<name>.json``, rows that fit a small model; none without one.
+    """The row ids by split in a dataset's ``samples/<name>.json``, which fit a small model; empty without that file.
 
     Raises:
         DataError: The file is not an object of lists.
@@ -149,7 +151,7 @@ def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
 
 
 def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:
-    """The files of the first layout that the folder has; a link to nowhere is one, which reading will name."""
+    """The files of the first layout that the folder has. A broken link counts, so that reading it names it."""
     for names in layouts:
         candidates = [path for name in names for path in (folder / name, *sorted(folder.glob(name)))]
         if found := [path for path in dict.fromkeys(candidates) if os.path.lexists(path)]:
@@ -167,10 +169,10 @@ def _read_split(split: str, paths: list[Path]) -> list[Record]:
 
 
 def _hold_back(training: list[Record]) -> list[Record]:
-    """Turn a seeded tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows.
+    """Turn a random tenth of the training rows, at most ``MAX_VALIDATION_ROWS``, into validation rows; seed 0.
 
-    Whole groups go: rows belong together if they share a question, a query however it is written, or are linked so. A
-    group that is more than what is wanted stays; if all are, the smallest goes.
+    Whole groups move: rows belong to one group if they share a question or a canonical query, directly or through other
+    rows. A group that would exceed the number stays; if every group would, the smallest moves.
     """
     from scipy.cluster.hierarchy import DisjointSet
 
