@@ -1,1 +1,1 @@
-"""Rows as the model meets them: as tokens, in the form that a chat template gives them."""
+"""Rows as a model reads them: rendered by a chat template, and as tokens."""

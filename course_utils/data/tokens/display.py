@@ -1,4 +1,4 @@
-"""What a model reads, in colours: one row as tokens and their bytes, and one chat in the templates of six families."""
+"""Show in colours what a model reads: one row as tokens, and one chat in the templates of six model families."""
 
 import html
 import re
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 COLOURS = {"prompt": "#e8e8e8", "special": "#d9c7f0", "completion": "#b9e3c0"}
-"""Light backgrounds under dark letters, set together: readable in a light and in a dark theme."""
+"""Light backgrounds. The dark text colour is set with them, so that both are readable in light and dark themes."""
 _FALLBACK_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-"""How SentencePiece vocabularies spell a byte of a character that they lack."""
-_WORD_START = "\u2581"  # how SentencePiece spells the space before a word
+"""SentencePiece's name for one byte of a character that is not in the vocabulary."""
+_WORD_START = "\u2581"  # SentencePiece's character for the space before a word
 _SIGNS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
 def coloured(kind: str, page: str, style: str = "") -> str:
-    """A piece of a page in the colour of one of ``COLOURS``."""
+    """A piece of HTML in the colour ``COLOURS[kind]``, with further CSS in ``style`` (";property:value")."""
     return f'<span style="background:{COLOURS[kind]};color:#111{style}">{page}</span>'
 
 
 def token_view(tokenizer: "PreTrainedTokenizerBase", encoded: EncodedExample) -> "HTML":
-    """The tokens of one row in colours: what is prompt, what is completion, and what is learned (underlined)."""
+    """The tokens of one row, coloured as prompt, completion or special token; those with a label are underlined."""
     from IPython.display import HTML
 
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
     tokens = zip(encoded.input_ids, token_bytes(tokenizer, encoded.input_ids), encoded.completion_mask, strict=True)
     body = ""
-    # One coloured span for neighbours of a kind: with a style for each token, a page would be three times as long.
+    # One coloured span per run of tokens of a kind: a style for every token would make the page three times as long.
     for (is_special, has_label), run in groupby(tokens, key=lambda token: (token[0] in special, token[2])):
         kind = "special" if is_special else "completion" if has_label else "prompt"
         shown = "".join(_show(token_id, raw) for token_id, raw, _ in run)
@@ -54,11 +54,11 @@ def _show(token_id: int, raw: bytes) -> str:
 
 
 def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) -> list[bytes]:
-    """The bytes that each token adds to the text, none for an unknown id; joined, they are the text in UTF-8."""
+    """The bytes that each token adds to the text; joined, they are the text in UTF-8. Unknown ids add no bytes."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    # Not tokenizer.decode([token]): that shows part of an emoji as a replacement character, and loses the space
-    # that a token of a SentencePiece vocabulary begins with.
+    # Not tokenizer.decode([token]): it shows a part of an emoji as a replacement character, and drops the space at the
+    # beginning of a SentencePiece token.
     added = {index: token.content for index, token in tokenizer.added_tokens_decoder.items()}
     backend = getattr(tokenizer, "backend_tokenizer", None)
     is_byte_level = backend is not None and "ByteLevel" in str(backend.decoder)
@@ -77,25 +77,28 @@ def token_bytes(tokenizer: "PreTrainedTokenizerBase", token_ids: Sequence[int]) 
 
 
 def visible(raw: bytes) -> str:
-    r"""A token's bytes for people: signs for spaces and line breaks, escapes for what is unseen or no character."""
+    r"""A token's bytes as readable text: signs for spaces and line breaks, escapes for other unprintable bytes."""
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(_SIGNS.get(letter) or (letter if letter.isprintable() else ascii(letter)[1:-1]) for letter in text)
 
 
-# One chat in the templates of six model families, side by side
+# One chat in the templates of six model families
 
 FOLDER = Path(__file__).parent / "chat_templates"
-"""One ``<family>.jinja`` each, ``families.toml``, and a README that names the sources."""
+"""Holds ``<family>.jinja`` for each family, ``families.toml``, and a README that names the sources."""
 CONTROL_TOKEN = re.compile(
     r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|</?think>|\[/?[A-Z]{3,}(?:_[A-Z]+)*\]"
 )
-"""How the families spell the tokens that give a chat its form."""
+"""The control tokens of all families: those that mark turns, and those that begin, end or pad a text."""
 FAMILIES: dict[str, dict[str, str]] = tomllib.loads((FOLDER / "families.toml").read_text("utf-8"))
-"""What the template of each family needs to know of its tokenizer, and where a system message goes."""
+"""For each family, the special tokens that its template writes, and where it puts a system message."""
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):
-    """By family, what a model reads of one chat, or why its template refuses it, and what the model then writes."""
+    """For each family, the prompt of one chat and the reply as its template writes them.
+
+    If the template refuses the chat, the prompt is the reason and the reply is empty.
+    """
 
     def _repr_html_(self) -> str:
         cards = "".join(
@@ -111,21 +114,21 @@ class RenderedTemplates(dict[str, tuple[str, str]]):
 
 
 def _highlight(text: str) -> str:
-    """Control tokens in colour; a sign where a line ends, so that two line breaks differ from one."""
+    """Text as HTML with control tokens in colour, and a sign at each line break, so that an empty line shows."""
     parts = enumerate(re.split(f"({CONTROL_TOKEN.pattern})", text))  # every second one is a control token
     shown = (coloured("special", html.escape(part)) if i % 2 else html.escape(part) for i, part in parts)
     return "".join(shown).replace("\n", "&crarr;\n")
 
 
 def read_template(family: str) -> str:
-    """The chat template of one of ``FAMILIES``, in Jinja."""
+    """The Jinja chat template of one of ``FAMILIES``."""
     return (FOLDER / f"{family}.jinja").read_text("utf-8")
 
 
 def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
-    """One chat as models of all ``FAMILIES`` would read it, rendered by Transformers as in training and generation.
+    """Render one chat with the templates of all ``FAMILIES``, by Transformers as in training and generation.
 
-    Where the last message is the assistant's, it is shown as the reply to the prompt before it.
+    If the last message is the assistant's, it is the reply, and the messages before it are the prompt.
     """
     has_reply, rendered = messages[-1]["role"] == "assistant", RenderedTemplates()
     for family in FAMILIES:
@@ -140,7 +143,7 @@ def render_templates(messages: Sequence[Message]) -> RenderedTemplates:
 
 
 def _empty_tokenizer(family: str) -> "PreTrainedTokenizerBase":
-    """A tokenizer that knows no word, but its family's template and the tokens that this writes."""
+    """A tokenizer without vocabulary: only the family's template and the special tokens that the template writes."""
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
