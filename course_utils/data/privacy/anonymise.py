@@ -1,7 +1,7 @@
-"""Replace personal data in questions and queries by pseudonyms, and look afterwards whether any is left.
+"""Replace personal data in questions and queries by pseudonyms, and check afterwards that none is left.
 
-The same value gets the same pseudonym in question and query, so the query still asks what the question asks. Of names
-those are known that the words around them give away.
+A value gets the same pseudonym in question and query, so that they still fit each other. Names are found only where
+the words around them mark them as names ("the patient ...").
 """
 
 import json
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
     from faker import Faker
 
 MIN_CHARACTERS = 16
+"""Characters that a secret must have at least."""
 FORMATS: dict[str, str] = {name: it["invented"] for name, it in load_table()["types"].items() if "invented" in it}
-"""What Faker writes for some types; the values of the others keep their form."""
+"""Faker's format of the pseudonyms, for some types. A value of any other type keeps its form, with other characters."""
 MAX_WORDS = 40
-"""Words that a value may be written in: the nine groups of an IBAN, the letters of a name where there are no spaces."""
+"""Words of a value at most: an IBAN may have nine groups, and in scripts without spaces each letter is a word."""
 _WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_])+")
 _LONG_NUMBER = re.compile(r"\d{7,}")
 
 
 class Pseudonyms:
-    """Real values and their pseudonyms: who has them can undo the anonymisation, so keep them apart from the data.
+    """Real values and their pseudonyms. This object can undo the anonymisation: never store it with the data.
 
-    The same ``secret`` gives the same pseudonyms to the same values, replaced in the same order, in another process: a
-    value whose first pseudonym another has taken gets the next. So use one object for questions, queries and databases.
-    Who has the secret can test a guess ("is this Anna Schmidt?"): keep it as safe. There is no default.
+    The same ``secret`` gives the same pseudonyms in another process, if the values come in the same order: a value
+    whose first pseudonym is taken gets the next one. So use one object for questions, queries and databases. With the
+    secret anybody can test a guess ("is this Anna Schmidt?"), so keep it as safe as the values. There is no default.
 
     Raises:
         ConfigurationError: The secret has fewer than ``MIN_CHARACTERS``.
@@ -59,19 +60,19 @@ class Pseudonyms:
             )
         self._secret = secret
         self._pseudonyms: dict[tuple[str, str], str] = {}  # by type and canonical value
-        self._types: dict[str, str] = {}  # of each known canonical value
-        self._taken: set[str] = set()  # pseudonyms, and words of known names: no pseudonym may be one
+        self._types: dict[str, str] = {}  # by known canonical value
+        self._taken: set[str] = set()  # pseudonyms and the words of known names, which no new pseudonym may equal
 
     def add(self, type_: str, text: str) -> None:
-        """Make a value known; all of them before the first pseudonym is made."""
+        """Make a value known. Add all values before the first call of ``replace``, so that no pseudonym equals one."""
         value = canonical(type_, text)
         self._types |= dict.fromkeys((value, canonical("name", text)), type_)
         self._taken |= set(value.split()) if type_ == "name" else set()
 
     def find(self, text: str) -> Iterator[Entity]:
-        """Every known value in a text, however it is spaced, accented and in whichever case, but no inflected name.
+        """Every known value in a text, whatever its spacing, accents and case; inflected names are not found.
 
-        A capital tells a name of one word from a word: the pilot May is not the modal verb.
+        A name of one word is not found in lower case: the pilot May is found, the verb "may" is not.
         """
         return in_plain_letters(text, self._find)
 
@@ -81,30 +82,30 @@ class Pseudonyms:
         for first, word in enumerate(words):
             for n in range(min(MAX_WORDS, len(words) - first), 0, -1):
                 parts = folded[first : first + n]
-                forms = (" ".join(parts), "".join(parts).upper().lstrip("0"))  # as canonical gives them
+                forms = (" ".join(parts), "".join(parts).upper().lstrip("0"))  # the two forms of ``canonical``
                 type_ = next((self._types[form] for form in forms if form in self._types), "")
                 if type_ and not (type_ == "name" and n == 1 and word[0].islower()):
                     start, end = word.start(), words[first + n - 1].end()
                     yield Entity(type_, start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
-        """The pseudonym of a value in plain letters, with the signs of a number; a name's is one surname."""
+        """The pseudonym of a value, always the same one: for a name a surname, for a number one with the same signs."""
         text, _ = plain_letters(text)
         pseudonym = self._pseudonym(type_, canonical(type_, text))
         if type_ == "name":
             return pseudonym.lower() if text.islower() else pseudonym.upper() if text.isupper() else pseudonym
         if type_ in FORMATS:
             return pseudonym
-        characters = iter(compact(text)[: -len(pseudonym)] + pseudonym)  # zeros before a phone's country stay
+        characters = iter(compact(text)[: -len(pseudonym)] + pseudonym)  # leading zeros, as in 0049, stay
         return "".join(next(characters, "") if character.isalnum() else character for character in text)
 
     def is_invented(self, entity: Entity) -> bool:
-        """Whether what was found is one of the pseudonyms, or a part of one that looks like a number of its own."""
+        """Whether an entity is a pseudonym, or part of one that a pattern takes for a value of its own."""
         value = canonical(entity.type, entity.text)
         return value in self._taken or any(value in each for each in self._taken)
 
     def _pseudonym(self, type_: str, value: str) -> str:
-        """The first of an endless row of inventions that is no other value's, no known value and no word of a name."""
+        """The first invented value that is no other value's pseudonym, no known value and no word of a known name."""
         for attempt in count() if (type_, value) not in self._pseudonyms else ():
             fake = _faker()
             fake.seed_instance(f"{self._secret}\0{type_}\0{value}\0{attempt}")  # hashed with SHA-512
@@ -114,7 +115,7 @@ class Pseudonyms:
             pseudonym = fake.parse(fake.bothify(form, letters="ABCDEF"))  # letters that hexadecimal numbers have too
             key = canonical(type_, pseudonym)
             is_free = key not in self._taken and key not in self._types
-            if is_free or attempt > 100:  # there are fewer birthdays than people
+            if is_free or attempt > 100:  # some types, such as dates, have fewer values than a dataset has people
                 self._taken.add(key)
                 self._pseudonyms[type_, value] = pseudonym
                 break
@@ -129,20 +130,20 @@ def _faker() -> "Faker":
 
 
 def canonical(type_: str, text: str) -> str:
-    """The form in which two ways of writing the same value are equal, such as +49 30 901820 and 004930901820."""
-    if type_ == "birth_date":  # words in a question, digits in its query; 7/4 begins with the month, 7.4. not
+    """One form for all ways of writing a value, such as +49 30 901820 and 004930901820."""
+    if type_ == "birth_date":  # may be words in a question and digits in its query; 7/4 is July 4th, 7.4. April 7th
         import pandas as pd
 
         with suppress(ValueError, OverflowError), catch_warnings(action="ignore"):
             date = pd.to_datetime(text, dayfirst="." in text)
-            is_ahead = date.tz_localize(None) > pd.Timestamp.now()  # two digits of a year are read so
+            is_ahead = date.tz_localize(None) > pd.Timestamp.now()  # pandas reads the year 45 as 2045
             return f"{date - pd.DateOffset(years=100 * is_ahead):%Y %m %d}"
     plain, _ = plain_letters(text)
     return " ".join(_WORD.findall(plain)).casefold() if type_ in FORMATS else compact(plain).lstrip("0")
 
 
 def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> list[Row]:
-    """Replace in ``question`` and ``query`` what the patterns find, and every value that ``pseudonyms`` know by now."""
+    """Replace in ``question`` and ``query`` the values that patterns find, and those added to ``pseudonyms`` before."""
     for row in rows:
         for text in (row["question"], *_values(row["query"])):
             for entity in find_by_patterns(text):
@@ -159,15 +160,15 @@ def anonymise_rows(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) ->
 
 
 def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
-    """Look for every known value in all texts of anonymised rows, and for personal data that is no pseudonym.
+    """Check all fields but ``db_id`` for known values, and for other personal data of severity ``error``.
 
     Raises:
-        DataError: Some is left; lists the rows, with the values masked.
+        DataError: Personal data is left; lists the rows, with the values masked.
     """
     left = []
     for number, row in enumerate(rows, start=1):
         for name, value in ((name, value) for name, value in row.items() if name != "db_id"):
-            # Numbers, and what lies in lists and objects, such as a chat's messages, are told by their JSON.
+            # Numbers, lists and objects, such as a chat's messages, are searched as JSON.
             told = "" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             text = value if isinstance(value, str) else re.sub(r"\\.", " ", told)
             shown = " ".join(_values(text)) if name == "query" else text
@@ -180,7 +181,7 @@ def recheck(rows: Sequence[Mapping[str, Any]], pseudonyms: Pseudonyms) -> None:
 
 
 def map_values(query: str, change: Callable[[str], str]) -> str:
-    """The query with its text values, comments and long whole numbers changed."""
+    """The query with ``change`` applied to its text values, comments and whole numbers of seven digits or more."""
 
     def changed(kind: str, token: str) -> str:
         value, quote = _value(kind, token), token[0]
@@ -196,7 +197,7 @@ def _values(query: str) -> list[str]:
 
 
 def _value(kind: str, token: str) -> str | None:
-    """What a token holds, without quotes; None for a column, a short number and whatever else is no value."""
+    """A token's value without quotes: a text, a comment or a long whole number; None for any other token."""
     if kind == "value" and token[0] in "'\"":
         return token[1:-1].replace(token[0] * 2, token[0])
     return token if kind == "comment" or _LONG_NUMBER.fullmatch(token) else None

@@ -1,7 +1,7 @@
 """Report personal data and profanity in questions and queries.
 
-People in the course's databases are invented, and a question must name them: what a database holds is allowed there.
-For a dataset about real people, allow nothing, and anonymise questions, queries and databases together.
+The people in the course's databases are invented, and questions must name them, so values of the row's database are
+allowed. For a dataset about real people, allow nothing, and anonymise questions, queries and databases together.
 """
 
 import time
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from profanex import Filter
 
 READ_S = 20.0
-"""Seconds in which the texts of one database are read."""
+"""Seconds for reading the values of one database, after which the rest is skipped."""
 
 
 def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
-    """The personal data of one text, masked, for the report must not be the next leak, but for ``allowed`` values."""
+    """Findings on personal data in the text of the field ``name``, except the ``allowed`` values (in lower case).
+
+    Values are masked, so that the report does not leak them.
+    """
     findings = []
     for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")
@@ -44,10 +47,10 @@ def mask(text: str) -> str:
 
 @lru_cache(maxsize=4)  # rows of one database follow each other
 def database_values(database: Path, _changed_ns: int) -> frozenset[str]:
-    """Every text and long whole number of an SQLite file in lower case, and the single words of names.
+    """All texts of an SQLite file in lower case, the words of short ones, and whole numbers of seven digits or more.
 
-    They are remembered until the file is changed, which ``stat().st_mtime_ns`` tells.
-    What cannot be read whole, or within ``READ_S`` seconds, is left out: then more is reported, and nothing is missed.
+    ``_changed_ns``, the file's ``st_mtime_ns``, makes the cache read a changed file again. Values beyond a million per
+    column, or not read within ``READ_S`` seconds, are left out: then more is reported, and nothing is missed.
     """
     columns = [(quote(t.name), quote(each.name)) for t in read_schema(database).tables for each in t.columns]
     kinds = ("typeof({0}) = 'text'", "typeof({0}) = 'integer' AND {0} NOT BETWEEN -999999 AND 999999")  # texts first
@@ -62,20 +65,20 @@ def database_values(database: Path, _changed_ns: int) -> frozenset[str]:
     return frozenset(values | {word for value in values if len(value) < 60 for word in value.split() if len(word) > 1})
 
 
-# Profanity, with ``profanex``: on 46 forms of it and 119 texts that only look like it (Scunthorpe, great tit) it missed
-# none and raised 4 false alarms as set up here; the five others that were tried missed 6 to 10 and raised 19 to 59.
+# Why profanex: with the settings below it missed none of 46 forms of profanity, and raised 4 false alarms on 119 texts
+# that only look like it (Scunthorpe, great tit); five other packages missed 6 to 10 and raised 19 to 59.
 
 _LETTERS = str.maketrans(CONFUSABLES)
 
 
 def profanity_findings(text: str, name: str) -> list[Finding]:
-    """The profanity of one text, which accents and confusables do not hide; `name` is its field's."""
+    """A finding on the profanity in the text of the field ``name``, even if accents or confusables disguise it."""
     plain, _ = plain_letters(text.translate(_LETTERS))
     words = dict.fromkeys(match.text for match in _filter().find(plain))
     if not words:
         return []
     shown = ", ".join(f'"{word[0]}{"*" * (len(word) - 1)}"' for word in words)
-    fix = "word it politely, or remove the row; a name or a term of the trade may stay"
+    fix = "reword the text, or remove the row; keep it if the word is a name or a technical term"
     return [Finding("profanity", "warning", f'"{name}" has profanity: {shown}', fix)]
 
 

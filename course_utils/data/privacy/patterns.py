@@ -1,7 +1,7 @@
 """Find personal data by the patterns of ``patterns.toml`` and check digits: fast, offline, no model.
 
-They see what has a form and names that the words around them give away, not who is a person: "patients born after
-1980-01-01" is a condition, "she was born on 1980-01-01" a person.
+The patterns find values of a fixed form, and names and dates that the words around them mark as personal: "she was born
+on 1980-01-01" is found, the condition "patients born after 1980-01-01" is not.
 """
 
 import ipaddress
@@ -24,16 +24,16 @@ _CARD = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|6[0245]\d{14,17}"
     r"|(?:5018|5020|5038|6304)\d{8,15}"
 )
-# Countries whose national way of writing is recognised; the international way is for all countries.
+# Countries whose national phone numbers are recognised; international ones (+49 ...) are recognised for all countries.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN")
-# Dates, ranges of years, numbers in groups of thousands.
+# What looks like a phone number: dates, ranges of years, numbers in groups of thousands, US social security numbers.
 _NO_PHONE = re.compile(
     r"\d{4}[-./]\d\d?[-./]\d\d?(?:\s.*)?|\d\d?[-./]\d\d?[-./]\d{4}(?:\s.*)?"
     r"|(?:1[89]|20)\d\d\s?[-/]\s?(?:1[89]|20)\d\d|\d{1,3}(?: \d{3}){2,}|\d{3}-\d\d-\d{4}"
 )
-# Letters that stand against a number or a name without a space; of Korean in NFKD too.
+# Letters of scripts without spaces, which touch a number or a name; of Korean in NFKD too.
 UNSPACED = re.compile(rf"(?!\d)[{UNSPACED_LETTERS}\u1100-\u11ff]")
-# Domains that are kept for examples and tests (RFC 2606), behind @ or [at].
+# Domains reserved for examples and tests (RFC 2606), after "@", "." or "[at]".
 _RESERVED = re.compile(
     r"(?:[@.]|[\])}]\s?)(?:example(?:\.|\s?[\[({]\s?(?:dot|punkt)\s?[\])}]\s?)(?:com|net|org)"
     r"|example|test|invalid|localhost)$"
@@ -51,12 +51,12 @@ class Entity:
 
     @property
     def masked(self) -> str:
-        """The first two characters and stars, enough to find the place, too little to use."""
+        """The first two characters and 3 to 10 stars: enough to find the place, too little to use."""
         return self.text[:2] + "*" * min(max(len(self.text) - 2, 3), 10)
 
 
 class Pattern(NamedTuple):
-    """One form of one type; the group ``it`` is the personal part, and must pass the check."""
+    """One form of one type of personal data; ``patterns.toml`` explains the fields."""
 
     type: str
     regex: re.Pattern[str]
@@ -65,19 +65,22 @@ class Pattern(NamedTuple):
     check: str = ""
 
     def passes(self, number: str) -> bool:
-        """Whether the check says so; a module of python-stdnum is loaded when the first number needs it."""
+        """Whether the personal part passes the pattern's check; True if it has none."""
         if self.check.startswith("stdnum."):
             return bool(import_module(self.check).is_valid(compact(number)))
         return not self.check or CHECKS[self.check](number)
 
 
 def find_by_patterns(text: str) -> list[Entity]:
-    """Personal data in any text, however its letters are encoded, without overlaps, in order and in linear time."""
+    """Personal data in a text, in order and without overlaps, whatever Unicode form its letters have; linear time."""
     return without_overlaps(in_plain_letters(text, _find))
 
 
 def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
-    """What a function finds in the plain letters of a text, at its places there; no part of a Korean syllable."""
+    """Yield what ``find`` finds in the plain letters of a text, with its place and spelling in the text itself.
+
+    Entities that begin or end inside one character of the text, such as a Korean syllable, are left out.
+    """
     plain, places = plain_letters(text)
     for entity in find(plain):
         start, end = places[entity.start], places[entity.end]
@@ -86,7 +89,7 @@ def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iter
 
 
 def without_overlaps(found: Iterable[Entity]) -> list[Entity]:
-    """Of entities that share characters the one that comes first in `found`; in the order of the text."""
+    """Of entities that share characters, only the first one in ``found``; sorted by their place in the text."""
     taken: set[int] = set()
     kept = []
     for entity in found:
@@ -98,7 +101,7 @@ def without_overlaps(found: Iterable[Entity]) -> list[Entity]:
 
 
 def _find(text: str) -> Iterator[Entity]:
-    for each in dict.fromkeys((UNSPACED.sub(";", text), text)):  # no pattern takes a semicolon for a part of its own
+    for each in dict.fromkeys((UNSPACED.sub(";", text), text)):  # the sign ends a value that such a letter touches
         yield from _match(each)
 
 
@@ -114,7 +117,7 @@ def _match(text: str) -> Iterator[Entity]:
 
 @cache
 def load_table() -> dict[str, Any]:
-    """``patterns.toml``: the ``types``, and what the patterns are made of."""
+    """The content of ``patterns.toml``, which explains its tables."""
     return read_toml(__file__)
 
 
@@ -130,17 +133,17 @@ def _patterns() -> tuple[Pattern, ...]:
 
 
 def compact(number: str) -> str:
-    """Letters and digits only, in upper case."""
+    """The letters and digits of a text, in upper case."""
     return re.sub(r"[\W_]", "", number).upper()
 
 
 def is_card(number: str) -> bool:
-    """Whether it is a payment card number: issuer, length and check digit fit."""
+    """Whether a text is a payment card number: issuer, length and check digit fit."""
     return bool(_CARD.fullmatch(compact(number))) and luhn.is_valid(compact(number))
 
 
 def is_phone(number: str) -> bool:
-    """Whether some numbering plan knows it, and it is no date, range of years or large number."""
+    """Whether a text is a valid phone number and does not look like a date, a range of years or a large number."""
     import phonenumbers
 
     if number.count("(") != number.count(")") or _NO_PHONE.fullmatch(number):
@@ -156,7 +159,7 @@ def is_phone(number: str) -> bool:
 
 
 def is_outside_address(text: str) -> bool:
-    """An IP address that may be somebody's: not this machine's own, no mask, no broadcast."""
+    """Whether a text is an IP address that may be somebody's: no loopback, multicast or broadcast address, no mask."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -166,9 +169,9 @@ def is_outside_address(text: str) -> bool:
 
 
 def is_mailbox(text: str) -> bool:
-    """An e-mail address that may be somebody's: no example's, and not ``LIKE '%@gmail.com'``."""
+    """Whether an e-mail address may be somebody's: not of a reserved domain, and not a pattern such as %@gmail.com."""
     return bool(re.match(r"[^@]*[^\W_]", text)) and not _RESERVED.search(UNSPACED.sub("", text.lower()).rstrip("."))
 
 
 CHECKS = {check.__name__: check for check in (is_card, is_phone, is_outside_address, is_mailbox)}
-"""What patterns.toml may name besides the modules of python-stdnum, which lacks the issuers of cards."""
+"""The checks that ``patterns.toml`` may name, besides the modules of python-stdnum."""
