@@ -1,4 +1,4 @@
-"""Examples: read and check any dataset, prepare what training and evaluation read, look at it as the model will."""
+"""The data stage: read, check and prepare any dataset, anonymise it, and show its rows as a model reads them."""
 
 from course_utils.data.corrupt import mutants
 from course_utils.data.dataset_plots import plot_gains, plot_query_parts, plot_rows

@@ -1,4 +1,4 @@
-"""Ways to corrupt one row, each as real datasets are corrupted; None for a row that cannot be corrupted so."""
+"""Functions that corrupt one row as real datasets are corrupted; they return None if the row does not allow it."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +18,11 @@ Corruption = Callable[[Row, Random], Row | None]
 
 
 class Defect(NamedTuple):
-    """A kind of defect: the check that is meant to find it, and how it is made."""
+    """A kind of defect: the check that should find it, the function that makes it, and where the result goes."""
 
     check: str
     corrupt: Corruption
-    where: Literal["row", "split", "test"] = "row"  # the row itself, a copy in its split, or one among the test rows
+    where: Literal["row", "split", "test"] = "row"  # replaces the row, or is added to its split or to the test rows
 
 
 _CUT_BEHIND = re.compile(r"\b(?:FROM|WHERE|BY|ON|AND|JOIN|OR|LIMIT)\b|[=<>]|'(?=\w)|\(\w*", re.IGNORECASE)
@@ -32,13 +32,13 @@ _FORMS = read_toml(__file__)
 
 
 def drop_field(row: Row, rng: Random) -> Row:
-    """A required field is gone."""
+    """Remove one required field."""
     gone = rng.choice(("db_id", "question", "query"))
     return {name: value for name, value in row.items() if name != gone}
 
 
 def break_sql(row: Row, rng: Random) -> Row | None:
-    """A typo in a keyword, or a bracket too few or too many, before any quoted text, which may hold either."""
+    """Misspell a keyword, or drop or double a bracket; only before quoted text, in which neither breaks the query."""
     query = row["query"]
     plain = re.split("['\"`[]", query)[0]
     typos = [(found, wrong) for right, wrong in _TYPOS if (found := re.search(right, plain, re.IGNORECASE))]
@@ -49,25 +49,25 @@ def break_sql(row: Row, rng: Random) -> Row | None:
 
 
 def cut_sql(row: Row, rng: Random) -> Row | None:
-    """The query ends in the middle, as at a token limit: behind a keyword, inside a string or a bracket."""
+    """Truncate the query as a token limit would: after a keyword or operator, or inside a string or a bracket."""
     ends = [found.end() for found in _CUT_BEHIND.finditer(row["query"])]
     return {**row, "query": row["query"][: rng.choice(ends)]} if ends else None
 
 
 def hide_character(row: Row, rng: Random) -> Row:
-    """A zero-width space, a soft hyphen or a byte order mark inside a word."""
+    """Insert a zero-width space, a soft hyphen or a byte order mark inside the question."""
     place = rng.randrange(1, len(row["question"]))
     text = row["question"]
     return {**row, "question": text[:place] + rng.choice("\u200b\u00ad\ufeff") + text[place:]}
 
 
 def _reformat(name: str, forms: str) -> Corruption:
-    """A field's text in one of the forms that ``corrupt.toml`` has under this name."""
+    """A corruption that puts a field's text into one of the formats listed under ``forms`` in ``corrupt.toml``."""
     return lambda row, rng: {**row, name: rng.choice(_FORMS[forms]).format(row[name])}
 
 
 def mistype(row: Row, rng: Random) -> Row | None:
-    """A question with a letter doubled in a word of any script; a short one would no longer be nearly the same."""
+    """Double a letter of the question; None below 20 characters, where one letter is too much for a near-duplicate."""
     text = row["question"]
     words = [found for found in _LETTERS.finditer(text) if text[found.start() + 2] != text[found.start() + 3]]
     if len(text) < 20 or not words:
@@ -92,17 +92,17 @@ DEFECTS: dict[str, Defect] = {
 }
 
 # Mutants: queries that differ from the right one in one place, run, and answer differently (Tuya, Suárez-Cabal and de
-# la Riva 2007, Information and Software Technology 49, 398-417). They are labels that are wrong where no check looks.
+# la Riva 2007, Information and Software Technology 49, 398-417). No check of a single row can find such wrong labels.
 
 KINDS = ("another column", "opposite operator", "condition dropped")
 MAX_TRIES = 8
-"""So many mutants of one query are run, at most, to find one with another answer."""
+"""Mutants of one query that are run at most, to find one with another answer."""
 _OPPOSITES = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.NEQ, exp.Max: exp.Min, exp.Sum: exp.Avg, exp.And: exp.Or}
 _OPPOSITES |= {other: one for one, other in _OPPOSITES.items()}
 
 
 def mutants(databases: Mapping[str, Path]) -> dict[str, Defect]:
-    """``KINDS`` for ``inject_defects``; their check is the one that compares answers, on the SQLite file by db_id."""
+    """The ``KINDS`` of mutants, for ``inject_defects``; ``databases`` holds the SQLite file of each db_id."""
     return {kind: Defect("contradiction", partial(_mutate, kind, databases)) for kind in KINDS}
 
 
@@ -123,19 +123,19 @@ def _mutate(kind: str, databases: Mapping[str, Path], row: Row, rng: Random) -> 
         try:
             if not same_answer(database, row["query"], mutant.sql("sqlite")):
                 return {**row, "query": mutant.sql("sqlite")}
-        except (QueryError, RecursionError):  # it does not run, which a check would see, or is too deep to be written
+        except (QueryError, RecursionError):  # it does not run, which the check for errors finds, or is too deep
             continue
     return None
 
 
 def _edits(node: exp.Expr, columns: list[str]) -> Iterator[tuple[str, exp.Expr | None]]:
-    """What may stand in the place of a node; None for nothing."""
+    """Yield the replacements of a node, each with its kind; a replacement of None removes the node."""
     if isinstance(node, exp.Column):
         names = (name for name in dict.fromkeys(columns) if name.lower() != node.name.lower())
         yield from ((KINDS[0], exp.column(name, node.table or None)) for name in names)
     elif isinstance(node, exp.Ordered):
         ascending = bool(node.args.get("desc"))
-        # NULL where SQLite sorts it, or the query would say where.
+        # NULLs stay where SQLite sorts them, or sqlglot would add NULLS FIRST or LAST to the query.
         yield KINDS[1], exp.Ordered(this=node.this.copy(), desc=not ascending, nulls_first=ascending)
     elif isinstance(node, exp.Condition) and (opposite := _OPPOSITES.get(type(node))):
         yield KINDS[1], opposite(**node.copy().args)

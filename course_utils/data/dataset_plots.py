@@ -1,4 +1,4 @@
-"""Figures of what a dataset is made of: each function takes rows and returns Matplotlib's Axes."""
+"""Figures of a dataset's composition and of what cleaning gains; each function returns Matplotlib Axes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,14 +30,14 @@ PARTS = {
     "case": r"CASE",
     "window": r"OVER",
 }
-"""Regular expressions over ``skeleton``, which has neither names nor values left to mistake for SQL."""
+"""Regular expressions for the text of ``skeleton``, where no name or value can be mistaken for SQL."""
 MAX_DATABASES = 60
-"""Bars of a figure; a dataset may have thousands of databases, and no image is so high."""
+"""Bars of a figure at most, because a dataset may have thousands of databases."""
 
 
 @course_style
 def plot_rows(prepared: Prepared) -> "Axes":
-    """Rows about each database, or the ``MAX_DATABASES`` with most: colours are splits, hatchings difficulties."""
+    """Plot the rows of each of the ``MAX_DATABASES`` largest databases, by split (colour) and difficulty (hatch)."""
     import pandas as pd
     from matplotlib.patches import Patch
 
@@ -67,14 +67,14 @@ def plot_rows(prepared: Prepared) -> "Axes":
 
 
 def parts_of(query: str) -> set[str]:
-    """The parts that a query uses, by their names in ``PARTS``."""
+    """The names in ``PARTS`` of the parts that a query uses."""
     text = skeleton(query)
     return {name for name, pattern in PARTS.items() if re.search(rf"(?<![A-Z])(?:{pattern})(?![A-Z])", text)}
 
 
 @course_style
 def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
-    """The share of each split's queries that use each part: what no query shows, no model learns or test measures."""
+    """Plot the share of each split's queries that use each of ``PARTS``: a part without queries is never learned."""
     import pandas as pd
 
     shares = pd.DataFrame(index=[*PARTS])
@@ -96,7 +96,10 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
 
 @course_style
 def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Axes":
-    """What cleaning gained in several runs, by kind of defect: the gain and the ends of its 95 % interval, -1 to 1."""
+    """Plot what cleaning gained in accuracy, for each kind of defect and run.
+
+    Each run is the gain and the lower and upper end of its 95 % interval, -1 to 1.
+    """
     spans = {kind: (100 * min(runs)[0], 100 * max(runs)[0]) for kind, runs in gains.items()}
     shown = [f"{low:+.0f}{f' to {high:+.0f}' if high > low else ''} ({kind})" for kind, (low, high) in spans.items()]
     axes = new_axes(f"Cleaning gains, in points: {', '.join(shown)}", height=0.6 * len(gains) + 1.8)

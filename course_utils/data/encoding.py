@@ -1,6 +1,6 @@
-"""Characters that are not what they seem: text decoded with the wrong encoding, invisible characters, confusables.
+"""Find characters that are not what they seem: wrongly decoded text, invisible characters and confusables.
 
-A tokenizer gives each of them other tokens than the letters that people see, so a model learns them as other words.
+A tokenizer splits such text differently from the text that people see, so a model learns it as other words.
 """
 
 import re
@@ -13,11 +13,11 @@ INVISIBLE = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+|(?<=\U0001f3f4)[\U000e0000-\U000e007f]{7,}"
 )
-"""What nobody sees and nobody misses: soft hyphen, zero-width spaces, marks of direction, and tags, in which whole
-sentences hide, but those of flags. Some scripts and emoji need zero-width joiners."""
+"""Invisible characters that no text needs: soft hyphen, zero-width space, direction marks, byte order mark and tags,
+which can hide whole sentences. Flag emoji need their tags, and some scripts zero-width joiners, so these are left."""
 _NOT_LATIN = "аеорсухіјѕԁһӏАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο"  # but Cyrillic and Greek
 CONFUSABLES = dict(zip(_NOT_LATIN, "aeopcyxijsdhlABEKMHOPCTYXIJSABEZHIKMNOPTYXo", strict=True))
-"""The Latin letter that each Cyrillic or Greek one looks like: they hide words from filters and values from queries."""
+"""The Latin letter that each Cyrillic or Greek letter looks like; a mix hides words from filters and from queries."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -25,13 +25,13 @@ _QUOTED = re.compile(r"(?<![^\s([{])[“„‘‚«»‹›]([^“”„‘‚«
 
 
 def encoding_findings(text: str, name: str) -> list[Finding]:
-    """Signs of a wrong encoding and characters that deceive the eye in one text; `name` is its field's."""
+    """Findings on wrong encoding, control, invisible and confusable characters in the text of the field ``name``."""
     if text.isascii() and not _CONTROL.search(text):
         return []
     import ftfy
 
-    # UTF-8 that was decoded as Windows-1252 or Latin-1: cafÃ© is café. ftfy knows which sequences nobody writes, so
-    # accents beside a mark („weiß“) stay; where it opened a quotation, as in “IRMÃ”, the mark is no half of a letter.
+    # ftfy repairs UTF-8 that was decoded as Windows-1252 or Latin-1 (cafÃ© for café). A closing quotation mark may look
+    # to it like the second half of a letter, as in “IRMÃ”, so paired marks become plain quotes first.
     text = _QUOTED.sub(r'"\1"', text)
     repaired = ftfy.fix_encoding(text)
     return [*_broken(text, repaired, name), *_deceptive(repaired, name)]
@@ -47,7 +47,7 @@ def _broken(text: str, repaired: str, name: str) -> Iterator[Finding]:
         yield Finding("encoding", "error", reason, "remove them")
     if "\ufffd" in text:
         reason = f'"{name}" has the replacement character U+FFFD, where a letter was lost: {quoted(text)}'
-        fix = "take the text from its source again, decoded as it was encoded"
+        fix = "read the text from its source again, with the encoding in which it was written"
         yield Finding("encoding", "error", reason, fix)
 
 
@@ -62,11 +62,14 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
             mixed.append(f"{quoted(word)} has {signs}")
     if mixed:
         reason = f'"{name}" mixes alphabets within a word: {", ".join(mixed[:3])}'
-        yield Finding("encoding", "warning", reason, "type the word again in one alphabet")
+        yield Finding("encoding", "warning", reason, "type the word again, in one alphabet")
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:
-    """A text in plain letters (NFKD), without accents and invisible characters, and the place of each in ``text``."""
+    """Decompose a text (NFKD) and remove accents and format characters; also return where each letter was in ``text``.
+
+    The second result has one index for each character of the first, and one more, ``len(text)``, for its end.
+    """
     if text.isascii():
         return text, range(len(text) + 1)
     pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))
@@ -76,6 +79,6 @@ def plain_letters(text: str) -> tuple[str, Sequence[int]]:
 
 
 def _other_words(text: str, other: str) -> str:
-    """The words of a text that the other has not."""
+    """The words of a text that the other text lacks; the whole text if it lacks none."""
     known = set(other.split())
     return " ".join(word for word in text.split() if word not in known) or text

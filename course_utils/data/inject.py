@@ -1,4 +1,4 @@
-"""Inject known defects into a dataset: to learn diagnosing with, and to measure what the validation finds."""
+"""Inject known defects into a dataset, to practise diagnosis and to measure what validation finds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from course_utils.finding import Finding
 
 
 class InjectedDefect(NamedTuple):
-    """One defect: its kind, the check that is meant to find it, and the row that it is in now, from 1."""
+    """One defect: its kind, the check that should find it, and its split and row number, from 1."""
 
     kind: str
     check: str
@@ -26,12 +26,12 @@ class Injection:
 
     splits: dict[str, list[Row]] = field(repr=False)
     defects: list[InjectedDefect] = field(repr=False)  # in the order of the rows
-    kinds: tuple[str, ...]  # all that were asked for
+    kinds: tuple[str, ...]  # all requested kinds
     left_out: dict[str, str]
-    """Kinds of which fewer were injected than were asked for, and how many and why."""
+    """For each kind with fewer defects than requested, how many are missing and why."""
 
     def count_found(self, findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-        """By kind, how many defects are ``injected``, and ``found`` by an error or a warning of their own check."""
+        """For each kind, the defects ``injected``, and those ``found`` by an error or a warning of their own check."""
         alarms = {(f.check, f.split, f.number) for f in findings if f.severity != "note"}
         counts = {kind: {"injected": 0, "found": 0} for kind in self.kinds}
         for kind, *place in self.defects:
@@ -46,13 +46,13 @@ def inject_defects(
     n_each: int = 10,
     seed: int = 0,
 ) -> Injection:
-    """Corrupt some good rows and add corrupted copies of others; no row is used twice, and none is changed in place.
+    """Corrupt some rows and add corrupted copies of others; no row is used twice, and the given rows stay unchanged.
 
-    The defects are names from ``DEFECTS``, or one's own by name; ``n_each`` of a kind, fewer where fewer rows can take
-    one.
+    ``defects`` holds names from ``DEFECTS``, or is a mapping from names to other defects. Each is injected ``n_each``
+    times; ``left_out`` says where too few rows allow it.
 
     Raises:
-        ConfigurationError: A kind is unknown.
+        ConfigurationError: A name is not in ``DEFECTS``.
     """
     if unknown := [kind for kind in defects if kind not in DEFECTS and not isinstance(defects, Mapping)]:
         raise ConfigurationError(f"defect {', '.join(unknown)} is unknown; choose from {', '.join(DEFECTS)}")
@@ -63,8 +63,8 @@ def inject_defects(
     pool = [(split, row) for split, row in pool if row.get("answerable") is not False]
     rng.shuffle(pool)
     left_out = {}
-    kinds: dict[int, str] = {}  # of the rows with a defect, by identity: their numbers are known when all are in
-    # Copies go in first and take the fewest rows, which are then left alone.
+    kinds: dict[int, str] = {}  # kind of each row with a defect, by id(row): row numbers are known only at the end
+    # Copies go first, because the fewest rows allow them; a copied row gets no other defect.
     for kind in sorted(table, key=lambda kind: table[kind].where == "row"):
         rows = [row for row in (_inject_one(table[kind], pool, corrupted, rng) for _ in range(n_each)) if row]
         kinds |= dict.fromkeys(map(id, rows), kind)
@@ -76,7 +76,7 @@ def inject_defects(
 
 
 def _inject_one(defect: Defect, pool: list[tuple[str, Row]], splits: dict[str, list[Row]], rng: Random) -> Row | None:
-    """Take the first row of the pool that can be corrupted so, and put the result in; None if there is none."""
+    """Corrupt the first row of the pool that allows it, put the result into ``splits`` and return it, or None."""
     for place, (split, original) in enumerate(pool):
         if defect.where == "test" and (split != "train" or "test" not in splits):
             continue
@@ -91,7 +91,7 @@ def _inject_one(defect: Defect, pool: list[tuple[str, Row]], splits: dict[str, l
             return row
         if row.get("id") is not None:
             row["id"] = f"{row['id']}-{rng.randrange(10**6)}"
-        # Not before its original: of two equal rows the validation names the second.
+        # The copy goes after its original, because validation reports the later of two equal rows.
         rows.insert(rng.randint(at + 1, len(rows)), row)
         return row
     return None

@@ -1,4 +1,4 @@
-"""Prepare what the later notebooks read: checked rows, the profile's part of them, schemas and databases."""
+"""Prepare the files that later stages read: checked rows selected for the profile, schemas and databases."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from course_utils.errors import DataError
 from course_utils.files import DIFFICULTIES, SPLITS, Row, link_file, portable, write_json, write_jsonl
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema
 
-_SEED = 0  # fixed, and not the profile's: training with three seeds must see the same rows
+_SEED = 0  # not the profile's seed, so that runs with different seeds train on the same rows
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the data stage made; rows have ``seen``: whether training has rows about their database."""
+    """The data stage's output. Each row has ``seen``: whether a training row is about the same database."""
 
     train: list[Row] = field(repr=False)
     validation: list[Row] = field(repr=False)
@@ -32,15 +32,15 @@ class Prepared:
 
     @property
     def results(self) -> dict[str, int]:
-        """The numbers for the manifest."""
+        """The counts for the manifest."""
         counts = {f"n_{split}": len(rows) for split, rows in self.splits.items()}
         return {**counts, "n_test_unseen": sum(not row["seen"] for row in self.test)}
 
 
 def prepare_dataset(course: Course, folder: Path, report: ValidationReport | None = None) -> Prepared:
-    """Check the course's dataset, take the profile's part and write the stage's files to its ``folder``.
+    """Check the course's dataset, select the profile's rows and write them to the stage's ``folder``.
 
-    ``report`` is that of ``validate_dataset``, where the rows have been checked before. Only what ``GATE`` names stops.
+    ``report`` saves the check if ``validate_dataset`` has run already; only errors of the checks in ``GATE`` count.
 
     Raises:
         DataError: A file is missing, rows are bad, or the profile leaves a split without rows.
@@ -65,14 +65,14 @@ def prepare_dataset(course: Course, folder: Path, report: ValidationReport | Non
 
 
 def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[Row]]:
-    """The profile's part of the good rows, in their order, each marked ``seen`` or not.
+    """The rows that the profile uses, in their order, each with ``seen``.
 
-    It is the dataset's own sample of the name that the profile gives; without one, rows of the profile's difficulties,
-    up to its numbers. A difficulty that is not one of Spider's (BIRD has others) is kept. Where splits share ids, for
-    each file counts from 0, say, every id gets its split's name: ``test-0``.
+    If the dataset has a sample named after the profile, its rows are used, otherwise the rows of the profile's
+    difficulties; difficulties that Spider does not have, such as BIRD's, are always kept. Training and test rows are
+    sampled down to the profile's limits. If any id occurs twice, every id gets its split as prefix: ``test-0``.
 
     Raises:
-        DataError: The dataset's sample names rows that are not there or not good.
+        DataError: The dataset's sample names rows that are missing or bad.
     """
     profile = course.profile
     keep = set(profile.difficulties or DIFFICULTIES)
@@ -93,14 +93,15 @@ def select_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[
 
 
 def _named_rows(splits: dict[str, list[Row]], course: Course) -> dict[str, list[Row]]:
-    """The rows that the dataset's own sample names; no split where it has no such sample."""
+    """The rows by split that the dataset's sample names; empty if it has no sample for the profile."""
     sample = read_sample(course.data, course.profile.name)
     named = {(split, row_id) for split, ids in sample.items() for row_id in ids}
     good = {(split, row["id"]) for split, rows in splits.items() for row in rows}
     if unknown := sorted(f"{row_id} of {split}" for split, row_id in named - good):
         raise DataError(
             f"{portable(course.data)}: sample {course.profile.name!r} names rows that are missing or bad: "
-            f"{', '.join(unknown[:5])}{' ...' * (len(unknown) > 5)}; mend them, or delete it and the profile chooses"
+            f"{', '.join(unknown[:5])}{' ...' * (len(unknown) > 5)}; correct these rows, or delete the sample's file, "
+            "and rows are chosen by difficulty"
         )
     return {split: [row for row in rows if (split, row["id"]) in named] for split, rows in splits.items() if sample}
 
@@ -112,7 +113,7 @@ def _sample(rows: list[Row], limit: int | None) -> list[Row]:
 
 
 def _balanced_sample(rows: list[Row], limit: int | None) -> list[Row]:
-    """Half about seen and half about unseen databases, as far as there are enough of each."""
+    """Up to ``limit`` rows, half about seen and half about unseen databases as far as there are enough of each."""
     if limit is None or len(rows) <= limit:
         return rows
     seen, unseen = [row for row in rows if row["seen"]], [row for row in rows if not row["seen"]]
@@ -122,16 +123,16 @@ def _balanced_sample(rows: list[Row], limit: int | None) -> list[Row]:
 
 
 def _gather_databases(dataset: Path, target: Path, splits: dict[str, list[Row]]) -> dict[str, str]:
-    """Put the databases that rows ask about below ``target`` and remove others built there; their schemas."""
+    """Put the databases of the rows into ``target``, remove all others there, and return the rendered schemas."""
     wanted = sorted({row["db_id"] for rows in splits.values() for row in rows})
     for built in target.iterdir() if target.is_dir() else ():
-        if built.is_dir() and built.name not in wanted:  # a file is the desktop's, such as .DS_Store
+        if built.is_dir() and built.name not in wanted:  # files, such as macOS's .DS_Store, stay
             shutil.rmtree(built)
     schemas = {}
     for db_id in wanted:
         database = target / db_id / f"{db_id}.sqlite"
         source = find_database(dataset, db_id, target)
-        if source != database:  # with what its log holds
+        if source != database:  # ``copy_database`` includes what a write-ahead log holds
             database.parent.mkdir(parents=True, exist_ok=True)
             database.unlink(missing_ok=True)
             (link_file if is_one_file(source) else copy_database)(source, database)

@@ -1,4 +1,4 @@
-"""Write rows for a service that fine-tunes a model for you, and say what that costs. Nothing is uploaded here."""
+"""Write rows in the format of a hosted fine-tuning service, and estimate its price. Nothing is uploaded here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,36 +19,36 @@ from course_utils.tables import Table, value_table
 from course_utils.tasks import text_to_sql
 
 UPLOADED = ("train", "validation")
-"""A service gets no test rows: they are for measuring what it gives back."""
+"""The splits for the service; the test rows stay here, to measure the model that it returns."""
 TOKENS_OF_MESSAGE = 4
-"""What a chat format adds around a message, about."""
+"""About the number of tokens that a chat format adds to each message."""
 _PIECE = re.compile(r"[A-Za-z]{1,7}|\w|[^\w\s]+|\n+")
 
 
 @cache
 def known_services() -> dict[str, dict[str, Any]]:
-    """The limits and prices of every service by its name, as ``services.toml`` explains them."""
+    """The limits and prices of each service by name; ``services.toml`` explains the fields."""
     return read_toml(__file__)
 
 
 def estimate_tokens(messages: Sequence[Mapping[str, str]]) -> int:
-    """About as many tokens as a chat has, whatever the tokenizer: pieces of up to seven letters, digits, runs of marks.
+    """Estimate the tokens of a chat without a tokenizer: runs of up to seven letters, single digits, runs of signs.
 
-    Of English schemas, questions and queries that is 93 to 106 per cent of SmolLM2's count. Services with a larger
-    vocabulary count fewer; a letter beyond ASCII counts as one, which is rather too many.
+    For English schemas, questions and queries the estimate is 93 to 106 % of SmolLM2's count. Larger vocabularies need
+    fewer tokens. Each letter beyond ASCII counts as one token, which is usually too many.
     """
     return sum(len(_PIECE.findall(message["content"])) + TOKENS_OF_MESSAGE for message in messages)
 
 
 def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: int = 3) -> Table:
-    """Write a dataset's good training and validation rows as a service takes them, chats, one a line; what came of it.
+    """Write a dataset's good training and validation rows as chats for a service; return a table of counts and price.
 
-    ``out`` becomes a new folder of ``train.jsonl``, ``validation.jsonl`` and, if need be, ``rejected.jsonl`` with the
-    reasons; databases that come as SQL are built in ``build_in``. The service is priced for ``epochs`` readings.
+    ``out`` becomes a new folder of ``train.jsonl``, ``validation.jsonl`` and, if rows are rejected, ``rejected.jsonl``
+    with the reasons. Databases that exist only as SQL files are built in ``build_in``. ``epochs`` is for the price.
 
     Raises:
         ConfigurationError: The service is unknown.
-        DataError: There is something in ``out``, there are too few rows, or the dataset cannot be read.
+        DataError: ``out`` is not empty, there are too few good rows, or the dataset cannot be read.
     """
     if service not in known_services():
         raise ConfigurationError(f"{service!r} is no known service; choose one of {', '.join(known_services())}")
@@ -65,14 +65,14 @@ def export_rows(dataset: Path, out: Path, service: str, build_in: Path, epochs: 
         messages, target = task.to_messages(row), task.to_target(row)
         size = estimate_tokens([*messages, {"content": target}])
         if size > limits["max_tokens"]:
-            reason = f"about {size:,} tokens, where {service} takes {limits['max_tokens']:,}"
+            reason = f"about {size:,} tokens, but {service} accepts at most {limits['max_tokens']:,}"
             finding = Finding("length", "error", reason, "shorten the schema or the query")
             rejected.append(Rejected(record, (finding,)).to_row())
         else:
             chats[record.split].append({"messages": messages, "target": target})
             n_tokens[record.split] += size
     if (n_good := len(chats["train"])) < limits["min_rows"]:
-        reason = f"{n_good} good training rows, where {service} takes {limits['min_rows']} or more"
+        reason = f"{n_good} good training rows, but {service} needs at least {limits['min_rows']}"
         raise DataError(f"{portable(dataset)}: {reason}; `course validate` says what is wrong with the others")
     files = {f"{split}.jsonl": rows for split, rows in chats.items() if rows}
     with writing(out) as unfinished:

@@ -71,7 +71,7 @@ def test_rejected_rows_say_why_and_none_is_lost(dataset: Path, tmp_path: Path, m
     assert n_read == sum(n_others)
     reasons = " ".join(row["reason"] for row in rejected)
     assert "no such column" in reasons
-    assert "tokens, where openai takes 400" in reasons
+    assert "tokens, but openai accepts at most 400" in reasons
 
 
 def test_the_price_is_tokens_times_epochs_times_the_table(dataset: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_cannot_be_exported_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="something already"):
         export_rows(dataset, dataset, "openai", tmp_path / "built")
     write_split(dataset, "train", [TARGET.format(i) for i in range(9)])
-    with pytest.raises(DataError, match="9 good training rows, where openai takes 10 or more"):
+    with pytest.raises(DataError, match="9 good training rows, but openai needs at least 10"):
         export_rows(dataset, tmp_path / "out", "openai", tmp_path / "built")
     assert not (tmp_path / "out").exists()
 
