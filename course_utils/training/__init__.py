@@ -1,4 +1,4 @@
-"""The training stage: adapters or all weights, through Unsloth on a GPU, TRL and PEFT anywhere."""
+"""The training stage: train an adapter or all weights, with Unsloth on a GPU or with TRL and PEFT on any machine."""
 
 from course_utils.training.backends import adapter_config
 from course_utils.training.diagnosis import Diagnosis, diagnose, plot_losses

@@ -1,4 +1,4 @@
-"""What each process of ``launch`` runs."""
+"""The program that ``launch`` runs in each of its processes."""
 
 import pickle
 import sys
@@ -8,7 +8,7 @@ from course_utils.errors import CourseError
 
 
 def main() -> None:
-    """Make the call that a folder holds, and leave there what it gives or raises."""
+    """Make the call pickled in the folder ``sys.argv[1]``, and write its result or its CourseError there."""
     import torch
     from accelerate import PartialState  # type: ignore[import-untyped]
 

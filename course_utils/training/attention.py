@@ -1,4 +1,4 @@
-"""Attention by plain products on a CPU, for batches whose mask ``shared_prompts`` makes."""
+"""Attention by plain matrix products on a CPU, for the batches and masks of ``shared_prompts``."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK = 192
-"""Queries that attend together: so many that products are long, so few that most keys of other rows are left out."""
+"""Queries that attend together: enough for efficient products, few enough to leave out most keys of other rows."""
 
 
 def use_chunks(model: Any) -> None:
-    """Let a model of Transformers, which takes masks of four dimensions as they are, attend by ``attend_in_chunks``."""
+    """Make a Transformers model attend by ``attend_in_chunks``; it passes masks of four dimensions on unchanged."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(attend_in_chunks.__name__, attend_in_chunks)
@@ -29,14 +29,15 @@ def attend_in_chunks(
 ) -> "tuple[torch.Tensor, None]":
     r"""Attention :math:`\mathrm{softmax}(s Q K^\top) V` by plain products, for ``CHUNK`` queries at a time.
 
-    On a CPU that is faster than PyTorch's kernel, in bfloat16 more than twice: it reads only those keys that a chunk
-    sees: the shared prefix and its own rows. Transformers calls it, with one batch: (1, heads, length, width) each, and
-    a bool mask (1, 1, length, length) that lets each token see itself; it gives (1, length, heads, width), no weights.
+    On a CPU it is faster than PyTorch's kernel, in bfloat16 more than twice as fast, because a chunk reads only the
+    keys that it sees: the shared prefix and its own rows. Transformers calls it with ``query``, ``key`` and ``value``
+    of shape (1, heads, length, width), the last two with fewer heads under grouped-query attention, and a bool mask of
+    shape (1, 1, length, length), in which each token sees itself. It returns (1, length, heads, width) and no weights.
     """
     import torch
 
-    n_sharing = getattr(module, "num_key_value_groups", 1)  # heads of queries for one of keys
-    keys, values = key[0].to(value.dtype), value[0]  # rotated in float32 where products are narrower
+    n_sharing = getattr(module, "num_key_value_groups", 1)  # query heads per key head
+    keys, values = key[0].to(value.dtype), value[0]  # rotary embedding may have made queries and keys float32
     shape = (len(keys), n_sharing, -1, query.shape[-1])
     queries = query[0].to(value.dtype).reshape(shape)
     attended = []
@@ -49,13 +50,13 @@ def attend_in_chunks(
     return torch.cat(attended, 2).flatten(0, 1).transpose(0, 1)[None], None
 
 
-@lru_cache(maxsize=1)  # all layers get the same tensor, by which it is found again
+@lru_cache(maxsize=1)  # all layers of a pass get the same mask object, so only the first one computes this
 def _seen_by_chunks(
     mask: "torch.Tensor", dtype: "torch.dtype", n_repeats: int
 ) -> "list[tuple[list[slice], torch.Tensor]]":
-    """For each chunk of queries the spans of keys that any of them sees, and what hides from one those of another.
+    """For each chunk of queries, the spans of keys that any of them sees, and a mask to add to their scores.
 
-    That is 0 or minus infinity, of shape (n_repeats * queries, keys), to be added to the scores.
+    The mask is 0 or minus infinity, of shape (n_repeats * queries, keys).
     """
     import torch
 

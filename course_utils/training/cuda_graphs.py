@@ -1,8 +1,8 @@
 """Replay a training step on a GPU, instead of launching its thousands of kernels one by one.
 
-A small model leaves a large GPU so little to do in each kernel that starting them takes most of the time. A CUDA graph
-holds the kernels of a whole pass and starts them at once. It runs on the tensors that it was recorded with, so batches
-of ``collate_shared`` are padded to few lengths, one graph each. Source: PyTorch, *CUDA semantics*, on CUDA graphs.
+The kernels of a small model are so short that launching them takes most of the time on a large GPU. A CUDA graph holds
+the kernels of a whole pass and launches them at once. Its tensors have fixed shapes, so batches of ``collate_shared``
+are padded to few lengths, with one graph for each. Source: PyTorch, *CUDA semantics*, on CUDA graphs.
 """
 
 from typing import Any, NamedTuple
@@ -13,26 +13,26 @@ from torch.nn.functional import cross_entropy
 from course_utils.training.shared_prompts import IGNORED
 
 LENGTH_STEP = 256
-"""Batches are as long as the next multiple of this: a course's schemas make two to four lengths."""
+"""Tokens. Batches are padded to a multiple of this length; the course's schemas make two to four lengths."""
 N_WARM_UPS = 3
-"""Passes before a recording, in which libraries choose their kernels."""
+"""Passes before a recording, because libraries choose their kernels in the first ones."""
 
 
 class GraphedPass:
     """Forward and backward passes of a model over batches of ``collate_shared``, with the loss of ``label_loss``.
 
-    Each length is recorded when it comes for the first time, in about a second. A pass writes its gradients over those
-    of the one before, so a step is one pass.
+    The first batch of each length is recorded, which takes about a second. A pass overwrites the gradients of the pass
+    before, so gradients cannot be accumulated over passes.
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
         self._model = model
         self._free = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._recorded: dict[int, _Recorded] = {}
-        self._memory = torch.cuda.graph_pool_handle()  # one for all, for only one pass runs at a time
+        self._memory = torch.cuda.graph_pool_handle()  # shared, because only one graph runs at a time
 
     def run(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The mean loss of a batch in nats a token, a tensor on the GPU; its gradients are in the parameters then."""
+        """Set the gradients of a batch; return its mean loss, a scalar GPU tensor in nats per token with a label."""
         length = batch["input_ids"].shape[1]
         if length not in self._recorded:
             self._recorded[length] = self._record({name: part.clone() for name, part in batch.items()})
@@ -60,7 +60,7 @@ class GraphedPass:
         for parameter in self._free:
             parameter.grad = None
         inputs, labels = {name: part for name, part in batch.items() if name != "labels"}, batch["labels"][0, 1:]
-        logits = self._model(**inputs, use_cache=False).logits[0, :-1]  # all: how many have a label is not fixed
+        logits = self._model(**inputs, use_cache=False).logits[0, :-1]  # of all tokens, as shapes must not vary
         loss = cross_entropy(logits.float(), labels, ignore_index=IGNORED)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss

@@ -1,4 +1,4 @@
-"""What a run's losses say went wrong, from the numbers alone and as curves: the engine light of training."""
+"""Diagnose a training run from its losses, and plot them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["unstable", "overfit", "underfit", "too short", "healthy"]
 Points = list[tuple[float, float]]
-"""Steps in order, and the loss at each."""
+"""(step, loss) pairs in order."""
 LOSS = itemgetter(1)
 
 FIXES: dict[Verdict, str] = {
@@ -26,7 +26,7 @@ FIXES: dict[Verdict, str] = {
     "overfit": "stop at this step, or train on more rows",
     "underfit": "multiply the learning rate by ten; if that does not help, raise the rank and look at the labels",
     "too short": "take more steps: more epochs, or more rows",
-    "healthy": "keep the settings, and measure next what the model answers",
+    "healthy": "keep the settings, and evaluate the model's answers next",
 }
 CLIMB = 0.25
 SPIKE = 2.5
@@ -43,7 +43,7 @@ class Diagnosis:
     """One verdict on a run, and the step that it is about."""
 
     verdict: Verdict
-    step: int  # where the loss leaves its way, where validation stops to improve, or the last one
+    step: int  # where the loss climbs, where validation is at its best or first close to it, or the last step
     evidence: str
     is_last: bool = False  # after which there is nothing to stop
 
@@ -58,28 +58,28 @@ class Diagnosis:
 
 
 def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
-    """Tell from its losses whether a run is unstable, overfit, underfit, too short or healthy, in this order.
+    """Say whether a run was unstable, overfit, underfit, too short or healthy; the first verdict that fits is given.
 
-    What is high or low is measured against the loss at the start, so that neither task nor vocabulary counts:
+    Losses are compared with the loss at the start, so that the thresholds hold for any task and vocabulary:
 
-    - *unstable*: a loss is no number; or the running median of the training loss climbs by ``CLIMB`` of the start
-      above the lowest loss so far, and by ``NOISE`` times what neighbours differ by; or a single loss is ``SPIKE``
-      times as high as the start, whatever the noise: of few steps the climb itself is most of it; or validation ends
-      so far above its best, and training is no better.
-    - *overfit*: validation ends ``RISE`` above its best, with training below that; the validation rows are the same
-      each time, so a tenth is no noise. Or it stands still and is ``MEMORY`` times the training loss: the rows are
-      known by heart. Twice as high is common, for rows that were trained on are known better than others.
-    - *underfit*: validation has lost less than ``LITTLE`` of the start.
-    - *too short*: the last third of the way still lowers validation at more than ``PACE`` of the mean pace; training
-      stands in where validation was measured once or twice. The way is the summed learning rate, not the steps, for a
-      rate that decays to zero flattens any curve. An exponential has a pace of 0.7 after one time constant, 0.3 after
-      three and 0.15 after four. A run of fewer than ``FEW_STEPS`` that falls so is too short, not underfit.
+    - *unstable*: a loss is not finite; or the running median of the training loss climbs above the lowest loss so far
+      by ``CLIMB`` of the start and by ``NOISE`` times the noise of its logarithm; or a single loss is ``SPIKE`` times
+      the start, whatever the noise, because in a short run the climb itself looks like noise; or validation ends
+      ``CLIMB`` of the start above its best, and training ends above that best too.
+    - *overfit*: validation ends ``RISE`` above its best while training ends below that best; a tenth is no noise,
+      because the validation rows are always the same. Or validation has settled at ``MEMORY`` times the training loss:
+      the model knows the rows by heart. (Twice is common: a model knows the rows it was trained on better.)
+    - *underfit*: validation has fallen by less than ``LITTLE`` of the start.
+    - *too short*: in the last third of the way validation still falls at more than ``PACE`` of its mean pace; training
+      replaces it if validation was measured at most twice. The way is the summed learning rate, not the steps, because
+      a rate that decays to zero flattens any curve. An exponential decay has a pace of 0.7 after one time constant, 0.3
+      after three and 0.15 after four. A falling run of under ``FEW_STEPS`` steps is too short, not underfit.
 
-    Losses do not tell a base that knew the task before from one that learns nothing, nor how many answers are right.
+    Losses cannot tell a base model that knew the task from one that learns nothing, nor say how many answers are right.
 
     Args:
         history: As in ``TrainingResult.history``. Without a validation loss at step 0, the first training loss is
-            taken for the start; without ``learning_rate``, a constant one is assumed.
+            the start; without ``learning_rate``, a constant one is assumed.
 
     Raises:
         DataError: There is no training loss, or no validation loss after step 0.
@@ -88,18 +88,18 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     if not training or not any(step for step, _ in validation):
         raise DataError("a history needs training losses and validation losses; train with n_evaluations of 1 or more")
     if broken := [step for step, loss in sorted(training + validation) if not math.isfinite(loss)]:
-        return Diagnosis("unstable", int(broken[0]), "the loss is no number any more")
+        return Diagnosis("unstable", int(broken[0]), "the loss is NaN or infinite")
     smooth, start, end = _running_median(training), training[0][1], validation[-1][1]
     last, lowest = int(max(training[-1][0], validation[-1][0])), math.inf
     if validation[0][0] == 0:
-        start = lowest = validation[0][1]  # measured, not guessed from one batch
+        start = lowest = validation[0][1]  # more exact than the loss of one training batch
     best, learned = min(map(LOSS, validation)), smooth[-1][1]
     both_climbed = (last, best, end) if end > best + CLIMB * start and learned > best else None
     if climb := _find_climb(training, smooth, start, lowest) or both_climbed:
         step, low, high = climb
         climbs = f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
         return Diagnosis("unstable", int(step), climbs)
-    # Two validation losses make no curve.
+    # One or two validation losses after the start are too few for a curve.
     pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
     if found := _find_overfit(learned, validation, fell, is_settled=pace <= PACE):
@@ -117,16 +117,17 @@ def _points(history: Sequence[Mapping[str, float]], key: str) -> Points:
 
 
 def _running_median(points: Points) -> Points:
-    """Medians of five neighbours, of three in a short run; of fewer at the ends."""
+    """The median of each loss and its neighbours: five losses, three in runs of under 25, fewer at the ends."""
     reach = 2 if len(points) >= 25 else 1
     return [(step, median(map(LOSS, points[max(0, i - reach) : i + reach + 1]))) for i, (step, _) in enumerate(points)]
 
 
 def _find_climb(training: Points, smooth: Points, start: float, low: float) -> tuple[float, float, float] | None:
-    """Where training first climbs or spikes: the step, and the losses below and above."""
+    """Where training first spikes or climbs: the step, the loss before, and the loss it reaches; None if nowhere."""
     logs = [math.log(max(loss, 1e-9)) for _, loss in training]
     bends = [abs(before - 2 * here + after) for before, here, after in zip(logs, logs[1:], logs[2:], strict=False)]
-    # 1.65 is the median bend of white noise with a standard deviation of 1; a slope bends nothing.
+    # The median second difference estimates the noise, because a slope does not affect it; for white noise with a
+    # standard deviation of 1 it is 1.65.
     noise = math.exp(NOISE * median(bends or [0.0]) / 1.65)
     for (step, loss), (_, middle) in list(zip(training, smooth, strict=True))[1:-1]:
         if loss > SPIKE * start:
@@ -138,7 +139,7 @@ def _find_climb(training: Points, smooth: Points, start: float, low: float) -> t
 
 
 def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: bool) -> Diagnosis | None:
-    """The verdict where validation leaves training behind; ``learned`` is the training loss at the end."""
+    """The verdict *overfit*, if it fits; ``learned`` is the smoothed training loss at the end."""
     (best_step, best), end = min(validation, key=LOSS), validation[-1][1]
     if end > best * (1 + RISE) and learned < best:
         rises = f"validation loss rises from {best:.3g} to {end:.3g}, training does not"
@@ -151,7 +152,7 @@ def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: 
 
 
 def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) -> float:
-    """How fast a loss falls in the last third of the summed learning rate; 1 is its mean pace, 0 is flat."""
+    """The pace at which a loss falls in the last third of the summed learning rate: 1 is its mean pace, 0 is flat."""
     import numpy as np
 
     rates = [(record["step"], record.get("learning_rate", 1.0)) for record in history if "loss" in record]
@@ -165,9 +166,9 @@ def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) 
 
 @course_style
 def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> "Axes":
-    """Training loss as a line and validation loss as dots, by step, for runs with as many labels, and their diagnoses.
+    """Plot training losses as lines and validation losses as dots by step, one label per run, with the diagnoses.
 
-    A vertical line marks the step that a diagnosis is about, unless it is the last one.
+    A vertical line marks the step of a diagnosis other than *healthy*, unless it is the last step.
     """
     first = results[0].diagnosis
     ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
@@ -187,5 +188,5 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
     axes.locator_params("x", integer=True)
     show_logarithmic(axes)
-    axes.figure.legend(loc="outside lower left", ncols=2)  # any place among the curves may have some in it
+    axes.figure.legend(loc="outside lower left", ncols=2)  # inside the axes it might cover a curve
     return axes

@@ -1,4 +1,4 @@
-"""Turn rows into token ids and a mask of what is learned."""
+"""Turn rows into token ids and a mask of the tokens that have a label."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -19,28 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TokenizedRows:
-    """Rows ready for the trainer, and what became of those that are not among them."""
+    """Rows ready for the trainer, and the ids of those that were left out."""
 
     examples: list[EncodedExample] = field(repr=False)
     too_long: list[str]
-    """Ids of rows longer than the limit. They are left out whole: a row whose end is cut off teaches
-    the model never to stop."""
+    """Ids of rows longer than the limit. They are left out, because a truncated row teaches a model never to stop."""
 
     @property
     def n_tokens(self) -> int:
-        """Tokens the model reads in one epoch, padding not counted."""
+        """Tokens that the model reads in one epoch, without padding."""
         return sum(len(example.input_ids) for example in self.examples)
 
     @property
     def n_supervised_tokens(self) -> int:
-        """Tokens that have a label, so that the loss sees them."""
+        """Tokens with a label, over which the loss is taken, in one epoch."""
         return sum(sum(example.completion_mask) for example in self.examples)
 
     def check(self, name: str, max_length: int) -> None:
-        """Refuse what the trainer would cut at the end or, with no label left, drop without a word.
+        """Refuse rows that the trainer would truncate or, if no label is left, drop without a message.
 
         Raises:
-            DataError: There are such rows among those that ``name`` tells people of.
+            DataError: There are such rows; the message calls the rows ``name``.
         """
         n_cut = sum(len(example.input_ids) > max_length for example in self.examples)
         n_dropped = sum(not any(example.completion_mask[:max_length]) for example in self.examples)
@@ -51,12 +50,12 @@ class TokenizedRows:
             raise DataError(f"{name}: {cut} their end, {dropped}; {remedy}")
 
     def spread(self, limit: int | None) -> "TokenizedRows":
-        """Up to ``limit`` of the rows, evenly spread over their order; all for None."""
+        """At most ``limit`` rows, evenly spread over their order; all rows if ``limit`` is None."""
         step = math.ceil(len(self.examples) / limit) if limit else 1
         return replace(self, examples=self.examples[:: max(1, step)])
 
     def to_dataset(self) -> "Dataset":
-        """The columns that TRL's ``SFTTrainer`` takes as already prepared, and lengths to group by."""
+        """The columns that TRL's ``SFTTrainer`` accepts as tokenized, and ``length`` to group rows by."""
         from datasets import Dataset
 
         ids, masks = [row.input_ids for row in self.examples], [row.completion_mask for row in self.examples]
@@ -76,12 +75,12 @@ class TokenizedRows:
 def tokenize_rows(
     tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Mapping[str, Any]], task: Task, max_length: int
 ) -> TokenizedRows:
-    """Encode every row, with ``id`` and what the task reads, as the task asks and answers it.
+    """Encode rows as the task's prompt and answer; rows have an ``id`` and the fields that the task reads.
 
-    ``max_length`` are the tokens of prompt and completion together, at most.
+    Rows with more than ``max_length`` tokens, prompt and completion together, are left out.
 
     Raises:
-        DataError: No row is left, none of them has a token with a label, or an answer holds a control token.
+        DataError: No row is left, no token has a label, or an answer contains a control token.
     """
     examples, too_long, control = [], [], control_tokens(tokenizer)
     for row in rows:
@@ -107,16 +106,16 @@ def check_answer(tokenizer: "PreTrainedTokenizerBase", control: set[int], answer
 
 
 def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> set[int]:
-    """Ids of the tokens that templates mark turns with, and others that no text is made of."""
+    """Ids of the special tokens, with which templates mark turns and which no ordinary text contains."""
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special} | {*tokenizer.all_special_ids}
-    return special - {tokenizer.unk_token_id}  # which stands for letters that the vocabulary lacks
+    return special - {tokenizer.unk_token_id}  # the unknown token stands for letters that the vocabulary lacks
 
 
 def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) -> Findings:
-    """What is wrong with the labels of encoded rows; empty if nothing is.
+    """Findings on the labels of encoded rows; empty if they are right.
 
-    A reply holds one control token, the one that ends it. Others with a label are the marks between turns: the loss
-    is taken over the prompt too. Templates that mark turns in plain text escape this check.
+    The only control token with a label should be the one that ends the reply. A label on any other, such as a mark
+    between turns, means that the loss is taken over the prompt too. Templates without control tokens escape this check.
     """
     control = control_tokens(tokenizer)
     labelled = [
@@ -129,10 +128,10 @@ def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) ->
     if on_prompt:
         mark, share = tokenizer.decode(min(on_prompt[0])), rows.n_supervised_tokens / max(1, rows.n_tokens)
         reason = f"{len(on_prompt)} of {len(labelled)} rows have labels on marks between turns, such as {mark!r}"
-        fix = "grade the reply alone, as tokenize_rows does, and TRL with completion_only_loss"
+        fix = "give labels to the reply alone, as tokenize_rows does, or TRL with completion_only_loss"
         findings.append(Finding("loss-on-prompt", "error", f"{reason}; {share:.0%} of all tokens are graded", fix))
     if endless:
         reason = f"{endless} of {len(labelled)} rows do not end in a label on {tokenizer.eos_token!r}"
-        fix = "let the reply end in the end token, with a label; and pad with another token"
+        fix = "end each reply with the end token, give it a label, and pad with another token"
         findings.append(Finding("no-end-label", "error", reason, fix))
     return findings

@@ -1,6 +1,6 @@
-"""What tuning costs a model elsewhere: how likely it still finds what it used to say, and rows that remind it.
+"""Measure what a model forgets in tuning, by its loss on the base model's own replies, and make rows against it.
 
-No data of its pretraining is needed: the base model's own replies to other prompts than the task's stand for it.
+The base model's replies to prompts of other tasks stand for its pretraining data, which is not needed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ CHATS = (
 
 
 def other_prompts(rows: Iterable[Row], schemas: Mapping[str, str], chats: Iterable[str] = ()) -> list[list[Message]]:
-    """Prompts that are not the task's: to explain how each row's question would be answered, and plain chats."""
+    """Prompts of other tasks: one for each row, to explain how to find the answer, and one for each of ``chats``."""
     explain = [(f"{EXPLAIN}\n\n{schemas[row['db_id']]}", row["question"]) for row in rows]
     asked = [*explain, *((ASSISTANT, chat) for chat in chats)]
     return [[{"role": "system", "content": system}, {"role": "user", "content": user}] for system, user in asked]
@@ -35,14 +35,17 @@ def other_prompts(rows: Iterable[Row], schemas: Mapping[str, str], chats: Iterab
 def own_replies(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[Message]], profile: Profile
 ) -> TokenizedRows:
-    """A model's greedy replies as rows: those of a base measure later what was forgotten, or are trained on too."""
+    """The model's greedy replies to the prompts, as rows to measure forgetting with or to add to the training rows.
+
+    Empty replies are left out.
+    """
     examples, size = [], profile.generation_batch_size
     for chats in (prompts[start : start + size] for start in range(0, len(prompts), size)):
         asked = [encode_prompt(tokenizer, chat) for chat in chats]
         replies = generate_tokens(model, tokenizer, asked, profile.max_new_tokens)
         for chat, prompt, reply in zip(chats, asked, replies, strict=True):
             if not reply:
-                continue  # there is nothing in it to find likely
+                continue  # there is no token to take a loss of
             mask = [0] * len(prompt) + [1] * len(reply)
             examples.append(EncodedExample(prompt + reply, mask, chat[0]["content"]))
     return TokenizedRows(examples, [])
@@ -61,6 +64,6 @@ def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
 
 
 def reply_losses(model: "PreTrainedModel", rows: TokenizedRows) -> dict[str, float]:
-    """``reply_loss`` of each reply, by a hash of it and its prompt: what the gate compares."""
+    """``reply_loss`` of each reply, by a hash of prompt and reply, so that the gate can compare two models by reply."""
     named = {hash_of(row.input_ids)[:16]: row for row in rows.examples}
     return {name: reply_loss(model, TokenizedRows([row], [])) for name, row in named.items()}

@@ -1,6 +1,6 @@
-"""Make one call in a process of its own, or in several at once, which ``accelerate launch`` starts.
+"""Make one call in a process of its own, or the same call in several processes, which ``accelerate launch`` starts.
 
-Several make the same call, each on its share of a step's rows; the first one writes.
+Several processes share the rows of each step, and the first one writes the results.
 """
 
 import os
@@ -20,25 +20,25 @@ T = TypeVar("T")
 
 
 def n_launched() -> int:
-    """How many processes make this call together; 1 for a process that ``accelerate launch`` has not started."""
+    """The number of processes that train together with this one; 1 if ``accelerate launch`` did not start it."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def launch(config: str, options: Sequence[str], function: Callable[..., T], *arguments: object) -> T | None:
-    """Call a module's function in other processes, which end with this one; None on machines other than the first.
+    """Call a picklable function in other processes and return its result; None on any machine but the first.
 
-    ``config`` says what they share out: the name of a file in ``deploy/accelerate``, or a file; empty for one process,
-    which shares nothing. ``options`` are those of ``accelerate launch``; without ``--num_processes`` there is one for
-    each GPU here. What they print comes where this process prints.
+    ``config`` is an Accelerate configuration: the name of a file in ``deploy/accelerate``, or a path; with an empty one
+    a single process runs. ``options`` are those of ``accelerate launch``; without ``--num_processes``, one process runs
+    for each GPU here. The processes end when this one does, and print where it prints.
 
     Raises:
-        ConfigurationError: There is no such configuration or no second GPU.
-        CourseError: What a process raised.
+        ConfigurationError: There is no such configuration, or fewer than two GPUs.
+        CourseError: The function raised it.
         TrainingError: A process failed in another way.
     """
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
-    clear_device_cache(garbage_collection=True)  # the processes need what this one has kept of a GPU
+    clear_device_cache(garbage_collection=True)  # frees GPU memory for the other processes
     launcher = _launcher(config, options) if config else ()
     with TemporaryDirectory(prefix="course-") as folder:
         (Path(folder) / "call").write_bytes(pickle.dumps((function, arguments)))
@@ -52,7 +52,7 @@ def launch(config: str, options: Sequence[str], function: Callable[..., T], *arg
 
 
 def _launcher(config: str, options: Sequence[str]) -> tuple[str, ...]:
-    """Accelerate's module and what it is told before the module that it starts in several processes."""
+    """The arguments of ``python -m`` that start Accelerate's launcher, up to the module that it starts."""
     import torch
 
     known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
@@ -60,13 +60,13 @@ def _launcher(config: str, options: Sequence[str]) -> tuple[str, ...]:
         raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {', '.join(known)}")
     if read_options(options).num_processes is None:
         if (n_gpus := torch.cuda.device_count()) < 2:
-            raise ConfigurationError(f"{n_gpus} GPUs here, and several processes want one each; use a profile for one")
+            raise ConfigurationError(f"{n_gpus} GPUs here, but several processes want one each; use a one-GPU profile")
         options = [*options, "--num_processes", str(n_gpus)]
     return ("accelerate.commands.launch", "--config_file", str(file), *options, "--module")
 
 
 def read_options(options: Sequence[str]) -> Namespace:
-    """The options of ``accelerate launch`` as it reads them, however they are spelled."""
+    """Options of ``accelerate launch``, parsed by its own parser."""
     from accelerate.commands.launch import launch_command_parser  # type: ignore[import-untyped]
 
     return cast(Namespace, launch_command_parser().parse_known_args([*options, "script"])[0])

@@ -1,14 +1,14 @@
 """Read a prompt once for all the rows that share it.
 
-Questions about one database repeat its schema, which is most of their tokens. Here rows with the same prefix lie
-behind one copy of it::
+Questions about one database repeat its schema, which is most of their tokens. Here rows with the same prefix follow
+one copy of it::
 
     schema | question 1, query 1 | question 2, query 2 | ...
 
 An attention mask lets each row see the shared prefix and itself, and position ids count as if each row stood alone,
-so the losses are those of separate rows, to rounding. Models of Transformers whose tokens meet by attention alone take
-such a mask with SDPA attention, or that of ``attention`` on a CPU; backends with kernels of their own (Unsloth,
-FlashAttention) do not.
+so the losses equal those of separate rows, up to rounding. This needs a Transformers model in which tokens interact by
+attention alone, with SDPA attention or that of ``attention``; backends with their own kernels (Unsloth,
+FlashAttention) do not accept such masks.
 """
 
 from collections import defaultdict
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Batch = dict[str, list[int]]
-"""Rows behind one shared prefix: ``input_ids``, ``labels`` and ``position_ids``, one of each a token that is read, and
-``row_ids``: 0 for the shared prefix, then 1, 2, ... for the rows."""
+"""Rows after one shared prefix: for each token one of ``input_ids``, ``labels``, ``position_ids`` and ``row_ids``,
+which are 0 for the shared prefix and then 1, 2, ... for the rows."""
 IGNORED = -100
 """The label that cross-entropy skips."""
 _PADDING = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "row_ids": -1}
 
 
 def can_share(model: Any, max_length: int) -> bool:
-    """Whether a mask keeps the rows of a batch apart in a model, and no window is shorter than they may be."""
+    """Whether a mask can separate rows: tokens meet by attention alone, and any window holds ``max_length`` tokens."""
     window = getattr(model.config.get_text_config(), "sliding_window", None)
     return attends_only(model) and (window or max_length) >= max_length
 
 
 def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) -> "Dataset":
-    """Batches of ``size`` rows at most with the same prefix, as a dataset with one batch a row.
+    """Batches of at most ``size`` rows with the same prefix, as a dataset with one batch per item.
 
-    The batches of one prefix differ by one row at most; ``seed`` says which rows come together.
+    The batches of one prefix differ in size by one row at most; ``seed`` decides which rows share a batch.
     """
     from datasets import Dataset
 
@@ -57,7 +57,7 @@ def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) 
 
 
 def join_rows(rows: Sequence[EncodedExample]) -> Batch:
-    """Lay rows behind the tokens that all their prompts begin with; at least one prompt token stays with each row."""
+    """Put rows after the tokens that all their prompts begin with; each row keeps at least one prompt token."""
     n_shared = min(row.completion_mask.index(1) for row in rows) - 1
     first = rows[0].input_ids
     n_shared = next((n for n in range(n_shared) if any(row.input_ids[n] != first[n] for row in rows)), n_shared)
@@ -73,7 +73,7 @@ def join_rows(rows: Sequence[EncodedExample]) -> Batch:
 
 
 def collate_shared(batches: list[Batch], length_step: int = 1) -> "dict[str, torch.Tensor]":
-    """Tensors of the one batch that the list holds, as the trainer takes them, padded to a multiple of ``length_step``.
+    """Tensors for the trainer, of the only batch in the list, padded to a multiple of ``length_step`` tokens.
 
     Returns:
         ``input_ids``, ``labels`` and ``position_ids`` of shape (1, length), int64, and ``attention_mask`` of shape
@@ -90,17 +90,17 @@ def collate_shared(batches: list[Batch], length_step: int = 1) -> "dict[str, tor
 
 
 def count_labels(batches: "Dataset") -> int:
-    """How many tokens of shared batches ``label_loss`` looks at."""
+    """The number of tokens with a label in shared batches, as ``label_loss`` counts them."""
     return sum(label != IGNORED for labels in batches["labels"] for label in labels[1:])
 
 
 def label_loss(
     model: Any, batch: "dict[str, torch.Tensor]", n_labels: "torch.Tensor | float | None" = None
 ) -> "torch.Tensor":
-    """Cross-entropy of one batch, with logits only where the next token has a label: a third of the places, or fewer.
+    """Mean cross-entropy of one batch in nats, with logits only where the next token has a label, a third of all.
 
-    TRL computes them in chunks, twice, and with the entropy and accuracy of each. ``n_labels`` divides the sum, for a
-    mean over several batches; None stands for the batch's own labels.
+    It is faster than TRL's loss, which computes the logits twice, in chunks, and their entropy and accuracy too. The
+    sum is divided by ``n_labels``, for a mean over several batches, or by the batch's own labels if that is None.
     """
     from torch.nn.functional import cross_entropy
 
