@@ -1,6 +1,6 @@
-"""Train a tuned model on: from pairs of a better and a worse answer here, from rewards in ``reinforcement``.
+"""Continue training a tuned model, here from pairs of a better and a worse answer; ``reinforcement`` uses rewards.
 
-Both call the model a policy. A run that is killed starts over.
+Both call the model a policy. A run that was killed starts over.
 """
 
 import math
@@ -27,37 +27,37 @@ if TYPE_CHECKING:
 
 FIELDS = ("db_id", "question", "chosen", "rejected")
 BETA = 0.1
-"""Reward of an answer, per nat that the policy finds it likelier than the start did."""
+"""Implicit reward of an answer, per nat by which its log probability exceeds that under the start."""
 RATE_FACTOR = 0.25
-"""Of the profile's learning rate: a policy should move little away from what it knows."""
+"""DPO's learning rate as a share of the profile's, because a policy should stay close to the start."""
 
 
 @dataclass(frozen=True)
 class PolicyResult:
-    """The outcome of ``train_dpo`` or ``train_grpo``; ``history`` is the log, one record a step or an evaluation."""
+    """The outcome of ``train_dpo`` or ``train_grpo``; ``history`` has one record per step and per evaluation."""
 
     adapter: Path = field(repr=False)
     history: list[dict[str, float]] = field(repr=False)
     n_steps: int
     n_too_long: int
-    """Rows that were left out, as longer than ``max_length``."""
+    """Rows that were left out because they exceed ``max_length``."""
 
 
 def load_policy(
     profile: Profile, model: str | Path, adapter: Path
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load what ``train_sft`` wrote to train it on, by PEFT whatever the backend; call it before TRL is imported."""
+    """Load what ``train_sft`` wrote for further training, by PEFT with any backend. Call it before importing TRL."""
     disable_telemetry()
     policy = load_model(model, adapter=adapter, load_in_4bit=profile.load_in_4bit)
     if hasattr(policy, "peft_config"):
-        policy.set_adapter("default")  # which frees its weights; ``load_model`` leaves them frozen
+        policy.set_adapter("default")  # makes its weights trainable; ``load_model`` freezes them
     else:
         policy.float()
     return policy, load_tokenizer(model)
 
 
 def policy_settings(profile: Profile, factor: float, n_steps: int, output: Path) -> dict[str, Any]:
-    """The settings that both trainers take; the rate is this share of the profile's, midway between A's and B's."""
+    """The settings of both trainers; the learning rate is ``factor`` times the geometric mean of A's and B's."""
     return common_settings(profile, n_steps, output) | {
         "max_steps": n_steps,
         "learning_rate": factor * profile.learning_rate * math.sqrt(rate_ratio(profile)),
@@ -69,7 +69,7 @@ def policy_settings(profile: Profile, factor: float, n_steps: int, output: Path)
 
 
 def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
-    """Train, and save adapter and tokenizer."""
+    """Train, and save the adapter (or the whole model) and the tokenizer to the trainer's output folder."""
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
@@ -80,7 +80,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     with tracking(output.parent / TRACKING):
         trainer.train()
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}
-    trainer.model.save_pretrained(output, **selected)  # not the copy of the start that TRL keeps beside it
+    trainer.model.save_pretrained(output, **selected)  # without TRL's second adapter, a copy of the start
     trainer.processing_class.save_pretrained(output)
     history = [
         {name.replace("eval_", "held-out ").replace("rewards/", ""): value for name, value in record.items()}
@@ -94,8 +94,8 @@ def read_pairs(dataset: Path) -> list[Row]:
     """The pairs of a dataset's ``preferences.jsonl``, each with ``FIELDS``.
 
     Raises:
-        DataError: The file is missing or empty, or pairs lack a field, prefer nothing, or are about no database of the
-            dataset; lists every one.
+        DataError: The file is missing or empty, or pairs lack a field, have two equal answers, or name a database that
+            the dataset lacks; every such pair is listed.
     """
     databases = list_databases(dataset)
 
@@ -105,7 +105,7 @@ def read_pairs(dataset: Path) -> list[Row]:
         if pair["chosen"].strip() == pair["rejected"].strip():
             raise ValueError("chosen and rejected are the same: write a worse answer as rejected, or drop the pair")
         if folder_name(pair["db_id"]) not in databases:
-            raise ValueError(f"no database {pair['db_id']!r}: add it to the dataset, or mend db_id")
+            raise ValueError(f"no database {pair['db_id']!r}: add it to the dataset, or correct db_id")
         return pair
 
     return read_checked_jsonl(dataset / "preferences.jsonl", check, FIELDS)
@@ -123,17 +123,17 @@ def train_dpo(
 
     Source: Rafailov et al. 2023, arXiv:2305.18290.
 
-    The ``adapter`` is what ``train_sft`` wrote on ``model``, ``output`` the folder of the new one. One pair in ten is
-    held out, and measured before the first step and ``profile.n_evaluations`` times on the way.
+    ``adapter`` is the folder that ``train_sft`` wrote for ``model``; the new one goes to ``output``. One pair in ten is
+    held out; these pairs are measured before the first step and up to ``profile.n_evaluations`` times after it.
 
     Returns:
-        Its history has ``margins``, their two terms ``chosen`` and ``rejected``, and ``accuracies``, the share of pairs
-        with a margin above 0; each also as ``held-out ...``. All are means.
+        Its history has the means of ``margins`` and their two terms, ``chosen`` and ``rejected``, and ``accuracies``,
+        the share of pairs with a margin above 0; each also as ``held-out ...``.
 
     Raises:
         DataError: Fewer than two pairs are short enough, or an answer holds a control token.
         ModelError: The model or the adapter is missing or incomplete.
-        TrainingError: The loss is no number any more.
+        TrainingError: The loss is NaN or infinite.
     """
     policy, tokenizer = load_policy(profile, model, adapter)
     from datasets import Dataset
@@ -141,7 +141,7 @@ def train_dpo(
 
     class PairTrainer(DPOTrainer):  # type: ignore[misc]
         def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
-            return dataset  # encoded already, by the one prompt module
+            return dataset  # already encoded, by ``prompts``
 
     short, control = [], control_tokens(tokenizer)
     for pair in pairs:
@@ -153,7 +153,7 @@ def train_dpo(
             short.append({"prompt_ids": ids[:n], "chosen_ids": ids[n:], "rejected_ids": others[n:]})
     if len(short) < 2:
         found = f"{len(short)} of {len(pairs)} pairs fit max_length={profile.max_length}, but 2 must"
-        raise DataError(f"{found}; raise it {IN_PROFILE}")
+        raise DataError(f"{found}; add pairs, or raise max_length {IN_PROFILE}")
     Random(profile.seed).shuffle(short)
     n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
     n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)
@@ -161,7 +161,7 @@ def train_dpo(
         **policy_settings(profile, RATE_FACTOR, n_steps, output),
         beta=BETA,
         max_length=profile.max_length,
-        precompute_ref_log_probs=True,  # the start is asked once, and no second model is kept
+        precompute_ref_log_probs=True,  # the start's log probabilities, so that no second model is kept in memory
         per_device_eval_batch_size=profile.batch_size,
         eval_strategy="steps",
         eval_on_start=True,

@@ -1,4 +1,4 @@
-"""Learn from what answers are worth when they run: a dense reward for queries, and GRPO after supervised tuning."""
+"""Reinforcement learning from executed queries: a dense reward, and GRPO after supervised fine-tuning."""
 
 import math
 from collections.abc import Sequence
@@ -18,37 +18,37 @@ from course_utils.training.policy import PolicyResult, load_policy, policy_setti
 from course_utils.training.trainer import keep_to_one_gpu
 
 N_ANSWERS = 8
-"""Answers to one question, which are compared with each other."""
+"""Answers drawn for one question, which are compared with each other."""
 N_QUESTIONS = 4
-"""Questions of one optimizer step."""
+"""Questions in one optimizer step."""
 RATE_FACTOR = 0.1
-"""Of the profile's learning rate: what is learned from is noisier than an answer that somebody wrote."""
+"""GRPO's learning rate as a share of the profile's, because rewards are a noisier signal than written answers."""
 REFUSED = ("not allowed", "timeout", "too large")
-"""Errors of queries that would change something, or eat time or memory: they earn nothing at all."""
+"""Kinds of errors with a reward of 0: the query would change data, or needs too much time or memory."""
 
 
 class Reward(NamedTuple):
-    """What an answer is worth: parts from 0 to 1, in the order in which a model learns to earn them."""
+    """The parts of an answer's reward, each from 0 to 1, in the order in which a model learns to earn them."""
 
     parses: float = 0.0
     tables: float = 0.0  # of the tables that this query or the gold one names, the share that both name
-    columns: float = 0.0  # the same of the columns
+    columns: float = 0.0  # the same for columns
     runs: float = 0.0
-    n_rows: float = 0.0  # as many rows come back as should
-    right: float = 0.0  # the same answer, as in evaluation, if it has rows: then all is earned, however it is written
+    n_rows: float = 0.0  # the result has as many rows as the gold's
+    right: float = 0.0  # the same, non-empty result as the gold's; then all other parts are 1 too
 
     @property
     def total(self) -> float:
-        """The weighted sum, from 0 to 1; a part more never makes it less."""
+        """The weighted sum of the parts, from 0 to 1."""
         return sum(weight * part for weight, part in zip(REWARD_WEIGHTS, self, strict=True))
 
 
 REWARD_WEIGHTS = Reward(parses=0.05, tables=0.15, columns=0.2, runs=0.05, n_rows=0.05, right=0.5)
-"""Half for what is near. With the other half alone a model that is never right would get no hint where to go."""
+"""Half is for partial matches, because a model that is never right would learn nothing from ``right`` alone."""
 
 
 def execution_reward(database: Path, gold: str, query: str) -> Reward:
-    """What a query is worth beside the gold one: a function of the three alone. A worker runs the SQL.
+    """The reward of a query, given the gold query. A worker process runs both on the SQLite file ``database``.
 
     Raises:
         QueryError: The gold query does not execute.
@@ -56,7 +56,7 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
     comparison = compare_answers(database, gold, query)
     found = comparison.found
     error = found.kind if isinstance(found, QueryError) else None
-    if comparison.correct and not comparison.gold.is_empty:  # SELECT 1 WHERE 0 gives no rows either
+    if comparison.correct and not comparison.gold.is_empty:  # any query without rows would match an empty gold
         return Reward(*(1.0 for _ in REWARD_WEIGHTS))
     if error in REFUSED or not (wanted := _names(gold)) or not (named := _names(query)):
         return Reward()
@@ -66,11 +66,11 @@ def execution_reward(database: Path, gold: str, query: str) -> Reward:
 
 
 def _names(query: str) -> tuple[set[str], set[str]] | None:
-    """Tables and columns that a query names, in lower case; None where it does not parse as a query."""
+    """The tables and columns that a query names, in lower case; None if the text is not a SELECT."""
     from sqlglot import exp
 
     with suppress(QueryError):
-        if isinstance(tree := parse(query), exp.Select | exp.SetOperation):  # EXPLAIN, say, parses as well
+        if isinstance(tree := parse(query), exp.Select | exp.SetOperation):  # EXPLAIN, for example, parses too
             own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
             tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own
             return tables, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
@@ -80,18 +80,18 @@ def _names(query: str) -> tuple[set[str], set[str]] | None:
 def train_grpo(
     profile: Profile, model: str | Path, adapter: Path, rows: Sequence[Row], task: Task, data: Path, output: Path
 ) -> PolicyResult:
-    r"""Let a tuned model answer, and make those answers likelier that earn more than others to the same question.
+    r"""Train a tuned model to prefer those of its own answers that earn more than others to the same question.
 
-    Group relative policy optimization: ``N_ANSWERS`` answers to a question are drawn; each has the advantage
-    :math:`A_i = (r_i - \bar r) / s_r` of its reward over the group's mean, in standard deviations, by which the
-    gradient of its log probability is weighted. A group of equal rewards teaches nothing.
+    Group relative policy optimization draws ``N_ANSWERS`` answers to a question. The gradient of each answer's log
+    probability is weighted by its advantage :math:`A_i = (r_i - \bar r) / s_r`, the reward minus the group's mean, in
+    standard deviations. A group of equal rewards teaches nothing.
     Source: Shao et al. 2024, arXiv:2402.03300.
 
-    The ``adapter`` is what ``train_sft`` wrote on ``model``, ``output`` the folder of the new one; ``data`` has the
-    databases, in Spider's layout.
+    ``adapter`` is the folder that ``train_sft`` wrote for ``model``; the new adapter goes to ``output``; ``data`` is a
+    dataset with the databases, in Spider's layout.
 
     Returns:
-        Its history has the ``reward`` and each part of ``Reward``, as means over the answers of a step.
+        Its history has the means of ``reward`` and of each part of ``Reward`` over the answers of a step.
 
     Raises:
         DataError: Fewer than ``N_QUESTIONS`` rows are short enough, or a database is missing.

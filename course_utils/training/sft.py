@@ -1,6 +1,6 @@
 """Supervised fine-tuning: one call from rows to a trained model, by any method, on any backend; or the whole stage.
 
-What a run has not finished lies beside its output, so that the same call goes on after the process was killed.
+An unfinished run keeps its checkpoints beside its output, so that the same call resumes after the process was killed.
 """
 
 import logging
@@ -29,9 +29,9 @@ from course_utils.training.tracking import disable_telemetry, tracking
 from course_utils.training.trainer import make_trainer
 
 WRITE_ERRORS = ("inline_container", "I/O error")
-"""How PyTorch and safetensors say that a file takes no more, as on a full disk."""
+"""Parts of PyTorch's and safetensors' messages when a write fails, as on a full disk."""
 LOGGED = ("step", "epoch", "loss", "eval_loss", "learning_rate")
-"""What is kept of the trainer's log: not its counts of tokens, which a shared prompt makes meaningless."""
+"""The fields of the trainer's log that are kept; its token counts are wrong for shared prompts."""
 logger = logging.getLogger(__name__)
 
 
@@ -39,25 +39,25 @@ logger = logging.getLogger(__name__)
 class TrainingResult:
     """The outcome of ``train_sft``.
 
-    ``history`` holds one record a logging step, with ``step``, ``epoch`` and either ``loss`` and
-    ``learning_rate`` (training) or ``eval_loss`` (validation); the first one is the validation loss of the
-    base model, at step 0. Losses are mean cross-entropy in nats per token with a label; lower is better. Where rows
-    share no prompt, that of validation is the mean of the batches' means, as TRL has it.
+    ``history`` holds one record per logging step, with ``step``, ``epoch`` and either ``loss`` and ``learning_rate``
+    (training) or ``eval_loss`` (validation); the first record is the base model's validation loss, at step 0. Losses
+    are mean cross-entropy in nats per token with a label; lower is better. If rows do not share prompts, the validation
+    loss is the mean of the batches' means, as in TRL.
     """
 
     adapter: Path = field(repr=False)
     history: list[dict[str, float]] = field(repr=False)
     n_steps: int
     n_examples: int
-    """Rows seen by this call, epochs counted; a run that was killed before counts from where it went on."""
+    """Rows read by this call, counted again in each epoch; a resumed run counts from its checkpoint on."""
     n_tokens: int
-    """Tokens of these rows, epochs counted, padding not. A schema that several rows share counts for each of them,
-    so that speeds with and without ``share_prompts`` compare."""
+    """Tokens of these rows, without padding. A prefix that rows share counts for each of them, so that speeds with and
+    without ``share_prompts`` can be compared."""
     seconds: float
-    """Wall-clock time of training with its evaluations, in this call."""
+    """Wall-clock time of training and its evaluations, in this call."""
     n_trainable_parameters: int
     kept_step: int | None = None
-    """The step whose weights were kept, as the best by validation loss; None for the last."""
+    """The step with the lowest validation loss, whose weights were kept; None if the last ones were."""
 
     @property
     def final_validation_loss(self) -> float:
@@ -67,7 +67,7 @@ class TrainingResult:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the losses say of the run."""
+        """The diagnosis of the run's losses."""
         return diagnose(self.history)
 
     def results(self) -> dict[str, Any]:
@@ -89,38 +89,36 @@ def train_sft(
 ) -> TrainingResult:
     """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
 
-    Loss of ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and up to
-    ``profile.n_evaluations`` times on the way, the last time after the last step. A checkpoint is written each time,
-    beside ``output``. The same call after the process was killed goes on from there, to the very same end; then the
-    checkpoints are removed. Where memory runs out, the run starts over with half the rows in one pass and twice the
-    passes in a step.
+    The loss on at most ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and
+    up to ``profile.n_evaluations`` times in the run, the last time after the last step. Each time in the run a
+    checkpoint is written beside ``output``. After the process was killed, the same call resumes from the last one and
+    ends with the same weights; then the checkpoints are removed. If memory runs out, the run starts over with half the
+    rows per pass and twice the passes per step.
 
-    ``backend="fsdp"`` makes this call in one process for each GPU of this machine. Processes share out the rows of a
-    step, so that the effective batch stays what the profile says. ``backend="unsloth"`` makes it in a process of its
-    own, for Unsloth changes classes of Transformers and PEFT so that no other model of theirs could generate any more.
-    ``load_model(model, adapter=output)`` takes what is written to ``output``: an adapter, or the whole model under
-    ``method="full"``.
+    ``backend="fsdp"`` runs one process for each GPU of this machine. The processes share the rows of a step, so that
+    the effective batch size stays the profile's. ``backend="unsloth"`` runs in a process of its own, because Unsloth
+    patches Transformers and PEFT so that other models could no longer generate. ``load_model(model, adapter=output)``
+    loads the result: an adapter, or the whole model under ``method="full"``.
 
     Raises:
-        ConfigurationError: The machine does not have what the profile needs, or ``COURSE_TRACK`` is wrong.
-        MissingExtraError: Unsloth, bitsandbytes or a tracker is wanted and not installed.
-        DataError: Rows are longer than ``profile.max_length``, or have nothing to learn.
+        ConfigurationError: The machine lacks what the profile needs, or ``COURSE_TRACK`` is wrong.
+        MissingExtraError: Unsloth, bitsandbytes or a tracker is needed but not installed.
+        DataError: Rows are longer than ``profile.max_length`` or have no label.
         ModelError: The base model is missing or incomplete.
-        TrainingError: The loss is no number any more, the model or one row does not fit into memory, or what is written
-            not on the disk.
+        TrainingError: The loss is NaN or infinite, the model or one row does not fit into memory, or the disk is full.
     """
     if profile.backend == "trl" or n_launched() > 1:
         return train_here(profile, model, train, validation, output)
     config = "fsdp" if profile.backend == "fsdp" else ""
     launched = launch(config, (), train_here, profile, model, train, validation, output.resolve())
-    assert launched is not None, "this machine is alone"
+    assert launched is not None, "launch returns None only on other machines, and here is one machine"
     return launched
 
 
 def train_here(
     profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path
 ) -> TrainingResult:
-    """What ``train_sft`` does, in this process, whatever the backend."""
+    """Do the work of ``train_sft`` in this process, for any backend."""
     from accelerate import PartialState  # type: ignore[import-untyped]
 
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
@@ -136,7 +134,7 @@ def train_here(
             except Exception as error:
                 if any(words in str(error) for words in WRITE_ERRORS):
                     found = f"{output}: weights cannot be written there or beside it ({error})"
-                    raise TrainingError(f"{found}; free some space, and the same call goes on") from error
+                    raise TrainingError(f"{found}; free some space, and the same call resumes") from error
                 if not is_out_of_memory(error):
                     raise
                 profile = _halve_batch(profile)
@@ -148,14 +146,16 @@ def train_here(
 
 
 def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -> TrainingResult | None:
-    """Train on what the data stage wrote, by ``launch`` if there is a ``config``; write what notebook 3 hands over.
+    """Run the training stage on the data stage's files, by ``launch`` if ``config`` is given; write its artifacts.
+
+    Returns None on any machine but the first.
 
     Raises:
-        ArtifactError: The data stage has not run, or a run is at work on the same results.
-        CourseError: As ``launch`` and ``train_sft``.
+        ArtifactError: The data stage has not run, or another run is writing the same artifacts.
+        CourseError: As for ``launch`` and ``train_sft``.
     """
     is_first = not (config and read_options(options).machine_rank)
-    with course.lock() if is_first else nullcontext():  # other machines train with the first
+    with course.lock() if is_first else nullcontext():  # only the first machine writes the artifacts
         stage = course.begin("training") if is_first else None
         tokenizer, max_length = load_tokenizer(course.model), course.profile.max_length
         task = text_to_sql(read_json(course.output("data", "schemas.json")))
@@ -174,17 +174,17 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
 
 
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
-    """A folder beside ``output``, named by a hash of all that decides how this run goes and where it ends."""
+    """A folder beside ``output``, named by a hash of all that determines the run: profile, model, rows, versions."""
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
-    place = str(output.resolve())  # checkpoints refer to each other by their paths
+    place = str(output.resolve())  # part of the hash, because a checkpoint names the best one by its path
     decides = [asdict(profile), str(model), fingerprint(resolve(model)), place, package_versions(), encoded]
     return output.resolve().parent / UNFINISHED / hash_of(decides)[:16]
 
 
 def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
-    """The newest whole checkpoint, if there is any, and its epoch; one that was cut short is removed.
+    """The newest complete checkpoint and its epoch, or None and 0.0; incomplete checkpoints are removed.
 
-    The trainer's state is what a checkpoint gets last (``Trainer._save_checkpoint``).
+    A checkpoint is complete if it has the trainer's state, which is written last (``Trainer._save_checkpoint``).
     """
     whole = []
     for checkpoint in folder.glob("checkpoint-*"):
@@ -192,25 +192,25 @@ def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
             state = read_json(checkpoint / "trainer_state.json")
             whole.append((state["global_step"], checkpoint, state["epoch"]))
         except (OSError, ValueError, KeyError):
-            shutil.rmtree(checkpoint, ignore_errors=True)  # of several processes, another one may be faster
+            shutil.rmtree(checkpoint, ignore_errors=True)  # another process may remove it at the same time
     _, newest, epoch = max(whole, default=(0, None, 0.0))
     return newest, epoch
 
 
 def _halve_batch(profile: Profile) -> Profile:
-    """Half the rows in one pass, and as many a step as before."""
+    """The profile with half the rows per pass and as many per step; raises TrainingError if that is impossible."""
     if profile.batch_size == 1 or n_launched() > 1:  # the other processes would wait for this one
         found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
         remedy = f'lower batch_size or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
         raise TrainingError(f"{found}; {remedy}")
     smaller = profile.with_batch_size(profile.batch_size // 2)
-    retry = "out of memory: starting over with %d rows in one pass, and as many a step as before"
+    retry = "out of memory: starting over with %d rows per pass, and as many per step as before"
     logger.warning(retry, smaller.batch_size)
     return smaller
 
 
 def _load(profile: Profile, model: str | Path, halves: bool | None) -> Any:
-    """``load_trainable``, where fewer rows in one pass are no help if memory runs out."""
+    """Call ``load_trainable``; if memory runs out here, raise TrainingError, because a smaller batch cannot help."""
     try:
         return load_trainable(profile, model, halves)
     except Exception as error:
@@ -225,29 +225,29 @@ def _train(
 ) -> TrainingResult:
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
-    if choose_device().value != "cpu":  # on a CPU the trainer does so itself, before it takes much memory
+    if choose_device().value != "cpu":  # on a CPU the trainer collects garbage itself, before it needs much memory
         clear_device_cache(garbage_collection=True)
-    halves = folder / "bfloat16.json"  # how this run began: tried anew, the CPU may seem faster in the other format
+    halves = folder / "bfloat16.json"  # kept for a resumed run: probed again, the CPU may seem faster in the other
     trainable, tokenizer = _load(profile, model, read_json(halves) if halves.is_file() else None)
-    from peft.helpers import disable_input_dtype_casting  # not before Unsloth
+    from peft.helpers import disable_input_dtype_casting  # only now, because Unsloth must be imported before PEFT
 
     if profile.share_prompts and not can_share(trainable, profile.max_length):
-        logger.warning("%s: its rows cannot share a prompt, so each is read alone: slower", model)
+        logger.warning("%s: rows cannot share prompts in this model, so each row is read alone, which is slower", model)
         profile = replace(profile, share_prompts=False)
-    n_trainable = trainable.num_parameters(only_trainable=True)  # before it is shared out
+    n_trainable = trainable.num_parameters(only_trainable=True)  # before FSDP shards the weights
     checkpoint, began_at = _last_checkpoint(folder)
     trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
     write_json(halves, trainer.args.use_cpu and trainer.args.bf16)
-    is_plain = profile.method in ("lora", "rslora")  # IA3 has no casts to leave out, and DoRA's norms need float32
+    is_plain = profile.method in ("lora", "rslora")  # IA3 has no casts to disable, and DoRA's norms need float32
     began = time.perf_counter()
     with disable_input_dtype_casting(trainable, active=is_plain and trainer.args.use_cpu and trainer.args.bf16):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
     if trainer.args.should_save:
-        for other in ("adapter_config.json", "config.json"):  # by which loading tells what the folder holds
+        for other in ("adapter_config.json", "config.json"):  # a stale one would make loading mistake the content
             (output / other).unlink(missing_ok=True)
-    trainer.save_model(str(output))  # in every process, for each may hold a part
-    trainer.accelerator.wait_for_everyone()  # the checkpoints go, and another process may still read the best
+    trainer.save_model(str(output))  # in every process, because each may hold a part of the weights
+    trainer.accelerator.wait_for_everyone()  # before checkpoints are removed, which another process may still read
     log, epochs = trainer.state.log_history, trainer.state.epoch - began_at
     return TrainingResult(
         adapter=output,

@@ -1,4 +1,4 @@
-"""Who else hears of a run: the trackers that are chosen, and nobody by telemetry."""
+"""Choose the experiment trackers that a run reports to, and disable the telemetry of libraries."""
 
 import os
 from collections.abc import Iterator
@@ -10,13 +10,17 @@ from course_utils.errors import ConfigurationError, require
 
 TRACK_VARIABLE = "COURSE_TRACK"
 TRACKERS = {"tensorboard": "track", "wandb": "track", "mlflow": "serve"}
-"""Who else may hear of a run, by the name of the package, and the extra that installs it."""
+"""The trackers by their package's name, each with the extra that installs it."""
 
 
 def chosen_trackers() -> list[str]:
-    """The trackers that ``COURSE_TRACK`` names, separated by commas, as ``report_to`` of the trainer takes them.
+    """The trackers in the environment variable ``COURSE_TRACK``, separated by commas; ``["none"]`` if there are none.
 
-    TensorBoard and MLflow write files; Weights & Biases sends them to its service, unless ``WANDB_MODE=offline``.
+    TensorBoard and MLflow write files; Weights & Biases sends data to its service unless ``WANDB_MODE=offline``.
+
+    Raises:
+        ConfigurationError: A name is unknown.
+        MissingExtraError: A tracker is not installed.
     """
     wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
     if unknown := sorted({*wanted} - TRACKERS.keys()):
@@ -28,7 +32,7 @@ def chosen_trackers() -> list[str]:
 
 @contextmanager
 def tracking(folder: Path) -> Iterator[None]:
-    """Let what the chosen trackers write lie in ``folder``, each where its own variable does not name a place."""
+    """Make the chosen trackers write to ``folder``, unless a tracker's own environment variable names another place."""
     trackers, places = chosen_trackers(), {}
     if trackers != ["none"]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +42,7 @@ def tracking(folder: Path) -> Iterator[None]:
     os.environ.update(places)
     try:
         yield
-    finally:  # the trainer leaves its run open, always or where it fails: the next training would be part of it
+    finally:  # the trainer may leave the tracker's run open, and the next training would be added to it
         if "wandb" in trackers:
             import_module("wandb").finish()
         if "mlflow" in trackers:
@@ -48,7 +52,7 @@ def tracking(folder: Path) -> Iterator[None]:
 
 
 def disable_telemetry() -> None:
-    """Keep TRL, Unsloth and MLflow from counting their use over the network, each unless its own variable lets it.
+    """Disable the telemetry of TRL, Unsloth and MLflow, each unless its own environment variable is set.
 
     Call it before they are imported.
     """
@@ -57,4 +61,4 @@ def disable_telemetry() -> None:
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when the Hub's library was first imported
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when huggingface_hub was imported

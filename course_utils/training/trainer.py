@@ -1,4 +1,4 @@
-"""TRL's trainer with what a run that can be trusted needs beside it, and its settings."""
+"""TRL's ``SFTTrainer`` with the course's settings, losses, callbacks and corrections for several processes."""
 
 import logging
 import math
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainingArguments
     from trl import SFTConfig, SFTTrainer
 
-# Rows that each repeat their prompt: little is spent on padding where those of a step are sorted by length.
+# Rows that do not share prompts: sorting the rows of a step by length saves padding.
 _SEPARATE: dict[str, Any] = {"train_sampling_strategy": "batch_rebalance", "length_column_name": "length"}
-# ``share_prompts`` has made whole batches, with labels and masks: the trainer takes them one by one, as they are.
+# An item of ``share_prompts`` is a whole batch with labels and masks: the trainer takes one at a time, unchanged.
 _SHARED: dict[str, Any] = {"remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
-_SHARED |= {"loss_type": "nll"}  # by ``label_loss``
+_SHARED |= {"loss_type": "nll"}  # computed by ``label_loss``
 _CHANGES_LOGITS = ("logits_scaling", "lm_head_multiplier", "logits_soft_cap")
-"""Settings of models, such as Granite and Falcon-H1, that change logits in ways unknown to TRL's loss in chunks."""
+"""Settings of models, such as Granite and Falcon-H1, that change logits in ways that TRL's chunked loss ignores."""
 
 
 def make_trainer(
     profile: Profile, model: Any, tokenizer: Any, folder: Path, resumed: bool, *parts: TokenizedRows
 ) -> "SFTTrainer":
-    """The trainer of a loaded model on two parts, training and validation; the rest as in ``training_arguments``."""
+    """The trainer of a loaded model; ``parts`` are training and validation rows, ``resumed`` as below."""
     import torch
 
     from course_utils.training.cuda_graphs import LENGTH_STEP, GraphedPass
@@ -56,7 +56,7 @@ def make_trainer(
     trainer.own_loss = label_loss if shares and trainer.args.loss_type == "nll" else None
     trainer.labels_of_batch = count_labels(data[1]) / len(data[1]) if shares else 0.0
     trainer.graphs = GraphedPass(model) if replays else None
-    if trainer.args.use_cpu:  # the trainer calls it cpu:0 in several processes, and reads no checkpoint to there
+    if trainer.args.use_cpu:  # in several processes the trainer names it cpu:0, to which no checkpoint can be loaded
         trainer.args._setup_devices = torch.device("cpu")
         if shares:
             use_chunks(model)
@@ -65,9 +65,10 @@ def make_trainer(
 
 
 def widen_trainable(model: Any) -> None:
-    """Have float32 for what is trained, unless all is bfloat16 here: TRL makes an adapter over 4 bits bfloat16.
+    """Make the trained weights float32, unless this device computes in bfloat16.
 
-    Most CPUs are slow in it, and on a GPU older than it no gradient of it can be scaled.
+    TRL makes an adapter over a 4-bit model bfloat16, in which most CPUs are slow, and whose gradients cannot be scaled
+    for float16 training on older GPUs.
     """
     if choose_dtype(choose_device().value).value != "bfloat16":
         for parameter in model.parameters():
@@ -75,29 +76,29 @@ def widen_trainable(model: Any) -> None:
 
 
 def rate_ratio(profile: Profile) -> float:
-    """How many times A's rate B learns at; 1 where a method has no A and B."""
+    """The learning rate of B as a multiple of A's; 1 for methods without A and B."""
     return 1.0 if profile.method in ("full", "ia3") else profile.loraplus_ratio
 
 
 def can_replay(profile: Profile) -> bool:
-    """Whether ``GraphedPass`` can make a profile's steps: each is one pass of one process, in bfloat16 on a GPU."""
+    """Whether ``GraphedPass`` fits a profile: each step is one pass of one process, on a GPU in bfloat16, not 4-bit."""
     is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
     is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # on GPUs alone
     return profile.share_prompts and not profile.load_in_4bit and is_one_pass and is_bfloat16
 
 
 def trainer_class() -> "type[SFTTrainer]":
-    """TRL's ``SFTTrainer``, which several processes call as one does; Unsloth, where it is used, is imported before."""
+    """TRL's ``SFTTrainer``, changed to train alike in one process and in several. Import Unsloth before, if at all."""
     import torch
     from peft.optimizers import create_loraplus_optimizer
     from trl import SFTTrainer
 
-    # Checkpoints of a short run lie within a second; that they are ordered by number then is no news.
+    # Without this it warns that a short run's checkpoints, all written within a second, are sorted by number.
     logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
 
     class TrustedTrainer(SFTTrainer):  # type: ignore[misc]
         own_loss: Any = None
-        labels_of_batch = 0.0  # of validation's, on average
+        labels_of_batch = 0.0  # mean number of labels in a validation batch
         graphs: Any = None
         loraplus_ratio = 1.0
         optimizer: Any
@@ -110,12 +111,12 @@ def trainer_class() -> "type[SFTTrainer]":
 
         def _get_train_sampler(self, *rest: Any) -> Any:
             sampler = super()._get_train_sampler(*rest)
-            if hasattr(sampler, "seed"):  # of rows sorted by length, for which the trainer has a seed of its own
+            if hasattr(sampler, "seed"):  # the sampler by length would have another seed than the profile's
                 sampler.seed = self.args.seed
             return sampler
 
         def _run_epoch(self, *, epoch: int, train_dataloader: Any, **rest: Any) -> None:
-            """Say which epoch it is before batches of a checkpoint are skipped; after, several processes miss it."""
+            """Set the samplers' epoch before a resumed run skips batches; afterwards, several processes miss it."""
             sampler = train_dataloader.batch_sampler
             for part in (train_dataloader, getattr(sampler, "batch_sampler", sampler)):
                 if hasattr(part, "set_epoch"):
@@ -129,17 +130,17 @@ def trainer_class() -> "type[SFTTrainer]":
             return self.graphs.run(self._prepare_inputs(inputs))
 
         def _get_num_items_in_batch(self, batches: Any, device: Any) -> Any:
-            """Count labels, but not of rows that come again, so that all processes have as many at an epoch's end."""
+            """Count labels without those of repeated rows, which fill up the last step of an epoch in all processes."""
             if self.args.world_size > 1:
                 learns, n_at_once = torch.is_grad_enabled(), self.args.train_batch_size * self.args.world_size
-                # Accelerate does not say it any more where batches of a checkpoint are skipped.
+                # Accelerate's own remainder is lost when a resumed run skips batches.
                 remainder = len(self.train_dataset if learns else self.eval_dataset) % n_at_once
                 is_last = self.accelerator.gradient_state.end_of_dataloader
                 if is_last and remainder and batches and (self.own_loss or not learns):
                     labels = batches[-1]["labels"]
                     labels[max(0, remainder - len(labels) * self.args.process_index) :] = IGNORED
                 if not torch.is_grad_enabled():
-                    return None  # a batch of validation counts by itself, as it does in one process
+                    return None  # a validation batch is averaged over its own labels, as in one process
             return super()._get_num_items_in_batch(batches, device)
 
         def compute_loss(
@@ -147,21 +148,21 @@ def trainer_class() -> "type[SFTTrainer]":
         ) -> Any:
             if self.own_loss is None:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            if not torch.is_grad_enabled():  # the mean of such losses is one over all labels, as batches differ in them
+            if not torch.is_grad_enabled():  # so that the mean of the batches' losses is the mean over all labels
                 num_items_in_batch = self.labels_of_batch
             loss = self.own_loss(model, inputs, num_items_in_batch)
             if num_items_in_batch is not None and torch.is_grad_enabled():
-                loss = loss * self.args.world_size  # counted in all processes, whose gradients will be averaged
+                loss = loss * self.args.world_size  # the labels of all processes are counted, but gradients averaged
             return (loss, {}) if return_outputs else loss
 
     return TrustedTrainer
 
 
 def run_callbacks(patience: int | None = None) -> "list[TrainerCallback]":
-    """Stop at a loss that is no number, with a ``TrainingError``, and after ``patience`` evaluations that gain nothing.
+    """Callbacks that raise ``TrainingError`` at a loss that is not finite, and stop early if ``patience`` is given.
 
-    On a CPU, threads are as many as pay at each moment. Early stopping also holds for a run that was killed just after
-    it had stopped, where Transformers would go on.
+    The run stops after ``patience`` evaluations without a gain, also if it was killed right after it had stopped, where
+    Transformers would go on. On a CPU, the number of threads is adapted at each step.
     """
     from transformers import EarlyStoppingCallback, TrainerCallback
 
@@ -190,7 +191,7 @@ def _explain_divergence(found: str, step: int, arguments: "TrainingArguments") -
         return f"{found} before any training; check the base model, or load it afresh"
     rate, warm_up = f"learning_rate={arguments.learning_rate:g}", f"warmup_steps={arguments.warmup_steps:g}"
     remedy = f"divide {rate} by five to ten {IN_PROFILE}, keep {warm_up} or raise it"
-    return f"step {step}: {found}, so every weight is lost; {remedy}"
+    return f"step {step}: {found}, so the weights are useless; {remedy}"
 
 
 def training_arguments(
@@ -198,8 +199,8 @@ def training_arguments(
 ) -> "SFTConfig":
     """The trainer's settings, with checkpoints in ``folder``.
 
-    ``n_items`` are what the trainer takes for rows, which ``share_prompts`` makes batches; the base model of a run that
-    is ``resumed`` has been measured; where matrices are in bfloat16, so are their products.
+    ``n_items`` counts the dataset's items: rows, or batches of ``share_prompts``. A run that is ``resumed`` does not
+    measure the base model again. ``is_bfloat16``: some weights are bfloat16, so the trainer computes in it.
     """
     from trl import SFTConfig
 
@@ -236,12 +237,12 @@ def training_arguments(
 
 
 def keep_to_one_gpu(arguments: "TrainingArguments") -> None:
-    """Let a process use one GPU; else each that it sees would get a batch, and a step more rows than it should."""
+    """Let a process use one GPU: otherwise every visible GPU would get a batch, and a step too many rows."""
     arguments._n_gpu = min(1, arguments.n_gpu)
 
 
 def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, Any]:
-    """What every trainer of the course is told; the warm-up is never more than a tenth of the run's steps."""
+    """The settings of all trainers of the course; warm-up takes at most a tenth of the ``n_steps`` steps."""
     device = choose_device().value
     return {
         "output_dir": str(folder),
@@ -252,9 +253,9 @@ def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, A
         "use_cpu": device == "cpu",
         "bf16": choose_dtype(device).value == "bfloat16",
         "fp16": choose_dtype(device).value == "float16",
-        "gradient_checkpointing": device == "cuda" and not profile.share_prompts,  # its models leave room
+        "gradient_checkpointing": device == "cuda" and not profile.share_prompts,  # profiles that share: small models
         "seed": profile.seed,
         "data_seed": profile.seed,
         "dataloader_pin_memory": device == "cuda",
-        "logging_nan_inf_filter": False,  # it would put the mean of earlier losses in the place of NaN
+        "logging_nan_inf_filter": False,  # it would log the mean of earlier losses instead of NaN
     }

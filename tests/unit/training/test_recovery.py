@@ -205,7 +205,7 @@ def test_out_of_memory_halves_the_rows_in_a_pass_and_keeps_those_in_a_step(
     _exhaust(monkeypatch, 1)
     tight = train(once, tmp_path / "tight" / "adapter")
     assert [text for text in caplog.messages if "out of memory" in text] == [
-        f"out of memory: starting over with {size} rows in one pass, and as many a step as before" for size in (2, 1)
+        f"out of memory: starting over with {size} rows per pass, and as many per step as before" for size in (2, 1)
     ]
     assert tight.n_steps == roomy.n_steps
     assert tight.final_validation_loss == pytest.approx(roomy.final_validation_loss, rel=0.02)
