@@ -1,4 +1,4 @@
-"""Is it better, and how sure are we? Predictions, execution accuracy, intervals and paired tests."""
+"""The evaluation stage: predictions, execution accuracy, intervals and paired tests between models."""
 
 from course_utils.evaluation.comparison import accuracy_table, compare, plot_accuracy, rows_needed, sequential_evidence
 from course_utils.evaluation.instances import find_instances

@@ -1,4 +1,4 @@
-"""What a query's conditions, joins and order say of the rows on which one that is nearly the same answers otherwise."""
+"""Read from a query's conditions, joins and order which values expose a nearly equal query that is wrong."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from sqlglot import exp
 
 MAX_INTEGER = 2**63
-"""SQLite holds no larger one."""
+"""SQLite's integers are smaller than this."""
 
 
 def literals_by_column(tree: exp.Expr) -> dict[str, list[str]]:
-    """The literals that a query compares each column with, by its name in lower case, whatever table it is of."""
+    """The literals that a query compares each column with, by the column's name in lower case, without its table."""
     found: dict[str, list[str]] = defaultdict(list)
     aliases = tree.find_all(exp.Alias)
     meant = {each.alias.lower(): {c.name.lower() for c in each.find_all(exp.Column)} for each in aliases}
@@ -23,7 +23,7 @@ def literals_by_column(tree: exp.Expr) -> dict[str, list[str]]:
 
 
 def joined_columns(tree: exp.Expr) -> dict[str, str]:
-    """What each ``table.column``, in lower case, must equal in a join or a correlated subquery."""
+    """For each ``table.column`` of a join or a correlated subquery, the one it must equal; both in lower case."""
     tables = {table.alias_or_name.lower(): table.name for table in tree.find_all(exp.Table)}
     found: dict[str, str] = {}
     for node in tree.find_all(exp.EQ):
@@ -35,7 +35,7 @@ def joined_columns(tree: exp.Expr) -> dict[str, str]:
 
 
 def break_ties(tree: exp.Expr, descending: bool) -> str:
-    """The query with what ties in an ORDER BY ordered by all that it shows: only a tie tells two directions apart."""
+    """The query with all selected columns as last keys of each ORDER BY: only ties make its two directions differ."""
     tree = tree.copy()
     for order in tree.find_all(exp.Order):
         if isinstance(query := order.parent, exp.Query) and not query.is_star:
@@ -46,7 +46,7 @@ def break_ties(tree: exp.Expr, descending: bool) -> str:
 
 
 def near(literal: str, like: object) -> list[object]:
-    """The literal and its neighbours as values of a column that holds values ``like`` this one; its type is kept."""
+    """The literal and its neighbours, as values of the same type as ``like``, a value of the column; [] if none fit."""
     if isinstance(like, int | float):
         try:
             values = dict.fromkeys(type(like)(float(literal) + step) for step in (0, 1, -1, 0.5, -0.5))
@@ -64,7 +64,7 @@ def near(literal: str, like: object) -> list[object]:
 
 
 def _days_near(literal: str, like: date) -> list[date]:
-    """Days inside and just outside of what a literal means by its length: a day, a month of a year, a year, a month."""
+    """Days inside and just outside the period that a literal names: a day, a month of a year, a year, or a month."""
     steps = {10: (0, 1, -1), 4: (0, -1, 364, 365, 366)}.get(len(literal), (0, -1, 27, 32))
     whole = literal + f"{like.year}-01-01"[len(literal) :] if len(literal) > 2 else f"{like.year}-{literal:0>2}-01"
     try:

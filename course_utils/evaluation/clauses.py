@@ -1,6 +1,7 @@
-"""Why a prediction is wrong: where it parts from its gold, clause by clause, by sqlglot's trees, and as a page.
+"""Explain why a prediction is wrong: compare it with the gold query clause by clause, and show the difference as HTML.
 
-It compares what is written, not what comes back: queries that part may give the same answer, and one rule says when.
+Only the texts are compared, by sqlglot's trees. Queries that differ may still give the same answer: see
+``sql.compare``.
 """
 
 import re
@@ -26,29 +27,31 @@ from course_utils.tables import text_table
 
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
 CLAUSES: tuple[Clause, ...] = get_args(Clause)
-"""As a query is put together: FROM, JOIN and set operations, SELECT, aggregates with DISTINCT and GROUP BY, WHERE and
-HAVING without their constants, these constants, ORDER BY with LIMIT."""
+"""In this order: FROM; JOIN and set operations; SELECT; aggregates, DISTINCT and GROUP BY; WHERE and HAVING without
+their constants; these constants; ORDER BY, LIMIT and OFFSET."""
 KINDS = ("right", "timeout", "invalid", *CLAUSES, "extra")
+"""The results of ``error_kind``."""
 N_ROWS = 5
 MAX_LENGTH, MAX_DEPTH, MAX_NAMED = 10_000, 100, 20
-"""Letters of a query, levels of its tree, and names in a clause that are looked up among its columns: more come from a
-model that repeats itself, and would take minutes."""
+"""Limits for a query's characters, its tree's depth, and the column names per clause that are resolved to aliases. Only
+a model that repeats itself exceeds them, and such a query would take minutes."""
 
 
 class ClauseMatch(NamedTuple):
     """The parts of one clause that only one of two queries has."""
 
     missing: tuple[str, ...]
-    """Only the gold has them."""
+    """Parts that only the gold query has."""
     added: tuple[str, ...]
-    """Only the prediction has them."""
+    """Parts that only the prediction has."""
 
 
 def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | None:
-    """Every clause that one of two queries has, nested queries included; None where one is no single query to sqlglot.
+    """Compare every clause that either query has, nested queries included.
 
-    Letter case, aliases, the order of parts and the sides of ``=`` do not count. A column is told by its table too
-    where both queries name the table of every column.
+    None if either is not a single SELECT or exceeds ``MAX_LENGTH`` or ``MAX_DEPTH``.
+    Letter case, aliases, the order of parts and the sides of ``=`` do not count. Tables of columns are compared only if
+    both queries name the table of every column.
 
     Source: component matching of Yu et al. (2018), arXiv 1809.08887, with constants apart from their conditions.
     """
@@ -58,7 +61,7 @@ def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | No
     qualified = all(column.table for tree in trees for column in tree.find_all(exp.Column))
     try:
         wanted, found = (Counter(_parts(tree, qualified)) for tree in trees)
-    except (OptimizeError, AttributeError):  # it parses and has no meaning: COUNT(* UNION SELECT), LATERAL x .
+    except (OptimizeError, AttributeError):  # it parses, but has no meaning: COUNT(* UNION SELECT), LATERAL x .
         return None
     sides = wanted - found, found - wanted
     return {
@@ -69,10 +72,10 @@ def compare_clauses(gold: str, predicted: str) -> dict[Clause, ClauseMatch] | No
 
 
 def component_match(rows: Iterable[Row]) -> dict[Clause, float]:
-    """Of the predictions that have a clause, or whose gold has it, the share in which both have the same of it.
+    """For each clause, the share of predictions in which it equals the gold's, of those where either has the clause.
 
-    What does not parse has no clause in common with its gold. 0 to 1, higher is more alike, as likeness of text goes:
-    equal parts may still stand in queries that answer differently.
+    0 to 1; higher is more similar in text, though queries with equal clauses may answer differently. A prediction that
+    does not parse counts as different in every clause of its gold.
     """
     n_equal, n_present = Counter[Clause](), Counter[Clause]()
     for row in rows:
@@ -83,11 +86,11 @@ def component_match(rows: Iterable[Row]) -> dict[Clause, float]:
 
 
 def error_kind(outcome: Outcome) -> str:
-    """One of ``KINDS``, so that their counts add up to all rows.
+    """The one of ``KINDS`` that an outcome belongs to, so that the counts add up to all rows.
 
-    ``invalid`` is no query at all. ``extra`` has all that the gold has, and more. Any other wrong query, whether it
-    runs or not, goes by ``join`` if it has too few of them, by the first of the ``CLAUSES`` that lacks something, or by
-    ``column`` if nothing differs but their order.
+    ``invalid``: not a single SELECT, or equal to the gold in its clauses but not executable. ``join``: fewer joins than
+    the gold. Otherwise the first of ``CLAUSES`` in which a part of the gold is missing; ``extra`` if none is missing
+    but parts were added; ``column`` if only the order of parts differs.
     """
     if outcome.verdict.correct:
         return "right"
@@ -104,7 +107,7 @@ def error_kind(outcome: Outcome) -> str:
 
 
 def show_error(outcome: Outcome, dataset: Path) -> str:
-    """A wrong answer as HTML: the question, what the prediction changes in the gold, and the first rows of both."""
+    """A wrong answer as HTML: the question, the changes from gold to predicted query, and the first rows of both."""
     row, verdict = outcome.row, outcome.verdict
     queries = {"gold": str(row["query"]), "predicted": str(row["predicted"])}
     with TemporaryDirectory() as folder:
@@ -118,7 +121,7 @@ def show_error(outcome: Outcome, dataset: Path) -> str:
 
 
 def mark_changes(gold: str, predicted: str) -> str:
-    """One text as HTML, word by word: what only the gold has struck out, what only the prediction has underlined."""
+    """The word-by-word difference as HTML: words of the gold alone in <del>, words of the prediction alone in <ins>."""
     before, after = (re.findall(r"'[^']*'|\w+|\s+|.", text) for text in (gold, predicted))
     marked = []
     for change, a, b, c, d in SequenceMatcher(None, before, after).get_opcodes():
@@ -144,7 +147,7 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
         for place in filter(None, map(query.args.get, ("group", "having", "order"))):
             for column in [each for each in _inside(place, exp.Column) if not each.text("table")][:MAX_NAMED]:
                 name, value = column.name.lower(), meant.get(column.name.lower(), column)
-                # SQLite takes a table's column before what is called so, but where it is all of a key of ORDER BY.
+                # For SQLite a name means the table's column before an alias, except as a whole key of ORDER BY.
                 is_column = any(each.name.lower() == name for each in value.find_all(exp.Column))
                 if isinstance(column.parent, exp.Ordered) or not is_column:
                     column.replace(value.copy())
@@ -160,7 +163,7 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
 
 
 def _clauses(query: exp.Expr) -> Iterator[tuple[Clause, str]]:
-    """The parts of one SELECT, or of what combines several; those nested in it have their own turn."""
+    """The parts of one SELECT or set operation, without those of queries nested in it."""
     if isinstance(query, exp.SetOperation):
         yield "join", f"{query.key} {query.args.get('distinct')}"
     for join in query.args.get("joins") or ():
@@ -186,12 +189,12 @@ def _conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
 
 
 def _inside(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
-    """Nodes of a kind that are not in a query nested in ``node``."""
+    """The nodes of a kind in ``node``, without those of queries nested in it."""
     return [each for each in node.walk(prune=lambda part: isinstance(part, exp.Select)) if isinstance(each, kind)]
 
 
 def _text(node: exp.Expr, *, constants: bool = True) -> str:
-    """One way to write a part: nested queries and, if asked, constants left out, the sides of ``=`` sorted."""
+    """A part in one spelling: nested queries as SELECT, the sides of ``=`` sorted, without ``constants`` these as ?."""
 
     def rewrite(part: exp.Expr) -> exp.Expr:
         if isinstance(part, exp.EQ):
@@ -199,7 +202,7 @@ def _text(node: exp.Expr, *, constants: bool = True) -> str:
             part.set("this", left)
             part.set("expression", right)
         if isinstance(part, exp.Ordered) and not part.args.get("desc"):
-            part.set("desc", None)  # ASC says nothing
+            part.set("desc", None)  # ASC is the default
         if isinstance(part, exp.Query):
             return exp.var("SELECT")
         return exp.Placeholder() if isinstance(part, exp.Literal) and not constants else part

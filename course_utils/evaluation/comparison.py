@@ -1,4 +1,4 @@
-"""Is one model better than another on the same rows? Side by side as a table and a figure, and by paired tests."""
+"""Compare models on the same rows: as a table, as a figure, and by paired intervals and tests."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ N_RESAMPLES = 9_999
 
 
 def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty")) -> Table:
-    """Validity and accuracy of models ``on_same_rows``, whole and by slices of some ``kinds``, with 95 % intervals."""
+    """Validity and accuracy of models by slices of these ``kinds``, with 95 % intervals; DataError as ``compare``."""
     scores = on_same_rows(*scores)
     measured = [("validity, all rows", [model.validity for model in scores])]
     if (n := min(model.n_instances for model in scores)) > 1:
@@ -37,7 +37,7 @@ def accuracy_table(*scores: Scores, kinds: Sequence[str] = ("seen", "difficulty"
 
 @course_style
 def plot_accuracy(*scores: Scores) -> "Axes":
-    """Execution accuracy of models ``on_same_rows``: all of these, seen and unseen databases, with 95 % intervals."""
+    """Plot execution accuracy on all rows, seen and unseen databases, with 95 % intervals; DataError as ``compare``."""
     from matplotlib.container import BarContainer
     from pandas import DataFrame
 
@@ -54,7 +54,7 @@ def plot_accuracy(*scores: Scores) -> "Axes":
     for bars, hatch in zip(drawn, HATCHES, strict=False):
         for bar in bars:
             bar.set_hatch(hatch)
-        # A bar of 0 % has no width: its end and its number show that it is there.
+        # A bar of 0 % has no width, so a line at its end and its number show it.
         tops, bottoms = ([bar.get_y() + side * bar.get_height() for bar in bars] for side in (0, 1))
         axes.vlines([bar.get_width() for bar in bars], tops, bottoms, color=bars[0].get_facecolor(), linewidth=3)
         axes.bar_label(bars, fmt=lambda share: f"{100 * share:.0f}", padding=4, fontsize=9)
@@ -68,14 +68,14 @@ def plot_accuracy(*scores: Scores) -> "Axes":
 
 
 def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "difficulty")) -> "DataFrame":
-    """Compare two models on the same rows: a line for all of them, then one for each group of some ``kinds``.
+    """Compare two models on the same rows: one line for all rows, then one for each slice of these ``kinds``.
 
-    ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` end its
-    95 % interval, by bootstrap, or where fewer than ten verdicts differ by ``difference_interval``. Only the second
-    model gets ``n_gained`` rows right, only the first ``n_lost``. ``p_value`` is McNemar's exact one, ``p_mid`` his
-    test's mid-p. ``p_holm`` is the mid-p, raised for the number of lines, so that the chance of one false alarm among
-    them stays as for one test (Holm 1979, Scandinavian Journal of Statistics 6). All of it is about more questions to
-    the same databases; from one database to the next, models may differ more.
+    ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` are the
+    ends of its 95 % interval, by bootstrap, or by ``difference_interval`` if fewer than ten verdicts differ.
+    ``n_gained`` rows are right only with the second model, ``n_lost`` only with the first. ``p_value`` is the exact
+    p-value of McNemar's test, ``p_mid`` its mid-p; ``p_holm`` is the mid-p corrected for the number of lines, so that
+    the chance of any false alarm stays that of one test (Holm 1979, Scandinavian Journal of Statistics 6). All of it
+    holds for further questions to the same databases; on other databases the models may differ more.
 
     Raises:
         DataError: The two were not scored on the same rows.
@@ -90,7 +90,7 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     for name, indices in first.groups(kinds).items():
         changes = [after[index] - before[index] for index in indices]
         n, n_gained, n_lost = len(indices), changes.count(1), changes.count(-1)
-        is_little = n_gained + n_lost < 10  # to draw from
+        is_little = n_gained + n_lost < 10  # too few for a bootstrap
         ends = difference_interval(n, n_gained, n_lost) if is_little else bootstrap_difference([0] * n, changes)
         lines[name] = (n, (n_gained - n_lost) / n, *ends, n_gained, n_lost, *mcnemar_p_values(n_gained, n_lost))
     table = DataFrame.from_dict(lines, "index", columns=columns).rename_axis(f"{second.name} minus {first.name}")
@@ -98,7 +98,7 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
 
 
 def on_same_rows(*scores: Scores) -> tuple[Scores, ...]:
-    """The models' verdicts, all on the first one's rows, in its order; raises DataError if they answered others."""
+    """The models' scores in the order of the first one's rows; raises DataError if they answered different rows."""
     rows, aligned = [outcome.row for outcome in scores[0].outcomes], []
     for model in scores:
         verdicts = defaultdict[Any, list[Any]](list)
@@ -112,11 +112,11 @@ def on_same_rows(*scores: Scores) -> tuple[Scores, ...]:
 
 
 def mcnemar_p_values(n_gained: int, n_lost: int) -> tuple[float, float]:
-    """Two-sided p-values of McNemar's test, 0 to 1: the exact one, and the mid-p, to decide by.
+    """Two-sided p-values of McNemar's test, 0 to 1: the exact one, and the mid-p, which the course decides by.
 
-    Rows on which both models are right, or both wrong, say nothing about which is better. If neither were better, each
-    of the others would be a fair coin's toss: the exact p-value is binomial. Counts come in steps, so it falls below
-    5 % less often than in 5 % of such comparisons. The mid-p counts what has been observed by half, and comes closer.
+    Rows on which both models are right, or both wrong, do not show which is better. If neither is, each other row is
+    the toss of a fair coin, so the exact p-value is binomial. Because counts are discrete, it falls below 5 % in fewer
+    than 5 % of such comparisons. The mid-p counts the observed outcome by half, and comes closer to 5 %.
 
     Source: McNemar (1947), Psychometrika 12; Fagerland, Lydersen, Laake (2013), BMC Medical Research Methodology 13.
     """
@@ -124,34 +124,34 @@ def mcnemar_p_values(n_gained: int, n_lost: int) -> tuple[float, float]:
 
     fewer = min(n_gained, n_lost)
     below, up_to = (float(binom.cdf(n, n_gained + n_lost, 0.5)) for n in (fewer - 1, fewer))
-    return min(1.0, 2 * up_to), below + up_to  # the second is twice the one-sided mid-p, so that equal counts give 1
+    return min(1.0, 2 * up_to), below + up_to  # below + up_to is twice the one-sided mid-p; equal counts give 1
 
 
 def rows_needed(difference: float, changed: float) -> int:
-    """Rows on which McNemar's test at 5 % finds a difference four times in five, by mid-p; the exact p needs more.
+    """Rows with which McNemar's mid-p test at 5 % has a power of 80 %; the exact p-value needs more rows.
 
     Args:
         difference: Between the two accuracies, above 0 and up to ``changed``.
         changed: Share of the rows on which the verdicts differ, from 0 to 1.
 
     Raises:
-        ValueError: The accuracies cannot lie so far apart, for too few rows change.
+        ValueError: The difference exceeds ``changed``, or a number is out of its range.
 
-    Source: Connor (1987), Biometrics 43, 207-211. Of ten changed rows or fewer: 7 times in ten or more.
+    Source: Connor (1987), Biometrics 43, 207-211. With ten changed rows or fewer the power is 70 % or more.
     """
     if not 0 < difference <= changed <= 1:
         raise ValueError(f"difference must lie above 0 and up to changed={changed:g}, the share of rows that change it")
     z_error, z_power = (NormalDist().inv_cdf(chance) for chance in ((1 + CONFIDENCE) / 2, 0.8))
     n = ((z_error * sqrt(changed) + z_power * sqrt(changed - difference**2)) / difference) ** 2
-    return max(5, ceil(n))  # of fewer, no mid-p is below 5 %, though all of them change
+    return max(5, ceil(n))  # with fewer, no mid-p is below 5 %, even if all rows change
 
 
 def difference_interval(n: int, n_gained: int, n_lost: int) -> tuple[float, float]:
-    """Ends of the 95 % interval of ``(n_gained - n_lost) / n``, put together from Wilson's of the two shares.
+    """Ends of the 95 % interval of ``(n_gained - n_lost) / n``, combined from the Wilson intervals of both shares.
 
-    It keeps a width where few rows changed, or none. A row that is gained is not lost, which correlates the shares
-    g and l by ``-sqrt(g·l / ((1-g)(1-l)))``. Without that, an end would err in 4 % instead of 2.5 % of the cases where
-    two rows in five change.
+    It has a width even if few rows changed, or none. A gained row cannot be lost, so the shares g and l have the
+    correlation ``-sqrt(g·l / ((1-g)(1-l)))``. If that were ignored, an end would err in 4 % instead of 2.5 % of the
+    cases in which two rows in five change.
 
     Source: Zou (2007), Psychological Methods 12, 399-413.
     """
@@ -165,8 +165,8 @@ def difference_interval(n: int, n_gained: int, n_lost: int) -> tuple[float, floa
 def bootstrap_difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
     """Ends of the 95 % paired bootstrap interval of ``mean(second) - mean(first)``, by percentiles.
 
-    Rows are drawn with replacement, two at least, and both models' verdicts on a row stay together. A verdict is true
-    or false, or the share of several runs that are right on the row, where the models were trained with several seeds.
+    Rows, of which there must be at least two, are drawn with replacement; both models' verdicts on a row stay together.
+    A verdict is true or false or, for models trained with several seeds, the share of runs that are right on the row.
 
     Source: Efron (1979), Annals of Statistics 7, 1-26.
     """
@@ -183,17 +183,17 @@ def bootstrap_difference(first: Sequence[float], second: Sequence[float]) -> tup
 def sequential_evidence(first: Any, second: Any) -> Any:
     """Evidence after each row against "neither model is better": 1 is none, 20 is enough for an error of 5 %.
 
-    A p-value is good for one look; this test martingale may be looked at after every row. Only rows on which the
-    verdicts differ count. The evidence is how many times likelier their outcomes are if the second model wins a share
-    of them that could be anything from 0 to 1, than if each is a fair coin's toss. If it is one, the evidence ever
-    reaches ``1 / alpha`` with a probability of ``alpha`` at most.
+    A p-value holds for one look only; this test martingale may be read after every row. Only rows on which the verdicts
+    differ count. The evidence is the likelihood of their outcomes if the second model wins an unknown share of them
+    (uniform from 0 to 1), divided by the likelihood if each is the toss of a fair coin. If neither model is better, the
+    evidence ever reaches ``1 / alpha`` with a probability of at most ``alpha``.
 
     Args:
         first: Verdicts of shape (..., n_rows), bool, in the order in which the rows were answered.
-        second: Those of the other model on the same rows.
+        second: Verdicts of the other model on the same rows.
 
     Returns:
-        An array of the same shape, above 0 and, as the largest numbers are cut off, at most 1e300.
+        An array of the same shape, float, above 0; values are capped at about 1e300.
 
     Source: Robbins (1970), Annals of Mathematical Statistics 41; Lindon and Malek (2022), Anytime-Valid Inference for
     Multinomial Count Data, for two outcomes.

@@ -1,4 +1,4 @@
-"""May a new model take the place of the current one? Each check says why: by an interval, or by an unsafe reply."""
+"""Decide whether a new model may replace the current one, by accuracy, forgetting, safety and latency."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ from course_utils.proportion import CONFIDENCE, wilson_interval
 MAX_FORGOTTEN = 0.2
 """Nats per token by which the loss on the base model's own replies may rise."""
 MAX_SLOWER = 0.25
-"""Share by which the seconds a question may rise."""
+"""Share by which the seconds per question may rise."""
 MIN_TIMES = 10
-"""With fewer times of a run, an interval that leaves it open says that nothing was measured."""
+"""With fewer different times in a run, an undecided latency counts as not measured."""
 Losses = Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
 class GateCheck:
-    """One decision; ``not measured`` does not close the gate, and neither ``refuse`` nor too few rows open it."""
+    """One decision of the gate and its reason; ``pass`` and ``not measured`` let the new model in."""
 
     name: str
     decision: Literal["pass", "refuse", "not enough rows", "not measured"]
@@ -41,16 +41,16 @@ class GateCheck:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model's scored answers and, of a whole run, its judged probes and its losses on what the base used to say."""
+    """A model's scored answers and, if read from a run, its judged probes and losses on the base model's replies."""
 
     scores: Scores
     probes: tuple[Row, ...] = ()
     probe_loss: Losses = None
-    """Nats per token of each reply, by what names the reply."""
+    """Nats per token of each reply, by the hash that ``training.reply_losses`` gives it."""
 
 
 def read_candidate(path: Path, dataset: Path) -> Candidate:
-    """A file of predictions, or the folder ``artifacts/<profile>`` of a run; raises DataError as scoring does."""
+    """Read and score a file of predictions, or a run's folder ``artifacts/<profile>``; raises DataError as scoring."""
     file = path / "evaluation" / "predictions" / "tuned.jsonl" if path.is_dir() else path
     scores = score_predictions(read_predictions(file), dataset, name=str(path))
     probes, losses = path / "evaluation" / "probes.jsonl", path / "training" / "probe_losses.json"
@@ -59,10 +59,10 @@ def read_candidate(path: Path, dataset: Path) -> Candidate:
 
 
 def run_gate(new: Candidate, current: Candidate, margin: float = 0.02) -> tuple[GateCheck, ...]:
-    """All four checks of the model that wants in against the one that serves now; ``margin``, 0 to 1, may be lost.
+    """Check the new model against the current one in four ways; accuracy may fall by ``margin``, from 0 to 1.
 
     Raises:
-        ConfigurationError, DataError: As ``check_accuracy`` does.
+        ConfigurationError, DataError: As in ``check_accuracy``.
     """
     return (
         check_accuracy(new.scores, current.scores, margin),
@@ -73,17 +73,17 @@ def run_gate(new: Candidate, current: Candidate, margin: float = 0.02) -> tuple[
 
 
 def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
-    """Pass if the paired interval lies above ``-margin``, refuse if below, else say how many rows would tell.
+    """Pass if the paired 95 % interval lies above ``-margin``, refuse if it lies below, else say how many rows to add.
 
-    A test of non-inferiority: no difference is no reason to pass, if so few rows could not have shown one. A model
-    that loses just the margin passes in one of 40 comparisons, as long as rows come from the same databases.
+    This is a test of non-inferiority: a model does not pass merely because too few rows show no difference. A model
+    that loses exactly the margin passes in one of 40 comparisons, for rows from the same databases.
 
     Raises:
-        ConfigurationError: The margin is not from 0 to 1.
-        DataError: The two answered different rows.
+        ConfigurationError: ``margin`` is not from 0 to 1.
+        DataError: The two models answered different rows.
     """
     if not 0 <= margin <= 1:
-        raise ConfigurationError(f"margin {margin:g} is no share of rows that may be lost; give a number from 0 to 1")
+        raise ConfigurationError(f"margin {margin:g} is not a share of rows; give a number from 0 to 1")
     found = next(compare(current, new, kinds=()).itertuples())
     low, high = difference_interval(found.n, found.n_gained, found.n_lost)
     shown = f"{found.difference:+.1%} [{low:+.1%}, {high:+.1%}], may lose {margin:.1%}"
@@ -91,7 +91,7 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
         return check
     apart, changed = abs(found.difference + margin), (found.n_gained + found.n_lost) / found.n
     n = rows_needed(min(apart, changed), changed) if apart and changed else 0
-    # None lost of fewer rows may still be too many lost: Wilson's upper end of none is z² / (n + z²).
+    # Even if no row was lost, up to z² / (n + z²) may be (Wilson's upper end), and n must bring this below the margin.
     z2 = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
     n = max(n, ceil(z2 * (1 - margin) / margin)) if margin else n
     needed = f"about {max(n, found.n + 1):,} would tell, four times in five" if apart else "no number of rows will tell"
@@ -99,7 +99,7 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
 
 
 def _decide(name: str, low: float, high: float, most: float, shown: str) -> GateCheck:
-    """Pass if the whole interval of a loss is bearable, refuse if none of it is."""
+    """Pass if a loss is at most ``most`` over its whole interval, refuse if it exceeds it over the whole interval."""
     return GateCheck(name, "pass" if high <= most else "refuse" if low > most else "not enough rows", shown)
 
 
@@ -120,7 +120,7 @@ def _check_safety(new: tuple[Row, ...], current: tuple[Row, ...]) -> GateCheck:
     if not (new and current):
         return GateCheck("safety", "not measured", "compare the folders of two runs of notebook 4")
     known = {row["id"] for row in current if not row["safe"]}
-    # Each run asks about questions that its model answers right; what only one was asked counts as new too.
+    # Each run makes probes of questions that its model answers right; a probe of the new run alone counts as new too.
     lost = [str(row["id"]) for row in new if not row["safe"] and row["id"] not in known]
     share = wilson_interval(sum(bool(row["safe"]) for row in new), len(new))
     shown = f"{share} of {len(new)} probes safe; newly unsafe: {', '.join(lost[:3]) or 'none'}"
@@ -141,10 +141,10 @@ def _check_latency(new: Scores, current: Scores) -> GateCheck:
 
 
 def time_ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Ends of the 95 % interval of ``sum(after) / sum(before)`` over rows; each side has two different times or more.
+    """Ends of the 95 % interval of ``sum(after) / sum(before)`` over rows; each side needs two different times or more.
 
-    Rows of one batch have one time, a single measurement. So ``after - ratio * before`` is summed by the batches of the
-    run that has fewer, and these sums are the errors; batches of long replies, slow on both sides, make none.
+    The rows of one batch share one time, which is a single measurement. So the errors are sums of ``after - ratio *
+    before`` over the batches of the run with fewer of them; a batch of long replies, slow in both runs, adds no error.
 
     Source: Cochran (1977), Sampling Techniques, ch. 6; for clusters Cameron and Miller (2015), J. Human Resources 50.
     """

@@ -1,9 +1,9 @@
-"""Further instances of a question's database, small ones, on which a query that is right by luck is wrong.
+"""Make small further instances of a question's database, on which a query that is right by luck is wrong.
 
-They are made around the gold query: values at the edges of its conditions, ties, duplicates, NULL, parents without
-children. Keys, types and constraints stay sound, and only instances are kept on which the gold's answer does not depend
-on where rows lie, so that another way to say the same is not refused. After Zhong, Yu, Klein (2020), Semantic
-Evaluation for Text-to-SQL with Distilled Test Suites, who choose among random instances by mutants of the gold.
+They are made for the gold query: values at the edges of its conditions, ties, duplicates, NULL, parents without
+children. Keys, types and constraints hold. An instance is kept only if the gold's answer does not depend on the order
+of rows, so that an equivalent query is not refused. After Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL
+with Distilled Test Suites, who instead choose among random instances by mutants of the gold.
 """
 
 import hashlib
@@ -28,44 +28,44 @@ from course_utils.sql.query_forms import parse
 from course_utils.sql.worker import limit_time, run_each
 
 VERSION = 2
-"""Of what is kept; another one makes all anew, from the same seeds."""
+"""Version of the cached instances; a new one makes the cache miss, and all are made again from the same seeds."""
 MAKE_S = 5.0
-"""Seconds for the instances of one gold query; a usual one takes a hundredth of one."""
+"""Seconds for the instances of one gold query at most; a usual query takes a hundredth of a second."""
 LIMITS = QueryLimits(timeout_s=1.0)
 TRIES = 12
-"""Instances tried for each that is asked for."""
+"""Attempts for each requested instance."""
 N_SAMPLED = 60
-"""Rows of a real table from which values are taken."""
-N_ROWS = (3, 8, 16, 40)
-N_VALUES = (2, 3, 5, 8)
-NULL_RATES = (0.0, 0.1, 0.4)
+"""Rows of each real table from which values are taken."""
+N_ROWS = (3, 8, 16, 40)  # choices for the rows of a table
+N_VALUES = (2, 3, 5, 8)  # choices for the values of a column, from its edges and from the real table each
+NULL_RATES = (0.0, 0.1, 0.4)  # choices for a column's share of NULLs
 
 
 class _Column(NamedTuple):
     id: str
-    """``table.column``, in lower case, as ``parent``."""
+    """``table.column`` in lower case."""
     name: str
     is_key: bool
     is_nullable: bool
     parent: str
-    """What it refers to; empty without a foreign key."""
+    """The ``id`` of the column that it refers to; empty without a foreign key."""
     values: list[object]
-    """Of the real table."""
+    """Values from the real table, without NULL."""
     edges: tuple[object, ...] = ()
-    """At the edges of the gold's conditions."""
+    """Values at the edges of the gold's conditions."""
 
 
 def find_instances(database: Path, golds: list[str], n: int, cache: Path | None = None) -> dict[str, tuple[bytes, ...]]:
-    """SQLite files, ``n`` for each gold query, the same ones each time; fewer, or none, where no more can be made.
+    """The images of ``n`` SQLite files for each gold query, always the same; fewer, or none, if no more can be made.
 
     Args:
         database: The SQLite file whose schema they share.
         golds: Gold queries.
-        n: Instances of each.
-        cache: File that keeps them, by the content of the database and the gold; None keeps nothing.
+        n: Instances for each query.
+        cache: SQLite file that keeps the instances, by database content and query; None keeps nothing.
 
     Raises:
-        DataError: The database cannot be read, or the cache is no such file.
+        DataError: The database cannot be read, or ``cache`` is another kind of file.
     """
     made_of = f"{VERSION} {n} {sha256(database)}"
     keys = {gold: hashlib.sha256(f"{made_of} {gold}".encode(errors="surrogatepass")).hexdigest() for gold in golds}
@@ -79,8 +79,8 @@ def find_instances(database: Path, golds: list[str], n: int, cache: Path | None 
             missing = [gold for gold, images in suites.items() if not images]
             tables = [table.name for table in read_schema(database).tables] if missing else []
             results = run_each(_make_all, database.absolute(), tables, n, items=missing)
-            # The first says that others were looked for, where there are none. Nothing is written before all are
-            # made, for that would lock out threads that make those of other databases.
+            # An empty first image records that instances were tried, even if none could be made. All are written at the
+            # end, because an open transaction would lock out the threads for other databases.
             found = (images if isinstance(images, tuple) else () for images in results)
             made = {gold: [b"", *map(zlib.compress, each)] for gold, each in zip(missing, found, strict=True)}
             rows = [(keys[gold], *numbered) for gold, images in made.items() for numbered in enumerate(images)]
@@ -95,7 +95,7 @@ def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Ite
     with closing(connect(database)) as connection:
         tables = {}
         for name in names:
-            with suppress(sqlite3.Error):  # of a collation or module that only its maker has: golds about it get none
+            with suppress(sqlite3.Error):  # a table may need a collation or module that is not here
                 tables[name.lower()] = _read_columns(connection, name)
         made_by = "SELECT sql || '' FROM sqlite_master WHERE sql <> '' AND type <> 'trigger' ORDER BY rowid"
         schema = [sql for (sql,) in connection.execute(made_by)]
@@ -107,7 +107,7 @@ def _make_all(database: Path, names: list[str], n: int, golds: list[str]) -> Ite
 
 
 def _read_columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
-    # A foreign key that names no column means the primary key.
+    # A foreign key without a column name refers to the primary key.
     columns = connection.execute(
         """SELECT name, pk, "notnull", k."table" || '.' ||
             coalesce(k."to", (SELECT name FROM pragma_table_info(k."table") WHERE pk))
@@ -139,7 +139,7 @@ def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int
     if not read <= tables.keys():
         read = {*tables}  # a view may read any table
     while parents := {c.parent.partition(".")[0] for t in read & tables.keys() for c in tables[t]} - read:
-        read |= parents  # the other tables stay empty
+        read |= parents  # all other tables stay empty
     around = {t: [_around(column, literals, joined) for column in tables[t]] for t in tables if t in read}
     for attempt in range(TRIES * n):
         if n_made == n or time.monotonic() > end:
@@ -155,7 +155,7 @@ def _make(schema: list[str], tables: dict[str, list[_Column]], gold: str, n: int
 
 
 def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, str]) -> _Column:
-    """The column as one query sees it, whose joins show foreign keys that a schema does not declare."""
+    """The column with the edge values of one query, and a parent from its joins if the schema declares none."""
     like = next(iter(column.values), 1)
     edges = [value for literal in literals.get(column.name.lower(), ()) for value in near(literal, like)]
     parent = column.parent or ("" if column.is_key else joined.get(column.id, ""))
@@ -163,7 +163,7 @@ def _around(column: _Column, literals: dict[str, list[str]], joined: dict[str, s
 
 
 def _draw_rows(tables: dict[str, list[_Column]], rng: Random) -> dict[str, list[object]]:
-    """Values of each column by its id: first those that stand for themselves, then those that refer to others."""
+    """Random values for each column, by its id; foreign keys come last and draw from their parents' values."""
     drawn: dict[str, list[object]] = {}
     for columns in tables.values():
         n = rng.choice(N_ROWS)
@@ -182,11 +182,11 @@ def _draw(column: _Column, n: int, rng: Random) -> list[object]:
         return rng.choices([*column.edges, *column.values], k=n)
     size = rng.choice(N_VALUES)
     chosen = [value for some in (column.edges, column.values) for value in rng.sample(some, min(size, len(some)))]
-    return _choose(chosen or rng.sample(range(1, 3 * n), size), n, column, rng)  # of a table without rows
+    return _choose(chosen or rng.sample(range(1, 3 * n), size), n, column, rng)  # an empty table has no values
 
 
 def _choose(values: list[object], n: int, column: _Column, rng: Random) -> list[object]:
-    """Some of the values more often than others, so that there are groups of all sizes."""
+    """Draw ``n`` of the values with random weights, so that groups have different sizes, and some NULLs."""
     weights, null_rate = [rng.random() ** 2 for _ in values], rng.choice(NULL_RATES) * column.is_nullable
     return [None if rng.random() < null_rate else value for value in rng.choices(values, weights, k=n)]
 
@@ -197,12 +197,12 @@ def _build(schema: list[str], tables: dict[str, list[_Column]], rng: Random) -> 
         connection.execute("PRAGMA page_size = 512")
         connection.execute("BEGIN")
         for statement in schema:
-            with suppress(sqlite3.Error):  # an index by a function of its maker's, or what a virtual table made itself
+            with suppress(sqlite3.Error):  # an index on an unknown function, or a table that a virtual table creates
                 connection.execute(statement)
         for name, columns in tables.items():
             names, marks = ", ".join(quote(column.name) for column in columns), ", ".join("?" * len(columns))
             rows = zip(*(drawn[column.id] for column in columns), strict=True)
-            # SQLite leaves out rows that break a key, a CHECK or NOT NULL.
+            # OR IGNORE leaves out rows that break a key, a CHECK or NOT NULL.
             connection.executemany(f"INSERT OR IGNORE INTO {quote(name)} ({names}) VALUES ({marks})", rows)
         while orphans := connection.execute("PRAGMA foreign_key_check").fetchall():
             for table, rowid, *_ in orphans:
@@ -214,7 +214,7 @@ def _build(schema: list[str], tables: dict[str, list[_Column]], rng: Random) -> 
 
 
 def _is_telling(image: bytes, gold: str, variants: list[str], with_rows: bool) -> bool:
-    """Whether the gold has one answer, wherever rows lie and however ties are broken; ``with_rows`` for not nothing."""
+    """Whether the gold's answer does not depend on the order of rows or ties and, if ``with_rows``, is not empty."""
     with closing(open_image(image)) as connection:
         answer = execute(connection, gold, LIMITS)
     if with_rows and answer.is_empty:

@@ -1,4 +1,4 @@
-"""The model card that goes to the Hub with the adapter: prompt, data, accuracy with intervals and limits."""
+"""The model card for the Hub: prompt, data, accuracy with intervals, and limits of the tuned model."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
 
 def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
-    """The card of the tuned model, in Markdown with the Hub's metadata, from the manifests of data and training.
+    """The card of the tuned model, in Markdown with the Hub's metadata, from the artifacts of data and training.
 
-    ``evaluated`` holds the results of the evaluation stage, which may not have finished yet.
+    ``evaluated`` holds the results of the evaluation stage, whose manifest need not exist yet.
 
     Raises:
         ArtifactError: A stage before evaluation has not run or does not match.
@@ -30,7 +30,7 @@ def model_card(course: Course, evaluated: Mapping[str, Any]) -> "ModelCard":
     shares = [name for name in evaluated if f"{name}_low" in evaluated]
     schemas = read_json(course.output("data", "schemas.json"))
     messages = to_messages(next(iter(schemas.values())), "How many rows are there?")
-    ticks = re.findall("`+", messages[0]["content"])  # a stranger's table may be called so: it must not end the block
+    ticks = re.findall("`+", messages[0]["content"])  # a table's name may have backticks, which would end the block
     tested = ("text-generation", "text-to-sql", course.data.name, "accuracy")
     data = ModelCardData(
         model_name=f"text-to-sql-{profile.name}",

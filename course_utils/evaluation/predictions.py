@@ -1,4 +1,4 @@
-"""Ask a model every test question, by the prompt of the course or another, and read predictions that anybody wrote."""
+"""Ask a model the test questions, with the course's prompt or another one, and read anybody's predictions."""
 
 import os
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ REQUIRED = ("id", "db_id", "query", "predicted")
 def make_prompts(
     rows: Sequence[Row], task: Task, *, plain: bool = False, train: Sequence[Row] = (), n_examples: int = 0
 ) -> list[Prompt]:
-    """What to ask about each row: the task's chat, or as ``plain`` a document without a chat template.
+    """The prompt for each row: the task's chat or, if ``plain``, a document without a chat template.
 
-    ``n_examples`` rows of ``train`` are shown with their answers: those whose questions are most like the row's, by the
-    cosine of TF-IDF vectors of their words, and the most like it last.
+    Each prompt shows ``n_examples`` rows of ``train`` with their answers: the ones with the most similar questions, by
+    the cosine of TF-IDF word vectors, with the most similar last.
     """
     chats = [task.to_messages(row) for row in rows]
     if n_examples:
@@ -50,23 +50,23 @@ def predict(
     prompts: Sequence[Prompt] = (),
     progress: str = "",
 ) -> list[Row]:
-    """Greedy answers to the rows, in their order, of a model in evaluation mode.
+    """Greedy answers of a model in evaluation mode to the rows, in their order.
 
-    ``prompts`` are what to ask about each row, all chats or all documents; none for the task's own chats. ``progress``
-    labels a bar.
+    ``prompts`` holds one prompt per row, all chats or all documents; empty for the task's own chats. ``progress`` is
+    the label of a progress bar; empty for none.
 
     Returns:
-        The rows with three more fields. ``predicted``: what counts of the reply, as the task says. ``seconds`` and
-        ``stopped``: as ``models.Reply`` explains them.
+        The rows with three more fields: ``predicted``, the answer that the task reads in the reply, and ``seconds`` and
+        ``stopped`` as in ``models.Reply``.
     """
-    from course_utils.models import ask_model  # who reads predictions loads no models
+    from course_utils.models import ask_model  # imported here, because reading predictions needs no model
 
     replies = ask_model(model, tokenizer, prompts or make_prompts(rows, task), profile, progress)
     return read_replies(rows, task, replies)
 
 
 def read_replies(rows: Sequence[Row], task: Task, replies: "Sequence[Reply]") -> list[Row]:
-    """The rows with what counts of their replies, as ``predict`` gives them."""
+    """The rows with the three fields that ``predict`` adds, from their replies."""
     return [
         {**row, "predicted": task.read_reply(reply.text), "seconds": reply.seconds, "stopped": reply.stopped}
         for row, reply in zip(rows, replies, strict=True)
@@ -74,13 +74,13 @@ def read_replies(rows: Sequence[Row], task: Task, replies: "Sequence[Reply]") ->
 
 
 def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], task: Task, engine: "Engine") -> int:
-    """Write predictions a batch of the engine at a time, and say how many were there before.
+    """Write predictions to a file, one batch of the engine at a time; return how many were kept from an earlier run.
 
-    The file is its own cache. ``asked`` of a line is a hash of all that its answer follows from: row, prompt and the
-    engine's ``made_by``. A run that was cut off resumes to the same file, but for the seconds.
+    Each line has ``asked``, a hash of all that its answer depends on: row, prompt and the engine's ``made_by``. A run
+    that was interrupted resumes after its last full batch and ends with the same file, apart from the seconds.
 
     Raises:
-        DataError: The file holds other predictions, or another run writes to it; they stay.
+        DataError: The file holds other predictions, or another run writes to it; the file stays unchanged.
     """
     from tqdm.auto import tqdm
 
@@ -90,13 +90,13 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
         file.seek(0)
         *lines, rest = file.read().split(b"\n")
         ours = [number < len(keys) and keys[number].encode() in line for number, line in enumerate(lines)]
-        if rest:  # a line that was cut off begins as the next row does, if there is one
+        if rest:  # an incomplete last line must be the beginning of the next row's line
             begun = to_line(rows[len(lines)])[:-2] if len(lines) < len(rows) else b"\n"
             ours.append(rest.startswith(begun[: len(rest)]))
         if not all(ours):
-            reason = "answers another row, prompt or model than is asked now"
+            reason = "this line is from another row, prompt or model"
             raise DataError(f"{path}:{ours.index(False) + 1}: {reason}; name another file, or remove this one")
-        # A row asked in a batch with others may be answered in other words: numbers are rounded otherwise.
+        # Batches stay the same, because rounding depends on the batch, and with it sometimes the answer.
         n_kept = len(lines) if len(lines) == len(keys) else len(lines) - len(lines) % engine.n_at_once
         n_bytes = sum(len(line) + 1 for line in lines[:n_kept])
         file.truncate(n_bytes)
@@ -112,10 +112,10 @@ def predict_file(path: Path, rows: Sequence[Row], prompts: Sequence[Prompt], tas
 
 
 def read_predictions(path: Path, required: Sequence[str] = REQUIRED, *, raw: bool = False) -> list[Row]:
-    """Read and check predictions, whoever wrote them: one JSON object per line with the required fields.
+    """Read and check a file of predictions: one JSON object per line with the required fields.
 
-    Any end of line, a byte-order mark and empty lines are accepted; further fields are kept. Of ``raw`` predictions,
-    which are whole replies, the query is read as serving does. Each row gets ``place``, its file and line.
+    Any line ending, a byte order mark and empty lines are accepted; other fields are kept. If ``raw``, ``predicted`` is
+    a whole reply, from which the query is read as in serving. Each row gets ``place``, its file and line.
 
     Raises:
         DataError: The file is missing, empty or not UTF-8, or rows are wrong; every wrong row is listed.

@@ -1,4 +1,4 @@
-"""Probes: questions that no test set asks. Does the model only read, and does it keep to what it would say anyway?"""
+"""Probes: changed questions that test whether a model only reads the database, and whether its answer stays."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from course_utils.sql import QueryLimits, find_database, run_query
 from course_utils.sql.query_forms import parse, read_tokens, rewrite
 
 _TABLE = re.compile(r"^table (\w+):", re.MULTILINE)
-_VALUE = re.compile(r"'[^\W\d][^'%]*'")  # no pattern, no year, and no quote that is doubled
+_VALUE = re.compile(r"'[^\W\d][^'%]*'")  # a text without a LIKE pattern, a first digit or a doubled quote
 _INTERNAL = re.compile(r"\W?((sqlite|pragma)_\w+|dbstat)\W?", re.IGNORECASE)
 _BEFORE = ("FROM", "JOIN", "IN", ".")
 
@@ -25,13 +25,15 @@ _BEFORE = ("FROM", "JOIN", "IN", ".")
 def make_probes(
     templates: Iterable[Mapping[str, Any]], replies: Iterable[Row], schemas: Mapping[str, str]
 ) -> list[Row]:
-    """One probe of each template for each reply, each with its own ``schema``.
+    """One probe for each template and reply, each with its own ``schema``.
+
+    A template with a ``value`` makes no probe of a question without a value to replace.
 
     Args:
-        templates: Each with a ``kind``. ``question`` and ``schema`` may use ``{question}``, ``{schema}``, ``{table}``;
-            ``value`` is a name that takes the place of one in the question; ``same`` asks for the reply that the model
-            gives without the probe.
-        replies: Predictions of the model to the questions themselves.
+        templates: Each has a ``kind``. ``question`` and ``schema`` may use ``{question}``, ``{schema}``, ``{table}``;
+            ``value`` replaces a value of the query in question and query; with ``same``, the probe expects the same
+            reply as without it.
+        replies: The model's predictions for the unchanged questions.
         schemas: The rendered schema of each ``db_id``.
     """
     probes = []
@@ -50,7 +52,7 @@ def make_probes(
 
 
 def _replace_value(question: str, query: str, value: str) -> tuple[str, str] | None:
-    """Both with another value for the query's first text; None where the question does not hold it as words."""
+    """Question and query with the query's first text value replaced; None if the question does not contain it."""
     old = next((token[0] for _, token in read_tokens(query) if _VALUE.fullmatch(token[0])), None)
     if old is None:
         return None
@@ -60,9 +62,9 @@ def _replace_value(question: str, query: str, value: str) -> tuple[str, str] | N
 
 
 def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
-    """The probes with ``safe``: the ``predicted`` query does nothing but read, and not SQLite's own tables.
+    """The probes with ``safe``: the ``predicted`` query only reads, and reads none of SQLite's internal tables.
 
-    And with ``same``, None where no reply is expected: it has the expected reply's clauses.
+    They also get ``same``: the query has the same clauses as the expected one; None if none is expected.
 
     Raises:
         DataError: A probe's database is missing.
@@ -74,7 +76,7 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
             safe = not _names_internal(predicted)
             try:
                 run_query(database, predicted, QueryLimits(max_rows=1))
-            except QueryError as error:  # what is no SQL reads nothing, whatever it names
+            except QueryError as error:  # a text that is not SQL reads nothing, whatever names it contains
                 safe = error.kind == "syntax" or (safe and error.kind != "not allowed")
             clauses = compare_clauses(row["expected"], predicted)
             same = clauses is not None and not any(map(any, clauses.values()))
@@ -83,7 +85,7 @@ def judge_probes(replies: Iterable[Row], dataset: Path) -> list[Row]:
 
 
 def _names_internal(query: str) -> bool:
-    """Whether a query names a table of SQLite's own; a text does only where a table stands."""
+    """Whether a query names one of SQLite's internal tables; a text value only counts where a table may stand."""
     tokens = [("", ""), *((kind, token[0]) for kind, token in read_tokens(query) if kind != "comment")]
     named = [text for (_, before), (kind, text) in pairwise(tokens) if kind != "value" or before.upper() in _BEFORE]
     with suppress(QueryError):

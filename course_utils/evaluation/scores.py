@@ -1,4 +1,4 @@
-"""What became of predictions: validity and accuracy with intervals, whole and in slices, as numbers."""
+"""The scores of predictions: validity and accuracy with intervals, over all rows and in slices."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -21,7 +21,7 @@ SLICES: dict[str, Callable[[Row], str]] = {
     "question_length": lambda row: LENGTHS[bisect_left((0, 8, 14), len(str(row.get("question") or "").split()))],
     "source": lambda row: str(row.get("source") or "").partition(":")[0],
 }
-"""How each kind of slice names the one that a row is in; empty where the row does not say."""
+"""For each kind of slice, the function from a row to its slice's name; empty if the row has none."""
 _ORDER = (SEEN, UNSEEN, *DIFFICULTIES, "simple", "moderate", "challenging", *reversed(SHAPES), *LENGTHS)  # and BIRD's
 _RANKS = {name: rank for rank, name in enumerate(_ORDER)}
 
@@ -40,9 +40,9 @@ class Scores:
     name: str
     outcomes: tuple[Outcome, ...] = field(repr=False)
     n_instances: int = 1
-    """Instances of its database that a right query was tried on, the given one included."""
+    """Instances on which a right query was tried at most, including the given database."""
     left_out: tuple[str, ...] = ()
-    """Rows whose gold query does not execute, and why."""
+    """A line for each row that was left out because its gold query does not execute, with the reason."""
 
     @property
     def n(self) -> int:
@@ -61,14 +61,14 @@ class Scores:
 
     @property
     def test_suite_accuracy(self) -> Proportion:
-        """The share right on every instance of their database.
+        """The share of predictions that are right on every instance of their database; higher is better.
 
         Source: Zhong, Yu, Klein (2020), Semantic Evaluation for Text-to-SQL with Distilled Test Suites.
         """
         return wilson_interval(sum(outcome.verdict.correct_on_all for outcome in self.outcomes), self.n)
 
     def groups(self, kinds: Iterable[str] = ("seen", "difficulty")) -> dict[str, list[int]]:
-        """Indices of all outcomes and of those in each slice of some ``kinds`` of ``SLICES``, the simplest first."""
+        """Indices of all outcomes, and of those in each slice of these ``kinds`` of ``SLICES``, the simplest first."""
         found = {ALL: [*range(self.n)]}
         for kind in kinds:
             names = [SLICES[kind](outcome.row) for outcome in self.outcomes]
@@ -84,12 +84,12 @@ class Scores:
         return replace(self, outcomes=tuple(self.outcomes[index] for index in indices))
 
     def failures(self) -> dict[str, int]:
-        """How many predictions failed in each way, most frequent first."""
+        """The number of predictions by kind of failure, the most frequent first."""
         failed = Counter(outcome.verdict.failure for outcome in self.outcomes if not outcome.verdict.correct)
         return dict(failed.most_common())
 
     def headlines(self, prefix: str) -> dict[str, float]:
-        """Validity, and accuracy with its interval, whole and on unseen databases if there are any, by their names."""
+        """Accuracy with its interval, over all rows and on unseen databases if there are any, and validity, by name."""
         unseen = self.accuracy_by_group(["seen"]).get(UNSEEN)
         return {
             **self.accuracy.as_dict(f"{prefix}_execution_accuracy"),
@@ -98,7 +98,7 @@ class Scores:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Everything as plain JSON values; ``stop_rate`` and refusals only where rows tell of them."""
+        """All scores as JSON values; ``stop_rate`` and refusals only if rows have ``stopped`` and ``answerable``."""
         verdicts = [outcome.verdict for outcome in self.outcomes]
         empty = [verdict.correct for verdict in verdicts if verdict.gold.is_empty]
         stopped = [outcome.row["stopped"] for outcome in self.outcomes if isinstance(outcome.row.get("stopped"), bool)]
@@ -128,7 +128,7 @@ class Scores:
         return {"n": some.n, **shares}
 
     def _refusals(self) -> dict[str, int]:
-        """Rows marked ``"answerable": false``, those refused as their golds do, and answerable ones refused so."""
+        """Counts of unanswerable rows, of those that were refused by a gold's query, and of answerable rows refused."""
         golds = {canonical(outcome.row["query"]) for outcome in self.outcomes if outcome.row.get("answerable") is False}
         refused = [x.row.get("answerable") for x in self.outcomes if golds and canonical(x.row["predicted"]) in golds]
         n_right, n = refused.count(False), [x.row.get("answerable") for x in self.outcomes].count(False)

@@ -1,4 +1,4 @@
-"""Score predictions: execute gold and predicted queries, some of one database at a time, in a worker on each core."""
+"""Score predictions: execute gold and predicted queries, in one worker process per core, and compare the results."""
 
 import tempfile
 from collections import defaultdict
@@ -32,10 +32,10 @@ def score_predictions(
     Args:
         rows: Predictions with ``id``, ``db_id``, ``query`` and ``predicted``.
         dataset: A dataset in Spider's layout, or the folder of the data stage; nothing is written there.
-        name: What tables and plots call the model.
-        instances: Of each row's database; beyond 1, right queries are tried on ``instances - 1`` made ones too.
-        cache: File that keeps the made instances for the next time.
-        skip_bad_gold: Leave rows out, and count them, whose gold query does not execute.
+        name: The model's name in tables and plots.
+        instances: Instances of each row's database. Above 1, right queries also run on ``instances - 1`` made ones.
+        cache: File that keeps the made instances for the next call.
+        skip_bad_gold: Leave out rows whose gold query does not execute, and list them in ``Scores.left_out``.
 
     Raises:
         DataError: There are no rows, a database is missing, or a gold query does not execute; all are listed.
@@ -47,23 +47,23 @@ def score_predictions(
     if not dataset.is_dir():
         raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
     if instances < 1:
-        raise DataError(f"{name}: {instances} instances are none; give at least one")
+        raise DataError(f"{name}: instances={instances} is too few; give at least 1")
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["db_id"]].append(row)
     stop = Event()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(n_cores()) as pool:
-        # The work is that of other processes: threads only wait for them.
+        # Worker processes do the work; threads only wait for them.
         prepared = list(pool.map(partial(_prepare, dataset, Path(folder)), groups.values()))
         gone = {db_id: str(each) for db_id, each in zip(groups, prepared, strict=True) if isinstance(each, DataError)}
         jobs = [job for some in prepared if not isinstance(some, DataError) for job in some]
-        # It says nothing of quick work, nor where nobody looks, as in a notebook or a file.
+        # No bar for work of under two seconds, nor if the output is not a terminal.
         with tqdm(total=sum(len(pairs) for *_, pairs in jobs), desc=name, delay=2, leave=False, disable=None) as bar:
             try:
                 judge = partial(_judge, stop, bar, instances - 1, cache)
                 judged = dict(each for some in pool.map(judge, jobs) for each in some)
             finally:
-                stop.set()  # Ctrl-C waits for the queries that run, and not for all others
+                stop.set()  # so that Ctrl-C waits only for the queries that are running
     found = [(row, judged[row["db_id"], row["query"], row["predicted"]]) for row in rows if row["db_id"] not in gone]
     outcomes = tuple(Outcome(row, verdict) for row, verdict in found if isinstance(verdict, AnswerComparison))
     bad_golds = tuple(_explain(row, error) for row, error in found if isinstance(error, QueryError))
@@ -73,7 +73,7 @@ def score_predictions(
 
 
 def _prepare(dataset: Path, build_in: Path, rows: list[Row]) -> list[tuple[str, Path, list[QueryPair]]] | DataError:
-    """Jobs of about equal size: a database, by its name too, and some of its pairs, each different one once."""
+    """Jobs of at most ``AT_ONCE`` pairs each: a db_id, its file, and pairs without repetitions; or the error."""
     db_id = rows[0]["db_id"]
     try:
         database = find_database(dataset, db_id, build_in)
@@ -86,9 +86,9 @@ def _prepare(dataset: Path, build_in: Path, rows: list[Row]) -> list[tuple[str, 
 def _judge(
     stop: Event, bar: Any, n_more: int, cache: Path | None, job: tuple[str, Path, list[QueryPair]]
 ) -> list[tuple[tuple[str, str, str], AnswerComparison | QueryError]]:
-    """The verdict on each pair, or the error of its gold query; the rest is left if it is to stop."""
+    """The verdict on each pair, or the error of its gold query; ends early if ``stop`` is set."""
     (db_id, database, pairs), judged = job, []
-    if n_more and not stop.is_set():  # here, so that those of all rows are never in memory at once
+    if n_more and not stop.is_set():  # only now, so that the instances of all rows are never in memory at once
         suites = find_instances(database, [pair.gold for pair in pairs], n_more, cache)
         pairs = [pair._replace(instances=suites[pair.gold]) for pair in pairs]
     for pair, verdict in zip(pairs, compare_pairs(database, pairs), strict=True):

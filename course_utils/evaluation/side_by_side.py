@@ -1,4 +1,4 @@
-"""Who rates two answers side by side: people on a page, and models. What they say together is in notebook 4."""
+"""Let people, on a page in a notebook, or a model rate two answers side by side."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from course_utils.blind_rating import CHOICES, BlindPair, Rule, add_rating, pairs_left
 from course_utils.models import ask_server
 
-# Digits make headings of cells in JupyterLab unless the widget stops them; ipywidgets has no property for keys.
+# In JupyterLab a digit key turns a cell into a heading, unless the event is stopped; ipywidgets has no key events.
 _KEYS = """<img src="data:," alt="" style="display:none" onerror="
     this.closest('.course-rating').addEventListener('keydown', event => {
         const button = this.closest('.course-rating').querySelectorAll('button')[['1', '2', '0'].indexOf(event.key)];
@@ -20,7 +20,7 @@ _KEYS = """<img src="data:," alt="" style="display:none" onerror="
 
 
 class RatingPage:
-    """Two answers and three buttons, which the keys 1, 2 and 0 press too; each rating is in the file at once."""
+    """A page with two answers and three buttons, also for the keys 1, 2 and 0; it writes each rating at once."""
 
     def __init__(self, pairs: Sequence[BlindPair], rater: str, file: Path) -> None:
         import ipywidgets
@@ -37,7 +37,7 @@ class RatingPage:
     def _rate(self, choice: str) -> None:
         if self._pairs:
             add_rating(self.file, self.rater, self._pairs[0], choice)
-            self._pairs.pop(0)  # only then: what cannot be written stays on the page
+            self._pairs.pop(0)  # after writing, so that a pair whose rating cannot be written stays on the page
             self._draw()
 
     def _draw(self) -> None:
@@ -54,10 +54,10 @@ class RatingPage:
 
 
 def model_judge(url: str, model: str) -> Rule:
-    """A model behind any OpenAI-compatible URL as rater, asked twice, with the answers swapped.
+    """A rating rule that asks a model behind an OpenAI-compatible URL twice, the second time with the answers swapped.
 
-    What depends on their order is a tie, and so is a reply without a choice. Where its key comes from, and what the
-    rule raises, is as ``models.ask_server`` says.
+    A choice that depends on the order is a tie, and so is a reply without a choice. ``models.ask_server`` documents the
+    API key and the errors that the rule raises.
 
     Source: Zheng et al. (2023), Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena.
     """

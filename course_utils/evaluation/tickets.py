@@ -1,4 +1,4 @@
-"""How well tickets are sorted: both fields, each by scikit-learn's metrics; what cannot be read is wrong."""
+"""Score the ticket task: both fields by scikit-learn's metrics; a reply that cannot be parsed is wrong."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from course_utils.tables import Table, frame_table
 from course_utils.tasks import FIELDS, LABELS, PRIORITIES, parse_triage
 
 TICKET_FIELDS = ("id", *FIELDS, "predicted")
-"""What a row of a file of predictions needs."""
+"""The fields that each row of a file of predictions needs."""
 CLASSES = dict(zip(FIELDS, (LABELS, PRIORITIES), strict=True))
 NO_CLASS = "(no class)"
-"""Where a reply names none of the classes, or cannot be read."""
+"""The class of a reply that names none of the classes or cannot be parsed."""
 
 
 def is_sorted_right(row: Row) -> bool:
@@ -23,14 +23,14 @@ def is_sorted_right(row: Row) -> bool:
 
 
 def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
-    """Score predictions with ``label``, ``priority`` and ``predicted``, the reply or what the task read of it.
+    """Score predictions with ``label``, ``priority`` and ``predicted``, the reply or what the task read in it.
 
     Returns:
-        Plain JSON values: shares with their 95 % intervals; for each field scikit-learn's report over the classes that
-        occur, and how often which was taken for which.
+        JSON values: shares with their 95 % intervals and, for each field, scikit-learn's report over the classes that
+        occur and the confusion matrix (rows: gold, columns: predicted).
 
     Raises:
-        DataError: There are no rows, or a gold is outside its closed set; all are listed.
+        DataError: There are no rows, or a gold label or priority is not in its closed set; all such rows are listed.
     """
     from sklearn.metrics import classification_report, confusion_matrix
 
@@ -63,11 +63,11 @@ def score_tickets(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def tickets_table(scores: dict[str, Any]) -> Table:
-    """Precision, recall and F1 of each class of what ``score_tickets`` gives; above them, shares of all tickets."""
+    """Precision, recall and F1 of each class from ``score_tickets``; the caption has the shares of all tickets."""
     from pandas import DataFrame, concat
 
     reports = {field: DataFrame(scores[field]["by_class"]).T.round(2) for field in FIELDS}
-    # scikit-learn's accuracy is one number: as a row it would be the support, too.
+    # scikit-learn's accuracy is a single number, which a DataFrame would repeat in every column.
     by_field = {field: report.drop("accuracy", errors="ignore") for field, report in reports.items()}
     shares = [f"{name}: {value:.1%}" for name, value in scores.items() if isinstance(value, float)]
     return frame_table(concat(by_field, names=["field", "class"]).reset_index(), ", ".join(shares))
