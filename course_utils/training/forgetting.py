@@ -35,10 +35,7 @@ def other_prompts(rows: Iterable[Row], schemas: Mapping[str, str], chats: Iterab
 def own_replies(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: list[list[Message]], profile: Profile
 ) -> TokenizedRows:
-    """The model's greedy replies to the prompts, as rows to measure forgetting with or to add to the training rows.
-
-    Empty replies are left out.
-    """
+    """The model's greedy, non-empty replies as rows, to measure forgetting with or to add to the training rows."""
     examples, size = [], profile.generation_batch_size
     for chats in (prompts[start : start + size] for start in range(0, len(prompts), size)):
         asked = [encode_prompt(tokenizer, chat) for chat in chats]
