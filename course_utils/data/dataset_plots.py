@@ -96,10 +96,7 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
 
 @course_style
 def plot_gains(gains: Mapping[str, Sequence[tuple[float, float, float]]]) -> "Axes":
-    """Plot what cleaning gained in accuracy, for each kind of defect and run.
-
-    Each run is the gain and the lower and upper end of its 95 % interval, -1 to 1.
-    """
+    """Plot cleaning's gain in accuracy by kind of defect; each run is a gain and its 95 % interval's ends, -1 to 1."""
     spans = {kind: (100 * min(runs)[0], 100 * max(runs)[0]) for kind, runs in gains.items()}
     shown = [f"{low:+.0f}{f' to {high:+.0f}' if high > low else ''} ({kind})" for kind, (low, high) in spans.items()]
     axes = new_axes(f"Cleaning gains, in points: {', '.join(shown)}", height=0.6 * len(gains) + 1.8)

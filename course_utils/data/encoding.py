@@ -66,10 +66,7 @@ def _deceptive(text: str, name: str) -> Iterator[Finding]:
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:
-    """Decompose a text (NFKD) and remove accents and format characters; also return where each letter was in ``text``.
-
-    The second result has one index for each character of the first, and one more, ``len(text)``, for its end.
-    """
+    """The text in NFKD without accents and invisible characters, and each letter's index in ``text``, and the end's."""
     if text.isascii():
         return text, range(len(text) + 1)
     pairs = ((letter, place) for place, each in enumerate(text) for letter in unicodedata.normalize("NFKD", each))

@@ -121,7 +121,7 @@ def _to_sharegpt(messages: list[Message]) -> Row:
 
 def _from_alpaca(fields: Row) -> Any:
     if fields.get("system") or fields.get("history"):
-        raise RowError('"system" and "history" do not belong to Alpaca; use the openai layout for such conversations')
+        raise RowError('"system" and "history" are no fields of Alpaca; use the openai layout for such conversations')
     instruction, text = fields["instruction"], fields.get("input")
     asked = [("system", instruction), ("user", text)] if text else [("user", instruction)]
     return [{"role": role, "content": content} for role, content in (*asked, ("assistant", fields["output"]))]
@@ -141,7 +141,7 @@ def _from_completion(fields: Row) -> Any:
     if isinstance(prompt, str) and isinstance(completion, str):
         return [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
     if not isinstance(prompt, list) or not isinstance(completion, list):
-        raise RowError('"prompt" and "completion" must be two texts or two lists of messages; write both alike')
+        raise RowError('"prompt" and "completion" are not both text or both lists of messages; write one of these')
     return [*prompt, *completion]
 
 

@@ -94,9 +94,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Yield each line's number from 1, its text with the line end, and a fault if it is not UTF-8, else "".
-
-    A byte order mark is accepted.
+    """Yield each line's number from 1, its text with the line end, and the reason why it is not UTF-8, or "".
 
     Raises:
         FormatError: The file cannot be opened, is not text, or is empty.
@@ -159,11 +157,7 @@ def read_json_rows(path: Path) -> Iterator[Record]:
 
 
 def decode(text: str) -> Any:
-    """Parse one JSON value; NaN passes, and ``to_record`` refuses it.
-
-    Raises:
-        RowError: The text is not one JSON value, repeats a key, or exceeds Python's limits of depth or digits.
-    """
+    """Parse one JSON value; raise RowError if it is invalid, repeats a key or exceeds Python's limits. NaN passes."""
     try:
         return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:

@@ -23,10 +23,7 @@ READ_S = 20.0
 
 
 def personal_data_findings(text: str, name: str, allowed: Collection[str] = frozenset()) -> list[Finding]:
-    """Findings on personal data in the text of the field ``name``, except the ``allowed`` values (in lower case).
-
-    Values are masked, so that the report does not leak them.
-    """
+    """Findings on personal data in a field's text, masked so that no report leaks it; ``allowed`` is in lower case."""
     findings = []
     for entity in find_by_patterns(text):
         lowered = entity.text.lower().replace("''", "'")

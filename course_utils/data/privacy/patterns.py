@@ -77,10 +77,7 @@ def find_by_patterns(text: str) -> list[Entity]:
 
 
 def in_plain_letters(text: str, find: Callable[[str], Iterable[Entity]]) -> Iterator[Entity]:
-    """Yield what ``find`` finds in the plain letters of a text, with its place and spelling in the text itself.
-
-    Entities that begin or end inside one character of the text, such as a Korean syllable, are left out.
-    """
+    """Yield what ``find`` finds in a text's plain letters, with its place there; never a part of a Korean syllable."""
     plain, places = plain_letters(text)
     for entity in find(plain):
         start, end = places[entity.start], places[entity.end]

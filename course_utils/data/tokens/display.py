@@ -95,10 +95,7 @@ FAMILIES: dict[str, dict[str, str]] = tomllib.loads((FOLDER / "families.toml").r
 
 
 class RenderedTemplates(dict[str, tuple[str, str]]):
-    """For each family, the prompt of one chat and the reply as its template writes them.
-
-    If the template refuses the chat, the prompt is the reason and the reply is empty.
-    """
+    """For each family, prompt and reply of one chat as its template writes them, or why it refuses the chat and ""."""
 
     def _repr_html_(self) -> str:
         cards = "".join(

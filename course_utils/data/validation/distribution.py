@@ -19,11 +19,9 @@ LABELS = ("db_id", "difficulty", "source")
 """Fields that hold classes."""
 RARE_SHARE = 0.01
 RARE_OF_EVEN = 0.2
-"""A class is rare if its share of the rows is below ``RARE_SHARE`` and below ``RARE_OF_EVEN`` of an even share: with a
-hundred classes, 1 % each is normal."""
+"""A class is rare if it has less than both: a share of the rows, and a share of an even distribution's rows."""
 DOMINANT_SHARE = 0.8
-N_NAMED = 8
-"""Names that a finding lists at most."""
+N_NAMED = 8  # names that a finding lists at most
 _WORD = re.compile(r"\w+")
 
 

@@ -16,8 +16,7 @@ from course_utils.sql.query_forms import clean_query, skeleton
 MAX_SENSIBLE_ROWS = 1_000
 """Results with more rows are always reported: nobody reads them, and comparing them is slow."""
 SHARE_OF_LARGEST = 1.5
-"""Rows of a result, as a multiple of the largest table's, above which it is reported. A join along keys returns hardly
-more rows than the largest table; one without its condition returns twice as many or more."""
+"""Results with more rows than this multiple of the largest table's are reported: a join on keys has hardly more."""
 MIN_SUSPICIOUS_ROWS = 20
 """Results with at most this many rows are never reported, however small the tables are."""
 MAX_ANSWERS = 8
@@ -25,8 +24,7 @@ MAX_ANSWERS = 8
 _SELECTS_VALUES = re.compile(
     r"SELECT (?:DISTINCT )?[(\- ]*\?(?:[ )]*[,+\-/*|]+[(\- ]*\?)*[ )]* FROM (?!.*(?:UNION|EXCEPT|INTERSECT))"
 )
-"""A skeleton whose SELECT list has values and operators only. Set operations are excluded: their other half may read
-columns."""
+"""Matches a skeleton that selects values and operators only, unless a set operation adds another SELECT."""
 
 
 def query_findings(row: Row, result: QueryResult | QueryError, n_largest: int) -> Iterator[Finding]:

@@ -132,8 +132,7 @@ def marker_findings(text: str, name: str) -> Iterator[Finding]:
         severity: Severity = "error" if name == "query" else "warning"
         yield Finding("template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "remove the fence marks")
     if name == "query" and MANNERS.search(text):
-        reason = f'"query" begins with words that are no SQL: {quoted(mask(text))}'
-        yield Finding("template", "error", reason, "remove everything but the SQL")
+        yield Finding("template", "error", f'"query" begins with prose: {quoted(mask(text))}', "keep only the SQL")
 
 
 def find_too_long(
@@ -141,8 +140,7 @@ def find_too_long(
 ) -> list[Finding]:
     """Rows with more than ``max_length`` tokens, prompt and completion together, which training leaves out.
 
-    They are not truncated, because truncation would remove the end: the query and the token that teaches a model to
-    stop. ``schemas`` holds the rendered schema of each db_id.
+    They are not truncated, because that would remove the query and the token that teaches a model to stop.
     """
     firsts = {record.fields["db_id"]: record.fields for record in reversed(records)}
     bases = dict(zip(firsts, count_tokens(tokenizer, firsts.values(), schemas), strict=True))
@@ -180,10 +178,7 @@ def row_id(record: Record) -> str:
 
 
 def complete_row(record: Record) -> Row:
-    """The row with cleaned texts and defaults: an id by ``row_id``, Spider's difficulty, the file's name as source.
-
-    Only the course's fields are kept.
-    """
+    """The course's fields of a row, cleaned and with defaults: ``row_id``, Spider's difficulty, the file as source."""
     fields = record.fields
     query = clean_query(fields["query"])
     try:

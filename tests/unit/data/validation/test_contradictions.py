@@ -42,7 +42,7 @@ def test_where_most_agree_only_the_others_are_named_with_the_place_of_one_that_i
     records = [record(number, "How many?", query) for number, query in enumerate((NAMES, COUNT, MANY), 1)]
     (finding,) = find_contradictions(records, databases)
     assert finding.number == 1
-    assert "train.jsonl:2 asks the same" in finding.reason
+    assert "train.jsonl:2 has the same question" in finding.reason
 
 
 @pytest.mark.parametrize(
