@@ -47,7 +47,7 @@ def score_predictions(
     if not dataset.is_dir():
         raise DataError(f"{dataset}: there is no such folder; give the dataset that the predictions are about")
     if instances < 1:
-        raise DataError(f"{name}: instances={instances} is too few; give at least 1")
+        raise DataError(f"{name}: instances={instances} is too few; give at least one")
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["db_id"]].append(row)
