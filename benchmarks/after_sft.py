@@ -1,7 +1,7 @@
 """What comes after supervised fine-tuning, on the smoke profile: pairs, rewards, and replay against forgetting.
 
-One SFT, then DPO and GRPO from its adapter, and one more SFT with the base model's own replies among its rows. All
-answer the whole smoke test; each is compared with SFT on the same questions.
+The runs are one SFT, DPO and GRPO that start from its adapter, and one more SFT with the base model's own replies among
+its rows. Each answers all test rows of the smoke profile, and is compared with the first SFT question by question.
 """
 
 import tempfile
@@ -41,13 +41,13 @@ RUNS = ("SFT", "SFT, then DPO", "SFT, then GRPO", "SFT with replay")
 SFT = RUNS[0]
 N_GRPO_STEPS = 24
 REPLAY_EVERY = 12
-"""One row of replay for so many training rows: 8 %."""
+"""One row of replay is added for this many training rows: 8 %."""
 PROBE_EVERY = 5
-"""One probe for so many validation rows."""
+"""One probe is made for this many validation rows."""
 
 KEPT = ("step", "loss", "eval_loss", "margins", "chosen", "rejected", "held-out margins", "held-out accuracies")
 KEPT += ("reward", "right")
-"""What is kept of the logs."""
+"""The fields of the logs that are kept."""
 
 
 @dataclass(frozen=True)

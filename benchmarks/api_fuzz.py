@@ -1,11 +1,11 @@
-"""Does the gateway do what its OpenAPI schema says? Schemathesis asks it thousands of things, with a key and without.
+"""Does the gateway do what its OpenAPI schema says? Schemathesis sends it thousands of requests, some without a key.
 
-``python -m benchmarks.api_fuzz`` takes some minutes and writes ``api_fuzz.md``; uv gets Schemathesis from PyPI, into an
-environment of its own. A failure is an answer of 5xx or one that the schema does not have, a request that is taken and
-does not fit it, one that fits and is refused, and one without a key that is let in.
+``python -m benchmarks.api_fuzz`` takes some minutes and writes ``api_fuzz.md``; uv installs Schemathesis from PyPI into
+an environment of its own. Failures are: a 5xx status, a response that the schema does not describe, an invalid request
+that is accepted, a valid request that is refused, and a request without a key that is accepted.
 
-Behind the gateway stands a model that answers whatever comes, and then llama.cpp with the course's tiny model: that one
-refuses some conversations by itself, such as two of its own turns in a row, so there a refusal is no failure.
+The gateway is tested twice: with a model that answers everything, and with llama.cpp and the course's tiny model. The
+latter refuses some conversations itself, such as two assistant turns in a row, so a refusal counts only with the first.
 """
 
 import json

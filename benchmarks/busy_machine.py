@@ -1,9 +1,9 @@
-"""What a second busy program costs: training on a quiet machine and beside one process that never sleeps.
+"""What does a second busy program cost? Training on a quiet machine, and beside a process that never sleeps.
 
-PyTorch's threads meet at a barrier after every matrix product, and on a busy machine all of them wait for the one that
-has lost its core. ``models.load.set_threads`` leaves that core to the other program; here it stands beside taking
-all cores, whatever happens. (Bounding how long threads spin, by GOMP_SPINCOUNT or OMP_WAIT_POLICY, was tried too: what
-helps on a busy machine costs a sixth to a half on a quiet one.)
+PyTorch's threads meet at a barrier after every matrix product, so on a busy machine all threads wait for the one that
+has lost its core. ``models.load.set_threads`` leaves that core to the other program; this compares it with using all
+cores. (Limiting how long threads spin, by GOMP_SPINCOUNT or OMP_WAIT_POLICY, was tried too: the values that help on a
+busy machine cost a sixth to a half of the speed on a quiet one.)
 """
 
 import subprocess

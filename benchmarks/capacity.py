@@ -1,10 +1,10 @@
-"""Does the capacity model hold? Notebook 6's own cells predict and measure the p95 again and again.
+"""Does the capacity model hold? Notebook 6's own cells predict and measure the p95 latency ten times.
 
-Once before llama.cpp, whose times hang on all else that the machine does, and once before a model server that sleeps,
-so that its times are known: what the model misses there is its own fault, or the gateway's.
+This is done with two model servers: llama.cpp, whose times depend on everything else that the machine does, and a
+server that sleeps for known times, so that the remaining error is the capacity model's or the gateway's.
 
-``python -m benchmarks.capacity`` takes the results of a finished smoke run in ``artifacts/smoke``, fifteen minutes, and
-a machine on which nothing else runs: it measures latencies. It writes ``benchmarks/results/capacity.json``.
+``python -m benchmarks.capacity`` needs a finished smoke run in ``artifacts/smoke``, fifteen minutes, and a machine on
+which nothing else runs, because it measures latencies. It writes ``benchmarks/results/capacity.json``.
 """
 
 import logging
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 N_REPETITIONS = 10
 LIMIT = 0.2
 KNOWN_MS, N_SLOTS = 30, 4
-"""Of the server that sleeps: the mean time of a request, and how many it answers at once."""
+"""The sleeping server's mean time for a request, in milliseconds, and the requests that it answers at once."""
 START = ("begin", "show-readiness")
 REPEATED = ("measure-alone", "send-loads", "check-capacity")
 
@@ -78,7 +78,7 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 def main(artifacts: Annotated[Path, typer.Argument(help="Of a finished smoke run.")] = PROJECT / "artifacts") -> None:
     """Measure and write the results."""
     logging.basicConfig(format="%(asctime)s %(message)s")
-    logger.setLevel(logging.INFO)  # and not what each request logs
+    logger.setLevel(logging.INFO)  # of this module only: other loggers write a line for each request
     typer.echo(write_json(Path(__file__).parent / "results" / "capacity.json", measure(artifacts)))
 
 

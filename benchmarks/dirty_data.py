@@ -1,8 +1,9 @@
 """Do corrupted rows hurt, and does validation mend it? Models trained on dirty and on cleaned rows, at equal steps.
 
-Two ways to corrupt the same rows: ``scattered`` defects of several kinds, and ``one source`` that is wrong in one and
-the same way, as answers copied from a chat with an assistant are. Each is trained on as it is and as ``validate_rows``
-leaves it, which is fewer rows, read more often. The seed chooses the corrupted rows, the adapter's start and the order.
+The same rows are corrupted in two ways: with ``scattered`` defects of several kinds, and with ``one source`` whose rows
+all have the same defect, like answers copied from a chat with an assistant. A model is trained on each version before
+and after cleaning by ``validate_rows``. Cleaning leaves fewer rows, which are then read more often. The seed chooses
+the corrupted rows, the adapter's initial weights and the order of rows.
 """
 
 import logging

@@ -1,7 +1,8 @@
-"""How often are our intervals and tests wrong? Simulated models, of which the truth is known.
+"""How often are our intervals and tests wrong? Measured on simulated models, whose true accuracy is known.
 
-An interval of 95 % should hold the truth in 94 to 96 % of the simulations, and a test of two equally good models find
-a difference in 4 to 6 %. Tests of counts cannot hit 5 % exactly: McNemar's exact p stays below it, the mid-p near it.
+A 95 % interval should contain the true value in 94 to 96 % of the simulations, and a test of two equally good models
+should find a difference in 4 to 6 %. Counts are discrete, so tests cannot reach 5 % exactly: McNemar's exact p-value
+stays below it, the mid-p near it.
 """
 
 from dataclasses import asdict
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 N_RUNS, N_ROWS = 10_000, 240
 ACCURACIES = (0.25, 0.5, 0.85)
 PAIRS = {"equally good": (0.05, 0.05), "8 points apart": (0.12, 0.04)}
-"""Shares of rows that only the second, and only the first of two models gets right."""
+"""Shares of rows that only the second model gets right, and that only the first one does."""
 LOOK = 20
 """Rows between two looks."""
 

@@ -1,10 +1,10 @@
-"""Does retraining on feedback bring back what a drift took, whatever the seed, and what do two accomplices cost?
+"""Does retraining on feedback restore the accuracy lost to drift, for any seed, and what do two malicious users cost?
 
-``python -m benchmarks.feedback_loop`` goes through notebook 6's loop with its jargon, its judge of corrections, its
-version of the data and its recipe, and without servers. It starts from the finished smoke run in ``artifacts/smoke``
-and writes ``benchmarks/results/feedback_loop.json``. The seed chooses what users ask, the start of the new adapter and
-the order of its rows. Accuracy is measured on more questions than the notebook has: the test's about the databases of
-training, and others that the dataset's grammar asks about them, none of whose queries is in any split.
+``python -m benchmarks.feedback_loop`` runs notebook 6's loop without servers: its jargon, its judging of corrections,
+its version of the data and its recipe. It starts from the finished smoke run in ``artifacts/smoke`` and writes
+``benchmarks/results/feedback_loop.json``. The seed chooses the users' questions, the new adapter's initial weights and
+the order of rows. Accuracy is measured on more questions than in the notebook: the test questions about databases of
+training, and new ones about them from the dataset's grammar, whose queries are in no split.
 """
 
 import logging
@@ -91,7 +91,7 @@ def prepare(artifacts: Path) -> Bench:
     notebook = read_json(PROJECT / "notebooks" / "06_monitoring.ipynb")
     (learn_jargon,) = (cell for cell in notebook["cells"] if cell["id"] == "learn-jargon")
     names: dict[str, Any] = {"splits": [*splits.values()]}
-    exec("".join(learn_jargon["source"]), names)  # what the notebook does is what is measured
+    exec("".join(learn_jargon["source"]), names)  # the notebook's own cell, so that its code is what is measured
     in_jargon = names["in_jargon"]
     plain = [*(row for row in splits["test"] if row["seen"]), *new_questions(course, splits)]
     jargon = [new for row in splits["train"] if (new := in_jargon(row))["question"] != row["question"]]

@@ -1,8 +1,8 @@
 """Do our verdicts equal those of the field's tool, and at what cost? ``python -m benchmarks.field_tool FOLDER``.
 
 FOLDER is a checkout of https://github.com/taoyds/test-suite-sql-eval (Zhong, Yu, Klein 2020), which needs sqlparse.
-Pairs are mutants and rewrites of the course's own test queries, judged on the real database alone and on ten instances.
-The tool keeps DISTINCT (``--keep_distinct``); without that option it strikes DISTINCT out of both queries.
+Mutants and rewrites of the course's own test queries are judged on the real database alone and on ten instances. The
+tool runs with ``--keep_distinct``; without that option it removes DISTINCT from both queries.
 """
 
 import random

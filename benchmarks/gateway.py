@@ -1,18 +1,18 @@
-"""What the gateway costs: the same requests straight to a model server and through the gateway, in turns in one run.
+"""What does the gateway cost? The same requests go directly to a model server and through the gateway, by turns.
 
-The gateway asks for a key, counts requests and tokens for it and writes its log, as in service. Two kinds of model
-server stand behind it: one that takes 10 to 30 ms and no processor, so that what is added is the gateway's, and
-llama.cpp, with the course's tiny model and with that of `laptop`. One gateway is asked, and two that share the clients,
-as compose.yaml runs them. Then the gateway answers from its cache alone.
+The gateway checks a key, counts its requests and tokens and writes its log, as in production. It is measured with two
+kinds of model servers: one that takes 10 to 30 ms but no processor time, so that all added time is the gateway's, and
+llama.cpp with the tiny model and with the model of `laptop`. It runs as one process, and as two that share the clients,
+as in compose.yaml. Finally it answers from its cache alone.
 
-A server that takes 20 ms for each reply is asked as well, as the worst case: who waits equally long asks at the same
-time, so all clients come at once, round after round, and each waits for those that the gateway serves before. Replies
-of models differ in length, which pulls their clients apart.
+The worst case is a server that takes exactly 20 ms for each reply: clients that wait equally long ask again at the same
+time, so all requests arrive at once, and each waits for those that are served before it. The replies of real models
+differ in length, which spreads their clients out.
 
-Seconds of processor time are the gateway's own, and hold on a busy machine too; waits and rates are of this machine
-with all that ran on it. llama.cpp computes as long as it has something to do: on cores that it shares, each second that
-the gateway takes is one that the model lacks, which says nothing of a model server with a machine of its own. So it is
-asked a second time on a core of its own, bare and through the gateway; load and gateway share the others.
+Processor seconds are the gateway's own and also valid on a busy machine; waits and rates depend on what else runs.
+llama.cpp uses all its cores while it has work. On shared cores every second of the gateway is taken from the model,
+which tells nothing about a model server on a machine of its own. So llama.cpp is measured a second time on a core of
+its own, bare and through the gateway; clients and gateway share the other cores.
 """
 
 import os
@@ -133,14 +133,14 @@ def _compare(
         for _ in range(1 + N_ROUNDS):
             for side, run in sides.items():
                 rounds[side].append(run())
-    return {side: _median(found[1:]) for side, found in rounds.items()}  # the first opens connections
+    return {side: _median(found[1:]) for side, found in rounds.items()}  # the first round also opens connections
 
 
 def _compare_apart(gguf: Path, databases: Path) -> dict[str, dict[str, float]]:
     """Compare with llama.cpp on the last core and all else on the others, which Linux alone can."""
     cores = os.sched_getaffinity(0)
     try:
-        os.sched_setaffinity(0, {max(cores)})  # what is started takes it over
+        os.sched_setaffinity(0, {max(cores)})  # the model server inherits it
         with start_model_server(gguf) as server:
             os.sched_setaffinity(0, cores - {max(cores)})
             return _compare(server, databases)

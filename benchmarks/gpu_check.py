@@ -1,9 +1,9 @@
-"""``python -m benchmarks.gpu_check``: what the course does on the GPU at hand, with no network, in 14 minutes at most.
+"""``python -m benchmarks.gpu_check``: check the course on the GPU at hand, without network, in at most 14 minutes.
 
-It trains a model of Llama-3.1-8B's shape with random weights in 4 bits, by Unsloth and by TRL; tunes a small real model
-as TRL does it and as ``train_sft`` does, then on all of the course's rows, and asks it the test; and runs the code of
-notebooks 1 to 4 on few rows. Each part is a process of its own, so that one that fails leaves the others their memory.
-The result is ``benchmarks/gpu/<device>.json``.
+It trains a model of Llama-3.1-8B's shape with random weights in 4 bits, with Unsloth and with TRL; tunes a small real
+model with TRL alone and with ``train_sft``, then on all of the course's rows, and evaluates it on the test rows; and
+runs the code of notebooks 1 to 4 on few rows. Each part runs in its own process, so that a failed part frees its
+memory. The result is ``benchmarks/gpu/<device>.json``.
 
 ``--rehearse`` does the same on a CPU with the tiny model, so that a rented minute is not spent on finding a typo.
 """
@@ -109,7 +109,7 @@ def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:
     with step_seconds(_synchronized) as seconds:
         rows = [EncodedExample(*random_row(n, n_tokens, shape.vocab_size)) for n in range(n_rows * N_STEPS)]
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
-        # Not in a process of its own, as ``train_sft`` by Unsloth: steps and memory are measured in this one.
+        # ``train_sft`` would run Unsloth in another process, but steps and memory are measured in this one.
         result = train_here(profile, model, train, validation, shared / backend)
     method = "qlora_4bit" if profile.load_in_4bit else "lora"
     estimate = estimate_memory(
@@ -231,7 +231,7 @@ def _write_random_model(shape: ModelShape, folder: Path) -> None:
     with writing(folder) as unfinished, torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         AutoModelForCausalLM.from_config(llama_config(shape), dtype=torch.bfloat16).save_pretrained(unfinished)
         load_tokenizer(TINY_BASE).save_pretrained(unfinished)
-    if torch.cuda.is_available():  # writing took all of it in 16 bits
+    if torch.cuda.is_available():  # the peak so far is that of the whole 16-bit model, not of the training
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 

@@ -1,6 +1,6 @@
-"""Queries as they ran before they ran in workers: in this process, on a connection of their own each.
+"""Run queries in this process, each on its own connection, as the course did before it had worker processes.
 
-It is the baseline that ``sql_workers`` compares with, and as safe as it was: not against what SQLite cannot stop.
+This is the baseline of ``sql_workers``. It is not safe against statements that SQLite's own limits cannot stop.
 """
 
 import sqlite3

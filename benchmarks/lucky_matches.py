@@ -1,8 +1,9 @@
 """How many wrong queries do one, four and ten instances of a database accept, do they refuse right ones, at what cost?
 
-Wrong are mutants of the course's own test queries that a witness tells from them: the real database, a made instance,
-or a copy of the real one whose rows are thinned out, repeated and moved to the edges of the query's conditions, made
-without looking at the instances. Right are rewrites by rules that keep the answer on every database.
+Wrong queries are mutants of the course's own test queries that answer differently on at least one witness: the real
+database, a made instance, or a copy of the real database whose rows are thinned out, repeated and moved to the edges of
+the query's conditions, made independently of the instances. Right queries are rewrites by rules that keep the answer on
+every database.
 """
 
 import logging

@@ -1,10 +1,10 @@
 """Is the memory estimate right? Peak memory of short trainings on a CPU, against ``setup.estimate_memory``.
 
-Models of three shapes with random weights, for weights do not matter to memory, are trained for a few steps by TRL, as
-``train_sft`` does: in full, by LoRA and by QLoRA (that one needs bitsandbytes, which only the gpu lock has, and is left
-out without). Each runs in a process of its own, whose peak counts all that Python and the libraries take. One of them
-runs again with an allocator that gives every large block back, which tells what training needs from what C's
-allocator keeps.
+Models of three shapes are trained for a few steps with TRL, as in ``train_sft``: all weights, by LoRA and by QLoRA
+(only if bitsandbytes is installed, which only the gpu lock has). Weights are random, because they do not affect memory.
+Each training runs in its own process, whose peak includes Python and the libraries. One training runs again with an
+allocator that returns every large block to the system, which separates what training needs from what C's allocator
+keeps.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""More kinds of defects than the course injects: what the validation is measured with, beside ``inject.DEFECTS``."""
+"""Further kinds of defects, with which the validation is measured besides ``corrupt.DEFECTS``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def _contradict(splits: Mapping[str, Sequence[Row]]) -> Corruption:
 
     def contradict(row: Row, rng: Random) -> Row | None:
         own = row["query"].split()
-        # A query of another split would be a leak as well.
+        # Not a query of another split, which would also be a leak.
         neighbours = queries[split_of[row["db_id"], row["query"]], row["db_id"]]
         others = [query for query in neighbours if query.split()[:2] != own[:2]]
         return {**row, "query": rng.choice(others)} if others else None
@@ -83,7 +83,7 @@ def misname_column(row: Row, _: Random) -> Row | None:
 def miss_value(row: Row, _: Random) -> Row | None:
     """The query looks for a value that no row has."""
     query, n = _ONE_VALUE.subn(r"\g<1>'(none of these)'", row["query"])
-    if not n or _SET_OPERATION.search(query):  # the other half of it still has rows
+    if not n or _SET_OPERATION.search(query):  # the other half of a set operation still returns rows
         return None
     return {name: value for name, value in {**row, "query": query}.items() if name != "empty"}
 

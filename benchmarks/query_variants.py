@@ -1,4 +1,4 @@
-"""Queries beside a gold one: mutants, which one edit makes wrong, and rewrites, which say the same in other words."""
+"""Make variants of a gold query: mutants, which one edit makes wrong, and rewrites, which give the same answer."""
 
 from collections.abc import Callable, Iterator
 

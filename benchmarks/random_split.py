@@ -1,9 +1,9 @@
-"""What is a leaked query worth? The same questions, once with the query in training in other words and once without.
+"""By how much does a leaked query raise accuracy? The same test, with and without its queries in the training rows.
 
-Some queries of the training rows are asked in two wordings. A split at random puts one of them into training and the
+Some queries of the training rows are asked in two wordings, of which a random split would put one into training and the
 other into the test. Here the second wordings are the test. One model trains on rows without these queries; for the
-other the first wordings stand in the place of as many of those rows. ``shares`` says what part of a random split's
-test rows is so.
+other model, the first wordings replace as many of those rows. ``shares`` gives the share of a random split's test rows
+whose query leaks in this way.
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""Does the tiny model learn, whatever the seed? Base, base with its best prompt, and tuned for several seeds.
+"""Does the tiny model learn with any seed? The base model, the base with its best prompt, and models of several seeds.
 
-The rows and the base model are the same for every seed; the seed decides the adapter's start and the
-order of the rows.
+The rows and the base model are the same for every seed; the seed decides the adapter's initial weights and the order of
+the rows.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Run hostile statements one after the other, and watch what the workers that run them take."""
+"""Run hostile statements one after the other, and measure the memory and files that their workers use."""
 
 import hashlib
 import threading
@@ -71,7 +71,7 @@ def _watch(seen: _Seen) -> None:
     """Look at the children again and again. Linux alone tells the peak of their memory; elsewhere nothing is seen."""
     while not seen.done.wait(_PAUSE_S):
         for process in _children():
-            with suppress(OSError, IndexError, ValueError):  # it has just been killed
+            with suppress(OSError, IndexError, ValueError):  # the process may end at any moment
                 status = (process / "status").read_text()
                 seen.peak_mib = max(seen.peak_mib, int(status.split("VmHWM:")[1].split()[0]) / 1024)
                 open_files = [link.readlink().name for link in (process / "fd").iterdir()]
@@ -82,7 +82,7 @@ def _children() -> list[Path]:
     """Folders in /proc of the children that have begun; one that is about to begin still has its parent's memory."""
     found = []
     for task in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):  # a thread that has just ended
+        with suppress(OSError):  # the thread may end at any moment
             found += [Path("/proc") / pid for pid in task.read_text().split()]
     own = Path("/proc/self/cmdline").read_bytes() if found else b""
     return [process for process in found if _command(process) not in (b"", own)]

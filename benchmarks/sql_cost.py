@@ -1,4 +1,4 @@
-"""What honest queries cost in workers, in processor time of this process and of the workers, beside in-process runs."""
+"""What do honest queries cost in workers? Processor time of this process and the workers, against in-process runs."""
 
 import json
 import subprocess

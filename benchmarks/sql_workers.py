@@ -1,7 +1,7 @@
 """How well do the SQL workers hold, and what do they cost?
 
 Every hostile statement of the tests runs with a limit of one second; a gateway answers a hundred of them at once; and
-the course's own test queries run in workers and in this process, as they did before there were workers.
+the course's own test queries run in workers and, for comparison, in this process (``in_process_sql``).
 """
 
 import logging
@@ -69,9 +69,9 @@ def _attack(folder: Path) -> dict[str, Any]:
 
 def _besiege(folder: Path) -> dict[str, Any]:
     loads = list(statements(LOADS).values())
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # httpx logs every request at INFO
     with attacked_gateway(loads, folder, GATEWAY_LIMIT_S) as client:
-        ask(client, HONEST)  # the schema is read with the first question
+        ask(client, HONEST)  # the first question makes the gateway read the schema
         before = fingerprint(folder)
         siege = besiege(client, [i * len(loads) // MANY for i in range(MANY)])
     return {

@@ -1,9 +1,9 @@
 """Which matters more, the learning rate or the rank? A grid of both on the smoke profile's rows.
 
-Every run takes the same number of steps; alpha stays at the profile's, and only rate and rank change. Optuna draws the
-settings and says what share of the losses' variance each of them explains. ``python -m benchmarks.sweeps --ray`` trains
-the same grid by Ray Tune, which spreads it over the machines of a cluster that share this folder (``pip install
-"ray[tune]"``); nothing else changes.
+Every run takes the same number of steps with the profile's alpha; only rate and rank change. Optuna goes through the
+grid and computes the share of the losses' variance that each setting explains. ``python -m benchmarks.sweeps --ray``
+trains the same grid with Ray Tune (``pip install "ray[tune]"``), which spreads it over the machines of a cluster that
+share this folder.
 """
 
 import json

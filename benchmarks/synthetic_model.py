@@ -1,8 +1,8 @@
-"""A model server that takes its time and no processor: it says the same to everybody after some milliseconds.
+"""A model server that waits some milliseconds without processor time, and then always gives the same reply.
 
-``python -m benchmarks.synthetic_model PORT MS [SLOTS [WIDTH_MS]]``: with slots so many requests at most are answered at
-once, and each takes a time of its own around MS, which its text decides. Without, each takes MS, or the next of times
-that fill WIDTH_MS around MS evenly.
+``python -m benchmarks.synthetic_model PORT MS [SLOTS [WIDTH_MS]]``: with SLOTS, at most that many requests are answered
+at once, and each takes a time around MS that follows from its text. Without SLOTS (or with 0), each request takes MS
+or, with WIDTH_MS, the next of times that are spread evenly over WIDTH_MS around MS.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Does the tiny model learn a second task through the same calls, and is it any good at it beside simple methods?
+"""Does the tiny model learn a second task through the same calls, and how does it compare with simple methods?
 
-Tickets instead of questions: ``data/tickets``. Settings are chosen on the validation split, by label and priority
-both right, and the test split is read once. The tiny model was built on SQL and has hardly met English before, so a
-classical baseline (TF-IDF of words and characters, logistic regression) is the one to beat.
+The task is to sort the tickets in ``data/tickets``. Settings are chosen on the validation split, by the share of
+tickets with label and priority both right; the test split is used once. The tiny model was pretrained on SQL and little
+English, so a classical baseline (TF-IDF of words and characters, logistic regression) is hard to beat.
 """
 
 import json
@@ -138,7 +138,7 @@ def _answer_classically(train: Sequence[Row], rows: Sequence[Row], strength: flo
         model.fit([row["text"] for row in train], [row[field] for row in train])
         probabilities = model.predict_proba([row["text"] for row in rows])
         predicted[field] = [str(value) for value in model.classes_[probabilities.argmax(axis=1)]]
-        confidences *= probabilities.max(axis=1)  # as if label and priority were independent
+        confidences *= probabilities.max(axis=1)  # assumes that label and priority are independent
     return [
         row | {"predicted": json.dumps({"label": label, "priority": priority}), "confidence": float(confidence)}
         for row, label, priority, confidence in zip(rows, *predicted.values(), confidences, strict=True)

@@ -1,7 +1,7 @@
-"""What makes training fast on a CPU: TRL's stock ``SFTTrainer`` against ``train_sft``, one gain at a time.
+"""What makes training fast on a CPU? TRL's stock ``SFTTrainer`` against ``train_sft``, one improvement at a time.
 
-All runs take the same steps over the same rows in the same order, with the same adapter at the start, optimizer and
-schedule. Seconds are of processor time per step, which other programs on the machine disturb little.
+All runs take the same steps over the same rows in the same order, with the same initial adapter, optimizer and
+schedule. Times are processor seconds per step, which other programs on the machine affect little.
 """
 
 import logging
@@ -149,7 +149,7 @@ def _ours(profile: Profile, model: str, train: TokenizedRows, folder: Path, numb
             stack.enter_context(mock.patch.object(trainer, "use_chunks"))
         if number < 4:
             stack.enter_context(mock.patch.dict(trainer._SHARED, loss_type="chunked_nll"))
-        few = replace(train, examples=train.examples[:1])  # validation is no part of a step
+        few = replace(train, examples=train.examples[:1])  # validation is not timed, so one row is enough
         return sft.train_sft(replace(profile, share_prompts=number >= 3), model, train, few, folder).adapter
 
 

@@ -1,8 +1,8 @@
 """Does the validation find what is wrong, and only that? Injected defects found, and false alarms on clean data.
 
-The rows are the course's own. Each seed chooses other rows to corrupt and other ways to. The kinds are
-those that the checks are made for: this measures that none slips through, and says nothing about other kinds of
-mistakes, such as a query that runs and answers another question.
+The rows are the course's own. Each seed chooses other rows, and other ways to corrupt them. The kinds of defects are
+those that the checks are made for. So this measures how many of them are missed, and says nothing about other mistakes,
+such as a query that runs but answers another question.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """How long does validation take, and how much memory, for ten thousand to a million rows?
 
-Every size runs in a process of its own, whose memory is watched. The rows are made here:
-half as many queries as rows, as in Spider, asked as often as people ask (a few again and again, most once or twice),
-and one question in twenty is nearly another one.
+Every size runs in its own process, whose memory is measured. The rows are generated: half as many queries as rows, as
+in Spider, with frequencies as in real use (a few queries very often, most once or twice), and one question in twenty
+is a near-duplicate.
 """
 
 import json
@@ -109,7 +109,7 @@ def make_rows(n_rows: int, seed: int = 0) -> dict[str, list[Row]]:
     sizes = {"train": n_rows * 8 // 10, "validation": n_rows // 10}
     for split in splits:
         rows = splits[split]
-        # Databases are split too, so that the splits share no query and what is found is what was planted.
+        # Each database is in one split only, so that no query is in two splits, and only intended repeats are found.
         of_split = [pair for pair in pool if _split_of(pair[0]) == split]
         while len(rows) < sizes.get(split, n_rows - sum(sizes.values())):
             rows.append(_nearly(rng, rng.choice(rows)) if rows and rng.random() < NEAR_SHARE else _ask(rng, of_split))
@@ -129,9 +129,9 @@ def _make_pair(rng: random.Random) -> tuple[str, str, str]:
 
 
 def _ask(rng: random.Random, pool: list[tuple[str, str, str]]) -> Row:
-    # The square of a uniform number: a tenth of the queries gets a third of the questions.
+    # The square of a uniform random number: a tenth of the queries gets a third of the questions.
     table, question, query = pool[int(len(pool) * rng.random() ** 2)]
-    # What is said before the question makes two rows with one query differ enough to be no near-duplicates.
+    # Random words before the question, so that two rows with one query are not near-duplicates.
     reason = rng.choice(_REASONS).format(*rng.choices(_WORDS, k=6))
     return {"db_id": table, "question": reason + question, "query": query}
 
@@ -204,7 +204,7 @@ def run_size(n_rows: int) -> dict[str, Any]:
         for split, of_split in rows.items()
         for number, row in enumerate(of_split, 1)
     ]
-    began = time.process_time()  # one process and no waiting
+    began = time.process_time()  # find_repeats runs in this process alone and never waits
     repeats = find_repeats(records)
     repeat_seconds = time.process_time() - began
     return {
@@ -228,7 +228,7 @@ def plot(result: dict[str, Any]) -> "Axes":
         f"{largest['n_rows']:,} rows take {largest['seconds']:.0f} s and {largest['peak_gib']:.1f} GiB", height=4.6
     )
     rows = [run["n_rows"] for run in result["runs"]]
-    measured = [(name, label) for name, label in LINES.items() if name in result["exponents"]]  # older runs lack some
+    measured = [(name, label) for name, label in LINES.items() if name in result["exponents"]]  # old results lack some
     for (name, label), mark in zip(measured, ("o-", "s--", "^:"), strict=False):
         power = f"{label}: rows^{result['exponents'][name]:.2f}"
         axes.plot(rows, [run[name] for run in result["runs"]], mark, label=power)
