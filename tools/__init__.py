@@ -1,1 +1,1 @@
-"""What authors need and learners do not: how data, tiny model and committed outputs are made."""
+"""Programs for the course's authors: they make the dataset, the tiny model and the notebooks' committed outputs."""

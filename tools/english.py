@@ -1,4 +1,4 @@
-"""The little English that both the dataset and the tiny model's text need."""
+"""English grammar that the dataset's questions and the tiny model's pretraining text share."""
 
 
 def plural(noun: str) -> str:

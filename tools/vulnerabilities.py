@@ -1,6 +1,6 @@
-"""``make audit``: ask OSV, the open database of vulnerabilities, about every locked package.
+"""``make audit``: look up every locked package in OSV, the open database of vulnerabilities.
 
-A vulnerability fails. A network that is not there fails nothing, and is said: then nothing was checked.
+A known vulnerability makes it fail. Without a network it succeeds, with a message that nothing was checked.
 """
 
 import json
@@ -36,5 +36,5 @@ def audit(lock: Path, *options: str) -> tuple[int, str]:
 
 if __name__ == "__main__":
     status, said = audit(LOCK, "--vulnerability-service", "osv", *sys.argv[1:])
-    print(said)  # noqa: T201  # it is a command
+    print(said)  # noqa: T201  # the command's output
     sys.exit(status)

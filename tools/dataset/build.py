@@ -95,7 +95,7 @@ def build_dataset(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> dict[s
     sample = choose_sample(splits, small, dict(zip(SPLITS, sizes.sample, strict=True)), seed)
     for split, rows in splits.items():
         Random(f"{seed}/{split}").shuffle(rows)
-        # Written rows come last in training: one more leaves the order of all others, and so the tiny model, alone.
+        # Written rows come last in training, so that a new one changes neither the others' order nor the tiny model.
         write_jsonl(folder / f"{split}.jsonl", [*rows, *for_training] if split == "train" else rows)
     write_jsonl(folder / "preferences.jsonl", preferences)
     (folder / "samples").mkdir(exist_ok=True)

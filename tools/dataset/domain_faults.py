@@ -1,4 +1,4 @@
-"""What a well-formed ``domain.toml`` still may get wrong. Every fault is listed, not the first."""
+"""Check the content of a well-formed ``domain.toml``; all faults are listed, not only the first."""
 
 import re
 import string

@@ -1,7 +1,7 @@
 """Read ``domain.toml``: one database of the course, declared by its tables, columns and words.
 
-A domain says what to store and how people speak of it; ``populate.py`` makes rows of it and
-``questions.py`` asks about it. It holds no SQL and no chance. The keys are described in ``specs.py``.
+A domain says what to store and how people speak of it; ``populate.py`` makes its rows and ``questions.py`` asks about
+them. It contains no SQL and nothing random. ``specs.py`` describes the keys.
 """
 
 import tomllib

@@ -95,7 +95,7 @@ def _drawing(domain: Domain, table: TableSpec, column: ColumnSpec, cells: Cells,
 def _dependent(domain: Domain, column: ColumnSpec, base: Value, rng: Random) -> Value:
     if column.follows:
         texts = column.map.get(str(base), (str(base).split()[0],))
-        assert isinstance(texts, tuple)  # checked when the declaration was read
+        assert isinstance(texts, tuple)  # checked when ``domain.toml`` was read
         chosen: str = rng.choices(texts, _weights(len(texts), column.skew))[0]
         return chosen.format_map({slot: rng.choice(domain.lists[slot]) for slot in _slots(chosen)})
     if column.times:

@@ -1,8 +1,8 @@
-"""Accept a question if it is new and its answer tells right from wrong.
+"""Accept a question if it is new and its answer tells right queries from wrong ones.
 
-Leaving out any condition, order, limit or half of a set operation must give another answer, and no tie may make two
-answers right. Ties show in a **mirror**, a copy of the database whose rows lie in reverse order: a query whose answer
-depends on where its rows lie has more than one right answer.
+Without any one of its conditions, orders, limits or halves of a set operation, the query must give another answer, and
+no tie may make two answers right. Ties show in a **mirror**, a copy of the database with the rows in reverse order: a
+query whose answer depends on the order of stored rows has more than one right answer.
 """
 
 import sqlite3
@@ -152,7 +152,7 @@ def without_parts(tree: exp.Expr) -> Iterator[exp.Expr]:
             for side in (node.this, node.expression):
                 changed = _at(tree, number)
                 root = changed.root()
-                changed.replace(side.copy())  # does nothing to a root
+                changed.replace(side.copy())  # has no effect on the root, which is handled in the next line
                 yield side.copy() if changed is root else root
         elif isinstance(node, exp.Join) and node.side:
             changed = _at(tree, number)
@@ -174,7 +174,7 @@ def _has_one_order(database: Path, tree: exp.Expr) -> bool:
     rows = _order_keys(database, tree)
     if len(set(rows)) < len(rows) or any(row[0] is None for row in rows):
         return False
-    is_sorted_anyway = tree.args.get("group") or tree.find(exp.Window)  # SQLite sorts to group
+    is_sorted_anyway = tree.args.get("group") or tree.find(exp.Window)  # SQLite sorts rows to group them
     if len(rows) > 1 and tree.args.get("limit") is None and not is_sorted_anyway:
         unordered = tree.copy()
         unordered.set("order", None)

@@ -1,4 +1,4 @@
-"""Find what lies in two splits at once: a question in the same words, or a query, about the same database."""
+"""Find leaks between splits: the same question, or the same query, about the same database."""
 
 from collections.abc import Mapping, Sequence
 

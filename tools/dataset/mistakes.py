@@ -1,4 +1,4 @@
-"""Mistakes in conditions, values and functions; each changes a query's tree and gives the broken query, or None.
+"""Mistakes in conditions, values and functions; each changes a query's tree and returns the broken query, or None.
 
 ``mutations.py`` lists them with the others.
 """

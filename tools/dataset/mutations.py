@@ -1,7 +1,7 @@
 """Break a query in one known way: each mutation changes one thing that models get wrong.
 
-A mutation takes the tree of a right query, which it may change, and gives the broken query, or None where there is
-nothing to break. Whether the result really is wrong is for ``preferences.py`` to prove.
+A mutation takes the tree of a right query, which it may change, and returns the broken query, or None if there is
+nothing to break. ``preferences.py`` proves that the result really is wrong.
 """
 
 from collections.abc import Callable

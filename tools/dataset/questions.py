@@ -36,7 +36,7 @@ def ask(world: World, rng: Random, shape: Shape) -> Question | None:
         try:
             words = question.format_map(slots.words)
             return Question(_human(words, rng), shape.query.format_map(slots.sql), shape.name)
-        except (KeyError, AttributeError):  # the table cannot fill this wording, or the shape at all
+        except (KeyError, AttributeError):  # the table cannot fill a slot of this wording or of the query
             continue
     return None
 
@@ -49,7 +49,7 @@ def slots_of(shape: Shape) -> dict[str, Set[str]]:
         owner, _, name = (slot or "").rpartition(".")
         needs[owner].add(name)
         if not owner:
-            needs[name]  # a related table may be named without any column
+            needs[name]  # adds the key: a slot may name a related table without a column of it
     return dict(needs)
 
 

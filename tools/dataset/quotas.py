@@ -1,4 +1,4 @@
-"""How many questions of which shape: shares by difficulty first, then by the shapes' weights."""
+"""The number of questions of each shape: shares by difficulty first, then by the shapes' weights."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

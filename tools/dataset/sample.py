@@ -1,6 +1,6 @@
-"""Name the rows that smoke's tiny model learns from and is asked: ``samples/smoke.json``.
+"""Choose the rows on which the smoke profile's tiny model is trained and tested: ``samples/smoke.json``.
 
-A model of a few million parameters knows plain wordings that name the columns, and schemas of few tables. So the
+A model of a few million parameters can handle plain wordings that name the columns, and schemas of few tables. So the
 sample holds easy and medium questions of the plain shapes about the small databases, each shape by its weight.
 """
 

@@ -1,4 +1,4 @@
-"""How people say comparisons, aggregates and orders, by what a column measures.
+"""Words for comparisons, aggregates and orders, depending on what a column measures.
 
 Nobody says "goals greater than 9" of a player: counts, amounts and times each have their own words.
 """

@@ -1,4 +1,4 @@
-"""A domain together with its rows: what questions can be asked about it."""
+"""A domain together with its rows, from which questions take their tables, columns and values."""
 
 from dataclasses import dataclass, field
 from functools import cached_property

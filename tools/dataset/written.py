@@ -1,9 +1,9 @@
 """Read the questions that people wrote, ``written/<db_id>.jsonl``, and check them.
 
 A row has ``split``, ``db_id``, ``question`` and ``query``; a question that the schema cannot answer has
-``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. Those for training are
-about databases of training: they show a model that people do not speak as the grammar does. A ``round`` tells in which
-round of writing they came, and is the second half of their source, ``written:2``; the first says none.
+``"answerable": false`` and the query ``SELECT 'unanswerable'``; a ``note`` is for the writers. Rows for training are
+about training databases, and show a model that people do not speak like the grammar. ``round`` is the number of the
+round of writing, and becomes part of the source, ``written:2``; rows of the first round have none.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""The committed notebooks: their outputs, and what all of them have in common."""
+"""Refresh the committed notebooks' outputs, and check the rules that all notebooks follow."""

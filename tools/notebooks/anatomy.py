@@ -1,4 +1,4 @@
-"""The anatomy that the six notebooks share: how they open, in which steps they go, how they close."""
+"""Checks of the structure that the six notebooks share: their opening, their sections, and their end."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What every notebook's cells and outputs have in common, as checks that name the notebook, the cell and the remedy."""
+"""Checks of every notebook's cells and outputs; each fault names the notebook, the cell and the fix."""
 
 import ast
 import re
@@ -165,7 +165,7 @@ def ends_on_print(source: str) -> bool:
     """Whether the last statement of a cell prints."""
     try:
         last = ast.parse(source).body[-1]
-    except SyntaxError:  # a line for the shell, as the setup cell has
+    except SyntaxError:  # a shell command, as in the setup cell
         return False
     call = last.value if isinstance(last, ast.Expr) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"

@@ -70,7 +70,7 @@ def write_outputs(executed: Path, notebook: Path, table: str) -> int:
         cell.outputs = clean_outputs(ran[cell.id].outputs, count, cell.id)
         for output in cell.outputs:
             if "image/png" in output.get("data", {}) and "alt" in cell.metadata:
-                output.metadata = {"image/png": {"alt": cell.metadata["alt"]}}  # nbconvert's HTML shows it
+                output.metadata = {"image/png": {"alt": cell.metadata["alt"]}}  # nbconvert makes it the alt text
         n_left_out += sum(output.get("name") == "stderr" for output in ran[cell.id].outputs)
     target.cells[0].source = replace_table(target.cells[0].source, table)
     target.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]

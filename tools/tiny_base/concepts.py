@@ -1,4 +1,4 @@
-"""What people say for a column instead of its name: ``price`` is asked as "how much is ...", "the cheapest"."""
+"""Words that people use for a column instead of its name: for ``price`` "how much is ..." or "the cheapest"."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,8 +1,8 @@
 """Lay invented schemas and questions out as pretraining documents.
 
-The SQL never appears in the layout that the course fine-tunes: there it stands alone in a
-chat reply. Here it follows a note, a comment or a log line, and chat replies are English.
-So the base model knows the skill but not the task, as a real pretrained model does.
+The SQL never appears in the layout of fine-tuning, in which it is the whole chat reply. Here it follows a note, a
+comment or a log line, and chat replies are English. So the base model has the skill but does not know the task, like a
+real pretrained model.
 """
 
 from collections.abc import Callable, Iterator

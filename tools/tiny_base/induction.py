@@ -1,10 +1,10 @@
 """Start a model with one induction head in place: two heads that together copy what followed the same token before.
 
-A column of an invented schema can be named only by copying it. The circuit for that is known (Olsson et al. 2022,
-arXiv:2209.11895): a head of the first layer carries each token's predecessor along, and a head of the second layer
-looks for the place whose predecessor is the token at hand, and says what stands there. Left to chance, this tiny model
-took five million tokens to find it for lower-case names, and did not find it within five million for names in every
-case. Built in, and free to change from the first step on, it copies within half a million.
+A column of an invented schema can only be named by copying it. The circuit for this is known (Olsson et al. 2022,
+arXiv:2209.11895): a head of the first layer adds each token's predecessor to its state, and a head of the second layer
+attends to the place whose predecessor is the current token, and predicts the token there. From random weights, this
+tiny model needed five million tokens to learn the circuit for lower-case names, and did not learn it within five
+million for names in every case. With the circuit in its initial weights, it copies within half a million tokens.
 """
 
 from typing import TYPE_CHECKING
@@ -38,8 +38,8 @@ def install_induction(model: "LlamaForCausalLM", seed: int) -> None:
     shared /= shared.norm()
     head_size = model.config.head_dim
     read, said = (_directions(width, head_size, generator) for _ in range(2))
-    carried = read @ _directions(width, width, generator)  # where layer 1 finds a token's predecessor
-    own = torch.eye(width) - torch.outer(shared, shared)  # what an embedding does not share
+    carried = read @ _directions(width, width, generator)  # the directions in which layer 1 writes the predecessor
+    own = torch.eye(width) - torch.outer(shared, shared)  # removes the vector that all embeddings share
 
     first, second = (layer.self_attn for layer in model.model.layers[:2])
     query, key = _one_place_back(head_size, model.config.rope_parameters["rope_theta"])
@@ -49,7 +49,7 @@ def install_induction(model: "LlamaForCausalLM", seed: int) -> None:
     first.v_proj.weight.data[:head_size] = read @ own
     first.o_proj.weight.data[:, :head_size] = CARRY * scale * carried.T
 
-    slow = torch.arange(head_size).view(2, 2, -1)[:, 1].flatten()  # the pairs that hardly turn, near or far
+    slow = torch.arange(head_size).view(2, 2, -1)[:, 1].flatten()  # rotary pairs that hardly turn at any distance
     for projection, matched in ((second.q_proj, read @ own), (second.k_proj, carried)):
         projection.weight.data[:head_size] = 0
         projection.weight.data[slow] = MATCH * matched[: len(slow)]

@@ -1,8 +1,8 @@
-"""Pretrain the tiny base model from nothing on generated text.
+"""Pretrain the tiny base model from random weights on generated text.
 
-Muon moves the matrices between layers and AdamW the rest; their rates rise over the first 100 steps and fall linearly
-to zero. Most steps read rows of short documents, which are fastest; the last ones read long ones, so that long schemas
-work too.
+Muon trains the matrices of the layers and AdamW the other weights; their learning rates rise over the first 100 steps
+and then fall linearly to zero. Most steps read rows of short documents, which is fastest; the last steps read long
+rows, so that long schemas work too.
 """
 
 import json
@@ -89,7 +89,7 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaFor
     weight = model.get_input_embeddings().weight.data
     by_case = torch.randn(2, recipe.hidden) * config.initializer_range
     for token, twin in lower_case_twins(tokenizer).items():
-        # From the start, SALARY is salary plus what all capitals have in common.
+        # SALARY begins as the embedding of salary plus a vector that all tokens in capitals share; Salary has another.
         weight[token] = weight[twin] + by_case[int(tokenizer.convert_ids_to_tokens(token).isupper())]
     install_induction(model, recipe.seed)
     return model

@@ -221,7 +221,7 @@ def ask(rng: Random, tables: list[Table], shapes: tuple[Shape, ...] = SHAPES) ->
         try:
             text = rng.choice(shape.questions).format_map(slots.words)
             sql, plan = table.style.template(shape.sql).format_map(slots.sql), shape.plan.format_map(slots.words)
-        except KeyError:  # this table lacks a column that the shape needs
+        except KeyError:  # the table lacks a column that the shape needs
             continue
         values = [value for slot in "VWOQ" if (value := slots.words.get(slot)) and value in text]
         return Question(_human(rng, text, values), sql, plan)

@@ -1,4 +1,4 @@
-"""Turn documents into rows of one length: token ids, and labels where there is something to learn."""
+"""Turn documents into rows of one length: token ids, and labels for the tokens that are learned."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

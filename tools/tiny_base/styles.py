@@ -1,4 +1,4 @@
-"""The hands in which people write names and SQL: capitals, camels, quotes, aliases and spaces.
+"""The styles in which people write names and SQL: capitals, camel case, quotes, aliases and spaces.
 
 One ``Style`` is drawn for a schema and kept in all its queries, as in a real database.
 """

@@ -3,8 +3,8 @@
 Digits stand alone and bytes are split with GPT-2's pattern: this is exactly the pre-tokenizer
 that llama.cpp calls ``smollm``, so the GGUF file of a tuned model reads text the same way.
 
-Merges are learned from lower-case text, and each is then there in three cases: ``sal ary``, ``Sal ary``, ``SAL ARY``.
-So a name splits in the same places however it is written, and a camel's humps begin tokens of their own.
+Merges are learned from lower-case text and then added in three cases: ``sal ary``, ``Sal ary``, ``SAL ARY``. So a name
+splits in the same places in any case, and each word of a camel-case name begins a new token.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Invented and English words for the pretraining text.
 
-Most names are built from random syllables. A closed list of names teaches a small model
-to recite that list; names that never repeat leave copying from the schema as the only
-way to be right, and copying is what questions about an unseen database need.
+Most names are built from random syllables. From a closed list of names, a small model would learn to recite the list.
+With names that never repeat it can only be right by copying from the schema, which is the skill that questions about an
+unseen database need.
 """
 
 from functools import cache

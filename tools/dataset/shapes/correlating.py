@@ -1,4 +1,4 @@
-"""A query within another that looks at the row outside: EXISTS, and the best of each group."""
+"""Correlated subqueries, which refer to the outer query's row: EXISTS, and the best of each group."""
 
 from tools.dataset.shapes.shape import Shape
 

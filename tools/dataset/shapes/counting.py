@@ -1,4 +1,4 @@
-"""How many: counts of rows and of different values."""
+"""Counts of rows and of different values."""
 
 from tools.dataset.shapes.shape import Shape
 

@@ -1,4 +1,4 @@
-"""Two tables: what a row's parent has, and what the rows of each parent come to."""
+"""Joins of two tables: columns of a row's parent, and counts and sums of each parent's rows."""
 
 from tools.dataset.shapes.shape import Shape
 

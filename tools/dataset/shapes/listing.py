@@ -1,4 +1,4 @@
-"""Columns, orders and the first of an order, without a filter."""
+"""Columns, ordered columns and the first rows of an order, without a filter."""
 
 from tools.dataset.shapes.shape import Shape
 

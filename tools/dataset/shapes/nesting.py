@@ -1,4 +1,4 @@
-"""A query within the condition of another: IN, NOT IN and single values."""
+"""Uncorrelated subqueries in conditions: IN, NOT IN and single values."""
 
 from tools.dataset.shapes.shape import Shape
 

@@ -1,7 +1,7 @@
-"""A query shape: SQL with slots, and how people ask for it. Here is the vocabulary of the slots, once for all.
+"""A query shape: SQL with slots, and the ways to ask for it. This docstring defines the slots of all shapes.
 
-In ``query`` a slot stands for SQL, in ``questions`` for words. A slot that a table cannot fill excludes that wording,
-and where no wording is left the shape. The table asked about fills:
+In ``query`` a slot stands for SQL, in ``questions`` for words. If a table cannot fill a slot, it cannot be asked about
+in that wording, and if no wording is left, not by that shape. The table asked about fills:
 
 - ``t`` its name, ``one`` and ``many`` of its rows, ``key`` its primary key;
 - ``l`` the column that names a row, ``q`` and ``q2`` such names, ``called`` ("named"), ``c`` the same column with a
