@@ -74,7 +74,7 @@ def parts_of(query: str) -> set[str]:
 
 @course_style
 def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes":
-    """Plot the share of each split's queries that use each of ``PARTS``: a part without queries is never learned."""
+    """Plot the share of queries in each split that use each of ``PARTS``; unused parts are not learned or measured."""
     import pandas as pd
 
     shares = pd.DataFrame(index=[*PARTS])

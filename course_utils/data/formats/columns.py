@@ -54,7 +54,7 @@ def _why_no_header(names: list[str]) -> str:
     if len(names) == 1 and re.search(r"[;\t|]", names[0]):
         return "no comma, but other delimiters; save the file with commas"
     if wrong := sorted({name for i, name in enumerate(names) if names.count(name) > 1 or (i and not name)}):
-        return f"the header has {', '.join(map(repr, wrong))} twice or empty; give each column a name of its own"
+        return f"the header has repeated or empty names ({', '.join(map(repr, wrong))}); give each column its own name"
     return ""
 
 

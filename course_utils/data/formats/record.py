@@ -66,7 +66,7 @@ def to_record(path: Path, line: int, value: Any) -> Record:
             json.dumps({name: inner}, ensure_ascii=False, allow_nan=False).encode()
         except (RecursionError, TypeError, ValueError) as error:
             fix = "write text, finite numbers, true, false, null, lists or objects"
-            return Record(path, line, fault=f"{name!r}: no JSON ({error}); {fix}", raw=to_raw(value))
+            return Record(path, line, fault=f"{name!r}: not JSON ({error}); {fix}", raw=to_raw(value))
     return Record(path, line, value)
 
 
@@ -104,7 +104,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
         head = file.read(4096)
         file.seek(0)
         if head.startswith(_OTHER_KINDS) or head.count(0) > len(head) // 10:
-            raise file_error(path, "no text but an archive, Parquet, a database or UTF-16; save the rows as UTF-8 text")
+            reason = "not UTF-8 text but an archive, Parquet, a database or UTF-16; save the rows as UTF-8 text"
+            raise file_error(path, reason)
         for number, raw in enumerate(file, 1):
             raw = raw.removeprefix(BOM) if number == 1 else raw
             is_empty = is_empty and not raw.strip()

@@ -83,7 +83,7 @@ def write_rows(rows: Iterable[Row], path: Path, layout: str = "rows", task: Task
     except OSError as error:
         raise file_error(path, f"cannot be written ({error.strerror or error}); choose another place") from error
     except (OverflowError, RuntimeError, TypeError, ValueError) as error:  # from json, csv and pyarrow
-        raise file_error(path, f"no such file holds these rows ({error}); choose .jsonl and values of JSON") from error
+        raise file_error(path, f"this format cannot hold the rows ({error}); choose .jsonl and JSON values") from error
     except FormatError as error:  # from reading back, which names the unfinished file
         raise FormatError(str(error).replace(unfinished.name, path.name)) from error
     return path

@@ -89,7 +89,7 @@ class Pseudonyms:
                     yield Entity(type_, start, end, text[start:end])
 
     def replace(self, type_: str, text: str) -> str:
-        """The pseudonym of a value, always the same one: for a name a surname, for a number one with the same signs."""
+        """The same pseudonym each time for a value: by ``FORMATS`` for the types there, else with the value's signs."""
         text, _ = plain_letters(text)
         pseudonym = self._pseudonym(type_, canonical(type_, text))
         if type_ == "name":

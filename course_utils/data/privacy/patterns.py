@@ -44,7 +44,7 @@ _RESERVED = re.compile(
 class Entity:
     """A piece of personal data in a text: ``text == whole[start:end]``."""
 
-    type: str  # one of patterns.toml's
+    type: str  # one of the types in patterns.toml
     start: int
     end: int
     text: str = field(repr=False)  # a report or a log must not become the next leak

@@ -19,7 +19,7 @@ LABELS = ("db_id", "difficulty", "source")
 """Fields that hold classes."""
 RARE_SHARE = 0.01
 RARE_OF_EVEN = 0.2
-"""A class is rare if it has less than both: a share of the rows, and a share of an even distribution's rows."""
+"""A class is rare if its share of the rows is below ``RARE_SHARE`` and below this multiple of an even share."""
 DOMINANT_SHARE = 0.8
 N_NAMED = 8  # names that a finding lists at most
 _WORD = re.compile(r"\w+")

@@ -20,7 +20,7 @@ SHARE_OF_LARGEST = 1.5
 MIN_SUSPICIOUS_ROWS = 20
 """Results with at most this many rows are never reported, however small the tables are."""
 MAX_ANSWERS = 8
-"""A query is compared with at most this many different answers to its question; if it equals none, it is a new one."""
+"""A query is compared with at most this many answers to its question; if it equals none, it counts as a new answer."""
 _SELECTS_VALUES = re.compile(
     r"SELECT (?:DISTINCT )?[(\- ]*\?(?:[ )]*[,+\-/*|]+[(\- ]*\?)*[ )]* FROM (?!.*(?:UNION|EXCEPT|INTERSECT))"
 )

@@ -37,8 +37,8 @@ class Repair:
 
     def __str__(self) -> str:
         return (
-            f"{self.n_read:,} rows read, {self.n_accepted:,} accepted ({self.n_fixed:,} rows had spaces or invisible "
-            f"characters removed), {self.n_rejected:,} rejected, see {self.folder}/{REJECTED}"
+            f"{self.n_read:,} rows read, {self.n_accepted:,} accepted ({self.n_fixed:,} rows had spaces, invisible "
+            f"characters or semicolons removed), {self.n_rejected:,} rejected, see {self.folder}/{REJECTED}"
         )
 
 

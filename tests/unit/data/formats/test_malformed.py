@@ -58,7 +58,7 @@ def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 # A file that cannot be read as a whole: name, content, and what the error says.
-NO_TEXT = "no text but an archive, Parquet, a database or UTF-16; save the rows as UTF-8 text"
+NO_TEXT = "not UTF-8 text but an archive, Parquet, a database or UTF-16; save the rows as UTF-8 text"
 WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("utf-16", "rows.jsonl", LINE.encode("utf-16"), NO_TEXT),
     ("utf-16 big endian", "rows.json", f"[{LINE}]".encode("utf-16-be"), NO_TEXT),
@@ -83,8 +83,8 @@ WHOLE: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("truncated parquet", "rows.parquet", lambda: parquet()[:-20], "not a readable Parquet file"),
     ("broken parquet pages", "rows.parquet", broken_pages, "not a readable Parquet file"),
     ("parquet with a name twice", "rows.parquet", lambda: parquet([1], [2]), "two columns are called 'a'"),
-    ("csv with an unnamed column", "rows.csv", b"id,\n0,a\n", ":1: the header has '' twice or empty; give"),
-    ("csv with a name twice", "rows.csv", b"id,query,id\n1,2,3\n", ":1: the header has 'id' twice or empty"),
+    ("csv with an unnamed column", "rows.csv", b"id,\n0,a\n", ":1: the header has repeated or empty names (''); give"),
+    ("csv with a name twice", "rows.csv", b"id,query,id\n1,2,3\n", ":1: the header has repeated or empty names ('id')"),
     ("csv with semicolons", "rows.csv", CSV.replace(b",", b";"), ":1: no comma, but other delimiters"),
     (
         "csv with an open quote in the header",
@@ -117,8 +117,8 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("comma behind the row", "rows.jsonl", GOOD + b'{"a": 1},\n' + GOOD, 2, "not JSON (Extra data, column 9", 2),
     ("two objects on a line", "rows.jsonl", b'{"a": 1}{"a": 2}\n' + GOOD, 1, "on one line", 1),
     ("a key twice", "rows.jsonl", GOOD + b'{"id": 1, "id": 2}\n', 2, "(a key twice among id, id); write each key", 1),
-    ("NaN", "rows.jsonl", GOOD + b'{"a": NaN}\n', 2, "'a': no JSON (Out of range float values", 1),
-    ("a number beyond floats", "rows.jsonl", GOOD + b'{"a": 1e999}\n', 2, "'a': no JSON (Out of range float values", 1),
+    ("NaN", "rows.jsonl", GOOD + b'{"a": NaN}\n', 2, "'a': not JSON (Out of range float", 1),
+    ("a number beyond floats", "rows.jsonl", GOOD + b'{"a": 1e999}\n', 2, "'a': not JSON (Out of range float", 1),
     (
         "a huge integer",
         "rows.jsonl",
@@ -152,7 +152,7 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
         "rows.parquet",
         lambda: parquet(image=[b"x"]),
         1,
-        "'image': no JSON (Object of type bytes",
+        "'image': not JSON (Object of type bytes",
         0,
     ),
     ("number for messages", "rows.jsonl", b'{"messages": 5}\n', 1, "the messages are no list or empty", 0),
@@ -275,7 +275,7 @@ def test_a_dataset_without_permission_is_named(make_dataset: Callable[..., Path]
 def test_a_dataset_with_a_file_that_is_none_names_it(make_dataset: Callable[..., Path]) -> None:
     folder = make_dataset()
     (folder / "validation.jsonl").write_bytes(gzip.compress(GOOD))
-    with pytest.raises(FormatError, match=r"validation\.jsonl: no text but an archive"):
+    with pytest.raises(FormatError, match=r"validation\.jsonl: not UTF-8 text but an archive"):
         read_dataset(folder)
 
 

@@ -220,8 +220,8 @@ def test_other_readers_read_ours_and_we_read_theirs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"x": float("nan")}, "'x': no JSON (Out of range float values are not JSON compliant"),
-        ({"x": [float("inf")]}, "'x': no JSON (Out of range"),
+        ({"x": float("nan")}, "'x': not JSON (Out of range float values are not JSON compliant"),
+        ({"x": [float("inf")]}, "'x': not JSON (Out of range"),
         ({"x": {1: 2}}, "x would come back changed"),
         ({"SQL": "SELECT 1"}, "SQL, query would come back changed"),
     ],
@@ -251,11 +251,11 @@ def test_rows_that_would_not_come_back_are_all_named_and_nothing_is_written(
         ("a.csv", "rows", {"n": 1}, "n would come back changed; choose .jsonl"),
         ("a.csv", "rows", {"a": "", "b": "x"}, "a would come back changed"),
         ("a.csv", "rows", {"a;b": "x"}, "a.csv:1: no comma, but other delimiters"),
-        ("a.parquet", "rows", {"x": [1, "a"]}, "no such file holds these rows (Could not convert 'a'"),
-        ("a.parquet", "rows", {"x": {}}, "no such file holds these rows (Cannot write struct type"),
-        ("a.parquet", "rows", {"x": 2**70}, "no such file holds these rows ("),
+        ("a.parquet", "rows", {"x": [1, "a"]}, "this format cannot hold the rows (Could not convert 'a'"),
+        ("a.parquet", "rows", {"x": {}}, "this format cannot hold the rows (Cannot write struct type"),
+        ("a.parquet", "rows", {"x": 2**70}, "this format cannot hold the rows ("),
         ("a.csv", "rows", {"x": "\ud800"}, "('utf-8' codec can't encode character"),
-        ("a.json", "rows", {"x": b"bytes"}, "no such file holds these rows (Object of type bytes is not JSON"),
+        ("a.json", "rows", {"x": b"bytes"}, "this format cannot hold the rows (Object of type bytes is not JSON"),
     ],
 )
 def test_a_row_that_the_file_cannot_hold_is_refused(
