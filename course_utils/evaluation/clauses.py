@@ -147,7 +147,7 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
         for place in filter(None, map(query.args.get, ("group", "having", "order"))):
             for column in [each for each in _inside(place, exp.Column) if not each.text("table")][:MAX_NAMED]:
                 name, value = column.name.lower(), meant.get(column.name.lower(), column)
-                # For SQLite a name means the table's column before an alias, except as a whole key of ORDER BY.
+                # SQLite takes a name for a table's column rather than an alias, except as a whole key of ORDER BY.
                 is_column = any(each.name.lower() == name for each in value.find_all(exp.Column))
                 if isinstance(column.parent, exp.Ordered) or not is_column:
                     column.replace(value.copy())
@@ -194,7 +194,7 @@ def _inside(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
 
 
 def _text(node: exp.Expr, *, constants: bool = True) -> str:
-    """A part in one spelling: nested queries as SELECT, the sides of ``=`` sorted, without ``constants`` these as ?."""
+    """A part in one spelling: nested queries as SELECT, sides of ``=`` sorted, constants as ? unless ``constants``."""
 
     def rewrite(part: exp.Expr) -> exp.Expr:
         if isinstance(part, exp.EQ):

@@ -50,7 +50,7 @@ class Candidate:
 
 
 def read_candidate(path: Path, dataset: Path) -> Candidate:
-    """Read and score a file of predictions, or a run's folder ``artifacts/<profile>``; raises DataError as scoring."""
+    """Read and score a file of predictions, or a run's folder ``artifacts/<profile>``; DataError as in scoring."""
     file = path / "evaluation" / "predictions" / "tuned.jsonl" if path.is_dir() else path
     scores = score_predictions(read_predictions(file), dataset, name=str(path))
     probes, losses = path / "evaluation" / "probes.jsonl", path / "training" / "probe_losses.json"

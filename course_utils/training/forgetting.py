@@ -1,4 +1,4 @@
-"""Measure what a model forgets in tuning, by its loss on the base model's own replies, and make rows against it.
+"""Measure what a model forgets in tuning, by its loss on the base model's own replies, and make rows to prevent it.
 
 The base model's replies to prompts of other tasks stand for its pretraining data, which is not needed.
 """

@@ -244,7 +244,7 @@ def _train(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
     if trainer.args.should_save:
-        for other in ("adapter_config.json", "config.json"):  # a stale one would make loading mistake the content
+        for other in ("adapter_config.json", "config.json"):  # of an earlier run: loading tells by them what there is
             (output / other).unlink(missing_ok=True)
     trainer.save_model(str(output))  # in every process, because each may hold a part of the weights
     trainer.accelerator.wait_for_everyone()  # before checkpoints are removed, which another process may still read

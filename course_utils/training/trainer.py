@@ -32,7 +32,7 @@ _CHANGES_LOGITS = ("logits_scaling", "lm_head_multiplier", "logits_soft_cap")
 def make_trainer(
     profile: Profile, model: Any, tokenizer: Any, folder: Path, resumed: bool, *parts: TokenizedRows
 ) -> "SFTTrainer":
-    """The trainer of a loaded model; ``parts`` are training and validation rows, ``resumed`` as below."""
+    """The trainer of a loaded model; ``parts`` are its training and validation rows."""
     import torch
 
     from course_utils.training.cuda_graphs import LENGTH_STEP, GraphedPass
@@ -83,7 +83,7 @@ def rate_ratio(profile: Profile) -> float:
 def can_replay(profile: Profile) -> bool:
     """Whether ``GraphedPass`` fits a profile: each step is one pass of one process, on a GPU in bfloat16, not 4-bit."""
     is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
-    is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # on GPUs alone
+    is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # never on a CPU
     return profile.share_prompts and not profile.load_in_4bit and is_one_pass and is_bfloat16
 
 
@@ -253,7 +253,7 @@ def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, A
         "use_cpu": device == "cpu",
         "bf16": choose_dtype(device).value == "bfloat16",
         "fp16": choose_dtype(device).value == "float16",
-        "gradient_checkpointing": device == "cuda" and not profile.share_prompts,  # profiles that share: small models
+        "gradient_checkpointing": device == "cuda" and not profile.share_prompts,  # models with shared prompts fit
         "seed": profile.seed,
         "data_seed": profile.seed,
         "dataloader_pin_memory": device == "cuda",
