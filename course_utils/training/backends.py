@@ -91,7 +91,7 @@ def load_trainable(
     config = adapter_config(profile, base.config.get_text_config().num_hidden_layers)
     if profile.method == "ia3":
         _check_names(base, config, str(model))
-    set_seed(profile.seed)  # the trainer sets it only later, and the adapter's random weights are drawn here
+    set_seed(profile.seed)  # the adapter's random weights are drawn here, before the trainer sets the seed
     # ZeRO-3 shards weights of one dtype only (TRL's ``SFTTrainer`` says why).
     widens = profile.load_in_4bit or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3"
     return get_peft_model(base, config, autocast_adapter_dtype=widens), tokenizer
