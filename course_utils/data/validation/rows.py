@@ -130,7 +130,9 @@ def marker_findings(text: str, name: str) -> Iterator[Finding]:
         yield Finding("template", "error", reason, "remove the marker; the model's chat template adds its own")
     if FENCE.search(text):
         severity: Severity = "error" if name == "query" else "warning"
-        yield Finding("template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "remove the fence marks")
+        yield Finding(
+            "template", severity, f'"{name}" has a code fence: {quoted(mask(text))}', "remove the fence marks"
+        )
     if name == "query" and MANNERS.search(text):
         yield Finding("template", "error", f'"query" begins with prose: {quoted(mask(text))}', "keep only the SQL")
 

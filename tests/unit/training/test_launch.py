@@ -205,7 +205,7 @@ def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> N
 @pytest.mark.skipif(torch.cuda.device_count() > 1, reason="this machine has several GPUs")
 def test_several_gpus_are_wanted_unless_processes_are_counted(tmp_path: Path) -> None:
     rows = encode()
-    with pytest.raises(ConfigurationError, match=r"[01] GPUs here, and several processes want one each"):
+    with pytest.raises(ConfigurationError, match=r"[01] GPUs here, but several processes want one each"):
         train_sft(get_profile("multi_gpu"), TINY_BASE, rows, rows, tmp_path / "adapter")
 
 

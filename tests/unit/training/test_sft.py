@@ -142,7 +142,7 @@ def test_rows_are_read_apart_in_a_model_that_no_mask_parts(
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     found = train_sft(replace(PROFILE, max_steps=2), TINY_BASE, rows, rows, tmp_path / "adapter")
     assert found.n_steps == 2
-    assert "each is read alone" in caplog.text
+    assert "each row is read alone" in caplog.text
 
 
 def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None:
