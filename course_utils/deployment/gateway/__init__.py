@@ -1,1 +1,1 @@
-"""The gateway: the one door through which applications reach model and databases."""
+"""The HTTP gateway: applications reach the model and the databases through it alone."""

@@ -18,8 +18,8 @@ from course_utils.processes import choose_port
 
 logger = logging.getLogger(__name__)
 _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False}
-_SERVER: Any = {"http": LimitedHttp, "ws": "none", "proxy_headers": False, "loop": "auto"}  # uvloop, if there is one
-# Clients keep idle connections for less long (httpx 5 s, aiohttp 15): a request may be on its way to a closed one.
+_SERVER: Any = {"http": LimitedHttp, "ws": "none", "proxy_headers": False, "loop": "auto"}  # auto: uvloop if installed
+# Longer than clients keep idle connections (httpx 5 s, aiohttp 15 s), so that no request meets a closed connection.
 _LIMITS: Any = {"limit_concurrency": 1000, "timeout_keep_alive": 20}
 
 
@@ -36,10 +36,10 @@ def main() -> None:
     except CourseError as error:
         sys.exit(str(error))
     if app.state.guard.is_open:
-        logger.warning("COURSE_API_KEY is not set: whoever reaches %s:%s may ask", settings.host, settings.port)
+        logger.warning("COURSE_API_KEY is not set: every caller of %s:%s is an admin", settings.host, settings.port)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()
-    gc.freeze()  # Else a full collection looks at all that is imported, and every request waits a tenth of a second.
+    gc.freeze()  # or each full collection scans all imported modules, and requests wait 0.1 s for it
     where: Any = {"host": settings.host, "port": settings.port, "timeout_graceful_shutdown": settings.drain_s}
     uvicorn.run(app, **where, **_SERVER, **_LOGGING, **_LIMITS)
 

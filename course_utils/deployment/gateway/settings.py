@@ -1,4 +1,4 @@
-"""What the gateway can be told, each from a ``COURSE_*`` environment variable, or a secret file, of its name."""
+"""Settings of the gateway: ``name`` is read from the environment variable or secret file ``COURSE_NAME``."""
 
 import os
 import re
@@ -21,25 +21,26 @@ from course_utils.errors import ConfigurationError
 from course_utils.processes import LOOPBACK, SETTINGS_PREFIX
 
 SECRETS = Path("/run/secrets")
-"""Where containers find their secrets: a file of a variable's name holds its value, and the variable goes before it."""
+"""Folder of a container's secrets: a file named like a variable holds its value; the variable itself has priority."""
 
 
 def _base_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must begin with http:// or https://")
-    if not (parts := urlsplit(text)).hostname or parts.port == 0:  # of a port beyond 65535 it says so itself
-        raise ValueError("it must name a host, and a port from 1 on if it names one")
+    if not (parts := urlsplit(text)).hostname or parts.port == 0:  # .port raises ValueError beyond 65535
+        raise ValueError("it must name a host; a port, if given, must be from 1 to 65535")
     return text.rstrip("/").removesuffix("/v1")
 
 
 def _has_name(url: AnyUrl) -> AnyUrl:
     if not re.fullmatch("/[^/]+", url.path or ""):
-        raise ValueError("it must end with /db_id, and have %2F for / and %40 for @ in a password")
+        raise ValueError("it must end with /db_id; in a password, write %2F for / and %40 for @")
     return url
 
 
 def _expand(path: str | Path) -> Path:
-    # Path.expanduser would raise RuntimeError at ~ before the name of nobody here. A link stays one: it may be changed.
+    # os.path: Path.expanduser raises RuntimeError for ~name of an unknown user. Symbolic links are not resolved,
+    # because their target may change while the gateway runs.
     return Path(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111
 
 
@@ -47,12 +48,12 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgres", "postgresql"]), AfterValidator(_has_name)]
 File = Annotated[Path, BeforeValidator(_expand)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{0,80}$")]
-"""Of a model, as a header can have it: each answer names the one that gave it."""
+"""A model's version, in characters that a header can hold: responses name it in ``X-Model-Version``."""
 
 
 @dataclass(frozen=True)
 class ModelRoute:
-    """A further model: the server that has it, and what each request to that server says besides."""
+    """The server of a model, and fields that are set in the body of each request to it."""
 
     url: BaseUrl
     body: dict[str, Any] = field(default_factory=dict)
@@ -66,63 +67,66 @@ class GatewaySettings(BaseSettings):
     )
 
     model_url: BaseUrl
-    """Any OpenAI-compatible server: llama.cpp, Ollama, vLLM."""
+    """Base URL of an OpenAI-compatible server (llama.cpp, Ollama, vLLM), with or without ``/v1``."""
     databases: Annotated[DirectoryPath, BeforeValidator(_expand)]
     """Folder with ``<db_id>/<db_id>.sqlite``."""
     postgres_url: Secret[PostgresUrl] | None = None
-    """One more database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
+    """A further database: ``postgresql://role:password@host/db_id``; ``deploy/postgres_reader.sql`` makes the role."""
     api_key: SecretStr = Field(SecretStr(""), min_length=1, validate_default=False)
-    """An admin's bearer token. Without it and the next two everybody is one; what is given and blank is a mistake."""
+    """Bearer token of an admin, not blank. If this and the next two are unset, every caller is an admin."""
     keys_file: File | None = None
-    """SQLite file of API keys, which is made when it is missing."""
+    """SQLite file of API keys; it is created if it is missing."""
     jwt_keys: File | None = None
-    """JWKS file with the public keys of those who sign web tokens, which must name the next two."""
+    """JWKS file of the public keys that verify web tokens (JWT); it requires the next two."""
     jwt_audience: str = ""
+    """The ``aud`` that a web token must have."""
     jwt_issuer: str = ""
+    """The ``iss`` that a web token must have."""
     allow_anyone: bool = False
-    """Whether it may listen where other machines reach it without `api_key`, `keys_file` and `jwt_keys`."""
+    """Whether other machines may reach the gateway if `api_key`, `keys_file` and `jwt_keys` are unset."""
     model_name: str = MODEL_NAME
-    """What the model server calls the model."""
+    """Name of the model at `model_url`, in requests to the gateway and to its server."""
     models: Json[dict[str, ModelRoute]] = "{}"  # type: ignore[assignment]  # defaults are read as well
-    """Further models by name, such as ``{"base": {"url": ..., "body": {"lora": [{"id": 0, "scale": 0}]}}}``."""
+    """Further models by name, as JSON: ``{"base": {"url": ..., "body": {"lora": [{"id": 0, "scale": 0}]}}}``."""
     model_version: Version = ""
-    """Part of what the cache remembers replies by: change it with a model."""
+    """Version of the models. It is part of the cache's key: change it with a model, or old replies are served."""
     cache_s: PositiveInt | None = None
-    """Seconds that a reply serves the same request at temperature 0 again; None asks the model every time."""
+    """Seconds for which a reply at temperature 0 is cached; None switches the cache off."""
     redis_url: Secret[RedisDsn] | None = None
-    """Where several gateways share replies and what callers have used; None keeps both in memory."""
+    """Redis, in which several gateways share cached replies and callers' usage; None keeps both in memory."""
     max_concurrent: PositiveInt = 32
-    """Requests at each model server at once."""
+    """Requests that each model server is sent at the same time."""
     max_queue: PositiveInt = 128
-    """Requests that may wait for that."""
+    """Requests that may wait for each model server, and queries for the databases; further ones get 503."""
     host: str = LOOPBACK
     port: Annotated[PositiveInt, Field(le=65535)] = 8000
     model_timeout_s: PositiveFloat = 60.0
-    """Seconds that one request may take at the model server, streams included."""
+    """Seconds for one request to a model server, streams included. It may wait in the queue for as long before."""
     query_timeout_s: PositiveFloat = 5.0
+    """Seconds for one query. It may wait for a free place for as long before."""
     max_rows: PositiveInt = 100
-    """Rows of a result at most."""
+    """Maximum number of rows of a result."""
     max_tokens: PositiveInt = 256
-    """Tokens of a reply at most."""
+    """Maximum number of tokens of a reply."""
     max_body_bytes: PositiveInt = 65_536
-    """Of a request; a token is a byte at least, so this bounds the prompt as well."""
+    """Maximum size of a request's body. A token is at least one byte, so this bounds the prompt as well."""
     log_file: File | None = None
-    """JSON-lines file of requests and warnings, one for each gateway; None writes them to stderr."""
+    """JSON-lines file of requests and warnings; each gateway needs its own. None writes them to stderr."""
     log_questions: bool = False
-    """Whether requests are logged with their questions, e-mail addresses and long numbers masked."""
+    """Whether questions are logged; e-mail addresses and long numbers in them are masked."""
     audit_file: File | None = None
-    """JSON-lines file of what admins did and what was refused, one for each gateway; `course audit` verifies it."""
+    """JSON-lines file of admins' requests and of refusals; each gateway needs its own. `course audit` verifies it."""
     feedback_file: File | None = None
-    """JSON-lines file to add ratings to; None switches feedback off."""
+    """JSON-lines file to which ratings are appended; None switches feedback off."""
     max_feedback_bytes: PositiveInt = 10_000_000
-    """Of that file, a tenth for each key or token but `api_key`: a full one takes no more until somebody moves it."""
+    """Maximum size of `feedback_file`; each key or token but `api_key` may fill a tenth. Move a full one away."""
 
     @property
     def drain_s(self) -> int:
-        """Seconds that requests have to end at shutdown: what is at a model ends there, and its query after it.
+        """Seconds that running requests have at shutdown, for a reply of the model and its query; others get 503.
 
-        What still waits then gets 503. Whoever stops the gateway must not insist before: Docker and Kubernetes are
-        told so in ``deploy/``, and ``start_gateway`` tells ``Server``.
+        A supervisor must not kill the gateway earlier: ``deploy/`` sets this for Docker and Kubernetes, and
+        ``start_gateway`` for ``Server``.
         """
         return ceil(self.model_timeout_s + 2 * self.query_timeout_s)
 
@@ -131,14 +135,14 @@ def read_settings() -> GatewaySettings:
     """Read every setting from the environment.
 
     Raises:
-        ConfigurationError: Variables are missing or have a value that does not fit; lists all of them. Or a secret is
-            no file of text.
+        ConfigurationError: Variables are missing or invalid, and the message lists all of them; or a secret is not a
+            text file.
     """
     try:
-        with warnings.catch_warnings(action="error", category=UserWarning):  # such a secret would be passed over
+        with warnings.catch_warnings(action="error", category=UserWarning):  # or a broken secret is ignored
             return GatewaySettings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)  # type: ignore[call-arg]  # the environment gives them
     except SettingsError as error:
-        raise ConfigurationError(f"{SECRETS}: {error} ({error.__cause__}); each secret is a file of text") from None
+        raise ConfigurationError(f"{SECRETS}: {error} ({error.__cause__}); each secret must be a text file") from None
     except WrongValues as error:
         wrong = "; ".join(_describe(str(found["loc"][0]), found) for found in error.errors())
         raise ConfigurationError(f"environment: {wrong}; see course_utils/deployment/gateway/settings.py") from None
