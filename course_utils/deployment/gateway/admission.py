@@ -1,4 +1,4 @@
-"""How much is let in: what each caller may use, and what models and databases can do."""
+"""Limits on load: what each caller may use, how many requests run or wait, and a pause for a failing server."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
 class _Memory(MemoryStorage):
-    """Forgets what callers used before whenever one begins a minute; its parent looks at all of them at each count."""
+    """Removes expired counts whenever a caller's minute begins; its parent class searches for them at every count."""
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         if self.expirations.get(key, 0) <= time.time():
@@ -33,10 +33,11 @@ class _Memory(MemoryStorage):
 
 
 class CallerLimits:
-    """Counts what callers use: over all gateways on Redis, over this one without, and requests at once over this one.
+    """Limits each caller's requests and tokens per minute, and its concurrent requests to this gateway.
 
-    A caller's minute begins with what it uses first. Tokens are known when they are spent, so a minute may end in
-    debt. A moving window would forget that, and it keeps every request for a minute, which makes each one slower.
+    The minutes are counted over all gateways on Redis, or by this one without. A caller's minute begins with its first
+    use. Tokens are counted when a request has ended, so a minute may exceed its limit; a moving window would not count
+    that excess, and would be slower, because it stores every request of the last minute.
     """
 
     def __init__(self, redis: Redis | None) -> None:
@@ -48,13 +49,13 @@ class CallerLimits:
         self._running: Counter[str] = Counter()
 
     async def enter(self, caller: Caller) -> None:
-        """Count one request until it leaves.
+        """Count a request as running until ``leave`` is called.
 
         Raises:
-            ApiError: 429 if the caller has used what it may.
+            ApiError: 429 if the caller has reached one of its limits.
         """
         if caller.max_concurrent and self._running[caller.id] >= caller.max_concurrent:
-            message = f"this key may have {caller.max_concurrent} requests at once"
+            message = f"this key may have {caller.max_concurrent} requests at once, and all are running"
             raise ApiError(429, message, code="too_many_at_once", retry_after_s=1)
         self._running[caller.id] += 1
         try:
@@ -65,12 +66,12 @@ class CallerLimits:
             raise
 
     async def leave(self, caller: Caller) -> None:
-        """Count the tokens that a request spent, which has ended with its last byte."""
+        """Count a request as ended, and the tokens that it spent."""
         self._running[caller.id] -= 1
         if not self._running[caller.id]:
             del self._running[caller.id]
         if n_tokens := NOTES.get()["tokens"]:
-            with suppress(ApiError):  # it is answered: the next one has to wait
+            with suppress(ApiError):  # this request is answered: the limit holds for the next one
                 await self._spend(caller, "tokens", caller.tokens_per_minute, n_tokens)
 
     async def _spend(self, caller: Caller, unit: Literal["requests", "tokens"], limit: int | None, cost: int) -> None:
@@ -78,16 +79,16 @@ class CallerLimits:
             return
         item = _per_minute(limit, namespace=unit)
         for window in self._windows:
-            with suppress(RedisError, OSError):  # without Redis the next one counts, in memory
+            with suppress(RedisError, OSError):  # if Redis fails, the next window counts in memory
                 if await (window.hit if cost else window.test)(item, caller.id, cost=cost):
                     return
                 wait_s = (await window.get_window_stats(item, caller.id)).reset_time - time.time()
-                message = f"this key may use {limit} {unit} a minute"
+                message = f"this key has used up its {limit} {unit} a minute"
                 raise ApiError(429, message, code="rate_limit_exceeded", retry_after_s=max(1, ceil(wait_s)))
 
 
 class BoundedQueue(asyncio.Semaphore):
-    """``n_at_once`` pass and ``max_waiting`` wait, up to ``patience_s`` seconds; ApiError 503 for the rest."""
+    """Lets ``n_at_once`` in and ``max_waiting`` wait, for ``patience_s`` seconds at most; ApiError 503 for the rest."""
 
     def __init__(self, n_at_once: int, max_waiting: int, patience_s: float) -> None:
         super().__init__(n_at_once)
@@ -102,17 +103,17 @@ class BoundedQueue(asyncio.Semaphore):
             async with asyncio.timeout(0 if self.n_waiting > self._max_waiting else self._patience_s):
                 return await super().acquire()
         except TimeoutError:
-            message = "too much to do; ask again later"
+            message = "too many requests are running and waiting"
             raise ApiError(503, message, code="overloaded", retry_after_s=2) from None
         finally:
             self.n_waiting -= 1
 
 
 class CircuitBreaker(AbstractContextManager[None]):
-    """Spares a server that failed several times in a row, and its callers the waiting: ApiError 503 at once.
+    """Refuses requests to a server that failed ``_MAX_FAILURES`` times in a row: ApiError 503, without waiting for it.
 
-    503 and 504 are failures, all else is an answer. One request is let through every ``_PAUSE_S`` seconds, or as soon
-    as the caller of the last one has left; when one succeeds, all are.
+    503 and 504 are failures; any other status is an answer. One request is let through every ``_PAUSE_S`` seconds, or
+    at once if the caller of the last one has left. When one is answered, all are let through.
     """
 
     def __init__(self) -> None:
@@ -121,7 +122,7 @@ class CircuitBreaker(AbstractContextManager[None]):
     def __enter__(self) -> None:
         if self._n_failures >= _MAX_FAILURES:
             if (wait_s := self._next_try - time.monotonic()) > 0:
-                message = "the model server failed several times; ask again later"
+                message = "the model server failed several times in a row"
                 raise ApiError(503, message, code="model_server_down", retry_after_s=ceil(wait_s))
             self._next_try = time.monotonic() + _PAUSE_S
 
@@ -131,5 +132,5 @@ class CircuitBreaker(AbstractContextManager[None]):
         elif isinstance(error, ApiError):
             self._n_failures = self._n_failures + 1 if error.status_code in (503, 504) else 0
             self._next_try = time.monotonic() + _PAUSE_S
-        else:  # its caller has left, and nothing is known: the next one tries
+        else:  # the caller has left before the server answered: the next request tries
             self._next_try = 0.0
