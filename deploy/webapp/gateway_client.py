@@ -36,12 +36,10 @@ def ask_gateway(method: str, path: str, body: object = None, *, stream: bool = F
 
 
 def _read_refusal(response: httpx.Response) -> str:
-    wait_s = response.headers.get("Retry-After")
     try:
         message = str(response.json()["error"]["message"])
     except (ValueError, LookupError, TypeError):  # a proxy's page, or what another makes of an error
         message = f"What stands before the gateway answers {response.status_code} {response.reason_phrase}"
-    message += f"; try again in {wait_s} s" if wait_s else ""
     return message + "; type it at the side" * (response.status_code == httpx.codes.UNAUTHORIZED)
 
 

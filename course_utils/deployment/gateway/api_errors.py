@@ -1,4 +1,4 @@
-"""Refusals and failures as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
+"""Error responses as OpenAI's clients expect them: ``{"error": {"message", "type", "param", "code"}}``."""
 
 import asyncio
 import json
@@ -22,24 +22,26 @@ from starlette.types import Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 _BODY_S = 10.0
-_MAX_ERRORS = 20  # which the reply names
+_MAX_ERRORS = 20  # named in one response
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_REMEDIES = {404: "the API's paths begin with /v1, such as /v1/sql", 405: "the header Allow lists the methods"}
 _CHALLENGES = {401: "Bearer", 403: 'Bearer error="insufficient_scope"'}
 
 
 class ApiError(HTTPException):
-    """A request that ends with an error status; the message goes to the caller."""
+    """Ends a request with an error status; the message goes to the caller, and so does when to ask again."""
 
     def __init__(
         self, status: int, message: str, *, code: str, param: str | None = None, retry_after_s: int | None = None
     ) -> None:
+        message += f"; ask again in {retry_after_s} s" if retry_after_s else ""
         super().__init__(status, message, {"Retry-After": str(retry_after_s)} if retry_after_s else None)
         self.code, self.param = code, param
 
 
 def errors_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses as OpenAPI tells them."""
+    """Describe error statuses for OpenAPI."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
@@ -49,7 +51,7 @@ USUAL_ERRORS = errors_of(400, 401, 403, 404, 408, 413, 422, 500, 503)  # of ever
 def error_response(
     status: int, message: str, *, code: str, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """The response for an error."""
+    """The JSON response for an error."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     if challenge := _CHALLENGES.get(status):
         headers = {"WWW-Authenticate": challenge, **(headers or {})}
@@ -58,53 +60,58 @@ def error_response(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every error of an app in this form; unexpected ones are logged and not shown."""
+    """Answer every error of an app in this form; an unexpected one is logged, and the caller learns no details."""
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = error.errors()[:_MAX_ERRORS]
         wrong = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in errors]
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in wrong)
+        if not (wrong[0][0] or _JSON.match(request.headers.get("Content-Type", ""))):
+            message += "; send JSON, with the header 'Content-Type: application/json'"
         return error_response(422, message, code="invalid_field", param=wrong[0][0] or None)
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
-        code, param = getattr(error, "code", f"http_{error.status_code}"), getattr(error, "param", None)
-        return error_response(error.status_code, error.detail, code=code, param=param, headers=error.headers)
+        code, param, message = getattr(error, "code", None), getattr(error, "param", None), error.detail
+        if code is None and (remedy := _REMEDIES.get(error.status_code)):
+            message += f"; {remedy}"
+        code = code or f"http_{error.status_code}"
+        return error_response(error.status_code, message, code=code, param=param, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> JSONResponse:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return error_response(500, "the gateway failed; its log says why", code="internal_error")
+        return error_response(500, "the gateway failed; its log tells the operator why", code="internal_error")
 
 
 class CheckedRequest(Request):
-    """A request whose body is refused if it is large (413), slow to come (408) or no JSON (400)."""
+    """A request whose body is refused if it is too large (413), too slow (408) or invalid JSON (400)."""
 
     async def body(self) -> bytes:
-        """The whole body."""
+        """Read the whole body."""
         max_bytes, body = self.app.state.max_body_bytes, b""
         try:
             async with asyncio.timeout(_BODY_S):
                 async for chunk in self.stream():
                     body += chunk
                     if len(body) > max_bytes:
-                        raise ApiError(413, f"the body is larger than {max_bytes} bytes", code="http_413")
+                        raise ApiError(413, f"the body is larger than {max_bytes} bytes; send less", code="http_413")
         except (TimeoutError, ClientDisconnect):
-            raise ApiError(408, f"the body did not come within {_BODY_S:g} s", code="http_408") from None
+            raise ApiError(408, f"the body did not come within {_BODY_S:g} s; send it again", code="http_408") from None
         self._body = body
         return body
 
     async def json(self) -> Any:
-        """What the body says, as JSON's standard and JSON Schema have it, where 2.0 is an integer."""
+        """Parse the body as strict JSON without NaN and Infinity; 2.0 becomes the integer 2, as in JSON Schema."""
         try:
-            from_json(self._body, allow_inf_nan=False)  # stricter than the next: what passes can be written again
+            from_json(self._body, allow_inf_nan=False)  # rejects what json reads but cannot write
             return _DECODER.decode(self._body.decode())
         except ValueError as error:
             raise ApiError(400, f"the body is not valid JSON: {error}", code="invalid_json") from error
 
     async def read(self, field: Any) -> Any:
-        """The body as FastAPI would read it; what does not say that it is JSON, a page of any site can send (CORS)."""
+        """Read the body as FastAPI does: as JSON only if declared so, because any site may send other types (CORS)."""
         body: Any = await self.body()
         if _JSON.match(self.headers.get("Content-Type", "")):
             body = await self.json()
@@ -115,7 +122,7 @@ class CheckedRequest(Request):
 
 
 class CheckedRoute(APIRoute):
-    """A route that reads its requests so, and answers 405 with every method that its path has."""
+    """A route that checks its requests' bodies, and whose 405 names every method of the path in ``Allow``."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -127,7 +134,7 @@ class CheckedRoute(APIRoute):
         await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, on such a request."""
+        """FastAPI's handler, applied to a ``CheckedRequest``."""
         handle = super().get_route_handler()
 
         async def check_and_handle(request: Request) -> Response:
@@ -139,8 +146,8 @@ class CheckedRoute(APIRoute):
 class AdmittedRoute(CheckedRoute):
     """A route for callers whom the app's guard and limits let in, counted from before their body to the last byte.
 
-    A dependency that yields would do the same and takes longer than all else that the gateway does. So do FastAPI's
-    own steps: where a route makes its ``Response`` itself, they are left out, and FastAPI describes it alone.
+    A dependency that yields would do the same, but takes longer than everything else in the gateway. So do FastAPI's
+    own steps: an endpoint that returns a ``Response`` is called without them, and FastAPI only describes it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -149,7 +156,7 @@ class AdmittedRoute(CheckedRoute):
         self._direct = self.body_field if self.endpoint.__annotations__["return"] is Response else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one caller in."""
+        """Answer one request if its caller is let in."""
         request, state = CheckedRequest(scope, receive), scope["app"].state
         caller = state.guard.user(request)
         await state.limits.enter(caller)

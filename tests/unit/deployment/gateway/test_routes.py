@@ -74,6 +74,22 @@ def test_openapi_tells_the_statuses_that_occur(make_client: MakeClient, tmp_path
     assert told["/v1/admin/reviews"]["post"]["responses"].keys() >= {"201", "401", "403", "404", "409", "422", "429"}
     assert "text/plain" in told["/metrics"]["get"]["responses"]["200"]["content"]
     assert "text/event-stream" in told["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
+    assert all(each.get("description") for path in told.values() for each in path.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "says"),
+    [
+        ("POST", "/chat/completions", {"json": CHAT}, "paths begin with /v1"),
+        ("GET", "/v1/sql", {}, "the header Allow lists the methods"),
+        ("POST", "/v1/sql", {"content": b"{}"}, "the header 'Content-Type: application/json'"),
+        ("POST", "/v1/chat/completions", {"content": b"{}"}, "the header 'Content-Type: application/json'"),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    make_client: MakeClient, method: str, path: str, more: dict[str, Any], says: str
+) -> None:
+    assert says in make_client().request(method, path, **more).json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1/sql/", "/v1/admin/keys/", "/metrics/", "//v1/models", "/v1/%2e%2e/metrics"])
