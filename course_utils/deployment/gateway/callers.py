@@ -1,4 +1,4 @@
-"""Who calls, by a bearer token: the environment's key, an API key, or a web token that somebody else signed."""
+"""Identify callers by a bearer token: the environment's key, an API key, or a web token (JWT) of another service."""
 
 import hashlib
 import logging
@@ -25,28 +25,28 @@ from course_utils.processes import LOOPBACK
 
 logger = logging.getLogger(__name__)
 _SITE = re.compile(r"^(?!.*\.svc(\.cluster\.local)?\.?(:\d+)?$).*\.[a-z][\w-]*\.?(:\d+)?$", re.IGNORECASE)
-"""A ``Host`` that a web page may have, unlike a service of Kubernetes: nobody can register such a name. A page whose
-name comes to mean this machine (DNS rebinding) could read whatever is answered without a key. That holds for the short
-``name.namespace``, too, which may be anybody's ``name.dev``: ask at ``name``, or at ``name.namespace.svc``."""
+"""A ``Host`` that a web page may have. If its name is made to point to this machine (DNS rebinding), the page could
+read whatever is answered without a key. ``name.namespace.svc`` is none, because nobody can register the name of a
+Kubernetes service; the short ``name.namespace`` is one, because it may be a site such as ``name.dev``."""
 _LOOPBACKS = (LOOPBACK, "::1", "localhost")
 _SKEW_S = 10
-"""By so much the clock of who signs web tokens may differ from this one's."""
+"""Seconds by which the clock of a token's issuer may differ from this machine's."""
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
 class NewKey(BaseModel, extra="forbid"):
-    """A key to make; a limit that is None is none."""
+    """An API key to create; a limit of None means no limit."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=100)]
     scope: Literal["user", "admin"] = "user"
     requests_per_minute: Limit = 60
     tokens_per_minute: Limit = 100_000
     max_concurrent: Limit = 8
-    """Requests at once, per gateway; the other two count over all gateways, where there is Redis."""
+    """Requests at once at each gateway; with Redis, the other two limits count over all gateways."""
 
 
 class Caller(NewKey):
-    """What is known of a key, or of whoever calls by other means; the key itself is not."""
+    """Whoever holds a key or a web token: id, scope and limits, without the secret."""
 
     id: str
     created: str = ""
@@ -58,10 +58,10 @@ _ADMIN = Caller(
 
 
 class KeyStore:
-    """API keys in an SQLite file that several gateways may share; one that is deleted there ends at once.
+    """API keys in an SQLite file that several gateways may share; a key that is deleted there is refused at once.
 
-    The file holds their SHA-256. Slow hashes such as bcrypt protect what can be guessed; these keys are 32 random
-    bytes, which nobody guesses at any speed, and a slow hash would take its time with every request.
+    The file holds the keys' SHA-256. A slow hash such as bcrypt protects secrets that can be guessed; a key of 32
+    random bytes cannot be guessed, and a slow hash would delay every request.
     """
 
     def __init__(self, file: Path) -> None:
@@ -73,29 +73,29 @@ class KeyStore:
             raise ConfigurationError(f"COURSE_KEYS_FILE: {file} cannot be used ({error}); choose another") from error
 
     def create(self, new: NewKey) -> dict[str, Any]:
-        """Make a key: what is known of it, and as ``key`` the key, which is not to be had again."""
+        """Create a key; return the fields of its ``Caller`` and the secret as ``key``, of which only a hash is kept."""
         secret, created = f"course_{secrets.token_urlsafe(32)}", datetime.now(UTC).isoformat(timespec="seconds")
         key = Caller(id=f"key-{secrets.token_hex(6)}", created=created, **new.model_dump())
         self._rows.execute("INSERT INTO api_key VALUES (?, ?, ?)", (_sha256(secret), key.id, key.model_dump_json()))
         return {**key.model_dump(), "key": secret}
 
     def find(self, secret: str) -> Caller | None:
-        """What is known of a key, if there is one."""
+        """The caller that holds a key; None if there is no such key."""
         found = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
         return Caller.model_validate_json(found[0]) if found else None
 
     def all(self) -> list[Caller]:
-        """What is known of every key, the oldest first."""
+        """The holders of all keys, the oldest key first."""
         found = self._rows.execute("SELECT known FROM api_key ORDER BY rowid")
         return [Caller.model_validate_json(known) for (known,) in found]
 
     def delete(self, key_id: str) -> bool:
-        """End a key; False if there is none."""
+        """Delete a key by its id; False if there is none."""
         return self._rows.execute("DELETE FROM api_key WHERE id = ?", (key_id,)).rowcount > 0
 
 
 class Guard:
-    """Lets callers in, and everybody where no kind of key is set; ApiError 401 or 403 for the rest."""
+    """Lets in who has a valid key or token, or everybody if no kind of key is set; ApiError 401 or 403 for others."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._keys = KeyStore(settings.keys_file) if settings.keys_file else None
@@ -103,41 +103,41 @@ class Guard:
         self.is_open = not (self._secret or self._keys or settings.jwt_keys)
         if self.is_open and settings.host not in _LOOPBACKS and not settings.allow_anyone:
             remedy = "set COURSE_API_KEY, or COURSE_ALLOW_ANYONE=1 if every caller may be an admin"
-            raise ConfigurationError(f"COURSE_HOST is {settings.host}, where others reach it without a key: {remedy}")
+            raise ConfigurationError(f"COURSE_HOST is {settings.host}, which others reach, and no key is set: {remedy}")
         if settings.jwt_keys and not (settings.jwt_audience and settings.jwt_issuer):
             raise ConfigurationError("COURSE_JWT_KEYS: set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER as well")
         self._public_keys = PublicKeys(settings.jwt_keys) if settings.jwt_keys else None
 
     @property
     def keys(self) -> KeyStore:
-        """Where API keys are kept; ApiError 404 where they are not."""
+        """The store of API keys; ApiError 404 without ``keys_file``."""
         if self._keys is None:
             raise ApiError(404, "no API keys are kept here; set COURSE_KEYS_FILE", code="keys_off")
         return self._keys
 
     def user(self, request: Request) -> Caller:
-        """Whoever may call at all."""
+        """The caller of a request, user or admin."""
         if self.is_open and _SITE.search(request.headers.get("Host", "")):
-            message = "without keys this answers by its address alone; set COURSE_API_KEY, or ask at http://127.0.0.1"
+            message = "without keys, ask at an IP address or a host name without dots, or set COURSE_API_KEY"
             raise ApiError(403, message, code="host_refused")
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         caller = self._identify(secret.strip() if scheme.lower() == "bearer" else "")
         if caller is None:
-            raise ApiError(401, "send a valid key as 'Authorization: Bearer ...'", code="invalid_api_key")
+            raise ApiError(401, "send a valid API key as 'Authorization: Bearer KEY'", code="invalid_api_key")
         NOTES.get()["caller"] = caller.id
         return caller
 
     async def admin(self, request: Request, _: Annotated[Any, Security(HTTPBearer(auto_error=False))]) -> Caller:
-        """An admin, who may do what a user may, and more."""
+        """The caller of a request, who must be an admin."""
         caller = self.user(request)
         if caller.scope != "admin":
-            raise ApiError(403, "this needs the scope 'admin'", code="insufficient_scope")
+            raise ApiError(403, "this needs the scope 'admin'; use an admin's key", code="insufficient_scope")
         return caller
 
     def _identify(self, secret: str) -> Caller | None:
         if self.is_open:
             return _ADMIN
-        # compare_digest takes the same time wherever the first difference is. Headers are read as Latin-1.
+        # compare_digest takes the same time wherever the first difference is. Starlette reads headers as Latin-1.
         if self._secret and secrets.compare_digest(secret.encode("latin-1"), self._secret.encode()):
             return _ADMIN
         known = self._keys.find(secret) if self._keys else None
@@ -145,10 +145,10 @@ class Guard:
 
 
 def _read_token(token: str, keys: "PublicKeys", settings: GatewaySettings) -> Caller | None:
-    """Who a web token (RFC 7519) is for; None if it is not valid now, ApiError 403 if it gives no scope.
+    """The caller whom a web token (RFC 7519) names; None if it is not valid now, ApiError 403 if it gives no scope.
 
-    It names one of the public keys by ``kid``, and that key alone says how it signs. What the token says of it, be it
-    ``none`` or the public key taken for a shared secret, does not count.
+    The token names a public key by ``kid``, and that key alone determines the algorithm. A token with another ``alg``
+    is refused: an attacker would write ``none``, or an HMAC with the public key as the shared secret.
     """
     try:
         key = keys.read()[jwt.get_unverified_header(token)["kid"]]
@@ -158,20 +158,20 @@ def _read_token(token: str, keys: "PublicKeys", settings: GatewaySettings) -> Ca
         return None
     given = claims["scope"].split() if isinstance(claims.get("scope"), str) else []
     if not {"user", "admin"} & {*given}:
-        raise ApiError(403, "this needs the scope 'user'", code="insufficient_scope")
-    # Whom it is for may be a name or an address, which have no place in a log.
+        raise ApiError(403, "this needs the scope 'user', in the token's claim 'scope'", code="insufficient_scope")
+    # The subject may be a person's name or e-mail address, which must not be logged.
     known_as = f"jwt-{_sha256(claims['sub'])[:12]}"
     return Caller(id=known_as, name=known_as, scope="admin" if "admin" in given else "user")
 
 
 class PublicKeys:
-    """A JWKS file's keys by their ``kid``, read again when it changes, so that keys can rotate.
+    """The keys of a JWKS file by their ``kid``, read again when the file changes, so that keys can rotate.
 
-    Half a file, which is no JSON, is on its way: until the rest comes, the last keys count. That lets nobody new in,
-    and if a key was to end thereby, the log says that it has not. Any other fault ends all keys, for it may be meant.
+    A file that is not JSON counts as half written: the previous keys stay valid. That admits nobody new, and the log
+    says it, in case a key was to be withdrawn. Any other fault ends all keys, because it may be intended.
 
     Raises:
-        ConfigurationError: The file has no usable keys to begin with.
+        ConfigurationError: The file has no usable keys at the start.
     """
 
     def __init__(self, file: Path) -> None:
@@ -184,7 +184,7 @@ class PublicKeys:
         return None
 
     def read(self) -> dict[str, jwt.PyJWK]:
-        """The keys that count now; of a change that cannot be used the log tells once."""
+        """The keys that are valid now; an unusable change of the file is logged once."""
         if (found := self._look()) != self._seen:
             self._seen = found
             try:
@@ -192,16 +192,16 @@ class PublicKeys:
             except ConfigurationError as error:
                 is_half = isinstance(error.__cause__, JSONDecodeError | UnicodeDecodeError)
                 self._keys = self._keys if is_half else {}
-                logger.warning("%s; %s", error, "the last ones count" if is_half else "nobody gets in by a token")
+                logger.warning("%s; %s", error, "the previous keys stay valid" if is_half else "no web token is valid")
         return self._keys
 
 
 def _read_public_keys(file: Path) -> dict[str, jwt.PyJWK]:
-    """Those for something else than signatures, or of a kind that is not known here, do not count (RFC 7517, 5)."""
+    """The keys that are for signatures and of a known type; RFC 7517, section 5, has others ignored."""
     try:
         described = read_json(file)["keys"]
         if any("d" in key or key.get("kty") == "oct" for key in described):
-            raise ValueError("whoever can check by a shared secret or a private key can also sign by it")
+            raise ValueError("a shared secret or a private key must not be here: with it, anybody can sign")
         signing = {key["kid"]: key for key in described if key.get("use", "sig") == "sig"}
         return {str(key.key_id): key for key in jwt.PyJWKSet([*signing.values()])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, jwt.PyJWTError) as error:
