@@ -19,30 +19,30 @@ from course_utils.deployment.gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 _MAX_SCHEMA_BYTES = 4096
-_BOOL = BeforeValidator(TypeAdapter(StrictBool).validate_python)  # 0 equals False, but not in JSON
-_ONE_ERROR: Any = Field(fail_fast=True)  # a list of thousands of wrong things would keep everybody waiting
-_MAX_SEED = 2**53 - 1  # beyond, many JSON parsers round
-_BYTES_PER_TOKEN = 4  # about, where nobody has counted
+_BOOL = BeforeValidator(TypeAdapter(StrictBool).validate_python)  # or 0 would pass, which equals False in Python
+_ONE_ERROR: Any = Field(fail_fast=True)  # or a list of thousands of errors would keep everybody waiting
+_MAX_SEED = 2**53 - 1  # many JSON parsers round larger integers
+_BYTES_PER_TOKEN = 4  # an estimate, where the server has not counted
 
 
 class ContentPart(BaseModel):
-    """A part of a turn; all but text is refused."""
+    """A part of a message; only text is supported."""
 
     type: Annotated[str, WithJsonSchema({"const": "text"})]
     text: str = ""
 
 
 class ChatMessage(BaseModel):
-    """One turn. What replies carry beside their text may come back with them; it is not passed on."""
+    """One message. Other fields that a reply had, such as ``refusal``, may be sent back with it and are ignored."""
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | Annotated[list[ContentPart], _ONE_ERROR]
 
 
 class NeutralFields(BaseModel):
-    """What clients send by default or for their own records: here it changes nothing, so it goes no further.
+    """Fields that clients send by default or for their own records, each with the values that change nothing.
 
-    A value that would change something is refused, for the model server would not be asked for it.
+    The model server does not get them, so any value that would change the reply is refused.
     """
 
     n: Annotated[int, Field(ge=1, le=1, strict=True)] | None = None
@@ -61,9 +61,9 @@ class NeutralFields(BaseModel):
 
 
 class JsonSchema(BaseModel, extra="forbid", strict=True):
-    """The cheap keywords: the model server compiles a schema while all its users wait.
+    """A JSON Schema of keywords that compile fast, because the model server lets all its users wait meanwhile.
 
-    A ``pattern`` or a chain of ``$ref`` takes minutes with a few hundred bytes, and so may a repetition.
+    A ``pattern``, a chain of ``$ref`` or a repetition of a few hundred bytes may take minutes.
     """
 
     type: str | Annotated[list[str], _ONE_ERROR] | None = None
@@ -78,7 +78,7 @@ class JsonSchema(BaseModel, extra="forbid", strict=True):
 
 
 class NamedSchema(BaseModel, extra="forbid", strict=True):
-    """A schema as OpenAI's clients wrap it."""
+    """A JSON Schema as OpenAI's clients wrap it."""
 
     name: str = ""
     strict: bool | None = None
@@ -86,7 +86,7 @@ class NamedSchema(BaseModel, extra="forbid", strict=True):
 
 
 class ResponseFormat(BaseModel, extra="forbid"):
-    """The form of a reply; a schema is small, for the time it takes grows with the square of its size."""
+    """The form of a reply. A schema's size is limited, because the time to compile it grows with the square."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: NamedSchema | None = None
@@ -94,7 +94,7 @@ class ResponseFormat(BaseModel, extra="forbid"):
     @model_validator(mode="after")
     def _is_small(self) -> Self:
         if len(self.model_dump_json(exclude_none=True)) > _MAX_SCHEMA_BYTES:
-            raise ValueError(f"larger than {_MAX_SCHEMA_BYTES} bytes")
+            raise ValueError(f"the schema is larger than {_MAX_SCHEMA_BYTES} bytes; shorten it")
         return self
 
 
@@ -103,7 +103,7 @@ _ALTERNATIVES_NEED_LOGPROBS: Any = {"anyOf": [{"properties": {"top_logprobs": {"
 
 
 class ChatRequest(NeutralFields, extra="forbid", strict=True, json_schema_extra=_ALTERNATIVES_NEED_LOGPROBS):
-    """The fields that pass; a server's own extensions could lift the limit on tokens, so they do not."""
+    """A chat. A model server's own fields are refused, because some would lift the limit on tokens."""
 
     messages: Annotated[list[ChatMessage], _ONE_ERROR] = Field(min_length=1)
     model: str | None = None
@@ -127,14 +127,15 @@ _NOT_PASSED_ON = {"model", "max_completion_tokens", "stream_options", *NeutralFi
 
 
 def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
-    """What the model server is asked.
+    """The body for the model server: the fields that change the reply, and at most ``settings.max_tokens``.
 
     Raises:
-        ApiError: 400 if something else than text is sent.
+        ApiError: 400 if a message has parts other than text.
     """
     parts = [part for message in request.messages if isinstance(message.content, list) for part in message.content]
     if other := next((part.type for part in parts if part.type != "text"), None):
-        raise ApiError(400, f"{other!r}: the model reads text alone", code="unsupported_content", param="messages")
+        message = f"content of type {other!r} is not supported; send text only"
+        raise ApiError(400, message, code="unsupported_content", param="messages")
     body = request.model_dump(by_alias=True, exclude_none=True, exclude=_NOT_PASSED_ON)
     wanted = request.max_completion_tokens or request.max_tokens or settings.max_tokens
     body["max_tokens"] = min(wanted, settings.max_tokens)  # "at most", as OpenAI has it
@@ -146,10 +147,10 @@ def to_body(request: ChatRequest, settings: GatewaySettings) -> dict[str, Any]:
 async def chat(
     request: ChatRequest, settings: GatewaySettings, client: ModelClient, metrics: GatewayMetrics
 ) -> Response:
-    """Answer a chat request.
+    """Ask the model server and return its reply, as JSON or as server-sent events.
 
     Raises:
-        ApiError: As the model server answers or fails to.
+        ApiError: As ``to_body`` and ``ModelClient.complete``.
     """
     body = to_body(request, settings)
     if not request.stream:
@@ -163,7 +164,7 @@ async def chat(
 
 
 class _ClosingStream(StreamingResponse):
-    """A stream that lets go of the model server when it ends or the caller leaves."""
+    """A streamed response that closes the model server's stream when it ends or the caller disconnects."""
 
     def __init__(self, events: AsyncIterator[str], opened: AsyncExitStack) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
@@ -178,7 +179,7 @@ class _ClosingStream(StreamingResponse):
 async def _relay(
     events: AsyncIterator[dict[str, Any]], request: ChatRequest, metrics: GatewayMetrics
 ) -> AsyncGenerator[str]:
-    """Pass events on; who leaves before the server has counted owes about what was read, and a token for each piece."""
+    """Pass events on as text; where the stream ends before the server reports its tokens, count an estimate."""
     n_pieces, usage = 0, None
     try:
         async for event in events:
@@ -188,15 +189,15 @@ async def _relay(
                 if n_pieces == 1:
                     metrics.first_token_seconds.observe(time.perf_counter() - NOTES.get()["began"])
             if event.get("usage"):
-                usage = event["usage"]  # so far: some servers say it with each event
+                usage = event["usage"]  # cumulative: some servers report it with each event
                 if not choices and not (request.stream_options or {}).get("include_usage"):
                     continue
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
-    except ApiError as error:  # the status is sent: all that is left is to say it here
-        logger.warning("stream broke off: %s (%s)", error.detail, type(error.__cause__).__name__)  # it may quote
+    except ApiError as error:  # the status is sent already, so an event has to report it
+        logger.warning("a stream broke off: %s (%s)", error.detail, type(error.__cause__).__name__)  # no text of users
         yield _to_event(error.detail, error.code)
-    except asyncio.CancelledError:  # at shutdown; or the caller has left, and reads no more
-        yield _to_event("the gateway stops; ask again", "stopping")
+    except asyncio.CancelledError:  # at shutdown, or because the caller has disconnected
+        yield _to_event("the gateway is stopping; ask again", "stopping")
     finally:
         if usage:
             metrics.count_reply(usage)
