@@ -1,4 +1,4 @@
-"""What the gateway counts, in Prometheus's terms, and notes of each request."""
+"""Prometheus metrics of the gateway, and notes on each request for its log."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _PLAIN = re.compile(rb"[\w.-]{1,64}")
 _POLLS = ("/health/live", "/health/ready", "/metrics")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
-"""What becomes known of a request while it is answered: when it came, its id, caller, model, version, cache, tokens."""
+"""Facts about the request, collected while it is answered: arrival, id, caller, model, version, cache, tokens."""
 
 
 class GatewayMetrics:
@@ -39,17 +39,17 @@ class GatewayMetrics:
         self.seconds = histogram("course_request_seconds", "From arrival to the last byte of the response", ["route"])
         self.in_flight = gauge("course_requests_in_flight", "Requests to /v1 that are being answered")
         self.tokens = counter("course_tokens", "Tokens read (prompt) and written (completion)", ["direction"])
-        self.first_token_seconds = histogram("course_first_token_seconds", "From arrival to a stream's first text")
-        self.queries = counter("course_queries", "Queries the model wrote, by what became of them", ["outcome"])
-        self.sql_seconds = histogram("course_sql_seconds", "Of /v1/sql, at the model or the database", ["part"])
-        self.feedback = counter("course_feedback", "Ratings of answers that were kept", ["rating"])
-        text = "Replies of models by whether the cache had them (hit), might have (miss) or was not asked (off)"
+        self.first_token_seconds = histogram("course_first_token_seconds", "From arrival to the first text of a stream")
+        self.queries = counter("course_queries", "Queries that the model wrote, by outcome", ["outcome"])
+        self.sql_seconds = histogram("course_sql_seconds", "Seconds of /v1/sql at the model or the database", ["part"])
+        self.feedback = counter("course_feedback", "Ratings of answers that were stored", ["rating"])
+        text = "Replies of models that the cache had (hit), did not have (miss) or was not asked for (off)"
         self.cache = counter("course_cache", text, ["state"])
         self.queue = gauge("course_queue_depth", "Requests that wait for a place at a model server")
         text = "Replies to the gateway's own model name by the model that gave them; invalid is SQL that does not run"
         self.model_answers = counter("course_model_answers", text, ["model", "outcome"])
-        self.shadows = counter("course_shadow_answers", "A candidate's answers beside the current ones", ["found"])
-        self.rollbacks = counter("course_rollbacks", "Candidates and models that were rolled back")
+        self.shadows = counter("course_shadow_answers", "Answers of a shadow against the current model's", ["found"])
+        self.rollbacks = counter("course_rollbacks", "Candidates that failed too often and were rolled back")
         self.versions = gauge("course_model_info", "1 for each server's version", ["model", "version"])
         # A counter that is absent until its first event cannot show a rate.
         for known, values in {self.queries: OUTCOMES, self.tokens: _DIRECTIONS, self.feedback: ("up", "down")}.items():
@@ -57,7 +57,7 @@ class GatewayMetrics:
                 known.labels(value)
 
     def count_reply(self, usage: dict[str, int] | None) -> None:
-        """Count a reply, and what a model server reports as its ``usage``: some report nothing, a cache spends none."""
+        """Count a reply and its tokens; ``usage`` is None from a cache, or if the model server does not report it."""
         notes = NOTES.get()
         self.cache.labels(notes["cache"]).inc()
         for direction in _DIRECTIONS:
@@ -67,23 +67,23 @@ class GatewayMetrics:
 
 
 class MeasureRequests:
-    """Middleware that counts, times and logs requests to their last byte, streams included.
+    """Middleware that counts, times and logs each request to its last byte, streams included.
 
-    Polls that succeed are not logged: one every few seconds would push out everything else.
+    Successful polls (health checks, metrics) are not logged, because they would crowd out other requests.
     """
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on."""
+        """Measure one request while the app answers it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
         method = scope["method"] if scope["method"] in _METHODS else "other"
         if method == "HEAD":
-            scope = {**scope, "method": "GET"}  # a copy: the server, which keeps its own, leaves the body away
+            scope = {**scope, "method": "GET"}  # a copy: the server keeps HEAD and omits the body
         asked_id = next((text for name, text in scope["headers"] if name == b"x-request-id"), b"")
         request_id = (asked_id if _PLAIN.fullmatch(asked_id) else os.urandom(16).hex().encode()).decode()
         notes: dict[str, Any] = {"began": began, "request_id": request_id, "cache": "off", "tokens": 0}
@@ -102,13 +102,13 @@ class MeasureRequests:
         try:
             with self.metrics.in_flight.track_inprogress() if is_work else nullcontext():
                 await self.app(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # by uvicorn, where there is no more time to end in
+        except asyncio.CancelledError:  # by uvicorn, when the time to shut down is over
             if not status:
-                message, headers = "the gateway stops; ask again", {"Retry-After": str(_STOP_RETRY_S)}
+                message, headers = "the gateway is stopping; ask again", {"Retry-After": str(_STOP_RETRY_S)}
                 refusal = error_response(503, message, code="stopping", headers=headers)
                 await refusal(scope, receive, send_and_note)
         finally:
-            # Nothing that a caller can invent, neither path nor method: each label value costs memory for ever.
+            # Labels hold no path or method that a caller invents, because each label value takes memory for good.
             status = status or 500
             route = getattr(scope.get("route"), "path", "unknown")
             seconds = time.perf_counter() - notes.pop("began")
