@@ -1,4 +1,4 @@
-"""HTTP by llhttp, which is fast and takes whatever comes for as long as it comes: here there are limits."""
+"""uvicorn's HTTP/1.1 with limits on time and size, which its fast parser, llhttp, does not have."""
 
 import asyncio
 import re
@@ -12,21 +12,22 @@ from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
 _LINE = re.compile(rb"[\w!#$%&'*+.^`|~-]+ \S+ HTTP/1\.[01]\r\n")
-_FULL = error_response(503, "too many callers", code="overloaded", headers={"Retry-After": "2", "Connection": "close"})
+_FULL_TEXT, _FULL_HEADERS = "too many connections; ask again in 2 s", {"Retry-After": "2", "Connection": "close"}
+_FULL = error_response(503, _FULL_TEXT, code="overloaded", headers=_FULL_HEADERS)
 
 
 class LimitedHttp(HttpToolsProtocol):
-    """Waits some seconds for the head of a request, or what is left of an answered one, and refuses (400) long heads.
+    """Waits ``_PATIENCE_S`` for a request's head, or for the rest of an answered request, and refuses long heads (400).
 
-    What counts is everything but the body, which the app limits: line, headers, trailers and what frames the chunks.
-    Who does not read what is sent is let go, too.
+    All bytes but the body's count: request line, headers, trailers and the framing of chunks. The app limits the body.
+    A client that does not read for ``_UNREAD_S`` is disconnected (Linux only).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._n_bytes, self._head = 0, b""
         self._timer: asyncio.TimerHandle | None = None
-        self._most, self.limit_concurrency = self.limit_concurrency, None  # uvicorn would refuse in plain text
+        self._most, self.limit_concurrency = self.limit_concurrency, None  # uvicorn's refusal is plain text
 
     def _wait(self, seconds: float | None) -> None:
         if self._timer:
@@ -36,13 +37,13 @@ class LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
-        self.close, self.is_closing = transport.close, transport.is_closing  # all else that a response asks of it
+        self.close, self.is_closing = transport.close, transport.is_closing  # with ``write``, all that a response calls
         self._wait(_PATIENCE_S)
-        if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux ends a connection that takes nothing more
+        if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux closes a connection that takes no more
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * _UNREAD_S))
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes; who would rather talk another protocol (``Upgrade``) is answered in this one."""
+        """Parse bytes; a client that asks for another protocol (``Upgrade``) is answered in HTTP/1.1."""
         self._n_bytes += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -50,14 +51,14 @@ class LimitedHttp(HttpToolsProtocol):
                 data = self._feed(data)
         except HttpParserError as error:
             if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):
-                self._refuse(501, "There is no such method.")  # RFC 9110, 9.1
+                self._refuse(501, "there is no such method; check the client")  # RFC 9110, 9.1
             else:
-                self._refuse(400, "This is no HTTP.")
+                self._refuse(400, "this is not HTTP/1.1 with one Host; check the client")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(400, "The head of the request is too large.")
+            self._refuse(400, f"the request's line and headers exceed {_MAX_HEAD_BYTES} bytes; shorten them")
 
     def _feed(self, data: bytes) -> bytes:
-        """Parse, and say what is to be parsed next: llhttp takes no body where an upgrade is asked for."""
+        """Parse bytes and return those to parse next: a head without ``Upgrade``, with which llhttp reads no body."""
         try:
             self.parser.feed_data(data)
             return b""
@@ -69,14 +70,14 @@ class LimitedHttp(HttpToolsProtocol):
             return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(kept)) + data[upgrade.args[0] :]
 
     def _refuse(self, status: int, message: str) -> None:
-        """Refuse what no app could be asked, in the form of every other refusal."""
+        """Refuse a request that no app can answer, in the form of all other refusals."""
         response = error_response(status, message, code="invalid_http", headers={"Connection": "close"})
         lines = [b"%s: %s\r\n" % header for header in response.raw_headers]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
 
     def write(self, data: bytes) -> None:
-        """Send what a response has to say, its head together with its body where that has a known length."""
+        """Send a part of a response; a head that gives the body's length is sent together with the body."""
         is_head = data.startswith(b"HTTP/1.1 ") and b"\r\ncontent-length: " in data
         if is_head and not self._head:
             self._head = data
@@ -85,12 +86,12 @@ class LimitedHttp(HttpToolsProtocol):
             self._head = b""
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """Start to wait for the rest of a head."""
         super().on_message_begin()
         self._wait(_PATIENCE_S)
 
     def on_headers_complete(self) -> None:
-        """A head is there, and the app waits for the body."""
+        """Stop waiting, check the host, and start the app, or the refusal if there are too many connections."""
         if self.parser.should_upgrade():
             return
         n_hosts = [name for name, _ in self.headers].count(b"host")
@@ -99,17 +100,17 @@ class LimitedHttp(HttpToolsProtocol):
         self._wait(None)
         self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose answers have no body to wait for
+        if self.scope["method"] != "HEAD":  # whose response has no body for its head to wait for
             self.cycle.transport = self  # type: ignore[assignment]
-        self.headers = []  # where trailers go: as headers they would pass by who has checked those
+        self.headers = []  # takes the trailers, which must not become headers after the checks
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body, which does not count."""
+        """Pass on a piece of the body, which does not count."""
         self._n_bytes -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is there."""
+        """Begin a new count and stop waiting, because the request is complete."""
         if self.parser.should_upgrade():
             return
         self._n_bytes = 0
@@ -117,12 +118,12 @@ class LimitedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is sent, perhaps before the request has come to its end."""
+        """Wait for the rest of a request that was answered before its end."""
         super().on_response_complete()
         if self.cycle.more_body:
             self._wait(_PATIENCE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """Stop waiting, because the connection has ended."""
         self._wait(None)
         super().connection_lost(exc)
