@@ -1,9 +1,9 @@
-"""Logs as lines of JSON: each request, and apart from those the audit log of who tried what and whether it was allowed.
+"""Logs as lines of JSON: a log of requests, and an audit log of who tried what and whether it was allowed.
 
-A request's line says what became of it, and unless switched on, nothing that was asked. An audit log's line carries
-the hash of the last, so one that is changed or removed breaks the chain, which goes on from one file to the next.
-Whoever may write the file could forge it from some line on: keep the last hash somewhere else from time to time. Each
-gateway needs a file of its own.
+A request's line says how it ended, and holds its question only if ``log_questions`` is set. An audit line carries the
+hash of the line before, also across files, so a changed or removed line breaks the chain. Whoever may write the file
+could forge all lines from some line on: keep the last hash somewhere else from time to time. Each gateway needs files
+of its own.
 """
 
 import hashlib
@@ -22,22 +22,22 @@ from course_utils.files import append_line
 
 logger = logging.getLogger(__name__)
 _MAX_BYTES, _N_FILES, _N_AUDIT_FILES = 10_000_000, 5, 20
-MAX_REFUSED = 20  # at 360 bytes a line, refusals alone push the oldest file out after three weeks
+MAX_REFUSED = 20  # a minute: at 360 bytes a line, refusals alone fill all files in three weeks
 _FIRST = "0" * 64
-_KEPT = ("caller", "method", "route", "about", "status", "request_id")  # none can hold a key
+_KEPT = ("caller", "method", "route", "about", "status", "request_id")  # in the audit log; none can hold a key
 _PERSONAL = re.compile(r"[\w.+-]{1,64}@[\w.-]+|\+?\d(?:[ ()./-]{0,2}\d){6,}")
 
 
 def mask_personal(text: str) -> str:
-    """A text without e-mail addresses and numbers of seven digits or more: phones, cards, accounts. Names remain."""
+    """Replace e-mail addresses and numbers of seven or more digits (phones, cards) by ``***``; names remain."""
     return _PERSONAL.sub("***", text)
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record, its exception and the ``notes`` that it carries."""
+    """Formats a record, its exception and its ``notes`` as JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The record as one line."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": time, "level": record.levelname, "message": super().format(record)}
         return to_json(line | getattr(record, "notes", {})).decode()
@@ -45,12 +45,12 @@ class JsonFormatter(logging.Formatter):
 
 class _LogFile(RotatingFileHandler):
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - as its parent spells it
-        """Whether the file is full, and not, as its parent asks, whether it would be: that writes each line twice."""
+        """Whether the file is full. The parent formats each line twice to find out whether it would be."""
         return self.stream is not None and self.stream.tell() >= self.maxBytes
 
 
 def log_to(file: Path | None) -> None:
-    """Log to a file that starts anew before it grows large, with warnings on stderr as well; to stderr without one.
+    """Log to a rotated file, and warnings to stderr as well; without a file, log everything to stderr.
 
     Raises:
         ConfigurationError: The file cannot be written.
@@ -67,15 +67,15 @@ def log_to(file: Path | None) -> None:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=handlers)
     logging.raiseExceptions = False  # a full disk costs lines, not requests
-    # What logging's documentation calls an optimisation: which line, thread and process logs is not written.
+    # An optimisation from logging's documentation: records need no source line, thread and process.
     logging._srcfile, logging.logThreads, logging.logProcesses, logging.logMultiprocessing = None, False, False, False
 
 
 class AuditLog(_LogFile):
-    """Keeps, of all requests that are logged, what admins do and what is refused, up to ``MAX_REFUSED`` a minute.
+    """Writes the audit log: requests to ``/v1/admin``, and up to ``MAX_REFUSED`` refusals (401, 403) a minute.
 
     Raises:
-        ConfigurationError: The file cannot be written. One that is broken is set aside instead, and an error logged.
+        ConfigurationError: The file cannot be written. A broken file is renamed instead, and an error logged.
     """
 
     def __init__(self, file: Path) -> None:
@@ -87,16 +87,16 @@ class AuditLog(_LogFile):
             raise ConfigurationError(f"COURSE_AUDIT_FILE: {file} cannot be used ({error}); choose another") from error
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a request belongs here."""
+        """Whether a request belongs in the audit log."""
         notes: dict[str, Any] = getattr(record, "notes", {})
         if notes.get("status") not in (401, 403):
             return bool(notes.get("route", "").startswith("/v1/admin/"))
-        minute = int(record.created // 60)  # it costs nothing to be refused: for ever it would fill the disk
+        minute = int(record.created // 60)  # anybody can be refused for ever and would fill the disk
         self._minute, self._n_refused = minute, self._n_refused + 1 if minute == self._minute else 1
         return self._n_refused <= MAX_REFUSED
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the next line of the chain, which goes on from the last one that was written."""
+        """Write the next line of the chain, with the hash of the last line that was written."""
         notes: dict[str, Any] = record.notes  # type: ignore[attr-defined]  # which ``filter`` has seen
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry = {"time": time} | {name: notes.get(name, "") for name in _KEPT}
@@ -113,15 +113,15 @@ class AuditLog(_LogFile):
 
 
 def verify_audit(file: Path, n_files: int = _N_AUDIT_FILES + 1) -> tuple[int, str]:
-    """The number of lines of an audit log, and the last one's hash.
+    """Verify an audit log; return its number of lines and the hash of the last one.
 
-    It reads the file and those that were full before it, of all these the newest ``n_files``.
+    It consists of the file and of those that were full before it; the newest ``n_files`` are read.
 
     Raises:
-        DataError: A line was changed, torn or removed; names the first that does not fit.
+        DataError: A line was changed, torn or removed; the message names the first line that does not fit.
     """
     files = _audit_files(file)
-    is_cut = len(files) > n_files or files[0].suffix == f".{_N_AUDIT_FILES}"  # what the oldest follows is not here
+    is_cut = len(files) > n_files or files[0].suffix == f".{_N_AUDIT_FILES}"  # the lines before the oldest are gone
     n_lines, last = 0, "" if is_cut else _FIRST
     for each in files[-n_files:]:
         with each.open("rb") as lines:
@@ -131,7 +131,7 @@ def verify_audit(file: Path, n_files: int = _N_AUDIT_FILES + 1) -> tuple[int, st
 
 
 def _read_line(line: bytes, last: str, place: str) -> str:
-    """The hash of a line, which has to be whole and to follow the one with the hash ``last``, where that is known."""
+    """The hash of a line; DataError unless it is whole and follows the line with the hash ``last`` ("": unknown)."""
     try:
         entry = dict(json.loads(line))
         found = str(entry.pop("hash"))
@@ -144,10 +144,10 @@ def _read_line(line: bytes, last: str, place: str) -> str:
 
 
 def _find_end(file: Path) -> str:
-    """The hash that the next line carries. A broken log is set aside: a power cut must not keep the gateway down."""
+    """The hash for the next line to carry. A broken log is renamed: a power cut must not keep the gateway down."""
     file.touch()
     try:
-        return verify_audit(file, 2)[1]  # two, for the newest may be empty
+        return verify_audit(file, 2)[1]  # two files, because the newest may be empty
     except DataError as error:
         aside = f"broken-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-"
         for each in _audit_files(file):
@@ -158,7 +158,7 @@ def _find_end(file: Path) -> str:
 
 
 def _audit_files(file: Path) -> list[Path]:
-    """Those that an audit log consists of, the oldest first."""
+    """The files of an audit log, the oldest first."""
     full = [file.with_name(f"{file.name}.{number}") for number in range(_N_AUDIT_FILES, 0, -1)]
     return [*filter(Path.exists, full), file]
 
