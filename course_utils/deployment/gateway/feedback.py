@@ -1,4 +1,4 @@
-"""``/v1/feedback``: keep what people say about answers, and what admins decide about it; training rows start here."""
+"""``/v1/feedback``: store ratings of answers, and admins' decisions about them; training rows are made from both."""
 
 import asyncio
 import json
@@ -27,37 +27,37 @@ _N_SHARES = 10
 _COMPARE_S = 2.0
 MAX_LISTED = 500
 CORRECTION_S = 1.0
-"""A user's correction may take so long, and one runs at a time: it is SQL that anybody with a key may write."""
+"""Seconds for a user's correction, one at a time, because anybody with a key may write that SQL."""
 logger = logging.getLogger(__name__)
 
 
 class Feedback(BaseModel, extra="forbid"):
-    """A rating of one answer, and the query that would have been right, if the caller knows it."""
+    """A rating of one answer, and the right query, if the caller knows it."""
 
     id: Name
-    """Of the answer."""
+    """The ``id`` of the answer."""
     rating: Literal["up", "down"]
     database: Name | None = None
     question: sql_answers.Text | None = None
     query: sql_answers.Text | None = None
-    """What the model wrote."""
+    """The query that the model wrote."""
     correction: sql_answers.Text | None = None
-    """A query that runs on ``database``: what does not could teach nothing but errors."""
+    """The right query. It must run on ``database``, or it would teach errors."""
     comment: sql_answers.Text | None = None
 
 
 class Review(Feedback):
-    """An admin's decision about rows of feedback: the correction is right; ``up`` without one says they are wrong."""
+    """An admin's decision about rows of feedback: a ``correction`` is right; ``up`` without one dismisses the rows."""
 
     database: Name
     question: sql_answers.Text
     query: None = None
     reviews: Annotated[list[Name], Field(min_length=1, max_length=MAX_LISTED)]
-    """The ``row_id`` of each."""
+    """The ``row_id`` of each row that is decided."""
 
 
 class TriedQuery(sql_answers.SqlRequest):
-    """A question with a query that a reviewer wants to see the rows of."""
+    """A query whose rows a reviewer wants to see, with its question."""
 
     query: sql_answers.Text
 
@@ -65,12 +65,12 @@ class TriedQuery(sql_answers.SqlRequest):
 async def take_feedback(
     feedback: Feedback, queries: sql_answers.QueryRunner, settings: GatewaySettings
 ) -> dict[str, Any]:
-    """Keep a rating or a review, whose correction is a query that runs.
+    """Store a rating or a review, after its correction, if any, has run without an error.
 
     Raises:
-        ApiError: 404 for feedback that is switched off or an unknown database, 409 for a correction that does not run
-            or reviewed rows that do not wait, 429 if the file is full, 503 if it cannot be written or too many slow
-            queries are running.
+        ApiError: 404 if feedback is switched off or the database is unknown, 409 if the correction does not run or a
+            reviewed row does not wait, 429 if the file is full, 503 if it cannot be written or too many slow queries
+            are running.
     """
     _find_file(settings)
     if feedback.correction is not None:
@@ -83,9 +83,10 @@ async def take_feedback(
 
 
 def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None) -> list[Row]:
-    """Rows with an answer that is rated wrong or corrected, neither reviewed nor settled; ``about`` one topic.
+    """The rows, unreviewed, of questions in doubt and not settled; with ``about``, of that topic only.
 
-    Settled is what a version of the data would take: one answer alone has users enough, or a reviewer, behind it.
+    A question is in doubt if an answer is rated wrong or corrected. It is settled, and a row of the
+    next version of the data, if a single answer has enough users, or a reviewer, behind it.
     """
     rows, wrong = read_feedback(_find_file(settings))
     if wrong:
@@ -99,7 +100,7 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     claims = [row for row in claims if topics[row["row_id"]] in doubted]
     served, ends = sql_answers.served_databases(settings), time.monotonic() + _COMPARE_S
 
-    def find(db_id: str) -> Path | str | None:  # what slow queries leave no time for is not settled: a person looks
+    def find(db_id: str) -> Path | str | None:  # after that time nothing is compared: a person decides
         return served.get(db_id) if time.monotonic() < ends else None
 
     answers = gather_answers(filter(held_right, claims), find)
@@ -109,34 +110,34 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
 
 def _find_file(settings: GatewaySettings) -> Path:
     if settings.feedback_file is None:
-        raise ApiError(404, "feedback is switched off; set COURSE_FEEDBACK_FILE", code="feedback_off")
+        raise ApiError(404, "feedback is switched off; COURSE_FEEDBACK_FILE switches it on", code="feedback_off")
     return settings.feedback_file
 
 
 def _append(row: Row, settings: GatewaySettings) -> None:
-    """Add a row; a caller may fill a tenth of the file, and what a review is about must still wait."""
+    """Append a row. A caller may fill a tenth of the file; the rows of a review must still wait."""
     file, now = _find_file(settings), datetime.now(UTC).isoformat(timespec="seconds")
     came = {"row_id": uuid.uuid4().hex, "time": now, "caller": NOTES.get()["caller"]}
     line = to_line(came | row)
     is_review = "reviews" in row
     own_bytes = settings.max_feedback_bytes // (1 if is_review or came["caller"] == "admin" else _N_SHARES)
-    own = f'"caller": {json.dumps(came["caller"])}'.encode()  # within a text, its quotes would be escaped
+    own = f'"caller": {json.dumps(came["caller"])}'.encode()  # in a user's text, its quotes would be escaped
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         waiting = read_waiting(settings, topic(row["database"], row)) if is_review else []
         may_decide = {each["row_id"] for each in waiting}
-        # It holds against threads too, and in none of them does a gateway that hangs keep the others for long.
+        # The lock also holds between threads; its timeout bounds how long a gateway that hangs blocks the others.
         with FileLock(f"{file}.lock", _LOCK_S, poll_interval=_POLL_S), file.open("a+b") as stream:
             if is_review and not {*row["reviews"]} <= may_decide - reviewed(read_feedback(file)[0]):
-                message = "not all of these rows wait, or they are about another question; list them again"
+                message = "not all of these rows wait, or some are about another question; list them again"
                 raise ApiError(409, message, code="not_waiting", param="reviews")
             stream.seek(0)
             n_own = sum(len(each) for each in stream if own in each)
             if stream.tell() + len(line) > settings.max_feedback_bytes or n_own + len(line) > own_bytes:
-                message = "no room for more of your feedback; whoever runs this server has to move its file away"
+                message = "no room for more of your feedback; the server's operator has to move its file away"
                 raise ApiError(429, message, code="feedback_full", retry_after_s=_FULL_RETRY_S)
             append_line(stream, line)
     except OSError as error:
-        logger.warning("feedback was lost: %r", error)
-        message = "feedback cannot be written now"
+        logger.warning("feedback is lost, because it cannot be written: %r", error)
+        message = "the feedback cannot be stored now"
         raise ApiError(503, message, code="feedback_failed", retry_after_s=_FULL_RETRY_S) from error

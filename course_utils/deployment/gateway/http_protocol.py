@@ -53,7 +53,7 @@ class LimitedHttp(HttpToolsProtocol):
             if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):
                 self._refuse(501, "there is no such method; check the client")  # RFC 9110, 9.1
             else:
-                self._refuse(400, "this is not HTTP/1.1 with one Host; check the client")
+                self._refuse(400, "this is not HTTP with one Host; check the client")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(400, f"the request's line and headers exceed {_MAX_HEAD_BYTES} bytes; shorten them")
 
