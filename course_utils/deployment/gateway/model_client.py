@@ -1,4 +1,4 @@
-"""Talk to the model server, whichever it is, in OpenAI's protocol, and believe nothing of what it says unchecked."""
+"""Client of any model server that speaks OpenAI's protocol; each reply is checked before it is passed on."""
 
 import asyncio
 import hashlib
@@ -45,33 +45,33 @@ class _Usage(BaseModel, strict=True):
 
 
 class _Choice(BaseModel):
-    message: _Said = Field(default_factory=_Said)  # an instance would be copied deeply for each reply
+    message: _Said = Field(default_factory=_Said)  # a default instance would be deep-copied for each reply
     delta: _Said = Field(default_factory=_Said)
 
 
 class _Reply(BaseModel):
-    """What the gateway reads of a reply or of one event of a stream; the rest passes as it is."""
+    """The fields of a reply, or of an event of a stream, that the gateway reads; other fields pass unchecked."""
 
     choices: list[_Choice] = []
     usage: _Usage | None = None
 
 
 class ReplyCache:
-    """Keeps replies by all that was asked for some seconds, or none: on Redis, or in memory where that is away."""
+    """Keeps replies for ``seconds`` (0: no cache): on Redis, or in memory without Redis or while it fails."""
 
     def __init__(self, redis: Redis | None, seconds: float) -> None:
         self.redis, self.seconds = redis, seconds
         self._kept = TTLCache[str, bytes](_MAX_KEPT_BYTES, seconds, getsizeof=len)
 
     async def get(self, key: str) -> bytes | None:
-        """The reply that is kept under this key."""
+        """The reply that is kept under a key, or None."""
         with suppress(RedisError, OSError):
             if self.redis:
                 return cast(bytes | None, await self.redis.get(key))
         return self._kept.get(key)
 
     async def put(self, key: str, reply: bytes) -> None:
-        """Keep a reply; in memory those that were not asked for make room."""
+        """Keep a reply; a full memory drops the least recently used ones."""
         with suppress(RedisError, OSError):
             if self.redis:
                 await self.redis.set(key, reply, px=int(1000 * self.seconds))
@@ -80,18 +80,18 @@ class ReplyCache:
 
 
 class ModelClient:
-    """One model: a pool of connections to its server, a queue before it, and what it said before."""
+    """One model: connections to its server, a queue and a circuit breaker before it, and a cache of its replies."""
 
     def __init__(self, name: str, route: ModelRoute, settings: GatewaySettings, cache: ReplyCache) -> None:
         self.name, self._url, self._cache = name, route.url, cache
         self.http = HttpClient(route.url, settings.model_timeout_s)
-        asks = {"model": name, "chat_template_kwargs": TEMPLATE_OPTIONS}  # vLLM has no default for all requests
+        asks = {"model": name, "chat_template_kwargs": TEMPLATE_OPTIONS}  # vLLM has no server-wide default
         self._asks, self.version = asks | route.body, settings.model_version
         self.queue = BoundedQueue(settings.max_concurrent, settings.max_queue, settings.model_timeout_s)
         self._breaker = CircuitBreaker()
 
     async def is_ready(self) -> str:
-        """Ask for the server's models; empty if it answers, else what is wrong."""
+        """Ask the server for its models; an empty text if it answers 200, else what is wrong."""
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 with await self.http.send("GET", "/v1/models") as response:
@@ -100,13 +100,13 @@ class ModelClient:
             return f"no answer ({type(error).__name__})"
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, int] | None]:
-        """One whole reply, as JSON with a message, and the tokens that it cost, if the server tells.
+        """Return a whole reply, as JSON with a message, and its ``usage`` in tokens, None if unknown or from the cache.
 
-        At temperature 0 it may be the reply to the same request before, which costs none.
+        Only a request at temperature 0 is answered from the cache.
 
         Raises:
-            ApiError: 503 if the server is down or has too much to do, 504 if it takes too long, 502 if it fails or its
-                reply is not one, 4xx as it answers.
+            ApiError: 503 if the server is down or overloaded, 504 if it takes too long, 502 if it fails or its reply is
+                not a chat completion, 400, 413, 422 or 429 if it refuses the request.
         """
         NOTES.get().update(model=self.name, version=self.version)
         if not self._cache.seconds or body.get("temperature") != 0:
@@ -134,7 +134,7 @@ class ModelClient:
 
     @asynccontextmanager
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """The events of a streamed reply, which raise ApiError too.
+        """Yield the events of a streamed reply once it begins; they may raise ApiError, too.
 
         Raises:
             ApiError: As ``complete``.
@@ -146,10 +146,9 @@ class ModelClient:
                 yield events
 
     async def _read_events(self, body: dict[str, Any], usage: dict[str, int]) -> AsyncGenerator[dict[str, Any]]:
-        """Nothing once the reply begins well, and then the JSON objects of its stream of server-sent events.
+        """Yield an empty dict once the server answers 200, then the JSON objects of its server-sent events.
 
-        It ends with ``[DONE]``, and ``usage`` takes what they say of it. What fails on the way there counts as a
-        failure of the server.
+        They end at ``[DONE]``, and ``usage`` is updated from them. Any failure before that counts as one of the server.
         """
         rest = b""
         with self._breaker, _as_api_errors(), await self._send(body) as response:
@@ -167,12 +166,12 @@ class ModelClient:
             raise ValueError("a stream that ends without [DONE] was cut off")
 
     async def _send(self, body: dict[str, Any]) -> HttpReply:
-        """A reply that begins well; an error where that is not so."""
+        """Post a request and return the response if its status is 200; ApiError for others."""
         post = partial(self.http.send, "POST", "/v1/chat/completions", to_json(body | self._asks))
         try:
             response = await post()
-        except aiohttp.ClientConnectorError as error:  # the server has heard nothing of the request
-            response = await _CONNECT_AGAIN(type(error), post)  # only here, for stamina takes longer than a key does
+        except aiohttp.ClientConnectorError as error:  # the server has not received the request
+            response = await _CONNECT_AGAIN(type(error), post)  # only now, because stamina takes longer than the rest
         if response.status != HTTPStatus.OK:
             with response:
                 _refuse(response.status, await response.read())
@@ -180,12 +179,12 @@ class ModelClient:
 
 
 def _refuse(status: int, raw: bytes) -> NoReturn:
-    """Say what the server says for itself in place of a reply."""
+    """Raise ApiError with the server's own message, shortened."""
     try:
         message = str(from_json(raw)["error"]["message"])[:_MAX_MESSAGE]
     except (ValueError, KeyError, TypeError):
-        message = f"status {status}"
-    if status in (400, 413, 422, 429):  # no 404: that the server lacks the model is no caller's fault
+        message = f"status {status} without a reason"
+    if status in (400, 413, 422, 429):  # not 404: a server that lacks the model is not the caller's fault
         raise ApiError(status, message, code="model_server_refused")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S)
@@ -197,25 +196,25 @@ def _as_api_errors() -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise ApiError(504, "the model server did not answer in time", code="model_server_timeout") from error
+        raise ApiError(504, "the model server took too long; ask again", code="model_server_timeout") from error
     except aiohttp.ClientConnectorError as error:
         message = "the model server cannot be reached"
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
     except aiohttp.ClientError as error:
-        raise ApiError(503, "the model server broke off", code="model_server_failed", retry_after_s=_RETRY_S) from error
+        raise ApiError(503, "the model server hung up", code="model_server_failed", retry_after_s=_RETRY_S) from error
     except (ValueError, RecursionError, HttpProcessingError) as error:
-        raise ApiError(502, "the model server's answer is no chat completion", code="model_server_failed") from error
+        raise ApiError(502, "the model server answered no chat completion", code="model_server_failed") from error
 
 
 def _mend(raw: bytes) -> bytes:
-    """Models write half characters, which are none of JSON's."""
+    """Replace half characters (lone surrogates), which models write and strict JSON forbids."""
     if b"\\ud" in raw.lower():
         return json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="replace")
     return raw
 
 
 def _read_reply(raw: bytes) -> dict[str, Any]:
-    """A reply or an event of a stream; ValueError if it is neither."""
+    """Parse a reply or an event of a stream; ValueError if it is neither."""
     reply: dict[str, Any] = from_json(raw, allow_inf_nan=False)
     _Reply.model_validate(reply)
     return reply
