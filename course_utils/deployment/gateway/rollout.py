@@ -1,7 +1,7 @@
-"""Put another model in the place of the one that answers, while requests go on: shadow, canary, all, or back.
+"""Replace the model that answers while requests go on: by way of shadow and canary to all, or back.
 
-The models are those of the settings, so that nobody can name another server at run time. State lies in this process:
-of several gateways each is told, and a restart begins with the settings.
+Only models of the settings take part, so that nobody can name another server at run time. The state is in this process:
+each of several gateways must be told, and a restart begins with the settings.
 """
 
 import asyncio
@@ -22,38 +22,38 @@ from course_utils.proportion import wilson_interval
 from course_utils.sql import find_difference
 
 LOOKS = frozenset(20 * 2**k for k in range(20))
-"""Numbers of answers after which a candidate is judged: the fewer looks, the fewer good ones go by chance."""
+"""Numbers of its answers at which a candidate is judged: few, because each look may reject a good one by chance."""
 CONFIDENCE = 0.99
-"""Of the interval of either model's share of failures; the candidate goes when its own lies wholly above the other."""
+"""Of both models' intervals for the share of failures; a candidate whose interval lies above the other is ended."""
 _MAX_SHADOWS = 8
-_FAILED = 500  # from this status on; what is below says that the request is wrong, to whichever model
+_FAILED = 500  # status from which the model failed; below it, the request is wrong for any model
 T = TypeVar("T")
 Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
-"""Ask a model, and count that in these metrics."""
+"""A function that asks a model and counts its answer in the metrics."""
 
 
 class Switch(BaseModel, extra="forbid", strict=True):
-    """What a model is to do: answer ``all``, be a candidate, or no longer (``off``).
+    """The role of a model: answer ``all``, be a candidate (``shadow``, ``canary``), or be none any more (``off``).
 
-    As ``shadow`` a candidate gets a copy of a share of the requests to ``/v1/sql``, and its answers are compared and
-    counted; as ``canary`` it answers a share of the callers, who stay with it.
+    A ``shadow`` gets a copy of a share of the requests to ``/v1/sql``; its answers are compared with the current
+    model's and counted. A ``canary`` answers a share of the callers, who stay with it.
     """
 
     model: str
-    """One of the settings."""
+    """The name of a model in the settings."""
     mode: Literal["shadow", "canary", "all", "off"]
     version: Version | None = None
-    """What its server has now, such as the hash of a file; None leaves it as it was."""
+    """The version that its server has now, such as a file's hash; None leaves it as it was."""
     share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
-    """Of the requests or callers: beyond a half, too few are left to compare with."""
+    """Share of the callers, or of an admin's requests; at most a half, or too few are left to compare with."""
 
     def takes(self, key: str) -> bool:
-        """Whether a caller or request is of the share, which it is each time."""
+        """Whether a caller or request belongs to the share: the same for one key each time."""
         return Random(f"{self.model} {self.version} {key}").random() < self.share
 
 
 class Rollout:
-    """Which model answers to the gateway's own model name, and which one wants to."""
+    """Which model answers by the gateway's own model name, and which candidate is on trial."""
 
     def __init__(self, models: Mapping[str, ModelClient], first: str, metrics: GatewayMetrics) -> None:
         self.models, self._first, self._metrics, self.current = models, first, metrics, models[first]
@@ -61,7 +61,7 @@ class Rollout:
         self.why = ""
         self._asked, self._failed = Counter[str](), Counter[str]()
         self._shadows: set[asyncio.Task[None]] = set()
-        self._uncounted = GatewayMetrics()  # nobody asked a shadow
+        self._uncounted = GatewayMetrics()  # a shadow's answers reach nobody
         self._tell_versions()
 
     def _tell_versions(self) -> None:
@@ -70,26 +70,26 @@ class Rollout:
             self._metrics.versions.labels(name, model.version).set(1)
 
     def __str__(self) -> str:
-        """Who answers, who wants to, and why the last candidate went."""
+        """The current model, the candidate, and why the last candidate was rolled back."""
         trial = f"; {self.trial.mode} of {self.trial.model}, {self.trial.share:.0%}" if self.trial else ""
         return f"{self.current.name} answers{trial}{self.why and f'; rolled back: {self.why}'}"
 
     def find(self, name: str) -> ModelClient:
-        """A model by its name in the settings; ApiError 404 without one."""
+        """A model by its name in the settings; ApiError 404 if there is none."""
         if name not in self.models:
             message = f"no model {name!r}; this server has {', '.join(map(repr, self.models))}"
             raise ApiError(404, message, code="model_not_found", param="model")
         return self.models[name]
 
     def switch(self, wanted: Switch) -> None:
-        """Do as an admin wants; requests on their way end where they began.
+        """Give a model a role; running requests end at the model where they began.
 
         Raises:
-            ApiError: 404 if the settings have no such model, 409 if it answers already or is to end another's trial.
+            ApiError: 404 if the settings have no such model, 409 if it is the current one, or to end another's trial.
         """
         model, found = self.find(wanted.model), ""
         if model is self.current:
-            found = "answers already"
+            found = "is the current model already; name another"
         elif wanted.mode == "off" and self.trial and self.trial.model != wanted.model:
             found = f"is no candidate; {self.trial.model!r} is"
         if found:
@@ -101,17 +101,17 @@ class Rollout:
         self._tell_versions()
 
     async def answer(self, name: str | None, ask: Ask[T]) -> T:
-        """What ``ask`` makes of a model: the one of this name, or for the gateway's own name the one whose turn it is.
+        """Ask a model by its name; by the gateway's own name, the current model or a canary, each for its callers.
 
-        Where a canary fails, the current one answers instead.
+        If a canary fails, the current model answers instead. A shadow is asked afterwards, in the background.
 
         Raises:
-            ApiError: 404 if there is no such model, else as it answers or fails to.
+            ApiError: 404 if there is no such model; else as ``ask``.
         """
         if name and name != self._first:
             return await ask(self.find(name), self._metrics)
         current, trial, notes = self.current, self.trial, NOTES.get()
-        # Where everybody is the same caller, requests are told apart.
+        # All admins by ``api_key`` are one caller, so the share is of their requests.
         if trial is None or not trial.takes(notes["caller"].replace("admin", "") or notes["request_id"]):
             return await self._ask(current, ask)
         candidate = self.models[trial.model]
@@ -132,14 +132,14 @@ class Rollout:
         try:
             answer = await ask(model, metrics or self._metrics)
         except ApiError as error:
-            if error.code.startswith("model_server") and error.status_code >= _FAILED:  # all else is not its fault
+            if error.code.startswith("model_server") and error.status_code >= _FAILED:  # other errors are not its fault
                 self._count(model.name, "failed")
             raise
         self._count(model.name, "invalid" if isinstance(answer, SqlAnswer) and answer.error else "answered")
         return answer
 
     async def _compare(self, model: ModelClient, ask: Ask[Any], answer: SqlAnswer) -> None:
-        NOTES.set({**NOTES.get()})  # its tokens are not the caller's
+        NOTES.set({**NOTES.get()})  # a copy, because the caller does not pay for its tokens
         with suppress(ApiError):
             other: SqlAnswer = await self._ask(model, ask, self._uncounted)
             runs = not (other.error or answer.error)
