@@ -1,4 +1,4 @@
-"""``/v1/sql``: a question in, a query and its rows out."""
+"""``/v1/sql``: answer a question by a query and its rows."""
 
 import asyncio
 import json
@@ -30,9 +30,9 @@ from course_utils.sql.opening import state_of
 from course_utils.sql.postgres import read_postgres_schema
 
 _SCHEMA_S = 60
-"""A schema on a server, which does not say when it changes, is read again so often."""
+"""Seconds between two readings of a schema on a server, which does not say when it changes."""
 MAX_QUERIES = 4
-"""Queries that run at once; each may take a core and a worker's memory."""
+"""Queries that run at once; each may take a core, and the memory of a worker process."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=2000)]
 
 
@@ -42,13 +42,13 @@ class SqlRequest(BaseModel, extra="forbid"):
     question: Text
     database: Text
     model: str | None = None
-    """One of ``/v1/models``; None is the first of them."""
+    """A name that ``/v1/models`` lists; None is the first of them."""
 
 
 class SqlAnswer(BaseModel):
-    """The query that the model wrote, and what the database said to it.
+    """The query that the model wrote, and the rows or the error of the database.
 
-    A query that does not run is an answer too: ``checks`` and ``error`` tell.
+    A query that does not run is an answer, too: ``checks`` and ``error`` say why.
     """
 
     id: str
@@ -59,22 +59,22 @@ class SqlAnswer(BaseModel):
     query: str
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
-    """Bytes in hexadecimal; in JSON, an infinite number is null."""
+    """Bytes are written in hexadecimal; in JSON, an infinite number is null."""
     truncated: bool
     checks: dict[str, bool]
     error: str | None
     seconds: dict[str, float]
-    """Of the model and of the database."""
+    """Seconds at the ``model`` and at the ``database``."""
     usage: dict[str, int]
 
     @property
     def result(self) -> QueryResult:
-        """Its rows, for who compares answers."""
+        """Columns and rows, to compare answers by."""
         return QueryResult(self.columns, self.rows, self.seconds["database"], self.truncated)
 
 
 class QueryRunner:
-    """Runs queries, a few at once; one caller has all places but one at most, and nobody else waits for threads."""
+    """Runs up to ``n_at_once`` queries at once, one fewer for one caller; those that wait hold no thread."""
 
     def __init__(self, settings: GatewaySettings, n_at_once: int = MAX_QUERIES, timeout_s: float = inf) -> None:
         timeout_s = min(timeout_s, settings.query_timeout_s)
@@ -84,10 +84,10 @@ class QueryRunner:
         self._make_own = partial(BoundedQueue, max(1, n_at_once - 1), settings.max_queue, settings.query_timeout_s)
 
     async def run(self, database: Path | str, query: str) -> CheckedQuery:
-        """``check_and_run`` as soon as there is a place.
+        """Run a query by ``check_and_run`` as soon as there is a place.
 
         Raises:
-            ApiError: 503 if there is none in as long as a query may take.
+            ApiError: 503 if no place is free within the time that a query may take.
         """
         own = self._own.setdefault(NOTES.get()["caller"], self._make_own())
         async with own, self._queue:
@@ -100,8 +100,8 @@ async def answer_question(
     """Ask the model for a query, check it and run it.
 
     Raises:
-        ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as the model server
-            answers or fails to.
+        ApiError: 404 for an unknown database, 503 if too many slow queries are running, else as
+            ``ModelClient.complete``.
     """
     if settings.log_questions:
         NOTES.get()["question"] = mask_personal(request.question)
@@ -129,10 +129,10 @@ async def answer_question(
 
 
 def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
-    """Every database by its ``db_id``: a file of the folder, or the address on a PostgreSQL server.
+    """Every database by its ``db_id``: the path of a file, or the URL at a PostgreSQL server.
 
     Raises:
-        DataError: The folder is not readable.
+        DataError: The folder cannot be read.
     """
     found = {db_id: ready_database(source) for db_id, source in databases_in(settings.databases).items()}
     url = str(settings.postgres_url.get_secret_value()) if settings.postgres_url else ""
@@ -141,7 +141,7 @@ def served_databases(settings: GatewaySettings) -> dict[str, Path | str]:
 
 
 def check_databases(settings: GatewaySettings) -> tuple[int, str]:
-    """How many databases can be read, and what is wrong with the others, if anything."""
+    """Count the databases that can be read, and say what is wrong with the others; empty if nothing is."""
     try:
         served = served_databases(settings)
     except DataError as error:
@@ -159,28 +159,29 @@ def find_served(settings: GatewaySettings, db_id: str) -> tuple[Path | str, str]
     """A database and its schema as the prompt shows it.
 
     Raises:
-        ApiError: 404 if there is none, naming those there are; 500 if it cannot be read.
+        ApiError: 404 if there is none, with the names of those there are; 500 if it cannot be read.
     """
     try:
         served = served_databases(settings)
         if (name := folder_name(db_id)) not in served:  # compared with what is there, never joined to a path
-            message = f"no database {db_id!r}; choose one of {', '.join(served) or 'none: the folder is empty'}"
+            remedy = f"choose one of {', '.join(served)}" if served else "COURSE_DATABASES holds none: add one"
+            message = f"no database {db_id!r}; {remedy}"
             raise ApiError(404, message, code="unknown_database", param="database")
         database = served[name]
         state = state_of(database) if isinstance(database, Path) else (int(time.monotonic() / _SCHEMA_S),)
         return database, _render_schema(database, state)
     except (DataError, OSError) as error:
-        raise ApiError(500, f"the database {db_id!r} cannot be read", code="database_failed") from error
+        raise ApiError(500, f"{db_id!r} cannot be read; choose another database", code="database_failed") from error
 
 
 @lru_cache(maxsize=1024)
 def _render_schema(database: Path | str, _state: tuple[object, ...]) -> str:
-    """Remembered until the file or its log changes, or a minute, for every question asks for it."""
+    """The schema as text, cached until ``_state`` changes, because every question needs it."""
     return (read_schema(database) if isinstance(database, Path) else read_postgres_schema(database)).render()
 
 
 def to_answer(request: SqlRequest, reply: dict[str, Any], checked: CheckedQuery, model_seconds: float) -> SqlAnswer:
-    """What became of a query, with what a model server's reply says besides."""
+    """The answer for a query that was run; ``reply`` is the model server's, or empty where no model was asked."""
     result, usage = checked.result or QueryResult((), [], 0.0, False), reply.get("usage") or {}
     return SqlAnswer(
         id=f"sql-{uuid.uuid4().hex}",
