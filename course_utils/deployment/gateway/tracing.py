@@ -1,6 +1,6 @@
-"""Traces from request to model to SQL, without a word of either; their libraries are loaded where somebody wants them.
+"""Traces of a request, its model and its query, without any of their text; the SDK is imported only if it is used.
 
-Names that begin with ``gen_ai`` are those of the GenAI conventions, which the core of OpenTelemetry has given away:
+Names that begin with ``gen_ai`` follow the GenAI conventions, which have moved out of OpenTelemetry's core:
 https://github.com/open-telemetry/semantic-conventions-genai/tree/v0.1.0.
 """
 
@@ -13,14 +13,14 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 TRACER = trace.get_tracer(__name__)
-"""Its spans go nowhere until ``start_tracing`` says where to."""
+"""Its spans are dropped unless ``start_tracing`` has set an exporter."""
 
 
 def start_tracing(app: FastAPI) -> None:
-    """Send a trace of each request to ``/v1`` to ``OTEL_EXPORTER_OTLP_ENDPOINT`` by OTLP over HTTP, if it is set."""
+    """Export a trace of each request to ``/v1`` by OTLP over HTTP, if ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # HTTP's stable names, not those of before 2023
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # the stable attribute names of HTTP
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
@@ -30,16 +30,16 @@ def start_tracing(app: FastAPI) -> None:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    polls = "^[a-z]+://[^/]*/(?!v1/)"  # looked for in a whole address, whose host may be called anything
+    polls = "^[a-z]+://[^/]*/(?!v1/)"  # searched for in the whole URL, whose host may be any
     FastAPIInstrumentor.instrument_app(app, excluded_urls=polls, exclude_spans=["receive", "send"])
 
 
 @contextmanager
 def trace_model(model: str) -> Iterator[dict[str, int]]:
-    """The span of one request to a model server, the wait for its turn included; the dict takes its ``usage``."""
+    """Open a span for one request to a model server, its wait included; put its ``usage`` into the yielded dict."""
     names = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model}
     usage: dict[str, int] = {}
-    # Not made the current span: a stream ends in another context than it began in.
+    # Not the current span, because a stream ends in another context than it began in.
     span = TRACER.start_span(f"chat {model}", kind=SpanKind.CLIENT, attributes=names)
     try:
         yield usage
