@@ -34,7 +34,7 @@ _SKEW_S = 10
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
-class NewKey(BaseModel, extra="forbid"):
+class NewKey(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """An API key to create; a limit of None means no limit."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=100)]

@@ -31,7 +31,7 @@ CORRECTION_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Feedback(BaseModel, extra="forbid"):
+class Feedback(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """A rating of one answer, and the right query, if the caller knows it."""
 
     id: Name

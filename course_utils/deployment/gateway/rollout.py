@@ -32,7 +32,7 @@ Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
 """A function that asks a model and counts its answer in the metrics."""
 
 
-class Switch(BaseModel, extra="forbid", strict=True):
+class Switch(BaseModel, extra="forbid", strict=True, use_attribute_docstrings=True):
     """The role of a model: answer ``all``, be a candidate (``shadow``, ``canary``), or be none any more (``off``).
 
     A ``shadow`` gets a copy of a share of the requests to ``/v1/sql``; its answers are compared with the current

@@ -36,7 +36,7 @@ MAX_QUERIES = 4
 Text = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=2000)]
 
 
-class SqlRequest(BaseModel, extra="forbid"):
+class SqlRequest(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """A question about one database."""
 
     question: Text
@@ -45,7 +45,7 @@ class SqlRequest(BaseModel, extra="forbid"):
     """A name that ``/v1/models`` lists; None is the first of them."""
 
 
-class SqlAnswer(BaseModel):
+class SqlAnswer(BaseModel, use_attribute_docstrings=True):
     """The query that the model wrote, and the rows or the error of the database.
 
     A query that does not run is an answer, too: ``checks`` and ``error`` say why.

@@ -68,13 +68,15 @@ def test_a_reply_has_at_most_the_tokens_that_are_allowed(make_client: MakeClient
 
 
 def test_openapi_tells_the_statuses_that_occur(make_client: MakeClient, tmp_path: Path) -> None:
-    told = make_client(keys_file=tmp_path / "keys.sqlite").get("/openapi.json").json()["paths"]
+    page = make_client(keys_file=tmp_path / "keys.sqlite").get("/openapi.json").json()
+    told, feedback = page["paths"], page["components"]["schemas"]["Feedback"]
     assert told["/v1/sql"]["post"]["responses"].keys() >= {"200", "401", "404", "413", "422", "429", "503", "504"}
     assert told["/v1/admin/keys"]["post"]["responses"].keys() >= {"201", "401", "403", "404"}
     assert told["/v1/admin/reviews"]["post"]["responses"].keys() >= {"201", "401", "403", "404", "409", "422", "429"}
     assert "text/plain" in told["/metrics"]["get"]["responses"]["200"]["content"]
     assert "text/event-stream" in told["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
     assert all(each.get("description") for path in told.values() for each in path.values())
+    assert "must run" in feedback["properties"]["correction"]["description"]
 
 
 @pytest.mark.parametrize(
