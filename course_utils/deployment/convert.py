@@ -1,6 +1,6 @@
-"""From an adapter to one file: merge it into its base model, and convert the sum to GGUF or ONNX.
+"""Merge an adapter into its base model and convert the result to GGUF or ONNX.
 
-Or leave it apart: a GGUF adapter goes on top of a base model in any format.
+An adapter can also be converted alone: llama.cpp adds a GGUF adapter to a base model in any number format.
 """
 
 import logging
@@ -21,21 +21,21 @@ from course_utils.models.load import load_skeleton
 
 Kind = Literal["f16", "q8_0", "q4_k_m", "q2_k"]
 K_QUANTS = {"q4_k_m": ("Q4_K", "Q6_K"), "q2_k": ("Q2_K", "Q2_K")}
-"""llama.cpp's K-quants, where 256 weights share scales: the format of most matrices and that of the sensitive ones."""
+"""llama.cpp's K-quants, in blocks of 256 weights: the format of most matrices and that of the sensitive ones."""
 _FALLBACK = {"Q2_K": "Q4_0", "Q4_K": "Q5_0", "Q6_K": "Q8_0"}
-"""With blocks of 32, for rows that blocks of 256 do not fill."""
+"""Formats in blocks of 32, for rows whose length is not a multiple of 256."""
 
 
 def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
-    """Save ``base`` with the adapter added to its weights, or what full fine-tuning made of it, with its tokenizer.
+    """Save ``base`` with the adapter added to its weights, and its tokenizer; ``adapter`` may also be a full model.
 
     Each adapted matrix becomes W + (alpha / r) B A (LoRA, arXiv 2106.09685, section 4). The sum is
-    computed and stored in 16- or 32-bit floating point, never in 4 bits: the update is small, and
-    rounding to 4 bits would change it. Any application that reads Transformers models can load ``output``.
+    computed and stored in 16- or 32-bit floating point, never in 4 bits, because the update is small
+    and rounding to 4 bits would change it. Any application that reads Transformers models can load ``output``.
 
     Raises:
-        ModelError: A folder is missing, holds no model or no adapter, or cannot be written; ``output`` then stays as
-            it was.
+        ModelError: A folder is missing, holds no model or no adapter, or cannot be written, or ``output`` holds other
+            files; ``output`` then stays as it was.
     """
     is_other = output.is_dir() and any(output.iterdir()) and not (output / "config.json").is_file()
     if is_other or any(resolve(read).is_relative_to(output.resolve()) for read in (base, adapter)):
@@ -52,14 +52,14 @@ def merge_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
 
 
 def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path:
-    """Write weights, tokenizer and chat template of a model into one file.
+    """Write weights, tokenizer and chat template of a model into one GGUF file.
 
-    ``kind`` is the number format of the weight matrices: 2, 2, and about 1.06, 0.6 and 0.33 bytes a weight.
+    ``kind`` is the format of the weight matrices. Bytes a weight: f16 2, q8_0 about 1.06, q4_k_m 0.6, q2_k 0.33.
 
     Raises:
         MissingExtraError: The converter is not installed.
         ModelError: The folder is incomplete or broken, llama.cpp does not know its model, or ``output`` cannot be
-            written; ``output`` then stays as it was.
+            written; it then stays as it was.
     """
     folder = locate_folder(model)
     n_embedded = load_skeleton(folder).get_input_embeddings().num_embeddings
@@ -68,20 +68,21 @@ def convert_to_gguf(model: str | Path, output: Path, kind: Kind = "f16") -> Path
         raise ModelError(f"{folder}: the tokenizer has {n_tokens} tokens and the model embeds {n_embedded}; {remedy}")
     changes: dict[str, Any] = {"tensor_force_quant": _choose_k_quants(kind)} if kind in K_QUANTS else {}
     if splits_like_smollm(folder / "tokenizer.json"):
-        # The converter knows pre-tokenizers by a hash of the ids that a vocabulary gives, so it rejects every newly
-        # trained vocabulary, although llama.cpp has the very rules that split the text.
+        # The converter identifies a pre-tokenizer by a hash of token ids, so it rejects every newly trained vocabulary,
+        # although llama.cpp implements the rules that split its text.
         changes["get_vocab_base_pre"] = lambda converter, tokenizer: "smollm"
     return _convert(folder, output, f"MOSTLY_{kind.upper()}", changes)
 
 
 def convert_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
-    """Write a LoRA adapter into a GGUF file of its own, which llama.cpp adds to ``base`` in any number format.
+    """Write a LoRA adapter alone into a GGUF file, which llama.cpp adds to ``base`` in any number format.
 
-    One server then answers as the base, as the tuned model or as another on the same base, request by request.
+    One server can then answer each request as the base, as the tuned model, or by another adapter of the same base.
 
     Raises:
         MissingExtraError: The converter is not installed.
-        ModelError: The folder holds no adapter or one that llama.cpp does not know, or ``output`` cannot be written.
+        ModelError: The adapter is missing or not plain LoRA, llama.cpp does not know ``base``, or ``output`` cannot be
+            written.
     """
     from peft import PeftConfig
     from safetensors.torch import load_file
@@ -101,7 +102,7 @@ def convert_adapter(base: str | Path, adapter: Path, output: Path) -> Path:
     alpha = settings.lora_alpha * (settings.r**0.5 if settings.use_rslora else 1)
 
     def modify_tensors(converter: Any, data: Any, name: str, layer: int | None) -> Iterator[tuple[str, Any]]:
-        # Some architectures reorder heads, that is rows of W and so of B; it leaves A alone.
+        # Some architectures reorder heads, that is the rows of W and so of B; A stays as it is.
         for gguf_name, b in super(type(converter), converter).modify_tensors(data, name, layer):
             yield f"{gguf_name}.lora_a", pairs[name][0]
             yield f"{gguf_name}.lora_b", b
@@ -146,7 +147,7 @@ def _convert(folder: Path, output: Path, file_type: str, changes: dict[str, Any]
 
 @contextmanager
 def _without_remote_code() -> Iterator[None]:
-    """Let nothing run Python code of a model folder: for some models the converter asks Transformers to."""
+    """Keep Transformers from running a model folder's Python code, which the converter allows for some models."""
     from transformers.models.auto import configuration_auto, tokenization_auto
 
     ask = tokenization_auto.resolve_trust_remote_code
@@ -156,7 +157,7 @@ def _without_remote_code() -> Iterator[None]:
 
 
 def splits_like_smollm(tokenizer_file: Path) -> bool:
-    """Whether a tokenizer is byte-level BPE over single digits and GPT-2's pattern, and nothing more."""
+    """Whether a tokenizer is byte-level BPE that splits text into single digits and by GPT-2's pattern only."""
     if not tokenizer_file.is_file():
         return False
     tokenizer = read_json(tokenizer_file)
@@ -169,11 +170,11 @@ def splits_like_smollm(tokenizer_file: Path) -> bool:
 
 
 def choose_format(kind: str, tensor: str, n_columns: int, *, n_layers: int, tied: bool) -> str:
-    """The format of one matrix of a dense model, such as ``Q4_K``, by its name in the file and its row length.
+    """The format of one matrix of a dense model, such as ``Q4_K``, by its GGUF name and its row length ``n_columns``.
 
-    Sensitive are the matrix that computes the logits, which is the embedding where the two are ``tied``, and, in the
-    first and the last eighth of the layers and every third between, the value projection and the way out of the
-    feed-forward part. Source: ``llama_tensor_get_type`` and ``use_more_bits`` in llama.cpp's llama-quant.cpp.
+    Sensitive are the matrix that computes the logits (the embedding, if the two are ``tied``), and the value and down
+    projections of the first and the last eighth of the layers and of every third layer between them. Source:
+    ``llama_tensor_get_type`` and ``use_more_bits`` in llama.cpp's llama-quant.cpp.
     """
     usual, sensitive = K_QUANTS[kind]
     is_sensitive = tensor == ("token_embd.weight" if tied else "output.weight")
@@ -185,7 +186,7 @@ def choose_format(kind: str, tensor: str, n_columns: int, *, n_layers: int, tied
 
 
 def _choose_k_quants(kind: str) -> Callable[..., Any]:
-    """What chooses each tensor's format once ``gguf`` can write K-quants; MissingExtraError without libgguf."""
+    """Let ``gguf`` write K-quants, and return the function that chooses formats; MissingExtraError without libgguf."""
     require("serve", "libgguf")
     import gguf
     import libgguf
@@ -196,7 +197,7 @@ def _choose_k_quants(kind: str) -> Callable[..., Any]:
 
     def choose(converter: Any, name: str, tensor: str, layer: int | None, n_dims: int) -> Any:
         if n_dims < 2:
-            return False  # as the converter has it: in 32 bits
+            return False  # the converter's own choice: 32 bits
         tied, n_columns = "lm_head.weight" not in converter.model_tensors, converter.model_tensors[name]().shape[-1]
         chosen = choose_format(kind, tensor, n_columns, n_layers=converter.block_count, tied=tied)
         return gguf.GGMLQuantizationType[chosen]
@@ -205,14 +206,14 @@ def _choose_k_quants(kind: str) -> Callable[..., Any]:
 
 
 def convert_to_onnx(folder: Path, output: Path, precision: Literal["fp32", "int4"]) -> Path:
-    """Write a model folder as an ONNX graph for CPUs, with its tokenizer and the settings to generate by.
+    """Write a model folder as an ONNX graph for CPUs, with its tokenizer and generation settings.
 
     Raises:
         MissingExtraError: A package is not installed.
         ModelError: ONNX Runtime's builder does not know the model, or ``output`` cannot be written.
     """
     require("serve", "onnx_ir", "onnxruntime_genai")
-    logging.root.addHandler(handler := logging.NullHandler())  # else the import shows what every library logs
+    logging.root.addHandler(handler := logging.NullHandler())  # or the import sends every library's log to stderr
     from onnxruntime_genai.models import builder
 
     logging.root.removeHandler(handler)
