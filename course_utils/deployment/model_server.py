@@ -1,7 +1,7 @@
 """``python -m course_utils.deployment.model_server``: llama.cpp's own HTTP server over a GGUF file.
 
-It speaks the OpenAI protocol, batches requests as they come and reuses the prompt cache. It serves
-on the loopback interface by default and knows no keys: the gateway stands before it.
+It speaks OpenAI's protocol, batches concurrent requests and reuses the prompt cache. By default it
+listens on the loopback interface. It checks no keys, because the gateway before it does.
 """
 
 import json
@@ -22,11 +22,11 @@ from course_utils.prompts import TEMPLATE_OPTIONS
 from course_utils.resources import n_cores
 
 N_PARALLEL = 4
-"""Requests answered at the same time; each holds its context in memory."""
+"""Requests that are answered at the same time; the context of each takes memory."""
 _TINY_BYTES = 64 * 2**20
 _SPINS = "2000"
-"""How often a thread of llama.cpp looks whether those it waits for are done before it sleeps. By itself it hardly
-sleeps, and where two servers share a machine, as in a rollout, it keeps the core from the very thread it waits for."""
+"""How often a waiting thread of llama.cpp checks for the others before it sleeps. By default it hardly ever sleeps; if
+two servers share a machine, as in a rollout, it then occupies the core that the thread it waits for needs."""
 
 
 def serve_gguf(
@@ -38,7 +38,7 @@ def serve_gguf(
 ) -> None:
     """Serve a model until SIGTERM or SIGINT.
 
-    With an ``adapter`` it answers as the tuned model, or as the base where a request says
+    With an ``adapter`` it answers as the tuned model, or as the base if a request's body holds
     ``"lora": [{"id": 0, "scale": 0}]``.
 
     Raises:
@@ -46,7 +46,7 @@ def serve_gguf(
         ServiceError: The port is in use.
     """
     require("serve", "xllamacpp")
-    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # OpenMP's, read when the library is loaded
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # OpenMP reads it when the library is loaded
     import xllamacpp
 
     for file in (model, adapter):
@@ -62,10 +62,10 @@ def serve_gguf(
     parameters.model_alias = {MODEL_NAME}
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
-    parameters.n_threads_http = 64  # each stays with a connection for five idle seconds, and eight would all be taken
-    # Threads wait for each other after every matrix. With tiny ones the waiting costs more than the work, and on a busy
-    # machine, where one of them is not scheduled, it costs seconds. -1: as many as there are physical cores, of which a
-    # container or a job may use fewer.
+    parameters.n_threads_http = 64  # each keeps an idle connection for 5 s, so 8 would soon be taken
+    # Threads wait for each other after every matrix. With tiny matrices the wait costs more than the work, and on a busy
+    # machine, where one thread may not be scheduled, it costs seconds. -1 means all physical cores, but a container or
+    # a job may be allowed fewer.
     most = n_cores() if n_cores() < (psutil.cpu_count(logical=False) or os.cpu_count() or 1) else -1
     n_threads = 1 if model.stat().st_size < _TINY_BYTES else most
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = n_threads
@@ -74,11 +74,11 @@ def serve_gguf(
     parameters.endpoint_metrics, parameters.ui = True, False
     parameters.verbosity = 2  # errors and warnings
     try:
-        server = xllamacpp.Server(parameters)  # noqa: F841  # it serves as long as it is there
+        server = xllamacpp.Server(parameters)  # noqa: F841  # serves as long as the object lives
     except RuntimeError as error:
         raise ModelError(f"{model}: llama.cpp cannot serve this file ({error}); convert the model again") from error
     stopped.wait()
-    os._exit(0)  # while it writes a reply, its destructor waits for ever
+    os._exit(0)  # the server's destructor would wait for ever while a reply is written
 
 
 if __name__ == "__main__":
