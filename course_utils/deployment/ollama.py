@@ -1,7 +1,7 @@
-"""Say a tokenizer's chat template, which is Jinja, in Ollama's language, which is Go's.
+"""Translate a tokenizer's chat template (Jinja) into Ollama's (Go).
 
-A hand-written one that differs in a newline is the usual reason why a model talks well in training and badly in Ollama.
-Here it is worked out from what the tokenizer's template does, and checked against it.
+A model that answers well in training and badly in Ollama usually has a hand-written template that differs in a newline.
+This one is derived from what the tokenizer's template renders, and checked against it.
 """
 
 from dataclasses import dataclass
@@ -20,34 +20,35 @@ _MARKS = {"system": "«S»", "user": "«U»", "assistant": "«A»"}
 
 @dataclass(frozen=True)
 class TurnMarkers:
-    """What a template writes around the turns of a conversation."""
+    """The text that a template writes around the turns of a conversation, by role."""
 
     start: str
     before: dict[str, str]
     after: dict[str, str]
     reply: str
-    """What asks the model to speak."""
+    """The text that begins the model's turn."""
     default: str = ""
-    """What stands for the system message where a conversation begins without one."""
+    """The text in place of a missing system message."""
 
     def render(self, messages: list[Message]) -> str:
-        """A conversation up to where the model speaks."""
+        """Render a conversation up to where the model's reply begins."""
         turns = (self.before[m["role"]] + m["content"] + self.after[m["role"]] for m in messages)
         default = "" if messages[0]["role"] == "system" else self.default
         return f"{self.start}{default}{''.join(turns)}{self.reply}"
 
 
 def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.gguf", context: int = CONTEXT) -> str:
-    """The text of an Ollama Modelfile that asks the model as it was trained, at the path where Ollama sees ``gguf``.
+    """The text of an Ollama Modelfile with the chat template of training.
+
+    ``gguf`` is the model's path as Ollama sees it, ``context`` the number of tokens of prompt and reply together.
 
     Raises:
-        ModelError: The template does more than put markers around turns, or lacks a beginning token that llama.cpp
-            adds.
+        ModelError: The template does more than put markers around turns, or lacks the BOS token that llama.cpp adds.
     """
     markers = read_markers(tokenizer)
     start, default = markers.start, markers.default
     bos = tokenizer.bos_token
-    # Where plain text gets the token, the converter sets add_bos_token, and llama.cpp adds it to every prompt.
+    # If the tokenizer adds BOS to plain text, the converter sets add_bos_token, and llama.cpp adds BOS to every prompt.
     if bos and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id:
         if not start.startswith(bos):
             remedy = "take it out of tokenizer.json's post_processor and convert again"
@@ -66,10 +67,10 @@ def write_modelfile(tokenizer: "PreTrainedTokenizerBase", gguf: str = "./model.g
 
 
 def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
-    """Work out the markers by rendering small conversations.
+    """Derive the markers by rendering small conversations.
 
     Raises:
-        ModelError: Markers put together again do not give what the template gives.
+        ModelError: Conversations that are rendered by the markers and by the template differ.
     """
 
     def render(*roles: str, reply: bool = False) -> str:
@@ -83,7 +84,7 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
         return text.partition(_MARKS[first])[2].partition(_MARKS[second])[0]
 
     chat, with_system, reply = render("user", "assistant", "user"), render("system", "user"), render("user", reply=True)
-    # Where no reply is asked for, some templates end the text.
+    # Without add_generation_prompt, some templates end the text with EOS.
     user, answered = (
         text if chat.startswith(text) else text.removesuffix(str(tokenizer.eos_token))
         for text in (render("user"), render("user", "assistant"))
@@ -96,7 +97,7 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
     alone = user.partition(_MARKS["user"])[0].removesuffix(before["user"])
     system = with_system.partition(_MARKS["system"])[0]
     start, bos = alone, str(tokenizer.bos_token or "")
-    if not system.startswith(alone):  # a default message: only the beginning token, unless turns begin so, comes before
+    if not system.startswith(alone):  # there is a default message; only BOS, unless it begins each turn, precedes it
         start = bos if alone.startswith(bos) and system.startswith(bos) and not before["user"].startswith(bos) else ""
     before["system"] = system.removeprefix(start)
     after["system"] = between("system", "user", with_system).removesuffix(before["user"])
@@ -107,7 +108,7 @@ def read_markers(tokenizer: "PreTrainedTokenizerBase") -> TurnMarkers:
 
 def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
     template = str(tokenizer.chat_template)
-    # A date that a template asks for is the one of TEMPLATE_OPTIONS.
+    # A template that accepts a date gets the one of TEMPLATE_OPTIONS.
     asked = "set date_string = strftime_now(" if "date_string is defined" in template else ""
     if template.count("strftime_now(") > (template.count(asked) if asked else 0):
         raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
