@@ -1,4 +1,4 @@
-"""Does a converted model answer as the trained one does, and what does each of its forms cost? Ask all the same."""
+"""Compare the replies of a converted model with the trained one's, and the size and accuracy of each format."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def equal_replies(first: Sequence[str], second: Sequence[str]) -> Proportion:
-    """The share of replies of two engines to the same conversations that are one text, but for white space around it.
+    """The share of pairs of replies, to the same conversations, that are equal apart from leading and trailing space.
 
-    Higher is better. Its interval says what a few questions cannot show: that all replies are equal.
+    In [0, 1], higher is better. The interval is wide for few questions: even 100 % does not show that all are equal.
 
     Raises:
         DataError: There are no replies.
+        ValueError: The numbers of replies differ.
     """
     equal = [one.strip() == other.strip() for one, other in zip(first, second, strict=True)]
     return wilson_interval(sum(equal), len(equal))
@@ -25,7 +26,7 @@ def equal_replies(first: Sequence[str], second: Sequence[str]) -> Proportion:
 
 @course_style
 def plot_frontier(forms: Mapping[str, tuple[float, Proportion]]) -> "Axes":
-    """Size (MiB) and accuracy of each form of a model, and the frontier: those that nothing as small equals."""
+    """Plot size (MiB) and accuracy of each form of a model, and the frontier: the best accuracy up to each size."""
     points = sorted(forms.items(), key=lambda form: (form[1][0], -form[1][1].value))
     line: list[tuple[float, float]] = []
     for _, (mib, right) in points:
