@@ -1,4 +1,4 @@
-"""Run a query that a model wrote, and name what became of it: the database alone says what parses and only reads."""
+"""Run a query that a model wrote and classify the outcome; the database itself decides what parses and only reads."""
 
 import json
 import re
@@ -16,12 +16,12 @@ Outcome = Literal["executed", "not_parsed", "refused", "failed", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _OUTCOMES: dict[QueryErrorKind, Outcome] = {"syntax": "not_parsed", "not allowed": "refused", "timeout": "timeout"}
 MAX_BYTES = 8_000_000
-"""What the rows of one answer may take in memory."""
+"""Limit on the memory of one answer's rows."""
 
 
 @dataclass(frozen=True)
 class CheckedQuery:
-    """A query, what became of it, and its rows if it was executed."""
+    """A query, its outcome, and its rows if it was executed."""
 
     query: str
     outcome: Outcome
@@ -31,7 +31,7 @@ class CheckedQuery:
 
     @property
     def checks(self) -> dict[str, bool]:
-        """Whether it is SQL at all, only reads, and was executed."""
+        """Whether the query parses, only reads, and was executed."""
         return {
             "parses": self.outcome != "not_parsed",
             "read_only": self.outcome not in ("not_parsed", "refused"),
@@ -40,7 +40,7 @@ class CheckedQuery:
 
 
 def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_rows: int) -> CheckedQuery:
-    """Run a query that only reads, in a file or at a PostgreSQL server's address; a bad one is an outcome, no error."""
+    """Run a read-only query on a SQLite file (Path) or a PostgreSQL URL (str); a query that fails raises nothing."""
     began = time.perf_counter()
     run: Callable[..., QueryResult] = run_query if isinstance(database, Path) else run_postgres_query
     try:
@@ -52,10 +52,10 @@ def check_and_run(database: Path | str, query: str, *, timeout_s: float, max_row
 
 
 def sql_grammar(schema: Schema) -> str:
-    """One query over the tables and columns of a database, for llama.cpp's ``grammar``: a subset of SQLite's SQL.
+    """A GBNF grammar, for llama.cpp's ``grammar``, of one SQLite query over a database's tables and columns (a subset).
 
     Raises:
-        DataError: The database has no tables, so that there is nothing to name.
+        DataError: The database has no tables or views to name.
     """
     if not (tables := [*schema.tables, *schema.views]):
         raise DataError(f"{schema.db_id}: no tables to ask about; add them, or answer without a grammar")
