@@ -1,4 +1,4 @@
-"""The model server and before it the gateway as plain processes; ``deploy/serve.py`` runs more beside them."""
+"""Start the model server and the gateway as plain processes; ``deploy/serve.py`` adds the other services."""
 
 import os
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from course_utils.profiles import Profile
 from course_utils.supervision import Servers
 
 MODEL_NAME = "course"
-"""What requests call the model, whichever it is."""
+"""The model's name in requests, whichever model it is."""
 CONTEXT = 2048
 """Tokens of prompt and reply together, unless a profile needs more."""
-_MARGIN_S = 10.0  # a gateway's to end in, beyond what its requests have; without work it ends at once
+_MARGIN_S = 10.0  # beyond what the gateway's requests may take; an idle gateway ends at once
 _PACKAGES = ("fastapi", "httptools", "prometheus_client", "psycopg", "pydantic_settings", "uvicorn", "xllamacpp")
 
 
 def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int = CONTEXT, port: int = 0) -> Server:
-    """Serve a GGUF file, with an ``adapter`` on it if one is given, by llama.cpp.
+    """Serve a GGUF file by llama.cpp, with a GGUF ``adapter`` on it if one is given.
 
-    ``context`` are the tokens of each prompt and its reply; port 0 is a free one.
+    ``context`` is the number of tokens of a prompt and its reply together; port 0 takes a free one.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
-        ServiceError: The server does not start.
+        ServiceError: The port is in use or the server does not start.
     """
     require("serve", *_PACKAGES)
     port = choose_port(LOOPBACK, port)
@@ -39,10 +39,10 @@ def start_model_server(gguf: Path, *, adapter: Path | None = None, context: int 
 def start_gateway(
     model_url: str, databases: Path, *, host: str = LOOPBACK, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> Server:
-    """Run the gateway, on a free port if ``port`` is 0.
+    """Start the gateway before a model server; port 0 takes a free one.
 
-    ``databases`` is a folder with ``<db_id>/<db_id>.sqlite``, ``settings`` are further ``COURSE_*`` variables as
-    ``gateway.settings`` describes them.
+    ``databases`` is a folder with ``<db_id>/<db_id>.sqlite``; ``settings`` are further ``COURSE_*`` variables, which
+    ``gateway.settings`` describes.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
@@ -66,11 +66,11 @@ def start_gateway(
 def start_stack(
     servers: Servers, course: Course, host: str = LOOPBACK, port: int = 8000, settings: Mapping[str, str] | None = None
 ) -> tuple[Server, Server]:
-    """Start the model server of a course's tuned model and the gateway before it.
+    """Start the model server of a course's tuned model and the gateway before it, among ``servers``.
 
-    While the model server is away, requests get 503 and when to ask again. ``settings`` reach the gateway, and so do
-    the ``COURSE_*`` variables of the environment, ``COURSE_API_KEY`` among them. ``host`` and ``port`` are its own. It
-    logs requests to the file that ``request_log`` names.
+    ``host`` and ``port`` are the gateway's. Its settings are ``settings`` and the ``COURSE_*`` variables of the
+    environment, such as ``COURSE_API_KEY``, which have priority. It logs requests to the file ``request_log``. While
+    the model server is down, requests get 503 with ``Retry-After``.
 
     Raises:
         ArtifactError: The data or deployment stage has not run; names the notebook.
@@ -82,16 +82,16 @@ def start_stack(
     variables |= {"COURSE_FEEDBACK_FILE": str(course.root / "feedback.jsonl"), **(settings or {})}
     variables |= {name: value for name, value in os.environ.items() if name.startswith(SETTINGS_PREFIX)}
     variables["COURSE_LOG_FILE"] = request_log(course)
-    port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # before a model is loaded for nothing
+    port, model_port = choose_port(host, port), choose_port(LOOPBACK)  # fail before a model is loaded
     model = servers.run(lambda: start_model_server(gguf, context=context_length(course.profile), port=model_port))
     return model, servers.run(lambda: start_gateway(model.url, databases, host=host, port=port, settings=variables))
 
 
 def request_log(course: Course) -> str:
-    """Where the gateway before a course's tuned model logs requests: as the environment says, or beside the results."""
+    """The gateway's log of requests: ``COURSE_LOG_FILE``, or ``requests.jsonl`` beside the course's results."""
     return os.environ.get("COURSE_LOG_FILE") or str(course.root / "requests.jsonl")
 
 
 def context_length(profile: Profile) -> int:
-    """Tokens that a request needs at most: the longest prompt that training saw and the longest reply."""
+    """Tokens that a request needs at most, the longest prompt of training plus the longest reply; or ``CONTEXT``."""
     return max(CONTEXT, profile.max_length + profile.max_new_tokens)
