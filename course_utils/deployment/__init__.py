@@ -1,4 +1,4 @@
-"""Notebook 5 and ``course serve``: merge the adapter, convert the model, serve it and put a gateway before it."""
+"""Notebook 5 and ``course serve``: merge the adapter, convert the model, and serve it behind a gateway."""
 
 from course_utils.deployment.convert import convert_adapter, convert_to_gguf, convert_to_onnx, merge_adapter
 from course_utils.deployment.ollama import write_modelfile
