@@ -63,7 +63,7 @@ def serve_gguf(
     parameters.hostnames, parameters.port = [host], choose_port(host, port)
     parameters.n_parallel, parameters.n_ctx = N_PARALLEL, context * N_PARALLEL
     parameters.n_threads_http = 64  # each keeps an idle connection for 5 s, so 8 would soon be taken
-    # Threads wait for each other after every matrix. With tiny matrices the wait costs more than the work, and on a busy
+    # Threads wait for each other after every matrix. With tiny ones the wait costs more than the work, and on a busy
     # machine, where one thread may not be scheduled, it costs seconds. -1 means all physical cores, but a container or
     # a job may be allowed fewer.
     most = n_cores() if n_cores() < (psutil.cpu_count(logical=False) or os.cpu_count() or 1) else -1
