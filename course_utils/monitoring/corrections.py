@@ -1,6 +1,6 @@
-"""From what users say of answers to the next version of the dataset, past those who would teach the model nonsense.
+"""Turn users' feedback into the next version of the dataset, without the feedback that would teach errors.
 
-Users who know the right answers are simulated: they rate what the service gave them, by executing both.
+Users who know the right answers are simulated: they execute the service's query and the right one, and compare.
 """
 
 import logging
@@ -20,19 +20,19 @@ from course_utils.sql import find_database, folder_name, list_databases
 
 logger = logging.getLogger(__name__)
 N_REPLAYED = 1
-"""Old rows beside each new one where the current model trains on, by other queries: without any it forgets."""
+"""Old rows, with other queries, to train on beside each new row, because the model forgets without them."""
 N_VALIDATED = 64
-"""Old rows to validate on beside the new ones, at most: training measures the loss of all several times."""
+"""Old rows, at most, to validate on beside the new ones; few, because training measures their loss several times."""
 ACCEPTED = "accepted"
 
 
 def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset: Path) -> list[Row]:
-    """Compare each answer with the right one by executing both, and rate it as ``/v1/feedback`` takes it.
+    """Rate each answer by executing it and the right query; return the ratings in the form of ``/v1/feedback``.
 
-    One that does not execute is wrong. Each comes with the ``query`` that was answered, and what is wrong with a
-    ``correction``: here the query of the dataset, in production an expert's. ``rows`` are the questions that were sent,
-    ``dataset`` the folder that holds the databases. Records without a reply are passed over, for their users saw
-    nothing to rate.
+    An answer that does not execute is wrong. A rating holds the ``query`` that was answered and, if it is wrong, a
+    ``correction``: here the dataset's query, in production an expert's. ``rows`` are the questions that were sent,
+    ``dataset`` is the folder of the databases. Records without a reply are skipped, because their users saw nothing to
+    rate.
     """
     gold = {row["id"]: row["query"] for row in rows}
     ratings = []
@@ -48,12 +48,12 @@ def rate_answers(records: Iterable[TrafficRecord], rows: Iterable[Row], dataset:
 
 
 def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
-    """Send each rating to the gateway's ``/v1/feedback``, and say how many were accepted: all.
+    """Send each rating to the gateway's ``/v1/feedback`` and return their number.
 
-    Without its correction where that one alone is refused, as a query is that runs for longer than users' may there.
+    If a correction is refused, for example because it runs longer than users' queries may, the rating is sent alone.
 
     Raises:
-        ServiceError: The gateway does not answer or refuses one.
+        ServiceError: The gateway does not answer or refuses a rating; the message says how many it accepted before.
     """
     import httpx
 
@@ -63,7 +63,7 @@ def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
             try:
                 reply = client.post("/v1/feedback", json=rating)
                 if reply.status_code == httpx.codes.CONFLICT:
-                    logger.warning("%s: its correction is left out: %s", rating["id"], reply.text)
+                    logger.warning("rating of %s: its correction is refused and left out: %s", rating["id"], reply.text)
                     reply = client.post("/v1/feedback", json={**rating, "correction": None})
                 reply.raise_for_status()
             except httpx.HTTPError as error:
@@ -72,12 +72,12 @@ def send_feedback(url: str, ratings: Sequence[Row], *, key: str = "") -> int:
 
 
 def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
-    """Every row of ``feedback.jsonl`` with a ``decision``: ``ACCEPTED``, or the reason why it teaches nothing.
+    """Return every row of ``feedback.jsonl`` with a ``decision``: ``ACCEPTED``, or the reason why it teaches nothing.
 
-    A thumb up holds the answer's own ``query`` to be right; that stands in for the ``correction`` then. What the data
-    answers already decides about a correction, not the other way round. The answer to a new question needs
-    ``MIN_USERS`` callers, or a reviewer; what is reviewed counts no more, nor what a caller said before. Answers are
-    compared by executing them; of queries with one answer, the one that most wrote is accepted.
+    A thumb up takes the answer's own ``query`` as the ``correction``. For a question that the data holds, the data
+    decides whether a correction is right. For a new question, an answer needs ``MIN_USERS`` callers or a reviewer; a
+    reviewed row does not count, nor a caller's earlier rows on the same question. Answers are compared by executing
+    them; of queries with the same answer, the one that most callers wrote is accepted.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -111,12 +111,12 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
-    """The dataset with the accepted answers, in a folder that its content names, and in DVC's store if DVC is on PATH.
+    """Write the dataset with the accepted answers to a folder named by its content, and to DVC's store if it is on PATH.
 
-    A fifth of them is to test on, a tenth to validate: on old words alone, the weights before training would look best.
-    Its ``manifest.json`` says which version it came from. The current profile takes the new rows and ``N_REPLAYED``
-    times as many old ones to train the current model further, all old ones where none is new; and ``N_VALIDATED`` old
-    ones to validate on. Preference pairs about its databases go along.
+    A fifth of the new rows is for testing, and a tenth for validation, because on old rows alone the weights before
+    training would look best. ``manifest.json`` names the version that it extends. The current profile trains on the new
+    rows and ``N_REPLAYED`` times as many old ones, or on all old ones if none is new, and validates on ``N_VALIDATED``
+    old ones besides. Preference pairs about its databases go along.
 
     Raises:
         ArtifactError: The data stage has not run.
@@ -152,14 +152,14 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
 
 
 def _track(version: Path) -> Path:
-    """Keep the version in DVC's store too, where DVC is installed: ``dvc push`` there shares it."""
+    """Add the version to DVC's store if ``dvc`` is on PATH; ``dvc push`` in that folder shares it."""
     if dvc := shutil.which("dvc"):
         config = version.parent / ".dvc" / "config"
         config.parent.mkdir(exist_ok=True)
-        if not config.exists():  # what `dvc init` writes; reports and looks for updates would outlive the command
+        if not config.exists():  # as `dvc init` does; analytics and update checks would outlive the command
             config.write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n", "utf-8")
         command = [dvc, "add", "--quiet", version.name]
         added = subprocess.run(command, cwd=version.parent, capture_output=True, text=True)
         if added.returncode:
-            logger.warning("%s: not tracked, for `dvc add` failed: %s", version, added.stderr.strip())
+            logger.warning("%s: not tracked, because `dvc add` failed: %s", version, added.stderr.strip())
     return version
