@@ -23,67 +23,67 @@ if TYPE_CHECKING:
     import numpy as np
 
 ALPHA = 0.01
-"""Alarm below this p-value: a test raises it on at most one window in a hundred without drift, five tests on five."""
+"""p-value below which a test raises an alarm: without drift, on at most 1 % of windows; one of five tests, on 5 %."""
 MIN_SHIFTED = 8
-"""Questions about new databases that make a shift."""
+"""Minimum number of questions about new databases that count as a shift."""
 MIN_ROWS = 16
-"""Questions of a chosen window at least, where the dataset has so many."""
+"""Minimum number of questions in a window, if the dataset has that many."""
 GREETING = "Hello, I am new to this system and would be grateful if somebody could quickly tell me: "
 THRESHOLD = 50.0
-"""Excess in standard deviations, summed over questions, that raises the alarm. A lower one finds a drift sooner and
-rings more often without cause: at this one, about one in fifty stable streams of 1,000 questions does, by any of four
-signals and a reference of 120. By one of 16, a rate of 1 in 20 alone rings in one of seven. Chosen on other streams
-than those on which that is tested."""
+"""Excess in standard deviations, summed over questions, that raises the alarm. A lower one finds a drift sooner, but
+raises more false alarms. At 50, one stable stream of 1,000 questions in fifty has one, by any of four signals with a
+reference of 120; with a reference of 16, one in seven has one by a rate of 1 in 20 alone. Chosen on other streams than
+those of the test."""
 TOLERATED = 0.25
-"""Standard deviations that each question may differ without adding to the sum: half of the smallest shift to find."""
+"""Standard deviations by which a question may differ and add nothing to the sum: half of the smallest shift to find."""
 LARGEST = 10.0
-"""Standard deviations that one question may count, so that a single odd one raises no alarm. At five, an attack that
-is one question in ten hides behind what is tolerated."""
+"""Limit on one question's difference, in standard deviations, so that a single odd question raises no alarm. With 5,
+an attack in one question of ten would stay within ``TOLERATED``."""
 N_FURTHEST = 2
-"""More questions like the one furthest from the mean, counted in a signal's deviation. Where few questions carry a
-signal, as few hold an unknown word, the deviation of a hundred hangs on the two or three that came among them."""
+"""Copies of the reference's question furthest from the mean that are added for the standard deviation. If few questions
+carry a signal, such as an unknown word, it would depend on the two or three that are among a hundred by chance."""
 WEIGHT = 3
-"""Questions that each one of the reference counts for in the detector's mean. The mean follows the traffic, for that of
-a hundred questions has an error of its own, but slowly, or it would follow a drift before the alarm."""
-_WORD = re.compile(rf"[{UNSPACED_LETTERS}]|[^\s\ufe00-\ufe0f\u20e3{UNSPACED_LETTERS}]+")  # nor what makes emoji
+"""Times that each reference question counts in the detector's mean. The mean follows the live traffic, because the mean
+of a hundred questions has an error of its own; but slowly, or it would follow a drift before the alarm."""
+_WORD = re.compile(rf"[{UNSPACED_LETTERS}]|[^\s\ufe00-\ufe0f\u20e3{UNSPACED_LETTERS}]+")  # nor marks that make emoji
 
 
 def read_words(question: str) -> list[str]:
-    """Words of a question without case, or letters where no spaces part words; numbers are new in every question."""
+    """A question's words without case, or its letters in scripts without spaces; no numbers, which differ in most."""
     letters = (each if unicodedata.category(each)[0] in "LM" else " " for each in normalise(question))
-    return _WORD.findall("".join(letters))  # a vowel of Hindi is a mark (M) and no letter
+    return _WORD.findall("".join(letters))  # L: letters; M: marks, such as the vowels of Hindi
 
 
 def unknown_word_share(question: str, vocabulary: frozenset[str]) -> float:
-    """Share of a question's words that training never saw, in [0, 1]; lower is more familiar."""
+    """Share of a question's words that ``vocabulary`` lacks, in [0, 1], 0 without words; lower is more familiar."""
     words = read_words(question)
     return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Four sets of questions; only ``training`` was learned from."""
+    """Four sets of questions; the model was trained on ``training`` alone."""
 
     training: list[Row]
-    """Whose words are known."""
+    """Questions whose words are known."""
     reference: list[Row]
-    """What normal looks like: held out from ``training``, about databases that training knows."""
+    """Normal questions: held out from ``training``, about databases that training knows."""
     familiar: list[Row]
     """Live traffic like the reference."""
     shifted: list[Row]
     """Live traffic unlike it."""
     shift: str
-    """What is different, in words."""
+    """How ``shifted`` differs, in words."""
 
 
 def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> Windows:
     """Choose the four windows from three splits.
 
-    The shift is questions about databases that training never saw. Other datasets are laid out otherwise:
+    The shift is questions about databases that training never saw. Some datasets need another choice:
 
-    - no such questions in the test split: the shift is users who greet before they ask;
-    - only such questions in it, or no validation split: reference and familiar window share what there is;
-    - too few rows altogether: some training rows count as held out.
+    - the test split has too few such questions: the shift is users who greet before they ask;
+    - it has hardly any others, or there is no validation split: reference and familiar window share the others;
+    - those are too few for two windows: some training rows count as held out.
     """
     reference = [row for row in validation if row["seen"]]
     familiar = [row for row in test if row["seen"]]
@@ -102,12 +102,12 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
 
 
 def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) -> str:
-    """Copy a database and give the column that most queries name another name, in every table; returns the old one.
+    """Copy a database, rename the column that most queries name to ``renamed`` in every table; return its old name.
 
-    Names are the same in any case, as for SQLite. Tables that SQLite cannot change keep it.
+    Case does not matter, as in SQLite. Tables that SQLite cannot alter keep the old name.
 
     Raises:
-        DataError: The source is no database.
+        DataError: The source is not a database.
         OSError: A file cannot be read or written.
     """
     tables = read_schema(copy_database(source, target)).tables
@@ -122,11 +122,12 @@ def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) ->
 
 
 def mmd_test(reference: "np.ndarray[Any, Any]", live: "np.ndarray[Any, Any]") -> tuple[float, float]:
-    """Squared maximum mean discrepancy of two windows of embeddings, and its p-value by permutation.
+    """Squared maximum mean discrepancy of two windows of embeddings (questions, dimensions), and its p-value.
 
     $MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')$ with $k = exp(-d^2 / median(d^2))$ of the distance d; 0 and
     up, higher is further apart (Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html). The p-value is the
-    share of 501 divisions of all questions into two windows, this and 500 random ones, that lie at least as far apart.
+    share of 501 divisions of all questions into two windows, this one and 500 random ones, that are at least as far
+    apart (permutation test).
     """
     import numpy as np
     from scipy.spatial.distance import cdist
@@ -142,30 +143,30 @@ def mmd_test(reference: "np.ndarray[Any, Any]", live: "np.ndarray[Any, Any]") ->
 
 
 def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold: float = THRESHOLD) -> Iterator[int]:
-    """Watch a signal by the Page-Hinkley test, up and down, and give the index of each question that raises an alarm.
+    """Watch a signal by the two-sided Page-Hinkley test; yield the index in ``live`` of each value that gives an alarm.
 
-    The test adds up how far values lie from a mean that begins at the reference's, and rings when the sum has grown by
-    ``threshold`` (Page 1954; ``river``). After an alarm it starts afresh from the reference, so that it rings as long
-    as the traffic is unlike it, and then no more. A live value that is no number is passed over.
+    The test sums how far values lie from a mean that begins at the reference's, and raises an alarm when the sum has
+    grown by ``threshold`` (Page 1954; ``river``). It then starts afresh from the reference, so that alarms recur while
+    the traffic differs from it, and end with the difference. NaN in ``live`` is skipped.
 
     Raises:
-        DataError: The reference is empty, or not all of it is finite.
+        DataError: The reference is empty or has values that are not finite.
     """
     import numpy as np
 
     if not len(reference):
         raise DataError("there is no reference; measure the signal on questions from the time of training")
     if not np.isfinite(reference).all():
-        raise DataError("the reference holds what is no number; leave out questions on which the signal has none")
+        raise DataError("the reference holds NaN or infinity; leave out the questions on which the signal has no value")
     mean = float(np.mean(reference))
     apart = np.square(np.asarray(reference) - mean)
     variance = (apart.sum() + N_FURTHEST * apart.max()) / (len(apart) + N_FURTHEST)
-    varies = not np.allclose(reference, mean, rtol=1e-9, atol=0.0)  # whatever its unit, but for rounding
+    varies = not np.allclose(reference, mean, rtol=1e-9, atol=0.0)  # relative, because units differ; more than rounding
     spread = float(np.sqrt(variance)) if varies else 1 / len(apart)
     scores = np.clip((np.asarray(live) - mean) / spread, -LARGEST, LARGEST).tolist()
     detector = _begin_test(WEIGHT * len(reference), threshold)
     for index, score in enumerate(scores):
-        if isnan(score):  # the detector's sum would be none for good
+        if isnan(score):  # or the detector's sum would stay NaN
             continue
         detector.update(score)
         if detector.drift_detected:
@@ -174,7 +175,7 @@ def find_alarms(reference: Sequence[float], live: Sequence[float], *, threshold:
 
 
 def _begin_test(n_known: int, threshold: float) -> Any:
-    """A test whose mean is the reference's, here 0, as of ``n_known`` questions."""
+    """A Page-Hinkley test whose mean is 0, the reference's, with the weight of ``n_known`` questions."""
     from river.drift import PageHinkley
 
     detector: Any = PageHinkley(min_instances=1, delta=TOLERATED, threshold=threshold, alpha=1.0)
