@@ -1,4 +1,4 @@
-"""The service as its users meet it: start it, ask whether it is ready, send real requests, record what each one met."""
+"""Use the service as its users do: start it, ask whether it is ready, send real requests, and record each outcome."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ Outcome = Literal["answered", "invalid SQL", "client error", "server error", "ti
 
 
 def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] | None = None) -> Server:
-    """Run ``course serve``, for the stages share no code, and wait until it is ready to answer.
+    """Run ``course serve`` as a child process, because stages share no code, and wait until it is ready.
 
-    It writes ``gateway.log``, the ``requests.jsonl`` of its users and their ``feedback.jsonl`` to ``folder``;
-    ``settings`` are further ``COURSE_*`` variables of the gateway.
+    It writes ``gateway.log``, and its users' ``requests.jsonl`` and ``feedback.jsonl``, to ``folder``; ``settings`` are
+    further ``COURSE_*`` variables of the gateway.
 
     Raises:
-        ServiceError: It ends or is not ready in time; holds the last lines of its log.
+        ServiceError: It ends or is not ready in time; the message holds the last lines of its log.
     """
     port = choose_port(LOOPBACK)
     options = [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
@@ -46,7 +46,7 @@ def start_service(course: Course, folder: Path, *, settings: Mapping[str, str] |
 
 
 def read_readiness(url: str) -> dict[str, Any]:
-    """What ``/health/ready`` says of each part; only ``ready: False`` and a reason if nobody answers."""
+    """The reply of ``/health/ready``, with the state of each part; ``ready: False`` and a reason if there is none."""
     import httpx
 
     try:
@@ -89,14 +89,14 @@ def send_traffic(
     timeout_s: float = 30.0,
     per_second: float | None = None,
 ) -> list[TrafficRecord]:
-    """Ask the gateway's ``/v1/sql`` as ``concurrency`` users would who each wait for their answer.
+    """Ask the gateway's ``/v1/sql`` as ``concurrency`` users do who each wait for an answer before they ask again.
 
-    With ``per_second`` they wait for nobody: so many requests leave a second, at random moments (Poisson arrivals). One
-    leaves late, and its latency says nothing of that, where ``concurrency`` others are under way.
+    With ``per_second``, that many requests a second are sent at random moments instead (Poisson arrivals). While
+    ``concurrency`` requests are running, further ones are sent late, and their latencies do not include the delay.
 
-    Questions are drawn in random order, and again from the start when they are used up. No failure
-    raises: an error, a timeout and a refused connection are records like the others, in the order of sending. Each
-    has the name of its ``phase``; ``timeout_s`` are the seconds to wait for a reply.
+    Questions are drawn in an order that ``seed`` determines, and anew when all are used. No failure raises: an error, a
+    timeout and a refused connection are records, too. Records are in the order of sending, and each has the name of its
+    ``phase``; ``timeout_s`` is the time to wait for a reply (s).
 
     Raises:
         DataError: There are no questions.
@@ -134,7 +134,7 @@ def _ask(client: "httpx.Client", row: Row, phase: str, moment: float) -> Traffic
         outcome = "timeout"
     except httpx.TransportError:
         outcome = "unreachable"
-    except (ValueError, AttributeError, httpx.DecodingError):  # not JSON, no object, or not compressed as it says
+    except (ValueError, AttributeError, httpx.DecodingError):  # not JSON, not an object, or wrongly compressed
         outcome, body = "server error", {}
     return TrafficRecord(
         time=sent,
@@ -157,15 +157,15 @@ def _judge(status: int, body: Row) -> Outcome:
 
 
 def error_rate(records: Sequence[TrafficRecord]) -> float:
-    """Share of requests that the service failed, in [0, 1]; lower is better."""
+    """Share of requests without an answer (client errors included), in [0, 1], 0 without records; lower is better."""
     failed = [record.outcome not in ("answered", "invalid SQL") for record in records]
     return sum(failed) / len(failed) if failed else 0.0
 
 
 def latency_quantile_ms(records: Sequence[TrafficRecord], q: float) -> float:
-    """Quantile of the measured latencies of replies, in milliseconds; lower is better.
+    """Quantile ``q``, in [0, 1], of the latencies of replies, in milliseconds; lower is better.
 
-    Requests without a reply have no latency; NaN where none was answered.
+    Requests without a reply are left out; NaN if none had a reply.
     """
     import numpy as np
 
