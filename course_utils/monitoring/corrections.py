@@ -111,7 +111,7 @@ def judge_corrections(feedback: Iterable[Row], current: Course) -> list[Row]:
 
 
 def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Path:
-    """Write the dataset with the accepted answers to a folder named by its content, and to DVC's store if it is on PATH.
+    """Write the dataset with the accepted answers to a folder named by its content, and to DVC's store if installed.
 
     A fifth of the new rows is for testing, and a tenth for validation, because on old rows alone the weights before
     training would look best. ``manifest.json`` names the version that it extends. The current profile trains on the new
