@@ -1,8 +1,8 @@
-"""The services of compose.yaml as plain processes, as far as their programs are installed: ``make serve``.
+"""``make serve``: the services of compose.yaml as plain processes, as far as their programs are installed.
 
-``course serve`` runs the model server and the gateway, this the web app, Redis and Prometheus besides. It runs until
-Ctrl-C, starts again what ends or falls silent, and leaves nothing behind. The proxy, Alertmanager and Grafana are for
-machines that others reach: they run in containers alone.
+``course serve`` runs the model server and the gateway; this adds the web app, Redis and Prometheus. It runs until
+Ctrl-C, restarts a service that ends or stops answering, and leaves no process behind. The proxy, Alertmanager and
+Grafana are for machines that others reach, so they run in containers only.
 """
 
 import logging
@@ -29,11 +29,11 @@ from course_utils.supervision import Servers
 DEPLOY = PROJECT / "deploy"
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
 WITHOUT = {
-    "redis-server": "Redis is not installed, so the gateway counts and remembers in its own memory. "
+    "redis-server": "Redis is not installed, so the gateway counts usage and caches replies in its own memory. "
     "To get it: apt install redis-server, or brew install redis.",
-    "prometheus": "Prometheus is not installed, so nobody keeps numbers or looks for alerts. "
+    "prometheus": "Prometheus is not installed, so no metrics are kept and no alerts are raised. "
     "To get it: apt install prometheus, or brew install prometheus.",
-    "prometheus-node-exporter": "Prometheus' node exporter is not installed, so nobody sees a disk fill up. "
+    "prometheus-node-exporter": "Prometheus' node exporter is not installed, so no alert says that a disk is full. "
     "To get it: apt install prometheus-node-exporter.",
 }
 app = typer.Typer(cls=CourseCommands, subcommand_metavar="", add_completion=False, pretty_exceptions_enable=False)
@@ -44,11 +44,11 @@ app = typer.Typer(cls=CourseCommands, subcommand_metavar="", add_completion=Fals
 def serve(
     course: Course,
     host: Annotated[str, typer.Option(help="Address that the gateway listens on.")] = LOOPBACK,
-    port: Annotated[int, typer.Option(help="The gateway's port; 0 takes a free one, and so for the others.")] = 8000,
+    port: Annotated[int, typer.Option(help="The gateway's port; 0 takes a free one, as for the other ports.")] = 8000,
     web_port: Annotated[int, typer.Option(help="The web app's port, for this machine alone.")] = 8501,
     prometheus_port: Annotated[int, typer.Option(help="Prometheus' port, for this machine alone.")] = 9090,
 ) -> None:
-    """Serve the tuned model, and all that belongs to it, until Ctrl-C."""
+    """Serve the tuned model with the web app, Redis and Prometheus until Ctrl-C."""
     web_port, prometheus_port = choose_port(LOOPBACK, web_port), choose_port(LOOPBACK, prometheus_port)
     key, settings = os.environ.get("COURSE_API_KEY", ""), dict[str, str]()
     with suppress(KeyboardInterrupt), Servers() as servers:
@@ -73,7 +73,7 @@ def serve(
 
 
 def is_installed(program: str) -> bool:
-    """Whether there is such a program; says what is lost without it, and how to get it."""
+    """Whether a program is installed; if not, print what is missing without it and how to install it."""
     if found := shutil.which(program) is not None:
         return found
     typer.echo(WITHOUT[program])
@@ -81,7 +81,7 @@ def is_installed(program: str) -> bool:
 
 
 class Redis(Server):
-    """Redis with the limits that it has in its container, for this machine alone; it writes nothing to disk."""
+    """Redis on the loopback interface, with the limits of compose.yaml; it writes nothing to disk."""
 
     def __init__(self, port: int) -> None:
         program, *options = SERVICES["redis"]["command"]
@@ -90,7 +90,7 @@ class Redis(Server):
         super().__init__("Redis", "deploy.program", command, url=f"redis://{LOOPBACK}:{port}", health="")
 
     def answers(self) -> bool:
-        """Whether it answers in its own protocol."""
+        """Whether Redis answers PING."""
         try:
             with socket.create_connection((LOOPBACK, self._port), 1) as connection:
                 connection.settimeout(1)
@@ -101,10 +101,10 @@ class Redis(Server):
 
 
 def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "") -> Server:
-    """The web app, for this machine alone, on a free port if ``port`` is 0.
+    """Start the web app on the loopback interface, on a free port if ``port`` is 0.
 
-    ``results`` is ``artifacts/<profile>``: there lie the predictions to rate, and there ratings go. Whoever opens the
-    app asks the gateway with ``key``, unless they type their own; a gateway that knows no keys takes any.
+    ``results`` is ``artifacts/<profile>``, which holds the predictions to rate and takes the ratings. The app sends
+    ``key`` to the gateway unless its user types another; a gateway without keys accepts any.
 
     Raises:
         MissingExtraError: A package for serving is not installed.
@@ -121,16 +121,16 @@ def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "
 
 
 def start_node_exporter(port: int) -> Server:
-    """What tells Prometheus how this machine is."""
+    """Start the exporter of this machine's metrics, such as free disk space, on the loopback interface."""
     command = ["prometheus-node-exporter", f"--web.listen-address={LOOPBACK}:{port}"]
     return Server("node exporter", "deploy.program", command, url=f"http://{LOOPBACK}:{port}", health="/")
 
 
 def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Path) -> Server:
-    """Prometheus with the rules that it has in its container; it asks ``targets`` with ``key``."""
+    """Start Prometheus with the rules of its container; ``targets`` are URLs by job, the first asked with ``key``."""
     folder.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
-    del config["alerting"]  # there is nobody to tell: http://.../alerts shows what fires
+    del config["alerting"]  # no Alertmanager runs here; Prometheus' page /alerts shows what fires
     config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
     jobs: list[dict[str, Any]] = [
         {"job_name": name, "static_configs": [{"targets": [url.removeprefix("http://")]}]}
