@@ -1,6 +1,6 @@
-"""``python -m deploy.program PROGRAM ...`` runs a program as if it were a module, which it ends with.
+"""``python -m deploy.program PROGRAM ...`` runs a program as a module, and ends it when the module is ended.
 
-So ``course_utils.processes`` looks after Redis and Prometheus as after everything else.
+``course_utils.processes`` runs modules only; this lets it run Redis and Prometheus, too.
 """
 
 import signal
