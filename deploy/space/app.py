@@ -13,7 +13,7 @@ GATEWAY = httpx.Client(base_url=os.environ["COURSE_GATEWAY_URL"], headers=HEADER
 
 
 def ask_gateway(method: str, path: str, **options: object) -> dict:
-    """The gateway's answer; a visitor is told where there is none, and nothing of the address."""
+    """The gateway's answer as JSON; without one the visitor is told so, but not the address."""
     try:
         return read(GATEWAY.request(method, path, **options))
     except httpx.HTTPError:
@@ -21,21 +21,21 @@ def ask_gateway(method: str, path: str, **options: object) -> dict:
 
 
 def read(response: httpx.Response) -> dict:
-    """What a response says; what the gateway says about a request that it refuses goes to the visitor."""
+    """The gateway's answer as JSON; if it refuses the request, the visitor sees its reason."""
     try:
         answer = response.json()
         if response.is_success:
             return answer
         message = answer["error"]["message"]
-    except (ValueError, LookupError, TypeError):  # a proxy's page, or what another makes of an error
-        message = f"What stands before the gateway answers {response.status_code} {response.reason_phrase}"
+    except (ValueError, LookupError, TypeError):  # a page of a proxy, or another form of error
+        message = f"A server before the gateway answers {response.status_code} {response.reason_phrase}"
     raise gr.Error(message)
 
 
 def ask(database: str, question: str) -> tuple[str, dict]:
-    """The query, and its rows as a table, or why there are none."""
+    """The query and its rows as a table, or the error of the database."""
     answer = ask_gateway("POST", "/v1/sql", json={"database": database, "question": question})
-    if answer["error"]:  # such as a column that is not there
+    if answer["error"]:  # such as an unknown column
         return answer["query"], {"headers": ["The database says"], "data": [[answer["error"]]]}
     return answer["query"], {"headers": answer["columns"], "data": answer["rows"]}
 
