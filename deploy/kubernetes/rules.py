@@ -1,4 +1,4 @@
-"""``python deploy/kubernetes/rules.py`` writes the rules of ``deploy/prometheus`` as the operator reads them."""
+"""``python deploy/kubernetes/rules.py`` writes the rules of ``deploy/prometheus`` for the Prometheus operator."""
 
 from pathlib import Path
 from textwrap import indent
@@ -17,7 +17,7 @@ spec:
 
 
 def prometheus_rule() -> str:
-    """The manifest, with each file's groups as they stand there."""
+    """The manifest with the groups of each file, unchanged."""
     groups = [path.read_text("utf-8").partition("groups:\n")[2].rstrip() for path in _SOURCES]
     return _HEAD + indent("\n\n".join(groups), "  ") + "\n"
 
