@@ -1,1 +1,1 @@
-"""The web app for people: Streamlit pages that reach model and databases through the gateway alone."""
+"""The web app: Streamlit pages that reach the model and the databases through the gateway only."""

@@ -1,4 +1,4 @@
-"""The script that Streamlit runs: the frame around every page."""
+"""The script that Streamlit runs: navigation, key and errors of every page."""
 
 import os
 from pathlib import Path
@@ -20,8 +20,8 @@ pages = [
     st.Page(admin.show_admin, title="Admin", icon=":material/tune:", url_path="admin"),
 ]
 typed = st.sidebar.text_input("API key", type="password", placeholder="the app's own, if it has one")
-st.session_state["key"] = typed.strip() or os.environ.get("COURSE_APP_KEY", "").strip()  # only while the page is open
+st.session_state["key"] = typed.strip() or os.environ.get("COURSE_APP_KEY", "").strip()  # kept while the page is open
 try:
     st.navigation(pages).run()
-except (CourseError, httpx.HTTPError) as error:  # the latter where a stream breaks off
+except (CourseError, httpx.HTTPError) as error:  # HTTPError: a stream broke off
     st.error(plain(str(error)), icon=":material/error:")

@@ -1,4 +1,4 @@
-"""Admin: what the gateway counts, live, and the keys that it knows."""
+"""Admin: the gateway's live metrics, and its API keys."""
 
 import time
 
@@ -9,12 +9,12 @@ from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_admin() -> None:
-    """The page."""
+    """Draw the page."""
     st.title("Admin")
-    ask_gateway("GET", "/metrics")  # who is refused is refused once, and not again each time that the numbers are due
+    ask_gateway("GET", "/metrics")  # ends the page for a user who is refused, before the numbers refresh
     _show_numbers()
     st.header("API keys")
-    st.caption("The gateway keeps them in the file that COURSE_KEYS_FILE names; without it there are none.")
+    st.caption("The gateway keeps them in the file that COURSE_KEYS_FILE names; without the file there are none.")
     with st.form("new", clear_on_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
         new: dict[str, object] = {"name": st.text_input("Name"), "scope": st.selectbox("Scope", ["user", "admin"])}
         for limit, value in (("requests_per_minute", 60), ("tokens_per_minute", 100_000), ("max_concurrent", 8)):
@@ -22,7 +22,7 @@ def show_admin() -> None:
             new[limit] = st.number_input(label, 1, value=value)
         is_sent = st.form_submit_button("Create a key", type="primary")
     if is_sent:
-        st.success("Copy the key now: it is not to be had again.")
+        st.success("Copy the key now: it cannot be shown again.")
         st.code(ask_gateway("POST", "/v1/admin/keys", new).json()["key"], language=None, wrap_lines=True)
     for key in ask_gateway("GET", "/v1/admin/keys").json()["data"]:
         st.text(", ".join(f"{field.replace('_', ' ')} {value}" for field, value in key.items()))

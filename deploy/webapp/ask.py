@@ -1,4 +1,4 @@
-"""Ask: a question in; the query, its rows and a chart out; and a word back on whether it was right."""
+"""Ask: send a question; show the query, its rows and a chart; take feedback on the answer."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_ask() -> None:
-    """The page."""
+    """Draw the page."""
     st.title("Ask a question")
     database, _, question = question_form()
     if question:
@@ -25,7 +25,7 @@ def show_ask() -> None:
 
 
 def question_form() -> tuple[str, str, str]:
-    """A database, its schema as prompts show it, and a question, which is empty until the button is pressed."""
+    """Draw the form; return the database, its schema as prompts show it, and the question, "" until it is sent."""
     database = st.selectbox("Database", [each["id"] for each in ask_gateway("GET", "/v1/databases").json()["data"]])
     schema = ask_gateway("GET", f"/v1/databases/{quote(str(database), safe='')}").json()["schema"]
     st.expander("Its tables").code(schema, language=None, wrap_lines=True)
@@ -35,7 +35,7 @@ def question_form() -> tuple[str, str, str]:
 
 
 def show_answer(answer: dict[str, Any], heading: str) -> None:
-    """A query and what the database said to it."""
+    """Draw a query, and its rows or the database's error."""
     st.header(plain(heading))
     frame = pd.DataFrame(answer["rows"], columns=number_repeated(answer["columns"]))
     if answer["error"]:
@@ -56,7 +56,7 @@ def show_answer(answer: dict[str, Any], heading: str) -> None:
 
 
 def number_repeated(names: list[str]) -> list[str]:
-    """Names of columns as a table has to have them, each once; a query may give several the same."""
+    """Make column names unique by numbers, as a table needs them; a query may repeat names."""
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(2))
     unique: dict[str, str] = {}
     for name in names:
@@ -68,10 +68,10 @@ def number_repeated(names: list[str]) -> list[str]:
 
 
 def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
-    """A line for a number over dates, bars for a number by label; nothing where one repeats, whose bar were a sum."""
+    """A line for a number over dates, bars for a number by label; None if labels repeat, whose bars would be sums."""
     if [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes] != [False, True] or len(frame) < 2:
         return None
-    if not frame.iloc[:, 0].is_unique or not all(frame.columns):  # an axis has a name
+    if not frame.iloc[:, 0].is_unique or not all(frame.columns):  # an axis needs a name
         return None
     dates = pd.to_datetime(frame.iloc[:, 0], format="ISO8601", errors="coerce", utc=True)
     return st.line_chart if dates.notna().all() else st.bar_chart
@@ -79,13 +79,13 @@ def choose_chart(frame: pd.DataFrame) -> Callable[..., object] | None:
 
 def _take_feedback(answer: dict[str, Any]) -> None:
     ratings = {"up": ":material/thumb_up: Right", "down": ":material/thumb_down: Wrong"}
-    with st.form(answer["id"]):  # empty for each answer, and not once it is sent: the gateway may refuse a correction
+    with st.form(answer["id"]):  # a form per answer; kept once it is sent, because the gateway may refuse it
         rating = st.radio("Is it right?", ratings, format_func=ratings.get, index=None, horizontal=True)
         correction = st.text_input("The query that would be right, if you know it").strip() or None
         if st.form_submit_button("Send") and (rating or correction):
             about = {name: answer[name] for name in ("id", "database", "question", "query")}
             said = about | {"rating": rating or "down", "correction": correction}
-            if said != st.session_state.get("said"):  # who presses twice says nothing twice
+            if said != st.session_state.get("said"):  # a second press sends nothing
                 ask_gateway("POST", "/v1/feedback", said)
                 st.session_state["said"] = said
             st.success("Thank you, it is stored.")

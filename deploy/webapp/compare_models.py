@@ -1,4 +1,4 @@
-"""Compare: two models answer a question side by side, and are seen to write."""
+"""Compare: two models answer a question side by side, as streams."""
 
 import json
 import time
@@ -12,16 +12,16 @@ from deploy.webapp.gateway_client import ask_gateway, plain
 
 
 def show_compare() -> None:
-    """The page."""
+    """Draw the page."""
     st.title("Compare two models")
     models = [each["id"] for each in ask_gateway("GET", "/v1/models").json()["data"]]
     if len(models) == 1:
-        st.info("""One model is here. Add one: `COURSE_MODELS='{"base": {"url": "http://host:8082"}}' course serve`""")
+        st.info("""Here is one model. Add another: `COURSE_MODELS='{"base": {"url": "http://host:8082"}}' course serve`""")
     sides = st.columns(min(2, len(models)))
     chosen = [side.selectbox(f"Model {n}", models, index=n - 1) for n, side in enumerate(sides, 1)]
     _, schema, question = question_form()
     for model, side in zip(chosen, st.columns(len(chosen)), strict=True):
-        if question:  # one after the other: on one machine, each would slow the other down
+        if question:  # one after the other, because on one machine each would slow the other down
             side.subheader(model)
             _show_reply(model, to_messages(schema, question), side)
 

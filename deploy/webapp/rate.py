@@ -1,4 +1,4 @@
-"""Rate: two models' answers side by side and blind, by the rules of notebook 4 and into its file."""
+"""Rate: compare two models' answers blind, by the rules of notebook 4 and into the file that it reads."""
 
 import os
 from pathlib import Path
@@ -10,18 +10,18 @@ from course_utils.errors import DataError
 from course_utils.evaluation.predictions import read_predictions
 from deploy.webapp.gateway_client import ask_gateway, plain
 
-_MAX_NAME = 100  # which a browser heeds and a script that plays one does not
-_MAX_BYTES = 10_000_000  # as many as of feedback: each name that somebody invents gets all pairs
+_MAX_NAME = 100  # enforced here as well, because a script may ignore the browser's limit
+_MAX_BYTES = 10_000_000  # as for feedback, because each invented name may rate all pairs
 
 
 def show_rate() -> None:
-    """The page."""
+    """Draw the page."""
     st.title("Rate answers blind")
-    ask_gateway("GET", "/v1/models")  # who may not ask may not rate
+    ask_gateway("GET", "/v1/models")  # a user who may not ask may not rate
     results = Path(os.environ["COURSE_APP_RESULTS"])
     found = {file.stem: file for file in sorted(results.glob("evaluation/predictions/*.jsonl"), reverse=True)}
     name, *sides = st.columns(3)
-    help_text = "It draws the order and the sides, for you alone."
+    help_text = "It determines the order and the sides of your answers."
     rater = name.text_input("Your name", max_chars=_MAX_NAME, help=help_text).strip()[:_MAX_NAME]
     models = [side.selectbox(f"Model {n}", found, index=min(n, len(found)) - 1) for n, side in enumerate(sides, 1)]
     if not rater or len(set(models)) < 2:
@@ -42,9 +42,9 @@ def show_rate() -> None:
 
     def rate(choice: str) -> None:
         try:
-            if left[0] in pairs_left(pairs, rater, file):  # a key that is pressed twice rates nothing twice
+            if left[0] in pairs_left(pairs, rater, file):  # a key pressed twice rates once
                 add_rating(file, rater, left[0], choice, _MAX_BYTES)
-        except (DataError, OSError) as error:  # whatever __main__ catches, it is not there for a callback
+        except (DataError, OSError) as error:  # __main__ catches no errors of callbacks
             st.error(plain(str(error)), icon=":material/error:")
 
     for (key, words), side in zip(CHOICES.items(), st.columns(3), strict=True):

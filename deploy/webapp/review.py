@@ -1,4 +1,4 @@
-"""Review: answers in doubt wait here for an admin, who says which query is right, or that they teach nothing."""
+"""Review: an admin decides about feedback in doubt: which query is right, or that it teaches nothing."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from deploy.webapp.gateway_client import ask_gateway
 
 
 def show_review() -> None:
-    """The page."""
+    """Draw the page."""
     st.title("Review answers")
     waiting = ask_gateway("GET", "/v1/admin/reviews").json()
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -22,11 +22,11 @@ def show_review() -> None:
 
 
 def _show_question(rows: list[dict[str, Any]]) -> None:
-    st.text(rows[0]["question"])  # no Markdown, which makes links of what users write
+    st.text(rows[0]["question"])  # not Markdown, which makes links of users' text
     for row in rows[-20:]:
         st.text(f"{row['time'][:10]}, {row['caller']}: {row['rating']}. {row['comment'] or ''}")
-    # Keys say what a button stands beside: pressed on a page that has grown old, it decides about nothing unseen.
-    if st.button("Dismiss", key=f"dismiss {rows[-1]['row_id']}"):  # above what the gateway may refuse
+    # Keys name the rows and the query beside a button: pressed on an old page, it decides nothing that was not shown.
+    if st.button("Dismiss", key=f"dismiss {rows[-1]['row_id']}"):  # above the queries, which may be refused
         _decide(rows, None)
     written, corrections = ([row[name] for row in rows if row.get(name)] for name in ("query", "correction"))
     if written:
@@ -39,7 +39,7 @@ def _show_question(rows: list[dict[str, Any]]) -> None:
 
 
 def _run(row: dict[str, Any], query: str, heading: str) -> bool:
-    """Show a query and its rows, and say whether it runs."""
+    """Show a query and its rows; return whether it runs."""
     tried = {"database": row["database"], "question": row["question"], "query": query}
     answer = ask_gateway("POST", "/v1/admin/queries", tried).json()
     show_answer(answer | {"cache": "off"}, heading)
