@@ -16,7 +16,7 @@ def show_compare() -> None:
     st.title("Compare two models")
     models = [each["id"] for each in ask_gateway("GET", "/v1/models").json()["data"]]
     if len(models) == 1:
-        st.info("""Here is one model. Add another: `COURSE_MODELS='{"base": {"url": "http://host:8082"}}' course serve`""")
+        st.info("""Only one model is here. Add: `COURSE_MODELS='{"base": {"url": "http://host:8082"}}' course serve`""")
     sides = st.columns(min(2, len(models)))
     chosen = [side.selectbox(f"Model {n}", models, index=n - 1) for n, side in enumerate(sides, 1)]
     _, schema, question = question_form()
