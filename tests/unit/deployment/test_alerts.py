@@ -14,7 +14,7 @@ from course_utils.files import PROJECT
 
 DEPLOY = PROJECT / "deploy"
 SCRAPE_MIN, EVALUATE_MIN = 4, 12
-"""Coarse, for windows of three days are long; the shortest window of 5 minutes has its two samples."""
+"""Coarse, because the longest windows are days; the shortest one, of 5 minutes, still has its two samples."""
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 
 
@@ -49,12 +49,12 @@ HEALTHY: dict[str, float] = {
     'course_feedback_total{rating="up"}': 0.9,
     'course_feedback_total{rating="down"}': 0.1,
 }
-"""Gauges as they are, counters as what they gain in a minute."""
+"""Values of gauges, and growth of counters per minute."""
 GAUGES = ("up", "node_")
 
 
 def changed(**parts: float) -> dict[str, float | None]:
-    """Series by a part of their name that no other has, and what they are while the fault lasts; None is no series."""
+    """Faults: series, by a unique part of their name, and their values while the fault lasts; None for no series."""
     by_part = {
         "gateway_a": 'up{job="gateway",instance="a"}',
         "gateway_b": 'up{job="gateway",instance="b"}',
@@ -94,7 +94,7 @@ FAULTS: dict[str, tuple[dict[str, float | None], int, set[str]]] = {
     "answers become wrong": (changed(up=0.2, down=0.8), 480, {"FeedbackTurnsBad"}),
     "logs fill the disk": (changed(disk=5), 24, {"DiskFillsUp"}),
 }
-"""What changes after a day of health or two, for how many minutes until one looks, and the alerts that fire."""
+"""For each fault: the changed series, the minutes until the check, and the alerts that fire."""
 HISTORY_MIN = dict.fromkeys(FAULTS, 24 * 60) | {"answers become wrong": 48 * 60}  # compared with a week
 STEADY = {
     "service:request_errors:": 0.002,
@@ -104,7 +104,7 @@ STEADY = {
     "route:requests:": 1.0,
     "route:request_seconds:p95": 2.378,  # 1 + 1.5 * (0.95 - 0.5) / (0.99 - 0.5)
 }
-"""What recording rules say of healthy traffic, computed by hand."""
+"""Values of recording rules for healthy traffic, computed by hand."""
 
 
 def series(name: str, healthy: float, fault: float | None, history: int, minutes: int) -> dict[str, str]:
@@ -120,7 +120,7 @@ def series(name: str, healthy: float, fault: float | None, history: int, minutes
 
 
 def unit_test(name: str, fault: dict[str, float | None], minutes: int, fires: set[str]) -> dict[str, Any]:
-    """One of promtool's tests, which expects every alert that fires and every other to be silent."""
+    """A test for promtool, which expects the alerts that fire, and silence of all others."""
     expected = {
         alert: {"exp_labels": rule["labels"], "exp_annotations": rule["annotations"]} for alert, rule in ALERTS.items()
     }

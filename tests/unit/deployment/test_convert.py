@@ -22,7 +22,7 @@ LAYER = "model.layers.0.self_attn.q_proj"
 
 @pytest.fixture(scope="module")
 def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter whose update is not zero, as an untrained one's is."""
+    """A LoRA adapter with a non-zero update; an untrained one's is zero."""
     torch.manual_seed(0)
     config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
     folder = tmp_path_factory.mktemp("adapter")
@@ -96,7 +96,7 @@ def test_weights_survive(base: Path, tmp_path: Path, kind: Any, tolerance: float
 def test_an_adapter_and_its_base_add_up_to_the_merged_file(
     base: Path, adapter: Path, merged: Path, gguf_f16: Path, tmp_path: Path
 ) -> None:
-    """The converter reorders the rows of query and key heads, so those of B must be too."""
+    """The converter reorders the rows of query and key projections, so it must reorder those of B, too."""
     converted = gguf.GGUFReader(convert_adapter(base, adapter, tmp_path / "adapter.gguf"))
     alpha, kind = (converted.get_field(f"adapter.{name}").contents() for name in ("lora.alpha", "type"))
     assert (alpha, kind) == (8.0, "lora")

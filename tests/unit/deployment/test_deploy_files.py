@@ -1,4 +1,4 @@
-"""Rules of our own for the containers: none may take all of the machine, none is more than it has to be."""
+"""Our own rules for the containers: each has limits, and no more rights than it needs."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ def test_a_service_can_change_nothing_but_its_own_volumes(service: Service) -> N
         assert last == "ro" or source in COMPOSE["volumes"], volume  # rslave fails where / is private: Docker Desktop
 
 
-def test_nobody_is_root_but_an_image_that_knows_nobody_else() -> None:
+def test_no_service_is_root_unless_its_image_has_no_other_user() -> None:
     root = {name for name, service in SERVICES.items() if service.get("user", "0").split(":")[0] == "0"}
     assert root == {"ollama"}
 
@@ -111,7 +111,7 @@ def test_what_the_gateway_writes_is_on_a_volume_and_each_container_has_an_audit_
     targets = {volume.split(":")[1] for volume in gateway["volumes"] if not volume.endswith(":ro")}
     written = {name: value for name, value in gateway["environment"].items() if name.endswith("_FILE")}
     assert {value.rpartition("/")[0] for value in written.values()} == targets
-    assert "$$HOSTNAME" in written["COURSE_AUDIT_FILE"]  # which compose passes on as $HOSTNAME
+    assert "$$HOSTNAME" in written["COURSE_AUDIT_FILE"]  # compose passes it on as $HOSTNAME
 
 
 def test_files_that_are_mounted_exist() -> None:
@@ -121,7 +121,7 @@ def test_files_that_are_mounted_exist() -> None:
                 assert (DEPLOY / volume.split(":")[0]).exists(), volume
 
 
-def test_nothing_is_asked_of_compose_that_only_swarm_does() -> None:
+def test_no_option_is_for_swarm_only() -> None:
     for services in (SERVICES, PRODUCTION["services"]):
         assert all(service.get("deploy", {}).keys() <= {"replicas"} for service in services.values())
 
@@ -140,15 +140,15 @@ def seconds(limit: str) -> float:
     return float(limit[:-1]) * {"s": 1, "m": 60, "h": 3600}[limit[-1]]
 
 
-def test_who_asks_the_gateway_waits_longer_than_it_takes() -> None:
+def test_clients_wait_longer_than_the_gateway_takes() -> None:
     takes = {name: GatewaySettings.model_fields[f"{name}_timeout_s"].default for name in ("model", "query")}
-    longest = 2 * (2 * takes["model"] + 2 * takes["query"])  # for a place and for the answer, of a canary and again
+    longest = 2 * (2 * takes["model"] + 2 * takes["query"])  # for a place and for the answer, twice if a canary fails
     proxy = (DEPLOY / "proxy" / "nginx.conf").read_text("utf-8")
     (limit,) = re.findall(r"location /v1/ {[^}]*proxy_read_timeout (\w+);", proxy)
     assert longest < seconds(limit) == gateway_client._TIMEOUT_S
 
 
-def test_who_is_told_to_stop_may_end_what_it_answers() -> None:
+def test_a_stopped_service_may_finish_its_requests() -> None:
     takes = {name: GatewaySettings.model_fields[f"{name}_timeout_s"].default for name in ("model", "query")}
     drain_s = takes["model"] + 2 * takes["query"]
     proxy = (DEPLOY / "proxy" / "nginx.conf").read_text("utf-8")

@@ -24,7 +24,7 @@ def test_half_of_two_matrices_get_six_bits_as_llama_cpp_documents() -> None:
     assert not layers_with_more_bits("attn_q", 32) + layers_with_more_bits("ffn_up", 32)
 
 
-def test_what_makes_the_logits_gets_six_bits() -> None:
+def test_the_logits_matrix_gets_six_bits() -> None:
     chosen = {
         (name, tied): choose_format("q4_k_m", f"{name}.weight", 256, n_layers=4, tied=tied)
         for name in ("token_embd", "output")

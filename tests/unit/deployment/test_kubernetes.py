@@ -1,4 +1,4 @@
-"""Rules of our own for the manifests, and Kubernetes' schemas where their package is installed."""
+"""Our own rules for the manifests, and Kubernetes' schemas where their package is installed."""
 
 import copy
 import json
@@ -174,15 +174,15 @@ def test_one_controller_scales_a_deployment_and_a_drained_machine_does_not_end_i
         assert budget["selector"]["matchLabels"].items() <= labels_of(DEPLOYMENTS[name]).items()
 
 
-def test_how_busy_a_model_server_is_counts_the_places_that_it_has() -> None:
+def test_the_load_of_a_model_server_is_relative_to_its_places() -> None:
     (container,) = pod_of(DEPLOYMENTS["model"])["containers"]
     n_places = container["args"][container["args"].index("--max-num-seqs") + 1]
     queries = {each["name"]: each["metadata"]["query"] for each in of_kind("ScaledObject")["model"]["spec"]["triggers"]}
     assert queries["busy"] == f"100 * sum(vllm:num_requests_running) / {n_places}"
 
 
-def test_what_is_too_much_waits_where_the_autoscalers_look() -> None:
-    """At the models, and gateways have enough of a second each to be busy, at the milliseconds that the bench found."""
+def test_excess_requests_wait_where_the_autoscalers_look() -> None:
+    """At the model servers; and by the CPU time per request that the benchmark measured, a full gateway is scaled."""
     gateways, models = of_kind("HorizontalPodAutoscaler")["gateway"]["spec"], of_kind("ScaledObject")["model"]["spec"]
     (model,), (gateway,) = (pod_of(DEPLOYMENTS[name])["containers"] for name in ("model", "gateway"))
     n_places = int(model["args"][model["args"].index("--max-num-seqs") + 1])
@@ -202,7 +202,7 @@ def test_a_pod_that_ends_has_time_for_the_requests_that_it_has(name: str, n_quer
     fields = GatewaySettings.model_fields
     drain_s = fields["model_timeout_s"].default + n_queries * fields["query_timeout_s"].default
     (container,) = pod_of(DEPLOYMENTS[name])["containers"]
-    if name == "model":  # vLLM ends them at once unless it is told otherwise
+    if name == "model":  # by default, vLLM ends them at once
         args = container["args"]
         assert drain_s < (drain_s := int(args[args.index("--shutdown-timeout") + 1]))
     in_vain = container["lifecycle"]["preStop"]["sleep"]["seconds"]

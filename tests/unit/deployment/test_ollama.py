@@ -80,7 +80,7 @@ def test_every_family_gives_its_prompts_with_one_beginning_token(family: str) ->
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, str]:
-    """The databases of the test split as SQL, which stands for how prompts show them; neither ends on a line break."""
+    """Schemas of the test split's databases as SQL, in place of the prompts' form; neither ends on a line break."""
     files = (PROJECT / "data").glob("databases/*/schema.sql")
     return {file.parent.name: file.read_text("utf-8").strip() for file in files}
 
@@ -131,7 +131,7 @@ def test_a_default_system_message_stands_where_there_is_none(
 
 @pytest.mark.parametrize("bos", ["<|im_start|>", "<s>"])
 def test_a_beginning_token_that_the_template_does_not_write_stays_out(bos: str) -> None:
-    """SmolLM2's is the marker with which every turn begins."""
+    """SmolLM2's BOS is the marker that begins every turn."""
     tokenizer = build_tokenizer(INSIDE_THE_LOOP, None, "<|im_end|>")
     tokenizer.bos_token = bos
     assert template_of(tokenizer).startswith('{{ if ne (index .Messages 0).Role "system" }}<|im_start|>system\nHelp.')

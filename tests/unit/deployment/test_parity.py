@@ -12,12 +12,12 @@ def test_counts_equal_replies_but_for_outer_space() -> None:
     assert (parity.low, parity.high) == pytest.approx((0.150, 0.850), abs=5e-4)
 
 
-def test_nothing_compared_is_no_parity() -> None:
+def test_no_replies_are_an_error() -> None:
     with pytest.raises(DataError):
         equal_replies([], [])
 
 
-def test_the_frontier_leaves_out_what_something_smaller_equals() -> None:
+def test_the_frontier_leaves_out_forms_that_a_smaller_one_equals() -> None:
     n_right = {"F16": (5.6, 88), "Q8_0": (3.0, 88), "Q4_K_M": (1.8, 86), "adapter": (2.3, 85)}
     axes = plot_frontier({name: (mib, wilson_interval(n, 100)) for name, (mib, n) in n_right.items()})
     line = next(line for line in axes.get_lines() if line.get_label() == "frontier")

@@ -1,4 +1,4 @@
-"""The gateway in this process, before a model server that says one thing and remembers what it was asked."""
+"""The gateway in this process, before a model server that always answers the same and records its requests."""
 
 import json
 import shutil

@@ -74,7 +74,7 @@ def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: T
 
 
 def test_a_full_queue_sends_away(client: TestClient, model: ThreadingHTTPServer) -> None:
-    """Two pass, one waits, and for the fourth the service has too much to do."""
+    """Two requests run, one waits, and the fourth gets 503."""
     model.may_reply.clear()
     with ThreadPoolExecutor(3) as pool:
         passing = [pool.submit(ask, client) for _ in range(2)]
@@ -104,8 +104,8 @@ def test_gateways_count_together_on_redis_and_alone_without(
     assert "no answer" in here.get("/health/ready").json()["redis"]
 
 
-def test_whoever_asks_no_more_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Web tokens are for as many people as there are, and none of them is ever deleted here."""
+def test_expired_counts_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of people may come with web tokens, and no caller is ever deleted here."""
     began, minute, n_kept = time.time(), 0, []
     monkeypatch.setattr(time, "time", lambda: began + 61 * minute)
 
@@ -126,13 +126,13 @@ def test_whoever_asks_no_more_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -
     assert n_kept == [40, 40, 40]
 
 
-def test_a_redis_that_never_was_is_no_error(make_client: MakeClient) -> None:
+def test_an_unreachable_redis_is_no_error(make_client: MakeClient) -> None:
     client = make_client(redis_url="redis://127.0.0.1:9")
     assert ask(client).status_code == 200
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that a test moves on."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -141,12 +141,12 @@ class Clock:
         return self.now
 
 
-def test_a_failing_server_is_spared_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_server_gets_a_pause_and_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, breaker = Clock(), admission.CircuitBreaker()
     monkeypatch.setattr(admission, "time", clock)
 
     def attempt(status: int | None, leaves: bool = False) -> bool:
-        """Whether a request that ends so is let through."""
+        """Whether the breaker lets a request through, which then ends as told."""
         reached = False
         with suppress(ApiError, asyncio.CancelledError), breaker:
             reached = True
@@ -159,10 +159,10 @@ def test_a_failing_server_is_spared_and_tried_again(monkeypatch: pytest.MonkeyPa
     assert all(attempt(status) for status in (503, 504, 503, 503, 502, *[504] * 5))  # a 502 is an answer
     assert not any(attempt(None) for _ in range(3))
     clock.now += 2.1
-    assert [attempt(503), attempt(None)] == [True, False]  # one tries, for all
+    assert [attempt(503), attempt(None)] == [True, False]  # one tries for all
     clock.now += 2.1
     tried = [attempt(None, leaves=True), attempt(503), attempt(None)]
-    assert tried == [True, True, False]  # who leaves has found out nothing
+    assert tried == [True, True, False]  # a caller that leaves has learnt nothing
     clock.now += 2.1
     assert [attempt(None), attempt(None), attempt(503)] == [True, True, True]
 

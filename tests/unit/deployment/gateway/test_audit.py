@@ -1,4 +1,4 @@
-"""What the real gateway writes of admins and refusals, over restarts; and how keys are rotated (deploy/runbook.md)."""
+"""The real gateway's audit log of admins and refusals, over restarts, and a rotation of keys by deploy/runbook.md."""
 
 import json
 import logging
@@ -145,7 +145,7 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def write(file: Path, n_lines: int) -> None:
-    """What a gateway does that starts, hears so many requests of an admin, and ends."""
+    """Act as a gateway that starts, logs ``n_lines`` requests of an admin, and ends."""
     log = AuditLog(file)
     for _ in range(n_lines):
         log.handle(logging.makeLogRecord({"notes": {"route": KEYS, "status": 200, "caller": "admin"}}))
@@ -205,7 +205,7 @@ def test_the_command_counts_what_is_whole_and_refuses_the_rest(drilled: tuple[Pa
     assert "audit.jsonl:1: " in refused.output
 
 
-def test_refusals_do_not_fill_the_disk_and_hide_no_deed(tmp_path: Path) -> None:
+def test_refusals_do_not_fill_the_disk_and_hide_no_action(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.jsonl")
 
     def happen(minute: int, **notes: object) -> None:

@@ -73,7 +73,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(make_client: MakeClient, tmp_pat
     assert (tmp_path / "keys.sqlite").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("journal", ["delete", "wal"])  # WAL is what tools that copy files as they change switch to
+@pytest.mark.parametrize("journal", ["delete", "wal"])  # tools that replicate the file switch to WAL
 def test_a_key_counts_in_every_gateway_until_it_is_deleted(
     make_client: MakeClient, tmp_path: Path, journal: str
 ) -> None:
@@ -88,7 +88,7 @@ def test_a_key_counts_in_every_gateway_until_it_is_deleted(
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_key")
 
 
-def test_without_a_file_of_keys_admins_hear_what_to_set(make_client: MakeClient) -> None:
+def test_without_a_keys_file_admins_learn_what_to_set(make_client: MakeClient) -> None:
     client = make_client(ADMIN, api_key=ADMIN)
     refused = (client.get("/v1/admin/keys"), client.post("/v1/admin/keys", json={"name": "ana"}))
     assert {response.status_code for response in refused} == {404}
@@ -139,7 +139,7 @@ ELSEWHERE = [
 
 
 def test_without_a_key_no_web_page_asks_by_its_own_name(make_client: MakeClient) -> None:
-    """DNS rebinding: the page's name comes to mean this machine, so that its script may read what is answered."""
+    """DNS rebinding: a site's name is made to point to this machine, so that its page may read the answers."""
     client = make_client()
     for host, wanted in [*((host, 200) for host in HERE), *((host, 403) for host in ELSEWHERE)]:
         for path in ("/v1/models", "/metrics"):
@@ -171,7 +171,7 @@ def test_keys_are_off_without_a_file(make_client: MakeClient) -> None:
     assert make_client().get("/v1/admin/keys").status_code == 404
 
 
-def test_invented_keys_leave_nothing_behind(tmp_path: Path) -> None:
+def test_invented_keys_are_not_stored(tmp_path: Path) -> None:
     settings = GatewaySettings(model_url="http://x", databases=tmp_path, keys_file=tmp_path / "keys.sqlite")
     guard, before = Guard(settings), (tmp_path / "keys.sqlite").read_bytes()
     KeyStore(tmp_path / "other.sqlite").create(NewKey(name="x"))
@@ -201,7 +201,7 @@ def test_a_token_may_come_from_a_clock_that_is_some_seconds_ahead(client: TestCl
 
 
 @pytest.mark.parametrize("kid", ["r", "e", "o"])
-def test_a_token_is_let_in_by_its_own_kind_of_key(client: TestClient, kid: str) -> None:
+def test_a_token_may_be_signed_by_any_kind_of_key(client: TestClient, kid: str) -> None:
     assert status(client, sign(kid)) == 200
     assert status(client, sign(kid), "/metrics") == 403
     assert status(client, sign(kid, scope="openid admin"), "/metrics") == 200
@@ -212,7 +212,7 @@ def public_pem() -> bytes:
 
 
 def hmac_by_the_public_key() -> str:
-    """PyJWT does not sign so, for it knows the attack."""
+    """By hand, because PyJWT refuses to sign with a public key."""
     header, payload = (
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
         for part in ({"alg": "HS256", "kid": "r"}, jwt.decode(sign(), options={"verify_signature": False}))
@@ -301,7 +301,7 @@ def test_keys_rotate_while_the_gateway_runs(client: TestClient, jwks_file: Path)
 @pytest.mark.parametrize(
     ("text", "wanted"), [(jwks("r", "r2")[:-9], 200), ("", 200), ('{"keys": []}', 401), ("[1]", 401), (None, 401)]
 )
-def test_a_list_of_keys_that_cannot_be_used_is_told_once_and_half_of_one_ends_no_key(
+def test_an_unusable_jwks_file_is_logged_once_and_half_of_one_ends_no_key(
     client: TestClient, jwks_file: Path, caplog: pytest.LogCaptureFixture, text: str | None, wanted: int
 ) -> None:
     jwks_file.write_text(text or "", "utf-8") if text is not None else jwks_file.unlink()
@@ -313,8 +313,8 @@ def test_a_list_of_keys_that_cannot_be_used_is_told_once_and_half_of_one_ends_no
     assert [status(client, sign("r")), status(client, sign("r2"))] == [401, 200]
 
 
-def test_keys_for_something_else_are_passed_over(client: TestClient, jwks_file: Path) -> None:
-    """As an identity provider lists them: one to encrypt by, one of a kind that is not known here."""
+def test_keys_for_other_uses_are_ignored(client: TestClient, jwks_file: Path) -> None:
+    """As an identity provider lists them: one for encryption, one of an unknown type."""
     (known,) = json.loads(jwks("r"))["keys"]
     strange = [known | {"kid": "x", "use": "enc", "alg": "RSA-OAEP"}, {"kty": "AKP", "kid": "y", "alg": "ML-DSA-44"}]
     jwks_file.write_text(json.dumps({"keys": [*strange, known | {"use": "sig"}]}), "utf-8")
@@ -323,7 +323,7 @@ def test_keys_for_something_else_are_passed_over(client: TestClient, jwks_file: 
 
 
 @pytest.mark.parametrize("missing", ["jwt_audience", "jwt_issuer"])
-def test_tokens_for_whom_and_from_whom_must_be_said(make_client: MakeClient, jwks_file: Path, missing: str) -> None:
+def test_public_keys_need_an_audience_and_an_issuer(make_client: MakeClient, jwks_file: Path, missing: str) -> None:
     settings = {"jwt_audience": "course", "jwt_issuer": "https://issuer"} | {missing: ""}
     with pytest.raises(ConfigurationError, match="set COURSE_JWT_AUDIENCE and COURSE_JWT_ISSUER"):
         make_client(jwt_keys=jwks_file, **settings)
@@ -350,7 +350,7 @@ def test_a_file_without_public_keys(make_client: MakeClient, jwks_file: Path, te
         make_client(jwt_keys=jwks_file, jwt_audience="course", jwt_issuer="https://issuer")
 
 
-def test_who_a_token_is_for_is_not_told(jwks_file: Path, tmp_path: Path) -> None:
+def test_the_subject_of_a_token_is_not_logged(jwks_file: Path, tmp_path: Path) -> None:
     settings = GatewaySettings(
         model_url="http://x", databases=tmp_path, jwt_keys=jwks_file, jwt_audience="course", jwt_issuer="https://issuer"
     )

@@ -1,4 +1,4 @@
-"""What waits for a reviewer, what may be decided about it, and by whom, in the gateway's own process."""
+"""Which feedback waits for a reviewer, what may be decided about it, and by whom."""
 
 import json
 import sqlite3
@@ -84,9 +84,7 @@ def test_lines_that_are_no_feedback_are_named_and_the_rest_is_served(
     assert decide(client, waiting(client)[:1], ANA).status_code == 201
 
 
-def test_two_users_who_agree_need_nobody_and_two_pairs_who_do_not_need_somebody(
-    open_client: MakeClient, tmp_path: Path
-) -> None:
+def test_one_answer_of_two_users_is_settled_and_two_such_answers_wait(open_client: MakeClient, tmp_path: Path) -> None:
     admin = open_client("secret", api_key="secret", keys_file=tmp_path / "keys.sqlite")
     keys = [admin.post("/v1/admin/keys", json={"name": name}).json()["key"] for name in "abcd"]
 
@@ -198,7 +196,7 @@ def test_a_full_disk_costs_a_row_and_none_of_the_others(open_client: MakeClient,
     assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
 
 
-def test_what_an_editor_left_without_its_end_of_line_costs_no_row(open_client: MakeClient, tmp_path: Path) -> None:
+def test_a_missing_end_of_line_costs_no_row(open_client: MakeClient, tmp_path: Path) -> None:
     client, file = open_client(), tmp_path / "feedback.jsonl"
     say(client)
     file.write_bytes(file.read_bytes().rstrip(b"\n"))
@@ -206,7 +204,7 @@ def test_what_an_editor_left_without_its_end_of_line_costs_no_row(open_client: M
     assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
 
 
-def test_what_is_said_meanwhile_still_waits(open_client: MakeClient) -> None:
+def test_feedback_sent_during_a_review_still_waits(open_client: MakeClient) -> None:
     client = open_client()
     say(client)
     seen = waiting(client)

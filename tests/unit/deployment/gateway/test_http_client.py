@@ -1,4 +1,4 @@
-"""Against servers that write bytes by hand; ``tests/stack/test_model_failures.py`` has what the gateway makes of it."""
+"""Servers that send given bytes; ``tests/stack/test_model_failures.py`` tests what the gateway makes of them."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 def ask(
     *replies: bytes, path: str = "", timeout_s: float = 5.0, pause_s: float = 0.0
 ) -> tuple[list[bytes], list[tuple[int, bytes]], int]:
-    """What a server is sent, the status and body of each reply, and how many connections it took."""
+    """The bytes that a server received, the status and body of each reply, and the number of connections."""
 
     async def run() -> tuple[list[bytes], list[tuple[int, bytes]], int]:
         asked, left, n_connections = [], iter(replies), 0
@@ -87,18 +87,18 @@ def test_a_redirect_is_not_followed() -> None:
         (OK + b"Transfer-Encoding: chunked\r\n\r\nzz", (aiohttp.ClientError, HttpProcessingError)),
     ],
 )
-def test_no_http_is_an_error(reply: bytes, error: type[Exception]) -> None:
+def test_a_reply_that_is_not_http_is_an_error(reply: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         ask(reply)
 
 
-def test_a_body_that_does_not_come_is_waited_for_so_long() -> None:
+def test_a_body_that_does_not_come_times_out() -> None:
     with pytest.raises(TimeoutError):
         ask(OK + b"Content-Length: 9\r\n\r\nab", timeout_s=0.2)
 
 
 @pytest.mark.parametrize("sent_before", [b"", OK + b"Content-Length: 5\r\n\r\nla"], ids=["nothing", "a part"])
-def test_who_gives_up_leaves_no_reply_to_the_next(sent_before: bytes) -> None:
+def test_a_cancelled_request_leaves_no_reply_to_the_next(sent_before: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := await reader.read(65_536):
             is_late = request.endswith(b"late!")
@@ -126,7 +126,7 @@ def test_who_gives_up_leaves_no_reply_to_the_next(sent_before: bytes) -> None:
     assert asyncio.run(run()) == b"next!"
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_server_is_a_client_error() -> None:
     async def run() -> None:
         client = HttpClient(f"http://{LOOPBACK}:9", 1.0)
         try:

@@ -121,7 +121,7 @@ def test_a_request_names_one_host(port: int, head: bytes, status: bytes) -> None
     assert came.count(b"HTTP/1.1 ") == 1
 
 
-def test_large_bodies_and_small_chunks_are_the_apps_to_judge(port: int) -> None:
+def test_the_app_judges_large_bodies_and_small_chunks(port: int) -> None:
     came, _ = talk(port, POST + b"Content-Length: 300000\r\nConnection: close\r\n\r\n", b"x" * 300_000)
     assert came.startswith(ANSWER)
     assert came.endswith(b"300000")
@@ -143,7 +143,7 @@ def test_an_answer_is_sent_while_the_next_head_comes(port: int) -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [b"GET / HT"], [POST, b"X: y\r\n"]], ids=["nothing", "a line", "headers"])
-def test_who_sends_no_head_is_let_go(port: int, parts: list[bytes]) -> None:
+def test_a_client_that_sends_no_head_is_disconnected(port: int, parts: list[bytes]) -> None:
     came, seconds = talk(port, *parts)
     assert came == b""
     assert PATIENCE_S * 0.9 < seconds < PATIENCE_S * 1.9
@@ -218,7 +218,7 @@ def test_a_head_without_body_comes_too(port: int, more: bytes) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
 @pytest.mark.parametrize("reads", [True, False])
-def test_who_does_not_read_is_let_go(port: int, reads: bool) -> None:
+def test_a_client_that_does_not_read_is_disconnected(port: int, reads: bool) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((LOOPBACK, port))

@@ -32,7 +32,7 @@ def invented() -> str:
 
 
 def hostile_request() -> tuple[dict[str, Any], bytes]:
-    """A path, a method, a key, an id, a model or a database that nobody ever sent before."""
+    """A path, a method, a key, an id, a model or a database that is new in each request."""
     path = RNG.choice([f"/{invented()}", f"/v1/models/{invented()}", f"/v1/databases/{invented()}", "/v1/sql"])
     method = "POST" if path == "/v1/sql" else RNG.choice([*METHODS, invented().upper()])
     body = json.dumps({"question": invented(), "database": invented(), "model": RNG.choice([None, invented()])})
@@ -62,7 +62,7 @@ async def call_often(app: Any, n_requests: int) -> None:
 
 
 async def count(app: FastAPI) -> tuple[int, int]:
-    """Lines of ``/metrics``, and bytes that its counters hold, which those of a request's body are not among."""
+    """The lines of ``/metrics``, and the bytes that its counters take, without those of a request's body."""
     page = b""
 
     async def send(message: dict[str, Any]) -> None:

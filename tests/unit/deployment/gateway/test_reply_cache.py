@@ -13,7 +13,7 @@ CHAT = {"messages": [{"role": "user", "content": "hello"}], "temperature": 0}
 
 
 def ask(client: TestClient, **changes: object) -> tuple[str, httpx.Response]:
-    """What the cache did, and the response."""
+    """The ``X-Cache`` of a response, and the response."""
     response = client.post("/v1/chat/completions", json=CHAT | changes)
     assert response.status_code == httpx.codes.OK
     return response.headers["X-Cache"], response
@@ -40,7 +40,9 @@ def test_the_same_request_is_answered_from_the_cache(make_client: MakeClient, mo
         {"model": "other"},
     ],
 )
-def test_whatever_changes_the_answer_is_another_request(make_client: MakeClient, url: str, change: object) -> None:
+def test_every_field_that_changes_the_answer_is_part_of_the_key(
+    make_client: MakeClient, url: str, change: object
+) -> None:
     client = make_client(
         cache_s=60, models=f'{{"other": {{"url": "{url}", "body": {{"model": "course", "lora": []}}}}}}'
     )
@@ -48,7 +50,7 @@ def test_whatever_changes_the_answer_is_another_request(make_client: MakeClient,
 
 
 @pytest.mark.parametrize("change", [{"temperature": 0.1}, {"temperature": None}, {"stream": True}])
-def test_what_is_drawn_or_streamed_is_not_kept(make_client: MakeClient, change: object) -> None:
+def test_sampled_and_streamed_replies_are_not_kept(make_client: MakeClient, change: object) -> None:
     client = make_client(cache_s=60)
     assert [ask(client, **change)[0] for _ in range(2)] == ["off", "off"]
 

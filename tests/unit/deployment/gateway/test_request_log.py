@@ -19,9 +19,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     return [json.loads(JsonFormatter().format(record)) for record in caplog.records if hasattr(record, "notes")]
 
 
-def test_a_request_is_a_line_that_says_nothing_of_what_was_asked(
-    make_client: MakeClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_request_is_a_line_without_its_question(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     client = make_client("the key", api_key="the key", cache_s=60)
     for _ in range(2):
@@ -77,7 +75,7 @@ def test_a_request_keeps_a_plain_id_and_gets_one_otherwise(make_client: MakeClie
     assert all(len(made) == 32 for made in ids[1:])
 
 
-def test_no_other_page_reads_an_answer(make_client: MakeClient) -> None:
+def test_no_other_site_may_read_an_answer(make_client: MakeClient) -> None:
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
     for method in ("GET", "OPTIONS"):
         response = make_client().request(method, "/v1/models", headers=asked)

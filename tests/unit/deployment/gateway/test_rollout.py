@@ -1,4 +1,4 @@
-"""Switching models under requests: real gateway, real HTTP, model servers that say what they are told to."""
+"""Models are switched while requests run: real gateway, real HTTP, and model servers that answer as told."""
 
 import json
 import math
@@ -53,7 +53,7 @@ class Says(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def servers() -> Iterator[dict[str, ThreadingHTTPServer]]:
-    """The current model, which is right, and a green one."""
+    """The servers of the current model, which answers right, and of ``green``."""
     made = {}
     for name, said in {"course": "SELECT 1", "green": "SELECT 2"}.items():
         made[name] = server = ThreadingHTTPServer(("127.0.0.1", 0), Says)
@@ -111,7 +111,7 @@ def test_a_switch_changes_who_answers_and_the_version(client: Any) -> None:
     assert page.count("course_model_info{") == 2, "one version for each model of the settings"
 
 
-def test_a_candidate_is_sent_away(client: Any) -> None:
+def test_a_trial_can_be_ended(client: Any) -> None:
     client.put("/v1/admin/rollout", json=GREEN)
     client.put("/v1/admin/rollout", json=GREEN | {"mode": "off"})
     assert {ask(client, f"r{n}")["query"] for n in range(20)} == {"SELECT 1"}
@@ -139,7 +139,7 @@ def test_a_shadow_may_answer_in_another_order_where_none_is_asked_for(
 
 
 @pytest.mark.parametrize("said", [None, 404, "SELECT missing FROM sale"], ids=["broken", "not there", "nonsense"])
-def test_a_candidate_that_fails_goes_by_itself(
+def test_a_failing_candidate_is_rolled_back(
     client: Any, servers: dict[str, ThreadingHTTPServer], said: str | int | None
 ) -> None:
     servers["green"].said = said

@@ -95,15 +95,15 @@ def test_a_refusal_says_what_to_do(
 
 
 @pytest.mark.parametrize("path", ["/v1/sql/", "/v1/admin/keys/", "/metrics/", "//v1/models", "/v1/%2e%2e/metrics"])
-def test_nobody_is_sent_elsewhere(make_client: MakeClient, path: str) -> None:
-    """A slash too many would be mended by an address that is made of the caller's own ``Host``."""
+def test_no_path_is_redirected(make_client: MakeClient, path: str) -> None:
+    """A redirect for a trailing slash would lead to the ``Host`` that the caller sent."""
     headers = {"Host": "evil.example", "Authorization": "Bearer key"}
     refused = make_client(api_key="key").post(path, json={}, headers=headers, follow_redirects=False)
     assert refused.status_code == 404
     assert "Location" not in refused.headers
 
 
-def test_what_is_checked_is_what_is_asked_where_a_name_stands_twice(
+def test_the_last_of_two_equal_names_is_checked_and_passed_on(
     make_client: MakeClient, model: ThreadingHTTPServer
 ) -> None:
     body = '{"messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "max_tokens": 99, "n": 2, "n": 1}'
@@ -115,8 +115,8 @@ def test_what_is_checked_is_what_is_asked_where_a_name_stands_twice(
 @pytest.mark.parametrize(
     "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application"]
 )
-def test_a_body_counts_where_it_says_that_it_is_json(make_client: MakeClient, tmp_path: Path, kind: str) -> None:
-    """A page of another site can send all of these without asking first (CORS), but not application/json."""
+def test_only_a_body_declared_as_json_is_read(make_client: MakeClient, tmp_path: Path, kind: str) -> None:
+    """A browser lets any site send these types without asking first (CORS), but not application/json."""
     client = make_client(keys_file=tmp_path / "keys.sqlite", api_key="key", key="key")
     made = client.post("/v1/admin/keys", content=b'{"name": "x"}', headers={"Content-Type": kind} if kind else {})
     assert made.status_code == 422
@@ -144,9 +144,7 @@ SCHEMA: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "x", "s
     ],
     ids=["messages", "modalities", "schema", "fields", "fields of another"],
 )
-def test_the_more_is_wrong_the_longer_the_reply_is_not(
-    make_client: MakeClient, path: str, body: dict[str, Any]
-) -> None:
+def test_a_refusal_stays_short_however_much_is_wrong(make_client: MakeClient, path: str, body: dict[str, Any]) -> None:
     client = make_client()
     compact = json.dumps(body, separators=(",", ":"))
     assert len(compact) < 65_536
@@ -157,7 +155,7 @@ def test_the_more_is_wrong_the_longer_the_reply_is_not(
     assert len(refused.content) < 2000
 
 
-def test_who_leaves_a_stream_pays_for_what_was_read_and_written() -> None:
+def test_a_caller_who_leaves_a_stream_pays_for_its_tokens() -> None:
     async def written() -> AsyncIterator[dict[str, Any]]:
         for _ in range(9):
             yield {"choices": [{"delta": {"content": "x"}}]}
@@ -178,7 +176,7 @@ def test_who_leaves_a_stream_pays_for_what_was_read_and_written() -> None:
     assert asyncio.run(read(1)) < 20, "fields that nobody sent cost nothing"
 
 
-def test_a_stream_that_says_its_usage_with_each_event_costs_the_last() -> None:
+def test_the_last_usage_of_a_stream_counts() -> None:
     async def written() -> AsyncIterator[dict[str, Any]]:
         for n in range(1, 6):
             yield {"choices": [{"delta": {"content": "x"}}], "usage": {"prompt_tokens": 100, "completion_tokens": n}}

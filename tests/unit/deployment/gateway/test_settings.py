@@ -12,7 +12,7 @@ from course_utils.errors import ConfigurationError
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The two variables that must be there, and nothing else of the gateway's."""
+    """The two required variables, and no other of the gateway's."""
     for name in [name for name in os.environ if name.startswith("COURSE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COURSE_MODEL_URL", "http://127.0.0.1:8081")
@@ -46,7 +46,7 @@ def test_who_starts_a_gateway_waits_for_what_it_still_answers(
     assert read_settings().drain_s == drain_s
 
 
-def test_a_path_may_begin_with_the_name_of_nobody_here(environment: pytest.MonkeyPatch) -> None:
+def test_a_path_may_begin_with_the_name_of_an_unknown_user(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("COURSE_LOG_FILE", "~nobody-here/requests.jsonl")
     assert read_settings().log_file == Path("~nobody-here/requests.jsonl")
     environment.setenv("COURSE_DATABASES", "~nobody-here")
@@ -54,7 +54,7 @@ def test_a_path_may_begin_with_the_name_of_nobody_here(environment: pytest.Monke
         read_settings()
 
 
-def test_a_file_may_have_the_name_of_the_machine(environment: pytest.MonkeyPatch) -> None:
+def test_a_path_may_contain_a_variable(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HOSTNAME", "gateway-7")
     environment.setenv("COURSE_AUDIT_FILE", "/var/audit-$HOSTNAME.jsonl")
     assert read_settings().audit_file == Path("/var/audit-gateway-7.jsonl")
@@ -69,7 +69,7 @@ def test_a_secret_may_be_a_file(environment: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.mark.parametrize("written", [b"", b" \n", b"\xff\xfe", None], ids=["empty", "blank", "binary", "a folder"])
-def test_a_secret_that_says_nothing_opens_no_door(
+def test_an_empty_or_unreadable_secret_is_refused(
     environment: pytest.MonkeyPatch, tmp_path: Path, written: bytes | None
 ) -> None:
     file = tmp_path / "COURSE_API_KEY"
@@ -106,7 +106,7 @@ def test_model_url_may_end_as_openai_clients_write_it(environment: pytest.Monkey
 
 
 @pytest.mark.parametrize("url", ["http://", "http://:80", "http://model:80810", "http://model:0", "http://[::1"])
-def test_an_address_that_no_server_can_have_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_an_impossible_address_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("COURSE_MODEL_URL", url)
     environment.setenv("COURSE_MODELS", f'{{"base": {{"url": "{url}"}}}}')
     environment.setenv("COURSE_PORT", "70000")

@@ -1,4 +1,4 @@
-"""A real gateway's traces reach a real receiver; without one, what could send any is not even imported."""
+"""A real gateway's traces reach a real receiver; without one, the exporter is not even imported."""
 
 import gzip
 import os
@@ -70,7 +70,7 @@ def test_a_question_is_one_trace_and_a_streamed_reply_counts_its_tokens_too(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with start_gateway(url, tmp_path / "databases") as gateway:
         assert httpx.get(f"{gateway.url}/health/live", trust_env=False).is_success
-        for host in ("metrics", "health:8000"):  # where a service answers says nothing of what it is asked
+        for host in ("metrics", "health:8000"):  # a host's name must not decide which paths are traced
             assert httpx.get(f"{gateway.url}/v1/models", headers={"Host": host}, trust_env=False).is_success
         question = {"question": QUESTION, "database": "zoo"}
         assert httpx.post(f"{gateway.url}/v1/sql", json=question, trust_env=False).is_success
