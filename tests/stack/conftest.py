@@ -1,4 +1,4 @@
-"""Real servers over the tiny base model: it answers nonsense, which is an answer all the same."""
+"""Real servers over the tiny base model: its answers are nonsense, but valid replies."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def client(gateway: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def make_course(gguf: Path, tmp_path: Path) -> Callable[..., Course]:
-    """A course whose stages up to deployment have run, or up to another."""
+    """A function that makes a course whose stages have run up to ``until``."""
 
     def make(until: str = "deployment") -> Course:
         course = open_course("smoke", artifacts=str(tmp_path / "artifacts"))

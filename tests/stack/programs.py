@@ -1,4 +1,4 @@
-"""Programs of Debian as plain processes, each on a free port and in a folder of its own."""
+"""Run Debian's programs as plain processes, each on a free port and in its own folder."""
 
 import socket
 import subprocess

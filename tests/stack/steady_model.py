@@ -1,4 +1,4 @@
-"""A model server whose every answer is known: asked about singer 7, it writes the query that finds number 7.
+"""A model server whose answers are known: asked about singer 7, it writes the query that finds number 7.
 
 It has eight places and takes its time, so there is a load that is too much for it. ``python -m`` runs it.
 """

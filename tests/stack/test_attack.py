@@ -26,9 +26,9 @@ STATEMENTS = OTHER + LOAD
 EVERY = 5
 """Of the statements that burn to their limit, one in so many is asked by itself."""
 LIMIT_S, SIEGE_LIMIT_S = 0.2, 2.0
-"""Of each query. The first is too short for who shares cores: honest queries and readiness checks reach it as well."""
+"""Time limits of a query (s), alone and under attack, where honest queries would reach the first one, too."""
 PROMPT_S = 20.0
-"""Less than who waits for a besieged thread; a starved machine took 9. ``benchmarks sql_workers`` has a quiet one's."""
+"""Limit for an answer under attack (s); a busy machine took 9. ``benchmarks sql_workers`` measures a quiet one."""
 
 pytestmark = pytest.mark.takes(30)
 
@@ -64,7 +64,7 @@ def test_a_hundred_hostile_replies_at_once(tmp_path: Path) -> None:
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n"
 
 
-def test_whose_corrections_have_no_end_leaves_others_their_queries_and_corrections(tmp_path: Path) -> None:
+def test_endless_corrections_of_one_caller_do_not_block_others(tmp_path: Path) -> None:
     feedback = {"id": "x", "rating": "down", "database": DATABASE}
     files = {f"COURSE_{name}_FILE": str(tmp_path / name) for name in ("KEYS", "FEEDBACK")}
     with attacked_gateway([], tmp_path / "databases", 5.0, COURSE_API_KEY=ADMIN, **files) as client:
@@ -105,16 +105,16 @@ def test_whose_corrections_have_no_end_leaves_others_their_queries_and_correctio
 
 @pytest.fixture(scope="module")
 def silent(client: httpx.Client) -> Iterator[socket.socket]:
-    """A caller who begins a body and leaves it at that."""
+    """A caller who sends a part of a body and no more."""
     with socket.create_connection((client.base_url.host, client.base_url.port)) as caller:
         caller.sendall(b"POST /v1/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         caller.settimeout(30)
         yield caller
 
 
-@pytest.mark.usefixtures("silent")  # whose ten seconds pass meanwhile
+@pytest.mark.usefixtures("silent")  # its ten seconds pass meanwhile
 def test_each_statement_has_an_outcome(client: httpx.Client, attacked: Path) -> None:
-    """All that end at once, and some of those that burn to their limit."""
+    """All that end at once, and some of those that run to their time limit."""
     before = fingerprint(attacked)
     numbers = [*range(len(OTHER)), *range(len(OTHER), len(STATEMENTS), EVERY)]
     with ThreadPoolExecutor(2) as pool:
@@ -140,7 +140,7 @@ def test_half_a_character_in_a_request_is_refused(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="module")
 def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A gateway that knows API keys and web tokens; nobody gets as far as its model."""
+    """A gateway with API keys and web tokens; no request of these tests reaches its model."""
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "jwks.json").write_text(jwks("r", "e", "o"), "utf-8")
     settings = {
@@ -182,7 +182,7 @@ def test_invented_keys_make_nothing_grow(guarded: Server) -> None:
     with httpx.Client(base_url=guarded.url, trust_env=False) as client:
 
         def invent(numbers: range) -> tuple[int, int]:
-            """Size of the metrics and of the process's memory, in bytes, after so many refused requests."""
+            """Sizes of the metrics page and of the process (bytes) after refused requests with these numbers."""
             for number in numbers:
                 response = client.get("/v1/models", headers={"Authorization": f"Bearer course_{number}"})
                 assert response.status_code == httpx.codes.UNAUTHORIZED

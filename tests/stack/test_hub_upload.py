@@ -1,4 +1,4 @@
-"""Notebook 5's command hands a model to a Hub, and MODEL=NAME has it back: over what of the Hub's API they use."""
+"""Notebook 5's command uploads a model to a Hub, and MODEL=NAME downloads it, by the part of the Hub's API in use."""
 
 import base64
 import hashlib

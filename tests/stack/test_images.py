@@ -43,7 +43,7 @@ def run(*command: str | Path) -> str:
 
 
 def have_base(name: str, packages: str, folder: Path) -> None:
-    """Pull an image, or make it of the release that its name ends with."""
+    """Pull an image, or make it from the Debian release that its name ends with."""
     if subprocess.run(["buildah", "pull", "--quiet", f"docker.io/library/{name}"], capture_output=True).returncode:
         release, site = "bookworm", run("apt-get", "indextargets", "--format", "$(SITE)").splitlines()[0]
         run("debootstrap", "--variant=minbase", f"--include={packages}", release, folder / "system", site)
@@ -91,7 +91,7 @@ exec chroot --userspec="$user" "$root" bash -eu
 
 
 def run_like_compose(container: str, user: str, volumes: dict[Path, str], script: str) -> list[str]:
-    """What a script says as a user in a container that compose.yaml describes; processes that it leaves end with it."""
+    """The output lines of a script, run as a user in a container as compose.yaml describes it, then stopped."""
     alone = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "bash", "-c", LIKE_COMPOSE, "-"]
     mounts = [f"{here}:{there}" for here, there in volumes.items()]
     command = [*alone, run("buildah", "mount", container), user, *mounts]

@@ -24,12 +24,12 @@ CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 
 
 def reply(content: str, usage: str = "null") -> bytes:
-    """A model server's reply, put together of two texts of JSON."""
+    """A model server's reply, made from two texts of JSON."""
     return f'{{"choices": [{{"message": {{"content": {content}}}}}], "usage": {usage}}}'.encode()
 
 
 class Script(BaseHTTPRequestHandler):
-    """Does what the server's ``plan`` says."""
+    """Replies as the server's ``plan`` says."""
 
     n_asked = 0
 
@@ -178,7 +178,7 @@ def test_failures_of_the_model_server(
 ) -> None:
     model.plan = plan
     bodies = {"/v1/sql": SQL, "/v1/chat/completions": CHAT}
-    with ThreadPoolExecutor(len(bodies)) as pool:  # at once, for some of these plans take their time
+    with ThreadPoolExecutor(len(bodies)) as pool:  # at once, because some of these plans take long
         responses = pool.map(lambda path: client.post(path, json=bodies[path]), bodies)
     for path, response in zip(bodies, responses, strict=True):
         assert (response.status_code, response.json()["error"]["code"]) == (status, code), path
@@ -202,7 +202,7 @@ def test_an_empty_reply_is_one(client: httpx.Client, model: ThreadingHTTPServer)
         '{"choices": [{"delta": {"content": "x"}, "logprobs": NaN}]}',
         '{"choices": ' + "[" * 50_000,
         "17",
-        '{"choices": []}',  # and then nothing, though no stream ends so
+        '{"choices": []}',  # and then nothing, although a stream ends with [DONE]
         '"' + "x" * MAX_REPLY_BYTES,
     ],
 )
@@ -230,7 +230,7 @@ def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: Threading
 
 
 def ask_and_stop(model: ThreadingHTTPServer, databases: Path, n_pairs: int, **settings: str) -> list[httpx.Response]:
-    """What becomes of whole requests and as many streams, two by two, of a gateway that is told to end meanwhile."""
+    """The responses to whole requests and as many streams, in pairs, of a gateway that is stopped meanwhile."""
     with (
         start_gateway(f"http://{LOOPBACK}:{model.server_port}", databases, settings=settings) as gateway,
         httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
@@ -265,7 +265,7 @@ def test_what_is_under_way_at_shutdown_is_answered(model: ThreadingHTTPServer, d
 
 
 def test_what_is_left_at_the_end_of_shutdown_is_told(model: ThreadingHTTPServer, databases: Path) -> None:
-    """The first two take their two seconds at the model, and the next two would from then on."""
+    """The first two take two seconds at the model; the next two could begin only then."""
     model.plan = ("takes", 9)
     limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.1", "COURSE_MAX_CONCURRENT": "2"}
     *first, whole, stream = ask_and_stop(model, databases, 2, **limits)
@@ -277,7 +277,7 @@ def test_what_is_left_at_the_end_of_shutdown_is_told(model: ThreadingHTTPServer,
     assert (json.loads(error)["error"]["code"], done) == ("stopping", "[DONE]")
 
 
-def test_nothing_listens(databases: Path) -> None:
+def test_an_unreachable_model_server_is_503(databases: Path) -> None:
     with gateway_before("http://127.0.0.1:9", databases) as client:
         for path, body in (("/v1/sql", SQL), ("/v1/chat/completions", CHAT | {"stream": True})):
             response = client.post(path, json=body)

@@ -1,4 +1,4 @@
-"""OpenAI's own client, unmodified, asks the gateway: whoever moves here changes an address and a key."""
+"""OpenAI's own client asks the gateway; only its base address and key are changed."""
 
 import asyncio
 import time
@@ -97,7 +97,7 @@ def test_another_key_is_refused(make_client: MakeClient) -> None:
     assert refused.value.code == "invalid_api_key"
 
 
-def test_who_asks_too_often_hears_when_to_come_back(make_client: MakeClient) -> None:
+def test_a_429_says_when_to_ask_again(make_client: MakeClient) -> None:
     client = make_client(requests_per_minute=1)
     assert client.chat.completions.create(**ASKED).choices
     with pytest.raises(openai.RateLimitError) as refused:
@@ -105,7 +105,7 @@ def test_who_asks_too_often_hears_when_to_come_back(make_client: MakeClient) -> 
     assert 0 < int(refused.value.response.headers["Retry-After"]) <= 60
 
 
-def test_who_leaves_streams_pays_for_them(make_client: MakeClient) -> None:
+def test_a_caller_who_leaves_streams_pays_for_them(make_client: MakeClient) -> None:
     client = make_client(tokens_per_minute=1)
     with client.chat.completions.create(**ASKED, stream=True) as stream:
         next(stream)
@@ -128,7 +128,7 @@ def test_a_client_that_does_not_wait(make_client: MakeClient) -> None:
     assert client.chat.completions.create(**ASKED).choices
 
 
-def test_who_leaves_a_stream_gives_up_its_place(make_client: MakeClient) -> None:
+def test_a_caller_who_leaves_a_stream_gives_up_its_place(make_client: MakeClient) -> None:
     async def leave() -> str:
         async with make_client(openai.AsyncOpenAI, max_retries=3, max_concurrent=1) as client:
             for _ in range(3):

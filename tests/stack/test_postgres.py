@@ -1,4 +1,4 @@
-"""Queries on a real PostgreSQL server, in a folder of its own: what reads is answered, and no byte changes."""
+"""Queries on a real PostgreSQL server in its own folder: those that read are answered, and no byte changes."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ INSERT INTO singer VALUES (1, 'Ana', 1, '1990-05-17', 12.50, '{a,b}', '{"k": [1]
 
 @pytest.fixture(scope="module")
 def owner() -> Iterator[str]:
-    """The address of a new server for its superuser. As root it runs as Debian's user postgres, for it refuses root."""
+    """The superuser's URL of a new server. Started by root, it runs as the user postgres, because it refuses root."""
     bin_, port = INSTALLED[-1].parent, choose_port(LOOPBACK)
     as_user = ["runuser", "-u", "postgres", "--"] if AS_ROOT else []
     with tempfile.TemporaryDirectory(prefix="course-postgres-") as name:

@@ -25,7 +25,7 @@ N_ROWS = 2 * SERVED_AT_ONCE + 10
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> Path:
-    """Those of a course whose notebook 2 has run."""
+    """The artifacts of a course whose notebook 2 has run."""
     course = open_course("smoke", artifacts=str(tmp_path / "artifacts"))
     course.begin("setup").finish({})
     stage = course.begin("data")
@@ -70,7 +70,7 @@ def test_three_engines_give_the_replies_of_one_model(
 
 
 class Slow(BaseHTTPRequestHandler):
-    """A model that answers with the question, and falls silent once it has been asked so many."""
+    """A model server that answers with the question, and stops answering after a number of questions."""
 
     n_asked, silent_after = 0, 10**9
     lock = threading.Lock()

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ThreadingHTTPServer]:
-    """A model server that does what it is told, for the real one writes no query that runs, and does not fail."""
+    """A model server that replies as told, because the real one writes no query that runs, and does not fail."""
     with ThreadingHTTPServer((LOOPBACK, 0), Script) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -83,7 +83,7 @@ def prometheus(
     alertmanager: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
-    """The project's own configuration and rules, but for the addresses and how often it looks."""
+    """Prometheus with the project's configuration and rules, except the addresses and the scrape interval."""
     folder, port = tmp_path_factory.mktemp("prometheus"), choose_port(LOOPBACK)
     targets = {
         "gateway": [server.url.removeprefix("http://") for server in (gateway, scripted_gateway)],
@@ -135,7 +135,7 @@ def panel_expressions() -> dict[str, str]:
 
 
 def rule_expressions() -> dict[str, str]:
-    """What is recorded, and of each alert the series that it compares: the alert itself is silent while all is well."""
+    """Recording rules, and the series that each alert compares, because a silent alert returns no data."""
     found = {}
     for name in ("recording", "alerts"):
         loaded = yaml.safe_load((DEPLOY / "prometheus" / f"{name}.yml").read_text("utf-8"))
@@ -189,7 +189,7 @@ CAUSES, CONSEQUENCES = {"GatewayDown", "ModelDown"}, ("ErrorBudgetBurns", "Laten
 @pytest.mark.parametrize(
     "causes", [{"GatewayDown"}, {"ModelDown"}, CAUSES, set()], ids=lambda each: "-".join(sorted(each))
 )
-def test_a_cause_silences_what_follows_from_it_and_no_other_cause(tmp_path: Path, causes: set[str]) -> None:
+def test_a_cause_silences_its_consequences_and_no_other_cause(tmp_path: Path, causes: set[str]) -> None:
     groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
     fired = {rule["alert"] for group in groups for rule in group["rules"]} - (CAUSES - causes)
     alerts = [{"labels": {"alertname": name}} for name in fired]

@@ -118,7 +118,7 @@ def test_a_stream_comes_piece_by_piece(proxy: httpx.Client) -> None:
 
 
 class InTwoPieces(BaseHTTPRequestHandler):
-    """Answers, and has more to say once the server is told that it may."""
+    """Sends the beginning of a reply, and the rest when ``may_end`` is set."""
 
     def do_GET(self) -> None:
         self.send_response(200)

@@ -1,4 +1,4 @@
-"""``make soak``: the gateway under twice the load it can carry, while all that it needs is killed, frozen or full.
+"""``make soak``: the gateway under twice the load it can carry, while what it needs is killed, frozen or full.
 
 ``SOAK_S`` says for how many seconds; without it this is skipped. The model is one whose answers are known, so a wrong
 one shows.
@@ -34,7 +34,7 @@ from tests.stack.steady_model import query_for
 SOAK_S = float(os.environ.get("SOAK_S", "0"))
 LOADS = (1, 2, 4, 8, 16, 32)
 RECOVERY_S, DOWN_S = 5.0, 4.0
-"""Within which all is well again, and for which a dependency is away."""
+"""Seconds for the gateway to recover, and seconds for which a dependency is down."""
 MEMORY_GROWTH = 1.1
 ADMIN = {"Authorization": "Bearer open-sesame"}
 pytestmark = [
@@ -46,7 +46,7 @@ pytestmark = [
 
 @dataclass
 class Request:
-    """What became of one request."""
+    """One request and its outcome."""
 
     kind: str
     began: float
@@ -58,7 +58,7 @@ class Request:
 
 @dataclass
 class Fault:
-    """A dependency that is away between two moments, and how long requests failed after its return."""
+    """A dependency that is down between two moments, and which requests may fail because of it."""
 
     name: str
     began: float
@@ -69,7 +69,7 @@ class Fault:
 
 @dataclass
 class Traffic:
-    """Clients that ask without a pause, each one thing after the other, and all that came of it."""
+    """Clients that each send request after request without a pause, and the outcomes of all."""
 
     url: str
     key: dict[str, str]
@@ -133,7 +133,7 @@ class Traffic:
             request.status = httpx.codes.BAD_GATEWAY
 
     async def _gone(self, client: httpx.AsyncClient, request: Request) -> None:
-        """A client that leaves in the middle of its stream."""
+        """A client that disconnects in the middle of its stream."""
         async with client.stream("POST", "/v1/chat/completions", json=streamed(next(self.numbers))) as response:
             request.status = response.status_code
             async for _ in response.aiter_lines():
@@ -174,7 +174,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 
 
 class Dependencies:
-    """The model server and Redis, each a process that can be hurt and brought back on its port."""
+    """The model server and Redis, processes that can be killed or frozen and started again on their ports."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -227,7 +227,7 @@ class Dependencies:
 
 
 async def hurt(faults: dict[str, tuple[Callable[[], Awaitable[None]], str]], until: float) -> list[Fault]:
-    """One fault after the other until the time is over, with time to recover and to be well between them."""
+    """Cause one fault after the other until the time is over, with time to recover in between."""
     happened = []
     for name in itertools.cycle(faults):
         if time.monotonic() + 2 * DOWN_S + 2 * RECOVERY_S > until:
@@ -241,7 +241,7 @@ async def hurt(faults: dict[str, tuple[Callable[[], Awaitable[None]], str]], unt
 
 
 def find_unexplained(requests: list[Request], faults: list[Fault]) -> list[Request]:
-    """Requests that failed though all that they need had been there for ``RECOVERY_S`` seconds."""
+    """Requests that failed although everything that they need had been up for ``RECOVERY_S`` seconds."""
     return [
         each
         for each in requests
@@ -254,7 +254,7 @@ def find_unexplained(requests: list[Request], faults: list[Fault]) -> list[Reque
 
 
 def recovery_s(requests: list[Request], fault: Fault) -> float:
-    """How long after the return the last request began that failed before the next fault."""
+    """Seconds from the end of a fault to the start of the last request that failed before the next fault."""
     late = [
         each.began - fault.returned
         for each in requests

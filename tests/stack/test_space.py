@@ -1,4 +1,4 @@
-"""The Hub's demo asks what the gateway answers; without Gradio, which is not locked, stand-ins take its components."""
+"""The Hub's demo asks the real gateway; without Gradio, which is not locked, stand-ins replace its components."""
 
 import runpy
 import sys
@@ -17,7 +17,7 @@ SPACE = PROJECT / "deploy" / "space"
 
 @pytest.fixture
 def demo(gateway: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What the demo's script defines, run against the real gateway."""
+    """The names that the demo's script defines, run against the real gateway."""
     monkeypatch.setenv("COURSE_GATEWAY_URL", gateway.url)
     if find_spec("gradio") is None:
         monkeypatch.setitem(sys.modules, "gradio", MagicMock(Error=ValueError))
@@ -37,9 +37,7 @@ def test_the_demo_asks_as_the_gateway_answers(demo: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("status", "text"), [(502, "<h1>Bad Gateway</h1>"), (403, '{"error": "Forbidden"}'), (200, "")]
 )
-def test_who_answers_in_the_gateways_place_is_told_by_the_status(
-    demo: dict[str, object], status: int, text: str
-) -> None:
+def test_another_servers_answer_is_shown_by_its_status(demo: dict[str, object], status: int, text: str) -> None:
     with pytest.raises(Exception, match=f"before the gateway answers {status} "):
         demo["read"](httpx.Response(status, text=text))
 

@@ -1,4 +1,4 @@
-"""The servers answer as the model that they serve, refuse to start where they cannot, and always stop."""
+"""The servers answer as their model does, say why they cannot start, and always stop."""
 
 import os
 import signal

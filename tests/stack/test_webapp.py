@@ -34,7 +34,7 @@ BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-netwo
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 KEY = "open-sesame"
 SCRIPT = PROJECT / "deploy" / "webapp" / "__main__.py"
-OUTSIDE = ".stMain img, .stMain a:not([href^='#'])"  # what users or models could make of a page that takes Markdown
+OUTSIDE = ".stMain img, .stMain a:not([href^='#'])"  # elements that Markdown of users or models could add to a page
 expect.set_options(timeout=30_000)  # a busy machine draws slowly
 FOCUSED = """(() => { const element = document.activeElement;
     return element.matches('a, button, input, textarea') ? element.ariaLabel || element.innerText : '' })()"""
@@ -119,7 +119,7 @@ def draw(module: str, page: str) -> None:
     ],
     ids=lambda page: page[0],
 )
-def test_who_has_no_key_yet_is_not_taken_for_one_who_tries_keys(
+def test_a_visitor_without_a_key_is_not_in_the_audit_log(
     guarded: tuple[Server, Server], audit_file: Path, monkeypatch: pytest.MonkeyPatch, page: tuple[str, str]
 ) -> None:
     monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
@@ -138,7 +138,7 @@ def test_who_has_no_key_yet_is_not_taken_for_one_who_tries_keys(
 
 
 class Stranger(BaseHTTPRequestHandler):
-    """What answers in the gateway's place, such as a proxy."""
+    """A server that answers in place of the gateway, such as a proxy."""
 
     def do_GET(self) -> None:
         status, body = self.server.says  # type: ignore[attr-defined]
@@ -173,7 +173,7 @@ def stranger() -> Iterator[ThreadingHTTPServer]:
         (500, b"null"),
     ],
 )
-def test_who_answers_in_the_gateways_place_is_told_by_the_status(
+def test_another_servers_answer_is_shown_by_its_status(
     stranger: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
 ) -> None:
     monkeypatch.setenv("COURSE_GATEWAY_URL", f"http://127.0.0.1:{stranger.server_port}")
@@ -228,7 +228,7 @@ def test_an_admin_sees_what_is_not_ready(guarded: tuple[Server, Server], monkeyp
     assert "databases: ok, n_databases: 1" in ready
 
 
-def test_who_may_not_ask_may_not_rate_and_a_name_is_short(
+def test_only_callers_may_rate_and_names_are_short(
     guarded: tuple[Server, Server], results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURSE_GATEWAY_URL", guarded[0].url)
@@ -336,14 +336,14 @@ def settle(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What is seriously or critically wrong for people with a disability."""
+    """axe's serious and critical violations of accessibility."""
     settle(page)
     found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]}).response["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 def tab_to(page: Page, name: str) -> None:
-    """Press Tab until what has this name is in focus."""
+    """Press Tab until the element of this name has the focus."""
     settle(page)
     for _ in range(40):
         if any(line.startswith(name) for line in page.evaluate(FOCUSED).splitlines()):
@@ -368,7 +368,7 @@ def go_to(page: Page, name: str, title: str) -> None:
 
 @contextmanager
 def open_session(url: str) -> Iterator[str]:
-    """What a browser does without a key: while its page is open, Streamlit takes files from it."""
+    """Open a page as a browser without a key; while it is open, Streamlit accepts uploads from it."""
     with connect(f"{url.replace('http', 'ws')}/_stcore/stream", subprotocols=[Subprotocol("streamlit")]) as socket:
         socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
@@ -377,8 +377,8 @@ def open_session(url: str) -> Iterator[str]:
         yield message.new_session.initialize.session_id
 
 
-def test_who_opens_a_page_cannot_fill_the_apps_memory(guarded: tuple[Server, Server]) -> None:
-    token = "2|01234567|a9d7f6ae8f8b8c3f0f6ae0a7f5f6a1d2|1700000000"  # one that the caller made up
+def test_a_visitor_cannot_fill_the_apps_memory(guarded: tuple[Server, Server]) -> None:
+    token = "2|01234567|a9d7f6ae8f8b8c3f0f6ae0a7f5f6a1d2|1700000000"  # invented by the caller
     headers = {"X-Xsrftoken": token, "Content-Type": "multipart/form-data; boundary=b"}
     file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--\r\n'
     with (
@@ -520,7 +520,7 @@ class TestInABrowser:
         other = open_page(f"{app.url}/admin")
         type_key(other, key)
         expect(other.get_by_text("this needs the scope")).to_be_visible()
-        other.wait_for_timeout(4000)  # longer than the numbers stay as they are
+        other.wait_for_timeout(4000)  # longer than the interval of the numbers
         assert [line["status"] for line in read_jsonl(audit_file)].count(httpx.codes.FORBIDDEN) == 1
         page.bring_to_front()
         go_to(page, "Rate", "Rate answers blind")
