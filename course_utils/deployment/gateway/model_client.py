@@ -134,7 +134,7 @@ class ModelClient:
 
     @asynccontextmanager
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Yield the events of a streamed reply once it begins; they may raise ApiError, too.
+        """Open a streamed reply once it begins; reading its events may raise ApiError, too.
 
         Raises:
             ApiError: As ``complete``.
@@ -148,7 +148,7 @@ class ModelClient:
     async def _read_events(self, body: dict[str, Any], usage: dict[str, int]) -> AsyncGenerator[dict[str, Any]]:
         """Yield an empty dict once the server answers 200, then the JSON objects of its server-sent events.
 
-        They end at ``[DONE]``, and ``usage`` is updated from them. Any failure before that counts as one of the server.
+        They end at ``[DONE]``, and ``usage`` is updated from them. A failure before that is one of the server.
         """
         rest = b""
         with self._breaker, _as_api_errors(), await self._send(body) as response:
@@ -188,7 +188,7 @@ def _refuse(status: int, raw: bytes) -> NoReturn:
         raise ApiError(status, message, code="model_server_refused")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S)
-    raise ApiError(502, f"the model server failed: {message}", code="model_server_failed")
+    raise ApiError(502, f"the model server failed: {message}; its log says more", code="model_server_failed")
 
 
 @contextmanager
@@ -201,9 +201,10 @@ def _as_api_errors() -> Iterator[None]:
         message = "the model server cannot be reached"
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
     except aiohttp.ClientError as error:
-        raise ApiError(503, "the model server hung up", code="model_server_failed", retry_after_s=_RETRY_S) from error
+        raise ApiError(503, "the model server disconnected", code="model_server_failed", retry_after_s=_RETRY_S) from error
     except (ValueError, RecursionError, HttpProcessingError) as error:
-        raise ApiError(502, "the model server answered no chat completion", code="model_server_failed") from error
+        message = "the model server's reply is not a chat completion; check COURSE_MODEL_URL and its log"
+        raise ApiError(502, message, code="model_server_failed") from error
 
 
 def _mend(raw: bytes) -> bytes:
