@@ -27,7 +27,7 @@ _N_SHARES = 10
 _COMPARE_S = 2.0
 MAX_LISTED = 500
 CORRECTION_S = 1.0
-"""Seconds for a user's correction, one at a time, because anybody with a key may write that SQL."""
+"""Seconds that a user's correction may run, one at a time, because anybody with a key may write that SQL."""
 logger = logging.getLogger(__name__)
 
 
@@ -85,8 +85,8 @@ async def take_feedback(
 def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None) -> list[Row]:
     """The rows, unreviewed, of questions in doubt and not settled; with ``about``, of that topic only.
 
-    A question is in doubt if an answer is rated wrong or corrected. It is settled, and a row of the
-    next version of the data, if a single answer has enough users, or a reviewer, behind it.
+    A question is in doubt if an answer is rated wrong or corrected. It is settled if exactly one answer has enough
+    users, or a reviewer, behind it; the next version of the data takes that answer.
     """
     rows, wrong = read_feedback(_find_file(settings))
     if wrong:

@@ -24,7 +24,7 @@ from course_utils.sql import find_difference
 LOOKS = frozenset(20 * 2**k for k in range(20))
 """Numbers of its answers at which a candidate is judged: few, because each look may reject a good one by chance."""
 CONFIDENCE = 0.99
-"""Of both models' intervals for the share of failures; a candidate whose interval lies above the other is ended."""
+"""Level of the intervals of both models' shares of failures; a candidate wholly above the other is rolled back."""
 _MAX_SHADOWS = 8
 _FAILED = 500  # status from which the model failed; below it, the request is wrong for any model
 T = TypeVar("T")
@@ -33,7 +33,7 @@ Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
 
 
 class Switch(BaseModel, extra="forbid", strict=True, use_attribute_docstrings=True):
-    """The role of a model: answer ``all``, be a candidate (``shadow``, ``canary``), or be none any more (``off``).
+    """The role of a model: answer ``all``, be a candidate (``shadow``, ``canary``), or stop being one (``off``).
 
     A ``shadow`` gets a copy of a share of the requests to ``/v1/sql``; its answers are compared with the current
     model's and counted. A ``canary`` answers a share of the callers, who stay with it.

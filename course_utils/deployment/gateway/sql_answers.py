@@ -69,7 +69,7 @@ class SqlAnswer(BaseModel, use_attribute_docstrings=True):
 
     @property
     def result(self) -> QueryResult:
-        """Columns and rows, to compare answers by."""
+        """The columns and rows, to compare with another answer's."""
         return QueryResult(self.columns, self.rows, self.seconds["database"], self.truncated)
 
 
