@@ -201,7 +201,8 @@ def _as_api_errors() -> Iterator[None]:
         message = "the model server cannot be reached"
         raise ApiError(503, message, code="model_server_down", retry_after_s=_RETRY_S) from error
     except aiohttp.ClientError as error:
-        raise ApiError(503, "the model server disconnected", code="model_server_failed", retry_after_s=_RETRY_S) from error
+        message = "the model server closed the connection"
+        raise ApiError(503, message, code="model_server_failed", retry_after_s=_RETRY_S) from error
     except (ValueError, RecursionError, HttpProcessingError) as error:
         message = "the model server's reply is not a chat completion; check COURSE_MODEL_URL and its log"
         raise ApiError(502, message, code="model_server_failed") from error
