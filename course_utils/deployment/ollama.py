@@ -111,7 +111,8 @@ def _check(tokenizer: "PreTrainedTokenizerBase", markers: TurnMarkers) -> None:
     # A template that accepts a date gets the one of TEMPLATE_OPTIONS.
     asked = "set date_string = strftime_now(" if "date_string is defined" in template else ""
     if template.count("strftime_now(") > (template.count(asked) if asked else 0):
-        raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, which Ollama's cannot")
+        remedy = "take it out of the template and train again, or serve the model with llama.cpp"
+        raise ModelError(f"{tokenizer.name_or_path}: its chat template writes today's date, unlike Ollama's; {remedy}")
     turns = [("system", "Be brief."), ("user", "One?"), ("assistant", "1"), ("user", "Two\n2?"), ("assistant", "2")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("user", "Three?")]]
     for conversation in (messages, messages[1:], messages[:2], messages[1:2]):
