@@ -41,7 +41,7 @@ def ask(database: str, question: str) -> tuple[str, dict]:
 
 
 def list_databases() -> list[str]:
-    """Those of the gateway."""
+    """The names of the gateway's databases."""
     return [each["id"] for each in ask_gateway("GET", "/v1/databases")["data"]]
 
 
@@ -49,7 +49,7 @@ def list_databases() -> list[str]:
 inputs = [gr.Dropdown(label="Database", allow_custom_value=True), gr.Textbox(label="Question")]
 outputs = [gr.Code(label="Query", language="sql"), gr.Dataframe(label="Rows")]
 demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never")
-with demo:  # for each visitor anew, so that the page outlives a gateway that is away when the Space starts
+with demo:  # for each visitor, so that a gateway that is down when the Space starts does no harm
     demo.load(lambda: gr.Dropdown(list_databases()), outputs=inputs[0])
 
 if __name__ == "__main__":

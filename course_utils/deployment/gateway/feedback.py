@@ -90,7 +90,7 @@ def read_waiting(settings: GatewaySettings, about: tuple[str, str] | None = None
     """
     rows, wrong = read_feedback(_find_file(settings))
     if wrong:
-        logger.warning(listed(f"{len(wrong)} lines are no feedback; mend or remove them", wrong))
+        logger.warning(listed(f"{len(wrong)} lines are not feedback; mend or remove them", wrong))
     decided = reviewed(rows)
     claims = [row for row in rows if row["row_id"] and row["database"] and row["question"]]
     claims = [row for row in claims if row["row_id"] not in decided and (row["rating"] != "up" or held_right(row))]
