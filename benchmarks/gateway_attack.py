@@ -1,21 +1,19 @@
 """A gateway whose model replies with hostile statements, many of them at once."""
 
-import json
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from course_utils.deployment import start_gateway
+from tests.http_servers import JsonHandler, serve
 from tests.unit.sql.hostile import build_database
 
 DATABASE = "things"
@@ -23,35 +21,15 @@ HONEST, HONEST_QUERY, HONEST_ROWS = "How many things are there?", "SELECT count(
 MANY = 100
 
 
-class _Model(BaseHTTPRequestHandler):
+class _Model(JsonHandler):
     """Replies to "hostile 17" with the statement of that number, and to all else with the honest query."""
 
     def do_GET(self) -> None:
-        self._answer({})
+        self.answer({})
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
-        number = re.search(r"hostile (\d+)", asked)
-        reply = self.server.statements[int(number[1])] if number else HONEST_QUERY  # type: ignore[attr-defined]
-        self._answer({"model": "hostile", "choices": [{"message": {"role": "assistant", "content": reply}}]})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class _ModelServer(ThreadingHTTPServer):
-    request_queue_size = 2 * MANY
-
-    def __init__(self, statements: Sequence[str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Model)
-        self.statements = statements
+        number = re.search(r"hostile (\d+)", self.read_json()["messages"][-1]["content"])
+        self.say(self.server.statements[int(number[1])] if number else HONEST_QUERY, model="hostile")
 
 
 @dataclass(frozen=True)
@@ -80,19 +58,14 @@ def attacked_gateway(
     file = build_database(databases / DATABASE / f"{DATABASE}.sqlite")
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DROP VIEW vchain")  # nothing can read a schema that grows without end
-    model = _ModelServer(statements)
-    threading.Thread(target=model.serve_forever, daemon=True).start()
     settings = {"COURSE_QUERY_TIMEOUT_S": str(query_timeout_s), "COURSE_MAX_ROWS": "10", **more}
     limits = httpx.Limits(max_connections=2 * MANY)
-    try:
-        with (
-            start_gateway(f"http://127.0.0.1:{model.server_port}", databases, settings=settings) as gateway,
-            httpx.Client(base_url=gateway.url, timeout=60, trust_env=False, limits=limits) as client,
-        ):
-            yield client
-    finally:
-        model.shutdown()
-        model.server_close()
+    with (
+        serve(_Model, statements=statements) as model,
+        start_gateway(model.url, databases, settings=settings) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=60, trust_env=False, limits=limits) as client,
+    ):
+        yield client
 
 
 def ask(client: httpx.Client, question: str) -> httpx.Response:

@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from course_utils.files import PROJECT
+from tests.http_servers import JsonHandler, serve
 
 pytestmark = pytest.mark.slow
 NAME, COMMIT = "ana/text-to-sql", "0" * 40
@@ -26,63 +25,45 @@ print(locate_folder({NAME!r}))
 """
 
 
-class Hub(BaseHTTPRequestHandler):
-    """One repository in memory."""
-
-    files: dict[str, bytes]
-
-    def answer(self, body: object, status: int = 200, **headers: str) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+class Hub(JsonHandler):
+    """One repository in memory, the server's ``files``."""
 
     def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers["Content-Length"])).splitlines()
-        parts = [json.loads(line) for line in sent]
+        parts = [json.loads(line) for line in self.read_body().splitlines()]
         if "/preupload/" in self.path:
             modes = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
             self.answer({"files": [modes | {"path": file["path"]} for file in parts[0]["files"]]})
         elif "/commit/" in self.path:
             new = [part["value"] for part in parts if part["key"] == "file"]
-            self.files |= {file["path"]: base64.b64decode(file["content"]) for file in new}
+            self.server.files |= {file["path"]: base64.b64decode(file["content"]) for file in new}
             self.answer({"commitUrl": f"/{NAME}/commit/{COMMIT}", "commitOid": COMMIT})
         else:
             self.answer({"url": f"http://{self.headers['Host']}/{NAME}"})
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path, files = self.path.partition("?")[0], self.server.files
         api, resolve = f"/api/models/{NAME}", f"/{NAME}/resolve/"
         name = path.removeprefix(resolve).partition("/")[2]
-        if path.startswith(resolve) and name in self.files:
-            etag = hashlib.sha256(self.files[name]).hexdigest()
-            self.answer(self.files[name], ETag=f'"{etag}"', X_Repo_Commit=COMMIT)
+        if path.startswith(resolve) and name in files:
+            etag = hashlib.sha256(files[name]).hexdigest()
+            self.answer(files[name], ETag=f'"{etag}"', X_Repo_Commit=COMMIT)
         elif path in (f"{api}/tree/main", f"{api}/tree/{COMMIT}"):
             kind = {"type": "file", "oid": COMMIT}
-            self.answer([kind | {"path": file, "size": len(content)} for file, content in self.files.items()])
+            self.answer([kind | {"path": file, "size": len(content)} for file, content in files.items()])
         elif path in (api, f"{api}/revision/main"):
-            self.answer({"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": file} for file in self.files]})
+            self.answer({"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": file} for file in files]})
         else:
             self.answer({}, 404, X_Error_Code="EntryNotFound", X_Repo_Commit=COMMIT)
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Empty", (Hub,), {"files": {}}))
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    hub = {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_TOKEN": "hf_a", "HF_HOME": str(tmp_path)}
-    yield os.environ | hub | {"HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(PROJECT)}
-    server.shutdown()
-    server.server_close()
+    with serve(Hub, files={}) as server:
+        hub = {"HF_ENDPOINT": server.url, "HF_TOKEN": "hf_a", "HF_HOME": str(tmp_path)}
+        yield os.environ | hub | {"HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(PROJECT)}
 
 
 def test_a_model_comes_back_from_a_hub_as_it_was_pushed(environment: dict[str, str]) -> None:

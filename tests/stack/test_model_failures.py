@@ -3,12 +3,10 @@
 import json
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -16,8 +14,8 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.http_client import MAX_REPLY_BYTES
-from course_utils.processes import LOOPBACK
 from course_utils.sql import run_query
+from tests.http_servers import JsonHandler, LocalServer, serve
 
 SQL = {"question": "How many singers are there?", "database": "music"}
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -28,24 +26,23 @@ def reply(content: str, usage: str = "null") -> bytes:
     return f'{{"choices": [{{"message": {{"content": {content}}}}}], "usage": {usage}}}'.encode()
 
 
-class Script(BaseHTTPRequestHandler):
-    """Replies as the server's ``plan`` says."""
+class Script(JsonHandler):
+    """Does what the server's ``plan`` says."""
 
     n_asked = 0
 
     def do_GET(self) -> None:
-        self._answer(200, b"{}")
+        self.answer({})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read_json()
         kind, value = self.server.plan
         Script.n_asked += 1
         if kind == "says":
-            reply = {"model": "scripted", "choices": [{"message": {"role": "assistant", "content": value}}]}
-            self._answer(200, json.dumps(reply).encode())
+            self.say(value, model="scripted")
         elif kind == "sleeps":
             time.sleep(value)
-            self._answer(200, b"{}")
+            self.answer({})
         elif kind == "takes" and body.get("stream"):
             self.send_response(200)
             self.end_headers()
@@ -56,7 +53,7 @@ class Script(BaseHTTPRequestHandler):
         elif kind == "takes":
             time.sleep(value)
             with suppress(OSError):
-                self._answer(200, b'{"choices": [{"message": {"content": "SELECT 1"}}]}')
+                self.say("SELECT 1")
         elif kind == "drips":  # never silent for long, and never done
             self.send_response(200)
             self.end_headers()
@@ -66,31 +63,16 @@ class Script(BaseHTTPRequestHandler):
                     self.wfile.write(b": still here\n\n")
                     time.sleep(0.2)
         elif kind == "breaks off":
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            self.wfile.write(b'data: {"choices": [{"delta": {"content": "SEL"}}]}\n\n')
+            begun = b'data: {"choices": [{"delta": {"content": "SEL"}}]}\n\n'
+            self.answer(begun, Content_Type="text/event-stream", Content_Length="1000")
         else:
-            self._answer(kind, value)
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+            self.answer(value, kind)
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def model() -> Iterator[LocalServer]:
+    with serve(Script) as server:
+        yield server
 
 
 @contextmanager
@@ -103,9 +85,9 @@ def gateway_before(model_url: str, databases: Path, **settings: str) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def client(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Client]:
+def client(model: LocalServer, databases: Path) -> Iterator[httpx.Client]:
     limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.3", "COURSE_MAX_ROWS": "2"}
-    with gateway_before(f"http://127.0.0.1:{model.server_port}", databases, **limits) as client:
+    with gateway_before(model.url, databases, **limits) as client:
         yield client
 
 
@@ -126,7 +108,7 @@ def client(model: ThreadingHTTPServer, databases: Path) -> Iterator[httpx.Client
 )
 def test_bad_sql_is_reported_and_not_executed(
     client: httpx.Client,
-    model: ThreadingHTTPServer,
+    model: LocalServer,
     databases: Path,
     written: str,
     checks: tuple[bool, ...],
@@ -142,7 +124,7 @@ def test_bad_sql_is_reported_and_not_executed(
     assert run_query(databases / "music" / "music.sqlite", "SELECT count(*) FROM singer").rows == [(3,)]
 
 
-def test_rows_come_back(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_rows_come_back(client: httpx.Client, model: LocalServer) -> None:
     model.plan = ("says", "```sql\nSELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name;\n```")
     answer = client.post("/v1/sql", json=SQL).json()
     assert answer["query"] == "SELECT name, 9e999 AS big, x'ff' AS raw FROM singer ORDER BY name"
@@ -174,7 +156,7 @@ def test_rows_come_back(client: httpx.Client, model: ThreadingHTTPServer) -> Non
     ],
 )
 def test_failures_of_the_model_server(
-    client: httpx.Client, model: ThreadingHTTPServer, plan: tuple[object, object], status: int, code: str
+    client: httpx.Client, model: LocalServer, plan: tuple[object, object], status: int, code: str
 ) -> None:
     model.plan = plan
     bodies = {"/v1/sql": SQL, "/v1/chat/completions": CHAT}
@@ -185,7 +167,7 @@ def test_failures_of_the_model_server(
         assert ("Retry-After" in response.headers) == (status == httpx.codes.SERVICE_UNAVAILABLE)
 
 
-def test_an_empty_reply_is_one(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_an_empty_reply_is_one(client: httpx.Client, model: LocalServer) -> None:
     model.plan = (200, reply("null", '{"completion_tokens": null}'))
     assert client.post("/v1/sql", json=SQL).json()["query"] == ""
     assert client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"] is None
@@ -206,7 +188,7 @@ def test_an_empty_reply_is_one(client: httpx.Client, model: ThreadingHTTPServer)
         '"' + "x" * MAX_REPLY_BYTES,
     ],
 )
-def test_a_stream_of_nonsense_ends_in_an_error(client: httpx.Client, model: ThreadingHTTPServer, event: str) -> None:
+def test_a_stream_of_nonsense_ends_in_an_error(client: httpx.Client, model: LocalServer, event: str) -> None:
     model.plan = (200, f'data: {{"choices": [{{"delta": {{"content": "SEL"}}}}]}}\n\ndata: {event}\n\n'.encode())
     lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
     assert "SEL" in lines[0]
@@ -214,14 +196,14 @@ def test_a_stream_of_nonsense_ends_in_an_error(client: httpx.Client, model: Thre
     assert lines[-1] == "data: [DONE]"
 
 
-def test_a_stream_without_end_is_ended(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_a_stream_without_end_is_ended(client: httpx.Client, model: LocalServer) -> None:
     model.plan = ("drips", 4)
     lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
     assert json.loads(lines[-2].removeprefix("data: "))["error"]["code"] == "model_server_timeout"
     assert lines[-1] == "data: [DONE]"
 
 
-def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: ThreadingHTTPServer) -> None:
+def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: LocalServer) -> None:
     model.plan = ("breaks off", None)
     lines = [line for line in client.post("/v1/chat/completions", json=CHAT | {"stream": True}).iter_lines() if line]
     assert "SEL" in lines[0]
@@ -229,10 +211,10 @@ def test_a_stream_that_breaks_off_says_so(client: httpx.Client, model: Threading
     assert lines[-1] == "data: [DONE]"
 
 
-def ask_and_stop(model: ThreadingHTTPServer, databases: Path, n_pairs: int, **settings: str) -> list[httpx.Response]:
-    """The responses to whole requests and as many streams, in pairs, of a gateway that is stopped meanwhile."""
+def ask_and_stop(model: LocalServer, databases: Path, n_pairs: int, **settings: str) -> list[httpx.Response]:
+    """What becomes of whole requests and as many streams, two by two, of a gateway that is told to end meanwhile."""
     with (
-        start_gateway(f"http://{LOOPBACK}:{model.server_port}", databases, settings=settings) as gateway,
+        start_gateway(model.url, databases, settings=settings) as gateway,
         httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
         ThreadPoolExecutor(2 * n_pairs) as pool,
     ):
@@ -255,7 +237,7 @@ def last_lines(stream: httpx.Response) -> list[str]:
     return [line.removeprefix("data: ") for line in stream.iter_lines() if line][-2:]
 
 
-def test_what_is_under_way_at_shutdown_is_answered(model: ThreadingHTTPServer, databases: Path) -> None:
+def test_what_is_under_way_at_shutdown_is_answered(model: LocalServer, databases: Path) -> None:
     model.plan = ("takes", 9)
     whole, stream = ask_and_stop(model, databases, 1)
     assert whole.json()["choices"][0]["message"]["content"] == "SELECT 1"
@@ -264,8 +246,8 @@ def test_what_is_under_way_at_shutdown_is_answered(model: ThreadingHTTPServer, d
     assert done == "[DONE]"
 
 
-def test_what_is_left_at_the_end_of_shutdown_is_told(model: ThreadingHTTPServer, databases: Path) -> None:
-    """The first two take two seconds at the model; the next two could begin only then."""
+def test_what_is_left_at_the_end_of_shutdown_is_told(model: LocalServer, databases: Path) -> None:
+    """The first two take their two seconds at the model, and the next two would from then on."""
     model.plan = ("takes", 9)
     limits = {"COURSE_MODEL_TIMEOUT_S": "2", "COURSE_QUERY_TIMEOUT_S": "0.1", "COURSE_MAX_CONCURRENT": "2"}
     *first, whole, stream = ask_and_stop(model, databases, 2, **limits)
@@ -288,8 +270,8 @@ def test_an_unreachable_model_server_is_503(databases: Path) -> None:
         assert client.get("/health/live").status_code == httpx.codes.OK
 
 
-def test_ready_while_one_database_can_be_read(model: ThreadingHTTPServer, databases: Path, tmp_path: Path) -> None:
-    with gateway_before(f"http://{LOOPBACK}:{model.server_port}", tmp_path) as client:
+def test_ready_while_one_database_can_be_read(model: LocalServer, databases: Path, tmp_path: Path) -> None:
+    with gateway_before(model.url, tmp_path) as client:
 
         def ready() -> tuple[int, str, int]:
             response = client.get("/health/ready")

@@ -4,10 +4,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -20,6 +18,7 @@ from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.sql import QueryLimits, QueryResult
 from course_utils.sql.postgres import read_postgres_schema, run_postgres_query
+from tests.http_servers import serve
 from tests.stack.test_model_failures import Script
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -253,12 +252,10 @@ def test_the_gateway_serves_both_kinds_of_databases(databases: Path, owner: str,
     with psycopg.connect(owner.replace("/music", "/postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE concerts TEMPLATE music")
     address = reader.replace("/music", "/concerts")
-    with ThreadingHTTPServer((LOOPBACK, 0), Script) as model:
-        model.plan = "says", "SELECT name, fee, born, photo FROM singer"  # type: ignore[attr-defined]
-        threading.Thread(target=model.serve_forever, daemon=True).start()
+    with serve(Script, plan=("says", "SELECT name, fee, born, photo FROM singer")) as model:
         settings = {"COURSE_POSTGRES_URL": address, "COURSE_FEEDBACK_FILE": str(tmp_path / "feedback.jsonl")}
         with (
-            start_gateway(f"http://{LOOPBACK}:{model.server_port}", databases, settings=settings) as gateway,
+            start_gateway(model.url, databases, settings=settings) as gateway,
             httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as client,
         ):
             assert client.get("/health/ready").json()["n_databases"] == 2
@@ -267,10 +264,9 @@ def test_the_gateway_serves_both_kinds_of_databases(databases: Path, owner: str,
             answer = client.post("/v1/sql", json=asked).json()
             assert answer["rows"] == [["Ana", 12.5, "1990-05-17", "0aff"], ["Zoë", None, None, None]]
             assert answer["checks"] == {"parses": True, "read_only": True, "executed": True}
-            model.plan = "says", "DROP TABLE singer"  # type: ignore[attr-defined]
+            model.plan = "says", "DROP TABLE singer"
             answer = client.post("/v1/sql", json=asked).json()
             assert answer["checks"] == {"parses": True, "read_only": False, "executed": False}
             rating = {"id": "x", "rating": "down", "database": "concerts", "correction": "SELECT name FROM singer"}
             assert client.post("/v1/feedback", json=rating).status_code == 201
             assert client.post("/v1/sql", json={**asked, "database": "music"}).status_code == 200
-        model.shutdown()

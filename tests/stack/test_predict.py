@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from course_utils.cli import app
 from course_utils.files import PROJECT, write_json, write_jsonl
 from course_utils.models.generation import SERVED_AT_ONCE
 from course_utils.processes import Server
+from tests.http_servers import JsonHandler, LocalServer, serve
 
 BASE = PROJECT / "data" / "tiny_base"
 N_ROWS = 2 * SERVED_AT_ONCE + 10
@@ -69,49 +69,36 @@ def test_three_engines_give_the_replies_of_one_model(
     assert all(query.startswith("SELECT") for query in answers["url"]) == bool(options)
 
 
-class Slow(BaseHTTPRequestHandler):
-    """A model server that answers with the question, and stops answering after a number of questions."""
+class Slow(JsonHandler):
+    """A model that answers with the question, and falls silent once it has been asked so many."""
 
-    n_asked, silent_after = 0, 10**9
     lock = threading.Lock()
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = {"message": {"content": self.read_json()["messages"][-1]["content"]}, "finish_reason": "stop"}
         with self.lock:
-            type(self).n_asked += 1
-        if self.n_asked > self.silent_after:
+            self.server.n_asked += 1
+        if self.server.n_asked > self.server.silent_after:
             threading.Event().wait(60)
-        said = {"message": {"content": body["messages"][-1]["content"]}, "finish_reason": "stop"}
-        content = json.dumps({"choices": [said]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
+        self.answer({"choices": [said]})
 
 
 @pytest.fixture
-def slow() -> Iterator[str]:
-    Slow.n_asked, Slow.silent_after = 0, 10**9
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def slow() -> Iterator[LocalServer]:
+    with serve(Slow, n_asked=0, silent_after=10**9) as server:
+        yield server
 
 
 def test_a_killed_run_resumes_to_the_same_file(
-    predict: Callable[..., list[dict[str, Any]]], slow: str, artifacts: Path, tmp_path: Path
+    predict: Callable[..., list[dict[str, Any]]], slow: LocalServer, artifacts: Path, tmp_path: Path
 ) -> None:
-    whole = predict(slow, "--served-as", "x", name="whole")
-    out, Slow.n_asked, Slow.silent_after = tmp_path / "killed.jsonl", 0, 45
-    command = [sys.executable, "-m", "course_utils.cli", "predict", slow, str(out), "--served-as", "x"]
+    whole = predict(slow.url, "--served-as", "x", name="whole")
+    out, slow.n_asked, slow.silent_after = tmp_path / "killed.jsonl", 0, 45
+    command = [sys.executable, "-m", "course_utils.cli", "predict", slow.url, str(out), "--served-as", "x"]
     running = subprocess.Popen([*command, "--artifacts", str(artifacts)], cwd=PROJECT, stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
-            if out.is_file() and out.read_bytes().count(b"\n") == SERVED_AT_ONCE and Slow.n_asked > Slow.silent_after:
+            if out.is_file() and out.read_bytes().count(b"\n") == SERVED_AT_ONCE and slow.n_asked > slow.silent_after:
                 break
             assert running.poll() is None
             threading.Event().wait(0.05)
@@ -120,7 +107,7 @@ def test_a_killed_run_resumes_to_the_same_file(
         running.wait()
     begun = (tmp_path / "whole.jsonl").read_bytes().splitlines()[SERVED_AT_ONCE][:77]
     out.write_bytes(out.read_bytes() + begun)  # as a kill in the middle of writing would leave it
-    Slow.n_asked, Slow.silent_after = 0, 10**9
-    resumed = predict(slow, "--served-as", "x", name="killed")
-    assert Slow.n_asked == N_ROWS - SERVED_AT_ONCE
+    slow.n_asked, slow.silent_after = 0, 10**9
+    resumed = predict(slow.url, "--served-as", "x", name="killed")
+    assert slow.n_asked == N_ROWS - SERVED_AT_ONCE
     assert [row | {"seconds": 0} for row in resumed] == [row | {"seconds": 0} for row in whole]

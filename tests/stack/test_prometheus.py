@@ -4,11 +4,9 @@ import json
 import math
 import re
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import yaml
 from course_utils.deployment import start_gateway
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
+from tests.http_servers import LocalServer, serve
 from tests.stack.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
@@ -34,17 +33,15 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ThreadingHTTPServer]:
-    """A model server that replies as told, because the real one writes no query that runs, and does not fail."""
-    with ThreadingHTTPServer((LOOPBACK, 0), Script) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+def script() -> Iterator[LocalServer]:
+    """A model server that does what it is told, for the real one writes no query that runs, and does not fail."""
+    with serve(Script) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
-def scripted_gateway(script: ThreadingHTTPServer, databases: Path) -> Iterator[Server]:
-    with start_gateway(f"http://{LOOPBACK}:{script.server_port}", databases) as server:
+def scripted_gateway(script: LocalServer, databases: Path) -> Iterator[Server]:
+    with start_gateway(script.url, databases) as server:
         yield server
 
 
@@ -109,13 +106,13 @@ def prometheus(
         yield client
 
 
-def send_traffic(gateway: str, scripted: str, script: ThreadingHTTPServer) -> None:
+def send_traffic(gateway: str, scripted: str, script: LocalServer) -> None:
     with httpx.Client(timeout=60, trust_env=False) as client:
         assert client.post(f"{gateway}/v1/sql", json=SQL).status_code == 200
         assert client.post(f"{gateway}/v1/chat/completions", json=CHAT | {"stream": True}).status_code == 200
         for rating in ("up", "down"):
             assert client.post(f"{gateway}/v1/feedback", json={"id": "x", "rating": rating}).status_code == 201
-        for script.plan, status in ((("says", "SELECT name FROM singer"), 200), ((500, b"{}"), 502)):  # type: ignore[attr-defined]
+        for script.plan, status in ((("says", "SELECT name FROM singer"), 200), ((500, b"{}"), 502)):
             assert client.post(f"{scripted}/v1/sql", json=SQL).status_code == status
 
 
@@ -155,7 +152,7 @@ def has_data(prometheus: httpx.Client, expression: str) -> bool:
 
 
 def test_every_expression_of_every_panel_and_rule_returns_data(
-    prometheus: httpx.Client, gateway: Server, scripted_gateway: Server, script: ThreadingHTTPServer
+    prometheus: httpx.Client, gateway: Server, scripted_gateway: Server, script: LocalServer
 ) -> None:
     silent = panel_expressions() | rule_expressions()
     assert len(silent) > 50

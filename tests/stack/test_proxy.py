@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ import yaml
 
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
+from tests.http_servers import JsonHandler, serve
 from tests.stack.programs import is_open, run_program
 from tests.stack.test_gateway import CHAT, SQL, events
 
@@ -117,38 +117,35 @@ def test_a_stream_comes_piece_by_piece(proxy: httpx.Client) -> None:
         assert len(events(response)) > 2
 
 
-class InTwoPieces(BaseHTTPRequestHandler):
-    """Sends the beginning of a reply, and the rest when ``may_end`` is set."""
+class InTwoPieces(JsonHandler):
+    """Answers, and has more to say once the server is told that it may."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"data: one\n\n")
-        self.server.may_end.wait(30)  # type: ignore[attr-defined]
+        self.server.may_end.wait(30)
         self.wfile.write(b"data: [DONE]\n\n")
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
 
 
 def test_a_stream_ends_before_the_proxy_does_that_compose_stops(tmp_path: Path) -> None:
     compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text("utf-8"))["services"]["proxy"]
     number = signal.Signals[compose.get("stop_signal", "SIGTERM")]
-    with ThreadingHTTPServer((LOOPBACK, 0), InTwoPieces) as model:
-        model.may_end = threading.Event()  # type: ignore[attr-defined]
-        threading.Thread(target=model.serve_forever, daemon=True).start()
-        url, plain_port = f"http://{LOOPBACK}:{model.server_port}", choose_port(LOOPBACK)
-        with start_proxy(url, tmp_path, plain_port) as client, client.stream("GET", "/v1/x") as response:
-            pieces = response.iter_text()
-            assert next(pieces) == "data: one\n\n"
-            os.kill(int((tmp_path / "nginx.pid").read_text()), number)
-            deadline = time.monotonic() + 30
-            while is_open(plain_port) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert not is_open(plain_port), "it takes no more requests"
-            model.may_end.set()  # type: ignore[attr-defined]
-            assert "".join(pieces) == "data: [DONE]\n\n"
-        model.shutdown()
+    plain_port = choose_port(LOOPBACK)
+    with (
+        serve(InTwoPieces, may_end=threading.Event()) as model,
+        start_proxy(model.url, tmp_path, plain_port) as client,
+        client.stream("GET", "/v1/x") as response,
+    ):
+        pieces = response.iter_text()
+        assert next(pieces) == "data: one\n\n"
+        os.kill(int((tmp_path / "nginx.pid").read_text()), number)
+        deadline = time.monotonic() + 30
+        while is_open(plain_port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_open(plain_port), "it takes no more requests"
+        model.may_end.set()
+        assert "".join(pieces) == "data: [DONE]\n\n"
 
 
 ATTACKS: dict[str, tuple[str, dict[str, str]]] = {

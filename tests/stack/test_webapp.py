@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -27,6 +25,7 @@ from course_utils.files import PROJECT, read_jsonl
 from course_utils.processes import Server
 from deploy.serve import start_webapp
 from deploy.webapp.ask import choose_chart, number_repeated
+from tests.http_servers import JsonHandler, serve
 from tests.stack.conftest import build_databases
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -137,28 +136,14 @@ def test_a_visitor_without_a_key_is_not_in_the_audit_log(
     assert len(audit_file.read_text().splitlines()) == len(before.splitlines()) + 1
 
 
-class Stranger(BaseHTTPRequestHandler):
-    """A server that answers in place of the gateway, such as a proxy."""
+class Stranger(JsonHandler):
+    """What answers in the gateway's place, such as a proxy."""
 
     def do_GET(self) -> None:
-        status, body = self.server.says  # type: ignore[attr-defined]
-        self.server.cookies.append(self.headers["Cookie"])  # type: ignore[attr-defined]
-        self.send_response(status)
-        self.send_header("Set-Cookie", "session=of-whoever-asked-first")
-        self.send_header("Content-Type", "text/html" if body.startswith(b"<") else "application/json")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@pytest.fixture
-def stranger() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+        status, body = self.server.says
+        self.server.cookies.append(self.headers["Cookie"])
+        kind = "text/html" if body.startswith(b"<") else "application/json"
+        self.answer(body, status, Set_Cookie="session=of-whoever-asked-first", Content_Type=kind)
 
 
 @pytest.mark.parametrize(
@@ -173,19 +158,19 @@ def stranger() -> Iterator[ThreadingHTTPServer]:
         (500, b"null"),
     ],
 )
-def test_another_servers_answer_is_shown_by_its_status(
-    stranger: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+def test_who_answers_in_the_gateways_place_is_told_by_the_status(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
 ) -> None:
-    monkeypatch.setenv("COURSE_GATEWAY_URL", f"http://127.0.0.1:{stranger.server_port}")
     st.cache_resource.clear()
-    stranger.says, stranger.cookies = (status, body), []  # type: ignore[attr-defined]
     app = AppTest.from_function(draw, args=("ask", "show_ask"))
     app.session_state["key"] = KEY
-    for _ in range(2):
-        app.run(timeout=60)
-        assert not app.exception
-        assert f"before the gateway answers {status} " in app.error[0].value
-    assert stranger.cookies == [None, None], "one user's is no other's"  # type: ignore[attr-defined]
+    with serve(Stranger, says=(status, body), cookies=(cookies := [])) as stranger:
+        monkeypatch.setenv("COURSE_GATEWAY_URL", stranger.url)
+        for _ in range(2):
+            app.run(timeout=60)
+            assert not app.exception
+            assert f"before the gateway answers {status} " in app.error[0].value
+    assert cookies == [None, None], "one user's is no other's"
 
 
 @pytest.mark.parametrize("typed", ["wröng", "wrong\ufe0f", "key 1"])
@@ -251,24 +236,17 @@ def test_only_callers_may_rate_and_names_are_short(
     assert len(read_jsonl(file)) == 1
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(JsonHandler):
     """A model server that answers with the question, so that a test can write the query."""
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read_json()
         text = body["messages"][-1]["content"]
-        self.send_response(200)
-        self.end_headers()
         if body.get("stream"):
-            for word in text.split():
-                event = {"choices": [{"delta": {"content": f"{word} "}}]}
-                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
-            self.wfile.write(b"data: [DONE]\n\n")
+            events = [json.dumps({"choices": [{"delta": {"content": f"{word} "}}]}) for word in text.split()]
+            self.answer("".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode())
         else:
-            self.wfile.write(json.dumps({"choices": [{"message": {"content": text}}]}).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+            self.say(text)
 
 
 @pytest.fixture(scope="module")
@@ -281,17 +259,16 @@ def guarded(
     databases: Path, audit_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, Server]]:
     """A gateway with a key before the model that echoes, and a web app that has no key."""
-    model = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=model.serve_forever, daemon=True).start()
-    url, folder = f"http://127.0.0.1:{model.server_port}", tmp_path_factory.mktemp("guarded")
-    second = json.dumps({"second": {"url": url}})
-    settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_MODELS": second}
+    folder = tmp_path_factory.mktemp("guarded")
+    settings = {"COURSE_API_KEY": KEY, "COURSE_KEYS_FILE": str(folder / "keys.sqlite")}
     settings |= {"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl"), "COURSE_QUERY_TIMEOUT_S": "1"}
-    settings["COURSE_AUDIT_FILE"] = str(audit_file)
-    with start_gateway(url, databases, settings=settings) as gateway, start_webapp(gateway.url, folder) as app:
-        yield gateway, app
-    model.shutdown()
-    model.server_close()
+    with serve(Echo) as model:
+        settings |= {"COURSE_MODELS": json.dumps({"second": {"url": model.url}}), "COURSE_AUDIT_FILE": str(audit_file)}
+        with (
+            start_gateway(model.url, databases, settings=settings) as gateway,
+            start_webapp(gateway.url, folder) as app,
+        ):
+            yield gateway, app
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """pip-audit itself, before a database that says what the test wants, or that is not there."""
 
-import json
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from course_utils.processes import choose_port
+from tests.http_servers import JsonHandler, serve
 from tools.vulnerabilities import audit
 
 FLAW = {
@@ -25,7 +24,6 @@ FLAW = {
         }
     ],
 }
-Serve = Callable[[dict[str, Any]], str]
 
 
 @pytest.fixture
@@ -35,44 +33,33 @@ def lock(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers: list[ThreadingHTTPServer] = []
+class Database(JsonHandler):
+    """Knows the flaws of some packages, by their names."""
 
-    def start(flaws: dict[str, Any]) -> str:
-        class Database(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(flaws.get(asked["package"]["name"], {})).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def do_POST(self) -> None:
+        self.answer(self.server.flaws.get(self.read_json()["package"]["name"], {}))
 
-            def log_message(self, *_: object) -> None:
-                """Keep the test's output clean."""
 
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Database))
-        Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}/v1/query"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+@contextmanager
+def knows(flaws: dict[str, Any]) -> Iterator[str]:
+    """Address of a database of these flaws."""
+    with serve(Database, flaws=flaws) as server:
+        yield f"{server.url}/v1/query"
 
 
 def ask(lock: Path, url: str) -> tuple[int, str]:
     return audit(lock, "--vulnerability-service", "osv", "--osv-url", url, "--timeout", "5")
 
 
-def test_a_vulnerability_fails_and_is_named(lock: Path, serve: Serve) -> None:
-    status, said = ask(lock, serve({"idna": {"vulns": [FLAW]}}))
+def test_a_vulnerability_fails_and_is_named(lock: Path) -> None:
+    with knows({"idna": {"vulns": [FLAW]}}) as url:
+        status, said = ask(lock, url)
     assert (status, said.splitlines()[0]) == (1, "idna 3.10: PYSEC-1, mended in 3.11")
 
 
-def test_none_passes(lock: Path, serve: Serve) -> None:
-    assert ask(lock, serve({})) == (0, "2 packages checked, 0 vulnerabilities known.")
+def test_none_passes(lock: Path) -> None:
+    with knows({}) as url:
+        assert ask(lock, url) == (0, "2 packages checked, 0 vulnerabilities known.")
 
 
 def test_without_a_network_nothing_fails_and_that_is_said(lock: Path) -> None:

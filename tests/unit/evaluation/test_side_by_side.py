@@ -1,6 +1,4 @@
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from random import Random
 
@@ -12,6 +10,7 @@ from course_utils.blind_rating import TIE, BlindPair, draw_pairs, read_ratings
 from course_utils.errors import ServiceError
 from course_utils.evaluation.side_by_side import RatingPage, model_judge
 from course_utils.files import PROJECT
+from tests.http_servers import JsonHandler, serve
 
 
 def rows(letter: str, n: int = 40) -> list[dict[str, str]]:
@@ -52,11 +51,11 @@ def test_a_rating_that_cannot_be_written_is_asked_for_again(tmp_path: Path) -> N
     assert rating["id"] == pairs[0].row["id"], "what the page shows is what is rated"
 
 
-class Judge(BaseHTTPRequestHandler):
+class Judge(JsonHandler):
     """OpenAI's protocol: prefers the shorter answer, says so in many words, and fails on request."""
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read_json()
         texts = body["messages"][-1]["content"].split("\n\n")[1:]
         verdict = {
             "words": f"Answer {1 if len(texts[0]) < len(texts[1]) else 2}, of 10",
@@ -65,27 +64,18 @@ class Judge(BaseHTTPRequestHandler):
         }
         named = verdict.get(body["model"]) if self.headers["Authorization"] == "Bearer key" else None
         content = {"choices": [{"message": {"content": named}, "finish_reason": "stop"}]} if named else {"error": "no"}
-        reply = json.dumps(content).encode()
-        self.send_response(200 if named or body["model"] == "odd" else 404)
-        self.send_header("Content-Length", str(len(reply)))
-        self.end_headers()
-        self.wfile.write(reply)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer(content, 200 if named or body["model"] == "odd" else 404)
 
 
 def test_a_model_behind_a_url_is_a_rater(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "key")
-    with HTTPServer(("127.0.0.1", 0), Judge) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/v1"
+    with serve(Judge) as server:
+        url = f"{server.url}/v1"
         assert [model_judge(url, "words")(pair) for pair in (PAIR, PAIR.swapped())] == ["1", "2"]
         assert [model_judge(f"{url}/", name)(PAIR) for name in ("none", "lazy")] == ["0", "0"]
         for model, says in {"unknown": "answers 404", "odd": "is the model server running"}.items():
             with pytest.raises(ServiceError, match=says):
                 model_judge(url, model)(PAIR)
-        server.shutdown()
     with pytest.raises(ServiceError, match="is the model server running"):
         model_judge(url, "words")(PAIR)
 

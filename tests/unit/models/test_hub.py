@@ -4,9 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import httpx
@@ -17,8 +15,9 @@ from huggingface_hub.utils import filter_repo_objects
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
-from course_utils.models import find_encoder, hub_is_reachable, load_model, load_tokenizer, locate_model
-from course_utils.models.hub import identify_model, is_there_offline, locate_folder
+from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
+from course_utils.models.hub import is_there_offline, locate_folder
+from tests.http_servers import JsonHandler, serve
 
 REQUEST = httpx.Request("GET", "https://huggingface.co")
 MODEL = "small-model-course/no-such-model"
@@ -46,22 +45,13 @@ def closed_port() -> int:
 
 @pytest.mark.parametrize("status", [200, 404, 503])
 def test_a_hub_that_answers_anything_is_reachable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Answer(BaseHTTPRequestHandler):
+    class Hub(JsonHandler):
         def do_HEAD(self) -> None:
-            self.send_response(status)
-            self.end_headers()
+            self.answer(b"", status)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    try:
+    with serve(Hub) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
         assert hub_is_reachable(10)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_hub_that_refuses_is_not_reachable(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,9 @@ def start(folder: Path) -> Server:
     port = choose_port(LOOPBACK)
     return Server(
         "little gateway",
-        "little_gateway",
+        "tests.unit.monitoring.little_gateway",
         [str(port)],
         url=f"http://{LOOPBACK}:{port}",
         health="/health/ready",
-        settings={"PYTHONPATH": str(Path(__file__).parent), "COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl")},
+        settings={"COURSE_FEEDBACK_FILE": str(folder / "feedback.jsonl")},
     )

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.processes import choose_port
+from tests.http_servers import JsonHandler, LocalServer, serve
 from tests.stack.programs import is_open
 
 with warnings.catch_warnings():  # it would rather have a successor of httpx, which nothing else here uses
@@ -27,58 +27,39 @@ USAGE = {"prompt_tokens": 30, "completion_tokens": 20}
 MakeClient = Callable[..., TestClient]
 
 
-class Model(BaseHTTPRequestHandler):
+class Model(JsonHandler):
     """Replies at once, or when the server's ``may_reply`` is set; with ``head_first``, no more than the head."""
 
     def do_GET(self) -> None:
         self.server.n_looks += 1
         self.server.may_reply.wait(10)
-        self._answer({})
+        self.answer({})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read_json()
         self.server.asked.append(body)
         if self.server.head_first:
-            self._send(b"", more=1)
+            self.answer(b"", Content_Length="1")
         self.server.may_reply.wait(10)
         if self.server.head_first:
             return
         if body.get("stream"):
             events = [{"choices": [{"delta": {"content": "SELECT 1"}}]}, {"choices": [], "usage": USAGE}]
-            self._send(
-                b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
-            )
+            self.answer("".join(f"data: {each}\n\n" for each in [*map(json.dumps, events), "[DONE]"]).encode())
         else:
-            self._answer({"choices": [{"message": {"role": "assistant", "content": self.server.says}}], "usage": USAGE})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        self._send(json.dumps(body).encode())
-
-    def _send(self, text: bytes, more: int = 0) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text) + more))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+            self.say(self.server.says, usage=USAGE)
 
 
 @pytest.fixture
-def model() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    server.asked, server.says, server.may_reply = [], "SELECT 1", threading.Event()
-    server.may_reply.set()
-    server.n_looks, server.head_first = 0, False
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def model() -> Iterator[LocalServer]:
+    (may_reply := threading.Event()).set()
+    with serve(Model, asked=[], says="SELECT 1", may_reply=may_reply, n_looks=0, head_first=False) as server:
+        yield server
 
 
 @pytest.fixture
-def url(model: ThreadingHTTPServer) -> str:
-    return f"http://127.0.0.1:{model.server_port}"
+def url(model: LocalServer) -> str:
+    return model.url
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from course_utils.deployment.gateway import admission
 from course_utils.deployment.gateway.api_errors import ApiError
 from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
+from tests.http_servers import LocalServer
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 ADMIN = "the environment's key"
@@ -59,7 +59,7 @@ def test_tokens_a_minute_end_in_debt_and_stay_there(client: TestClient, stream: 
     assert "tokens a minute" in ask(client, key).json()["error"]["message"]
 
 
-def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: ThreadingHTTPServer) -> None:
+def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: LocalServer) -> None:
     key = make_key(client, max_concurrent=1)
     model.may_reply.clear()
     with ThreadPoolExecutor(1) as pool:
@@ -73,8 +73,8 @@ def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: T
     assert ask(client, key).status_code == 200
 
 
-def test_a_full_queue_sends_away(client: TestClient, model: ThreadingHTTPServer) -> None:
-    """Two requests run, one waits, and the fourth gets 503."""
+def test_a_full_queue_sends_away(client: TestClient, model: LocalServer) -> None:
+    """Two pass, one waits, and for the fourth the service has too much to do."""
     model.may_reply.clear()
     with ThreadPoolExecutor(3) as pool:
         passing = [pool.submit(ask, client) for _ in range(2)]
@@ -167,7 +167,7 @@ def test_a_failing_server_gets_a_pause_and_another_try(monkeypatch: pytest.Monke
     assert [attempt(None), attempt(None), attempt(503)] == [True, True, True]
 
 
-def test_callers_of_a_server_that_is_gone_are_told_at_once(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+def test_callers_of_a_server_that_is_gone_are_told_at_once(make_client: MakeClient, model: LocalServer) -> None:
     client = make_client()
     model.shutdown()
     model.server_close()
@@ -177,7 +177,7 @@ def test_callers_of_a_server_that_is_gone_are_told_at_once(make_client: MakeClie
     assert all(int(response.headers["Retry-After"]) > 0 for response in refused)
 
 
-def test_a_server_whose_streams_fail_is_spared_too(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+def test_a_server_whose_streams_fail_is_spared_too(make_client: MakeClient, model: LocalServer) -> None:
     client = make_client(model_timeout_s=0.1)
     model.head_first = True
     model.may_reply.clear()

@@ -1,12 +1,12 @@
 import asyncio
 import subprocess
-from http.server import ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from course_utils.deployment.gateway import model_client
 from course_utils.deployment.gateway.model_client import ReplyCache
+from tests.http_servers import LocalServer
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}], "temperature": 0}
@@ -19,7 +19,7 @@ def ask(client: TestClient, **changes: object) -> tuple[str, httpx.Response]:
     return response.headers["X-Cache"], response
 
 
-def test_the_same_request_is_answered_from_the_cache(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+def test_the_same_request_is_answered_from_the_cache(make_client: MakeClient, model: LocalServer) -> None:
     client = make_client(cache_s=60)
     (first, made), (second, kept) = ask(client), ask(client)
     assert (first, second, kept.json()) == ("miss", "hit", made.json())

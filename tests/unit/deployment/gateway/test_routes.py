@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ import pytest
 
 from course_utils.deployment.gateway.chat import ChatRequest, _relay
 from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
+from tests.http_servers import LocalServer
 from tests.unit.deployment.gateway.conftest import MakeClient
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 
 
-def test_each_model_has_a_server_and_more_to_say_to_it(
-    make_client: MakeClient, model: ThreadingHTTPServer, url: str
-) -> None:
+def test_each_model_has_a_server_and_more_to_say_to_it(make_client: MakeClient, model: LocalServer, url: str) -> None:
     base = {"url": f"{url}/v1", "body": {"model": "course", "lora": [{"id": 0, "scale": 0}]}}
     client = make_client(models=json.dumps({"base": base}))
     assert [each["id"] for each in client.get("/v1/models").json()["data"]] == ["course", "base"]
@@ -59,7 +57,7 @@ def test_numbers_are_what_json_schema_says(
         assert set(answered) == {status}
 
 
-def test_a_reply_has_at_most_the_tokens_that_are_allowed(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+def test_a_reply_has_at_most_the_tokens_that_are_allowed(make_client: MakeClient, model: LocalServer) -> None:
     client = make_client(max_tokens=24)
     for wanted in (5, 24, 10**6):
         client.post("/v1/chat/completions", json=CHAT | {"max_tokens": wanted})
@@ -103,8 +101,8 @@ def test_no_path_is_redirected(make_client: MakeClient, path: str) -> None:
     assert "Location" not in refused.headers
 
 
-def test_the_last_of_two_equal_names_is_checked_and_passed_on(
-    make_client: MakeClient, model: ThreadingHTTPServer
+def test_what_is_checked_is_what_is_asked_where_a_name_stands_twice(
+    make_client: MakeClient, model: LocalServer
 ) -> None:
     body = '{"messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "max_tokens": 99, "n": 2, "n": 1}'
     client = make_client(max_tokens=24)
@@ -191,7 +189,7 @@ def test_the_last_usage_of_a_stream_counts() -> None:
     assert [asyncio.run(read(n_events)) for n_events in (2, 6)] == [102, 105]
 
 
-def test_many_who_ask_whether_it_is_ready_make_one_check(make_client: MakeClient, model: ThreadingHTTPServer) -> None:
+def test_many_who_ask_whether_it_is_ready_make_one_check(make_client: MakeClient, model: LocalServer) -> None:
     client = make_client()
     model.may_reply.clear()
     with ThreadPoolExecutor(8) as pool:

@@ -6,9 +6,7 @@ import queue
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -17,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from course_utils.deployment import start_gateway
 from course_utils.sql import find_database
+from tests.http_servers import JsonHandler, LocalServer, serve
 
 DATA = Path(__file__).resolve().parents[4] / "data"
 # FastAPI and Redis load what describes traces by themselves.
@@ -24,30 +23,21 @@ SENDERS = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.i
 QUESTION = "How many secrets does ana@example.org have?"
 
 
-class Receiver(BaseHTTPRequestHandler):
+class Receiver(JsonHandler):
     """What a collector of traces answers."""
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.read_body()
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         self.server.got.put((self.path, body))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+        self.answer(b"")
 
 
 @pytest.fixture
-def receiver() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.got = queue.Queue()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def receiver() -> Iterator[LocalServer]:
+    with serve(Receiver, got=queue.Queue()) as server:
+        yield server
 
 
 def attributes_of(span: object) -> dict[str, object]:
@@ -60,12 +50,12 @@ def attributes_of(span: object) -> dict[str, object]:
 
 
 def test_a_question_is_one_trace_and_a_streamed_reply_counts_its_tokens_too(
-    url: str, receiver: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, receiver: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = find_database(DATA, "zoo", tmp_path / "built")
     (tmp_path / "databases" / "zoo").mkdir(parents=True)
     shutil.copy(built, tmp_path / "databases" / "zoo" / "zoo.sqlite")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{receiver.server_port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with start_gateway(url, tmp_path / "databases") as gateway:
