@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from course_utils.cli import app
 from course_utils.errors import ArtifactError
 from course_utils.files import PROJECT
 from course_utils.kernel import Kernels, NotebookError, execute_notebook, read_notebook, start_kernel
+from tests.waiting import comes_true
 from tools.notebooks.outputs import write_run
 
 START_WITHIN_S = 120
@@ -223,15 +223,11 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant,
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
-        deadline = time.monotonic() + START_WITHIN_S
-        while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        assert comes_true(lambda: begun.exists() and begun.read_text(), START_WITHIN_S)
         process.send_signal(sent)
         output, _ = process.communicate(timeout=START_WITHIN_S)
     assert process.returncode == 130
     assert "Stopped; `make course" in output
     assert "Traceback" not in output
-    while kernels_in(notebooks) and time.monotonic() < deadline:  # this notebook's, and the next one's
-        time.sleep(0.1)
-    assert not kernels_in(notebooks)
+    assert comes_true(lambda: not kernels_in(notebooks), START_WITHIN_S), "this notebook's, and the next one's"
     assert json.loads((tmp_path / "artifacts/smoke/run.json").read_text())["seconds"] == {}

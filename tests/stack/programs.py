@@ -2,29 +2,26 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from course_utils.processes import LOOPBACK
+from tests.waiting import comes_true
 
 START_S = 60
 
 
 @contextmanager
-def run_program(command: Sequence[str | Path], port: int, folder: Path) -> Iterator[None]:
+def run_program(command: Sequence[str | Path], port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program while the block does; it has started once it listens."""
     log = folder / f"{Path(command[0]).name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen([*map(str, command)], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + START_S
-        while not is_open(port):
-            assert process.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < deadline, log.read_text("utf-8")
-            time.sleep(0.05)
-        yield
+        comes_true(lambda: is_open(port) or process.poll() is not None, START_S)
+        assert is_open(port), log.read_text("utf-8")
+        yield process
     finally:
         process.terminate()
         process.wait(30)

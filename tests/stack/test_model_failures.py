@@ -16,6 +16,7 @@ from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.http_client import MAX_REPLY_BYTES
 from course_utils.sql import run_query
 from tests.http_servers import JsonHandler, LocalServer, serve
+from tests.waiting import comes_true
 
 SQL = {"question": "How many singers are there?", "database": "music"}
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -222,10 +223,7 @@ def ask_and_stop(model: LocalServer, databases: Path, n_pairs: int, **settings: 
         for _ in range(n_pairs):
             bodies = (CHAT, CHAT | {"stream": True})
             responses += [pool.submit(client.post, "/v1/chat/completions", json=body) for body in bodies]
-            deadline = time.monotonic() + 10
-            while Script.n_asked < before + 2:  # all others wait for a place
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            assert comes_true(lambda: Script.n_asked >= before + 2), "all others wait for a place"
         time.sleep(0.3)
         gateway.process.terminate()
         answered = [each.result() for each in responses]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +16,12 @@ from course_utils.artifacts import Course
 from course_utils.files import read_jsonl
 from course_utils.processes import LOOPBACK, Server, choose_port
 from deploy.serve import app, is_installed
+from tests.waiting import comes_true
 
 PROGRAMS = ("redis-server", "prometheus", "prometheus-node-exporter")
 KEY = "open-sesame"
 DEADLINE_S = 120
-pytestmark = [
-    pytest.mark.takes(25),
-]
+pytestmark = pytest.mark.takes(25)
 
 
 @contextmanager
@@ -38,16 +36,9 @@ def serving(course: Course, folder: Path) -> Iterator[tuple[Server, dict[str, st
         yield server, urls
 
 
-def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not (so := is_so()):
-        assert time.monotonic() < deadline, so
-        time.sleep(0.2)
-
-
-def answers(url: str) -> bool:
+def all_answer(*urls: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success
+        return all(httpx.get(url, timeout=5, trust_env=False).is_success for url in urls)
     except httpx.HTTPError:
         return False
 
@@ -56,9 +47,11 @@ def answers(url: str) -> bool:
 def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course], tmp_path: Path) -> None:
     course = make_course()
     with serving(course, tmp_path) as (server, urls):
-        until(lambda: answers(f"{urls['web-port']}/_stcore/health") and answers(f"{urls['prometheus-port']}/-/ready"))
-        ready = httpx.get(f"{urls['port']}/health/ready").json()
-        assert (ready["ready"], ready["redis"]) == (True, "")
+        app_health, ready = f"{urls['web-port']}/_stcore/health", f"{urls['port']}/health/ready"
+        prometheus_ready = f"{urls['prometheus-port']}/-/ready"
+        assert comes_true(lambda: all_answer(app_health, prometheus_ready), DEADLINE_S)
+        state = httpx.get(ready).json()
+        assert (state["ready"], state["redis"]) == (True, "")
 
         with httpx.Client(base_url=f"{urls['prometheus-port']}/api/v1", trust_env=False) as prometheus:
 
@@ -66,7 +59,8 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
                 targets = prometheus.get("/targets").json()["data"]["activeTargets"]
                 return {each["scrapePool"]: each["health"] for each in targets}
 
-            until(lambda: states() == dict.fromkeys(("gateway", "model_server", "node", "prometheus"), "up"))
+            all_up = dict.fromkeys(("gateway", "model_server", "node", "prometheus"), "up")
+            assert comes_true(lambda: states() == all_up, DEADLINE_S)
             rules = [rule for group in prometheus.get("/rules").json()["data"]["groups"] for rule in group["rules"]]
             assert "GatewayDown" in {rule["name"] for rule in rules}
 
@@ -76,8 +70,8 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
         gateway = server.find_process("deployment.gateway")
         for each in (*programs, gateway):
             each.kill()
-        until(lambda: answers(f"{urls['prometheus-port']}/-/ready") and answers(f"{urls['port']}/health/ready"))
-        until(lambda: httpx.get(f"{urls['port']}/health/ready").json()["redis"] == "")
+        assert comes_true(lambda: all_answer(prometheus_ready, ready), DEADLINE_S)
+        assert comes_true(lambda: httpx.get(ready).json()["redis"] == "", DEADLINE_S)
         httpx.get(f"{urls['port']}/v1/models")
         log = (tmp_path / "serve.log").read_text("utf-8")
         assert all(f"the {name} is gone; starting it again" in log for name in ("Redis", "Prometheus", "gateway"))

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,19 +24,10 @@ from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
 from course_utils.sql import read_schema
 from course_utils.supervision import Servers
+from tests.stack.programs import is_open
+from tests.waiting import comes_true
 
 BASE = PROJECT / "data" / "tiny_base"
-
-
-def is_silent(url: str) -> bool:
-    """Whether nobody listens there, within a moment."""
-    host, port = url.removeprefix("http://").split(":")
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))):
-                return True
-        time.sleep(0.05)
-    return False
 
 
 def test_server_applies_the_tokenizers_template_and_answers_like_transformers(model_server: Server) -> None:
@@ -132,11 +121,13 @@ def test_a_killed_model_server_comes_back(make_course: Callable[..., Course], tm
     body = {"question": "How many singers are there?", "database": "music"}
     with start_service(make_course(), tmp_path) as service:
         service.find_process("deployment.model_server").kill()
-        answers = [httpx.post(f"{service.url}/v1/sql", json=body, timeout=60)]
-        deadline = time.monotonic() + 60
-        while answers[-1].status_code != httpx.codes.OK and time.monotonic() < deadline:
-            time.sleep(0.1)
+        answers: list[httpx.Response] = []
+
+        def is_answered() -> bool:
             answers.append(httpx.post(f"{service.url}/v1/sql", json=body, timeout=60))
+            return answers[-1].is_success
+
+        assert comes_true(is_answered, 60)
         assert service.process.poll() is None
     assert [answer.status_code for answer in answers] == [503] * (len(answers) - 1) + [200]
     logged = [row["status"] for row in read_jsonl(tmp_path / "requests.jsonl") if row.get("route") == "/v1/sql"]
@@ -151,7 +142,7 @@ def test_nothing_outlives_a_killed_service(make_course: Callable[..., Course], t
         servers = [service.find_process(f"deployment.{name}") for name in ("gateway", "model_server")]
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait()
-        assert is_silent(service.url)
+        assert comes_true(lambda: not is_open(int(service.url.rpartition(":")[2])))
         for server in servers:
             server.wait(10)
 

@@ -27,6 +27,7 @@ from deploy.serve import start_webapp
 from deploy.webapp.ask import choose_chart, number_repeated
 from tests.http_servers import JsonHandler, serve
 from tests.stack.conftest import build_databases
+from tests.waiting import comes_true
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -130,9 +131,7 @@ def test_a_visitor_without_a_key_is_not_in_the_audit_log(
     app.session_state["key"] = "wrong"
     app.run()
     assert "type it at the side" in app.error[0].value
-    deadline = time.monotonic() + 5  # a request is noted when its answer has left
-    while audit_file.read_text() == before and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert comes_true(lambda: audit_file.read_text() != before), "a request is noted when its answer has left"
     assert len(audit_file.read_text().splitlines()) == len(before.splitlines()) + 1
 
 

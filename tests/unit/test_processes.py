@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from course_utils import processes
 from course_utils.errors import ServiceError
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port, run_module
+from tests.waiting import comes_true
 
 SLEEPER = "import time; time.sleep(60)"
 
@@ -33,10 +33,7 @@ def write_module(folder: Path, code: str) -> dict[str, str]:
 
 
 def is_gone(pid: int) -> bool:
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not psutil.pid_exists(pid)
+    return comes_true(lambda: not psutil.pid_exists(pid))
 
 
 def test_it_runs_inside_the_block_and_is_gone_after_it() -> None:

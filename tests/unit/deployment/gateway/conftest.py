@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.processes import choose_port
 from tests.http_servers import JsonHandler, LocalServer, serve
-from tests.stack.programs import is_open
+from tests.stack.programs import run_program
 
 with warnings.catch_warnings():  # it would rather have a successor of httpx, which nothing else here uses
     warnings.simplefilter("ignore")
@@ -78,17 +77,10 @@ def make_client(url: str, tmp_path: Path) -> Iterator[MakeClient]:
 
 
 @pytest.fixture
-def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def redis(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     port = choose_port("127.0.0.1")
     command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    deadline = time.monotonic() + 30
-    while not is_open(port):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    yield f"redis://127.0.0.1:{port}", process
-    process.kill()
-    process.wait()
+    with run_program(command, port, tmp_path) as process:
+        yield f"redis://127.0.0.1:{port}", process

@@ -1,7 +1,6 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from course_utils.deployment.gateway.callers import Caller
 from course_utils.deployment.gateway.metrics import NOTES
 from tests.http_servers import LocalServer
 from tests.unit.deployment.gateway.conftest import MakeClient, TestClient
+from tests.waiting import comes_true
 
 ADMIN = "the environment's key"
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -28,13 +28,6 @@ def ask(client: TestClient, key: str = "", **more: Any) -> httpx.Response:
 
 def make_key(client: TestClient, **limits: Any) -> str:
     return client.post("/v1/admin/keys", json={"name": "x"} | limits).json()["key"]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -64,7 +57,7 @@ def test_requests_at_once_are_limited_and_come_back(client: TestClient, model: L
     model.may_reply.clear()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(ask, client, key)
-        wait_for(lambda: bool(model.asked))
+        assert comes_true(lambda: model.asked)
         refused = ask(client, key)
         model.may_reply.set()
         assert slow.result().status_code == 200
@@ -78,9 +71,9 @@ def test_a_full_queue_sends_away(client: TestClient, model: LocalServer) -> None
     model.may_reply.clear()
     with ThreadPoolExecutor(3) as pool:
         passing = [pool.submit(ask, client) for _ in range(2)]
-        wait_for(lambda: len(model.asked) == 2)
+        assert comes_true(lambda: len(model.asked) == 2)
         waiting = pool.submit(ask, client)
-        wait_for(lambda: "course_queue_depth 1.0" in client.get("/metrics").text)
+        assert comes_true(lambda: "course_queue_depth 1.0" in client.get("/metrics").text)
         refused = ask(client)
         model.may_reply.set()
         assert [each.result().status_code for each in (*passing, waiting)] == [200] * 3
