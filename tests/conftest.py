@@ -2,11 +2,12 @@
 
 import gc
 import os
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.sqlite_files import write_database
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -19,14 +20,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of four items, two of them equal but for their key."""
-    path = tmp_path_factory.mktemp("shop") / "shop.sqlite"
-    connection = sqlite3.connect(path)
-    connection.executescript(
+    return write_database(
+        tmp_path_factory.mktemp("shop") / "shop.sqlite",
         "CREATE TABLE item (id integer, name text, price real);"
-        "INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'ink', 2.5), (3, 'pad', 0.3), (4, 'pen', 1.5);"
+        "INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'ink', 2.5), (3, 'pad', 0.3), (4, 'pen', 1.5);",
     )
-    connection.close()
-    return path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.files import write_json
-from tests.datasets.dataset_files import write_database
+from tests.sqlite_files import write_database
 
 LAKES = """
 CREATE TABLE lakes (`Lake ID` INTEGER PRIMARY KEY, `Lake Name` TEXT, `Max Depth (m)` REAL, Country TEXT);

@@ -1,8 +1,6 @@
 """Write rows and databases in the course's layout."""
 
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
 from course_utils.files import write_jsonl
@@ -36,11 +34,3 @@ def write_thirds(folder: Path, asked: list[tuple[str, Pair]]) -> None:
     validation = others[4::10]
     train = [pair for pair in others if pair not in validation]
     write_splits(folder, {"train": train, "validation": validation, "test": test})
-
-
-def write_database(path: Path, script: str) -> Path:
-    """Make a SQLite file by a script."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
-    return path

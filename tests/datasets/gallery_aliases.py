@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.datasets.dataset_files import about, read_pairs, write_database, write_thirds
+from tests.datasets.dataset_files import about, read_pairs, write_thirds
+from tests.sqlite_files import write_database
 
 GALLERY = """
 CREATE TABLE ARTIST (ARTIST_ID INTEGER PRIMARY KEY, NAME TEXT, COUNTRY TEXT, BIRTH_YEAR INTEGER);

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.files import write_json
-from tests.datasets.dataset_files import read_pairs, write_database
+from tests.datasets.dataset_files import read_pairs
+from tests.sqlite_files import write_database
 
 SCHEMAS = {
     "orchard_harvest": """

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.datasets.dataset_files import Pair, about, write_database, write_splits
+from tests.datasets.dataset_files import Pair, about, write_splits
+from tests.sqlite_files import write_database
 
 STAFF = """
 CREATE TABLE DEPARTMENT (DEPT_ID INTEGER PRIMARY KEY, DEPT_NAME VARCHAR(30), CITY VARCHAR(30));

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.datasets.dataset_files import about, read_pairs, write_database, write_thirds
+from tests.datasets.dataset_files import about, read_pairs, write_thirds
+from tests.sqlite_files import write_database
 
 WORKSHOP = """
 CREATE TABLE Mechanics (mechanicId INTEGER PRIMARY KEY, fullName TEXT, hourlyPay REAL, startedIn INTEGER, town TEXT);

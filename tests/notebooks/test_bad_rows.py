@@ -1,7 +1,5 @@
 """Notebook 2 looks at a stranger's rows before it checks them: it comes as far as its report, whatever they hold."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from course_utils.artifacts import notebook_of, open_course
 from course_utils.errors import DataError
 from course_utils.files import PROJECT, SPLITS, Row, write_jsonl
 from course_utils.kernel import read_notebook
+from tests.sqlite_files import write_database
 
 GOOD = {"db_id": "shop", "question": "Which items are there?", "query": "SELECT name FROM item"}
 BAD: list[Row] = [
@@ -24,10 +23,8 @@ BAD: list[Row] = [
 
 def run_cells(folder: Path, splits: dict[str, list[Row]], *names: str) -> dict[str, Any]:
     """Run cells of the notebook on a dataset of these rows; what they have named."""
-    database = folder / "dataset" / "databases" / "shop" / "shop.sqlite"
-    database.parent.mkdir(parents=True)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.executescript("CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('pen');")
+    script = "CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('pen');"
+    write_database(folder / "dataset" / "databases" / "shop" / "shop.sqlite", script)
     for split, rows in splits.items():
         write_jsonl(folder / "dataset" / f"{split}.jsonl", rows)
     parameters = {"PROFILE": "smoke", "DATA": str(folder / "dataset"), "MODEL": "", "ARTIFACTS": str(folder / "made")}

@@ -4,7 +4,6 @@ import errno
 import gzip
 import json
 import shlex
-import sqlite3
 import subprocess
 import sys
 from unittest.mock import MagicMock
@@ -17,6 +16,7 @@ from course_utils import runner
 from course_utils.artifacts import PARAMETERS
 from course_utils.cli import app, open_here
 from course_utils.files import PROJECT, read_jsonl, write_jsonl
+from tests.sqlite_files import write_database
 
 
 @pytest.fixture
@@ -150,10 +150,8 @@ def test_serving_before_the_course_has_run_names_the_notebook(course, tmp_path):
 
 @pytest.fixture
 def predictions(tmp_path):
-    folder = tmp_path / "databases" / "shop"
-    folder.mkdir(parents=True)
-    with sqlite3.connect(folder / "shop.sqlite") as connection:
-        connection.executescript("CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('a'), ('b');")
+    script = "CREATE TABLE item (name TEXT); INSERT INTO item VALUES ('a'), ('b');"
+    write_database(tmp_path / "databases" / "shop" / "shop.sqlite", script)
     row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM item", "seconds": 0.1}
     predicted = ["SELECT count(name) FROM item", "SELECT name FROM item", "SELECT nothing FROM item", "hello"]
     rows = [{**row, "id": str(number), "predicted": each} for number, each in enumerate(predicted)]

@@ -9,6 +9,7 @@ from course_utils.errors import DataError
 from course_utils.files import PROJECT, read_jsonl
 from course_utils.sql import find_database, read_schema
 from course_utils.sql.query_forms import parse
+from tests.sqlite_files import write_database
 from tools.dataset.mistakes import write_sql
 from tools.dataset.mutations import MUTATIONS
 from tools.dataset.preferences import make_preferences, reject
@@ -25,11 +26,7 @@ INSERT INTO item VALUES (1, 2, 'pen', 5), (2, 2, 'ink', 9), (3, 1, 'pad', 7), (4
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    path = tmp_path / "shop.sqlite"
-    connection = sqlite3.connect(path)
-    connection.executescript(SHOP)
-    connection.close()
-    return path
+    return write_database(tmp_path / "shop.sqlite", SHOP)
 
 
 JOINED = "SELECT item.name FROM item JOIN maker ON item.maker_id = maker.maker_id WHERE maker.city = 'Oslo'"

@@ -1,11 +1,11 @@
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_utils.errors import DataError
+from tests.sqlite_files import write_database
 from tools.dataset.written import UNANSWERABLE, read_written
 
 GOOD = {"split": "test", "db_id": "shop", "question": "how many  pens?", "query": "SELECT COUNT(*) FROM item;"}
@@ -14,13 +14,8 @@ ROLES = {"shop": "test", "farm": "train"}
 
 @pytest.fixture
 def databases(tmp_path: Path) -> dict[str, Path]:
-    found = {}
-    for db_id in ROLES:
-        found[db_id] = tmp_path / f"{db_id}.sqlite"
-        connection = sqlite3.connect(found[db_id])
-        connection.executescript("CREATE TABLE item (name text); INSERT INTO item VALUES ('pen'), ('ink')")
-        connection.close()
-    return found
+    script = "CREATE TABLE item (name text); INSERT INTO item VALUES ('pen'), ('ink')"
+    return {db_id: write_database(tmp_path / f"{db_id}.sqlite", script) for db_id in ROLES}
 
 
 def write(folder: Path, db_id: str, *rows: dict[str, Any] | str) -> Path:

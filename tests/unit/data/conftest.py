@@ -1,6 +1,5 @@
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from course_utils.artifacts import Course, open_course
 from course_utils.files import PROJECT
+from tests.sqlite_files import write_database
 
 SCHEMA = """
 CREATE TABLE shop (shop_id INTEGER PRIMARY KEY, name TEXT, city TEXT);
@@ -55,8 +55,6 @@ def foreign_release(foreign: Path, tmp_path: Path) -> Path:
     """The foreign dataset with ready SQLite files, as Spider ships them."""
     copy = shutil.copytree(foreign, tmp_path / "spider")
     for schema in copy.glob("database/*/schema.sql"):
-        connection = sqlite3.connect(schema.with_name(f"{schema.parent.name}.sqlite"))
-        connection.executescript(schema.read_text())
-        connection.close()
+        write_database(schema.with_name(f"{schema.parent.name}.sqlite"), schema.read_text())
         schema.unlink()
     return copy

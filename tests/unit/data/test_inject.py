@@ -1,6 +1,4 @@
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from course_utils.data.validation.rows import CHECKS
 from course_utils.data.validation.validate import validate_rows
 from course_utils.errors import ConfigurationError
 from course_utils.finding import Finding
+from tests.sqlite_files import write_database
 
 
 def make_rows(split: str, n: int) -> list[dict[str, Any]]:
@@ -91,9 +90,7 @@ def test_what_no_row_can_take_is_left_out_and_counted() -> None:
     ],
 )
 def test_questions_of_any_script_take_every_defect_and_the_checks_find_it(question: str, tmp_path: Path) -> None:
-    database = tmp_path / "s.sqlite"
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("CREATE TABLE t (a, b)")
+    database = write_database(tmp_path / "s.sqlite", "CREATE TABLE t (a, b)")
     rows = [
         {"id": str(i), "db_id": "s", "question": question.format(i), "query": f"select a from t where b = {i}"}
         for i in range(200)

@@ -1,7 +1,6 @@
 """Files for services that fine-tune: nothing is lost, limits hold, the price is what the table says."""
 
 import json
-import sqlite3
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from course_utils.data.services import TOKENS_OF_MESSAGE, estimate_tokens, expor
 from course_utils.errors import ConfigurationError, DataError
 from course_utils.files import read_jsonl
 from course_utils.tables import Table
+from tests.sqlite_files import write_database
 from tests.unit.full_disk import full_disk
 
 TARGET = "SELECT name FROM item WHERE price > {}"
@@ -34,10 +34,8 @@ def write_split(dataset: Path, split: str, queries: list[str]) -> None:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "data" / "databases" / "shop"
-    folder.mkdir(parents=True)
-    with sqlite3.connect(folder / "shop.sqlite") as connection:
-        connection.executescript("CREATE TABLE item (name TEXT, price INT); INSERT INTO item VALUES ('é', 3);")
+    script = "CREATE TABLE item (name TEXT, price INT); INSERT INTO item VALUES ('é', 3);"
+    write_database(tmp_path / "data" / "databases" / "shop" / "shop.sqlite", script)
     write_split(tmp_path / "data", "train", [f"\n {TARGET.format(i)} ;" for i in range(12)])
     write_split(tmp_path / "data", "validation", [TARGET.format(i) for i in range(20, 23)])
     write_split(tmp_path / "data", "test", [TARGET.format(i) for i in range(30, 34)])

@@ -1,5 +1,3 @@
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,18 +5,15 @@ import pytest
 from course_utils.deployment import check_and_run, sql_grammar
 from course_utils.errors import DataError
 from course_utils.sql import Schema, read_schema
+from tests.sqlite_files import write_database
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    path = tmp_path / "toy.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "CREATE TABLE singer (name text); INSERT INTO singer VALUES ('Ana'), ('Ben'), ('Cleo')"
-        )
-    return path
+    script = "CREATE TABLE singer (name text); INSERT INTO singer VALUES ('Ana'), ('Ben'), ('Cleo')"
+    return write_database(tmp_path / "toy.sqlite", script)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +54,9 @@ def test_rows_are_capped(database: Path) -> None:
 
 
 def test_a_grammar_knows_the_names_of_one_database_as_sql_writes_them(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute('CREATE TABLE "live show" ("order" int, "a ""b""" text)')
-        connection.execute("CREATE TABLE ALL_COLUMNS (name text)")
+    write_database(
+        database, 'CREATE TABLE "live show" ("order" int, "a ""b""" text); CREATE TABLE ALL_COLUMNS (name text)'
+    )
     rules = dict(line.split("::=", 1) for line in sql_grammar(read_schema(database)).splitlines() if "::=" in line)
     rules = {name.strip(): rule.strip() for name, rule in rules.items()}
     assert rules["table"] == r'"ALL_COLUMNS" | "\"live show\"" | "singer"'

@@ -1,8 +1,6 @@
 """Clauses are told apart as the makers of the course's wrong queries name their mistakes; each error has one kind."""
 
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from course_utils.errors import QueryError
 from course_utils.evaluation import score_predictions
 from course_utils.evaluation.clauses import CLAUSES, KINDS, compare_clauses, error_kind, mark_changes, show_error
 from course_utils.files import PROJECT, Row, read_jsonl
+from tests.sqlite_files import write_database
 
 PAIRS = read_jsonl(PROJECT / "data" / "preferences.jsonl")[::3]
 CLAUSE_OF = {
@@ -157,14 +156,12 @@ KIND_BY_PREDICTION = {
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "databases" / "music"
-    folder.mkdir(parents=True)
-    with closing(sqlite3.connect(folder / "music.sqlite")) as connection:
-        connection.executescript("""
-            CREATE TABLE singer (id INTEGER, name TEXT); INSERT INTO singer VALUES (1, 'Ana'), (2, 'Ben'), (3, '<b>');
-            CREATE TABLE song (id INTEGER, singer INTEGER, year INTEGER);
-            INSERT INTO song VALUES (2, 1, 1995), (1, 2, 2005), (3, 3, 2010);
-        """)
+    write_database(
+        tmp_path / "databases" / "music" / "music.sqlite",
+        """CREATE TABLE singer (id INTEGER, name TEXT); INSERT INTO singer VALUES (1, 'Ana'), (2, 'Ben'), (3, '<b>');
+        CREATE TABLE song (id INTEGER, singer INTEGER, year INTEGER);
+        INSERT INTO song VALUES (2, 1, 1995), (1, 2, 2005), (3, 3, 2010);""",
+    )
     return tmp_path
 
 

@@ -12,6 +12,7 @@ from sqlglot import parse_one
 from course_utils.evaluation import instances
 from course_utils.evaluation.boundaries import joined_columns, literals_by_column, near
 from course_utils.evaluation.instances import find_instances
+from tests.sqlite_files import write_database
 
 SCHEMA = """
 CREATE TABLE singer (
@@ -39,10 +40,7 @@ GOLDS = [
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("music") / "music.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(SCHEMA)
-    return path
+    return write_database(tmp_path_factory.mktemp("music") / "music.sqlite", SCHEMA)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from course_utils.errors import DataError
 from course_utils.evaluation import Scores, accuracy_table, read_predictions, score_predictions
 from course_utils.evaluation.scores import Outcome
+from tests.sqlite_files import write_database
 
 from .verdicts import verdict_of
 
@@ -77,13 +78,7 @@ def test_the_least_that_a_row_needs(tmp_path: Path, dataset: Path) -> None:
 
 
 def test_databases_are_found_where_the_data_stage_writes_them(tmp_path: Path, predictions: list[Any]) -> None:
-    import sqlite3
-
-    folder = tmp_path / "artifacts" / "databases" / "shop"
-    folder.mkdir(parents=True)
-    connection = sqlite3.connect(folder / "shop.sqlite")
-    connection.executescript(SCHEMA + ROWS)
-    connection.close()
+    write_database(tmp_path / "artifacts" / "databases" / "shop" / "shop.sqlite", SCHEMA + ROWS)
     assert score_predictions(predictions, tmp_path / "artifacts").accuracy.n_true == 2
 
 

@@ -1,6 +1,5 @@
 import json
 import shutil
-import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from course_utils.monitoring import corrections, judge_corrections, rate_answers
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord
 from course_utils.sql import run_query
-from course_utils.training import read_pairs
+from tests.sqlite_files import write_database
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
 TESTED = {"db_id": "shop", "question": "The dearest sale?", "query": "SELECT MAX(price) FROM sale"}
@@ -35,12 +34,9 @@ def course(tmp_path: Path) -> Course:
 
 def run_data_stage(course: Course, prices: Sequence[int]) -> None:
     stage = course.begin("data")
-    file = stage.folder / "databases" / "shop" / "shop.sqlite"
-    file.parent.mkdir(parents=True)
-    with sqlite3.connect(file) as connection:
-        connection.execute("CREATE TABLE sale (price integer)")
-        connection.executemany("INSERT INTO sale VALUES (?)", [(price,) for price in prices])
-    connection.close()
+    sales = ", ".join(f"({price})" for price in prices)
+    script = f"CREATE TABLE sale (price integer); INSERT INTO sale VALUES {sales}"
+    write_database(stage.folder / "databases" / "shop" / "shop.sqlite", script)
     for split, row in {"train": TRAINED, "validation": TRAINED | {"question": "Sales?"}, "test": TESTED}.items():
         write_jsonl(stage.folder / f"{split}.jsonl", [{"id": split, **row, "seen": True}])
     stage.finish({})
@@ -271,12 +267,10 @@ ROWS = [
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "databases" / "zoo"
-    folder.mkdir(parents=True)
-    with sqlite3.connect(folder / "zoo.sqlite") as connection:
-        connection.executescript("CREATE TABLE animal (name TEXT, legs INTEGER);")
-        connection.executemany("INSERT INTO animal VALUES (?, ?)", [("emu", 2), ("bear", 4), ("duck", 2)])
-    connection.close()
+    write_database(
+        tmp_path / "databases" / "zoo" / "zoo.sqlite",
+        "CREATE TABLE animal (name TEXT, legs INTEGER); INSERT INTO animal VALUES ('emu', 2), ('bear', 4), ('duck', 2)",
+    )
     return tmp_path
 
 

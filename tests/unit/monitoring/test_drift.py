@@ -1,6 +1,5 @@
 """Signals of questions, and the windows of questions that are compared."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from course_utils.monitoring.drift import (
     unknown_word_share,
 )
 from course_utils.sql import run_queries
+from tests.sqlite_files import write_database
 
 
 def test_words_and_unknown_share() -> None:
@@ -108,10 +108,8 @@ def test_a_few_questions_about_new_databases_are_a_shift_already() -> None:
 
 
 def test_the_busiest_column_gets_another_name_in_every_table_of_the_copy(tmp_path: Path) -> None:
-    source = tmp_path / "zoo.sqlite"
-    with sqlite3.connect(source) as connection:
-        connection.executescript("CREATE TABLE animal (name TEXT, legs INTEGER); CREATE TABLE keeper (name TEXT)")
-    connection.close()
+    script = "CREATE TABLE animal (name TEXT, legs INTEGER); CREATE TABLE keeper (name TEXT)"
+    source = write_database(tmp_path / "zoo.sqlite", script)
     queries = ["SELECT NAME FROM animal", "SELECT legs FROM animal WHERE Name = 'emu'", "SELECT count(*) FROM keeper"]
     assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries) == "name"
     results = run_queries(tmp_path / "copy.sqlite", queries)

@@ -20,6 +20,7 @@ import pytest
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_database, is_one_file, list_databases, run_query
 from course_utils.sql.databases import FOLDERS
+from tests.sqlite_files import write_database
 
 NormalForm = Literal["NFC", "NFD"]
 SCHEMA = "CREATE TABLE pet (id INTEGER PRIMARY KEY, name TEXT);\n"
@@ -38,9 +39,7 @@ def add_sql(dataset: Path, db_id: str = "pets", schema: str = SCHEMA, rows: str 
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("ending", [".sqlite", ".db"])
 def test_a_ready_database_is_used_as_it_is(tmp_path: Path, folder: str, ending: str) -> None:
-    path = tmp_path / folder / "pets" / f"pets{ending}"
-    path.parent.mkdir(parents=True)
-    sqlite3.connect(path).executescript(SCHEMA)
+    path = write_database(tmp_path / folder / "pets" / f"pets{ending}", SCHEMA)
     assert list_databases(tmp_path) == {"pets": path.parent}
     assert find_database(tmp_path, "pets", tmp_path / "built") == path
     assert not (tmp_path / "built").exists()

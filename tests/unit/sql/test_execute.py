@@ -10,22 +10,20 @@ import pytest
 
 from course_utils.errors import QueryError
 from course_utils.sql import QueryLimits, QueryResult, run_queries, run_query
+from tests.sqlite_files import write_database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    path = tmp_path / "shop.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.executescript(
-            """CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL);
-            INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'book', 12.0), (3, NULL, NULL), (4, 'ink; pen', 3);
-            CREATE VIRTUAL TABLE note USING fts5 (body); INSERT INTO note VALUES ('blue ink');
-            CREATE VIRTUAL TABLE old USING fts4 (body); INSERT INTO old VALUES ('on paper');
-            CREATE VIRTUAL TABLE place USING rtree (id, low, high); INSERT INTO place VALUES (1, 1, 2);
-            CREATE VIEW cheap AS SELECT name FROM item WHERE price < 5;"""
-        )
-    connection.close()
-    return path
+    return write_database(
+        tmp_path / "shop.sqlite",
+        """CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price REAL);
+        INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'book', 12.0), (3, NULL, NULL), (4, 'ink; pen', 3);
+        CREATE VIRTUAL TABLE note USING fts5 (body); INSERT INTO note VALUES ('blue ink');
+        CREATE VIRTUAL TABLE old USING fts4 (body); INSERT INTO old VALUES ('on paper');
+        CREATE VIRTUAL TABLE place USING rtree (id, low, high); INSERT INTO place VALUES (1, 1, 2);
+        CREATE VIEW cheap AS SELECT name FROM item WHERE price < 5;""",
+    )
 
 
 def test_rows_columns_and_order_are_sqlites(database: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from course_utils.errors import DataError
 from course_utils.sql import copy_database, find_database, is_one_file, read_schema, run_query
+from tests.sqlite_files import write_database
 
 COUNT = "SELECT COUNT(*) FROM reading"
 
@@ -100,9 +101,7 @@ os._exit(0)"""
 
 
 def test_a_database_that_was_closed_gets_no_log_by_being_read(tmp_path: Path) -> None:
-    path = tmp_path / "x.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE reading (v int)")
+    path = write_database(tmp_path / "x.sqlite", "PRAGMA journal_mode = WAL; CREATE TABLE reading (v int)")
     assert run_query(path, COUNT).rows == [(0,)]
     assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
     (tmp_path / "x.sqlite-wal").touch()

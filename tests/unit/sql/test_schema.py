@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import Schema, copy_database, quote, read_schema, run_query
 from course_utils.sql.schema import RESERVED, Column, TableSchema
-
-
-def create(path: Path, script: str) -> Path:
-    connection = sqlite3.connect(path)
-    connection.executescript(script)
-    connection.close()
-    return path
+from tests.sqlite_files import write_database
 
 
 def test_tables_columns_and_keys_are_read(tmp_path: Path) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "music.sqlite",
         """CREATE TABLE singer (singer_id INTEGER PRIMARY KEY, name TEXT);
         CREATE TABLE concert (concert_id INTEGER PRIMARY KEY, singer_id INT REFERENCES singer (singer_id), year INT);
@@ -40,7 +34,7 @@ def test_tables_columns_and_keys_are_read(tmp_path: Path) -> None:
 
 
 def test_a_schema_is_shown_one_table_a_line(tmp_path: Path) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "x.sqlite",
         """CREATE TABLE singer (id INTEGER PRIMARY KEY, name VARCHAR(20), untyped);
         CREATE TABLE concert (singer_id INTEGER REFERENCES singer (id));""",
@@ -101,7 +95,7 @@ def test_any_quoted_name_works_in_sqlite(name: str) -> None:
 
 
 def test_indexes_triggers_and_sqlites_own_tables_do_not_matter(tmp_path: Path) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "x.sqlite",
         """CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT UNIQUE);
         CREATE TABLE sqliteX (c);
@@ -113,7 +107,7 @@ def test_indexes_triggers_and_sqlites_own_tables_do_not_matter(tmp_path: Path) -
 
 
 def test_views_are_shown_and_those_that_do_not_work_left_out(tmp_path: Path) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "x.sqlite",
         """CREATE TABLE a (id INTEGER, b TEXT);
         CREATE VIEW broken AS SELECT absent FROM nowhere;
@@ -123,7 +117,7 @@ def test_views_are_shown_and_those_that_do_not_work_left_out(tmp_path: Path) -> 
 
 
 def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(tmp_path: Path) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "x.sqlite",
         """CREATE TABLE item (price REAL, total REAL AS (price * 2) VIRTUAL, label TEXT AS ('x' || price) STORED);
         CREATE VIRTUAL TABLE note USING fts5 (title); CREATE VIRTUAL TABLE place USING rtree (id, low, high);
@@ -141,7 +135,7 @@ def test_what_can_be_asked_for_is_shown_and_what_serves_a_virtual_table_is_not(t
 
 @pytest.mark.parametrize("module", ["VirtualSpatialIndex()", "fts5(body)", "fts4(body, tokenize=icu)", "rtree(a)"])
 def test_a_table_whose_module_is_gone_or_does_not_start_is_left_out(tmp_path: Path, module: str) -> None:
-    database = create(
+    database = write_database(
         tmp_path / "x.sqlite",
         f"""CREATE TABLE a (id INTEGER); PRAGMA writable_schema = ON; INSERT INTO sqlite_master
         VALUES ('table', 'near', 'near', 0, 'CREATE VIRTUAL TABLE near USING {module}');""",
@@ -151,14 +145,14 @@ def test_a_table_whose_module_is_gone_or_does_not_start_is_left_out(tmp_path: Pa
 
 def test_a_name_that_a_stranger_wrote_as_bytes_is_read(tmp_path: Path) -> None:
     hostile = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET name = CAST(name AS BLOB), sql = CAST(sql AS BLOB)"
-    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {hostile}")
+    database = write_database(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {hostile}")
     assert read_schema(database).render() == "table a: id integer"
 
 
 def test_a_view_that_grows_without_end_costs_the_views_and_not_the_database(tmp_path: Path) -> None:
     steps = ", ".join(f"c{n + 1} AS (SELECT 1 FROM {', '.join([f'c{n}'] * 8)})" for n in range(12))
     view = f"CREATE VIEW v AS WITH c0 AS (SELECT 1), {steps} SELECT * FROM c12"
-    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {view}")
+    database = write_database(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {view}")
     assert read_schema(database).render() == "table a: id integer"
 
 
@@ -177,7 +171,7 @@ def test_a_missing_or_corrupt_file_is_a_data_error(tmp_path: Path) -> None:
 
 def test_an_error_of_sqlite_that_quotes_what_is_no_text_is_a_data_error(tmp_path: Path) -> None:
     bad = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = sql || CAST(x'8080' AS TEXT)"
-    database = create(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {bad}")
+    database = write_database(tmp_path / "x.sqlite", f"CREATE TABLE a (id INTEGER); {bad}")
     with pytest.raises(DataError, match="not a readable SQLite database"):
         read_schema(database)
     with pytest.raises(DataError, match="cannot be copied"):

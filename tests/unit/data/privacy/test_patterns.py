@@ -1,6 +1,4 @@
-import sqlite3
 import time
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from course_utils.data.privacy import patterns
 from course_utils.data.privacy.detect import database_values, personal_data_findings
 from course_utils.data.privacy.patterns import find_by_patterns, load_table
 from course_utils.files import PROJECT
+from tests.sqlite_files import write_database
 
 from .labelled import NEGATIVE, POSITIVE
 
@@ -66,10 +65,9 @@ def test_a_pattern_of_mailboxes_is_nobodys() -> None:
 
 
 def test_values_of_the_database_are_allowed(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "air.sqlite")) as connection:
-        connection.executescript("""CREATE TABLE "the pilots" (n, "full {name}", phone);
-            INSERT INTO "the pilots" VALUES (1, 'Anders Berg', 4155552671)""")
-    allowed = database_values(tmp_path / "air.sqlite", 0)
+    script = """CREATE TABLE "the pilots" (n, "full {name}", phone);
+        INSERT INTO "the pilots" VALUES (1, 'Anders Berg', 4155552671)"""
+    allowed = database_values(write_database(tmp_path / "air.sqlite", script), 0)
     assert allowed == {"anders berg", "anders", "berg", "4155552671"}
     assert personal_data_findings("Whose phone is 4155552671?", "question", allowed) == []
     question = "Please contact Anders Berg at berg@posteo.de"

@@ -1,9 +1,10 @@
 import random
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.sqlite_files import write_database
 
 Row = dict[str, Any]
 CITIES = ("Lyon", "Turin", "Bergen", "Porto", "Ghent", "Graz", "Basel", "Leeds")
@@ -12,15 +13,12 @@ CITIES = ("Lyon", "Turin", "Bergen", "Porto", "Ghent", "Graz", "Basel", "Leeds")
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two databases of one table with 40 rows each, called as the database."""
-    paths = {}
+    folder, paths = tmp_path_factory.mktemp("databases"), {}
     for name in ("shop", "bank"):
-        paths[name] = tmp_path_factory.mktemp("databases") / f"{name}.sqlite"
-        connection = sqlite3.connect(paths[name])
-        connection.executescript(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, name TEXT, city TEXT, sales REAL)")
         rows = [(i, f"{name} {i}", CITIES[i % len(CITIES)], i * 1.5) for i in range(40)]
-        connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", rows)
-        connection.commit()
-        connection.close()
+        script = f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, name TEXT, city TEXT, sales REAL);"
+        script += f"INSERT INTO {name} VALUES {', '.join(map(str, rows))}"
+        paths[name] = write_database(folder / f"{name}.sqlite", script)
     return paths
 
 

@@ -1,5 +1,3 @@
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from course_utils.data.validation.rows import RowChecker, complete_row, field_fi
 from course_utils.data.validation.validate import ValidationOptions, validate_rows
 from course_utils.files import Row
 from course_utils.finding import Finding
+from tests.sqlite_files import write_database
 
 DATABASES: dict[str, Path | str] = {"shop": Path("shop.sqlite")}
 GOOD = {"db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM shop"}
@@ -90,9 +89,8 @@ def test_one_row_can_have_findings_of_every_kind_of_text(databases: dict[str, Pa
 def test_values_of_the_rows_own_database_are_no_personal_data(tmp_path: Path) -> None:
     databases = {name: tmp_path / f"{name}.sqlite" for name in ("with", "without")}
     for name, database in databases.items():
-        with closing(sqlite3.connect(database)) as connection:
-            mail = "maria.keller81@gmail.com" if name == "with" else ""
-            connection.executescript(f"CREATE TABLE person (mail TEXT); INSERT INTO person VALUES ('{mail}')")
+        mail = "maria.keller81@gmail.com" if name == "with" else ""
+        write_database(database, f"CREATE TABLE person (mail TEXT); INSERT INTO person VALUES ('{mail}')")
     rows = [{"db_id": name, "question": "Who is maria.keller81@gmail.com?", "query": "SELECT 1"} for name in databases]
     assert [len(check(row, databases, "personal-data")) for row in rows] == [0, 1]
 

@@ -1,10 +1,8 @@
 """Which feedback waits for a reviewer, what may be decided about it, and by whom."""
 
 import json
-import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from course_utils.deployment.gateway.logs import AuditLog
 from course_utils.deployment.gateway.metrics import logger
 from course_utils.feedback_rows import FIELDS
 from course_utils.files import read_jsonl, write_jsonl
+from tests.sqlite_files import write_database
 from tests.unit.deployment.gateway.conftest import MakeClient
 from tests.unit.full_disk import full_disk
 
@@ -27,10 +26,8 @@ SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT c
 @pytest.fixture
 def open_client(make_client: MakeClient, tmp_path: Path) -> MakeClient:
     """A client of a gateway that keeps feedback about a database of one singer."""
-    database = tmp_path / "databases" / "music" / "music.sqlite"
-    database.parent.mkdir()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.executescript("CREATE TABLE singer (name text); INSERT INTO singer VALUES ('Ana')")
+    script = "CREATE TABLE singer (name text); INSERT INTO singer VALUES ('Ana')"
+    write_database(tmp_path / "databases" / "music" / "music.sqlite", script)
 
     def make(key: str = "", **settings: Any) -> Any:
         return make_client(key, feedback_file=tmp_path / "feedback.jsonl", query_timeout_s=1.0, **settings)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +18,11 @@ from course_utils.deployment.gateway.metrics import GatewayMetrics
 from course_utils.deployment.gateway.rollout import Rollout, Switch
 from course_utils.prometheus import scrape
 from tests.http_servers import JsonHandler, LocalServer, serve
+from tests.sqlite_files import write_database
 from tests.unit.deployment.gateway.conftest import MakeClient
 
 QUESTION = {"question": "How many?", "database": "shop"}
+SALES = "CREATE TABLE sale (price integer)"
 GREEN = {"model": "green", "version": "2", "mode": "canary", "share": 0.5}
 
 
@@ -49,16 +50,9 @@ def servers() -> Iterator[dict[str, LocalServer]]:
 
 @pytest.fixture
 def client(make_client: MakeClient, servers: dict[str, LocalServer], tmp_path: Path) -> Any:
-    make_database(tmp_path / "databases")
+    write_database(tmp_path / "databases" / "shop" / "shop.sqlite", SALES)
     models = json.dumps({"green": {"url": servers["green"].url}})
     return make_client(model_url=servers["course"].url, model_version="1", models=models)
-
-
-def make_database(folder: Path) -> None:
-    (folder / "shop").mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(folder / "shop" / "shop.sqlite")
-    connection.execute("CREATE TABLE sale (price integer)")
-    connection.close()
 
 
 def ask(client: Any, request_id: str = "", **more: Any) -> dict[str, Any]:
@@ -194,7 +188,7 @@ def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
 def test_no_request_of_ten_thousand_fails_while_models_are_switched(
     servers: dict[str, LocalServer], tmp_path: Path
 ) -> None:
-    make_database(tmp_path)
+    write_database(tmp_path / "shop" / "shop.sqlite", SALES)
     models = json.dumps({"green": {"url": servers["green"].url}})
     settings = {"COURSE_MODELS": models, "COURSE_MODEL_VERSION": "1"}
     steps = iter(["canary", "all", "back", "shadow", "broken", "canary", "off", "all"])
