@@ -10,8 +10,8 @@ import sys
 import time
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ import pytest
 from course_utils.errors import DataError, QueryError
 from course_utils.sql import find_database, is_one_file, list_databases, run_query
 from course_utils.sql.databases import FOLDERS
+from tests.bounded import bounded
 from tests.sqlite_files import write_database
 
 NormalForm = Literal["NFC", "NFD"]
@@ -186,20 +187,6 @@ def test_a_name_is_found_in_either_normal_form(
 
 def test_a_dataset_without_databases_lists_none(tmp_path: Path) -> None:
     assert list_databases(tmp_path) == {}
-
-
-@contextmanager
-def bounded(folder: Path) -> Iterator[None]:
-    """What runs inside takes less than 5 s and leaves ``folder`` and the working folder as they were."""
-    before, began = snapshot(folder), time.perf_counter()
-    yield
-    assert time.perf_counter() - began < 5
-    assert snapshot(folder) == before
-
-
-def snapshot(folder: Path) -> dict[str, int]:
-    paths = [path for path in [*folder.rglob("*"), *Path.cwd().iterdir()] if not path.is_dir()]
-    return {str(path): os.lstat(path).st_size for path in paths}
 
 
 def filled() -> bytes:

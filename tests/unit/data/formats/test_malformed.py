@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from course_utils.data.formats import read_dataset, read_rows
 from course_utils.errors import DataError, FormatError
 from course_utils.sql import find_database
+from tests.bounded import bounded
 
 ROW = {"db_id": "shop", "question": "Où?", "query": "SELECT 1"}
 LINE = json.dumps(ROW, ensure_ascii=False)
@@ -42,19 +42,6 @@ def broken_pages() -> bytes:
 
 def deep(n_levels: int) -> bytes:
     return b'{"a": ' + b"[" * n_levels + b"]" * n_levels + b"}\n"
-
-
-@contextmanager
-def within_five_seconds(folder: Path) -> Iterator[None]:
-    """What runs inside takes less than 5 s and changes nothing in ``folder``."""
-    before, began = snapshot(folder), time.perf_counter()
-    yield
-    assert time.perf_counter() - began < 5
-    assert snapshot(folder) == before
-
-
-def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
-    return {path: (os.lstat(path).st_size, os.lstat(path).st_mode) for path in folder.rglob("*")}
 
 
 # A file that cannot be read as a whole: name, content, and what the error says.
@@ -103,7 +90,7 @@ def test_a_file_that_cannot_be_read_gives_one_error(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content())
-    with within_five_seconds(tmp_path), pytest.raises(FormatError) as caught:
+    with bounded(tmp_path), pytest.raises(FormatError) as caught:
         read_rows(path)
     assert str(caught.value).startswith(str(path))
     assert reason in str(caught.value)
@@ -181,7 +168,7 @@ def test_a_bad_row_is_one_fault_and_the_others_are_read(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content())
-    with within_five_seconds(tmp_path):
+    with bounded(tmp_path):
         records = read_rows(path)
     faults = [record for record in records if record.fault]
     assert [(record.path, record.line) for record in faults] == [(path, line)]
@@ -232,7 +219,7 @@ PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], object], reason: str, ending: str) -> None:
     path = tmp_path / f"rows{ending}"
     make(path)
-    with within_five_seconds(tmp_path), pytest.raises(FormatError) as caught:
+    with bounded(tmp_path), pytest.raises(FormatError) as caught:
         read_rows(path)
     assert str(caught.value).startswith(f"{path}: {reason}")
 
