@@ -173,20 +173,27 @@ def test_the_sample_is_short_enough_for_the_tiny_model(rows: dict[str, list[Row]
     assert max(n for rows in some.values() for n in count_tokens(tokenizer, rows, schemas)) < 384
 
 
-@pytest.fixture
-def two_domains(tmp_path: Path) -> Path:
-    for db_id in ("football", "zoo"):
-        (tmp_path / "databases" / db_id).mkdir(parents=True)
-        shutil.copy(DATA / "databases" / db_id / "domain.toml", tmp_path / "databases" / db_id)
-    return tmp_path
-
-
 SMALL = Sizes(small=(40, 4, 8), test_only=8, preferences=12, sample=(10, 1, 4))
 NUMBERS = {"train": 40, "validation": 4, "test": 16, "preferences": 12}
 
 
+@pytest.fixture(scope="module")
+def first_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two")
+    for db_id in ("football", "zoo"):
+        (folder / "databases" / db_id).mkdir(parents=True)
+        shutil.copy(DATA / "databases" / db_id / "domain.toml", folder / "databases" / db_id)
+    assert build_dataset(folder, sizes=SMALL) == NUMBERS
+    return folder
+
+
+@pytest.fixture
+def two_domains(first_build: Path, tmp_path: Path) -> Path:
+    """A copy of a dataset of two databases that is built."""
+    return shutil.copytree(first_build, tmp_path / "two")
+
+
 def test_a_build_repeats_itself_and_holds_the_right_database_out(two_domains: Path) -> None:
-    assert build_dataset(two_domains, sizes=SMALL) == NUMBERS
     files = [*two_domains.rglob("*.jsonl"), *two_domains.rglob("*.sql"), *two_domains.glob("samples/*")]
     first = {path: path.read_bytes() for path in files}
     assert build_dataset(two_domains, sizes=SMALL) == NUMBERS
@@ -195,7 +202,6 @@ def test_a_build_repeats_itself_and_holds_the_right_database_out(two_domains: Pa
 
 
 def test_another_database_leaves_the_questions_of_the_first_alone(two_domains: Path) -> None:
-    build_dataset(two_domains, sizes=SMALL)
     both = {row["id"]: row for row in read_jsonl(two_domains / "train.jsonl")}
     shutil.copytree(DATA / "databases" / "music", two_domains / "databases" / "music")
     build_dataset(two_domains, sizes=SMALL)
@@ -203,7 +209,6 @@ def test_another_database_leaves_the_questions_of_the_first_alone(two_domains: P
 
 
 def test_a_written_query_is_not_asked_in_training(two_domains: Path) -> None:
-    build_dataset(two_domains, sizes=SMALL)
     stolen = next(row for row in read_jsonl(two_domains / "train.jsonl") if row["difficulty"] == "easy")
     written = {"split": "validation", "db_id": "football", "question": "just tell me", "query": stolen["query"]}
     (two_domains / "written").mkdir()
@@ -214,7 +219,6 @@ def test_a_written_query_is_not_asked_in_training(two_domains: Path) -> None:
 
 
 def test_a_row_written_for_training_leaves_all_others_as_they_were(two_domains: Path) -> None:
-    build_dataset(two_domains, sizes=SMALL)
     before = {split: read_jsonl(two_domains / f"{split}.jsonl") for split in ("train", "validation", "test")}
     row = {"split": "train", "db_id": "football", "question": "clubs?", "query": "SELECT COUNT(*) + 0 FROM team"}
     (two_domains / "written").mkdir()
