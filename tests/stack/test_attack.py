@@ -23,8 +23,8 @@ from tests.unit.sql.hostile_loads import LOADS
 
 OTHER, LOAD = (list(statements(families).values()) for families in (OTHERS, LOADS))
 STATEMENTS = OTHER + LOAD
-EVERY = 5
-"""Of the statements that burn to their limit, one in so many is asked by itself."""
+EVERY = 20
+"""Of the statements that burn to their limit, one in so many is asked by itself; the siege asks a hundred of them."""
 LIMIT_S, SIEGE_LIMIT_S = 0.2, 2.0
 """Time limits of a query (s), alone and under attack, where honest queries would reach the first one, too."""
 PROMPT_S = 20.0
