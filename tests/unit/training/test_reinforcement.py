@@ -14,7 +14,8 @@ from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
-from course_utils.sql import run_query
+from course_utils.sql import compare, run_query
+from course_utils.sql.compare import QueryPair
 from course_utils.tasks import text_to_sql
 from course_utils.training import Reward, execution_reward, train_grpo
 from tests.unit.training.test_policy import start
@@ -96,7 +97,6 @@ def test_a_part_more_never_makes_the_reward_less() -> None:
         "EXPLAIN SELECT name FROM item",
         "SELECT " + "(" * 400 + "1" + ")" * 400 + " FROM item",
         "SELECT name FROM item WHERE price > (SELECT length(zeroblob(900000000)))",
-        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n, item",
     ],
 )
 def test_hostile_queries_earn_nothing_and_change_nothing(shop: Path, query: str) -> None:
@@ -104,6 +104,19 @@ def test_hostile_queries_earn_nothing_and_change_nothing(shop: Path, query: str)
     assert execution_reward(shop, GOLD, query) == Reward()
     assert shop.read_bytes() == before
     assert run_query(shop, GOLD).rows
+
+
+def test_a_query_without_end_earns_nothing(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared in this process, where it can be given less time than the five seconds of a worker."""
+
+    def compare_here(database: Path, gold: str, query: str) -> object:
+        return next(compare._compare(database, [QueryPair(gold, query)]))
+
+    monkeypatch.setattr("course_utils.sql.execute.limit_time", lambda _: None)  # or it might end this process
+    monkeypatch.setattr(compare, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr("course_utils.training.reinforcement.compare_answers", compare_here)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n, item"
+    assert execution_reward(shop, GOLD, endless) == Reward()
 
 
 def test_a_gold_query_that_does_not_run_is_no_reason_to_blame_the_model(shop: Path) -> None:
