@@ -4,10 +4,24 @@ from typing import Any
 
 import pytest
 
+from course_utils.data.formats import Record
 from tests.sqlite_files import write_database
 
 Row = dict[str, Any]
 CITIES = ("Lyon", "Turin", "Bergen", "Porto", "Ghent", "Graz", "Basel", "Leeds")
+
+
+def record(
+    number: int = 1,
+    question: str = "How many?",
+    query: str = "SELECT COUNT(*) FROM shop",
+    split: str = "train",
+    db_id: str = "shop",
+    **more: object,
+) -> Record:
+    """A row of a dataset as it was read; ``more`` are further fields."""
+    fields = {"db_id": db_id, "question": question, "query": query, **more}
+    return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
 
 
 @pytest.fixture(scope="session")

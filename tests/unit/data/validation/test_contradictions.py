@@ -2,18 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats import Record
 from course_utils.data.validation import queries
 from course_utils.data.validation.queries import find_contradictions
+from tests.unit.data.validation.conftest import record
 
 COUNT, MANY = "SELECT COUNT(*) FROM shop", "SELECT 40"
 NAMES = "SELECT name FROM shop"
 RISING, FALLING = f"{NAMES} ORDER BY id", f"{NAMES} ORDER BY id DESC"
-
-
-def record(number: int, question: str, query: str, split: str = "train", db_id: str = "shop") -> Record:
-    fields = {"db_id": db_id, "question": question, "query": query}
-    return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
 
 
 def named(databases: dict[str, Path], *queries: str) -> list[int]:

@@ -1,12 +1,11 @@
 import random
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from course_utils.data.formats import Record
 from course_utils.data.validation.repeats import MAX_GROUP, THRESHOLD, find_repeats, jaccard, similar_pairs
 from course_utils.finding import Finding
+from tests.unit.data.validation.conftest import record
 
 Q = "How many shops are there in the city of Lyon?"
 NEAR = Q.replace("there", "their")
@@ -18,26 +17,20 @@ WORDS = (
 ).split()
 
 
-def record(
-    number: int, question: str, query: str = SQL, split: str = "train", db_id: str = "shop", **more: Any
-) -> Record:
-    fields = {"db_id": db_id, "question": question, "query": query, **more}
-    return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
-
-
 def about_rows(*records: Record) -> list[Finding]:
     return [finding for finding in find_repeats(records) if finding.number]
 
 
 def test_nearly_the_same_row_is_a_warning_that_shows_both() -> None:
-    (finding,) = find_repeats([record(1, Q), record(2, NEAR)])
+    (finding,) = find_repeats([record(1, Q, SQL), record(2, NEAR, SQL)])
     assert (finding.check, finding.severity, finding.number) == ("near-duplicate", "warning", 2)
     assert "train.jsonl:1" in finding.reason
     assert "'how many shops are their in the city of lyon'" in finding.reason
 
 
 def test_a_row_is_found_once_whatever_the_order_of_reading() -> None:
-    rows = [record(1, Q), record(2, NEAR), record(3, NEAR), record(4, Q + " please"), record(5, f" {Q.upper()[:-1]}")]
+    questions = (Q, NEAR, NEAR, Q + " please", f" {Q.upper()[:-1]}")
+    rows = [record(number, question, SQL) for number, question in enumerate(questions, 1)]
     expected = {2: "near-duplicate", 3: "exact-duplicate", 4: "near-duplicate", 5: "exact-duplicate"}
     for order in (rows, rows[::-1], random.Random(0).sample(rows, len(rows))):
         assert {finding.number: finding.check for finding in find_repeats(order)} == expected
@@ -47,7 +40,7 @@ def test_a_row_is_found_once_whatever_the_order_of_reading() -> None:
     "row",
     [
         record(2, Q.replace("Lyon", "Turin"), SQL.replace("Lyon", "Turin")),
-        record(2, NEAR, db_id="bank"),
+        record(2, NEAR, SQL, db_id="bank"),
         record(2, NEAR, "SELECT name FROM shop"),
         record(1, Q.replace("Lyon", "Turin"), SQL.replace("Lyon", "Turin"), "test"),
         record(1, "Number of stores in Lyon", SQL, "test", "store"),
@@ -56,7 +49,7 @@ def test_a_row_is_found_once_whatever_the_order_of_reading() -> None:
     ],
 )
 def test_other_values_databases_and_queries_repeat_nothing(row: Record) -> None:
-    assert about_rows(record(1, Q), row) == []
+    assert about_rows(record(1, Q, SQL), row) == []
 
 
 @pytest.mark.parametrize(
@@ -69,14 +62,14 @@ def test_other_values_databases_and_queries_repeat_nothing(row: Record) -> None:
     ],
 )
 def test_each_leak_is_an_error_in_the_later_split(check: str, row: Record) -> None:
-    (finding,) = about_rows(row, record(1, Q))
+    (finding,) = about_rows(row, record(1, Q, SQL))
     assert (finding.check, finding.severity, finding.split, finding.number) == (check, "error", "test", 1)
     assert "train.jsonl:1" in finding.reason
 
 
 def test_validation_leaks_into_test_and_training_into_both() -> None:
     test, validation = record(1, Q, SQL, "test"), record(1, Q, SQL, "validation")
-    found = about_rows(test, validation, record(1, Q))
+    found = about_rows(test, validation, record(1, Q, SQL))
     assert [(finding.split, "train" in finding.reason) for finding in found] == [("validation", True), ("test", True)]
     assert "validation" in about_rows(test, validation)[0].reason
 
@@ -88,7 +81,7 @@ def test_questions_without_answer_share_their_query() -> None:
 
 def test_shared_skeletons_are_counted_and_noted() -> None:
     rows = [
-        record(1, Q),
+        record(1, Q, SQL),
         record(1, "Shops in Turin?", SQL.replace("Lyon", "Turin"), "test"),
         record(2, "Banks in Rome?", "SELECT COUNT(*) FROM bank WHERE town = 'Rome'", "test", "bank"),
         record(3, "Names?", "SELECT name FROM shop ORDER BY name", "test"),

@@ -10,11 +10,7 @@ from course_utils.data.validation.report import N_SHOWN, ValidationReport
 from course_utils.data.validation.rows import CHECKS
 from course_utils.errors import DataError
 from course_utils.finding import MAX_LINES, Finding, Severity
-
-
-def record(number: int, split: str = "train") -> Record:
-    fields = {"db_id": "shop", "question": f"Number {number}?", "query": "SELECT COUNT(*) FROM shop"}
-    return Record(Path(f"{split}.jsonl"), number, fields, split=split, number=number)
+from tests.unit.data.validation.conftest import record
 
 
 def finding(number: int, severity: Severity = "error", check: str = "syntax", reason: str = "bad") -> Finding:
@@ -24,7 +20,7 @@ def finding(number: int, severity: Severity = "error", check: str = "syntax", re
 @pytest.fixture
 def report() -> ValidationReport:
     findings = [finding(1), finding(1, check="encoding"), finding(2, "warning"), finding(0, "note", "diversity")]
-    records = [record(1), record(2), record(3), record(1, "test")]
+    records = [record(1), record(2), record(3), record(1, split="test")]
     return ValidationReport(records, findings)
 
 

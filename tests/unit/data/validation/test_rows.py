@@ -9,13 +9,10 @@ from course_utils.data.validation.validate import ValidationOptions, validate_ro
 from course_utils.files import Row
 from course_utils.finding import Finding
 from tests.sqlite_files import write_database
+from tests.unit.data.validation.conftest import record
 
 DATABASES: dict[str, Path | str] = {"shop": Path("shop.sqlite")}
 GOOD = {"db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM shop"}
-
-
-def record(number: int = 1, split: str = "train", **fields: object) -> Record:
-    return Record(Path(f"{split}.jsonl"), number, {**GOOD, **fields}, split=split, number=number)
 
 
 def test_good_fields_have_no_finding() -> None:
@@ -49,7 +46,7 @@ def test_every_bad_field_is_named() -> None:
 
 
 def test_duplicate_ids_are_found_within_a_split_only() -> None:
-    records = [record(1, id=7), record(2, id="7"), record(1, "test", id=7), record(3), record(4, id="train-3")]
+    records = [record(1, id=7), record(2, id="7"), record(1, split="test", id=7), record(3), record(4, id="train-3")]
     records += [record(5, id=0), record(6, id="train-5"), record(7, id="0")]
     assert [(f.split, f.number) for f in find_duplicate_ids(records)] == [("train", 2), ("train", 4), ("train", 7)]
 
