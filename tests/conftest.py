@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.files import PROJECT
 from tests.sqlite_files import write_database
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,6 +26,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CREATE TABLE item (id integer, name text, price real);"
         "INSERT INTO item VALUES (1, 'pen', 1.5), (2, 'ink', 2.5), (3, 'pad', 0.3), (4, 'pen', 1.5);",
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny base model as llama.cpp reads it, in float16."""
+    from course_utils.deployment import convert_to_gguf
+
+    return convert_to_gguf(PROJECT / "data" / "tiny_base", tmp_path_factory.mktemp("gguf") / "model.gguf", "f16")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,17 +9,10 @@ import httpx
 import pytest
 
 from course_utils.artifacts import Course, open_course
-from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
-from course_utils.files import PROJECT
+from course_utils.deployment import start_gateway, start_model_server
 from course_utils.processes import Server
 
-BASE = PROJECT / "data" / "tiny_base"
 SINGERS = ["Ana", "Ben", "Cleo"]
-
-
-@pytest.fixture(scope="session")
-def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return convert_to_gguf(BASE, tmp_path_factory.mktemp("gguf") / "model.gguf", "f16")
 
 
 def build_databases(folder: Path) -> Path:
@@ -42,8 +35,8 @@ def feedback_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_server(gguf: Path) -> Iterator[Server]:
-    with start_model_server(gguf) as server:
+def model_server(tiny_gguf: Path) -> Iterator[Server]:
+    with start_model_server(tiny_gguf) as server:
         yield server
 
 
@@ -61,8 +54,8 @@ def client(gateway: Server) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def make_course(gguf: Path, tmp_path: Path) -> Callable[..., Course]:
-    """A function that makes a course whose stages have run up to ``until``."""
+def make_course(tiny_gguf: Path, tmp_path: Path) -> Callable[..., Course]:
+    """A course whose stages up to deployment have run, or up to another."""
 
     def make(until: str = "deployment") -> Course:
         course = open_course("smoke", artifacts=str(tmp_path / "artifacts"))
@@ -71,7 +64,7 @@ def make_course(gguf: Path, tmp_path: Path) -> Callable[..., Course]:
             if name == "data":
                 build_databases(stage.folder / "databases")
             if name == "deployment":
-                (stage.folder / "model.gguf").write_bytes(gguf.read_bytes())
+                (stage.folder / "model.gguf").write_bytes(tiny_gguf.read_bytes())
             stage.finish({})
             if name == until:
                 break

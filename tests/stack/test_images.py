@@ -173,7 +173,7 @@ def start(service: dict[str, Any]) -> str:
 
 
 def test_the_courses_image_serves_as_compose_starts_it(
-    course_container: str, gguf: Path, databases: Path, tmp_path: Path
+    course_container: str, tiny_gguf: Path, databases: Path, tmp_path: Path
 ) -> None:
     services = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text("utf-8"))["services"]
     home = "/home/learner/course"
@@ -181,7 +181,7 @@ def test_the_courses_image_serves_as_compose_starts_it(
     shutil.copytree(databases, tmp_path / "databases")
     for name in ("model", "secrets", "kept"):
         (tmp_path / name).mkdir()
-    shutil.copy(gguf, tmp_path / "model" / "model.gguf")
+    shutil.copy(tiny_gguf, tmp_path / "model" / "model.gguf")
     (tmp_path / "secrets" / "COURSE_API_KEY").write_text("open-sesame")
     for path in (tmp_path / "kept", tmp_path / "databases", *(tmp_path / "databases").iterdir()):
         path.chmod(0o755)

@@ -58,9 +58,9 @@ def predict(artifacts: Path, tmp_path: Path) -> Callable[..., list[dict[str, Any
 
 @pytest.mark.parametrize("options", [(), ("--prompt", "plain", "--examples", "2")])
 def test_three_engines_give_the_replies_of_one_model(
-    predict: Callable[..., list[dict[str, Any]]], gguf: Path, model_server: Server, options: tuple[str, ...]
+    predict: Callable[..., list[dict[str, Any]]], tiny_gguf: Path, model_server: Server, options: tuple[str, ...]
 ) -> None:
-    engines = {"transformers": BASE, "llama.cpp": gguf, "url": f"{model_server.url}/v1"}
+    engines = {"transformers": BASE, "llama.cpp": tiny_gguf, "url": f"{model_server.url}/v1"}
     answers = {
         name: [row["predicted"] for row in predict(model, "--first", "4", *options, name=name)]
         for name, model in engines.items()

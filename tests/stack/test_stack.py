@@ -49,7 +49,7 @@ def test_server_splits_text_like_the_tokenizer(model_server: Server) -> None:
     assert ids == load_tokenizer(BASE)(text)["input_ids"]
 
 
-def test_one_server_answers_as_base_and_as_tuned_model(gguf: Path, tmp_path: Path) -> None:
+def test_one_server_answers_as_base_and_as_tuned_model(tiny_gguf: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     config = LoraConfig(r=4, lora_alpha=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
     get_peft_model(load_model(BASE), config).save_pretrained(tmp_path / "adapter")
@@ -57,7 +57,7 @@ def test_one_server_answers_as_base_and_as_tuned_model(gguf: Path, tmp_path: Pat
     conversations, tokenizer = [to_messages("table singer: name text", "How many?")], load_tokenizer(BASE)
     prompts = [encode_prompt(tokenizer, conversations[0])]
     models = {0.0: load_model(BASE), 1.0: load_model(BASE, adapter=tmp_path / "adapter")}
-    with start_model_server(gguf, adapter=adapter) as server:
+    with start_model_server(tiny_gguf, adapter=adapter) as server:
         for scale, model in models.items():
             (wanted,) = generate_replies(model, tokenizer, prompts, max_new_tokens=8, batch_size=1)
             options = {"lora": [{"id": 0, "scale": scale}]}
@@ -80,9 +80,13 @@ def test_a_grammar_makes_a_model_that_was_never_tuned_write_queries(model_server
             assert {column.name for column in parse_one(reply.text, dialect="sqlite").find_all(Column)} <= {"name"}
 
 
-def test_the_model_server_ends_while_it_still_writes(gguf: Path) -> None:
+def test_the_model_server_ends_while_it_still_writes(tiny_gguf: Path) -> None:
     body = {"messages": [{"role": "user", "content": "Count."}], "stream": True, "ignore_eos": True}
-    with start_model_server(gguf) as server, httpx.Client(timeout=10, trust_env=False) as client, ExitStack() as opened:
+    with (
+        start_model_server(tiny_gguf) as server,
+        httpx.Client(timeout=10, trust_env=False) as client,
+        ExitStack() as opened,
+    ):
         for _ in range(N_PARALLEL):
             opened.enter_context(client.stream("POST", f"{server.url}/v1/chat/completions", json=body))
         server.process.terminate()

@@ -70,14 +70,14 @@ def field(path: Path, name: str) -> Any:
     return gguf.GGUFReader(path).get_field(name).contents()
 
 
-def test_holds_the_tokenizer_and_its_template(base: Path, gguf_f16: Path) -> None:
+def test_holds_the_tokenizer_and_its_template(base: Path, tiny_gguf: Path) -> None:
     tokenizer = load_tokenizer(base)
-    assert field(gguf_f16, "tokenizer.chat_template") == tokenizer.chat_template
-    assert field(gguf_f16, "tokenizer.ggml.tokens") == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    assert field(gguf_f16, "tokenizer.ggml.eos_token_id") == tokenizer.eos_token_id
-    assert field(gguf_f16, "tokenizer.ggml.padding_token_id") == tokenizer.pad_token_id
-    assert (field(gguf_f16, "general.architecture"), field(gguf_f16, "tokenizer.ggml.pre")) == ("llama", "smollm")
-    assert field(gguf_f16, "general.file_type") == gguf.LlamaFileType.MOSTLY_F16
+    assert field(tiny_gguf, "tokenizer.chat_template") == tokenizer.chat_template
+    assert field(tiny_gguf, "tokenizer.ggml.tokens") == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    assert field(tiny_gguf, "tokenizer.ggml.eos_token_id") == tokenizer.eos_token_id
+    assert field(tiny_gguf, "tokenizer.ggml.padding_token_id") == tokenizer.pad_token_id
+    assert (field(tiny_gguf, "general.architecture"), field(tiny_gguf, "tokenizer.ggml.pre")) == ("llama", "smollm")
+    assert field(tiny_gguf, "general.file_type") == gguf.LlamaFileType.MOSTLY_F16
 
 
 @pytest.mark.parametrize(("kind", "tolerance"), [("f16", 0.0), ("q8_0", 0.01), ("q4_k_m", 0.04), ("q2_k", 0.4)])
@@ -94,13 +94,13 @@ def test_weights_survive(base: Path, tmp_path: Path, kind: Any, tolerance: float
 
 
 def test_an_adapter_and_its_base_add_up_to_the_merged_file(
-    base: Path, adapter: Path, merged: Path, gguf_f16: Path, tmp_path: Path
+    base: Path, adapter: Path, merged: Path, tiny_gguf: Path, tmp_path: Path
 ) -> None:
     """The converter reorders the rows of query and key projections, so it must reorder those of B, too."""
     converted = gguf.GGUFReader(convert_adapter(base, adapter, tmp_path / "adapter.gguf"))
     alpha, kind = (converted.get_field(f"adapter.{name}").contents() for name in ("lora.alpha", "type"))
     assert (alpha, kind) == (8.0, "lora")
-    files = (gguf_f16, convert_to_gguf(merged, tmp_path / "merged.gguf", "f16"))
+    files = (tiny_gguf, convert_to_gguf(merged, tmp_path / "merged.gguf", "f16"))
     before, after = ({t.name: t.data.astype("f4") for t in gguf.GGUFReader(file).tensors} for file in files)
     update = {tensor.name: tensor.data.astype("f4") for tensor in converted.tensors}
     names = sorted({name.rpartition(".")[0] for name in update})
