@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from benchmarks import ticket_triage
 from benchmarks.ticket_triage import MEASURES, answer_majority, fit_classical, plot, score_answers
 
 PARCEL = {"text": "Where is my parcel?", "label": "shipping", "priority": "normal"}
@@ -21,7 +22,8 @@ def test_the_classical_baseline_tells_plain_tickets_apart() -> None:
     assert all(found["validation_accuracy"] == 1 for found in tried)
 
 
-def test_confidence_is_compared_with_what_is_right() -> None:
+def test_confidence_is_compared_with_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticket_triage, "N_RESAMPLES", 20)  # of an interval that nobody looks at here
     answered = answer_majority([PARCEL], [PARCEL, CRASH, CRASH, CRASH])
     assert "calibration" not in score_answers(answered)["details"]
     found = score_answers([row | {"confidence": 0.5} for row in answered])["details"]["calibration"]
