@@ -3,10 +3,8 @@
 import json
 import math
 import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -15,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from course_utils.errors import ServiceError
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prometheus import histogram_quantile, parse_metrics, scrape
+from tests.stack.programs import run_program
+from tests.waiting import comes_true
 
 SLOW, EDGES, QUANTILES = 7.0, (0.05, 0.1, 0.25, 1.0, 2.5), (0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0)
 
@@ -51,36 +51,26 @@ def query(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
     """Ask a real Prometheus, which scrapes ``page``, for one number."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
-    folder, address = tmp_path_factory.mktemp("prometheus"), f"{LOOPBACK}:{choose_port(LOOPBACK)}"
+    folder, port = tmp_path_factory.mktemp("prometheus"), choose_port(LOOPBACK)
+    address = f"{LOOPBACK}:{port}"
     target = page.removeprefix("http://")
     scrape_config = {"job_name": "page", "scrape_interval": "200ms", "static_configs": [{"targets": [target]}]}
     (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": [scrape_config]}))
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
 
     def ask(expression: str) -> float:
         reply = httpx.get(f"http://{address}/api/v1/query", params={"query": expression}, trust_env=False)
         (sample,) = reply.json()["data"]["result"]
         return float(sample["value"][1])
 
-    try:
-        wait_until_scraped(ask, folder / "log")
+    def is_scraped() -> bool:
+        with suppress(httpx.HTTPError, ValueError, KeyError):
+            return ask("latency_seconds_count{route='chat'}") == 4
+        return False
+
+    with run_program([*command, f"--web.listen-address={address}"], port, folder):
+        assert comes_true(is_scraped, 30), (folder / "prometheus.log").read_text()
         yield ask
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until_scraped(ask: Callable[[str], float], log: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if ask("latency_seconds_count{route='chat'}") == 4:
-                return
-        except (httpx.HTTPError, ValueError, KeyError):
-            time.sleep(0.1)
-    pytest.fail(f"Prometheus has not scraped the page: {log.read_text()}")
 
 
 @pytest.mark.parametrize("name", ["latency_seconds", "late_seconds", "idle_seconds"])
