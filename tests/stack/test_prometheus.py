@@ -18,7 +18,7 @@ from course_utils.deployment import start_gateway
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from tests.http_servers import LocalServer, serve
-from tests.stack.programs import run_program
+from tests.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
 

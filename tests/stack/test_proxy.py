@@ -18,7 +18,7 @@ import yaml
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from tests.http_servers import JsonHandler, serve
-from tests.stack.programs import is_open, run_program
+from tests.programs import is_open, run_program
 from tests.stack.test_gateway import CHAT, SQL, events
 from tests.waiting import comes_true
 

@@ -24,7 +24,7 @@ from course_utils.processes import Server
 from course_utils.prompts import encode_prompt, to_messages
 from course_utils.sql import read_schema
 from course_utils.supervision import Servers
-from tests.stack.programs import is_open
+from tests.programs import is_open
 from tests.waiting import comes_true
 
 BASE = PROJECT / "data" / "tiny_base"

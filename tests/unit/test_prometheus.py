@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from course_utils.errors import ServiceError
 from course_utils.processes import LOOPBACK, choose_port
 from course_utils.prometheus import histogram_quantile, parse_metrics, scrape
-from tests.stack.programs import run_program
+from tests.programs import run_program
 from tests.waiting import comes_true
 
 SLOW, EDGES, QUANTILES = 7.0, (0.05, 0.1, 0.25, 1.0, 2.5), (0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0)

@@ -16,7 +16,7 @@ from course_utils.deployment.gateway.app import create_app
 from course_utils.deployment.gateway.settings import GatewaySettings
 from course_utils.processes import choose_port
 from tests.http_servers import JsonHandler, LocalServer, serve
-from tests.stack.programs import run_program
+from tests.programs import run_program
 
 with warnings.catch_warnings():  # it would rather have a successor of httpx, which nothing else here uses
     warnings.simplefilter("ignore")
