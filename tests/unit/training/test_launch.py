@@ -25,6 +25,7 @@ from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, 
 from course_utils.training.launch import launch, read_options
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
+pytestmark = pytest.mark.takes(20)
 SCHEMAS = {
     "shop": "table item: item_id integer, name text, price real",
     "zoo": "table animal: animal_id integer, name text, legs integer",

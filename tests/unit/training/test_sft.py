@@ -17,6 +17,7 @@ from course_utils.training.backends import load_trainable
 from course_utils.training.forgetting import reply_loss
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
+pytestmark = pytest.mark.takes(10)
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
 ROWS = [
     {"id": str(n), "db_id": "shop", "question": f"How many items cost {n}?", "query": f"SELECT {n} FROM item"}

@@ -17,6 +17,7 @@ from course_utils.training import tokenize_rows, train_sft
 from course_utils.training.tracking import TRACKERS, chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
+pytestmark = pytest.mark.takes(8)
 SCHEMAS = {"shop": "table item: item_id integer, name text, price real"}
 
 
