@@ -15,8 +15,8 @@ from huggingface_hub.utils import filter_repo_objects
 
 from course_utils.errors import ModelError
 from course_utils.files import PROJECT
-from course_utils.models import find_encoder, hub_is_reachable, identify_model, load_tokenizer, locate_model
-from course_utils.models.hub import is_there_offline, locate_folder
+from course_utils.models import find_encoder, hub_is_reachable, load_model, load_tokenizer, locate_model
+from course_utils.models.hub import identify_model, is_there_offline, locate_folder
 from tests.http_servers import JsonHandler, serve
 
 REQUEST = httpx.Request("GET", "https://huggingface.co")

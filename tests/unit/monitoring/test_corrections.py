@@ -16,6 +16,7 @@ from course_utils.monitoring import corrections, judge_corrections, rate_answers
 from course_utils.monitoring.corrections import N_REPLAYED
 from course_utils.monitoring.service import Outcome, TrafficRecord
 from course_utils.sql import run_query
+from course_utils.training import read_pairs
 from tests.sqlite_files import write_database
 
 TRAINED = {"db_id": "shop", "question": "How many sales?", "query": "SELECT COUNT(*) FROM sale"}
