@@ -107,6 +107,11 @@ class MeasureRequests:
                 message, headers = "the gateway is stopping; ask again", {"Retry-After": str(_STOP_RETRY_S)}
                 refusal = error_response(503, message, code="stopping", headers=headers)
                 await refusal(scope, receive, send_and_note)
+        except Exception:  # answered here, because outside of this class the response would lack the request's id
+            logger.exception("the gateway failed", extra={"notes": {"request_id": request_id}})
+            if not status:
+                message = f"the gateway failed; its log says why, under the request id {request_id}"
+                await error_response(500, message, code="internal_error")(scope, receive, send_and_note)
         finally:
             # Labels hold no path or method that a caller invents, because each label value takes memory for good.
             status = status or 500

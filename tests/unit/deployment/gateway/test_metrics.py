@@ -144,3 +144,30 @@ def test_counting_a_request_takes_less_than_a_hundredth_of_it() -> None:
     finally:
         logging.getLogger("course_utils.deployment.gateway.metrics").setLevel(logging.NOTSET)
     assert b"course_requests_total" in generate_latest(metrics.registry)
+
+
+def test_a_failure_of_the_gateway_is_found_in_its_log_by_the_id_that_the_caller_gets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, metrics = FastAPI(), GatewayMetrics()
+    app.add_middleware(MeasureRequests, metrics=metrics)
+
+    @app.get("/v1/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return await client.get("/v1/broken", headers={"X-Request-ID": "asked-1"})
+
+    response = asyncio.run(ask())
+    assert response.status_code == 500
+    assert response.headers["X-Request-ID"] == "asked-1"
+    assert response.json()["error"]["code"] == "internal_error"
+    assert "fault of ours" not in response.text
+    failed = next(record for record in caplog.records if record.exc_info)
+    assert failed.notes == {"request_id": "asked-1"}
+    assert 'course_requests_total{method="GET",route="/v1/broken",status="500"} 1.0' in generate_latest(
+        metrics.registry
+    ).decode("utf-8")
