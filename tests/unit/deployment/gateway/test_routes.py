@@ -160,8 +160,8 @@ def test_a_caller_who_leaves_a_stream_pays_for_its_tokens() -> None:
         yield {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 9}}
 
     async def read(n_events: int) -> int:
-        NOTES.set({"tokens": 0, "cache": "off"})
-        async with aclosing(_relay(written(), asked, GatewayMetrics(), 0.0)) as relayed:
+        NOTES.set({"tokens": 0, "cache": "off", "began": 0.0})
+        async with aclosing(_relay(written(), asked, GatewayMetrics())) as relayed:
             for _ in range(n_events):
                 await anext(relayed)
         return int(NOTES.get()["tokens"])
@@ -180,8 +180,8 @@ def test_the_last_usage_of_a_stream_counts() -> None:
             yield {"choices": [{"delta": {"content": "x"}}], "usage": {"prompt_tokens": 100, "completion_tokens": n}}
 
     async def read(n_events: int) -> int:
-        NOTES.set({"tokens": 0, "cache": "off"})
-        async with aclosing(_relay(written(), ChatRequest.model_validate(CHAT), GatewayMetrics(), 0.0)) as relayed:
+        NOTES.set({"tokens": 0, "cache": "off", "began": 0.0})
+        async with aclosing(_relay(written(), ChatRequest.model_validate(CHAT), GatewayMetrics())) as relayed:
             for _ in range(n_events):
                 await anext(relayed)
         return int(NOTES.get()["tokens"])
