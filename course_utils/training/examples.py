@@ -85,7 +85,7 @@ def tokenize_rows(
     examples, too_long, control = [], [], control_tokens(tokenizer)
     for row in rows:
         target = task.to_target(row)
-        check_answer(tokenizer, control, target, f"row {row['id']!r}")
+        check_answer(tokenizer, control, target, f"row {row.get('id')!r}")
         example = encode_example(tokenizer, task.to_messages(row), target)
         if len(example.input_ids) > max_length:
             too_long.append(row["id"])

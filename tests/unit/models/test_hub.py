@@ -120,7 +120,7 @@ def test_a_folder_here_does_not_pass_for_a_model_of_the_hub(
     assert load_model(MODEL).config.hidden_size == load_model("data/tiny_base").config.hidden_size
     (tmp_path / f"{MODEL}-either").mkdir()
     for ask in (load_tokenizer, load_model, locate_folder, identify_model):
-        with pytest.raises(ModelError, match=f"{MODEL}-either: the model cannot be had from the Hub"):
+        with pytest.raises(ModelError, match=f"{MODEL}-either: the model cannot be loaded from the Hub"):
             ask(f"{MODEL}-either")
 
 

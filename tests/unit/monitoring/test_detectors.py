@@ -179,7 +179,8 @@ def test_a_value_that_is_no_number_does_not_silence_the_detector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "reason"), [([], "no reference"), ([1.0, float("nan")], "no number"), ([float("inf")], "no number")]
+    ("reference", "reason"),
+    [([], "no reference"), ([1.0, float("nan")], "holds NaN or infinity"), ([float("inf")], "holds NaN or infinity")],
 )
 def test_a_reference_that_is_none_is_refused(reference: list[float], reason: str) -> None:
     with pytest.raises(DataError, match=reason):

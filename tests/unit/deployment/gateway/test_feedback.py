@@ -76,7 +76,7 @@ def test_lines_that_are_no_feedback_are_named_and_the_rest_is_served(
     lines = [whole[:40], "[" * 100_000, *map(json.dumps, foreign), "", json.dumps(another)]
     file.write_bytes(whole.encode() + "\n".join(lines).encode() + b"\n\xff\n")
     assert [row["question"] for row in waiting(client)] == ["Who?", "Where?"]
-    assert caplog.messages[-1].splitlines()[::8] == ["9 lines are no feedback; mend or remove them:", f"{file}:9"]
+    assert caplog.messages[-1].splitlines()[::8] == ["9 lines are not feedback; mend or remove them:", f"{file}:9"]
     say(client, "What?")
     assert decide(client, waiting(client)[:1], ANA).status_code == 201
 
