@@ -1,7 +1,6 @@
 """uvicorn's HTTP/1.1 with limits on time and size, which its fast parser, llhttp, does not have."""
 
 import asyncio
-import re
 import socket
 from typing import Any
 
@@ -11,7 +10,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
-_LINE = re.compile(rb"[\w!#$%&'*+.^`|~-]+ \S+ HTTP/1\.[01]\r\n")
 _FULL_TEXT, _FULL_HEADERS = "too many connections; ask again in 2 s", {"Retry-After": "2", "Connection": "close"}
 _FULL = error_response(503, _FULL_TEXT, code="overloaded", headers=_FULL_HEADERS)
 
@@ -49,13 +47,12 @@ class LimitedHttp(HttpToolsProtocol):
         try:
             while data:
                 data = self._feed(data)
-        except HttpParserError as error:
-            if isinstance(error, HttpParserInvalidMethodError) and _LINE.match(data):
-                self._refuse(501, "there is no such method; check the client")  # RFC 9110, 9.1
-            else:
-                self._refuse(400, "this is not HTTP with one Host; check the client")
+        except HttpParserInvalidMethodError:  # no 501, which RFC 9110 has for it: it is no failure of the server
+            self._refuse("HTTP has no such method; check the client")
+        except HttpParserError:
+            self._refuse("this is not HTTP with one Host header; check the client")
         if self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(400, f"the request's line and headers exceed {_MAX_HEAD_BYTES} bytes; shorten them")
+            self._refuse(f"the request's line and headers exceed {_MAX_HEAD_BYTES} bytes; shorten them")
 
     def _feed(self, data: bytes) -> bytes:
         """Parse bytes and return those to parse next: a head without ``Upgrade``, with which llhttp reads no body."""
@@ -69,11 +66,11 @@ class LimitedHttp(HttpToolsProtocol):
             method, version = self.parser.get_method(), self.parser.get_http_version().encode()
             return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(kept)) + data[upgrade.args[0] :]
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, message: str) -> None:
         """Refuse a request that no app can answer, in the form of all other refusals."""
-        response = error_response(status, message, code="invalid_http", headers={"Connection": "close"})
+        response = error_response(400, message, code="invalid_http", headers={"Connection": "close"})
         lines = [b"%s: %s\r\n" % header for header in response.raw_headers]
-        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", bytes(response.body)]))
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
 
     def write(self, data: bytes) -> None:

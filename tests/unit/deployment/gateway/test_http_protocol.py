@@ -86,20 +86,20 @@ def test_a_head_without_end_is_refused(port: int, parts: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "status"),
+    "line",
     [
-        (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "501 Not Implemented"),
-        (b"get /a?b HTTP/1.0\r\n\r\n", "501 Not Implemented"),
-        (b"GET / HTTP/3.0\r\n\r\n", "400 Bad Request"),
-        (b"no HTTP at all\r\n\r\n", "400 Bad Request"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400 Bad Request"),
+        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"get /a?b HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/3.0\r\n\r\n",
+        b"no HTTP at all\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
     ids=["a method nobody knows", "methods have capitals", "another version", "a text", "TLS"],
 )
-def test_what_no_app_could_be_asked_is_refused_in_the_apis_form(port: int, line: bytes, status: str) -> None:
+def test_what_no_app_could_be_asked_is_refused_in_the_apis_form(port: int, line: bytes) -> None:
     came, _ = talk(port, line)
     head, _, body = came.partition(b"\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status}\r\n".encode())
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert f"content-length: {len(body)}" in head.decode().lower()
     assert json.loads(body)["error"]["code"] == "invalid_http"
 
