@@ -47,9 +47,7 @@ install-dev:
 course: install
 	@$(BIN)/course run $(OPTIONS) --from "$$FROM"
 
-# One worker more than cores, for one waits until the course has run, and tests of servers wait too; but four at most.
-WORKERS = $$($(BIN)/python -c "import os; print(min(1 + (os.cpu_count() or 1), 4))")
-TEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+TEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install-dev
 	$(TEST)

@@ -14,7 +14,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # More workers than cores: two threads each would wait for each other at every barrier.
+    # As many workers as cores: two threads each would wait for each other at every barrier.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
