@@ -21,6 +21,7 @@ from tests.http_servers import LocalServer, serve
 from tests.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
+from tests.waiting import comes_true
 
 DEPLOY = PROJECT / "deploy"
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
@@ -190,10 +191,15 @@ def test_a_cause_silences_its_consequences_and_no_other_cause(tmp_path: Path, ca
     groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
     fired = {rule["alert"] for group in groups for rule in group["rules"]} - (CAUSES - causes)
     alerts = [{"labels": {"alertname": name}} for name in fired]
+    expected = {name for name in fired if causes and name.startswith(CONSEQUENCES)}
     with start_alertmanager(tmp_path) as address, httpx.Client(trust_env=False) as client:
         assert client.post(f"http://{address}/api/v2/alerts", json=alerts).status_code == httpx.codes.OK
-        found = client.get(f"http://{address}/api/v2/alerts").json()
-    status = {alert["labels"]["alertname"]: alert["status"] for alert in found}
-    assert status.keys() == fired
-    silent = {name for name, each in status.items() if each["inhibitedBy"]}
-    assert silent == {name for name in fired if causes and name.startswith(CONSEQUENCES)}
+
+        def read_silent() -> set[str]:
+            found = client.get(f"http://{address}/api/v2/alerts").json()
+            status = {alert["labels"]["alertname"]: alert["status"] for alert in found}
+            assert status.keys() == fired
+            return {name for name, each in status.items() if each["inhibitedBy"]}
+
+        # Alertmanager takes alerts in first and looks for their causes a moment later.
+        assert comes_true(lambda: read_silent() == expected), read_silent()
