@@ -29,7 +29,7 @@ help: ## show these commands
 	@echo "make check      lint, types, notebook hygiene"
 	@echo "make audit      look up known vulnerabilities of the locked packages, over the network"
 	@echo "make notebooks  run the course and refresh the outputs committed in notebooks/"
-	@echo "make serve      start model server, gateway, web app, Redis and Prometheus as plain processes (PROFILE, ...)"
+	@echo "make serve      start the whole service but Grafana as plain processes (PROFILE, ...)"
 	@echo "make soak       overload the gateway while its servers fail, for 20 minutes (SOAK_S=seconds)"
 	@echo "make coverage   run the tests and list the lines that they do not reach"
 	@echo "make bench      measure, and write benchmarks/results"

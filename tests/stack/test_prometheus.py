@@ -6,7 +6,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,15 @@ import pytest
 import yaml
 
 from course_utils.deployment import start_gateway
-from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
+from deploy.services import DEPLOY, start_alertmanager, start_node_exporter
 from tests.http_servers import LocalServer, serve
 from tests.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
 from tests.waiting import comes_true
 
-DEPLOY = PROJECT / "deploy"
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
-ALERTMANAGER_WORKS_ALONE = "--cluster.listen-address="
 DEADLINE_S = 90
 SELECTOR = re.compile(r"\b(?:up|course_\w+|node_\w+|service:[\w:]+|route:[\w:]+)\b(?:{[^}]*})?")
 pytestmark = pytest.mark.skipif(
@@ -47,29 +44,15 @@ def scripted_gateway(script: LocalServer, databases: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_alertmanager(tmp_path_factory.mktemp("alertmanager")) as address:
-        yield address
-
-
-@contextmanager
-def start_alertmanager(folder: Path) -> Iterator[str]:
-    port = choose_port(LOOPBACK)
-    config = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text("utf-8")
-    (folder / "webhook").write_text(f"http://{LOOPBACK}:1/", "utf-8")
-    (folder / "config.yml").write_text(config.replace("/run/secrets/alert_webhook", str(folder / "webhook")), "utf-8")
-    options = [f"--config.file={folder}/config.yml", f"--storage.path={folder}", ALERTMANAGER_WORKS_ALONE]
-    command = ["prometheus-alertmanager", *options, f"--web.listen-address={LOOPBACK}:{port}"]
-    with run_program(command, port, folder):
-        yield f"{LOOPBACK}:{port}"
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with start_alertmanager(choose_port(LOOPBACK), tmp_path_factory.mktemp("alertmanager")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, address = tmp_path_factory.mktemp("node"), f"{LOOPBACK}:{choose_port(LOOPBACK)}"
-    command = ["prometheus-node-exporter", f"--web.listen-address={address}"]
-    with run_program(command, int(address.partition(":")[2]), folder):
-        yield address
+def node() -> Iterator[Server]:
+    with start_node_exporter(choose_port(LOOPBACK)) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -77,24 +60,24 @@ def prometheus(
     gateway: Server,
     scripted_gateway: Server,
     model_server: Server,
-    node: str,
-    alertmanager: str,
+    node: Server,
+    alertmanager: Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """Prometheus with the project's configuration and rules, except the addresses and the scrape interval."""
     folder, port = tmp_path_factory.mktemp("prometheus"), choose_port(LOOPBACK)
     targets = {
-        "gateway": [server.url.removeprefix("http://") for server in (gateway, scripted_gateway)],
-        "model_server": [model_server.url.removeprefix("http://")],
-        "node": [node],
+        "gateway": [address_of(server) for server in (gateway, scripted_gateway)],
+        "model_server": [address_of(model_server)],
+        "node": [address_of(node)],
         "prometheus": [f"{LOOPBACK}:{port}"],
-        "alertmanager": [alertmanager],
+        "alertmanager": [address_of(alertmanager)],
     }
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
     assert [job["job_name"] for job in config["scrape_configs"]] == [*targets]
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
-    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": targets["alertmanager"]}]}]
     config["scrape_configs"] = [
         {"job_name": name, "static_configs": [{"targets": each}]} for name, each in targets.items()
     ]
@@ -105,6 +88,10 @@ def prometheus(
         httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", timeout=30, trust_env=False) as client,
     ):
         yield client
+
+
+def address_of(server: Server) -> str:
+    return server.url.removeprefix("http://")
 
 
 def send_traffic(gateway: str, scripted: str, script: LocalServer) -> None:
@@ -192,11 +179,14 @@ def test_a_cause_silences_its_consequences_and_no_other_cause(tmp_path: Path, ca
     fired = {rule["alert"] for group in groups for rule in group["rules"]} - (CAUSES - causes)
     alerts = [{"labels": {"alertname": name}} for name in fired]
     expected = {name for name in fired if causes and name.startswith(CONSEQUENCES)}
-    with start_alertmanager(tmp_path) as address, httpx.Client(trust_env=False) as client:
-        assert client.post(f"http://{address}/api/v2/alerts", json=alerts).status_code == httpx.codes.OK
+    with (
+        start_alertmanager(choose_port(LOOPBACK), tmp_path) as server,
+        httpx.Client(base_url=server.url, trust_env=False) as client,
+    ):
+        assert client.post("/api/v2/alerts", json=alerts).status_code == httpx.codes.OK
 
         def read_silent() -> set[str]:
-            found = client.get(f"http://{address}/api/v2/alerts").json()
+            found = client.get("/api/v2/alerts").json()
             status = {alert["labels"]["alertname"]: alert["status"] for alert in found}
             assert status.keys() == fired
             return {name for name, each in status.items() if each["inhibitedBy"]}

@@ -1,11 +1,8 @@
 """The proxy's own configuration as a process of nginx, with the OWASP Core Rule Set, before the real gateway."""
 
 import os
-import re
-import shutil
 import signal
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +14,15 @@ import yaml
 
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
+from deploy.serve import is_installed
+from deploy.services import Proxy
 from tests.http_servers import JsonHandler, serve
-from tests.programs import is_open, run_program
+from tests.programs import is_open
 from tests.stack.test_gateway import CHAT, SQL, events
 from tests.waiting import comes_true
 
-RULES = Path("/usr/share/modsecurity-crs/rules")
-MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("nginx") and shutil.which("openssl") and RULES.is_dir() and MODULE.is_file()),
+    not is_installed("nginx"),
     reason="Debian's nginx, libnginx-mod-http-modsecurity and modsecurity-crs are not all installed",
 )
 
@@ -48,34 +45,11 @@ def proxy(gateway: Server, folder: Path, plain_port: int) -> Iterator[httpx.Clie
 
 @contextmanager
 def start_proxy(behind: str, folder: Path, plain_port: int) -> Iterator[httpx.Client]:
-    subject = ["-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{LOOPBACK},DNS:localhost"]
-    files = ["-keyout", folder / "key", "-out", folder / "certificate"]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files], check=True)
     port = choose_port(LOOPBACK)
-    here = {
-        "listen 8080": f"listen {LOOPBACK}:{plain_port}",
-        "listen 8443": f"listen {LOOPBACK}:{port}",
-        "/run/secrets/tls_certificate": f"{folder}/certificate",
-        "/run/secrets/tls_key": f"{folder}/key",
-        " /tmp/": f" {folder}/",
-        "/etc/course/": f"{folder}/",
-        "http://gateway:8000": behind,
-        "http://web:8501": behind,
-    }
-    for name in ("nginx.conf", "waf.conf"):
-        text = (PROJECT / "deploy" / "proxy" / name).read_text("utf-8")
-        assert name != "nginx.conf" or all(each in text for each in here)
-        text = re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], text)
-        (folder / name).write_text(text, "utf-8")
-    # As root nginx would give its workers to another user, who may not enter this folder.
-    as_here = ["-g", "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"]
-    trusted = ssl.create_default_context(cafile=str(folder / "certificate"))
-    url = f"https://localhost:{port}"
-    with (
-        run_program(["nginx", "-e", "stderr", "-c", folder / "nginx.conf", *as_here], port, folder),
-        httpx.Client(base_url=url, verify=trusted, timeout=60, trust_env=False) as client,
-    ):
-        yield client
+    with Proxy(behind, behind, folder, port, plain_port):
+        trusted = ssl.create_default_context(cafile=str(folder / "certificate"))
+        with httpx.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=60, trust_env=False) as client:
+            yield client
 
 
 def test_tls_with_a_certificate_that_the_client_checks(proxy: httpx.Client, plain_port: int) -> None:
@@ -193,6 +167,6 @@ def test_a_body_that_is_too_large_or_no_json(proxy: httpx.Client) -> None:
 
 def test_the_log_keeps_nothing_of_what_users_write(proxy: httpx.Client, folder: Path) -> None:
     proxy.get("/v1/models?name=Mustermann", headers={"Authorization": "Bearer sesame"})
-    log = folder / "nginx.log"
+    log = folder / "access.log"
     assert comes_true(lambda: '"path":"/v1/models"' in log.read_text("utf-8"))
     assert not [word for word in ("Mustermann", "sesame") if word in log.read_text("utf-8")]

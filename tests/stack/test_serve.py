@@ -1,8 +1,8 @@
 """``make serve`` for real: every service answers, comes back when it dies, and is gone at the end."""
 
 import os
-import shutil
 import signal
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,8 @@ from course_utils.processes import LOOPBACK, Server, choose_port
 from deploy.serve import app, is_installed
 from tests.waiting import comes_true
 
-PROGRAMS = ("redis-server", "prometheus", "prometheus-node-exporter")
+PROGRAMS = ("redis-server", "nginx", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
+PORTS = ("port", "web-port", "proxy-port", "prometheus-port", "alertmanager-port")
 KEY = "open-sesame"
 DEADLINE_S = 120
 pytestmark = pytest.mark.takes(25)
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.takes(25)
 
 @contextmanager
 def serving(course: Course, folder: Path) -> Iterator[tuple[Server, dict[str, str]]]:
-    ports = {name: choose_port(LOOPBACK) for name in ("port", "web-port", "prometheus-port")}
+    ports = {name: choose_port(LOOPBACK) for name in PORTS}
     options = [f"--{name}={port}" for name, port in ports.items()]
     options += [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
     urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
@@ -36,20 +37,20 @@ def serving(course: Course, folder: Path) -> Iterator[tuple[Server, dict[str, st
         yield server, urls
 
 
-def all_answer(*urls: str) -> bool:
+def all_answer(*urls: str, verify: ssl.SSLContext | bool = True) -> bool:
     try:
-        return all(httpx.get(url, timeout=5, trust_env=False).is_success for url in urls)
+        return all(httpx.get(url, verify=verify, timeout=5, trust_env=False).is_success for url in urls)
     except httpx.HTTPError:
         return False
 
 
-@pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"not all of {', '.join(PROGRAMS)} are installed")
+@pytest.mark.skipif(not all(map(is_installed, PROGRAMS)), reason=f"not all of {', '.join(PROGRAMS)} are installed")
 def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course], tmp_path: Path) -> None:
     course = make_course()
     with serving(course, tmp_path) as (server, urls):
         app_health, ready = f"{urls['web-port']}/_stcore/health", f"{urls['port']}/health/ready"
-        prometheus_ready = f"{urls['prometheus-port']}/-/ready"
-        assert comes_true(lambda: all_answer(app_health, prometheus_ready), DEADLINE_S)
+        ready_pages = [f"{urls[name]}/-/ready" for name in ("prometheus-port", "alertmanager-port")]
+        assert comes_true(lambda: all_answer(app_health, *ready_pages), DEADLINE_S)
         state = httpx.get(ready).json()
         assert (state["ready"], state["redis"]) == (True, "")
 
@@ -59,22 +60,31 @@ def test_all_services_answer_come_back_and_end(make_course: Callable[..., Course
                 targets = prometheus.get("/targets").json()["data"]["activeTargets"]
                 return {each["scrapePool"]: each["health"] for each in targets}
 
-            all_up = dict.fromkeys(("gateway", "model_server", "node", "prometheus"), "up")
+            all_up = dict.fromkeys(("gateway", "model_server", "node", "alertmanager", "prometheus"), "up")
             assert comes_true(lambda: states() == all_up, DEADLINE_S)
             rules = [rule for group in prometheus.get("/rules").json()["data"]["groups"] for rule in group["rules"]]
             assert "GatewayDown" in {rule["name"] for rule in rules}
+            assert len(prometheus.get("/alertmanagers").json()["data"]["activeAlertmanagers"]) == 1
+
+        trusted = ssl.create_default_context(cafile=str(course.root / "proxy" / "certificate"))
+        by_proxy = urls["proxy-port"].replace("http:", "https:")
+        assert all_answer(f"{by_proxy}/health/live", f"{by_proxy}/_stcore/health", verify=trusted)
+        assert httpx.get(f"{by_proxy}/v1/models?id=1' OR '1'='1", verify=trusted, trust_env=False).status_code == 403
 
         found = psutil.Process(server.process.pid).children(recursive=True)
-        programs = [each for each in found if each.name() in ("redis-server", "prometheus")]
-        assert len(programs) == 2
+        names = ("redis-server", "prometheus", "prometheus-alertmanager", "nginx")
+        programs = [each for each in found if each.name() in names]
+        assert {each.name() for each in programs} == {*names}
         gateway = server.find_process("deployment.gateway")
         for each in (*programs, gateway):
             each.kill()
-        assert comes_true(lambda: all_answer(prometheus_ready, ready), DEADLINE_S)
+        assert comes_true(lambda: all_answer(ready, *ready_pages), DEADLINE_S)
+        assert comes_true(lambda: all_answer(f"{by_proxy}/health/live", verify=trusted), DEADLINE_S)
         assert comes_true(lambda: httpx.get(ready).json()["redis"] == "", DEADLINE_S)
         httpx.get(f"{urls['port']}/v1/models")
+        restarted = ("Redis", "Prometheus", "Alertmanager", "proxy", "gateway")
         log = (tmp_path / "serve.log").read_text("utf-8")
-        assert all(f"the {name} is gone; starting it again" in log for name in ("Redis", "Prometheus", "gateway"))
+        assert all(f"the {name} is gone; starting it again" in log for name in restarted)
         everything = psutil.Process(server.process.pid).children(recursive=True)
     assert server.process.returncode == 0
     rows = [row for row in read_jsonl(course.root / "requests.jsonl") if row["message"] == "request"]

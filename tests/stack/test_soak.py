@@ -27,7 +27,7 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.processes import LOOPBACK, Server, choose_port
-from deploy.serve import Redis
+from deploy.services import Redis
 from tests.stack.conftest import SINGERS
 from tests.stack.steady_model import query_for
 

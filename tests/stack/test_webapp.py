@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 from course_utils.deployment import start_gateway
 from course_utils.files import PROJECT, read_jsonl
 from course_utils.processes import Server
-from deploy.serve import start_webapp
+from deploy.services import start_webapp
 from deploy.webapp.ask import choose_chart, number_repeated
 from tests.http_servers import JsonHandler, serve
 from tests.stack.conftest import build_databases
