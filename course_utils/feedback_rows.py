@@ -8,7 +8,7 @@ from pathlib import Path
 
 from course_utils.errors import QueryError
 from course_utils.files import Row
-from course_utils.sql import same_answer
+from course_utils.sql import folder_name, same_answer
 from course_utils.tasks import normalise
 
 MIN_USERS = 2
@@ -16,7 +16,7 @@ MIN_USERS = 2
 FIELDS = "row_id time caller id rating database question query correction comment".split()
 """Fields of every row that the gateway writes; each value is a text or null."""
 FindDatabase = Callable[[str], Path | str | None]
-"""From a database's name to its SQLite file; queries on any other result, such as a URL or None, never agree."""
+"""From a database's ``folder_name`` to its SQLite file; queries on any other result, as a URL or None, never agree."""
 
 
 def read_feedback(file: Path) -> tuple[list[Row], list[str]]:
@@ -35,8 +35,8 @@ def _read_row(line: str) -> Row | None:
 
 
 def topic(database: str, row: Row) -> tuple[str, str]:
-    """The key of a question: its database and its normalised text."""
-    return database, normalise(row["question"])
+    """The key of a question: its database, as ``folder_name`` writes it, and its normalised text."""
+    return folder_name(database), normalise(row["question"])
 
 
 def held_right(row: Row) -> str | None:
@@ -67,7 +67,7 @@ def gather_answers(rows: Iterable[Row], find: FindDatabase) -> dict[tuple[str, s
     found: dict[tuple[str, str], list[list[Row]]] = {}
     for (about, *_), row in last.items():
         answers = found.setdefault(about, [])
-        held, file = held_right(row) or "", find(row["database"])
+        held, file = held_right(row) or "", find(about[0])
         agreeing = (answer for answer in answers if agree(held_right(answer[0]) or "", held, file))
         if (same := next(agreeing, None)) is None:
             answers.append(same := [])

@@ -22,7 +22,7 @@ from course_utils.evaluation.scores import Outcome
 from course_utils.files import Row
 from course_utils.finding import printable
 from course_utils.sql import QueryLimits, find_database, run_queries
-from course_utils.sql.query_forms import parse
+from course_utils.sql.query_forms import parse, tables_read
 from course_utils.tables import text_table
 
 Clause = Literal["table", "join", "column", "aggregate", "condition", "value", "order"]
@@ -156,8 +156,7 @@ def _parts(tree: exp.Expr, qualified: bool) -> Iterator[tuple[Clause, str]]:
             source = scope.sources.get(column.table)
             table = source.name if isinstance(source, exp.Table) else column.table
             column.replace(exp.column(column.name.lower(), table.lower() if qualified else None))
-    named = {each.alias.lower() for each in tree.find_all(exp.CTE)}
-    yield from (("table", name) for each in tree.find_all(exp.Table) if (name := each.name.lower()) not in named)
+    yield from (("table", name) for name in tables_read(tree))
     for query in tree.find_all(exp.Select, exp.SetOperation):
         yield from _clauses(query)
 

@@ -122,7 +122,10 @@ def write_version(judged: Sequence[Row], current: Course, versions: Path) -> Pat
         ArtifactError: The data stage has not run.
     """
     accepted = [row for row in judged if row["decision"] == ACCEPTED]
-    new = [{"db_id": row["database"], "question": row["question"], "query": row["correction"]} for row in accepted]
+    new = [
+        {"db_id": folder_name(row["database"]), "question": row["question"], "query": row["correction"]}
+        for row in accepted
+    ]
     new = [{"id": f"feedback-{hash_of(row)[:12]}", **row, "source": "feedback"} for row in sorted(new, key=hash_of)]
     added = {"train": [row for n, row in enumerate(new) if n % 10 not in (0, 1, 5)]}
     added |= {"validation": new[1::10], "test": new[::5]}

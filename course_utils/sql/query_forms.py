@@ -249,3 +249,11 @@ def parse(query: str) -> "exp.Expr":
     if len(trees) != 1:
         raise QueryError(f"sqlglot finds {len(trees)} queries in it", "syntax")
     return trees[0]
+
+
+def tables_read(tree: "exp.Expr") -> list[str]:
+    """The table of each mention in a query, in lower case, without those that its WITH clauses define."""
+    from sqlglot import exp
+
+    own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
+    return [name for table in tree.find_all(exp.Table) if (name := table.name.lower()) not in own]

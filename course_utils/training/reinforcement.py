@@ -12,7 +12,7 @@ from course_utils.files import Row
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
 from course_utils.sql import compare_answers, find_database
-from course_utils.sql.query_forms import parse
+from course_utils.sql.query_forms import parse, tables_read
 from course_utils.tasks import Task
 from course_utils.training.policy import PolicyResult, load_policy, policy_settings, train_policy
 from course_utils.training.trainer import keep_to_one_gpu
@@ -71,9 +71,7 @@ def _names(query: str) -> tuple[set[str], set[str]] | None:
 
     with suppress(QueryError):
         if isinstance(tree := parse(query), exp.Select | exp.SetOperation):  # EXPLAIN, for example, parses too
-            own = {part.alias.lower() for part in tree.find_all(exp.CTE)}
-            tables = {table.name.lower() for table in tree.find_all(exp.Table)} - own
-            return tables, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
+            return {*tables_read(tree)}, {part.name.lower() for part in tree.find_all(exp.Column, exp.Star)}
     return None
 
 

@@ -33,13 +33,13 @@ def course(tmp_path: Path) -> Course:
     return course
 
 
-def run_data_stage(course: Course, prices: Sequence[int]) -> None:
+def run_data_stage(course: Course, prices: Sequence[int], db_id: str = "shop") -> None:
     stage = course.begin("data")
     sales = ", ".join(f"({price})" for price in prices)
     script = f"CREATE TABLE sale (price integer); INSERT INTO sale VALUES {sales}"
-    write_database(stage.folder / "databases" / "shop" / "shop.sqlite", script)
+    write_database(stage.folder / "databases" / db_id / f"{db_id}.sqlite", script)
     for split, row in {"train": TRAINED, "validation": TRAINED | {"question": "Sales?"}, "test": TESTED}.items():
-        write_jsonl(stage.folder / f"{split}.jsonl", [{"id": split, **row, "seen": True}])
+        write_jsonl(stage.folder / f"{split}.jsonl", [{"id": split, **row, "db_id": db_id, "seen": True}])
     stage.finish({})
 
 
@@ -84,6 +84,18 @@ def test_what_the_data_knows_is_not_changed(course: Course) -> None:
     wrong = [says(user, "how many sales", "SELECT 7") for user in ("mallory", "moriarty")]
     assert decisions(course, *wrong) == ["contradicts the data"] * 2
     assert decisions(course, says("ana", "How many sales?", "SELECT COUNT(price) FROM sale")) == ["known"]
+
+
+def test_a_database_is_the_same_in_every_form_of_its_letters(course: Course, tmp_path: Path) -> None:
+    composed, decomposed = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    run_data_stage(course, (1, 2, 2), composed)
+    told = [says("ana", "The cheapest?", CHEAPEST), says("ben", "The cheapest?", CHEAPEST)]
+    told += [says("ana", TRAINED["question"], TRAINED["query"]), says("ana", TESTED["question"], TESTED["query"])]
+    told = [row | {"database": decomposed} for row in told] + [told[0] | {"caller": "cleo", "database": composed}]
+    assert decisions(course, *told) == ["accepted", "repeated", "known", "asks what the model is tested on", "repeated"]
+    version = write_version(judge_corrections(told, course), course, tmp_path / "versions")
+    rows = [row for split in ("train", "validation", "test") for row in read_jsonl(version / f"{split}.jsonl")]
+    assert {row["db_id"] for row in rows} == {composed}
 
 
 def test_a_question_of_the_test_is_not_trained_on(course: Course) -> None:
