@@ -2,20 +2,25 @@
 
 import os
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import yaml
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from course_utils.files import PROJECT
 from course_utils.processes import LOOPBACK, Server, choose_port
 from deploy.serve import is_installed
-from deploy.services import Proxy
+from deploy.services import SERVICES, Proxy
 from tests.http_servers import JsonHandler, serve
 from tests.programs import is_open
 from tests.stack.test_gateway import CHAT, SQL, events
@@ -50,6 +55,26 @@ def start_proxy(behind: str, folder: Path, plain_port: int) -> Iterator[httpx.Cl
         trusted = ssl.create_default_context(cafile=str(folder / "certificate"))
         with httpx.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=60, trust_env=False) as client:
             yield client
+
+
+def test_the_web_app_opens_under_a_name_of_its_own(gateway: Server, tmp_path: Path) -> None:
+    """As compose.yaml starts it; Streamlit compares the origin that a browser names with the host that it asks."""
+    port, proxy_port = choose_port(LOOPBACK), choose_port(LOOPBACK)
+    options = [*SERVICES["web"]["entrypoint"][3:], "--server.address", LOOPBACK, "--server.port", str(port)]
+    where = {"url": f"http://{LOOPBACK}:{port}", "health": "/_stcore/health"}
+    with (
+        Server("web app", "streamlit", options, **where) as web,
+        Proxy(gateway.url, web.url, tmp_path, proxy_port, choose_port(LOOPBACK)),
+    ):
+        for name in ("course.example.org", f"course.example.org:{proxy_port}"):
+            given: Any = {"ssl": ssl._create_unverified_context(), "subprotocols": [Subprotocol("streamlit")]}
+            given |= {"sock": socket.create_connection((LOOPBACK, proxy_port)), "origin": f"https://{name}"}
+            with connect(f"wss://{name}/_stcore/stream", **given) as page:
+                assert page.subprotocol == "streamlit"
+            given["sock"] = socket.create_connection((LOOPBACK, proxy_port))
+            given["origin"] = "https://evil.example"
+            with pytest.raises(InvalidStatus, match="403"), connect(f"wss://{name}/_stcore/stream", **given):
+                pass
 
 
 def test_tls_with_a_certificate_that_the_client_checks(proxy: httpx.Client, plain_port: int) -> None:
@@ -148,9 +173,10 @@ def test_a_method_that_nothing_here_takes(proxy: httpx.Client, method: str) -> N
     assert proxy.request(method, "/v1/models").status_code in (400, 403, 405)
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/docs", "/openapi.json", "/health/ready"])
+@pytest.mark.parametrize("path", ["/metrics", "/docs", "/openapi.json", "/health/ready", "/_stcore/metrics"])
 def test_what_operators_read_is_not_outside(proxy: httpx.Client, path: str) -> None:
-    assert proxy.get(path).status_code == 404
+    answer = proxy.get(path)
+    assert (answer.status_code, "nginx" in answer.text) == (404, True), "the proxy says it, not who is behind it"
 
 
 @pytest.mark.parametrize("path", ["/_stcore/upload_file/session/file", "/_stcore//upload%5Ffile/session/file"])
