@@ -99,6 +99,8 @@ def start_webapp(gateway_url: str, results: Path, *, port: int = 0, key: str = "
     port = choose_port(LOOPBACK, port)
     script = DEPLOY / "webapp" / "__main__.py"
     options = ["run", str(script), "--server.address", LOOPBACK, "--server.port", str(port)]
+    for name in (LOOPBACK, "localhost"):  # no page's own name made to point here (DNS rebinding), which had our key
+        options += ["--server.allowedHosts", name]
     settings = {"GATEWAY_URL": gateway_url, "APP_RESULTS": str(results.absolute()), "APP_KEY": key}
     variables = {SETTINGS_PREFIX + name: value for name, value in settings.items()}
     url = f"http://{LOOPBACK}:{port}"

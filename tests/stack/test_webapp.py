@@ -4,8 +4,10 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from socket import create_connection
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -17,6 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -351,6 +354,16 @@ def open_session(url: str) -> Iterator[str]:
         while message.WhichOneof("type") != "new_session":
             message = ForwardMsg.FromString(socket.recv(30))
         yield message.new_session.initialize.session_id
+
+
+def test_a_site_whose_name_is_made_to_point_here_opens_no_page(guarded: tuple[Server, Server]) -> None:
+    """DNS rebinding: its page would ask with the app's own key, or as the admin whom a gateway without keys sees."""
+    port = int(guarded[1].url.rpartition(":")[2])
+    for name, opens in (("127.0.0.1", True), ("localhost", True), ("evil.example", False), ("a.localhost", False)):
+        given: Any = {"sock": create_connection(("127.0.0.1", port)), "origin": f"http://{name}:{port}"}
+        refused = nullcontext() if opens else pytest.raises(InvalidStatus, match="403")
+        with refused, connect(f"ws://{name}:{port}/_stcore/stream", **given, subprotocols=[Subprotocol("streamlit")]):
+            pass
 
 
 def test_a_visitor_cannot_fill_the_apps_memory(guarded: tuple[Server, Server]) -> None:
