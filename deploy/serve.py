@@ -26,7 +26,7 @@ WITHOUT = {
     "redis-server": "Redis is not installed, so the gateway counts usage and caches replies in its own memory. "
     "To get it: apt install redis-server, or brew install redis.",
     "nginx": "nginx with ModSecurity's rules is not installed, so nothing encrypts or filters requests. "
-    "To get it: apt install nginx libnginx-mod-http-modsecurity modsecurity-crs.",
+    "To get it: apt install nginx libnginx-mod-http-modsecurity modsecurity-crs openssl.",
     "prometheus": "Prometheus is not installed, so no metrics are kept and no alerts are raised. "
     "To get it: apt install prometheus, or brew install prometheus.",
     "prometheus-alertmanager": "Alertmanager is not installed, so Prometheus' page alone shows alerts. "
@@ -34,7 +34,7 @@ WITHOUT = {
     "prometheus-node-exporter": "Prometheus' node exporter is not installed, so no alert says that a disk is full. "
     "To get it: apt install prometheus-node-exporter.",
 }
-FILES = {"nginx": (services.MODSECURITY, services.RULES)}
+FILES = {"nginx": (services.MODSECURITY, services.RULES, services.OPENSSL)}
 app = typer.Typer(cls=CourseCommands, subcommand_metavar="", add_completion=False, pretty_exceptions_enable=False)
 
 

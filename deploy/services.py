@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +20,8 @@ DEPLOY = PROJECT / "deploy"
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
 RULES = Path("/usr/share/modsecurity-crs/rules")
 MODSECURITY = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
-_CERTIFICATE = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=localhost"]
+OPENSSL = Path("/usr/bin/openssl")
+_CERTIFICATE = [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=localhost"]
 _CERTIFICATE += ["-addext", f"subjectAltName=DNS:localhost,IP:{LOOPBACK}"]
 
 
@@ -47,19 +49,24 @@ class Proxy(Server):
     def __init__(self, gateway: str, web: str, folder: Path, port: int, plain_port: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "access.log").unlink(missing_ok=True)
-        if not (folder / "certificate").exists():
-            files = ["-keyout", folder / "key", "-out", folder / "certificate"]
-            subprocess.run([*_CERTIFICATE, *files], check=True, capture_output=True)
+        certificate, key = folder / "certificate", folder / "key"
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        except OSError:  # there is none, or it is incomplete: on a full disk openssl leaves empty files, and no error
+            subprocess.run([*_CERTIFICATE, "-keyout", key, "-out", certificate], capture_output=True, check=False)
+        # Paths are relative to the folder, whose name may have characters to which nginx gives a meaning.
         here = {
             "listen 8080": f"listen {LOOPBACK}:{plain_port}",
             "listen 8443": f"listen {LOOPBACK}:{port}",
-            "/run/secrets/tls_certificate": f"{folder}/certificate",
-            "/run/secrets/tls_key": f"{folder}/key",
-            "/dev/stdout": f"{folder}/access.log",
-            " /tmp/": f" {folder}/",
-            "/etc/course/": f"{folder}/",
-            "http://gateway:8000": gateway,
-            "http://web:8501": web,
+            "/run/secrets/tls_": "",
+            "/dev/stdout": "access.log",
+            " /tmp/": " ",
+            "/etc/course/": "",
+            # Without a variable, nginx looks a name up once and as this machine does, not by Docker's name server.
+            "set $gateway http://gateway:8000;": "",
+            "set $web http://web:8501;": "",
+            "$gateway": gateway,
+            "$web": web,
         }
         for name in ("nginx.conf", "waf.conf"):
             text = (DEPLOY / "proxy" / name).read_text("utf-8")
@@ -67,7 +74,8 @@ class Proxy(Server):
             (folder / name).write_text(text, "utf-8")
         # As root nginx would give its workers to another user, who may not enter this folder.
         directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
-        command = ["nginx", "-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", directives]
+        options = ["-e", "stderr", "-p", "./", "-c", "nginx.conf", "-g", directives]
+        command = ["env", f"--chdir={folder}", "nginx", *options]
         self._plain_port = plain_port
         super().__init__("proxy", "deploy.program", command, url=f"https://{LOOPBACK}:{port}", health="")
 

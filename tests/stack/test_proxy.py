@@ -57,6 +57,23 @@ def start_proxy(behind: str, folder: Path, plain_port: int) -> Iterator[httpx.Cl
             yield client
 
 
+def test_the_gateway_may_have_a_name_and_the_folder_any(gateway: Server, tmp_path: Path) -> None:
+    folder = tmp_path / """Ana's "course"; {1} $HOME"""
+    with start_proxy(gateway.url.replace(LOOPBACK, "localhost"), folder, choose_port(LOOPBACK)) as client:
+        assert client.get("/v1/models").status_code == 200
+    assert '"path":"/v1/models"' in (folder / "access.log").read_text("utf-8")
+
+
+def test_a_certificate_is_kept_unless_a_full_disk_left_it_empty(gateway: Server, tmp_path: Path) -> None:
+    certificate, kept = tmp_path / "certificate", set[str]()
+    certificate.touch()
+    for _ in range(2):
+        with start_proxy(gateway.url, tmp_path, choose_port(LOOPBACK)) as client:
+            assert client.get("/health/live").status_code == 200
+        kept.add(certificate.read_text("utf-8"))
+    assert len(kept) == 1
+
+
 def test_the_web_app_opens_under_a_name_of_its_own(gateway: Server, tmp_path: Path) -> None:
     """As compose.yaml starts it; Streamlit compares the origin that a browser names with the host that it asks."""
     port, proxy_port = choose_port(LOOPBACK), choose_port(LOOPBACK)
