@@ -7,6 +7,7 @@ for containers only.
 
 import logging
 import os
+import secrets
 import shutil
 from contextlib import suppress
 from functools import partial
@@ -52,15 +53,16 @@ def serve(
     """Serve the tuned model with the web app, Redis, the proxy, Prometheus and Alertmanager until Ctrl-C."""
     chosen = (choose_port(LOOPBACK, each) for each in (web_port, proxy_port, prometheus_port, alertmanager_port))
     web_port, proxy_port, prometheus_port, alertmanager_port = chosen
-    settings = dict[str, str]()
+    key = prometheus_key()
+    settings = {"COURSE_API_KEY": key}
     with suppress(KeyboardInterrupt), Servers() as servers:
         if is_installed("redis-server"):
             redis = servers.run(partial(services.Redis, choose_port(LOOPBACK)))
             cache_s = services.SERVICES["gateway"]["environment"]["COURSE_CACHE_S"]
-            settings = {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
+            settings |= {"COURSE_REDIS_URL": redis.url, "COURSE_CACHE_S": cache_s}
         model, gateway = start_stack(servers, course, host, port, settings)
-        key = _app_key()
-        web = servers.run(partial(services.start_webapp, gateway.url, course.root, port=web_port, key=key))
+        app_key = os.environ.get("COURSE_APP_KEY") or ("" if _wants_keys() else "none")  # empty: its users type one
+        web = servers.run(partial(services.start_webapp, gateway.url, course.root, port=web_port, key=app_key))
         where = [f"For people:   {web.url}", f"For programs: {gateway.url}/v1"]
         if is_installed("nginx"):
             folder = (course.root / "proxy").absolute()
@@ -69,21 +71,27 @@ def serve(
             where.append(f"Both by TLS:  {proxy.url}")
         if is_installed("prometheus"):
             targets = {"gateway": gateway.url, "model_server": model.url}
-            where += watch(servers, targets, course.root, prometheus_port, alertmanager_port)
+            where += watch(servers, targets, key, course.root, prometheus_port, alertmanager_port)
         where += [f"Each request: {request_log(course)}", "Ctrl-C stops everything."]
         typer.echo("\n".join(where))
         servers.keep_running()
 
 
-def _app_key() -> str:
-    """The key that the web app sends unless its user types one; empty if they have to."""
-    has_keys = any(os.environ.get(SETTINGS_PREFIX + name) for name in ("API_KEY", "KEYS_FILE", "JWT_KEYS"))
-    return os.environ.get("COURSE_APP_KEY") or ("" if has_keys else "none")
+def _wants_keys() -> bool:
+    """Whether the gateway lets in only who has a key or a token."""
+    return any(os.environ.get(SETTINGS_PREFIX + name) for name in ("API_KEY", "KEYS_FILE", "JWT_KEYS"))
 
 
-def watch(servers: Servers, targets: dict[str, str], root: Path, port: int, alertmanager_port: int) -> list[str]:
+def prometheus_key() -> str:
+    """The key by which Prometheus asks the gateway: ``COURSE_API_KEY``, or one for this run where it needs one."""
+    return os.environ.get("COURSE_API_KEY") or (secrets.token_hex(32) if _wants_keys() else "")
+
+
+def watch(
+    servers: Servers, targets: dict[str, str], key: str, root: Path, port: int, alertmanager_port: int
+) -> list[str]:
     """Start Prometheus on ``targets``, with what is installed beside it; returns lines that say where they are."""
-    key, alerts = os.environ.get("COURSE_API_KEY", ""), list[str]()
+    alerts = list[str]()
     if is_installed("prometheus-node-exporter"):
         targets["node"] = servers.run(partial(services.start_node_exporter, choose_port(LOOPBACK))).url
     if is_installed("prometheus-alertmanager"):

@@ -15,12 +15,11 @@ from typer.testing import CliRunner
 from course_utils.artifacts import Course
 from course_utils.files import read_jsonl
 from course_utils.processes import LOOPBACK, Server, choose_port
-from deploy.serve import app, is_installed
+from deploy.serve import app, is_installed, prometheus_key
 from tests.waiting import comes_true
 
 PROGRAMS = ("redis-server", "nginx", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 PORTS = ("port", "web-port", "proxy-port", "prometheus-port", "alertmanager-port")
-KEY = "open-sesame"
 DEADLINE_S = 120
 pytestmark = pytest.mark.takes(25)
 
@@ -31,7 +30,7 @@ def serving(course: Course, folder: Path) -> Iterator[tuple[Server, dict[str, st
     options = [f"--{name}={port}" for name, port in ports.items()]
     options += [f"--{name.lower()}={value}" for name, value in course.parameters.items()]
     urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
-    settings = {"COURSE_API_KEY": KEY, "COURSE_MAX_TOKENS": "8"}
+    settings = {"COURSE_KEYS_FILE": str(folder / "keys.sqlite"), "COURSE_MAX_TOKENS": "8"}
     where = {"url": urls["port"], "health": "/health/live", "log": folder / "serve.log"}
     with Server("serve", "deploy.serve", options, settings=settings, stop_timeout_s=60, **where) as server:  # type: ignore[arg-type]
         yield server, urls
@@ -104,6 +103,16 @@ def test_a_refusal_is_one_sentence_and_exit_status_2_as_of_every_command(tmp_pat
     assert refused.exit_code == 2
     assert "run notebooks/05_deployment.ipynb" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_prometheus_has_a_key_where_the_gateway_wants_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COURSE_API_KEY", "COURSE_KEYS_FILE", "COURSE_JWT_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    assert prometheus_key() == ""
+    monkeypatch.setenv("COURSE_JWT_KEYS", "jwks.json")
+    assert len({prometheus_key(), prometheus_key(), ""}) == 3, "each run has its own"
+    monkeypatch.setenv("COURSE_API_KEY", "open-sesame")
+    assert prometheus_key() == "open-sesame"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
