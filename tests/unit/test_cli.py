@@ -244,8 +244,8 @@ def test_validate_fails_on_what_it_is_told_to(course, dataset):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "empty"),
-        (b"\n\n", "empty"),
+        (b"", "no rows"),
+        (b"\n\n", "no rows"),
         ('{"db_id": "shop"}\n'.encode("utf-16"), "UTF-16"),
         (gzip.compress(b'{"db_id": "shop"}\n', mtime=0), "archive"),
         (b"PK\x03\x04" + bytes(60), "archive"),

@@ -97,9 +97,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
     """Yield each line's number from 1, its text with the line end, and the reason why it is not UTF-8, or "".
 
     Raises:
-        FormatError: The file cannot be opened, is not text, or is empty.
+        FormatError: The file cannot be opened or is not text.
     """
-    is_empty = True
     with open_file(path) as file:
         head = file.read(4096)
         file.seek(0)
@@ -108,15 +107,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str, str]]:
             raise file_error(path, reason)
         for number, raw in enumerate(file, 1):
             raw = raw.removeprefix(BOM) if number == 1 else raw
-            is_empty = is_empty and not raw.strip()
             try:
                 yield number, raw.decode("utf-8"), ""
             except UnicodeDecodeError as error:
                 at = error.start
                 fault = f"not UTF-8 (0x{raw[at]:02x} at byte {at + 1}); save the file as UTF-8"
                 yield number, raw.decode("utf-8", "backslashreplace"), fault
-    if is_empty:
-        raise file_error(path, "the file is empty; add rows or remove it")
 
 
 def read_text(path: Path) -> str:

@@ -39,7 +39,7 @@ def read_rows(path: Path) -> list[Record]:
     """Read every row of a JSON, JSON Lines, CSV or Parquet file in any known layout; a bad row has a ``fault``.
 
     Raises:
-        FormatError: The file as a whole cannot be read.
+        FormatError: The file as a whole cannot be read, or has no rows.
     """
     if path.suffix.lower() not in _READERS:
         raise file_error(path, ENDINGS)
@@ -49,6 +49,8 @@ def read_rows(path: Path) -> list[Record]:
             records.append(replace(record, fields=to_row(record.fields)))
         except RowError as error:
             records.append(replace(record, fields={}, fault=str(error), raw=to_raw(record.fields)))
+    if not records:
+        raise file_error(path, "the file has no rows; add rows or remove it")
     return records
 
 

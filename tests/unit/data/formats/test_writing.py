@@ -269,7 +269,7 @@ def test_a_row_that_the_file_cannot_hold_is_refused(
 
 
 def test_what_cannot_be_written_at_all_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"rows\.csv: the file is empty; add rows"):
+    with pytest.raises(FormatError, match=r"rows\.csv: the file has no rows; add rows"):
         write_rows([], tmp_path / "rows.csv")
     with pytest.raises(FormatError, match=r"its ending is unknown; choose \.jsonl"):
         write_rows([{"x": 1}], tmp_path / "rows.xml")
