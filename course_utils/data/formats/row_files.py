@@ -21,13 +21,9 @@ from course_utils.finding import listed
 from course_utils.sql.query_forms import canonical
 from course_utils.tasks import Task
 
-TRAIN_FILES = (("train.jsonl",), ("train_spider.json", "train_others.json"), ("train.json",), ("train/train.json",))
-VALIDATION_FILES = (("validation.jsonl",), ("validation.json",))
-DEV_FILES = (("dev.jsonl",), ("dev.json",), ("dev*/dev.json",))
-TEST_FILES = (("test.jsonl",), ("test.json",))
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 200
-_READERS = dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json_rows)
+_READERS = dict.fromkeys((".jsonl", ".json", ".ndjson"), read_json_rows)
 _READERS |= {".csv": columns.read_csv, ".parquet": columns.read_parquet}
 _WRITERS: dict[str, Callable[[Path, Sequence[Row]], object]] = dict.fromkeys((".jsonl", ".ndjson"), write_jsonl)
 _WRITERS |= {".json": write_json, ".csv": columns.write_csv, ".parquet": columns.write_parquet}
@@ -109,6 +105,17 @@ def _refuse(path: Path, faults: Sequence[str]) -> None:
         raise file_error(path, listed(f"{len(faults)} rows do not fit", faults))
 
 
+def _named(*names: str) -> list[tuple[str, ...]]:
+    """Layouts of a single file, which has one of these names and any ending that is read."""
+    return [(name + ending,) for name in names for ending in _READERS]
+
+
+TRAIN_FILES = [("train.jsonl",), ("train_spider.json", "train_others.json"), *_named("train"), ("train/train.json",)]
+VALIDATION_FILES = _named("validation", "valid", "val")
+DEV_FILES = [*_named("dev"), ("dev*/dev.json",)]
+TEST_FILES = _named("test")
+
+
 def read_dataset(folder: Path) -> list[Record]:
     """Read every row of a dataset, each with its split: train, validation or test.
 
@@ -128,7 +135,7 @@ def read_dataset(folder: Path) -> list[Record]:
     layouts = (TRAIN_FILES, VALIDATION_FILES, DEV_FILES, TEST_FILES)
     train, validation, dev, test = (_find(folder, names) for names in layouts)
     if not train:
-        raise DataError(f"{portable(folder)}: no training file; add train.jsonl or Spider's train_spider.json")
+        raise DataError(f"{portable(folder)}: no training file; add train.jsonl, .json, .csv or .parquet")
     if not test:
         test, dev = dev, []
     if not test:
@@ -152,7 +159,7 @@ def read_sample(folder: Path, name: str) -> dict[str, list[str]]:
         raise DataError(f"{portable(path)}: not an object of lists of ids ({error}); write the sample again") from error
 
 
-def _find(folder: Path, layouts: tuple[tuple[str, ...], ...]) -> list[Path]:
+def _find(folder: Path, layouts: list[tuple[str, ...]]) -> list[Path]:
     """The files of the first layout that the folder has. A broken link counts, so that reading it names it."""
     for names in layouts:
         candidates = [path for name in names for path in (folder / name, *sorted(folder.glob(name)))]

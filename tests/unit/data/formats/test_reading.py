@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.data.formats import read_dataset, read_rows, read_sample
+from course_utils.data.formats import read_dataset, read_rows, read_sample, write_rows
 from course_utils.errors import DataError
 from course_utils.files import write_json
 from course_utils.sql import list_databases
@@ -117,6 +117,19 @@ def test_a_sound_array_is_read_as_json_reads_it(tmp_path: Path, text: str) -> No
     (tmp_path / "dev.json").write_text(text)
     found = [record.fields for record in read_dataset(tmp_path) if record.path.name == "dev.json"]
     assert found == json.loads(text.removeprefix("\ufeff"))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".ndjson", ".csv", ".parquet"])
+@pytest.mark.parametrize("validation", ["validation", "valid", "val", "dev"])
+def test_a_dataset_may_have_files_of_any_format(
+    make_dataset: Callable[..., Path], tmp_path: Path, validation: str, ending: str
+) -> None:
+    before, folder = read_dataset(make_dataset()), tmp_path / "theirs"
+    folder.mkdir()
+    for split, name in (("train", "train"), ("validation", validation), ("test", "test")):
+        write_rows((each.fields for each in before if each.split == split), folder / f"{name}{ending}")
+    read, written = ([(each.split, each.fields) for each in records] for records in (read_dataset(folder), before))
+    assert read == written
 
 
 @pytest.mark.parametrize(("gone", "named"), [("train.jsonl", "no training file"), ("test.jsonl", "no file to test on")])
