@@ -95,7 +95,7 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
         place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
         reason = _TOO_LONG if time.monotonic() > end else str(error)
         line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
-        raise DataError(f"{script}: does not execute ({reason}{line}); fix the script") from error
+        raise DataError(f"{script}: does not execute ({reason}{line}); fix the script (UTF-8, SQLite's SQL)") from error
     finally:
         connection.set_trace_callback(None)
     if connection.in_transaction:

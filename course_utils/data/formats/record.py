@@ -158,7 +158,8 @@ def decode(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_to_object)
     except json.JSONDecodeError as error:
-        raise RowError(f"not JSON ({error.msg}, column {error.colno}); write the row whole, on one line") from error
+        fix = "write each row whole on one line, or in a .json file all rows as one array"
+        raise RowError(f"not JSON ({error.msg}, column {error.colno}); {fix}") from error
     except (RecursionError, ValueError) as error:  # a repeated key, or Python's limits of depth and digits
         fix = "write each key once, numbers of thousands of digits as text, and rows with less nesting"
         raise RowError(f"JSON that Python does not read ({error}); {fix}") from error

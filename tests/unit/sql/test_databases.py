@@ -84,6 +84,7 @@ def test_a_built_database_is_reused_until_its_source_changes(tmp_path: Path) -> 
     ("schema", "rows", "file"),
     [
         ("CREATE TABLE pet (", ROWS, "schema.sql"),
+        ("CREATE TABLE `pet` (`id` int NOT NULL AUTO_INCREMENT) ENGINE=InnoDB;", ROWS, "schema.sql"),  # of MySQL
         (SCHEMA, "INSERT INTO nowhere VALUES (1);", "rows.sql"),
         (SCHEMA, ROWS + "INSERT INTO pet VALUES (1, 'again');", "rows.sql"),
         (SCHEMA, "ATTACH DATABASE 'stolen.sqlite' AS s;", "rows.sql"),
@@ -100,6 +101,7 @@ def test_a_script_that_fails_leaves_nothing(
     with pytest.raises(DataError) as caught:
         find_database(tmp_path / "dataset", "pets", tmp_path / "built")
     assert str(caught.value).startswith(f"{source / file}: does not execute (")
+    assert str(caught.value).endswith("; fix the script (UTF-8, SQLite's SQL)")
     assert [path for path in (tmp_path / "built").rglob("*") if path.is_file()] == []
     assert list(work.iterdir()) == []
 

@@ -105,6 +105,7 @@ ROWS: list[tuple[str, str, bytes | Callable[[], bytes], int, str, int]] = [
     ("truncated line", "rows.jsonl", GOOD + GOOD[:30], 2, "not JSON (Expecting value, column 30)", 1),
     ("trailing comma", "rows.jsonl", GOOD + b'{"a": 1,}\n', 2, "not JSON (", 1),
     ("comma behind the row", "rows.jsonl", GOOD + b'{"a": 1},\n' + GOOD, 2, "not JSON (Extra data, column 9", 2),
+    ("an array over several lines", "rows.jsonl", b"[\n", 1, "in a .json file all rows as one array", 0),
     ("two objects on a line", "rows.jsonl", b'{"a": 1}{"a": 2}\n' + GOOD, 1, "on one line", 1),
     ("a key twice", "rows.jsonl", GOOD + b'{"id": 1, "id": 2}\n', 2, "(a key twice among id, id); write each key", 1),
     ("NaN", "rows.jsonl", GOOD + b'{"a": NaN}\n', 2, "'a': not JSON (Out of range float", 1),
