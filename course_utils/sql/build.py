@@ -94,6 +94,7 @@ def _execute(connection: sqlite3.Connection, script: Path, end: float) -> None:
         place = begin if was_begun else behind
         place += len(text[place:]) - len(text[place:].lstrip("; \r\n\t"))
         reason = _TOO_LONG if time.monotonic() > end else str(error)
+        reason += ": no ATTACH, VACUUM, such a PRAGMA or function" * ("authoriz" in reason)
         line = f", near line {text.count(chr(10), 0, place) + 1}" if text else ""
         raise DataError(f"{script}: does not execute ({reason}{line}); fix the script (UTF-8, SQLite's SQL)") from error
     finally:
