@@ -44,7 +44,7 @@ def read_csv(path: Path) -> Iterator[Record]:
         elif fault or len(cells) not in (0, len(header)):  # a blank line has no cells
             fault = fault or f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
             yield Record(path, line, fault=fault, raw="".join(lines[line - 1 : reader.line_num]).rstrip("\r\n"))
-        elif cells:
+        elif any(cells):  # spreadsheets write their empty rows as commas alone
             # A first column without a name is the index of a pandas DataFrame.
             named = ((name, cell) for name, cell in zip(header, cells, strict=True) if name and cell)
             yield to_record(path, line, {name: _from_cell(cell) for name, cell in named})

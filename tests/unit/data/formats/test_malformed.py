@@ -194,6 +194,7 @@ ACCEPTED = {
     "escapes": ("rows.jsonl", json.dumps(ROW).encode()),
     "csv with a mark": ("rows.csv", b"\xef\xbb\xbf" + CSV),
     "csv with CRLF": ("rows.csv", CSV.replace(b"\n", b"\r\n") + b"\r\n"),
+    "csv with a spreadsheet's empty rows": ("rows.csv", CSV + b",,\r\n,,\r\n"),
     "csv with quotes": ("rows.csv", b'"db_id","question","query"\n"shop","O\xc3\xb9?","SELECT 1"'),
     "lines in a file of an array": ("rows.json", GOOD),
     "csv with lone CR": ("rows.csv", CSV.replace(b"\n", b"\r")),
