@@ -156,7 +156,7 @@ def find_too_long(
     for record, n in zip(suspects, lengths, strict=True):
         if n > max_length:
             reason = f"{n:,} tokens ({name}), {n - max_length:,} over the limit: training leaves the row out whole"
-            fix = "shorten the row, remove it, or raise the profile's max_length"
+            fix = "shorten the row or its database's schema, remove the row, or raise the profile's max_length"
             found.append(record.mark(Finding("length", "warning", reason, fix)))
     return found
 

@@ -70,6 +70,7 @@ def test_rows_are_found_too_long_exactly_where_encoding_them_says_so(tokenizer: 
     n = expected[first.number]
     assert first.place == f"train.jsonl:{first.number}"
     assert first.reason == f"{n} tokens (tiny_base), {n - max_length} over the limit: training leaves the row out whole"
+    assert first.fix.startswith("shorten the row or its database's schema")  # which is most of a prompt
 
 
 def test_a_template_that_does_not_fit_is_refused(tokenizer: Any) -> None:
