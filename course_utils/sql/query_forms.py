@@ -202,7 +202,7 @@ def count_parts(query: str) -> tuple[int, int, int]:
     conditions = [*_outermost(*places)]
     n_components = len(joins) + sum(bool(tree.args.get(name)) for name in ("where", "group", "order", "limit"))
     n_components += sum(isinstance(node, exp.Or | exp.Like) for node in conditions)
-    n_nested += sum(isinstance(node, exp.Select) for node in conditions)
+    n_nested += sum(isinstance(node, exp.Select | exp.SetOperation) for node in conditions)
     return n_components, _count_others(tree), n_nested
 
 
@@ -223,11 +223,11 @@ def _count_others(tree: "exp.Select") -> int:
 
 
 def _outermost(*conditions: "exp.Expr | None") -> Iterator["exp.Expr"]:
-    """All nodes of the conditions; a nested SELECT is included, but not its own nodes."""
+    """All nodes of the conditions; a nested query is included, but not its own nodes."""
     from sqlglot import exp
 
     for condition in filter(None, conditions):
-        yield from condition.walk(prune=lambda node: isinstance(node, exp.Select))
+        yield from condition.walk(prune=lambda node: isinstance(node, exp.Select | exp.SetOperation))
 
 
 def parse(query: str) -> "exp.Expr":

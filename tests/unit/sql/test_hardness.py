@@ -37,6 +37,7 @@ def test_the_examples_that_spider_publishes(level: str, query: str) -> None:
         ((1, 0, 1), "SELECT a FROM t WHERE b > (SELECT AVG(b) FROM t WHERE c LIKE 'x' OR c = 'y')"),
         ((1, 0, 1), "SELECT a FROM t WHERE b = 1 UNION SELECT a FROM u WHERE b = 2 OR b = 3"),
         ((1, 1, 0), "SELECT a FROM t GROUP BY a, b"),
+        ((1, 0, 1), "SELECT a FROM t WHERE b IN (SELECT c FROM u UNION SELECT d FROM u)"),
     ],
 )
 def test_parts_are_counted_by_hand(counts: tuple[int, int, int], query: str) -> None:
