@@ -71,7 +71,7 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     """Compare two models on the same rows: one line for all rows, then one for each slice of these ``kinds``.
 
     ``difference`` is the accuracy of the second model minus that of the first, -1 to 1; ``low`` and ``high`` are the
-    ends of its 95 % interval, by bootstrap, or by ``difference_interval`` if fewer than ten verdicts differ.
+    ends of its 95 % interval, by bootstrap, or by ``difference_interval`` if all rows but nine or fewer change alike.
     ``n_gained`` rows are right only with the second model, ``n_lost`` only with the first. ``p_value`` is the exact
     p-value of McNemar's test, ``p_mid`` its mid-p; ``p_holm`` is the mid-p corrected for the number of lines, so that
     the chance of any false alarm stays that of one test (Holm 1979, Scandinavian Journal of Statistics 6). All of it
@@ -90,7 +90,7 @@ def compare(first: Scores, second: Scores, kinds: Iterable[str] = ("seen", "diff
     for name, indices in first.groups(kinds).items():
         changes = [after[index] - before[index] for index in indices]
         n, n_gained, n_lost = len(indices), changes.count(1), changes.count(-1)
-        is_little = n_gained + n_lost < 10  # too few for a bootstrap
+        is_little = n - max(n_gained, n_lost, n - n_gained - n_lost) < 10  # too few for a bootstrap
         ends = difference_interval(n, n_gained, n_lost) if is_little else bootstrap_difference([0] * n, changes)
         lines[name] = (n, (n_gained - n_lost) / n, *ends, n_gained, n_lost, *mcnemar_p_values(n_gained, n_lost))
     table = DataFrame.from_dict(lines, "index", columns=columns).rename_axis(f"{second.name} minus {first.name}")

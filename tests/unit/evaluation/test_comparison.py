@@ -145,6 +145,15 @@ def test_each_end_of_the_interval_errs_once_in_forty_times(n: int, gains: float,
         assert n_found[is_wrong].sum() / 20_000 < 0.03
 
 
+@pytest.mark.parametrize("n_alike", [92, 100])
+def test_where_all_verdicts_change_the_interval_has_a_width(n_alike: int) -> None:
+    wrong, right = scores("a", [False] * 100), scores("b", [True] * n_alike + [False] * (100 - n_alike))
+    found, turned = compare(wrong, right), compare(right, wrong)
+    assert (found["low"] < found["difference"] - 0.03).all()
+    assert (turned["high"] > turned["difference"] + 0.03).all()
+    assert list(found["low"]) == pytest.approx([-end for end in turned["high"]])
+
+
 def test_where_few_verdicts_change_no_interval_is_without_width() -> None:
     found = compare(scores("a", [True] * 100), scores("b", [True] * 98 + [False, True]))
     assert (found["low"] < found["difference"]).all()
