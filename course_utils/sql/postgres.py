@@ -90,7 +90,8 @@ def _connect(url: str, timeout_s: float) -> Any:
     for each in psycopg.adapters.types:
         for oid in (each.array_oid,) if each.name in _TYPES else (each.oid, each.array_oid):
             connection.adapters.register_loader(oid, TextLoader)
-    connection.adapters.register_loader("numeric", FloatLoader)
+    # A subclass, because psycopg replaces FloatLoader by its C form, which raises OverflowError for 1e400.
+    connection.adapters.register_loader("numeric", type("NumericLoader", (FloatLoader,), {}))
     return connection
 
 

@@ -1,5 +1,6 @@
 """Queries on a real PostgreSQL server in its own folder: those that read are answered, and no byte changes."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -102,6 +103,10 @@ def test_values_are_those_that_sqlite_has_too(reader: str) -> None:
         ("Zoë", None, None, None, None, None, True),
     ]
     assert not result.truncated
+
+
+def test_a_number_too_large_for_a_float_is_infinity_as_in_sqlite(reader: str) -> None:
+    assert ask(reader, "SELECT 1e400, -1e400, 1e300").rows == [(math.inf, -math.inf, 1e300)]
 
 
 def test_rows_are_limited(reader: str) -> None:
