@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import DataError
@@ -114,15 +115,21 @@ def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> set[int]:
 def label_findings(tokenizer: "PreTrainedTokenizerBase", rows: TokenizedRows) -> Findings:
     """Findings on the labels of encoded rows; empty if they are right.
 
-    The only control token with a label should be the one that ends the reply. A label on any other, such as a mark
-    between turns, means that the loss is taken over the prompt too. Templates without control tokens escape this check.
+    The only control tokens with a label should be those that end the reply, of which Phi's template writes two. A label
+    on any other, such as a mark between turns, means that the loss is taken over the prompt too. Templates without
+    control tokens escape this check.
     """
     control = control_tokens(tokenizer)
     labelled = [
         [token for token, learned in zip(row.input_ids, row.completion_mask, strict=True) if learned]
         for row in rows.examples
     ]
-    on_prompt = [marks for tokens in labelled if (marks := control.intersection(tokens[:-1]))]
+
+    def closes(token: int) -> bool:
+        return token in control or tokenizer.decode([token]).isspace()
+
+    texts = [dropwhile(closes, reversed(tokens)) for tokens in labelled]
+    on_prompt = [marks for text in texts if (marks := control.intersection(text))]
     endless = sum(not tokens or tokens[-1] != tokenizer.eos_token_id for tokens in labelled)
     findings = Findings()
     if on_prompt:

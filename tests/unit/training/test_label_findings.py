@@ -23,6 +23,22 @@ def test_our_own_labels_are_right(rows: TokenizedRows) -> None:
     assert label_findings(TOKENIZER, rows) == []
 
 
+@pytest.mark.parametrize("between", ["", "\n"], ids=["Phi-4", "Phi-3.5"])
+def test_a_reply_may_end_in_two_marks(between: str) -> None:
+    phi = load_tokenizer(PROJECT / "data" / "tiny_base")
+    phi.add_special_tokens({"eos_token": "<|endoftext|>"})
+    turn = "<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>"
+    phi.chat_template = (
+        f"{{% for m in messages %}}{{{{ '{turn}{between}' }}}}{{% endfor %}}"
+        "{{ '<|im_start|>assistant\n' if add_generation_prompt else eos_token }}"
+    )
+    rows = tokenize_rows(phi, ROWS, text_to_sql({"s": "table t: a integer"}), 512)
+    assert rows.examples[0].completion_mask[-2:] == [1, 1]
+    assert label_findings(phi, rows) == []
+    graded = [replace(row, completion_mask=[1] * len(row.input_ids)) for row in rows.examples]
+    assert [found.check for found in label_findings(phi, replace(rows, examples=graded))] == ["loss-on-prompt"]
+
+
 @pytest.mark.parametrize("share", [1.0, 0.6])
 def test_loss_on_the_prompt_is_named(rows: TokenizedRows, share: float) -> None:
     graded = [
