@@ -88,10 +88,10 @@ def generate_replies(
 
 
 def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
-    """Warn of prompts that are longer than the model's context.
+    """Warn of prompts, or of rows to train on, that are longer than the model's context.
 
     Raises:
-        ModelError: The model has no embedding for a token of the prompts or for the padding token.
+        ModelError: The model has no embedding for one of their tokens or for the padding token.
     """
     n_embeddings = model.get_input_embeddings().num_embeddings
     if (last := max([tokenizer.pad_token_id or 0, *chain(*prompts)])) >= n_embeddings:
@@ -99,7 +99,7 @@ def check_tokens(model: Any, tokenizer: Any, prompts: list[list[int]]) -> None:
         raise ModelError(f"{model.name_or_path}: {found}; use its own tokenizer, or call resize_token_embeddings")
     known = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if known and (n_long := sum(len(prompt) > known for prompt in prompts)):
-        found = f"{n_long} of {len(prompts)} prompts are longer than the {known} tokens that {model.name_or_path} knows"
+        found = f"{n_long} of {len(prompts)} texts are longer than the {known} tokens that {model.name_or_path} knows"
         warnings.warn(f"{found}; replies to them may be meaningless: leave out rows or tables", stacklevel=3)
 
 

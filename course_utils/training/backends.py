@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from course_utils.errors import ConfigurationError, require
 from course_utils.models import choose_device, load_model, load_tokenizer
-from course_utils.models.generation import check_tokens
 from course_utils.models.hub import explain_loading, locate_folder
 from course_utils.models.load import choose_product_dtype
 from course_utils.profiles import IN_PROFILE, Profile
@@ -84,7 +83,6 @@ def load_trainable(
     # In several processes the trainer places the weights; 4-bit ones must be on their GPU from the start.
     is_bound = n_launched() == 1 or profile.load_in_4bit
     base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
-    check_tokens(base, tokenizer, [])
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit weight
     _fit_frozen_matrices(base, halves)

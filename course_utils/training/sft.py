@@ -16,6 +16,7 @@ from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_version
 from course_utils.errors import TrainingError
 from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, resolve, write_json, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
+from course_utils.models.generation import check_tokens
 from course_utils.models.hub import is_out_of_memory
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
@@ -104,7 +105,7 @@ def train_sft(
         ConfigurationError: The machine lacks what the profile needs, or ``COURSE_TRACK`` is wrong.
         MissingExtraError: Unsloth, bitsandbytes or a tracker is needed but not installed.
         DataError: Rows are longer than ``profile.max_length`` or have no label.
-        ModelError: The base model is missing or incomplete.
+        ModelError: The base model is missing or incomplete, or the rows hold tokens that it does not know.
         TrainingError: The loss is NaN or infinite, the model or one row does not fit into memory, or the disk is full.
     """
     if profile.backend == "trl" or n_launched() > 1:
@@ -229,6 +230,7 @@ def _train(
         clear_device_cache(garbage_collection=True)
     halves = folder / "bfloat16.json"  # kept for a resumed run: probed again, the CPU may seem faster in the other
     trainable, tokenizer = _load(profile, model, read_json(halves) if halves.is_file() else None)
+    check_tokens(trainable, tokenizer, [row.input_ids for part in (train, validation) for row in part.examples])
     from peft.helpers import disable_input_dtype_casting  # only now, because Unsloth must be imported before PEFT
 
     if profile.share_prompts and not can_share(trainable, profile.max_length):

@@ -128,7 +128,7 @@ def test_prompts_longer_than_a_model_knows_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(model.config, "max_position_embeddings", max(map(len, prompts)) - 1)
-    with pytest.warns(UserWarning, match=rf"1 of {len(prompts)} prompts are longer .* may be meaningless"):
+    with pytest.warns(UserWarning, match=rf"1 of {len(prompts)} texts are longer .* may be meaningless"):
         generate_replies(model, tokenizer, prompts, max_new_tokens=2, batch_size=4)
 
 

@@ -173,6 +173,15 @@ def test_a_gpu_profile_without_a_gpu_says_what_to_use() -> None:
         load_trainable(get_profile("gpu_16gb"), "Qwen/none")
 
 
+def test_rows_of_another_models_tokenizer_are_refused(tmp_path: Path) -> None:
+    chats = load_tokenizer(TINY_BASE)
+    chats.add_special_tokens({"eos_token": "<|end|>"})
+    chats.chat_template = chats.chat_template.replace("<|im_end|>", "<|end|>")
+    rows = tokenize_rows(chats, ROWS, text_to_sql(SCHEMAS), 512)
+    with pytest.raises(ModelError, match=r"tiny_base: no embedding for token 2047, .*use its own tokenizer"):
+        train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+
+
 def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model folder"):
         load_trainable(PROFILE, tmp_path / "nowhere")
