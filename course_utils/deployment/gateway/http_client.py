@@ -6,9 +6,11 @@ The session handles redirects, cookies, proxies and passwords at each request: a
 import asyncio
 from contextlib import AbstractContextManager
 from functools import cached_property
+from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from yarl import URL
 
@@ -88,7 +90,7 @@ class HttpClient:
         connector, target, headers = self._target
         async with asyncio.timeout_at(deadline):
             connection = await connector.connect(target, [], _TIMEOUT)
-            while now - self._born.setdefault(connection.protocol, now) > MAX_AGE_S:
+            while self._is_spent(connection.protocol, now):
                 connection.close()
                 connection = await connector.connect(target, [], _TIMEOUT)
             try:
@@ -98,7 +100,13 @@ class HttpClient:
                 head = f"{method} {self._path}{path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n{headers}\r\n\r\n"
                 connection.transport.write(head.encode() + body)
                 message, payload = await connection.protocol.read()
+                while message.code < HTTPStatus.OK:  # 1xx only says that the response is still to come
+                    message, payload = await connection.protocol.read()
             except BaseException:
                 connection.close()
                 raise
         return HttpReply(message.code, payload, connection, deadline)
+
+    def _is_spent(self, idle: ResponseHandler | None, now: float) -> bool:
+        """Whether a connection is old, or received something while it was idle, which the next request would get."""
+        return idle is None or idle.should_close or now - self._born.setdefault(idle, now) > MAX_AGE_S

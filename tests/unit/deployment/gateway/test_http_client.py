@@ -79,6 +79,40 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize(
+    "early", [b"100 Continue\r\n\r\n", b"103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Wait\r\n\r\n"]
+)
+def test_what_comes_before_a_response_is_none(early: bytes) -> None:
+    _, came, n_connections = ask(
+        b"HTTP/1.1 " + early + OK + b"Content-Length: 1\r\n\r\na", OK + b"Content-Length: 1\r\n\r\nb"
+    )
+    assert came == [(200, b"a"), (200, b"b")]
+    assert n_connections == 1
+
+
+@pytest.mark.parametrize(
+    "late", [OK + b"Content-Length: 4\r\n\r\nlate", OK + b"Content-Length: 9\r\n\r\nla"], ids=["whole", "a part"]
+)
+def test_a_response_that_nobody_asked_for_is_given_to_nobody(late: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.read(65_536):
+            writer.write(OK + b"Content-Length: 1\r\n\r\n" + request[-1:])
+            await asyncio.sleep(0.05)
+            writer.write(late)
+
+    async def run() -> list[bytes]:
+        async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
+            client, came = HttpClient(f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}", 5.0), []
+            for body in (b"1", b"2", b"3"):
+                with await client.send("POST", "/v1/x", body) as reply:
+                    came.append(await reply.read())
+                await asyncio.sleep(0.1)
+            await client.close()
+            return came
+
+    assert asyncio.run(run()) == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize(
     ("reply", "error"),
     [
         (b"SSH-2.0-OpenSSH\r\n\r\n", HttpProcessingError),
