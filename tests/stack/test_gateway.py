@@ -245,8 +245,18 @@ SMALL = schema(  # as Pydantic writes it for a class of one optional number
 )
 
 
-def test_a_small_schema_shapes_the_reply(client: httpx.Client) -> None:
-    body = CHAT | {"response_format": SMALL}
+ZOD = schema(  # as the helper of OpenAI's JavaScript client and Vercel's AI SDK write it
+    **{"$schema": "http://json-schema.org/draft-07/schema#"},
+    type="object",
+    properties={"kind": {"type": "string", "const": "count"}, "n": {"type": "number"}},
+    required=["kind", "n"],
+    additionalProperties=False,
+)
+
+
+@pytest.mark.parametrize("form", [SMALL, ZOD])
+def test_a_small_schema_shapes_the_reply(client: httpx.Client, form: dict[str, Any]) -> None:
+    body = CHAT | {"response_format": form}
     assert client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"].startswith("{")
 
 

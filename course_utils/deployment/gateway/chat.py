@@ -75,6 +75,8 @@ class JsonSchema(BaseModel, extra="forbid", strict=True):
     items: "JsonSchema | None" = None
     anyOf: Annotated[list["JsonSchema"], _ONE_ERROR] | None = None  # noqa: N815
     enum: Annotated[list[str | int | float | bool | None], _ONE_ERROR] | None = None
+    const: str | int | float | bool | None = None
+    dialect: str | None = Field(None, alias="$schema")
 
 
 class NamedSchema(BaseModel, extra="forbid", strict=True):
