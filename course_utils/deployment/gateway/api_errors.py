@@ -22,7 +22,10 @@ _BODY_S = 10.0
 _MAX_ERRORS = 20  # named in one response
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
-_REMEDIES = {404: "the API's paths begin with /v1, such as /v1/sql", 405: "the header Allow lists the methods"}
+_REMEDIES = {
+    404: "the paths are /v1/sql, of OpenAI's API /v1/chat/completions and /v1/models, and what /openapi.json lists",
+    405: "the header Allow lists the methods",
+}
 _CHALLENGES = {401: "Bearer", 403: 'Bearer error="insufficient_scope"'}
 
 

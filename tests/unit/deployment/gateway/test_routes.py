@@ -80,7 +80,8 @@ def test_openapi_tells_the_statuses_that_occur(make_client: MakeClient, tmp_path
 @pytest.mark.parametrize(
     ("method", "path", "more", "says"),
     [
-        ("POST", "/chat/completions", {"json": CHAT}, "paths begin with /v1"),
+        ("POST", "/chat/completions", {"json": CHAT}, "/v1/chat/completions"),
+        ("POST", "/v1/responses", {"json": {"model": "course", "input": "hi"}}, "/v1/chat/completions"),
         ("GET", "/v1/sql", {}, "the header Allow lists the methods"),
         ("POST", "/v1/sql", {"content": b"{}"}, "the header 'Content-Type: application/json'"),
         ("POST", "/v1/chat/completions", {"content": b"{}"}, "the header 'Content-Type: application/json'"),
