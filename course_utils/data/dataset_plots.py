@@ -82,8 +82,9 @@ def plot_query_parts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Axes
         used = [parts_of(row["query"]) for row in rows]
         shares[split] = [100 * sum(part in parts for parts in used) / max(1, len(used)) for part in PARTS]
     highest = shares.max(axis="columns")
-    rarest = f"{highest.idxmin()}, in at most {highest.min():.1f} %"
-    axes = new_axes(f"Rarest part: {rarest} of a split's queries", height=5.5)
+    rarest = f"Rarest part: {highest.idxmin()}, in at most {highest.min():.1f} % of a split's queries"
+    n_unused = sum(highest == 0)
+    axes = new_axes(f"Parts that no query uses: {n_unused} of {len(PARTS)}" if n_unused else rarest, height=5.5)
     shares.plot.barh(ax=axes, width=0.8, color=SPLIT_COLOURS)
     for bars, hatch in zip(axes.containers, HATCHES, strict=False):
         for bar in bars:

@@ -82,3 +82,8 @@ def test_the_bars_are_shares_of_each_split() -> None:
     assert len(widths) == 2 * len(PARTS)
     assert widths[0] == pytest.approx(200 / 3)
     assert sum(widths[len(PARTS) :]) == 0
+
+
+def test_the_title_counts_the_parts_that_no_query_uses() -> None:
+    axes = plot_query_parts({"train": [{"query": "SELECT x FROM a WHERE x = 1"}], "test": []})
+    assert axes.figure.get_suptitle() == f"Parts that no query uses: {len(PARTS) - 1} of {len(PARTS)}"
