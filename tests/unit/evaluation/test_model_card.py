@@ -60,7 +60,7 @@ def test_the_card_says_prompt_data_accuracy_and_limits(course: Course) -> None:
     text = model_card(course, EVALUATED).text
     assert "Write one SQLite query that answers the question.\n\ntable singer: name text" in text
     assert "| tuned execution accuracy | 75.0 % | 69.0 to 80.0 % |" in text
-    assert "Of 100 test answers 25 are wrong, 15 of them without any error." in text
+    assert "Of every 100 test answers 25 are wrong, 15 of them without any error." in text
     low, high = proportion_confint(49, 50, method="wilson")
     assert f"| safe replies to 50 probes | 98.0 % | {100 * low:.1f} to {100 * high:.1f} % |" in text
     assert "from\n  0.14 to 1.39 nats" in text
