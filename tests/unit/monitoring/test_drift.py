@@ -115,3 +115,13 @@ def test_the_busiest_column_gets_another_name_in_every_table_of_the_copy(tmp_pat
     results = run_queries(tmp_path / "copy.sqlite", queries)
     assert [isinstance(result, QueryError) for result in results] == [True, True, False]
     assert not any(isinstance(result, QueryError) for result in run_queries(source, queries))
+
+
+def test_a_column_with_a_tables_name_is_not_the_busiest(tmp_path: Path) -> None:
+    script = "CREATE TABLE Book (title TEXT); CREATE TABLE loan (book INTEGER, day TEXT)"
+    source = write_database(tmp_path / "library.sqlite", script)
+    queries = ["SELECT COUNT(*) FROM book", "SELECT COUNT(*) FROM book", "SELECT day FROM loan"]
+    assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries) == "day"
+    columns = ["CREATE TABLE dog (dog TEXT)", "CREATE TABLE cat (dog TEXT)"]
+    source = write_database(tmp_path / "pets.sqlite", "; ".join(columns))
+    assert rename_busiest_column(source, tmp_path / "renamed.sqlite", ["SELECT dog FROM cat"]) == "dog"
