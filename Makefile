@@ -16,6 +16,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && exit; done; echo python3)
 
+# These would put packages of another Python before those of .venv.
+unexport PYTHONPATH PYTHONHOME
+
 INSTALL = $(PYTHON) requirements/install.py
 BIN = .venv/bin
 
@@ -56,7 +59,7 @@ coverage: install-dev
 	$(TEST) --cov=course_utils --cov=tools
 
 lab: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --allow-root notebooks
 
 check: install-dev
 	$(BIN)/ruff check .

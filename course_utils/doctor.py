@@ -44,7 +44,8 @@ def _packages() -> Finding:
     other = [name for name, pinned in locked.items() if versions.get(name, pinned).split("+")[0] != pinned]
     wrong += [f"{name} is {versions[name]} instead of {locked[name]}" for name in other]
     if wrong:
-        return Finding("packages", "error", ", ".join(wrong), REINSTALL)
+        fix = REINSTALL + (", with PYTHONPATH unset" if os.environ.get("PYTHONPATH") else "")
+        return Finding("packages", "error", ", ".join(wrong), fix)
     return Finding("packages", "note", f"{len(locked.keys() & versions.keys())} packages, all as locked")
 
 

@@ -1,7 +1,9 @@
 """The files that cannot run here are checked by the tools that read them."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from course_utils.processes import LOOPBACK, choose_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -122,6 +126,26 @@ def test_make_passes_its_options_to_the_course(tmp_path, data):
     options = [f"{name}={value.replace('$', '$$')}" for name, value in chosen.items()]
     given = run("make", "--silent", "course", "INSTALL=true", f"BIN={tmp_path}", *options).stdout.splitlines()
     assert given == ["run", *(word for name, value in chosen.items() for word in (f"--{name.lower()}", value))]
+
+
+def test_make_keeps_the_packages_of_another_python_out(tmp_path):
+    (tmp_path / "course").write_text('#!/bin/sh\necho "${PYTHONPATH-none} ${PYTHONHOME-none}"\n')  # stands in
+    (tmp_path / "course").chmod(0o755)
+    options = ("course", "INSTALL=true", f"BIN={tmp_path}")
+    said = run("make", "--silent", *options, env=os.environ | {"PYTHONPATH": "/opt/ros", "PYTHONHOME": "/opt"}).stdout
+    assert said == "none none\n"
+
+
+def test_make_opens_jupyterlab_for_whoever_calls_it(tmp_path):
+    settings = {"ServerApp": {"ip": LOOPBACK, "port": choose_port(LOOPBACK), "open_browser": False}}
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(settings))
+    places = {f"JUPYTER_{name}_DIR": str(tmp_path) for name in ("CONFIG", "RUNTIME", "DATA")}
+    options = {"env": os.environ | places, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = ["make", "lab", "INSTALL=true", f"BIN={BIN}"]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options) as lab:
+        has_started = any("is running at" in line for line in lab.stdout)
+        os.killpg(lab.pid, signal.SIGTERM)
+    assert has_started
 
 
 def test_make_takes_the_next_python_where_the_first_is_too_old(tmp_path):

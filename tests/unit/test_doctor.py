@@ -42,6 +42,15 @@ def test_a_package_of_another_version_is_wrong(course, locks):
     assert "instead of 0.1" in text
 
 
+def test_packages_of_another_python_are_no_fault_of_the_environment(course, locks, monkeypatch):
+    locks("pytest==0.1\n")
+    fixes = []
+    for path in ("", "/opt/ros/lib"):
+        monkeypatch.setenv("PYTHONPATH", path)
+        fixes += [finding.fix for finding in examine(course) if finding.check == "packages"]
+    assert ["PYTHONPATH" in fix for fix in fixes] == [False, True]
+
+
 def test_a_missing_package_is_wrong_if_the_course_needs_it(course, locks):
     locks(f"pytest=={pytest.__version__}\nno-such-package==1.0\n", course=f"pytest=={pytest.__version__}\n")
     assert findings_of(course, "packages") == [("note", "1 packages, all as locked")]
