@@ -159,7 +159,7 @@ def _find_end(file: Path) -> str:
 
 def _audit_files(file: Path) -> list[Path]:
     """The files of an audit log, the oldest first."""
-    full = [file.with_name(f"{file.name}.{number}") for number in range(_N_AUDIT_FILES, 0, -1)]
+    full = [file.parent / f"{file.name}.{number}" for number in range(_N_AUDIT_FILES, 0, -1)]
     return [*filter(Path.exists, full), file]
 
 
