@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from benchmarks.gateway import ADMIN, synthetic_model
 from course_utils.deployment import convert_to_gguf, start_gateway, start_model_server
 from course_utils.files import PROJECT, read_json
@@ -29,7 +31,7 @@ GUESSED = "0"
 
 
 def main() -> None:
-    """Ask all three, write the notes, and end with 1 if anything failed."""
+    """Ask both gateways, write api_fuzz.md, and end with 1 if anything failed."""
     with_key = ["--header", f"Authorization: Bearer {ADMIN}"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -85,4 +87,4 @@ def to_markdown(runs: dict[str, dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

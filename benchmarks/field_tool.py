@@ -11,7 +11,9 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import typer
 
 from benchmarks.lucky_matches import N_MADE, mutants_of
 from benchmarks.query_variants import Variant, rewrites
@@ -91,5 +93,10 @@ def _ask_the_tool(gold: Gold, images: tuple[bytes, ...]) -> tuple[list[bool], fl
         return list(map(bool, found)), time.process_time() - began
 
 
+def main(folder: Annotated[Path, typer.Argument(help="Checkout of the tool.", exists=True, file_okay=False)]) -> None:
+    """Compare and write the results."""
+    typer.echo(write_json(Path(__file__).parent / "results" / "field_tool.json", measure(folder)))
+
+
 if __name__ == "__main__":
-    write_json(Path(__file__).parent / "results" / "field_tool.json", measure(Path(sys.argv[1])))
+    typer.run(main)

@@ -8,10 +8,12 @@ or, with WIDTH_MS, the next of times that are spread evenly over WIDTH_MS around
 import asyncio
 import json
 import math
-import sys
 from collections.abc import Iterator
 from itertools import count
+from typing import Annotated
 from zlib import crc32
+
+import typer
 
 REPLY = {
     "id": "chatcmpl-1",
@@ -81,10 +83,19 @@ async def serve(port: int, seconds: float, n_slots: int = 0, width: float = 0) -
     return await asyncio.get_running_loop().create_server(lambda: _Connection(seconds, slots, times), "127.0.0.1", port)
 
 
-async def _serve_forever(port: str, milliseconds: str, n_slots: str = "0", width_ms: str = "0") -> None:
-    server = await serve(int(port), float(milliseconds) / 1000, int(n_slots), float(width_ms) / 1000)
-    await server.serve_forever()
+def main(
+    port: int,
+    milliseconds: Annotated[float, typer.Argument(help="Of each request, or around which its time lies.")],
+    n_slots: Annotated[int, typer.Argument(help="Requests answered at once; 0: all.")] = 0,
+    width_ms: Annotated[float, typer.Argument(help="Width of the times, where all are answered at once.")] = 0,
+) -> None:
+    """Serve until Ctrl-C."""
+
+    async def serve_forever() -> None:
+        await (await serve(port, milliseconds / 1000, n_slots, width_ms / 1000)).serve_forever()
+
+    asyncio.run(serve_forever())
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_forever(*sys.argv[1:]))
+    typer.run(main)

@@ -1,6 +1,7 @@
 """What the README names is there, and what is there it names: folders, packages, commands."""
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -57,6 +58,24 @@ def test_the_table_explains_every_package() -> None:
 def test_every_command_is_explained_and_no_other() -> None:
     pages = README + (ROOT / "deploy" / "README.md").read_text("utf-8")
     assert set(re.findall(r"`course (\w+)", pages)) == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def modules_to_type() -> list[str]:
+    """What some text tells people to run by ``python -m``, but for servers, which are told what to do otherwise."""
+    listed = subprocess.run(["git", "ls-files", "*.md", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    text = "".join((ROOT / name).read_text("utf-8") for name in listed.stdout.splitlines())
+    return sorted(set(re.findall(r"`python -m ((?:benchmarks|tests|tools)\b[.\w]*)", text)))
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # a module that another test has imported
+@pytest.mark.parametrize("module", modules_to_type())
+def test_a_module_that_people_are_told_to_run_explains_itself(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    assert "usage: " in capsys.readouterr().out.lower()
 
 
 @pytest.mark.skipif(not Path(sys.prefix, "bin", "activate").is_file(), reason="not a virtual environment of POSIX")

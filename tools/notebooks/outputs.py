@@ -5,13 +5,14 @@ import copy
 import hashlib
 import json
 import re
-import sys
 from html import escape, unescape
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
 import nbformat
 import numpy as np
+import typer
 from nbformat import NotebookNode
 from PIL import Image
 
@@ -171,16 +172,17 @@ def write_run(artifacts: str, notebooks: Path, minutes: Path = FILE) -> list[str
     return lines
 
 
-def main() -> int:
-    """``python -m tools.notebooks.outputs [ARTIFACTS [NOTEBOOKS]]``."""
-    artifacts, notebooks = [*sys.argv[1:], *("artifacts", str(PROJECT / "notebooks"))[len(sys.argv) - 1 :]]
+def main(
+    artifacts: Annotated[str, typer.Argument(help="Folder of the run's results.")] = "artifacts",
+    notebooks: Annotated[Path, typer.Argument(help="Folder of the notebooks to write to.")] = PROJECT / "notebooks",
+) -> None:
+    """Put the outputs of the last run into the notebooks: ``python -m tools.notebooks.outputs``."""
     try:
-        sys.stdout.write("\n".join(write_run(artifacts, Path(notebooks))) + "\n")
+        typer.echo("\n".join(write_run(artifacts, notebooks)))
     except CourseError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)
