@@ -72,11 +72,10 @@ def explain(output: str, what: str) -> str:
 
 def run_step(what: str, command: list[str]) -> None:
     """Run a command quietly, printing ``what`` before and its seconds after; InstallError if it fails."""
-    sys.stdout.write(f"  {what} ... ")
-    sys.stdout.flush()
+    print(f"  {what} ... ", end="", flush=True)
     began = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    sys.stdout.write("failed\n" if done.returncode else f"{time.monotonic() - began:.1f} s\n")
+    print("failed" if done.returncode else f"{time.monotonic() - began:.1f} s")
     if done.returncode:
         raise InstallError(explain(done.stdout, what.split(",")[0]))
 
@@ -115,8 +114,7 @@ def take_turn(script: BinaryIO) -> None:
     try:
         fcntl.flock(script, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.stdout.write("Another installation is at work; waiting for its end\n")
-        sys.stdout.flush()
+        print("Another installation is at work; waiting for its end", flush=True)
         fcntl.flock(script, fcntl.LOCK_EX)
     except OSError:  # a file system without locks
         return
@@ -138,12 +136,14 @@ def make_environment(folder: Path, needed_gib: float) -> Path:
     """Return the Python of a virtual environment: keep a working one, else create it, replacing a broken or moved one.
 
     Raises:
-        InstallError: Too little disk is free, or the Python here has no working ``venv``.
+        InstallError: Too little disk is free, the Python here has no working ``venv``, or the folder holds other files.
     """
     python = folder / "bin" / "python"
     works = f"import pip, sys; sys.exit(not {PYTHONS[0]} <= sys.version_info[:2] <= {PYTHONS[1]})"
     if is_in_place(folder) and subprocess.run([str(python), "-c", works], capture_output=True).returncode == 0:
         return python
+    if not (folder / "pyvenv.cfg").exists() and folder.is_dir() and any(folder.iterdir()):
+        raise InstallError(f"{folder} would be emptied, but is no virtual environment: name another folder by --venv.")
     free_gib = shutil.disk_usage(folder.parent).free / 2**30
     if free_gib < needed_gib:
         shortage = f"{free_gib:.1f} GiB free where about {needed_gib} GiB are needed"
@@ -225,13 +225,13 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
     if done.issuperset(sets) or (done and sets == ["course"]):
         return
     began = time.monotonic()
-    sys.stdout.write(f"Installing for {'an NVIDIA GPU' if flavour == 'cuda' else 'a machine without NVIDIA GPU'}\n")
+    print(f"Installing for {'an NVIDIA GPU' if flavour == 'cuda' else 'a machine without NVIDIA GPU'}")
     python = make_environment(folder, DISK_GIB[flavour])
     stamp.unlink(missing_ok=True)
     install_into(python, sets, flavour, afresh=not there)
     stamp.write_text("\n".join(fingerprint(flavour, name) for name in {*done, *sets}), "utf-8")
-    sys.stdout.write(f"Ready in {time.monotonic() - began:.0f} s\n")
-    sys.stdout.write(f"Its commands, such as course: source '{python.with_name('activate')}'\n")
+    print(f"Ready in {time.monotonic() - began:.0f} s")
+    print(f"Its commands, such as course: source '{python.with_name('activate')}'")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -249,17 +249,17 @@ def main(arguments: list[str] | None = None) -> int:
             # Packages go into Colab's own Python; those of the right version are kept.
             os.environ.update(PIP_BREAK_SYSTEM_PACKAGES="1", UV_BREAK_SYSTEM_PACKAGES="1")
             install_into(Path(sys.executable), choose_sets(["auto"], flavour), flavour, afresh=False)
-            sys.stdout.write("Ready. If a package was imported before this cell, choose Runtime > Restart session.\n")
+            print("Ready. If a package was imported before this cell, choose Runtime > Restart session.")
         else:
             with Path(__file__).open("rb") as script:
                 take_turn(script)
                 install(options.venv.absolute(), options.set, flavour)
     except InstallError as error:
-        sys.stderr.write(f"{error}\n")
+        print(error, file=sys.stderr)
     except OSError as error:
-        sys.stderr.write(f"{explain(str(error), 'the course')}\n")
+        print(explain(str(error), "the course"), file=sys.stderr)
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped; run the same command again: it continues here.\n")
+        print("\nStopped; run the same command again: it continues here.", file=sys.stderr)
     else:
         return 0
     return 1

@@ -251,8 +251,26 @@ def test_a_broken_environment_is_made_again(tmp_path, monkeypatch):
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(tmp_path / "removed")
+    (tmp_path / ".venv" / "pyvenv.cfg").touch()
     install.make_environment(tmp_path / ".venv", 0)
     assert "--clear" in steps[0]
+
+
+@pytest.mark.parametrize("named", ["", "bin"])
+def test_a_folder_of_other_files_is_not_emptied(tmp_path, monkeypatch, capsys, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text("mine")  # /usr and conda's environments have one, too
+    assert install.main(["--torch", "cpu", "--venv", named]) == 1
+    assert "is no virtual environment" in capsys.readouterr().err
+    assert (tmp_path / "bin" / "python").read_text() == "mine"
+
+
+def test_without_standard_output_it_installs_as_well(installed, steps, monkeypatch):
+    (installed / "course-install.txt").write_text("an older lock's")
+    monkeypatch.setattr(sys, "stdout", None)  # as Python sets it where the file is closed
+    assert install.main(["--torch", "cpu", "--venv", str(installed), "--set", "dev"]) == 0
+    assert steps
 
 
 def test_a_moved_or_copied_environment_is_made_again(tmp_path, monkeypatch):
