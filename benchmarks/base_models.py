@@ -140,13 +140,13 @@ def plot(result: dict[str, Any]) -> "Axes":
 
 
 def main(
-    models: Annotated[list[str] | None, typer.Argument(help="FOLDER, HUB_ID or NAME=FOLDER.")] = None,
+    models: Annotated[list[str], typer.Argument(help="FOLDER, HUB_ID or NAME=FOLDER.")],
     n_rows: Annotated[int, typer.Option(help="Rows of the validation split.")] = 60,
 ) -> None:
     """Measure the models and write the result and its plot."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     named = {}
-    for model in models or ["data/tiny_base"]:
+    for model in models:
         name, _, folder = model.rpartition("=")
         named[name or folder] = folder
     result = measure(named, n_rows)

@@ -1,9 +1,13 @@
 import math
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from benchmarks import base_models
 from benchmarks.base_models import measure_base
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import to_messages
@@ -79,3 +83,11 @@ def test_a_model_that_knows_nothing_has_the_perplexity_of_its_vocabulary(model: 
         blank.get_input_embeddings().weight.zero_()
     measured = measure_base(blank, tokenizer, ROWS, SCHEMAS, "rows")
     assert measured["perplexity"] == pytest.approx(model.config.vocab_size, rel=1e-5)
+
+
+def test_without_models_the_results_of_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(base_models, "RESULTS", tmp_path)
+    monkeypatch.setattr(base_models, "measure", lambda named, n_rows: pytest.fail(f"measures {named}"))
+    app = typer.Typer()
+    app.command()(base_models.main)
+    assert CliRunner().invoke(app).exit_code == 2
