@@ -27,15 +27,17 @@ FULL = "; free some space, then run the same command again (`make course` resume
 
 
 class CourseCommands(TyperGroup):
-    """Common behaviour of all commands: SIGTERM acts as Ctrl-C, and expected errors end with a message and status 2.
+    """Common behaviour of all commands: two signals act as Ctrl-C, and expected errors end with a message and status 2.
 
-    SIGTERM stops a run in the background, where shells make programs ignore Ctrl-C. Expected errors are those of the
-    course, and the system's errors about a path or a full disk.
+    SIGTERM stops a run in the background, where shells make programs ignore Ctrl-C. SIGHUP comes when a terminal is
+    closed, unless nohup has it ignored. Expected errors are those of the course, and the system's errors about a path
+    or a full disk.
     """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stops = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {each: signal.signal(each, signal.default_int_handler) for each in stops}
         try:
             return super().invoke(ctx)
         except (CourseError, OSError) as error:
@@ -49,7 +51,8 @@ class CourseCommands(TyperGroup):
             typer.secho(said, fg=typer.colors.RED, err=True)
             raise typer.Exit(2) from None
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
 
 app = typer.Typer(

@@ -213,7 +213,10 @@ STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from c
 STARTED += "runner.LOADS = (); cli.app()"
 
 
-@pytest.mark.parametrize(("handler", "sent"), [("default_int_handler", signal.SIGINT), ("SIG_IGN", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("handler", "sent"),
+    [("default_int_handler", signal.SIGINT), ("SIG_IGN", signal.SIGTERM), ("default_int_handler", signal.SIGHUP)],
+)
 def test_a_stopped_run_says_how_to_resume_and_leaves_no_kernel(notebooks, plant, tmp_path, handler, sent):
     begun = tmp_path / "begun"
     work = f"pathlib.Path({str(begun)!r}).write_text(str(os.getpid()))"
