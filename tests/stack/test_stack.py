@@ -1,6 +1,7 @@
 """The servers answer as their model does, say why they cannot start, and always stop."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -95,7 +96,9 @@ def test_the_model_server_ends_while_it_still_writes(tiny_gguf: Path) -> None:
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF but nothing else")
-    with pytest.raises(ServiceError, match="cannot serve this file"):
+    runbook = (PROJECT / "deploy" / "runbook.md").read_text("utf-8")
+    (said,) = re.findall(r"logs --tail 50 model`\. \*([^*]+)\* means the file", runbook)
+    with pytest.raises(ServiceError, match=said):
         start_model_server(tmp_path / "model.gguf")
 
 
