@@ -13,6 +13,7 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -231,7 +232,7 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
     install_into(python, sets, flavour, afresh=not there)
     stamp.write_text("\n".join(fingerprint(flavour, name) for name in {*done, *sets}), "utf-8")
     print(f"Ready in {time.monotonic() - began:.0f} s")
-    print(f"Its commands, such as course: source '{python.with_name('activate')}'")
+    print(f"Its commands, such as course: source {shlex.quote(str(python.with_name('activate')))}")
 
 
 def main(arguments: list[str] | None = None) -> int:

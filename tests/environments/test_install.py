@@ -273,6 +273,16 @@ def test_without_standard_output_it_installs_as_well(installed, steps, monkeypat
     assert steps
 
 
+def test_the_command_that_it_ends_with_can_be_pasted(steps, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "Ana's $course"
+    folder.mkdir()
+    (folder / "activate").write_text("echo active")
+    monkeypatch.setattr(install, "make_environment", lambda *_: folder / "python")
+    assert install.main(["--torch", "cpu", "--venv", str(folder)]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].partition(": ")[2]
+    assert subprocess.run(["bash", "-c", command], capture_output=True, text=True).stdout == "active\n"
+
+
 def test_a_moved_or_copied_environment_is_made_again(tmp_path, monkeypatch):
     """Its programs would start the Python, and with it the course, of the folder where it was made."""
     steps = []
