@@ -132,6 +132,7 @@ def start_alertmanager(port: int, folder: Path) -> Server:
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(config), "utf-8")
     options = [f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}"]
     options.append("--cluster.listen-address=")  # it works alone
+    options.append(f"--web.external-url=http://{LOOPBACK}:{port}")  # or links of messages name this machine's host name
     return _start_monitor("Alertmanager", "prometheus-alertmanager", port, options, health="/-/ready")
 
 
@@ -153,6 +154,7 @@ def start_prometheus(port: int, targets: Mapping[str, str], key: str, folder: Pa
     file.touch(0o600)  # it may hold the key
     file.write_text(yaml.safe_dump(config), "utf-8")
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
+    options.append(f"--web.external-url=http://{LOOPBACK}:{port}")  # or links of alerts name this machine's host name
     return _start_monitor("Prometheus", "prometheus", port, options, health="/-/ready")
 
 

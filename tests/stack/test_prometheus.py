@@ -15,8 +15,9 @@ import yaml
 
 from course_utils.deployment import start_gateway
 from course_utils.processes import LOOPBACK, Server, choose_port
+from deploy import services
 from deploy.services import DEPLOY, start_alertmanager, start_node_exporter
-from tests.http_servers import LocalServer, serve
+from tests.http_servers import JsonHandler, LocalServer, serve
 from tests.programs import run_program
 from tests.stack.test_gateway import CHAT, SQL
 from tests.stack.test_model_failures import Script
@@ -166,6 +167,38 @@ def test_every_target_and_rule_is_well_and_alertmanager_is_found(prometheus: htt
     while (faults := find_faults(prometheus)) and time.monotonic() < deadline:
         time.sleep(1)  # a busy machine keeps a target from answering within its second
     assert faults == []
+
+
+class Webhook(JsonHandler):
+    """Takes messages as Slack does."""
+
+    def do_POST(self) -> None:
+        self.server.messages.append(self.read_json())
+        self.answer(b"ok")
+
+
+def test_an_alert_reaches_people_with_links_that_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text("utf-8")
+    for name in ("alertmanager", "secrets"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "alertmanager" / "alertmanager.yml").write_text(config.replace("group_wait: 30s", "group_wait: 1s"))
+    monkeypatch.setattr(services, "DEPLOY", tmp_path)
+    alert = {
+        "labels": {"alertname": "GatewayDown", "severity": "page"},
+        "annotations": {"summary": "No gateway answers", "runbook_url": "runbook.md#gatewaydown"},
+    }
+    with serve(Webhook, messages=[]) as webhook:
+        (tmp_path / "secrets" / "alert_webhook").write_text(f"{webhook.url}/hook\n")
+        with (
+            start_alertmanager(choose_port(LOOPBACK), tmp_path / "data") as server,
+            httpx.Client(trust_env=False) as client,
+        ):
+            assert client.post(f"{server.url}/api/v2/alerts", json=[alert]).status_code == httpx.codes.OK
+            assert comes_true(lambda: webhook.messages, 30)  # type: ignore[attr-defined]
+            (message,) = webhook.messages[0]["attachments"]  # type: ignore[attr-defined]
+            assert message["title"] == "GatewayDown"
+            assert message["text"].strip() == "No gateway answers runbook.md#gatewaydown"
+            assert message["title_link"].startswith(f"{server.url}/#/alerts")
 
 
 CAUSES, CONSEQUENCES = {"GatewayDown", "ModelDown"}, ("ErrorBudgetBurns", "LatencyBudgetBurns")
