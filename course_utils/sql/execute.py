@@ -39,7 +39,7 @@ class QueryLimits(NamedTuple):
 
     timeout_s: float = TIMEOUT_S  # wall clock, including the time to stop the query
     max_rows: int = 10_000  # rows to fetch; the rest are not read, and the result is truncated
-    max_bytes: int = 64_000_000  # memory of the fetched rows; more is an error
+    max_bytes: int = 64_000_000  # memory of the fetched rows and the columns' names; more is an error
 
 
 USUAL = QueryLimits()
@@ -142,16 +142,17 @@ def _kind_of(error: Exception) -> QueryErrorKind:
 
 
 def fetch_result(cursor: Any, limits: QueryLimits, began: float) -> QueryResult:
-    """Fetch a query's rows from a cursor of any database; QueryError if they take more than ``max_bytes``.
+    """Fetch a query's answer from a cursor of any database; QueryError if it takes more than ``max_bytes``.
 
     ``began`` is the query's start by ``time.perf_counter``.
     """
-    rows: list[tuple[object, ...]] = []
+    columns = tuple(column[0] for column in cursor.description)
+    rows, chunk = list[tuple[object, ...]](), [columns]  # the names, which may be long, count too
     n_bytes, n_rows = 0, limits.max_rows + 1  # one more, to know whether there are more
-    while len(rows) < n_rows and (chunk := cursor.fetchmany(min(_ROWS_AT_ONCE, n_rows - len(rows)))):
+    while chunk:
         n_bytes += sum(map(getsizeof, chain(chunk, *chunk)))
         if n_bytes > limits.max_bytes:
             raise QueryError(f"the query returns more than {limits.max_bytes / 1e6:g} MB; select less", "too large")
+        chunk = cursor.fetchmany(min(_ROWS_AT_ONCE, n_rows - len(rows))) if len(rows) < n_rows else []
         rows += chunk
-    columns = tuple(column[0] for column in cursor.description)
     return QueryResult(columns, rows[: limits.max_rows], time.perf_counter() - began, len(rows) > limits.max_rows)

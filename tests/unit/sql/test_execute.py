@@ -155,6 +155,15 @@ def test_no_query_builds_gigabytes(database: Path, query: str) -> None:
     assert error.value.kind in ("too large", "timeout")
 
 
+@pytest.mark.parametrize("condition", ["1", "0"])
+def test_the_names_of_columns_count_too(database: Path, condition: str) -> None:
+    query = f'WITH c AS (SELECT 1 AS "{"a" * 10_000}") SELECT {", ".join(["c.*"] * 900)} FROM c WHERE {condition}'
+    with pytest.raises(QueryError, match="more than 8 MB") as error:
+        run_query(database, query, QueryLimits(max_bytes=8_000_000))
+    assert error.value.kind == "too large"
+    assert len(run_query(database, query, QueryLimits(max_bytes=20_000_000)).columns) == 900
+
+
 @pytest.mark.parametrize(
     "call",
     [
