@@ -90,7 +90,8 @@ def run_each(function: Callable[..., Iterable[T]], *args: Any, items: Iterable[A
                 n_done += 1
                 yield result
         except WorkerDiedError as error:
-            if not (alone := error.kind != "timeout" and len(some) > 1):
+            alone = error.kind != "timeout" and len(some) > 1
+            if not alone and n_done < len(some):  # a worker that dies after its last item leaves nothing to blame
                 n_done += 1
                 yield error
         left = left[n_done:]

@@ -141,3 +141,13 @@ def test_what_dies_of_what_others_left_is_tried_alone() -> None:
     *others, failed = run_each(map, eval, items=[keep, "1", f"bytearray({MEMORY_BYTES})"])
     assert others == [None, 1]
     assert isinstance(failed, WorkerDiedError)
+
+
+def dies_after(items: list[int]) -> Iterator[int]:
+    yield from items
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_worker_that_dies_after_its_last_item_has_answered_them_all(n: int) -> None:
+    assert list(run_each(dies_after, items=range(n))) == list(range(n))
