@@ -5,6 +5,7 @@ its own, before those two are imported.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from course_utils.training.launch import n_launched
 if TYPE_CHECKING:
     from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BYPASSED = r".*\.(mamba|mixer)\.out_proj"
+"""Names of the projections whose weights Mamba's kernels read by themselves, so that an adapter would be skipped."""
 
 
 def adapter_config(profile: Profile, n_layers: int) -> "PeftConfig":
@@ -89,6 +93,8 @@ def load_trainable(
     config = adapter_config(profile, base.config.get_text_config().num_hidden_layers)
     if profile.method == "ia3":
         _check_names(base, config, str(model))
+    elif any(re.fullmatch(BYPASSED, name) for name, _ in base.named_modules()):
+        config.exclude_modules = "|".join(filter(None, [config.exclude_modules, BYPASSED]))
     set_seed(profile.seed)  # the adapter's random weights are drawn here, before the trainer sets the seed
     # ZeRO-3 shards weights of one dtype only (TRL's ``SFTTrainer`` says why).
     widens = profile.load_in_4bit or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3"
