@@ -32,9 +32,14 @@ _PADDING = {"input_ids": 0, "labels": IGNORED, "position_ids": 0, "row_ids": -1}
 
 
 def can_share(model: Any, max_length: int) -> bool:
-    """Whether a mask can separate rows: tokens meet by attention alone, and any window holds ``max_length`` tokens."""
-    window = getattr(model.config.get_text_config(), "sliding_window", None)
-    return attends_only(model) and (window or max_length) >= max_length
+    """Whether a mask can separate rows: tokens meet by attention alone, and any window holds ``max_length`` tokens.
+
+    Attention with ALiBi (Bloom) takes no mask of four dimensions, nor does the loss that balances a mixture of experts.
+    """
+    settings = model.config.get_text_config()
+    window, has_experts = getattr(settings, "sliding_window", None), hasattr(settings, "output_router_logits")
+    takes_mask = model._supports_sdpa and not has_experts
+    return takes_mask and attends_only(model) and (window or max_length) >= max_length
 
 
 def share_prompts(examples: Sequence[EncodedExample], size: int, seed: int = 0) -> "Dataset":

@@ -9,6 +9,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from transformers import (
     AutoModelForCausalLM,
+    BloomConfig,
     FalconH1Config,
     GPTNeoXConfig,
     GraniteConfig,
@@ -189,6 +190,7 @@ SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attenti
 GRANITE = GraniteConfig(**SMALL, intermediate_size=48, num_key_value_heads=2, logits_scaling=6.0)
 NEOX = GPTNeoXConfig(**SMALL, intermediate_size=48, rotary_pct=0.5)
 OPT = OPTConfig(**SMALL, ffn_dim=48, word_embed_proj_dim=32)
+BLOOM = BloomConfig(hidden_size=32, n_layer=2, n_head=4)
 MAMBA: dict[str, Any] = {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 16}
 FALCON_H1 = FalconH1Config(**SMALL, **MAMBA, intermediate_size=48, num_key_value_heads=2, mamba_chunk_size=32)
 PHI3 = Phi3Config(**SMALL, intermediate_size=48, num_key_value_heads=2, pad_token_id=0)
@@ -210,7 +212,7 @@ def random_base(config: PretrainedConfig, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("share_prompts", [False, True])
-@pytest.mark.parametrize("config", [GRANITE, NEOX, OPT, FALCON_H1], ids=lambda config: config.model_type)
+@pytest.mark.parametrize("config", [GRANITE, NEOX, OPT, BLOOM, FALCON_H1], ids=lambda config: config.model_type)
 def test_the_loss_is_the_models_own_whatever_its_kind(
     config: PretrainedConfig, share_prompts: bool, tmp_path: Path
 ) -> None:

@@ -8,7 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
-from transformers import Gemma3Config, Lfm2Config, LlamaConfig, PretrainedConfig, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma3Config,
+    Lfm2Config,
+    LlamaConfig,
+    MixtralConfig,
+    PretrainedConfig,
+    Qwen3Config,
+)
 
 from course_utils.files import PROJECT
 from course_utils.models import load_model, load_tokenizer
@@ -69,11 +78,32 @@ def test_the_loss_at_labels_alone_is_the_models(examples: list[EncodedExample]) 
         (Lfm2Config(num_hidden_layers=2, layer_types=["conv", "full_attention"]), False),
         (Gemma3Config(text_config={"sliding_window": 512}), True),
     ],
-    ids=["attention", "a window shorter than rows", "convolution", "a window, in a part of the settings"],
+    ids=["attention", "a short window", "convolution", "a window, in a part of the settings"],
 )
 def test_rows_share_where_attention_alone_lets_tokens_meet(config: PretrainedConfig, can: bool) -> None:
-    assert can_share(SimpleNamespace(config=config), 384) == can
-    assert not can_share(SimpleNamespace(config=config, _is_stateful=True), 384)
+    model = SimpleNamespace(config=config, _supports_sdpa=True)
+    assert can_share(model, 384) == can
+    model._is_stateful = True
+    assert not can_share(model, 384)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        BloomConfig(hidden_size=32, n_layer=1, n_head=4),
+        MixtralConfig(
+            hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2
+        ),
+    ],
+    ids=["ALiBi", "experts"],
+)
+def test_rows_stay_apart_where_a_model_takes_masks_of_two_dimensions(config: PretrainedConfig) -> None:
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    mask = torch.ones(1, 1, 4, 4, dtype=torch.bool, device="meta")
+    with pytest.raises((ValueError, RuntimeError)):
+        model(torch.ones(1, 4, dtype=torch.long, device="meta"), attention_mask=mask, output_router_logits=True)
+    assert not can_share(model, 384)
 
 
 def test_padding_changes_no_loss(examples: list[EncodedExample]) -> None:
