@@ -40,8 +40,10 @@ class TokenizedRows:
         """Refuse rows that the trainer would truncate or, if no label is left, drop without a message.
 
         Raises:
-            DataError: There are such rows; the message calls the rows ``name``.
+            DataError: There are such rows, or none at all; the message calls the rows ``name``.
         """
+        if not self.examples:
+            raise DataError(f"{name}: there are no rows; give tokenize_rows those of another split or selection")
         n_cut = sum(len(example.input_ids) > max_length for example in self.examples)
         n_dropped = sum(not any(example.completion_mask[:max_length]) for example in self.examples)
         if n_cut or n_dropped:

@@ -277,6 +277,8 @@ def test_rows_that_would_be_cut_or_dropped_are_counted_and_refused(tmp_path: Pat
     empty = TokenizedRows([*rows.examples, EncodedExample([5, 6, 7], [0, 0, 0])], [])
     with pytest.raises(DataError, match=r"validation: 0 of 13 rows .*, 1 have no label"):
         train_sft(SMOKE, TINY_BASE, rows, empty, tmp_path / "adapter")
+    with pytest.raises(DataError, match=r"^validation: there are no rows"):
+        train_sft(SMOKE, TINY_BASE, rows, TokenizedRows([], []), tmp_path / "adapter")
 
 
 def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
