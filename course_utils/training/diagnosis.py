@@ -71,9 +71,10 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
       the model knows the rows by heart. (Twice is common: a model knows the rows it was trained on better.)
     - *underfit*: validation has fallen by less than ``LITTLE`` of the start.
     - *too short*: in the last third of the way validation still falls at more than ``PACE`` of its mean pace; training
-      replaces it if validation was measured at most twice. The way is the summed learning rate, not the steps, because
-      a rate that decays to zero flattens any curve. An exponential decay has a pace of 0.7 after one time constant, 0.3
-      after three and 0.15 after four. A falling run of under ``FEW_STEPS`` steps is too short, not underfit.
+      replaces it if validation was measured at most twice and training more often. The way is the summed learning
+      rate, not the steps, because a rate that decays to zero flattens any curve. An exponential decay has a pace of 0.7
+      after one time constant, 0.3 after three and 0.15 after four. A falling run of under ``FEW_STEPS`` steps is too
+      short, not underfit.
 
     Losses cannot tell a base model that knew the task from one that learns nothing, nor say how many answers are right.
 
@@ -99,8 +100,9 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
         step, low, high = climb
         climbs = f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
         return Diagnosis("unstable", int(step), climbs)
-    # One or two validation losses after the start are too few for a curve.
-    pace = _pace(history, validation if sum(step > 0 for step, _ in validation) > 2 else smooth, start)
+    # One or two validation losses after the start are too few for a curve, unless training has no more.
+    n_measured = sum(step > 0 for step, _ in validation)
+    pace = _pace(history, validation if n_measured >= min(3, len(training)) else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
     if found := _find_overfit(learned, validation, fell, is_settled=pace <= PACE):
         return found

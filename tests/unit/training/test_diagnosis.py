@@ -99,6 +99,13 @@ def test_a_climb_of_few_steps_that_validation_shares_counts(losses: tuple[float,
     assert diagnose([*history, {"step": len(losses), "eval_loss": 12.0}]).verdict == "unstable"
 
 
+def test_two_steps_that_learn_are_too_short() -> None:
+    """Where training has no more losses than validation, they are those of two unlike batches."""
+    losses = [{"step": step, "loss": loss} for step, loss in ((1, 1.09), (2, 1.18))]
+    measured = [{"step": step, "eval_loss": loss} for step, loss in enumerate((1.27, 1.16, 1.07))]
+    assert diagnose([*losses, *measured]).verdict == "too short"
+
+
 def test_one_hard_batch_is_no_spike() -> None:
     history = [dict(record) for record in CURVES["profile"]["history"]]
     hard = [record for record in history if "loss" in record][20]
