@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from math import inf
 from typing import Any
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade
@@ -10,22 +11,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from course_utils.deployment.gateway.api_errors import error_response
 
 _MAX_HEAD_BYTES, _PATIENCE_S, _UNREAD_S = 16_384, 10.0, 30.0
-_FULL_TEXT, _FULL_HEADERS = "too many connections; ask again in 2 s", {"Retry-After": "2", "Connection": "close"}
-_FULL = error_response(503, _FULL_TEXT, code="overloaded", headers=_FULL_HEADERS)
 
 
 class LimitedHttp(HttpToolsProtocol):
     """Waits ``_PATIENCE_S`` for a request's head, or for the rest of an answered request, and refuses long heads (400).
 
     All bytes but the body's count: request line, headers, trailers and the framing of chunks. The app limits the body.
-    A client that does not read for ``_UNREAD_S`` is disconnected (Linux only).
+    A client that does not read for ``_UNREAD_S`` is disconnected (Linux only). A connection beyond uvicorn's limit has
+    ``scope["state"]["is_surplus"]``, for the app to refuse, which counts what it refuses; uvicorn does not.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._n_bytes, self._head = 0, b""
         self._timer: asyncio.TimerHandle | None = None
-        self._most, self.limit_concurrency = self.limit_concurrency, None  # uvicorn's refusal is plain text
+        self._most, self.limit_concurrency = self.limit_concurrency or inf, None  # uvicorn would refuse all requests
 
     def _wait(self, seconds: float | None) -> None:
         if self._timer:
@@ -35,6 +35,7 @@ class LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
+        self._is_surplus = len(self.connections) > self._most
         self.close, self.is_closing = transport.close, transport.is_closing  # with ``write``, all that a response calls
         self._wait(_PATIENCE_S)
         if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux closes a connection that takes no more
@@ -88,14 +89,14 @@ class LimitedHttp(HttpToolsProtocol):
         self._wait(_PATIENCE_S)
 
     def on_headers_complete(self) -> None:
-        """Stop waiting, check the host, and start the app, or the refusal if there are too many connections."""
+        """Stop waiting, check the host, and start the app."""
         if self.parser.should_upgrade():
             return
         n_hosts = [name for name, _ in self.headers].count(b"host")
         if n_hosts > 1 or (n_hosts == 0 and self.parser.get_http_version() == "1.1"):  # RFC 9112, 3.2
             raise HttpParserError("a request names one host")
         self._wait(None)
-        self.app = _FULL if self._most and len(self.connections) >= self._most else self.config.loaded_app
+        self.scope["state"]["is_surplus"] = self._is_surplus
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":  # whose response has no body for its head to wait for
             self.cycle.transport = self  # type: ignore[assignment]

@@ -22,6 +22,8 @@ _DIRECTIONS = ("prompt", "completion")
 _STOP_RETRY_S = 5
 _PLAIN = re.compile(rb"[\w.-]{1,64}")
 _POLLS = ("/health/live", "/health/ready", "/metrics")
+_FULL_TEXT, _FULL_HEADERS = "too many connections; ask again in 2 s", {"Retry-After": "2", "Connection": "close"}
+_FULL = error_response(503, _FULL_TEXT, code="overloaded", headers=_FULL_HEADERS)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOTES: ContextVar[dict[str, Any]] = ContextVar("notes")
 """Facts about the request, collected while it is answered: arrival, id, caller, model, version, cache, tokens."""
@@ -99,9 +101,10 @@ class MeasureRequests:
             await send(message)
 
         is_work = scope["path"].startswith("/v1/")
+        app = _FULL if is_work and scope.get("state", {}).get("is_surplus") else self.app  # see ``LimitedHttp``
         try:
             with self.metrics.in_flight.track_inprogress() if is_work else nullcontext():
-                await self.app(scope, receive, send_and_note)
+                await app(scope, receive, send_and_note)
         except asyncio.CancelledError:  # by uvicorn, when the time to shut down is over
             if not status:
                 message, headers = "the gateway is stopping; ask again", {"Retry-After": str(_STOP_RETRY_S)}

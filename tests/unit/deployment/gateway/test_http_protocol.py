@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from course_utils.deployment.gateway import http_protocol
+from course_utils.deployment.gateway.metrics import GatewayMetrics, MeasureRequests
 from course_utils.processes import LOOPBACK
 
 PATIENCE_S = 0.5
@@ -21,6 +22,7 @@ ANSWER = b"HTTP/1.1 200 OK"
 
 
 LARGE = 8_000_000
+METRICS = GatewayMetrics()
 
 
 async def echo_length(scope, receive, send):
@@ -45,7 +47,7 @@ def port() -> Iterator[int]:
         patch.setattr(http_protocol, "_UNREAD_S", PATIENCE_S)
         options = {"http": http_protocol.LimitedHttp, "lifespan": "off", "log_config": None, "loop": "asyncio"}
         options |= {"ws": "none", "limit_concurrency": MOST}
-        server = uvicorn.Server(uvicorn.Config(echo_length, **options))
+        server = uvicorn.Server(uvicorn.Config(MeasureRequests(echo_length, METRICS), **options))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
         thread.start()
         yield listening.getsockname()[1]
@@ -232,13 +234,22 @@ def test_a_client_that_does_not_read_is_disconnected(port: int, reads: bool) -> 
     assert (n_bytes >= 2 * LARGE) == reads
 
 
-def test_too_many_connections_are_refused_in_the_apis_form(port: int) -> None:
+def test_work_on_too_many_connections_is_refused_in_the_apis_form_and_counted(port: int) -> None:
+    work = INNER.replace(b"/inner", b"/v1/inner")
+    refused = METRICS.requests.labels("unknown", "GET", "503")
     with ExitStack() as opened:
-        for _ in range(MOST):
-            opened.enter_context(socket.create_connection((LOOPBACK, port)))
-        came, _ = talk(port, INNER)
+        first, *_ = [opened.enter_context(socket.create_connection((LOOPBACK, port), timeout=2)) for _ in range(MOST)]
+        came, _ = talk(port, work)
+        live, _ = talk(
+            port, INNER.replace(b"/inner", b"/health/live").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
+        first.sendall(work)
+        kept = first.recv(4096)
     assert came.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 2" in came
     assert json.loads(came.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
+    assert refused._value.get() == 1
+    assert live.startswith(ANSWER), "or a supervisor would kill a gateway that many strangers connect to"
+    assert kept.startswith(ANSWER), "who came before the crowd is served"
     time.sleep(0.1)
     assert talk(port, POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")[0].startswith(ANSWER)
