@@ -1,12 +1,14 @@
 """A real gateway whose model replies with hostile SQL: it answers, stays ready, and keeps its databases."""
 
 import json
+import resource
 import socket
 import statistics
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -175,6 +177,20 @@ def test_a_users_key_makes_no_keys(guarded: Server) -> None:
     ]
     assert [attempt.status_code for attempt in attempts] == [httpx.codes.FORBIDDEN] * 3
     assert [key["id"] for key in httpx.get(url, headers=admin).json()["data"]] == [made["id"]]
+
+
+def test_a_shells_limit_on_open_files_is_none_on_connections(databases: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        server = start_gateway("http://127.0.0.1:9", databases)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with server, ExitStack() as opened:
+        address = (httpx.URL(server.url).host, httpx.URL(server.url).port)
+        for _ in range(300):
+            opened.enter_context(socket.create_connection(address))
+        assert httpx.get(f"{server.url}/v1/models", trust_env=False).status_code == httpx.codes.OK
 
 
 def test_invented_keys_make_nothing_grow(guarded: Server) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import sys
 from typing import Any
 
@@ -21,6 +22,7 @@ _LOGGING: Any = {"log_level": "warning", "log_config": None, "access_log": False
 _SERVER: Any = {"http": LimitedHttp, "ws": "none", "proxy_headers": False, "loop": "auto"}  # auto: uvloop if installed
 # Longer than clients keep idle connections (httpx 5 s, aiohttp 15 s), so that no request meets a closed connection.
 _LIMITS: Any = {"limit_concurrency": 1000, "timeout_keep_alive": 20}
+_N_FILES = 4096  # open at once: connections are files, and a shell allows 1,024
 
 
 def main() -> None:
@@ -37,6 +39,8 @@ def main() -> None:
         sys.exit(str(error))
     if app.state.guard.is_open:
         logger.warning("COURSE_API_KEY is not set: every caller of %s:%s is an admin", settings.host, settings.port)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _N_FILES)), hard))
     disable_created_metrics()  # type: ignore[no-untyped-call]
     gc.collect()
     gc.freeze()  # or each full collection scans all imported modules, and requests wait 0.1 s for it
