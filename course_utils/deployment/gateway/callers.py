@@ -31,6 +31,7 @@ Kubernetes service; the short ``name.namespace`` is one, because it may be a sit
 _LOOPBACKS = (LOOPBACK, "::1", "localhost")
 _SKEW_S = 10
 """Seconds by which the clock of a token's issuer may differ from this machine's."""
+_RETRY_S = 5
 Limit = Annotated[int, Field(ge=1, le=10**9, strict=True)] | None
 
 
@@ -76,22 +77,31 @@ class KeyStore:
         """Create a key; return the fields of its ``Caller`` and the secret as ``key``, of which only a hash is kept."""
         secret, created = f"course_{secrets.token_urlsafe(32)}", datetime.now(UTC).isoformat(timespec="seconds")
         key = Caller(id=f"key-{secrets.token_hex(6)}", created=created, **new.model_dump())
-        self._rows.execute("INSERT INTO api_key VALUES (?, ?, ?)", (_sha256(secret), key.id, key.model_dump_json()))
+        self._run("INSERT INTO api_key VALUES (?, ?, ?)", _sha256(secret), key.id, key.model_dump_json())
         return {**key.model_dump(), "key": secret}
 
     def find(self, secret: str) -> Caller | None:
         """The caller that holds a key; None if there is no such key."""
-        found = self._rows.execute("SELECT known FROM api_key WHERE hash = ?", (_sha256(secret),)).fetchone()
+        found = self._run("SELECT known FROM api_key WHERE hash = ?", _sha256(secret)).fetchone()
         return Caller.model_validate_json(found[0]) if found else None
 
     def all(self) -> list[Caller]:
         """The holders of all keys, the oldest key first."""
-        found = self._rows.execute("SELECT known FROM api_key ORDER BY rowid")
+        found = self._run("SELECT known FROM api_key ORDER BY rowid")
         return [Caller.model_validate_json(known) for (known,) in found]
 
     def delete(self, key_id: str) -> bool:
         """Delete a key by its id; False if there is none."""
-        return self._rows.execute("DELETE FROM api_key WHERE id = ?", (key_id,)).rowcount > 0
+        return self._run("DELETE FROM api_key WHERE id = ?", key_id).rowcount > 0
+
+    def _run(self, statement: str, *values: str) -> sqlite3.Cursor:
+        """Run a statement; ApiError 503 while the disk is full or another program has locked the file."""
+        try:
+            return self._rows.execute(statement, values)
+        except sqlite3.Error as error:
+            logger.warning("COURSE_KEYS_FILE cannot be used now: %r", error)
+            message = "the keys cannot be read or written now"
+            raise ApiError(503, message, code="keys_failed", retry_after_s=_RETRY_S) from error
 
 
 class Guard:

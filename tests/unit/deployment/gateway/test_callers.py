@@ -88,6 +88,20 @@ def test_a_key_counts_in_every_gateway_until_it_is_deleted(
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_key")
 
 
+def test_keys_that_cannot_be_read_or_written_now_are_503(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client(ADMIN, api_key=ADMIN, keys_file=tmp_path / "keys.sqlite")
+    made = client.post("/v1/admin/keys", json={"name": "ana"}).json()
+    refused = []
+    with closing(sqlite3.connect(tmp_path / "keys.sqlite")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        refused.append(client.get("/v1/models", headers=bearer(made["key"])))
+        refused.append(client.post("/v1/admin/keys", json={"name": "ben"}))
+        other.rollback()
+    assert [(each.status_code, each.json()["error"]["code"]) for each in refused] == [(503, "keys_failed")] * 2
+    assert all(int(each.headers["Retry-After"]) > 0 for each in refused)
+    assert status(client, made["key"]) == 200
+
+
 def test_without_a_keys_file_admins_learn_what_to_set(make_client: MakeClient) -> None:
     client = make_client(ADMIN, api_key=ADMIN)
     refused = (client.get("/v1/admin/keys"), client.post("/v1/admin/keys", json={"name": "ana"}))
