@@ -26,7 +26,6 @@ LOOKS = frozenset(20 * 2**k for k in range(20))
 CONFIDENCE = 0.99
 """Level of the intervals of both models' shares of failures; a candidate wholly above the other is rolled back."""
 _MAX_SHADOWS = 8
-_FAILED = 500  # status from which the model failed; below it, the request is wrong for any model
 T = TypeVar("T")
 Ask = Callable[[ModelClient, GatewayMetrics], Awaitable[T]]
 """A function that asks a model and counts its answer in the metrics."""
@@ -103,7 +102,7 @@ class Rollout:
     async def answer(self, name: str | None, ask: Ask[T]) -> T:
         """Ask a model by its name; by the gateway's own name, the current model or a canary, each for its callers.
 
-        If a canary fails, the current model answers instead. A shadow is asked afterwards, in the background.
+        If a canary gives none, the current model answers instead. A shadow is asked afterwards, in the background.
 
         Raises:
             ApiError: 404 if there is no such model; else as ``ask``.
@@ -114,14 +113,15 @@ class Rollout:
         # All admins by ``api_key`` are one caller, so the share is of their requests.
         if trial is None or not trial.takes(notes["caller"].replace("admin", "") or notes["request_id"]):
             return await self._ask(current, ask)
-        candidate = self.models[trial.model]
+        candidate, refused = self.models[trial.model], False
         if trial.mode == "canary":
             try:
                 return await self._ask(candidate, ask)
             except ApiError as error:
-                if error.status_code < _FAILED:
-                    raise
+                refused = error.code == "model_server_refused"
         answer = await self._ask(current, ask)
+        if refused:  # by its own fault, for the current model has answered the same request
+            self._count(candidate.name, "failed")
         if trial.mode == "shadow" and isinstance(answer, SqlAnswer) and len(self._shadows) < _MAX_SHADOWS:
             task = asyncio.create_task(self._compare(candidate, ask, answer))
             self._shadows.add(task)
@@ -132,7 +132,7 @@ class Rollout:
         try:
             answer = await ask(model, metrics or self._metrics)
         except ApiError as error:
-            if error.code.startswith("model_server") and error.status_code >= _FAILED:  # other errors are not its fault
+            if error.code.startswith("model_server") and error.status_code >= 500:  # others may be the request's fault
                 self._count(model.name, "failed")
             raise
         self._count(model.name, "invalid" if isinstance(answer, SqlAnswer) and answer.error else "answered")
