@@ -23,13 +23,21 @@ _MAX_FAILURES, _PAUSE_S = 5, 2.0
 
 
 class _Memory(MemoryStorage):
-    """Removes expired counts whenever a caller's minute begins; its parent class searches for them at every count."""
+    """Removes expired counts whenever a caller's minute begins; its parent class searches for them at every count.
+
+    A minute that ends more than a minute from now is over as well: the clock was set back.
+    """
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        if self.expirations.get(key, 0) <= time.time():
+        if not 0 < self.expirations.get(key, 0) - time.time() <= expiry:
             return await super().incr(key, expiry, amount)
         self.storage[key] += amount
         return self.storage[key]
+
+    async def get(self, key: str) -> int:
+        if self.expirations.get(key, 0) > time.time() + 60:
+            await self.clear(key)
+        return await super().get(key)
 
 
 class CallerLimits:

@@ -119,6 +119,17 @@ def test_expired_counts_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert n_kept == [40, 40, 40]
 
 
+def test_a_clock_that_is_set_back_makes_no_minute_longer(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, hours = time.time(), 0
+    monkeypatch.setattr(time, "time", lambda: began + 3600 * hours)
+    for limit in ("requests_per_minute", "tokens_per_minute"):
+        key = make_key(client, **{limit: 1})
+        assert [ask(client, key).status_code for _ in range(2)] == [200, 429]
+        hours -= 1
+        assert [ask(client, key).status_code for _ in range(2)] == [200, 429]
+        assert int(ask(client, key).headers["Retry-After"]) <= 60
+
+
 def test_an_unreachable_redis_is_no_error(make_client: MakeClient) -> None:
     client = make_client(redis_url="redis://127.0.0.1:9")
     assert ask(client).status_code == 200
