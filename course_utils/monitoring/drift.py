@@ -104,19 +104,18 @@ def choose_windows(train: list[Row], validation: list[Row], test: list[Row]) -> 
 def rename_busiest_column(source: Path, target: Path, queries: Sequence[str]) -> str:
     """Copy a database, rename the column that most queries name to ``renamed`` in every table; return its old name.
 
-    Case does not matter, as in SQLite. A column with a table's name is not renamed if there are others, because queries
-    may name the table. Tables that SQLite cannot alter keep the old name.
+    Case does not matter. A table's name counts where no other is named. Tables that SQLite cannot alter keep the name.
 
     Raises:
         DataError: The source is not a database.
         OSError: A file cannot be read or written.
     """
     tables = read_schema(copy_database(source, target)).tables
-    named = {table.name.lower() for table in tables}
-    every = sorted({column.name for table in tables for column in table.columns})
-    columns = [each for each in every if each.lower() not in named] or every
+    tabled = {table.name.lower() for table in tables}  # a query with such a name may mean the table
+    columns = sorted({column.name for table in tables for column in table.columns})
     patterns = {each: re.compile(rf"(?<!\w){re.escape(each)}(?!\w)", re.IGNORECASE) for each in columns}
-    name = max(columns, key=lambda each: sum(bool(patterns[each].search(query)) for query in queries))
+    n_named = {each: sum(bool(patterns[each].search(query)) for query in queries) for each in columns}
+    name = max(columns, key=lambda each: (n_named[each] > 0 and each.lower() not in tabled, n_named[each]))
     with closing(sqlite3.connect(target)) as database:
         for table in (table for table in tables if name.lower() in {column.name.lower() for column in table.columns}):
             with suppress(sqlite3.Error):
