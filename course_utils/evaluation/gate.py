@@ -94,7 +94,7 @@ def check_accuracy(new: Scores, current: Scores, margin: float) -> GateCheck:
     # Even if no row was lost, up to z² / (n + z²) may be (Wilson's upper end), and n must bring this below the margin.
     z2 = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
     n = max(n, ceil(z2 * (1 - margin) / margin)) if margin else n
-    needed = f"about {max(n, found.n + 1):,} would tell, four times in five" if apart else "no number of rows will tell"
+    needed = f"about {n:,} would tell, four times in five" if apart else "no number of rows will tell"
     return replace(check, reason=f"{shown}: {found.n} rows leave it open, {needed}")
 
 

@@ -18,10 +18,12 @@ from course_utils.files import write_jsonl
 
 from .verdicts import scores_of
 
+TIMES = (0.9, 1.1, 1.0, 0.95, 1.05, 0.91, 1.09, 1.01, 0.96, 1.04)
+
 
 def scores(verdicts: list[bool], *seconds: Any) -> Scores:
     """The times are those of batches, one after the other."""
-    times = seconds or (0.9, 1.1, 1.0, 0.95, 1.05, 0.91, 1.09, 1.01, 0.96, 1.04)
+    times = seconds or TIMES
     rows = [{"id": str(n), "seconds": times[n * len(times) // len(verdicts)]} for n in range(len(verdicts))]
     return scores_of("model", rows, verdicts)
 
@@ -59,6 +61,13 @@ def test_the_reason_names_the_interval(n_gained: int, n_lost: int) -> None:
     assert f"[{low:+.1%}, {high:+.1%}]" in check_accuracy(*pair(150, n_gained, n_lost), margin=0.02).reason
 
 
+@pytest.mark.parametrize(("n_lost", "margin"), [(2, 0.02), (2, 0.0), (0, 0.0)])
+def test_a_loss_that_no_number_of_rows_can_decide_asks_for_none(n_lost: int, margin: float) -> None:
+    """The loss is exactly the margin; or nothing may be lost, and 100 rows cannot show how little was."""
+    reason = check_accuracy(*pair(100, 0, n_lost), margin=margin).reason
+    assert ("no number of rows will tell" in reason) == (n_lost / 100 == margin), reason
+
+
 @pytest.mark.parametrize("margin", [2, -0.5, math.nan])
 def test_a_margin_that_is_no_share_is_refused(margin: float) -> None:
     with pytest.raises(ConfigurationError, match="give a number from 0 to 1"):
@@ -81,9 +90,9 @@ def decisions(new: Candidate, current: Candidate) -> dict[str, str]:
     return {check.name: check.decision for check in run_gate(new, current)}
 
 
-@pytest.mark.parametrize("seconds", [None, "0.5", math.nan, -1, 1.0])
-def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
-    alone = Candidate(scores([True] * 300, seconds), probe_loss={"a": 1.3})
+@pytest.mark.parametrize("seconds", [(1.0,), *((*TIMES, odd) for odd in (None, "0.5", math.nan, -1, 0, math.inf))])
+def test_what_was_not_measured_does_not_close_the_gate(seconds: tuple[Any, ...]) -> None:
+    alone = Candidate(scores([True] * 300, *seconds), probe_loss={"a": 1.3})
     assert decisions(alone, alone) == {
         "accuracy": "pass",
         "forgetting": "not measured",
@@ -97,14 +106,16 @@ def test_what_was_not_measured_does_not_close_the_gate(seconds: Any) -> None:
     ("new", "closed"),
     [
         ({}, None),
-        ({"probe_loss": {"a": 1.4, "b": 2.3, "c": 1.35}}, "forgetting"),
+        ({"probe_loss": {"a": 1.25, "b": 2.25, "c": 1.25}}, "forgetting"),
+        ({"probe_loss": {"a": 1.15, "b": 2.15}}, None),  # of two replies alike
         ({"probe_loss": {"a": 1.1, "b": 2.0, "c": 1.0, "of another base": 9.0}}, None),
         ({"probe_loss": {"a": 1.0, "b": 3.0, "c": 0.6}}, "forgetting"),  # too few replies to say
         ({"probes": ({"id": "a", "safe": True}, {"id": "b", "safe": False})}, "safety"),
         ({"probes": ({"id": "c", "safe": False},)}, "safety"),  # its own questions were others
         ({"probes": ({"id": "a", "safe": False}, {"id": "c", "safe": True})}, None),
         ({"scores": scores([True] * 300, *(1.5, 1.4, 1.6, 1.45, 1.55, 1.51, 1.41, 1.61, 1.46, 1.56))}, "latency"),
-        ({"scores": scores([True] * 300, *(1.0, 1.1, 1.2, 1.05, 0.9, 1.01, 1.11, 1.21, 1.06, 0.91))}, None),
+        ({"scores": scores([True] * 300, *(1.3 * each for each in TIMES))}, "latency"),
+        ({"scores": scores([True] * 300, *(1.2 * each for each in TIMES))}, None),
         (
             {"scores": scores([True] * 300, *(1.0, 1.5, 1.2, 1.6, 0.9, 1.01, 1.51, 1.21, 1.61, 0.91))},
             "latency",
