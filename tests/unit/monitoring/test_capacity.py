@@ -59,6 +59,8 @@ def test_times_may_be_unixs_and_tie() -> None:
     latencies = simulate_latencies(arrivals, shared(*[0.1] * 40), [1.0, 1.5])
     later = simulate_latencies([1.7e9 + arrival for arrival in arrivals], shared(*[0.1] * 40), [1.0, 1.5])
     assert later == pytest.approx(latencies, abs=1e-5)
+    assert 1.4 + (7.3 - 1.4) > 7.3
+    assert simulate_latencies([0.0, 1.4, 7.3, 7.3], shared(*[0.1] * 4), [1.0, 2.0]) == pytest.approx([0.1] * 4)
 
 
 def test_a_simulated_year_ends_and_waits_as_a_minute_does() -> None:
@@ -116,6 +118,7 @@ def test_break_even_of_a_machine_and_an_api() -> None:
 @given(servings, servings)
 def test_above_break_even_the_first_is_cheaper(own: Serving, service: Serving) -> None:
     load = break_even_per_hour(own, service)
+    assert load >= 0
     if load < 1e9:
         above = max(1.0, 1.01 * load)
         assert own.usd_per_1000_right(above) <= service.usd_per_1000_right(above) * (1 + 1e-9)

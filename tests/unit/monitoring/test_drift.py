@@ -52,21 +52,22 @@ TEST = rows("test", 120) + rows("test", 120, seen=False)
 
 
 @pytest.mark.parametrize(
-    ("validation", "test"),
+    ("validation", "test", "n_training"),
     [
-        (rows("validation", 100), TEST),
-        (rows("validation", 100), rows("test", 50)),
-        (rows("validation", 100), rows("test", 50, seen=False)),
-        (rows("validation", 4), rows("test", 6)),
-        ([], rows("test", 30, seen=False)),
-        ([], TEST),
+        (rows("validation", 100), TEST, 400),
+        (rows("validation", 100), rows("test", 50), 400),
+        (rows("validation", 100), rows("test", 50, seen=False), 400),
+        (rows("validation", 4), rows("test", 6), 320),
+        ([], rows("test", 30, seen=False), 320),
+        ([], TEST, 400),
     ],
     ids=["course", "known databases only", "new databases only", "tiny", "training only", "no validation"],
 )
-def test_windows_are_large_enough_and_apart(validation: list[Row], test: list[Row]) -> None:
+def test_windows_are_large_enough_and_apart(validation: list[Row], test: list[Row], n_training: int) -> None:
     windows = choose_windows(rows("train", 400), validation, test)
     parts = [windows.training, windows.reference, windows.familiar, windows.shifted]
     assert all(len(part) >= MIN_ROWS for part in parts)
+    assert len(windows.training) == n_training
     ids = [{row["id"] for row in part} for part in parts[:3]]
     assert len(set.union(*ids)) == sum(len(part) for part in ids)
     assert not {row["question"] for row in windows.shifted} & {row["question"] for row in windows.familiar}
@@ -80,8 +81,10 @@ def test_the_course_dataset_shifts_to_new_databases() -> None:
     assert "databases that training never saw" in windows.shift
 
 
-def test_without_new_databases_users_greet() -> None:
-    windows = choose_windows(rows("train", 400), rows("validation", 100), rows("test", 50))
+@pytest.mark.parametrize("n_new", [0, 7])
+def test_with_hardly_any_new_databases_users_greet(n_new: int) -> None:
+    test = rows("test", 50) + rows("test", n_new, seen=False)
+    windows = choose_windows(rows("train", 400), rows("validation", 100), test)
     assert all(row["question"].startswith(GREETING) for row in windows.shifted)
     assert windows.shift == "users who greet first"
 
@@ -108,12 +111,13 @@ def test_a_few_questions_about_new_databases_are_a_shift_already() -> None:
 
 
 def test_the_busiest_column_gets_another_name_in_every_table_of_the_copy(tmp_path: Path) -> None:
-    script = "CREATE TABLE animal (name TEXT, legs INTEGER); CREATE TABLE keeper (name TEXT)"
-    source = write_database(tmp_path / "zoo.sqlite", script)
-    queries = ["SELECT NAME FROM animal", "SELECT legs FROM animal WHERE Name = 'emu'", "SELECT count(*) FROM keeper"]
-    assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries) == "name"
-    results = run_queries(tmp_path / "copy.sqlite", queries)
-    assert [isinstance(result, QueryError) for result in results] == [True, True, False]
+    script = "CREATE TABLE animal (name TEXT, nickname TEXT); CREATE TABLE keeper (nickName TEXT);"
+    source = write_database(tmp_path / "zoo.sqlite", script + "CREATE VIRTUAL TABLE note USING fts5(nickname)")
+    queries = ["SELECT NICKNAME FROM animal", "SELECT name FROM animal WHERE nickname = 'emu'", "SELECT 1 FROM keeper"]
+    assert rename_busiest_column(source, tmp_path / "copy.sqlite", queries).lower() == "nickname"
+    now = ["SELECT animal.renamed, keeper.renamed FROM animal, keeper", "SELECT nickname FROM note"]
+    results = run_queries(tmp_path / "copy.sqlite", [*queries, *now])
+    assert [isinstance(result, QueryError) for result in results] == [True, True, False, False, False]
     assert not any(isinstance(result, QueryError) for result in run_queries(source, queries))
 
 
