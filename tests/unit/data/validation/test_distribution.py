@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def imbalance(rows: list[Record]) -> list[Finding]:
 
 
 def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
-    rare, dominant = imbalance(labelled("train", bug=950, praise=46, spam=4))
-    assert "1 of 3 classes have under 1 % of 1,000 rows: spam (4)" in rare.reason
+    rare, dominant = imbalance(labelled("train", bug=950, praise=44, spam=4, scam=2))
+    assert "2 of 4 classes have under 1 % of 1,000 rows: scam (2), spam (4)" in rare.reason
     assert "95% of 1,000 rows are bug" in dominant.reason
     assert {rare.severity, dominant.severity} == {"warning"}
 
@@ -32,6 +33,8 @@ def test_a_dominant_class_and_a_rare_one_are_named_with_their_numbers() -> None:
 def test_of_many_classes_the_share_that_is_rare_is_the_one_that_is_named() -> None:
     (rare,) = imbalance(labelled("train", **{f"shape {i}": 20 for i in range(99)}, last=2))
     assert "1 of 100 classes have under 0.2 % of 1,982 rows: last (2)" in rare.reason
+    (rare,) = imbalance(labelled("train", bug=600, praise=600, **{f"rare {i}": 1 for i in range(10)}))
+    assert rare.reason.endswith(", rare 2 (1) and 2 more"), "eight are named"
 
 
 def test_a_rare_class_is_a_warning_for_training_and_a_note_for_measuring() -> None:
@@ -40,8 +43,10 @@ def test_a_rare_class_is_a_warning_for_training_and_a_note_for_measuring() -> No
 
 
 def test_balanced_classes_even_shares_of_many_and_a_single_class_are_fine() -> None:
+    unlabelled = [replace(row, fields=row.fields | {"source": None}) for row in labelled("train", bug=100)]
     for rows in (
-        labelled("train", bug=79, praise=21),
+        labelled("train", bug=80, praise=20),
+        labelled("train", bug=99, praise=1) + unlabelled,  # half of the rows have no class
         labelled("train", **{f"shape {i}": 8 for i in range(150)}),
         labelled("train", bug=500),
     ):
@@ -71,7 +76,7 @@ def test_notes_count_shapes_and_name_what_is_never_asked() -> None:
         Record(Path("train.jsonl"), i, {"db_id": "d", "question": "Which?", "query": query}, split="train", number=i)
         for i, query in enumerate(queries, 1)
     ]
-    variety, unasked = describe_splits(rows, {"d": schema})
+    variety, unasked = describe_splits(rows, {"d": schema, "never asked": schema})
     assert {(note.check, note.severity, note.number) for note in (variety, unasked)} == {("diversity", "note", 0)}
     assert "distinct-1 of the questions is 0.333" in variety.reason
     assert "2 query shapes in 3 rows" in variety.reason

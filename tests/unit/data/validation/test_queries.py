@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from course_utils.data.validation.queries import count_largest, query_findings
-from course_utils.sql import run_queries
+from course_utils.sql import QueryResult, run_queries
+from tests.sqlite_files import write_database
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,35 @@ def found_in(database: Path, query: str, **fields: Any) -> list[tuple[str, str]]
 )
 def test_each_trouble_has_its_check(database: Path, query: str, expected: list[tuple[str, str]]) -> None:
     assert found_in(database, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("SELECT city FROM shop WHERE id < 0", "is empty, so every query without rows counts as right"),
+        ("SELECT MAX(size) FROM shop WHERE id < 0", "has nothing but NULL"),
+        ("SELECT a.id FROM shop AS a, shop AS b", "has 1,600 rows; the largest table of shop has 40"),
+        ("SELECT a.id FROM shop AS a, shop AS b, shop AS c", "has more than 10,000 rows; the largest table of shop"),
+    ],
+)
+def test_the_reason_is_what_the_result_shows(database: Path, query: str, reason: str) -> None:
+    (result,) = run_queries(database, [query])
+    (finding,) = query_findings({"db_id": "shop", "query": query}, result, count_largest(database))
+    assert finding.reason.startswith(f"the result {reason}")
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_largest", "is_enormous"),
+    [(20, 0, False), (21, 0, True), (60, 40, False), (61, 40, True), (1_000, 9_999, False), (1_001, 9_999, True)],
+)
+def test_a_result_is_enormous_beside_the_largest_table(n_rows: int, n_largest: int, is_enormous: bool) -> None:
+    result = QueryResult(("id",), [(1,)] * n_rows, 0.0, truncated=False)
+    found = query_findings({"db_id": "shop", "query": "SELECT id FROM shop"}, result, n_largest)
+    assert [finding.check for finding in found] == ["enormous-result"] * is_enormous
+
+
+def test_a_database_without_tables_has_no_largest(tmp_path: Path) -> None:
+    assert count_largest(write_database(tmp_path / "bare.sqlite", "PRAGMA user_version = 1")) == 0
 
 
 CONSTANT = (
