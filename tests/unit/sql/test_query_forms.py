@@ -6,7 +6,7 @@ import sqlglot
 
 from course_utils.errors import QueryError
 from course_utils.files import PROJECT
-from course_utils.sql.query_forms import canonical, clean_query, parse, shape_of, skeleton
+from course_utils.sql.query_forms import canonical, clean_query, has_top_level_order, parse, shape_of, skeleton
 
 SAME = [
     ("select name from shop", "SELECT name\nFROM shop;"),
@@ -25,6 +25,7 @@ DIFFERENT = [
     ("SELECT name FROM shop WHERE city = 'Lyon'", "SELECT name FROM shop WHERE city = 'lyon'"),
     ("SELECT 'a b'", "SELECT 'a  b'"),
     ('SELECT a FROM t WHERE b IN (SELECT c, "x" FROM u)', "SELECT a FROM t WHERE b IN (SELECT c, 'x' FROM u)"),
+    ("SELECT `1 + 2` FROM t", "SELECT 1 + 2 FROM t"),
     ('SELECT a FROM t WHERE b = "x".c', "SELECT a FROM t WHERE b = 'x'.c"),
     ("SELECT name FROM shop ORDER BY a ASC", "SELECT name FROM shop ORDER BY a DESC"),
 ]
@@ -61,10 +62,25 @@ def test_queries_with_one_canonical_form_have_one_tree() -> None:
     assert all(len(same) == 1 for same in trees.values())
 
 
-@pytest.mark.parametrize("query", ["", "SELECT 'open", "not  sql at all", "SELECT \x00", ";;", 'SELECT "a, [b; `c('])
+@pytest.mark.parametrize(
+    "query", ["", "SELECT 'open", "not  sql at all", "SELECT \x00", ";;", 'SELECT "a, [b; `c(', ') "a"']
+)
 def test_what_does_not_parse_has_forms_too(query: str) -> None:
     assert isinstance(canonical(query), str)
     assert isinstance(skeleton(query), str)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_ordered"),
+    [
+        ("select name from shop order by id", True),
+        ("SELECT name FROM (SELECT name FROM shop ORDER BY id)", False),
+        ("SELECT name FROM shop; SELECT name FROM shop ORDER BY id", False),
+        ("SELECT \"order\", 'ORDER BY' FROM shop -- ORDER BY id", False),
+    ],
+)
+def test_an_order_counts_outside_all_parentheses(query: str, is_ordered: bool) -> None:
+    assert has_top_level_order(query) == is_ordered
 
 
 def test_spaces_inside_a_query_are_data() -> None:
