@@ -106,6 +106,26 @@ def test_two_steps_that_learn_are_too_short() -> None:
     assert diagnose([*losses, *measured]).verdict == "too short"
 
 
+@pytest.mark.parametrize(("n_steps", "verdict"), [(29, "too short"), (30, "underfit")])
+def test_a_slow_fall_of_few_steps_is_too_short(n_steps: int, verdict: str) -> None:
+    history = [{"step": step, "loss": 2 - 0.01 * step} for step in range(1, n_steps + 1)]
+    history += [{"step": 0, "eval_loss": 2.0}, {"step": n_steps, "eval_loss": 1.7}]
+    assert diagnose(history).verdict == verdict
+
+
+def test_validation_that_rises_while_training_stays_above_it_is_not_overfit() -> None:
+    history = [{"step": step, "loss": 2.0 + 0.01 * (step % 2)} for step in range(1, 61)]
+    history += [{"step": step, "eval_loss": loss} for step, loss in ((0, 2.0), (20, 1.8), (40, 1.9), (60, 2.0))]
+    assert diagnose(history).verdict == "underfit"
+
+
+def test_a_training_loss_of_zero_is_learned_by_heart() -> None:
+    """As transformers logs it, with four digits."""
+    history = [{"step": step, "loss": round(2 * 0.8**step, 4)} for step in range(1, 101)]
+    history += [{"step": step, "eval_loss": loss} for step, loss in ((0, 2.0), (25, 0.5), (50, 0.5), (100, 0.5))]
+    assert diagnose(history).verdict == "overfit"
+
+
 def test_one_hard_batch_is_no_spike() -> None:
     history = [dict(record) for record in CURVES["profile"]["history"]]
     hard = [record for record in history if "loss" in record][20]
@@ -135,5 +155,6 @@ def test_steps_are_whole_and_no_legend_covers_a_curve() -> None:
     axes = plot_losses(result, result, labels=("slow", "fast"))
     axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     assert all(float(step).is_integer() for step in axes.get_xticks())
+    assert (result.diagnosis.step, len(axes.texts)) == (19, 0), "no line marks the last step"
     (legend,) = axes.figure.legends
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
