@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +206,19 @@ def test_a_body_that_is_too_large_or_no_json(proxy: httpx.Client) -> None:
     assert proxy.post("/v1/sql", json=SQL | {"question": "x" * 200_000}).status_code == 413
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert proxy.post("/v1/sql", content=b"question=x", headers=form).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/v1/sql", "/health/live", "/"])
+def test_a_client_that_holds_many_bodies_back_is_refused(proxy: httpx.Client, path: str) -> None:
+    """Or it would take all connections of the proxy, which ModSecurity's rules keep until a body is there."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    with ExitStack() as opened:
+        for _ in range(70):  # 64 are allowed
+            plain = socket.create_connection((LOOPBACK, proxy.base_url.port))
+            held = opened.enter_context(ssl._create_unverified_context().wrap_socket(plain))
+            held.sendall(head.encode())
+        assert held.recv(12) == b"HTTP/1.1 429"
 
 
 def test_the_log_keeps_nothing_of_what_users_write(proxy: httpx.Client, folder: Path) -> None:

@@ -144,7 +144,7 @@ def test_clients_wait_longer_than_the_gateway_takes() -> None:
     takes = {name: GatewaySettings.model_fields[f"{name}_timeout_s"].default for name in ("model", "query")}
     longest = 2 * (2 * takes["model"] + 2 * takes["query"])  # for a place and for the answer, twice if a canary fails
     proxy = (DEPLOY / "proxy" / "nginx.conf").read_text("utf-8")
-    (limit,) = re.findall(r"location /v1/ {[^}]*proxy_read_timeout (\w+);", proxy)
+    (limit,) = re.findall(r"location @gateway {[^}]*proxy_read_timeout (\w+);", proxy)
     assert longest < seconds(limit) == gateway_client._TIMEOUT_S
 
 
