@@ -145,9 +145,10 @@ def train_dpo(
 
     short, control = [], control_tokens(tokenizer)
     for pair in pairs:
+        messages = task.to_messages(pair)
         for name in FIELDS[2:]:
-            check_answer(tokenizer, control, pair[name], f"{name} for {pair['question']!r}")
-        better, worse = (encode_example(tokenizer, task.to_messages(pair), pair[name]) for name in FIELDS[2:])
+            check_answer(tokenizer, control, pair[name], f"{name} for {messages[-1]['content']!r}")
+        better, worse = (encode_example(tokenizer, messages, pair[name]) for name in FIELDS[2:])
         if max(len(better.input_ids), len(worse.input_ids)) <= profile.max_length:
             n, ids, others = better.completion_mask.index(1), better.input_ids, worse.input_ids
             short.append({"prompt_ids": ids[:n], "chosen_ids": ids[n:], "rejected_ids": others[n:]})

@@ -12,7 +12,7 @@ from course_utils.errors import DataError
 from course_utils.files import PROJECT
 from course_utils.models import load_model
 from course_utils.profiles import get_profile
-from course_utils.tasks import text_to_sql
+from course_utils.tasks import text_to_sql, ticket_triage
 from course_utils.training import read_pairs, train_dpo
 from course_utils.training.backends import load_trainable
 from course_utils.training.policy import policy_settings
@@ -62,6 +62,14 @@ def test_a_model_that_was_tuned_whole_is_trained_on_too(tmp_path: Path) -> None:
     result = train_dpo(once, TINY_BASE, start(tmp_path / "sft", "full"), PAIRS[:6], TASK, tmp_path / "dpo")
     assert result.history[0]["held-out margins"] == 0
     assert (result.adapter / "config.json").is_file()
+
+
+def test_pairs_may_be_of_any_task(tmp_path: Path) -> None:
+    right, wrong = (f'{{"label": "billing", "priority": "{priority}"}}' for priority in ("high", "low"))
+    pairs = [{"text": f"Invoice {n} is wrong.", "chosen": right, "rejected": wrong} for n in range(6)]
+    once = replace(PROFILE, max_steps=1, n_evaluations=1)
+    result = train_dpo(once, TINY_BASE, start(tmp_path / "sft"), pairs, ticket_triage(), tmp_path / "dpo")
+    assert result.n_steps == 1
 
 
 @pytest.mark.parametrize(("method", "rate"), [("lora", math.sqrt(5e-4 * 6e-3)), ("full", 5e-4)])
