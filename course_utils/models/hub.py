@@ -252,5 +252,7 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception of any library means that the machine or a GPU ran out of memory."""
     from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
-    says_so = isinstance(error, RuntimeError) and "out of memory" in str(error)  # as CUDA and Triton raise
+    # As CUDA and Triton say it, a system whose memory is limited (``ulimit -v``), and Python there.
+    words = ("out of memory", "Cannot allocate memory", "can't start new thread")
+    says_so = isinstance(error, RuntimeError | OSError) and any(each in str(error) for each in words)
     return says_so or isinstance(error, MemoryError) or bool(should_reduce_batch_size(error))

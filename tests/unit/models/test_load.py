@@ -188,6 +188,9 @@ def test_code_of_a_model_folder_is_not_run(folder: Path) -> None:
         torch.AcceleratorError("CUDA error: out of memory"),
         RuntimeError("Triton Error [CUDA]: out of memory"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("unable to mmap 269060280 bytes from file <model.safetensors>: Cannot allocate memory (12)"),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
         KeyboardInterrupt(),
     ],
 )
