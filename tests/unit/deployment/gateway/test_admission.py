@@ -130,6 +130,22 @@ def test_a_clock_that_is_set_back_makes_no_minute_longer(client: TestClient, mon
         assert int(ask(client, key).headers["Retry-After"]) <= 60
 
 
+def test_who_is_answered_or_refused_is_running_no_more() -> None:
+    """More tokens than were left are no error of the request that spent them, but of the next one."""
+
+    async def ask_three_times() -> None:
+        limits, caller = admission.CallerLimits(None), Caller(id="a", name="x", tokens_per_minute=60)
+        NOTES.set({"tokens": 50})
+        for _ in range(2):
+            await limits.enter(caller)
+            await limits.leave(caller)
+        with pytest.raises(ApiError, match="tokens a minute"):
+            await limits.enter(caller)
+        assert not limits._running
+
+    asyncio.run(ask_three_times())
+
+
 def test_an_unreachable_redis_is_no_error(make_client: MakeClient) -> None:
     client = make_client(redis_url="redis://127.0.0.1:9")
     assert ask(client).status_code == 200

@@ -1,5 +1,6 @@
 """Models are switched while requests run: real gateway, real HTTP, and model servers that answer as told."""
 
+import asyncio
 import json
 import math
 from collections import Counter
@@ -14,8 +15,9 @@ import pytest
 
 from course_utils.deployment import start_gateway
 from course_utils.deployment.gateway.api_errors import ApiError
-from course_utils.deployment.gateway.metrics import GatewayMetrics
+from course_utils.deployment.gateway.metrics import NOTES, GatewayMetrics
 from course_utils.deployment.gateway.rollout import Rollout, Switch
+from course_utils.deployment.gateway.sql_answers import SqlAnswer
 from course_utils.prometheus import scrape
 from tests.http_servers import JsonHandler, LocalServer, serve
 from tests.sqlite_files import write_database
@@ -97,12 +99,19 @@ def test_a_shadow_is_compared_and_nobody_sees_it(client: Any) -> None:
     assert 'course_queries_total{outcome="executed"} 40.0' in page, "what nobody asked for is not counted"
 
 
-@pytest.mark.parametrize(("asked", "found"), [("", "same"), (" ORDER BY 1", "different")])
+@pytest.mark.parametrize(
+    ("asked", "said", "found"),
+    [
+        ("", "SELECT 2 AS b UNION ALL SELECT 1", "same"),
+        (" ORDER BY 1", "SELECT 2 AS b UNION ALL SELECT 1", "different"),
+        (" ORDER BY missing", "SELECT missing", "different"),  # two that fail give no answer
+    ],
+)
 def test_a_shadow_may_answer_in_another_order_where_none_is_asked_for(
-    client: Any, servers: dict[str, LocalServer], asked: str, found: str
+    client: Any, servers: dict[str, LocalServer], asked: str, said: str, found: str
 ) -> None:
     servers["course"].said = f"SELECT 1 AS a UNION ALL SELECT 2{asked}"
-    servers["green"].said = "SELECT 2 AS b UNION ALL SELECT 1"
+    servers["green"].said = said
     client.put("/v1/admin/rollout", json=GREEN | {"mode": "shadow"})
     for n in range(20):
         ask(client, f"r{n}")
@@ -185,6 +194,65 @@ def test_a_good_candidate_stays_and_a_bad_one_goes() -> None:
     n_bad = sum(rolled_back({"course": 0.05, "green": 0.30}, 320, rng) for _ in range(50))
     assert n_good <= 4, "of 200 that are as good, one in a hundred may go by chance"
     assert n_bad >= 49
+
+
+def test_each_trial_is_judged_by_its_own_answers_beside_the_current_models() -> None:
+    rollout = Rollout({name: Model(name) for name in ("course", "green")}, "course", GatewayMetrics())
+    rollout.switch(Switch(**GREEN))
+    for _ in range(39):
+        rollout._count("green", "failed")
+    assert rollout.trial, "there is no answer of the current model to compare with"
+    for _ in range(2):
+        rollout.switch(Switch(**GREEN))
+        assert str(rollout) == "course answers; canary of green, 50%"
+        for _ in range(20):
+            assert rollout.trial
+            rollout._count("course", "answered")
+            rollout._count("green", "failed")
+        assert rollout.trial is None
+
+
+def answer_all(rollout: Rollout, ask: Any, n: int = 60) -> list[dict[str, Any]]:
+    """Answer requests of different callers one after the other; return the notes on them."""
+
+    async def run() -> list[dict[str, Any]]:
+        notes = [{"caller": f"c{number}", "request_id": "r", "tokens": 0} for number in range(n)]
+        for each in notes:
+            NOTES.set(each)
+            await rollout.answer(None, ask)
+            await asyncio.sleep(0)
+        return notes
+
+    return asyncio.run(run())
+
+
+def test_a_candidate_does_not_go_because_the_gateway_is_full() -> None:
+    rollout = Rollout({name: Model(name) for name in ("course", "green")}, "course", GatewayMetrics())
+    rollout.switch(Switch(**GREEN))
+
+    async def ask(model: Model, _: GatewayMetrics) -> str:
+        if model.name == "green":
+            raise ApiError(503, "too many requests are running and waiting", code="overloaded")
+        return "an answer"
+
+    answer_all(rollout, ask)
+    assert rollout.trial
+
+
+def test_a_slow_shadow_holds_few_requests_and_no_caller_pays_for_it() -> None:
+    rollout, n_held = Rollout({name: Model(name) for name in ("course", "green")}, "course", GatewayMetrics()), 0
+    rollout.switch(Switch(**GREEN | {"mode": "shadow"}))
+
+    async def ask(model: Model, _: GatewayMetrics) -> SqlAnswer:
+        nonlocal n_held
+        if model.name == "green":
+            NOTES.get()["tokens"] += 5
+            n_held += 1
+            await asyncio.Event().wait()
+        return SqlAnswer.model_construct(error=None)
+
+    assert {notes["tokens"] for notes in answer_all(rollout, ask)} == {0}
+    assert n_held == 8
 
 
 @pytest.mark.slow
