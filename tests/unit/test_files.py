@@ -9,6 +9,7 @@ import pytest
 from course_utils.errors import DataError
 from course_utils.files import (
     append_line,
+    fingerprint,
     is_local,
     link_file,
     read_checked_jsonl,
@@ -58,6 +59,15 @@ def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+def test_a_fingerprint_tells_where_a_file_ends_and_what_it_is_called(tmp_path: Path) -> None:
+    models = ({"a.bin": "x", "b.bin": "yz"}, {"a.bin": "xy", "b.bin": "z"}, {"a.bin": "x", "c.bin": "yz"})
+    for number, model in enumerate(models):
+        (tmp_path / str(number)).mkdir()
+        for name, text in model.items():
+            (tmp_path / str(number) / name).write_text(text)
+    assert len({fingerprint(tmp_path / str(number)) for number in range(3)}) == 3
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "new" / "rows.jsonl", [{"a": "é"}])
     with pytest.raises(TypeError):
@@ -101,6 +111,8 @@ def test_a_file_is_copied_where_it_cannot_be_linked(
         monkeypatch.setattr("os.link", refuse)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a").write_text("a")
+    (tmp_path / "folder" / "link").symlink_to("a")
+    link_file(tmp_path / "folder" / "link", tmp_path / "b")
     shutil.copytree(tmp_path / "folder", tmp_path / "copy", copy_function=link_file)
-    assert (tmp_path / "copy" / "a").read_text() == "a"
+    assert [(tmp_path / "copy" / "a").read_text(), (tmp_path / "b").read_text()] == ["a", "a"]
     assert (tmp_path / "copy" / "a").samefile(tmp_path / "folder" / "a") == can_link
