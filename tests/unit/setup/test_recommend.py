@@ -9,6 +9,7 @@ import pytest
 from course_utils.profiles import PROFILES, get_profile
 from course_utils.setup import describe_profile, recommend_profile
 from course_utils.setup.machine import Gpu, Machine
+from course_utils.setup.memory import wanted_gib
 
 LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0", unsloth="2026.10.7", hub_reachable=True)
 T4 = Gpu("Tesla T4", 15.0, (7, 5))
@@ -24,6 +25,12 @@ MACHINES = {
     "an old GPU": (replace(LAPTOP, gpus=(Gpu("GTX 1080 Ti", 11.0, (6, 1)),)), "laptop"),
     "a small GPU": (replace(LAPTOP, gpus=(Gpu("RTX 3050", 4.0, (8, 6)),)), "laptop"),
     "a GPU with 8 GB": (replace(LAPTOP, gpus=(Gpu("RTX 4060", 8.0, (8, 9)),)), "gpu_8gb"),
+    "a V100": (replace(LAPTOP, gpus=(Gpu("Tesla V100", 16.0, (7, 0)),)), "gpu_16gb"),
+    "just the memory that is wanted": (replace(LAPTOP, memory_gib=wanted_gib(get_profile("laptop"))), "laptop"),
+    "just the GPU that is wanted": (
+        replace(LAPTOP, gpus=(Gpu("a GPU", wanted_gib(get_profile("gpu_16gb")), (8, 9)),)),
+        "gpu_16gb",
+    ),
     "Colab": (replace(LAPTOP, gpus=(T4,)), "gpu_16gb"),
     "a workstation": (replace(LAPTOP, gpus=(RTX_4090,)), "gpu_24gb"),
     "two large GPUs": (replace(LAPTOP, gpus=(RTX_4090, RTX_4090)), "multi_gpu"),
@@ -63,6 +70,18 @@ def test_the_profile_suits_the_machine(machine: Machine, profile: str) -> None:
     assert all(recommendation.rejected.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a laptop", "16 GiB of memory, 8 cores and no GPU: enough for HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("a MacBook", "32 GiB of memory, 8 cores: enough for HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("two small GPUs", "Tesla T4, 15 GiB, compute capability 7.5: enough for unsloth/Qwen3-4B-Instruct-2507 with"),
+    ],
+)
+def test_the_reason_names_what_is_used(name: str, reason: str) -> None:
+    assert recommend_profile(MACHINES[name][0]).reason.startswith(reason)
+
+
 def test_a_rejection_says_what_is_missing() -> None:
     rejected = recommend_profile(replace(LAPTOP, hub_reachable=False, gpus=(T4,))).rejected
     assert "24 GiB" not in rejected["gpu_24gb"]
@@ -94,6 +113,7 @@ def test_a_machine_too_small_for_everything_is_told_so() -> None:
     [
         (replace(LAPTOP, memory_gib=3.8), "make course"),
         (LAPTOP, "make course PROFILE=laptop"),
+        (replace(LAPTOP, torch="2.13.0+cpu"), "make course PROFILE=laptop"),
         (replace(LAPTOP, gpus=(T4,)), "make course PROFILE=gpu_16gb"),
         (replace(LAPTOP, gpus=(T4,), unsloth=None), "make course PROFILE=gpu_16gb"),  # which installs it
     ],
@@ -103,8 +123,9 @@ def test_the_next_step_is_a_command(machine: Machine, step: str) -> None:
 
 
 def test_a_cpu_build_of_torch_beside_a_gpu_is_pointed_out() -> None:
-    step = recommend_profile(replace(LAPTOP, gpus=(T4,), torch="2.13.0+cpu")).next_step
-    assert "CPU build" in step
+    recommendation = recommend_profile(replace(LAPTOP, gpus=(T4,), torch="2.13.0+cpu"))
+    assert "CPU build" in recommendation.next_step
+    assert "rm -r .venv &amp;&amp; make course" in recommendation._repr_html_()
 
 
 def test_the_recommendation_shows_itself() -> None:
@@ -118,6 +139,7 @@ def test_descriptions_have_the_same_lines_and_no_gaps() -> None:
     assert len({tuple(lines) for lines in described}) == 1
     assert all(value for lines in described for value in lines.values())
     assert described[0]["base model"] == "data/tiny_base"
+    assert [lines["downloads from the Hub"] for lines in described[:2]] == ["no", "yes, or as a package"]
     assert describe_profile(get_profile("laptop"))["parameters"] == "134.5 million"
     assert describe_profile(get_profile("gpu_16gb"))["weights while training"] == "4 bits"
     several = get_profile("multi_gpu")
