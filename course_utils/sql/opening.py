@@ -87,7 +87,7 @@ def _authorize(action: int, first: str | None, second: str | None, *_: str | Non
     elif action == sqlite3.SQLITE_PRAGMA:
         allowed = first in INTERNAL_PRAGMAS
     else:
-        allowed = action in _READING
+        allowed = action in _READING and (first or "").lower() != "sqlite_stmt"  # which has other users' queries
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 

@@ -96,6 +96,16 @@ def test_everything_else_is_refused_and_changes_nothing(
     assert [path.name for path in database.parent.iterdir()] == ["shop.sqlite"]
 
 
+@pytest.mark.parametrize("table", ["sqlite_stmt", "SQLITE_STMT", '"sqlite_stmt"', "main.sqlite_stmt"])
+def test_no_query_can_read_the_ones_before_it(database: Path, table: str) -> None:
+    secret, spy = run_queries(database, ["SELECT 'a secret'", f"SELECT sql FROM {table}"])
+    assert isinstance(secret, QueryResult)
+    assert isinstance(spy, QueryError)
+    assert spy.kind in ("not allowed", "no such table")  # not every SQLite has this table
+    count = next(run_queries(database, [f"SELECT COUNT(*) FROM {table}"]))
+    assert isinstance(count, QueryError)
+
+
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
