@@ -19,6 +19,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO course_reade
 REVOKE EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint), pg_cancel_backend(integer),
     pg_stat_get_activity(integer), pg_stat_get_backend_activity(integer) FROM PUBLIC;
 REVOKE SELECT ON pg_stat_activity FROM PUBLIC;
--- Functions whose effects outlive a read-only transaction.
-REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea),
-    lowrite(integer, bytea), pg_advisory_lock(bigint), pg_advisory_lock(integer, integer) FROM PUBLIC;
+-- Functions whose effects outlive a read-only transaction; by name, because versions differ in their arguments.
+DO $$
+DECLARE
+    each regprocedure;
+BEGIN
+    FOR each IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_create',
+        'lo_creat', 'lo_from_bytea', 'lo_put', 'lowrite', 'pg_advisory_lock', 'pg_logical_emit_message')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', each);
+    END LOOP;
+END $$;

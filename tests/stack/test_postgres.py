@@ -176,6 +176,8 @@ REFUSED = [
     "SELECT pg_ls_dir('/')",
     "SELECT lo_import('/etc/passwd')",
     "SELECT lo_create(0)",
+    "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000))",
+    "SELECT pg_advisory_lock(1)",
     "SELECT nextval('singer_id_seq')",
     "SELECT setval('singer_id_seq', 99)",
     "SELECT pg_terminate_backend(pg_backend_pid())",
