@@ -33,6 +33,7 @@ SERVED_AT_ONCE = 30
 """Prompts per call of an engine behind a URL, which gets ``_N_AT_A_TIME`` requests at once."""
 _N_AT_A_TIME = 4
 _TIMEOUT_S = 120.0
+_ANSWERS_LATER = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def ask_server(
     except httpx.HTTPStatusError as error:
         said = f"{error.response.status_code} {shorten(error.response.text, 300)}"
         remedy = "shorten the prompts, name a model that it serves, or set OPENAI_API_KEY"
+        remedy = "wait, and ask again" if error.response.status_code in _ANSWERS_LATER else remedy
         raise ServiceError(f"{url}: the server answers {said}; {remedy}") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
         raise ServiceError(f"{url}: {error!r}; is the model server running?") from error
@@ -205,6 +207,8 @@ def _ask(client: "httpx.Client", fields: dict[str, Any], prompt: Prompt) -> tupl
             response = client.post("/v1/chat/completions", json=body)
     choice = response.raise_for_status().json()["choices"][0]
     text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
+    if not isinstance(text, str | None):
+        raise TypeError("the reply's content is not a text")
     return text or "", choice["finish_reason"] == "stop"
 
 

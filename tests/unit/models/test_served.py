@@ -20,8 +20,8 @@ class Recorder(JsonHandler):
     def do_POST(self) -> None:
         body = self.read_json()
         self.server.asked.append((self.path, body, self.headers.get("Authorization", "")))
-        if self.server.is_full:
-            return self.answer({"error": "the request exceeds the available context size"}, 400)
+        if self.server.refusal:
+            return self.answer(*self.server.refusal)
         if self.server.is_strict and "chat_template_kwargs" in body:
             return self.answer({"error": "Unrecognized request argument supplied: chat_template_kwargs"}, 400)
         text = body.get("prompt") or body["messages"][-1]["content"]
@@ -31,7 +31,7 @@ class Recorder(JsonHandler):
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with serve(Recorder, asked=[], is_strict=False, is_full=False) as running:
+    with serve(Recorder, asked=[], is_strict=False, refusal=None) as running:
         yield running
 
 
@@ -79,9 +79,19 @@ def test_a_key_that_is_none_is_refused_and_not_shown(
 
 @pytest.mark.parametrize("prompt", [CHAT, "a document"])
 def test_what_a_server_refuses_is_said_in_its_own_words(server: LocalServer, prompt: Any) -> None:
-    server.is_full = True
+    server.refusal = {"error": "the request exceeds the available context size"}, 400
     with pytest.raises(ServiceError, match=r"answers 400 .*exceeds the available context size.*; shorten the prompts"):
         ask_server(server.url, [prompt], model="m", max_new_tokens=7)
+    server.refusal = {"error": "too many requests"}, 429
+    with pytest.raises(ServiceError, match=r"answers 429 .*too many requests.*; wait, and ask again"):
+        ask_server(server.url, [prompt], model="m", max_new_tokens=7)
+
+
+def test_a_reply_that_is_no_text_is_an_error(server: LocalServer) -> None:
+    parts = [{"type": "text", "text": "SELECT 1"}]
+    server.refusal = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}, 200
+    with pytest.raises(ServiceError, match="content is not a text"):
+        ask_server(server.url, [CHAT], model="m", max_new_tokens=7)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:80a0", "http://[::1"])
