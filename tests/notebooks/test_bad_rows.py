@@ -1,4 +1,8 @@
-"""Notebook 2 looks at a stranger's rows before it checks them: it comes as far as its report, whatever they hold."""
+"""Cells of the notebooks on a stranger's rows.
+
+Notebook 2 looks at them before it checks them: it comes as far as its report, whatever they hold. Notebook 6 says of
+them what they show.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from course_utils.artifacts import notebook_of, open_course
 from course_utils.errors import DataError
 from course_utils.files import PROJECT, SPLITS, Row, write_jsonl
 from course_utils.kernel import read_notebook
+from course_utils.tables import text_table
 from tests.sqlite_files import write_database
 
 GOOD = {"db_id": "shop", "question": "Which items are there?", "query": "SELECT name FROM item"}
@@ -51,3 +56,23 @@ def test_bad_rows_are_passed_over_until_the_report_names_them(tmp_path: Path, mo
 def test_a_dataset_without_a_good_row_says_what_to_do(tmp_path: Path, row: Row, reason: str) -> None:
     with pytest.raises(DataError, match=f"{reason}; see `course validate "):
         run_cells(tmp_path, {split: [row] for split in SPLITS}, "show-question")
+
+
+def run_monitoring_cell(name: str, **named: Any) -> dict[str, Any]:
+    """Run one cell of notebook 6 on what cells before it would have named; what is named then."""
+    cells = {cell.id: cell.source for cell in read_notebook(PROJECT / notebook_of("monitoring")).cells}
+    exec(cells[name], named)
+    return named
+
+
+def test_in_another_language_every_question_gets_a_word_of_jargon() -> None:
+    questions = ["Maximum Preis", *(f"Wie viele Autos sind {colour}?" for colour in ("rot", "blau", "grün", "weiß"))]
+    rows = [{"question": question} for question in questions]
+    in_jargon = run_monitoring_cell("learn-jargon", splits=[rows])["in_jargon"]
+    assert all(in_jargon(row) != row for row in rows)
+
+
+def test_an_alarm_is_not_named_as_that_of_an_incident_long_over() -> None:
+    began, rung_at = {"column renamed": 38, "attacks": 61}, {"distance in meaning": [64, 65]}
+    named = run_monitoring_cell("hours-they-began", began=began, rung_at=rung_at, text_table=text_table)
+    assert [row[2] for row in named["found"]] == ["none while it lasted", 64]
