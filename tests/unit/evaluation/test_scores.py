@@ -153,6 +153,10 @@ BASE = known("base", ["syntax"] * 4)
 TUNED = known("tuned", ["", "wrong rows", "wrong rows", "syntax"])
 
 
+def test_the_most_frequent_failure_comes_first() -> None:
+    assert [*known("x", ["syntax", "wrong rows", "wrong rows"]).failures()] == ["wrong rows", "syntax"]
+
+
 def test_the_accuracy_table_has_a_row_for_each_group() -> None:
     table = accuracy_table(BASE, TUNED)
     assert table.columns == ("measure", "rows", "base", "tuned")

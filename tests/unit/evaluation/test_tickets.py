@@ -34,6 +34,7 @@ def test_scores_worked_by_hand() -> None:
     label = scores["label"]
     assert label["accuracy"] == 0.5
     assert label["by_class"]["bug"] == {"precision": 1, "recall": 1, "f1-score": 1, "support": 2}
+    assert label["by_class"]["how_to"]["precision"] == 0, "nobody said it"
     # bug 2 of 2 found and right, outage and how_to missed, hardware said for nothing
     assert label["by_class"]["macro avg"]["f1-score"] == 1 / 4
     confused = {
@@ -57,11 +58,12 @@ def test_values_are_taken_strictly(label: str) -> None:
     row = rows()[0] | {"predicted": json.dumps({"label": label, "priority": "normal"})}
     scores = score_tickets([row])
     assert (scores["accuracy"], scores["priority"]["accuracy"], scores["valid_json"]) == (0, 1, 1)
+    assert scores["label"]["confusion"][scores["label"]["classes"].index("bug")][-1] == 1, "as no class"
 
 
 def test_wrong_rows_are_all_named() -> None:
-    wrong = [rows()[0] | {"label": "spam"}, rows()[1] | {"priority": "soon"}]
-    with pytest.raises(DataError, match=r"(?s)0: label 'spam'.*1: priority 'soon'"):
+    wrong = [rows()[0] | {"label": "spam", "place": "mine.jsonl:7"}, rows()[1] | {"priority": "soon"}]
+    with pytest.raises(DataError, match=r"(?s)mine.jsonl:7: label 'spam'.*\n1: priority 'soon'"):
         score_tickets(wrong)
     with pytest.raises(DataError, match="at least one row"):
         score_tickets([])
