@@ -115,6 +115,7 @@ def test_other_settings_start_afresh(course, run, settings, notebooks, tmp_path)
     for change in ({"data": str(tmp_path / "other")}, {"model": str(tmp_path / "other")}, {"profile": "laptop"}):
         other = checked(settings, notebooks, **change)
         assert plan_stages(other) == STAGES
+        assert load_seconds(other) == {}
 
 
 def test_a_result_that_is_gone_is_made_again(course, run):
@@ -157,6 +158,7 @@ def test_later_results_do_not_survive_an_earlier_notebook(course, run):
     assert not (course.folder("evaluation") / "manifest.json").exists()
     assert not (course.root / "report.json").exists()
     assert (course.folder("setup") / "manifest.json").exists()
+    assert plan_stages(course) == STAGES[1:], "the finished run before this one does not count"
 
 
 def test_one_stage_alone_leaves_those_made_from_it_to_do(course, run):
