@@ -93,7 +93,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     smooth, start, end = _running_median(training), training[0][1], validation[-1][1]
     last, lowest = int(max(training[-1][0], validation[-1][0])), math.inf
     if validation[0][0] == 0:
-        start = lowest = validation[0][1]  # more exact than the loss of one training batch
+        start = validation[0][1]  # more exact than the loss of one training batch
+        lowest = max(start, training[0][1])  # rows to train on may be harder, which is no climb
     best, learned = min(map(LOSS, validation)), smooth[-1][1]
     both_climbed = (last, best, end) if end > best + CLIMB * start and learned > best else None
     if climb := _find_climb(training, smooth, start, lowest) or both_climbed:

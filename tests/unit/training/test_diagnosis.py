@@ -126,6 +126,13 @@ def test_a_training_loss_of_zero_is_learned_by_heart() -> None:
     assert diagnose(history).verdict == "overfit"
 
 
+def test_rows_harder_than_those_of_validation_are_no_climb() -> None:
+    """One row, read thirty times: its own loss starts above that of the validation rows."""
+    losses = enumerate((1.94, 1.94, 1.54, 1.04, 0.5, 0.2, 0.05, *[0.001] * 23), 1)
+    measured = [{"step": step, "eval_loss": loss} for step, loss in ((0, 1.27), (10, 0.79), (20, 0.88), (30, 0.88))]
+    assert diagnose([*({"step": step, "loss": loss} for step, loss in losses), *measured]).verdict == "overfit"
+
+
 def test_one_hard_batch_is_no_spike() -> None:
     history = [dict(record) for record in CURVES["profile"]["history"]]
     hard = [record for record in history if "loss" in record][20]
