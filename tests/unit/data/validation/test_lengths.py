@@ -66,6 +66,8 @@ def test_rows_are_found_too_long_exactly_where_encoding_them_says_so(tokenizer: 
     findings = find_too_long(records, SCHEMAS, tokenizer, max_length)
     assert {finding.number for finding in findings} == {number for number, n in expected.items() if n > max_length}
     assert len(findings) not in (0, len(records))
+    assert {finding.severity for finding in findings} == {"warning"}
+    assert find_too_long(records, SCHEMAS, tokenizer, max(expected.values())) == [], "the longest fits exactly"
     first = findings[0]
     n = expected[first.number]
     assert first.place == f"train.jsonl:{first.number}"

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def test_a_rejected_row_keeps_fields_that_have_a_name_of_ours() -> None:
     kept = ValidationReport([row], [finding(1)]).rejected[0].to_row()
     assert kept["row"] == row.fields
     assert kept["split"] == "train"
+    assert "raw" not in kept
+    unread = replace(row, fields={}, fault="not JSON; write JSON", raw="{")
+    assert ValidationReport([unread], [finding(1)]).rejected[0].to_row()["raw"] == "{"
 
 
 def test_html_shows_counts_and_first_findings(report: ValidationReport) -> None:
@@ -84,11 +88,12 @@ def test_html_is_inert_and_small_whatever_the_rows_say() -> None:
 def test_the_terminal_sees_the_same() -> None:
     from rich.console import Console
 
-    findings = [finding(i, reason=f"bad {i}") for i in range(1, 7)]
+    findings = [finding(9, "warning", reason="odd"), *(finding(i, reason=f"bad {i}") for i in range(1, 7))]
     report = ValidationReport([record(i) for i in range(1, 10)], findings)
     console = Console(record=True, width=120, force_terminal=False, file=io.StringIO())
     console.print(report)
     shown = console.export_text()
     assert "9 rows read (9 train); 6 of them must not be used" in " ".join(shown.split())
     assert "syntax: train.jsonl:1: bad 1; mend it" in shown
+    assert "odd" not in shown, "errors come first"
     assert "bad 4" not in shown

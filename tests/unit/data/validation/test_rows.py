@@ -64,6 +64,12 @@ def test_a_row_is_completed_and_keeps_its_marks() -> None:
     }
 
 
+def test_a_row_keeps_what_it_says_of_itself() -> None:
+    row = complete_row(record(5, id="", difficulty="extra", source="Jane"))
+    assert (row["id"], row["difficulty"], row["source"]) == ("train-5", "extra", "Jane")
+    assert complete_row(record(5, query="SELECT ("))["difficulty"] == "unknown"
+
+
 def check(row: dict[str, Any], databases: dict[str, Path], *checks: str) -> list[Finding]:
     return [*validate_rows({"train": [row]}, databases, ValidationOptions(checks)).findings]
 
