@@ -12,7 +12,7 @@ from sys import getsizeof
 from typing import Any, NamedTuple
 
 from course_utils.errors import QueryError, QueryErrorKind
-from course_utils.sql.opening import open_database
+from course_utils.sql.opening import MAX_VALUE_BYTES, open_database
 from course_utils.sql.query_forms import clean_query
 from course_utils.sql.worker import WorkerDiedError, limit_time, run_each
 
@@ -127,6 +127,7 @@ def execute(connection: sqlite3.Connection, query: str, limits: QueryLimits) -> 
     except (sqlite3.Error, UnicodeError) as error:
         if not is_late():
             kind, reason = _kind_of(error), str(error)
+            reason += f" (at most {MAX_VALUE_BYTES:,} bytes a value)" * (kind == "too large")
             reading = f"only one statement that reads is run: {reason.rstrip('.')}"
             raise QueryError(reading if kind == "not allowed" else reason, kind) from error
     if is_late():

@@ -130,6 +130,7 @@ def test_an_error_says_its_kind_and_not_the_query(database: Path, query: str, ki
     with pytest.raises(QueryError) as error:
         run_query(database, query)
     assert error.value.kind == kind
+    assert ("1,000,000 bytes" in str(error.value)) == (kind == "too large"), "the limit is said"
     assert not query.strip() or query.strip() not in str(error.value).replace(";", "")
 
 
