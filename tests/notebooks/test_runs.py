@@ -208,9 +208,10 @@ def kernels_in(folder):
     return found
 
 
-# The command, started as a shell starts it: Ctrl-C works in the foreground and is ignored in the background.
-STARTED = "import signal; signal.signal(signal.SIGINT, signal.{handler}); from course_utils import cli, runner; "
-STARTED += "runner.LOADS = (); cli.app()"
+# The command, started as a shell starts it: Ctrl-C works in the foreground and is ignored in the background. The end of
+# a terminal counts too, even if these tests run under nohup.
+STARTED = "from signal import *; signal(SIGINT, {handler}); signal(SIGHUP, SIG_DFL); "
+STARTED += "from course_utils import cli, runner; runner.LOADS = (); cli.app()"
 
 
 @pytest.mark.parametrize(
