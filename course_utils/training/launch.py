@@ -7,6 +7,7 @@ import os
 import pickle
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar, cast
@@ -32,7 +33,7 @@ def launch(config: str, options: Sequence[str], function: Callable[..., T], *arg
     for each GPU here. The processes end when this one does, and print where it prints.
 
     Raises:
-        ConfigurationError: There is no such configuration, or fewer than two GPUs.
+        ConfigurationError: There is no such configuration, fewer than two GPUs, or no DeepSpeed for one that wants it.
         CourseError: The function raised it.
         TrainingError: A process failed in another way.
     """
@@ -58,6 +59,8 @@ def _launcher(config: str, options: Sequence[str]) -> tuple[str, ...]:
     known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
     if not (file := known.get(config, Path(config).resolve())).is_file():
         raise ConfigurationError(f"{file}: there is no such configuration; name a file, or one of {', '.join(known)}")
+    if "distributed_type: DEEPSPEED" in file.read_text("utf-8") and not find_spec("deepspeed"):
+        raise ConfigurationError(f"{file}: DeepSpeed is not installed; pip install deepspeed, or use --config fsdp")
     if read_options(options).num_processes is None:
         if (n_gpus := torch.cuda.device_count()) < 2:
             raise ConfigurationError(f"{n_gpus} GPUs here, but several processes want one each; use a one-GPU profile")

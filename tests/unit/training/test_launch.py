@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -201,6 +202,12 @@ def test_unsloth_trains_in_a_process_of_its_own(
 def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(ConfigurationError, match=r"mine: there is no such configuration.*ddp, fsdp, zero2, zero3"):
         launch("mine", (), train_sft)
+
+
+@pytest.mark.skipif(bool(find_spec("deepspeed")), reason="DeepSpeed is installed")
+def test_a_configuration_for_deepspeed_says_that_it_is_not_installed() -> None:
+    with pytest.raises(ConfigurationError, match=r"zero2.yaml: DeepSpeed is not installed; pip install deepspeed"):
+        launch("zero2", (), train_sft)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() > 1, reason="this machine has several GPUs")
