@@ -63,6 +63,8 @@ class Sizes:
             return {"test": self.test_only}
         if domain.role == "validation":
             return {"validation": self.validation_only}
+        if domain.role == "written":
+            return {}
         return dict(reversed([*zip(SPLITS, self.small if is_small(domain) else self.large, strict=True)]))
 
 

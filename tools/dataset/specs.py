@@ -9,7 +9,7 @@ from typing import Literal
 
 Kind = Literal["id", "reference", "text", "integer", "real", "year", "date"]
 Measure = Literal["count", "amount", "level", "time"]
-Role = Literal["train", "validation", "test"]
+Role = Literal["train", "written", "validation", "test"]
 NUMBERS = ("integer", "real", "year")
 LABELS = ("name", "title")
 
@@ -121,8 +121,8 @@ class TableSpec:
 class Domain:
     """One database; its ``role`` says which splits may ask about it.
 
-    ``train``: all three. ``validation`` and ``test``: that split only, to see what a model does with a database that
-    it was never trained on.
+    ``train``: all three. ``written``: training only, by written questions, so that a model reads more schemas.
+    ``validation`` and ``test``: that split only, to see what a model does with a database that it was never trained on.
     """
 
     db_id: str

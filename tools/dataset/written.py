@@ -20,7 +20,12 @@ from course_utils.tasks import normalise
 UNANSWERABLE = "SELECT 'unanswerable'"
 REQUIRED = ("split", "db_id", "question", "query")
 OPTIONAL = ("answerable", "note", "round")
-SPLITS_OF_ROLE = {"train": ("train", "validation"), "validation": ("validation",), "test": ("test",)}
+SPLITS_OF_ROLE = {
+    "train": ("train", "validation"),
+    "written": ("train",),
+    "validation": ("validation",),
+    "test": ("test",),
+}
 
 
 def read_written(folder: Path, databases: Mapping[str, Path], roles: Mapping[str, str]) -> dict[str, list[Row]]:

@@ -42,7 +42,7 @@ def test_a_domain_derives_the_words_that_it_does_not_declare(tmp_path: Path) -> 
         (('shop_id = { kind = "id" }\n', ""), 'exactly one column of kind "id"'),
         (("city =", "City ="), "snake_case"),
         (("[tables.shop]", "[tables.shop"), "not TOML"),
-        (('role = "train"', 'role = "held_out"'), "role is one of train, validation, test"),
+        (('role = "train"', 'role = "held_out"'), "role is one of train, written, validation, test"),
     ],
 )
 def test_a_wrong_declaration_is_named(tmp_path: Path, change: tuple[str, str], fault: str) -> None:

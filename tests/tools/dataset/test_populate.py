@@ -81,7 +81,7 @@ def test_the_databases_in_the_repository_are_sound(domain: Domain, tmp_path: Pat
 
 
 def test_there_are_databases_of_every_role_and_size() -> None:
-    assert Counter(domain.role for domain in DOMAINS) == {"train": 10, "validation": 2, "test": 4}
+    assert Counter(domain.role for domain in DOMAINS) == {"train": 10, "written": 16, "validation": 2, "test": 4}
     n_tables = {role: [len(d.tables) for d in DOMAINS if d.role == role] for role in ("train", "validation", "test")}
     assert {len(domain.tables) for domain in DOMAINS} == set(range(3, 9))
     assert sum(n <= 4 for n in n_tables["train"]) >= 6

@@ -9,7 +9,7 @@ from tests.sqlite_files import write_database
 from tools.dataset.written import UNANSWERABLE, read_written
 
 GOOD = {"split": "test", "db_id": "shop", "question": "how many  pens?", "query": "SELECT COUNT(*) FROM item;"}
-ROLES = {"shop": "test", "farm": "train"}
+ROLES = {"shop": "test", "farm": "train", "mill": "written"}
 
 
 @pytest.fixture
@@ -101,6 +101,15 @@ def test_a_training_database_is_asked_about_in_training_and_validation(
 ) -> None:
     row = {**GOOD, "split": split, "db_id": "farm"}
     assert len(read_written(write(tmp_path, "farm", row), databases, ROLES)[split]) == 1
+
+
+def test_a_database_of_written_questions_is_asked_about_in_training_alone(
+    tmp_path: Path, databases: dict[str, Path]
+) -> None:
+    row = {**GOOD, "split": "train", "db_id": "mill"}
+    assert len(read_written(write(tmp_path, "mill", row), databases, ROLES)["train"]) == 1
+    with pytest.raises(DataError, match=r"questions about mill belong to train$"):
+        read_written(write(tmp_path, "mill", {**row, "split": "validation"}), databases, ROLES)
 
 
 def test_a_row_of_a_later_round_says_so_in_its_source(tmp_path: Path, databases: dict[str, Path]) -> None:

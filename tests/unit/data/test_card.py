@@ -26,16 +26,20 @@ def test_written_rows(split: str) -> None:
     assert re.search(rf"`{split}.jsonl`.*; {n_written:,} written one by one", CARD)
 
 
-def test_the_second_round() -> None:
-    rounds = Counter(row["db_id"] for row in read_jsonl(DATA / "train.jsonl") if row["source"] == "written:2")
-    (n,) = set(rounds.values())
-    assert f"round of {rounds.total():,}, {n} a database" in " ".join(CARD.split())
+@pytest.mark.parametrize("name", ["second", "third"])
+def test_later_rounds(name: str) -> None:
+    source = {"second": "written:2", "third": "written:3"}[name]
+    rows = Counter(row["db_id"] for row in read_jsonl(DATA / "train.jsonl") if row["source"] == source)
+    (n,) = set(rows.values())
+    assert f"{name} round of {rows.total():,}, {n} a database" in " ".join(CARD.split())
 
 
 def test_databases_and_shapes() -> None:
     domains = read_domains(DATA / "databases")
     assert f"about {len(domains)} SQLite databases" in CARD
-    assert f"about the {sum(domain.role == 'train' for domain in domains)} training databases" in CARD
+    roles = Counter(domain.role for domain in domains)
+    assert f"about the {roles['train'] + roles['written']} training databases" in CARD
+    assert f"is about {roles['written']} databases that have no other questions" in CARD
     n_tables = [len(domain.tables) for domain in domains]
     assert f"{min(n_tables)} to {max(n_tables)} tables" in CARD
     n_phrasings = min(len(set(shape.questions)) for shape in SHAPES)
