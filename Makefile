@@ -115,7 +115,8 @@ lock: install-dev
 .PHONY: lock-parts
 lock-parts:
 	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --output-file requirements/course.txt
-	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --extra dev --extra scale --output-file requirements/dev.txt
+	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --extra track --extra dev --extra scale \
+		--output-file requirements/dev.txt
 	$(VERSIONS) | $(COMPILE) $(PARTS) --extra build --extra serve --extra track --extra gpu --output-file requirements/gpu.txt
 	grep '^uv==' requirements/all.txt | $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt

@@ -53,7 +53,7 @@ class MissingExtraError(CourseError, ImportError):
     """An optional package is not installed; the message names the command that installs it."""
 
 
-_SETS = {"serve": "course", "track": "gpu", "gpu": "gpu", "scale": "dev"}
+_SETS = {"serve": "course", "track": "dev", "gpu": "gpu", "scale": "dev"}
 """From each extra of ``pyproject.toml`` to the ``--set`` of ``requirements/install.py`` that contains it."""
 
 

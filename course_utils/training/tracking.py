@@ -40,6 +40,9 @@ def tracking(folder: Path) -> Iterator[None]:
         places |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     places = {name: place for name, place in places.items() if name not in os.environ}
     os.environ.update(places)
+    if "wandb" in trackers and "WANDB_DIR" in places:  # it reads its variables once a process
+        wandb = import_module("wandb")
+        wandb.setup(wandb.Settings(root_dir=str(folder)))
     try:
         yield
     finally:  # the trainer may leave the tracker's run open, and the next training would be added to it

@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 SETS = {
     "course": ["build", "serve"],
-    "dev": ["build", "serve", "dev", "scale"],
+    "dev": ["build", "serve", "track", "dev", "scale"],
     "gpu": ["build", "serve", "track", "gpu"],
 }
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

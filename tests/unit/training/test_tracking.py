@@ -63,7 +63,7 @@ def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -
         chosen_trackers()
     monkeypatch.setenv("COURSE_TRACK", "wandb")
     monkeypatch.setattr("course_utils.errors.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"install\.py --set gpu"):
+    with pytest.raises(MissingExtraError, match=r"install\.py --set dev"):
         chosen_trackers()
     monkeypatch.setenv("COURSE_TRACK", "mlflow")
     with pytest.raises(MissingExtraError, match=r"install\.py --set course"):
