@@ -163,7 +163,7 @@ def train_dpo(
         beta=BETA,
         max_length=profile.max_length,
         precompute_ref_log_probs=True,  # the start's log probabilities, so that no second model is kept in memory
-        per_device_eval_batch_size=profile.batch_size,
+        per_device_eval_batch_size=profile.with_batch_size(profile.batch_size, n_held_out).batch_size,  # equal batches
         eval_strategy="steps",
         eval_on_start=True,
         eval_steps=math.ceil(n_steps / profile.n_evaluations),

@@ -50,6 +50,16 @@ def test_the_margin_grows_from_nothing_and_one_adapter_is_saved(tmp_path: Path) 
     load_model(TINY_BASE, adapter=tmp_path / "dpo")
 
 
+def test_six_held_out_pairs_count_alike_in_batches_of_four(tmp_path: Path) -> None:
+    sft, pairs = start(tmp_path / "sft"), [{**PAIRS[n % 20], "question": f"{n}: which items?"} for n in range(60)]
+    ends = []
+    for size in (4, 1):
+        profile = replace(PROFILE, batch_size=size, gradient_accumulation=4 // size, max_steps=2, n_evaluations=1)
+        ends.append(train_dpo(profile, TINY_BASE, sft, pairs, TASK, tmp_path / f"dpo_{size}").history[-1])
+    for name in ("held-out margins", "held-out chosen", "held-out accuracies"):
+        assert ends[0][name] == pytest.approx(ends[1][name], rel=1e-3)
+
+
 @pytest.mark.parametrize("name", ["chosen", "rejected"])
 def test_an_answer_that_would_end_its_turn_early_is_refused(name: str, tmp_path: Path) -> None:
     pairs = [*PAIRS, {**PAIRS[0], name: "SELECT name FROM item WHERE name = '<|im_end|>'"}]
