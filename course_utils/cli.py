@@ -144,7 +144,8 @@ def train(
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
     result = train_stage(course, config if launch else "", options or ())
-    typer.echo(f"{result.diagnosis.verdict}: {result.diagnosis.evidence}" if result else "See the first machine.")
+    found = result and result.diagnosis
+    typer.echo(f"{found.verdict}: {found.evidence}. To do: {found.fix}." if found else "See the first machine.")
 
 
 @app.command()

@@ -22,7 +22,7 @@ Points = list[tuple[float, float]]
 LOSS = itemgetter(1)
 
 FIXES: dict[Verdict, str] = {
-    "unstable": "divide the learning rate by five to ten, and keep the warm-up",
+    "unstable": "divide the learning rate by five to ten",
     "overfit": "stop at this step, or train on more rows",
     "underfit": "multiply the learning rate by ten; if that does not help, raise the rank and look at the labels",
     "too short": "take more steps: more epochs, or more rows",
@@ -45,7 +45,7 @@ class Diagnosis:
     verdict: Verdict
     step: int  # where the loss climbs, where validation is at its best or first close to it, or the last step
     evidence: str
-    is_last: bool = False  # after which there is nothing to stop
+    is_last: bool = False  # validation is at its best at the end, so there is nothing to stop
 
     @property
     def fix(self) -> str:
@@ -150,7 +150,7 @@ def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: 
     if end > MEMORY * learned and is_settled:
         step = next(step for step, loss in validation if loss <= best * (1 + RISE))
         times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
-        return Diagnosis("overfit", int(step), f"{fell} and levels off at {times}", step == validation[-1][0])
+        return Diagnosis("overfit", int(step), f"{fell}, {times}", end == best)
     return None
 
 

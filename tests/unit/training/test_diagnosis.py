@@ -77,9 +77,10 @@ def test_the_step_is_where_it_went_wrong() -> None:
     assert 28 <= diagnose(climbing).step <= 31
 
 
-def test_nobody_is_told_to_stop_at_the_last_step() -> None:
+def test_nobody_is_told_to_stop_where_validation_is_lowest_at_the_end() -> None:
     training = [{"step": s, "loss": 2 * 0.99**s + 0.01} for s in range(1, 718, 4)]
-    for last, step, fix in ((0.5, 717, "train on more rows"), (0.57, 240, "stop at this step, or train on more rows")):
+    more, stop = "train on more rows", "stop at this step, or train on more rows"
+    for last, step, fix in ((0.5, 717, more), (0.57, 240, more), (0.58, 240, stop)):
         losses = [(0, 2.0), (120, 1.0), (240, 0.6), (360, 0.59), (480, 0.58), (600, 0.575), (717, last)]
         found = diagnose([*training, *({"step": s, "eval_loss": loss} for s, loss in losses)])
         assert (found.verdict, found.step, found.fix) == ("overfit", step, fix)
