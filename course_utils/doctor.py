@@ -67,6 +67,8 @@ def _machine(course: Course) -> Iterator[Finding]:
         against = str(error)
     if against:
         remedy = f"choose another, such as {best.profile}"
+        if best.profile == course.profile.name:  # no profile needs less
+            remedy = "free as much, or set ARTIFACTS to another disk" if "disk" in against else "use a larger machine"
         yield Finding("profile", "error", f"PROFILE={course.profile.name}: {against}", remedy)
     severity: Severity = "note" if best.profile == course.profile.name else "warning"
     fix = "" if severity == "note" else f"to follow it: {best.next_step}"

@@ -55,7 +55,7 @@ def reason_against(profile: Profile, machine: Machine) -> str | None:
     if profile.needs_hub and machine.hub_reachable is False and not is_there_offline(profile.base_model):
         return f"downloads {profile.base_model}, and the Hugging Face Hub cannot be reached"
     if machine.disk_free_gib < disk_gib(profile):
-        return f"wants {disk_gib(profile):.0f} GiB of free disk; found {machine.disk_free_gib:.0f} GiB"
+        return f"wants {disk_gib(profile):.0f} GiB of free disk; found {machine.disk_free_gib:.1f} GiB"
     return None
 
 

@@ -142,6 +142,23 @@ def test_no_gpu_beside_a_driver_has_its_reason(visible, says, monkeypatch):
     assert says in found.reason
 
 
+@pytest.mark.parametrize(
+    ("lack", "reason", "fix"),
+    [
+        ({"disk_free_gib": 0.3}, "wants 1 GiB of free disk; found 0.3 GiB", "set ARTIFACTS to another disk"),
+        ({"memory_gib": 1.5}, "GiB of memory; found 1.5 GiB", "use a larger machine"),
+    ],
+)
+def test_too_small_a_machine_for_the_smallest_profile_is_told_no_other_profile(
+    lack, reason, fix, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("course_utils.doctor.probe_machine", lambda **_: replace(LAPTOP, **lack))
+    found = [each for each in examine(open_course("smoke", artifacts=str(tmp_path))) if each.severity == "error"]
+    (profile,) = [each for each in found if each.check == "profile"]
+    assert reason in profile.reason
+    assert fix in profile.fix
+
+
 def test_memory_that_others_hold_deserves_a_look(tmp_path, monkeypatch):
     course = open_course("smoke", artifacts=str(tmp_path))
     assert findings_of(course, "memory")[0][0] == "note"

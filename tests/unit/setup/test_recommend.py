@@ -93,7 +93,7 @@ def test_a_rejection_says_what_is_missing() -> None:
     assert "laptop" not in rejected, "a package index has its model too"
     assert rejected["multi_gpu"].startswith("wants 2 NVIDIA GPUs with 22 GiB or more")
     full = recommend_profile(replace(LAPTOP, disk_free_gib=0.5))
-    assert "of free disk; found 0 GiB" in full.rejected["laptop"]
+    assert "of free disk; found 0.5 GiB" in full.rejected["laptop"]
 
 
 def test_what_would_run_too_is_not_called_impossible() -> None:
