@@ -160,7 +160,7 @@ def _is_whole(value: object) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
-_on_one_gpu = partial(Profile, backend="unsloth", n_gpus=1, method="qlora", max_length=2048)
+_on_one_gpu = partial(Profile, backend="unsloth", n_gpus=1, method="qlora", max_length=2048, min_steps=50)
 PROFILES = {
     profile.name: profile
     for profile in (
@@ -217,6 +217,7 @@ PROFILES = {
             backend="fsdp",
             n_gpus=2,
             max_length=2048,
+            min_steps=50,
             batch_size=2,
             gradient_accumulation=8,
         ),

@@ -89,3 +89,9 @@ def test_few_rows_are_read_more_often(n_rows: int, epochs: float) -> None:
     laptop = replace(get_profile("laptop"), epochs=2.0, min_steps=150)
     assert (laptop.fit_to(n_rows).adam_betas == laptop.adam_betas) == (epochs == 2.0)
     assert replace(profile, min_steps=0).fit_to(n_rows).epochs == profile.epochs
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_takes_enough_steps_on_a_strangers_thirty_rows(name: str) -> None:
+    fitted = get_profile(name).fit_to(30)
+    assert -(-30 // fitted.effective_batch_size) * fitted.epochs >= 50
