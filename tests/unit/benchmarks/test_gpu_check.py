@@ -12,6 +12,10 @@ from course_utils.errors import ModelError
 from course_utils.files import PROJECT
 
 
+def test_all_parts_together_may_take_less_than_eight_minutes() -> None:
+    assert sum(PART_S.values()) < 8 * 60
+
+
 def test_cells_lose_the_commands_of_ipython_and_nothing_else(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["!no code"]},
