@@ -98,8 +98,8 @@ def test_the_smoke_course_learns(run):
     results = run[1]["results"]
     assert results["base_execution_accuracy"] <= 0.15
     assert 0.35 <= results["best_prompt_execution_accuracy"] < results["tuned_execution_accuracy"]
-    assert results["tuned_execution_accuracy"] >= 0.65
-    assert results["tuned_execution_accuracy_unseen"] >= 0.50
+    assert results["tuned_execution_accuracy"] >= 0.80
+    assert results["tuned_execution_accuracy_unseen"] >= 0.72
 
 
 def test_the_smoke_course_serves_what_it_learned_within_4_gib(run):
