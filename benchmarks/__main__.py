@@ -1,7 +1,7 @@
 """``python -m benchmarks [NAME ...]``: run the benchmarks and write ``benchmarks/results/<name>.json``.
 
-``python -m benchmarks.api_fuzz``, ``.base_models``, ``.capacity``, ``.feedback_loop``, ``.field_tool`` and
-``.gpu_check`` are separate commands, because they need more than this repository: a fuzzer from PyPI, models to
+``python -m benchmarks.api_fuzz``, ``.base_models``, ``.capacity``, ``.feedback_loop``, ``.field_tool``, ``.gpu_check``
+and ``.laptop`` are separate commands, because they need more than this repository: a fuzzer from PyPI, models to
 compare, a finished run, the field's tool, a GPU.
 """
 
