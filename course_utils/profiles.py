@@ -17,6 +17,9 @@ Backend = Literal["trl", "unsloth", "fsdp"]
 Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 """The weights to train: all of them ("full") or an adapter of this kind; "qlora" is LoRA on a 4-bit base model."""
 
+Tracker = Literal["", "tensorboard", "mlflow", "wandb"]
+"""The experiment tracker that is told of every training run; "" for nobody."""
+
 IN_PROFILE = "in the profile (course_utils/profiles.py, or dataclasses.replace)"
 """The place to change a setting, in the words of error messages."""
 
@@ -81,6 +84,8 @@ class Profile:
     """Evaluations without a lower validation loss before training stops and keeps the best weights.
 
     None trains to the end and keeps the last weights."""
+    track: Tracker = ""
+    """Where settings and losses go besides the result; TensorBoard and MLflow write to ``tracking`` beside it."""
 
     # Generation
     generation_batch_size: int = 8
@@ -131,9 +136,9 @@ class Profile:
             wrong.append("adapted_share must be above 0 and 1 at most")
         if not all(_is_positive(beta) and beta < 1 for beta in self.adam_betas):
             wrong.append("adam_betas must be between 0 and 1")
-        for name, known in (("method", get_args(Method)), ("backend", get_args(Backend))):
-            if getattr(self, name) not in known:
-                wrong.append(f"{name} must be one of {', '.join(known)}")
+        for name, known in (("method", Method), ("backend", Backend), ("track", Tracker)):
+            if getattr(self, name) not in get_args(known):
+                wrong.append(f"{name} must be one of {', '.join(filter(None, get_args(known)))}")
         if self.method in ("dora", "ia3") and self.backend == "unsloth":
             wrong.append('method must be full, lora, qlora or rslora for this backend; set backend="trl" for others')
         if self.share_prompts and self.backend != "trl":

@@ -77,7 +77,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
         trainer.add_callback(callback)
     widen_trainable(trainer.model)
     output = Path(trainer.args.output_dir)
-    with tracking(output.parent / TRACKING):
+    with tracking(trainer.args.report_to, output.parent / TRACKING):
         trainer.train()
     selected = {"selected_adapters": ["default"]} if hasattr(trainer.model, "peft_config") else {}
     trainer.model.save_pretrained(output, **selected)  # without TRL's second adapter, a copy of the start

@@ -26,7 +26,7 @@ from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TokenizedRows, tokenize_rows
 from course_utils.training.launch import launch, n_launched, read_options
 from course_utils.training.shared_prompts import can_share
-from course_utils.training.tracking import disable_telemetry, tracking
+from course_utils.training.tracking import chosen_trackers, disable_telemetry, tracking
 from course_utils.training.trainer import make_trainer
 
 WRITE_ERRORS = ("inline_container", "I/O error")
@@ -102,7 +102,7 @@ def train_sft(
     loads the result: an adapter, or the whole model under ``method="full"``.
 
     Raises:
-        ConfigurationError: The machine lacks what the profile needs, or ``COURSE_TRACK`` is wrong.
+        ConfigurationError: The machine lacks what the profile needs.
         MissingExtraError: Unsloth, bitsandbytes or a tracker is needed but not installed.
         DataError: Rows are longer than ``profile.max_length`` or have no label.
         ModelError: The base model is missing or incomplete, or the rows hold tokens that it does not know.
@@ -128,7 +128,7 @@ def train_here(
         rows.check(name, profile.max_length)
     disable_telemetry()
     folder, result = _unfinished_folder(profile, model, output, train, validation), None
-    with tracking(output.parent / TRACKING):
+    with tracking(chosen_trackers(profile.track), output.parent / TRACKING):
         while result is None:
             try:
                 result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))
@@ -175,11 +175,11 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
 
 
 def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
-    """A folder beside ``output``, named by a hash of all that determines the run: profile, model, rows, versions."""
+    """A folder beside ``output``, named by a hash of all that decides the weights: profile, model, rows, versions."""
     encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
     place = str(output.resolve())  # part of the hash, because a checkpoint names the best one by its path
-    decides = [asdict(profile), str(model), fingerprint(resolve(model)), place, package_versions(), encoded]
-    return output.resolve().parent / UNFINISHED / hash_of(decides)[:16]
+    decides = [str(model), fingerprint(resolve(model)), place, package_versions(), encoded]
+    return output.resolve().parent / UNFINISHED / hash_of([asdict(replace(profile, track="")), *decides])[:16]
 
 
 def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:

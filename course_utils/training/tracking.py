@@ -1,40 +1,33 @@
-"""Choose the experiment trackers that a run reports to, and disable the telemetry of libraries."""
+"""Direct the experiment tracker that a run reports to, and disable the telemetry of libraries."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from course_utils.errors import ConfigurationError, require
+from course_utils.errors import require
+from course_utils.profiles import Tracker
 
-TRACK_VARIABLE = "COURSE_TRACK"
-TRACKERS = {"tensorboard": "track", "wandb": "track", "mlflow": "serve"}
+EXTRAS = {"tensorboard": "track", "wandb": "track", "mlflow": "serve"}
 """The trackers by their package's name, each with the extra that installs it."""
 
 
-def chosen_trackers() -> list[str]:
-    """The trackers in the environment variable ``COURSE_TRACK``, separated by commas; ``["none"]`` if there are none.
-
-    TensorBoard and MLflow write files; Weights & Biases sends data to its service unless ``WANDB_MODE=offline``.
-
-    Raises:
-        ConfigurationError: A name is unknown.
-        MissingExtraError: A tracker is not installed.
-    """
-    wanted = [name.strip() for name in os.environ.get(TRACK_VARIABLE, "").split(",") if name.strip()]
-    if unknown := sorted({*wanted} - TRACKERS.keys()):
-        raise ConfigurationError(f"{TRACK_VARIABLE} names {', '.join(unknown)}; choose from {', '.join(TRACKERS)}")
-    for name in wanted:
-        require(TRACKERS[name], name)
-    return wanted or ["none"]
+def chosen_trackers(tracker: Tracker) -> list[Tracker]:
+    """A profile's tracker as the trainers take it; raises MissingExtraError if it is not installed."""
+    if tracker:
+        require(EXTRAS[tracker], tracker)
+    return [tracker] if tracker else []
 
 
 @contextmanager
-def tracking(folder: Path) -> Iterator[None]:
-    """Make the chosen trackers write to ``folder``, unless a tracker's own environment variable names another place."""
-    trackers, places = chosen_trackers(), {}
-    if trackers != ["none"]:
+def tracking(trackers: Sequence[str], folder: Path) -> Iterator[None]:
+    """Make the trackers write to ``folder``, unless a tracker's own environment variable names another place.
+
+    Weights & Biases also sends data to its service, unless ``WANDB_MODE=offline``.
+    """
+    places = {}
+    if trackers:
         folder.mkdir(parents=True, exist_ok=True)
         places = {"TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"), "WANDB_DIR": str(folder)}
         places |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}

@@ -249,7 +249,7 @@ def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, A
         "learning_rate": profile.learning_rate,
         "warmup_steps": min(profile.warmup_steps, n_steps // 10),
         "gradient_accumulation_steps": profile.gradient_accumulation,
-        "report_to": chosen_trackers(),
+        "report_to": chosen_trackers(profile.track),
         "use_cpu": device == "cpu",
         "bf16": choose_dtype(device).value == "bfloat16",
         "fp16": choose_dtype(device).value == "float16",

@@ -58,6 +58,7 @@ def test_a_profile_cannot_be_changed_in_place() -> None:
         ({"warmup_steps": -5}, "warmup_steps must be 0 or more, not -5"),
         ({"epochs": math.inf}, "epochs must be above 0, not inf"),
         ({"backend": "Unsloth"}, "backend must be one of trl, unsloth, fsdp, not 'Unsloth'"),
+        ({"track": "comet"}, "track must be one of tensorboard, mlflow, wandb, not 'comet'"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(change: dict[str, object], message: str) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from course_utils.artifacts import open_course
-from course_utils.errors import ConfigurationError, MissingExtraError
+from course_utils.errors import MissingExtraError
 from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
-from course_utils.profiles import get_profile
+from course_utils.profiles import Tracker, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
-from course_utils.training.tracking import TRACKERS, chosen_trackers
+from course_utils.training import TokenizedRows, tokenize_rows, train_sft
+from course_utils.training.tracking import EXTRAS, chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 pytestmark = pytest.mark.takes(8)
@@ -30,41 +30,47 @@ def _tracked(name: str, folder: Path) -> bool:
     return any(b"eval" in file.read_bytes() for file in folder.glob(pattern))
 
 
-@pytest.mark.parametrize("name", TRACKERS)
-def test_each_tracker_hears_of_a_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def encode() -> TokenizedRows:
+    row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM item"}
+    return tokenize_rows(load_tokenizer(TINY_BASE), [row], text_to_sql(SCHEMAS), 512)
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_each_tracker_hears_of_a_run(name: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(name, reason=f"{name} is not installed")
-    monkeypatch.setenv("COURSE_TRACK", name)
     monkeypatch.setenv("WANDB_MODE", "offline")
     for variable in ("TENSORBOARD_LOGGING_DIR", "MLFLOW_TRACKING_URI", "WANDB_DIR"):
         monkeypatch.setenv(variable, "")  # so that the variable is put back at the end
         monkeypatch.delenv(variable)
-    row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT COUNT(*) FROM item"}
-    rows = tokenize_rows(load_tokenizer(TINY_BASE), [row], text_to_sql(SCHEMAS), 512)
+    profile = replace(get_profile("smoke"), max_steps=2, track=name)
     for run in ("first", "second", "second"):  # each folder has a record of its own, which outlives a new beginning
         folder = open_course("smoke", artifacts=str(tmp_path / run)).begin("setup").folder
-        train_sft(replace(get_profile("smoke"), max_steps=2), TINY_BASE, rows, rows, folder / "adapter")
+        train_sft(profile, TINY_BASE, encode(), encode(), folder / "adapter")
         assert _tracked(name, folder / "tracking")
 
 
-def test_nothing_is_tracked_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COURSE_TRACK", raising=False)
-    assert chosen_trackers() == ["none"]
+def test_nothing_is_tracked_unless_asked() -> None:
+    assert chosen_trackers(get_profile("smoke").track) == []
 
 
-def test_named_trackers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURSE_TRACK", "wandb, tensorboard")
-    monkeypatch.setattr("course_utils.errors.find_spec", lambda name: name)
-    assert chosen_trackers() == ["wandb", "tensorboard"]
+def test_a_run_that_was_killed_goes_on_with_another_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    profile, call = replace(get_profile("smoke"), max_steps=3), (TINY_BASE, encode(), encode(), tmp_path / "adapter")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("transformers.trainer_callback.CallbackHandler.on_save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_sft(profile, *call)
+    resumed = train_sft(replace(profile, track="tensorboard"), *call)
+    assert (resumed.n_steps, resumed.n_examples) == (3, 2)
+    assert _tracked("tensorboard", tmp_path / "tracking")
 
 
-def test_unknown_and_missing_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURSE_TRACK", "comet")
-    with pytest.raises(ConfigurationError, match=r"COURSE_TRACK names comet; choose from tensorboard, wandb, mlflow"):
-        chosen_trackers()
-    monkeypatch.setenv("COURSE_TRACK", "wandb")
+@pytest.mark.parametrize(("name", "extra"), [("wandb", "dev"), ("mlflow", "course")])
+def test_a_missing_one_is_named_with_its_remedy(name: Tracker, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("course_utils.errors.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"install\.py --set dev"):
-        chosen_trackers()
-    monkeypatch.setenv("COURSE_TRACK", "mlflow")
-    with pytest.raises(MissingExtraError, match=r"install\.py --set course"):
-        chosen_trackers()
+    with pytest.raises(MissingExtraError, match=rf"{name} is not installed; run .*install\.py --set {extra}"):
+        chosen_trackers(name)
