@@ -97,7 +97,7 @@ STUBS = {
     "apptainer": 'while [ "$1" != bash ]; do shift; done; "$@"',
     "course": 'printf "%s\\n" "$@" > "$FOUND"',
 }
-# ``man sbatch``, SLURM 24.11.
+# Options of ``sbatch``; ``test_slurm`` asks SLURM itself.
 SBATCH = {"job-name", "nodes", "ntasks-per-node", "gpus-per-node", "cpus-per-task", "time", "output"}
 
 
