@@ -26,8 +26,6 @@ PORTS = {8888: "JupyterLab (make lab)", 8000: "the gateway (make serve)"}
 REINSTALL = "remove .venv and call make course again"
 RENT = "train on Colab's T4 (PROFILE=gpu_16gb), or at a service: course export OUT --for together"
 
-LISTS_NONE = "the driver lists none with a compute capability"
-
 
 def examine(course: Course) -> list[Finding]:
     """Check packages, machine, model and ports for a run of the course; a check without a problem gives a note."""
@@ -107,8 +105,8 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
         remedy = "restart the machine, or install NVIDIA's driver again"
         yield Finding("driver", "error", f"nvidia-smi {SILENT}", remedy)
     elif not machine.gpus:
-        listed = "CUDA_VISIBLE_DEVICES hides what there is" if "CUDA_VISIBLE_DEVICES" in os.environ else LISTS_NONE
-        why = f": {listed}" if machine.driver else ""
+        hidden = "CUDA_VISIBLE_DEVICES hides what there is" if "CUDA_VISIBLE_DEVICES" in os.environ else ""
+        why = f": {hidden or 'the driver lists none with a compute capability'}" if machine.driver else ""
         yield Finding("GPU", "note", f"none{why}; smoke and laptop want none", f"for larger models: {RENT}")
     if machine.driver in (None, SILENT):
         return

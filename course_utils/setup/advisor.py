@@ -54,12 +54,9 @@ def advise(
     Fine-tuning changes how a model behaves: format, style, one task done well. It does not reliably add facts; a search
     should put those into the prompt (retrieval-augmented generation, RAG).
 
-    Args:
-        goal: What the model lacks: ``"behaviour"`` or ``"knowledge"``.
-        n_examples: Number of checked examples, each a question with the answer that you want.
-        can_measure: Whether you have a held-out test set and a metric.
-        prompting_is_enough: Whether a good prompt alone already reaches the score that you need.
-        gpu_gib: Memory of the GPU in GiB; 0 without one.
+    ``goal`` is what the model lacks, ``"behaviour"`` or ``"knowledge"``; ``n_examples`` counts checked questions with
+    the answer that you want. ``can_measure`` takes a held-out test set and a metric; ``prompting_is_enough`` if a good
+    prompt alone reaches the score that you need. ``gpu_gib`` is 0 without a GPU.
 
     Raises:
         ConfigurationError: The goal is unknown, or the number of examples is negative.

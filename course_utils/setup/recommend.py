@@ -88,11 +88,7 @@ def _next_step(profile: Profile, machine: Machine) -> str:
 
 
 def describe_profile(profile: Profile) -> dict[str, str]:
-    """A profile's sizes in words, with estimates of the memory for training and replying.
-
-    Raises:
-        ModelError: The model's folder is unreadable.
-    """
+    """A profile's sizes and estimates of memory in words; raises ModelError if the model's folder is unreadable."""
     shape, longest = profile_shape(profile), estimate_profile(profile)
     in_float32 = not profile.n_gpus or (profile.method, profile.backend) == ("full", "fsdp")
     downloads = "yes, or as a package" if profile.base_model in WHEELS else "yes"
