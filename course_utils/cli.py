@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from errno import EDQUOT, ENOSPC
 from functools import partial, wraps
 from inspect import Signature, signature
@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
 from course_utils.errors import CourseError
 from course_utils.files import PROJECT, read_json, read_jsonl, resolve
+from course_utils.profiles import Method, Preset, Tracker
 from course_utils.tables import without_control
 
 FULL = "; free some space, then run the same command again (`make course` resumes)"
@@ -134,6 +135,10 @@ def run(
 @with_course
 def train(
     course: Course,
+    preset: Annotated[Preset | None, typer.Option(help="Rank, learning rate, epochs and batch for new rows.")] = None,
+    method: Annotated[Method | None, typer.Option(help="Weights to train; default: the profile's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="IA3 wants about ten times LoRA's, full a tenth.")] = None,
+    track: Annotated[Tracker | None, typer.Option(help="Experiment tracker that records the run.")] = None,
     launch: Annotated[Literal["", "accelerate"], typer.Option(help="Train in several processes at once.")] = "",
     config: Annotated[str, typer.Option(help="How they share work: ddp, fsdp, zero2, zero3 or a file.")] = "fsdp",
     options: Annotated[list[str] | None, typer.Argument(help="After --, options of accelerate launch.")] = None,
@@ -143,7 +148,10 @@ def train(
 
     if options and not launch:
         raise typer.BadParameter("options of accelerate launch come with --launch accelerate")
-    result = train_stage(course, config if launch else "", options or ())
+    chosen: dict[str, Any] = {"method": method, "learning_rate": learning_rate, "track": track}
+    profile = course.profile.with_preset(preset) if preset else course.profile
+    profile = replace(profile, **{name: value for name, value in chosen.items() if value is not None})
+    result = train_stage(replace(course, profile=profile), config if launch else "", options or ())
     found = result and result.diagnosis
     typer.echo(f"{found.verdict}: {found.evidence}. To do: {found.fix}." if found else "See the first machine.")
 

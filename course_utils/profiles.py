@@ -7,6 +7,7 @@ value with ``dataclasses.replace(profile, epochs=1)``.
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from math import inf
+from types import NoneType
 from typing import Literal, get_args
 
 from course_utils.errors import ConfigurationError
@@ -19,6 +20,10 @@ Method = Literal["full", "lora", "qlora", "dora", "rslora", "ia3"]
 
 Tracker = Literal["", "tensorboard", "mlflow", "wandb"]
 """The experiment tracker that is told of every training run; "" for nobody."""
+
+Preset = Literal["conservative", "balanced", "aggressive"]
+PRESETS = {"conservative": (8, 0.5, 2.0, 4), "balanced": (16, 1.0, 3.0, 8), "aggressive": (64, 2.5, 5.0, 16)}
+"""Starting points for new rows: (LoRA rank, factor of the profile's learning rate, epochs, rows per step)."""
 
 IN_PROFILE = "in the profile (course_utils/profiles.py, or dataclasses.replace)"
 """The place to change a setting, in the words of error messages."""
@@ -97,6 +102,13 @@ class Profile:
         """Whether the base model is kept in 4 bits while it is trained and evaluated."""
         return self.method == "qlora"
 
+    def with_preset(self, name: Preset) -> "Profile":
+        """Return the profile with one of ``PRESETS``, and ``lora_alpha`` as much larger or smaller as the rank."""
+        rank, rate_factor, epochs, n_rows = PRESETS[name]
+        alpha, rate = max(1, round(rank * self.lora_alpha / self.lora_rank)), self.learning_rate * rate_factor
+        changed = replace(self, lora_rank=rank, lora_alpha=alpha, epochs=epochs, learning_rate=rate)
+        return changed.with_batch_size(self.batch_size, n_rows)
+
     def fit_to(self, n_rows: int) -> "Profile":
         """Return the profile with enough epochs for ``min_steps`` on ``n_rows`` training rows, 1 or more.
 
@@ -124,10 +136,9 @@ class Profile:
 
     def __post_init__(self) -> None:
         whole = [each.name for each in fields(self) if each.type in (int, int | None)]
-        wrong = [f"{name} must be a whole number" for name in whole if not _is_whole(getattr(self, name))]
+        wrong = [f"{name} must be a whole number" for name in whole if type(getattr(self, name)) not in (int, NoneType)]
         wrong += [f"{name} must be above 0" for name in _POSITIVE if not _is_positive(getattr(self, name))]
-        counts = {name: n for name in _COUNTS if isinstance(n := getattr(self, name), int)}
-        wrong += [f"{name} must be 0 or more" for name, n in counts.items() if n < 0]
+        wrong += [f"{name} must be 0 or more" for name in _COUNTS if type(n := getattr(self, name)) is int and n < 0]
         unfit = [name for name in _LIMITS if not ((limit := getattr(self, name)) is None or _is_positive(limit))]
         wrong += [f"{name} must be above 0, or None for no limit" for name in unfit]
         if not (_is_positive(self.learning_rate) and self.learning_rate < 1):
@@ -159,10 +170,6 @@ _LIMITS = "max_train_rows max_test_rows max_validation_rows max_steps experiment
 def _is_positive(value: object) -> bool:
     """Whether a value is a finite number above 0; text such as ``"2e-4"`` from a command line is not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
-
-
-def _is_whole(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 _on_one_gpu = partial(Profile, backend="unsloth", n_gpus=1, method="qlora", max_length=2048, min_steps=50)
@@ -231,11 +238,7 @@ PROFILES = {
 
 
 def get_profile(name: str) -> Profile:
-    """Look a profile up by name.
-
-    Raises:
-        ConfigurationError: There is no such profile; the message lists the names.
-    """
+    """Look a profile up by name; raises ConfigurationError, which lists the names, if there is no such profile."""
     try:
         return PROFILES[name]
     except KeyError:

@@ -7,7 +7,7 @@ import pytest
 
 from course_utils.errors import ConfigurationError
 from course_utils.files import PROJECT
-from course_utils.profiles import PROFILES, get_profile
+from course_utils.profiles import PRESETS, PROFILES, get_profile
 
 
 def test_the_design_names_these_profiles() -> None:
@@ -90,6 +90,18 @@ def test_few_rows_are_read_more_often(n_rows: int, epochs: float) -> None:
     laptop = replace(get_profile("laptop"), epochs=2.0, min_steps=150)
     assert (laptop.fit_to(n_rows).adam_betas == laptop.adam_betas) == (epochs == 2.0)
     assert replace(profile, min_steps=0).fit_to(n_rows).epochs == profile.epochs
+
+
+def test_presets_change_rank_rate_epochs_and_rows_but_not_the_adapters_scale() -> None:
+    profile = replace(get_profile("smoke"), lora_rank=16, lora_alpha=32, learning_rate=4e-3, batch_size=8)
+    presets = [profile.with_preset(name) for name in PRESETS]
+    assert [(each.lora_rank, each.lora_alpha, each.epochs) for each in presets] == [
+        (8, 16, 2.0),
+        (16, 32, 3.0),
+        (64, 128, 5.0),
+    ]
+    assert [each.learning_rate for each in presets] == [pytest.approx(rate) for rate in (2e-3, 4e-3, 1e-2)]
+    assert [(each.batch_size, each.gradient_accumulation) for each in presets] == [(4, 1), (8, 1), (8, 2)]
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import pytest
@@ -18,9 +19,9 @@ from typer.testing import CliRunner
 from course_utils.artifacts import UNFINISHED, Course, open_course
 from course_utils.cli import app
 from course_utils.errors import ConfigurationError, DataError, TrainingError
-from course_utils.files import PROJECT, read_jsonl, write_json, write_jsonl
+from course_utils.files import PROJECT, read_json, read_jsonl, write_json, write_jsonl
 from course_utils.models import load_tokenizer
-from course_utils.profiles import MAX_EPOCHS, get_profile
+from course_utils.profiles import MAX_EPOCHS, PROFILES, Method, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
 from course_utils.training.launch import launch, read_options
@@ -249,6 +250,60 @@ def test_the_command_hands_over_what_the_notebook_does(course: Course, options: 
     assert manifest.inputs.keys() == {"data/schemas.json", "data/train.jsonl", "data/validation.jsonl"}
     assert read_jsonl(course.output("training", "history.jsonl"))[0]["step"] == 0
     assert (course.output("training", "adapter") / "adapter_model.safetensors").is_file()
+
+
+def method_of(adapter: Path) -> str:
+    """The method that wrote a folder, by its files; ``qlora`` writes what ``lora`` writes."""
+    if not (file := adapter / "adapter_config.json").is_file():
+        return "full"
+    config = read_json(file)
+    if config["peft_type"] == "IA3":
+        return "ia3"
+    return "dora" if config["use_dora"] else "rslora" if config["use_rslora"] else "lora"
+
+
+def test_the_command_trains_by_every_method(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, "smoke", replace(get_profile("smoke"), max_steps=1, n_evaluations=1))
+    losses = {}
+    for method in get_args(Method) if find_spec("bitsandbytes") else set(get_args(Method)) - {"qlora"}:
+        done = CliRunner().invoke(app, ["train", "--artifacts", str(course.root.parent), "--method", method])
+        assert done.exit_code == 0, done.output
+        assert method_of(course.output("training", "adapter")) == ("lora" if method == "qlora" else method)
+        losses[method] = read_jsonl(course.output("training", "history.jsonl"))[0]["eval_loss"]
+    assert losses.pop("qlora", 0) != pytest.approx(losses["lora"], rel=1e-4), "the base model is not in 4 bits"
+    assert [*losses.values()] == pytest.approx([losses["lora"]] * len(losses), rel=1e-4), "each begins at the base"
+
+
+def test_the_command_takes_a_preset_a_rate_and_a_tracker(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, "smoke", replace(get_profile("smoke"), max_steps=1, n_evaluations=1))
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    options = ["--preset", "aggressive", "--learning-rate", "0.002", "--track", "tensorboard"]
+    done = CliRunner().invoke(app, ["train", "--artifacts", str(course.root.parent), *options])
+    assert done.exit_code == 0, done.output
+    config = read_json(course.output("training", "adapter") / "adapter_config.json")
+    assert (config["r"], config["lora_alpha"]) == (64, 64)
+    history = read_jsonl(course.output("training", "history.jsonl"))
+    assert {record["learning_rate"] for record in history if "learning_rate" in record} == {0.002}
+    assert [*course.folder("training").glob("tracking/tensorboard/events.*")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "lore"], "'lore' is not one of 'full', 'lora', 'qlora', 'dora', 'rslora'"),
+        (["--preset", "bold"], "'bold' is not one of 'conservative', 'balanced', 'aggressive'"),
+        (["--track", "comet"], "'comet' is not one of"),
+        (["--learning-rate", "4"], "learning_rate must be between 0 and 1, not 4.0"),
+        (["--profile", "gpu_8gb", "--method", "dora"], "method must be full, lora, qlora or rslora for this backend"),
+    ],
+)
+def test_the_command_names_what_it_knows(
+    options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, ["train", "--artifacts", str(tmp_path), *options])
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
 def test_the_command_wants_the_data_stage(tmp_path: Path) -> None:
