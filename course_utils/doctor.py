@@ -56,35 +56,25 @@ def locked_versions(lock: Path) -> dict[str, str]:
 
 def _machine(course: Course) -> Iterator[Finding]:
     machine = probe_machine(check_hub=course.profile.needs_hub, artifacts=course.root)
-    yield from examine_machine(machine)
+    yield from examine_machine(machine, course.profile)
     best = recommend_profile(machine)
-    try:
-        against = reason_against(course.profile, machine)
-        yield _memory(machine, course.profile)
-    except CourseError as error:
-        against = str(error)
-    if against:
-        remedy = f"choose another, such as {best.profile}"
-        if best.profile == course.profile.name:  # no profile needs less
-            remedy = "free as much, or set ARTIFACTS to another disk" if "disk" in against else "use a larger machine"
-        yield Finding("profile", "error", f"PROFILE={course.profile.name}: {against}", remedy)
     severity: Severity = "note" if best.profile == course.profile.name else "warning"
     fix = "" if severity == "note" else f"to follow it: {best.next_step}"
     yield Finding("profile", severity, f"recommended: {best.profile}, {best.reason}", fix)
 
 
-def examine_machine(machine: Machine) -> Findings:
-    """List the machine's parts and programs that the course can use, with a remedy for each problem."""
+def examine_machine(machine: Machine, profile: Profile) -> Findings:
+    """List the machine's parts and programs that the course can use, with a remedy for what is wrong or too small."""
     reached = {True: "can be reached", False: "cannot be reached", None: "nobody asked whether it can be reached"}
     facts = {
         "system": f"{machine.os}, Python {machine.python}",
-        "processor": f"{machine.cpu}, {machine.n_cores} cores, {machine.memory_gib:.1f} GiB of memory",
+        "processor": f"{machine.cpu}, {machine.n_cores} cores",
         "vector instructions": ", ".join(machine.cpu_features) or "none known",
         "disk": f"{machine.disk_free_gib:.0f} GiB free for artifacts",
         "PyTorch": f"{machine.torch or 'not installed'}; Unsloth: {machine.unsloth or 'not installed'}",
         "Hugging Face Hub": reached[machine.hub_reachable],
     }
-    found = [*(Finding(name, "note", text) for name, text in facts.items()), *_gpu(machine)]
+    found = [*(Finding(name, "note", text) for name, text in facts.items()), *_room(machine, profile), *_gpu(machine)]
     for name, version, use, start in (
         ("Docker", machine.docker, "deploy/compose.yaml", "Docker Desktop, or sudo systemctl start docker"),
         ("Ollama", machine.ollama, "the Modelfile of notebook 5", "ollama serve"),
@@ -121,15 +111,25 @@ def _gpu(machine: Machine) -> Iterator[Finding]:
         yield Finding("CUDA", "note", text)
 
 
-def _memory(machine: Machine, profile: Profile) -> Finding:
-    """Compare the profile's need with the memory that is free now, within the limit of a container."""
+def _room(machine: Machine, profile: Profile) -> Iterator[Finding]:
+    """Compare a profile's needs with the machine, and with the memory that is free now, within a container's limit."""
     import psutil
 
-    wanted, free_gib = wanted_gib(profile), min(psutil.virtual_memory().available / 2**30, machine.memory_gib)
+    try:
+        against, wanted = reason_against(profile, machine), wanted_gib(profile)
+    except CourseError as error:
+        against, wanted = str(error), 0
+    if against:
+        remedy = f"choose another, such as {(best := recommend_profile(machine).profile)}"
+        if best == profile.name:  # no profile needs less
+            remedy = "free as much, or set ARTIFACTS to another disk" if "disk" in against else "use a larger machine"
+        yield Finding("profile", "error", f"PROFILE={profile.name}: {against}", remedy)
+    free_gib = min(psutil.virtual_memory().available / 2**30, machine.memory_gib)
     text = f"{machine.memory_gib} GiB, up to {free_gib:.1f} GiB of them free"
     if profile.n_gpus or free_gib >= min(wanted, machine.memory_gib) - MACHINE_MARGIN_GIB:
-        return Finding("memory", "note", text)
-    return Finding("memory", "warning", f"{text}; this profile wants {wanted} GiB", "close other programs")
+        yield Finding("memory", "note", text)
+    else:
+        yield Finding("memory", "warning", f"{text}; this profile wants {wanted} GiB", "close other programs")
 
 
 def _model(course: Course) -> Finding:

@@ -10,6 +10,7 @@ import pytest
 from course_utils import doctor
 from course_utils.artifacts import open_course
 from course_utils.doctor import examine, examine_machine, locked_versions
+from course_utils.profiles import get_profile
 from course_utils.setup.machine import SILENT, Gpu, Machine
 
 
@@ -91,6 +92,7 @@ def test_a_port_in_use_deserves_a_look(course, monkeypatch):
     assert "a test wants it" in text
 
 
+SMOKE = get_profile("smoke")
 LAPTOP = Machine("Linux", "3.12.1", "a CPU", 8, 15.5, 200.0, torch="2.13.0+cpu")
 GPU_MACHINE = replace(LAPTOP, gpus=(Gpu("Tesla T4", 15.0, (7, 5)),), driver="580.95", cuda="13.0", torch="2.13.0+cu130")
 PLANTED = {
@@ -127,7 +129,7 @@ PLANTED = {
 
 @pytest.mark.parametrize(("machine", "check", "severity", "reason", "fix"), PLANTED.values(), ids=PLANTED)
 def test_what_a_machine_lacks_has_a_remedy(machine, check, severity, reason, fix):
-    (found,) = [finding for finding in examine_machine(machine) if finding.check == check]
+    (found,) = [finding for finding in examine_machine(machine, SMOKE) if finding.check == check]
     assert found.severity == severity
     assert reason in found.reason
     assert fix in found.fix if fix else not found.fix
@@ -138,7 +140,7 @@ def test_no_gpu_beside_a_driver_has_its_reason(visible, says, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    (found,) = [each for each in examine_machine(replace(GPU_MACHINE, gpus=())) if each.check == "GPU"]
+    (found,) = [each for each in examine_machine(replace(GPU_MACHINE, gpus=()), SMOKE) if each.check == "GPU"]
     assert says in found.reason
 
 
@@ -152,11 +154,21 @@ def test_no_gpu_beside_a_driver_has_its_reason(visible, says, monkeypatch):
 def test_too_small_a_machine_for_the_smallest_profile_is_told_no_other_profile(
     lack, reason, fix, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("course_utils.doctor.probe_machine", lambda **_: replace(LAPTOP, **lack))
-    found = [each for each in examine(open_course("smoke", artifacts=str(tmp_path))) if each.severity == "error"]
-    (profile,) = [each for each in found if each.check == "profile"]
-    assert reason in profile.reason
-    assert fix in profile.fix
+    machine = replace(LAPTOP, **lack)
+    monkeypatch.setattr("course_utils.doctor.probe_machine", lambda **_: machine)
+    in_notebook = examine_machine(machine, SMOKE)
+    for found in (in_notebook, examine(open_course("smoke", artifacts=str(tmp_path)))):
+        (profile,) = [each for each in found if each.check == "profile" and each.severity == "error"]
+        assert reason in profile.reason
+        assert fix in profile.fix
+    assert fix in in_notebook._repr_html_()
+
+
+def test_a_machine_that_is_too_small_for_a_profile_is_told_one_that_fits():
+    findings = examine_machine(replace(LAPTOP, disk_free_gib=1.3), get_profile("laptop"))
+    (found,) = [each for each in findings if each.check == "profile"]
+    assert "wants 2 GiB of free disk; found 1.3 GiB" in found.reason
+    assert found.fix == "choose another, such as smoke"
 
 
 def test_memory_that_others_hold_deserves_a_look(tmp_path, monkeypatch):
