@@ -10,9 +10,8 @@ from course_utils.models.catalogue import shapes_by_size
 from course_utils.setup.memory import GPU_MARGIN_GIB, Method, estimate_memory
 from course_utils.tables import text_table
 
-ROWS = (100, 1_000, 10_001)
-"""Numbers of examples at which the advice changes: few-shot prompts below the first, then LoRA, then a larger rank,
-then preference tuning or full fine-tuning."""
+ROWS = (100, 1_000, 10_000)
+"""Numbers of examples at which the advice changes, in the tree's labels as ``{0}``, ``{1}`` and ``{2}``."""
 SMALL_CARD_GIB = 7.5
 """Least memory of a card that counts as 8 GB, because such cards report a little less than 8 GiB."""
 N_TOKENS = 2048
@@ -24,10 +23,13 @@ class Question(NamedTuple):
 
     text: str
     n_ending: int
-    answers: list[tuple[str, str, str]]
+    answers: list[tuple[str, ...]]
 
 
-TREE = [Question(**each) for each in read_toml(__file__)["question"]]
+TREE = [
+    Question(text, n_ending, [tuple(part.format(*ROWS) for part in answer) for answer in answers])
+    for text, n_ending, answers in map(dict.values, read_toml(__file__)["question"])
+]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Advice:
 
     choice: str
     reason: str
-    path: list[tuple[str, str, str, str]]
+    path: list[tuple[str, ...]]
     """The questions of ``TREE`` that were asked, as (question, answer, advice, reason)."""
     room: str
     """The largest models that fit on the GPU; empty if the path ends before the question about memory."""
@@ -65,8 +67,7 @@ def advise(
         raise ConfigurationError(f"goal {goal!r} is unknown; choose 'behaviour' or 'knowledge'")
     if n_examples < 0:
         raise ConfigurationError(f"n_examples is {n_examples}; give 0 or more")
-    n_rows = sum(n_examples >= bound for bound in ROWS)
-    card = (gpu_gib > 0) + (gpu_gib >= SMALL_CARD_GIB)
+    n_rows, card = sum(n_examples >= bound for bound in ROWS), (gpu_gib > 0) + (gpu_gib >= SMALL_CARD_GIB)
     given = (int(can_measure), int(not prompting_is_enough), int(goal == "behaviour"), n_rows, card)
     ends = (number for number, question in enumerate(TREE, 1) if given[number - 1] < question.n_ending)
     taken = zip(TREE[: next(ends, len(TREE))], given, strict=False)

@@ -82,8 +82,7 @@ def estimate_memory(
 
     With N parameters of the base model and A of the adapter:
 
-    - weights = N * bytes per weight (2 in 16 bits, 1 in 8, 0.516 in 4); quantised models keep
-      embeddings and output head in 16 bits
+    - weights = N * bytes per weight (2 in 16 bits, 1 in 8, 0.516 in 4); quantised, embeddings and head keep 16 bits
     - full: gradients = 2 N, optimizer = ``optimizer_bytes`` * N
     - LoRA: adapter = 4 A, gradients = 4 A, optimizer = 8 A
     - activations: see ``activation_bytes``
@@ -128,11 +127,10 @@ def activation_bytes(
 ) -> tuple[float, float]:
     """Bytes that the forward pass keeps for the backward pass, and the largest temporary amount beside them.
 
-    Per token, one block keeps the inputs of its layers: about 6 vectors of the hidden size, queries,
-    keys, values and the attention's output, and 4 of the feed-forward width (Korthikanti et al. 2022,
-    arXiv 2205.05198, section 4, for a gated block whose attention matrix is never stored). With
-    checkpointing only each block's input stays; temporary are one recomputed block or, earlier, the
-    loss (``LOSS_TOKENS``), whichever is larger.
+    Per token, one block keeps the inputs of its layers: about 6 vectors of the hidden size, queries, keys, values and
+    the attention's output, and 4 of the feed-forward width (Korthikanti et al. 2022, arXiv 2205.05198, section 4, for a
+    gated block whose attention matrix is never stored). With checkpointing only each block's input stays; temporary are
+    one recomputed block or, earlier, the loss (``LOSS_TOKENS``), whichever is larger.
     """
     heads = shape.head_size * (2 * shape.n_heads + 2 * shape.n_kv_heads)
     block = n_tokens * bytes_per_value * (6 * shape.hidden_size + heads + 4 * shape.intermediate_size)

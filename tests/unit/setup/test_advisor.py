@@ -9,21 +9,22 @@ from course_utils.setup.advisor import advise, draw_tree
 
 
 @pytest.mark.parametrize(
-    ("n_examples", "choice", "word"),
+    ("n_examples", "label", "choice", "word"),
     [
-        (0, "few-shot", "too few"),
-        (99, "few-shot", "too few"),
-        (100, "LoRA, rank 8", "overfitting"),
-        (999, "LoRA, rank 8", "overfitting"),
-        (1_000, "LoRA, rank 16", "does best"),
-        (10_000, "LoRA, rank 16", "does best"),
-        (10_001, "+ DPO, or full", "DPO"),
+        (0, "under 100", "few-shot", "too few"),
+        (99, "under 100", "few-shot", "too few"),
+        (100, "under 1,000", "LoRA, rank 8", "overfitting"),
+        (999, "under 1,000", "LoRA, rank 8", "overfitting"),
+        (1_000, "under 10,000", "LoRA, rank 16", "does best"),
+        (9_999, "under 10,000", "LoRA, rank 16", "does best"),
+        (10_000, "10,000 or more", "+ DPO, or full", "DPO"),
     ],
 )
-def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, choice: str, word: str) -> None:
+def test_behaviour_is_decided_by_the_number_of_examples(n_examples: int, label: str, choice: str, word: str) -> None:
     advice = advise("behaviour", n_examples)
     assert advice.choice == choice
     assert word in advice.reason
+    assert advice.path[3][1] == label
     assert len(advice.path) == (4 if choice == "few-shot" else 5)
 
 
