@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from course_utils.artifacts import PARAMETERS, STAGES, Course, notebook_of, open_course
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, DataError
 from course_utils.files import PROJECT, read_json, read_jsonl, resolve
 from course_utils.profiles import Method, Preset, Tracker
 from course_utils.tables import without_control
@@ -191,7 +191,10 @@ def predict(
     def serve_file(gguf: Path) -> str:  # the server ends with this process
         return start_model_server(gguf, context=context_length(course.profile)).url
 
-    train, rows = (read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split))
+    parts = {part: read_jsonl(course.output("data", f"{part}.jsonl")) for part in ("train", split)}
+    if empty := [part for part, found in parts.items() if not found]:
+        raise DataError(f"{course.folder('data')}: no {' and '.join(empty)} rows; add some, run {notebook_of('data')}")
+    train, rows = parts.values()
     task = text_to_sql(read_json(course.output("data", "schemas.json")))
     prompts = make_prompts(rows[:first], task, plain=prompt == "plain", train=train, n_examples=examples)
     name = asked if asked.endswith(".gguf") else model_here(asked)

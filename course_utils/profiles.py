@@ -86,9 +86,8 @@ class Profile:
     max_validation_rows: int | None = None
     """Most validation rows on which training measures the loss, spread evenly over the split; None takes all."""
     patience: int | None = 2
-    """Evaluations without a lower validation loss before training stops and keeps the best weights.
-
-    None trains to the end and keeps the last weights."""
+    """Evaluations without a lower validation loss before training stops and keeps the best weights; None
+    trains to the end and keeps the last ones."""
     track: Tracker = ""
     """Where settings and losses go besides the result; TensorBoard and MLflow write to ``tracking`` beside it."""
 

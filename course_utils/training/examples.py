@@ -97,7 +97,8 @@ def tokenize_rows(
     tokenized = TokenizedRows(examples, too_long)
     if not tokenized.n_supervised_tokens:
         found = f"{len(examples)} rows within max_length={max_length}, {len(too_long)} too long"
-        raise DataError(f"nothing to learn: {found}; raise max_length {IN_PROFILE}, or shorten the prompts")
+        remedy = f"raise max_length {IN_PROFILE}, or shorten the prompts" if too_long else "add rows with answers"
+        raise DataError(f"nothing to learn: {found}; {remedy}")
     return tokenized
 
 

@@ -26,12 +26,11 @@ def tracking(trackers: Sequence[str], folder: Path) -> Iterator[None]:
 
     Weights & Biases also sends data to its service, unless ``WANDB_MODE=offline``.
     """
-    places = {}
     if trackers:
         folder.mkdir(parents=True, exist_ok=True)
-        places = {"TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"), "WANDB_DIR": str(folder)}
-        places |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
-    places = {name: place for name, place in places.items() if name not in os.environ}
+    places = {"TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"), "WANDB_DIR": str(folder)}
+    places |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    places = {name: place for name, place in places.items() if trackers and name not in os.environ}
     os.environ.update(places)
     if "wandb" in trackers and "WANDB_DIR" in places:  # it reads its variables once a process
         wandb = import_module("wandb")
@@ -39,10 +38,9 @@ def tracking(trackers: Sequence[str], folder: Path) -> Iterator[None]:
     try:
         yield
     finally:  # the trainer may leave the tracker's run open, and the next training would be added to it
-        if "wandb" in trackers:
-            import_module("wandb").finish()
-        if "mlflow" in trackers:
-            import_module("mlflow").end_run()
+        for name, end in {"wandb": "finish", "mlflow": "end_run"}.items():
+            if name in trackers:
+                getattr(import_module(name), end)()
         for name in places:  # the next run may have another folder
             os.environ.pop(name, None)
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from course_utils import runner
 from course_utils.artifacts import PARAMETERS
 from course_utils.cli import app, open_here
-from course_utils.files import PROJECT, read_jsonl, write_jsonl
+from course_utils.files import PROJECT, read_jsonl, write_json, write_jsonl
 from tests.sqlite_files import write_database
 
 
@@ -133,6 +133,22 @@ def test_the_command_that_resumes_can_be_pasted(course, tmp_path, monkeypatch):
     assert result.exit_code == 130
     for_make = str(place).replace("$", "$$")
     assert shlex.split(result.stdout.split("`")[1]) == ["make", "course", f"ARTIFACTS={for_make}"]
+
+
+@pytest.mark.parametrize("empty", ["train", "test"])
+def test_no_rows_to_ask_or_to_show_is_said_before_a_model_is_loaded(course, tmp_path, empty):
+    made = open_here("smoke", "", "", str(tmp_path))
+    made.begin("setup").finish({})
+    stage = made.begin("data")
+    row = {"id": "1", "db_id": "shop", "question": "How many?", "query": "SELECT 1"}
+    write_json(stage.folder / "schemas.json", {"shop": "table item: name text"})
+    for split in ("train", "test"):
+        write_jsonl(stage.folder / f"{split}.jsonl", [row] * (split != empty))
+    stage.finish({})
+    result = course("predict", "no-such/model", tmp_path / "out.jsonl", "--artifacts", tmp_path)
+    assert result.exit_code == 2
+    assert f"no {empty} rows; add some, run notebooks/02_data.ipynb" in result.stderr
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 @pytest.mark.parametrize("option", ["--first=0", "--first=-235", "--examples=-1"])

@@ -50,6 +50,8 @@ def test_rows_can_be_spread_over_all_there_are(tokenizer: object, limit: int | N
 def test_nothing_to_learn_is_refused(tokenizer: object) -> None:
     with pytest.raises(DataError, match="2 too long; raise max_length"):
         tokenize_rows(tokenizer, ROWS, text_to_sql(SCHEMAS), 8)
+    with pytest.raises(DataError, match="0 rows within max_length=8, 0 too long; add rows with answers"):
+        tokenize_rows(tokenizer, [], text_to_sql(SCHEMAS), 8)
 
 
 def test_an_answer_that_would_end_its_turn_early_is_refused(tokenizer: object) -> None:
