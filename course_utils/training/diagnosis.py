@@ -171,7 +171,7 @@ def _pace(history: Sequence[Mapping[str, float]], points: Points, start: float) 
 def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> "Axes":
     """Plot training losses as lines and validation losses as dots by step, one label per run, with the diagnoses.
 
-    A vertical line marks the step of a diagnosis other than *healthy*, unless it is the last step.
+    A vertical line marks the step that each diagnosis is about.
     """
     first = results[0].diagnosis
     ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
@@ -184,10 +184,9 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
             steps, losses = zip(*_points(result.history, key), strict=True)
             axes.plot(steps, losses, look, color=colour, label=f"{label}, {kind}" if label else kind)
         found = result.diagnosis
-        if found.verdict != "healthy" and found.step != result.n_steps:
-            axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
-            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center"}
-            axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
+        axes.axvline(found.step, color=colour, linestyle=(0, (2, 2)))
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "color": colour}
+        axes.text(found.step, 1.02 + 0.1 * len(axes.texts), f"{found.verdict}, step {found.step}", **place)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)")
     axes.locator_params("x", integer=True)
     show_logarithmic(axes)
