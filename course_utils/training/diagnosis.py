@@ -109,7 +109,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
         return found
     if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
         return Diagnosis("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last} steps")
-    slows = f"{fell}; in the last third of the way it falls at {pace:.0%} of its mean pace"
+    slowly = f"at {pace:.0%} of its mean pace" if pace < 1 else "no slower than before"  # jitter can make it 1330%
+    slows = f"{fell}; in the last third of the way it falls {slowly}"
     if pace > PACE:
         return Diagnosis("too short", last, slows)
     return Diagnosis("healthy", int(min(validation, key=LOSS)[0]), slows)

@@ -114,6 +114,15 @@ def test_a_slow_fall_of_few_steps_is_too_short(n_steps: int, verdict: str) -> No
     assert diagnose(history).verdict == verdict
 
 
+def test_jitter_is_not_told_as_a_pace() -> None:
+    """Where the loss has hardly fallen, its mean pace is almost 0, and that of the last third is many times as much."""
+    losses = enumerate((2.0, 2.1, 2.2, 2.4, 2.5, 2.4, 1.98, 1.97), 1)
+    history = [{"step": 0, "eval_loss": 2.0}, *({"step": step, "loss": loss} for step, loss in losses)]
+    found = diagnose([*history, {"step": 8, "eval_loss": 1.97}])
+    assert found.verdict == "too short"
+    assert found.evidence.endswith("it falls no slower than before")
+
+
 def test_validation_that_rises_while_training_stays_above_it_is_not_overfit() -> None:
     history = [{"step": step, "loss": 2.0 + 0.01 * (step % 2)} for step in range(1, 61)]
     history += [{"step": step, "eval_loss": loss} for step, loss in ((0, 2.0), (20, 1.8), (40, 1.9), (60, 2.0))]
