@@ -32,7 +32,7 @@ CLIMB = 0.25
 SPIKE = 2.5
 NOISE = 5
 RISE = 0.1
-MEMORY = 4
+MEMORY, GAP = 4, 0.125
 LITTLE = 0.25
 PACE = 0.2
 FEW_STEPS = 30
@@ -67,8 +67,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
       the start, whatever the noise, because in a short run the climb itself looks like noise; or validation ends
       ``CLIMB`` of the start above its best, and training ends above that best too.
     - *overfit*: validation ends ``RISE`` above its best while training ends below that best; a tenth is no noise,
-      because the validation rows are always the same. Or validation has settled at ``MEMORY`` times the training loss:
-      the model knows the rows by heart. (Twice is common: a model knows the rows it was trained on better.)
+      because the validation rows are always the same. Or validation has settled at ``MEMORY`` times the training loss,
+      and ``GAP`` of the start above it: the model knows the rows by heart. (Twice the loss, or a small gap, is common.)
     - *underfit*: validation has fallen by less than ``LITTLE`` of the start.
     - *too short*: in the last third of the way validation still falls at more than ``PACE`` of its mean pace; training
       replaces it if validation was measured at most twice and training more often. The way is the summed learning
@@ -105,7 +105,7 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
     n_measured = sum(step > 0 for step, _ in validation)
     pace = _pace(history, validation if n_measured >= min(3, len(training)) else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
-    if found := _find_overfit(learned, validation, fell, is_settled=pace <= PACE):
+    if found := _find_overfit(learned, validation, fell, GAP * start if pace <= PACE else math.inf):
         return found
     if end > start * (1 - LITTLE) and (last >= FEW_STEPS or pace <= PACE):
         return Diagnosis("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last} steps")
@@ -142,13 +142,13 @@ def _find_climb(training: Points, smooth: Points, start: float, low: float) -> t
     return None
 
 
-def _find_overfit(learned: float, validation: Points, fell: str, *, is_settled: bool) -> Diagnosis | None:
-    """The verdict *overfit*, if it fits; ``learned`` is the smoothed training loss at the end."""
+def _find_overfit(learned: float, validation: Points, fell: str, gap: float) -> Diagnosis | None:
+    """The verdict *overfit*, if it fits; ``gap`` nats above the last smoothed training loss are too many."""
     (best_step, best), end = min(validation, key=LOSS), validation[-1][1]
     if end > best * (1 + RISE) and learned < best:
         rises = f"validation loss rises from {best:.3g} to {end:.3g}, training does not"
         return Diagnosis("overfit", int(best_step), rises)
-    if end > MEMORY * learned and is_settled:
+    if end > max(MEMORY * learned, learned + gap):
         step = next(step for step, loss in validation if loss <= best * (1 + RISE))
         times = f"{end / max(learned, 1e-9):.0f} times the training loss of {learned:.3g}"
         return Diagnosis("overfit", int(step), f"{fell}, {times}", end == best)
