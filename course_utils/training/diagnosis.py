@@ -175,7 +175,7 @@ def plot_losses(*results: "TrainingResult", labels: tuple[str, ...] = ("",)) -> 
     A vertical line marks the step that each diagnosis is about.
     """
     first = results[0].diagnosis
-    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.2g}" for run in results)
+    ends = (f"{run.diagnosis.verdict}, ends at {run.final_validation_loss:.3g}" for run in results)
     compared = "; ".join(f"{label}: {end}" for label, end in zip(labels, ends, strict=True))
     axes = new_axes(compared if results[1:] else f"{first.verdict.capitalize()}: {first.evidence}", height=3.6)
     for number, (result, label) in enumerate(zip(results, labels, strict=True)):

@@ -164,7 +164,7 @@ def test_the_plot_has_both_curves_and_says_what_they_show(result: TrainingResult
     assert axes.get_legend_handles_labels()[1] == ["run, training", "run, validation"]
     assert axes.figure.get_suptitle().startswith(f"{result.diagnosis.verdict.capitalize()}: validation loss goes from")
     both = plot_losses(result, result, labels=("slow", "fast")).figure.get_suptitle().replace("\n", " ")
-    assert both.endswith(f"fast: {result.diagnosis.verdict}, ends at {result.final_validation_loss:.2g}")
+    assert both.endswith(f"fast: {result.diagnosis.verdict}, ends at {result.final_validation_loss:.3g}")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
