@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from course_utils.training.sft import TrainingResult
 
 Verdict = Literal["unstable", "overfit", "underfit", "too short", "healthy"]
-Points = list[tuple[float, float]]
-"""(step, loss) pairs in order."""
+Points = list[tuple[float, float]]  # (step, loss) pairs in order
 LOSS = itemgetter(1)
 
 FIXES: dict[Verdict, str] = {
@@ -74,7 +73,7 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
       replaces it if validation was measured at most twice and training more often. The way is the summed learning
       rate, not the steps, because a rate that decays to zero flattens any curve. An exponential decay has a pace of 0.7
       after one time constant, 0.3 after three and 0.15 after four. A falling run of under ``FEW_STEPS`` steps is too
-      short, not underfit.
+      short, not underfit; nor is it healthy by a training loss alone, which jitters.
 
     Losses cannot tell a base model that knew the task from one that learns nothing, nor say how many answers are right.
 
@@ -102,8 +101,8 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
         climbs = f"the loss climbs from {low:.3g} to {high:.3g}; it began at {start:.3g}"
         return Diagnosis("unstable", int(step), climbs)
     # One or two validation losses after the start are too few for a curve, unless training has no more.
-    n_measured = sum(step > 0 for step, _ in validation)
-    pace = _pace(history, validation if n_measured >= min(3, len(training)) else smooth, start)
+    has_curve = sum(step > 0 for step, _ in validation) >= min(3, len(training))
+    pace = _pace(history, validation if has_curve else smooth, start)
     fell = f"validation loss goes from {start:.3g} to {end:.3g}"
     if found := _find_overfit(learned, validation, fell, GAP * start if pace <= PACE else math.inf):
         return found
@@ -111,8 +110,9 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
         return Diagnosis("underfit", last, f"{fell}, {end / start - 1:+.0%} in {last} steps")
     slowly = f"at {pace:.0%} of its mean pace" if pace < 1 else "no slower than before"  # jitter can make it 1330%
     slows = f"{fell}; in the last third of the way it falls {slowly}"
-    if pace > PACE:
-        return Diagnosis("too short", last, slows)
+    if pace > PACE or (last < FEW_STEPS and not has_curve):
+        few = f"{fell} in {last} steps, too few to say whether it falls on"
+        return Diagnosis("too short", last, slows if pace > PACE else few)
     return Diagnosis("healthy", int(min(validation, key=LOSS)[0]), slows)
 
 

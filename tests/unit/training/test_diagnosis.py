@@ -107,6 +107,17 @@ def test_two_steps_that_learn_are_too_short() -> None:
     assert diagnose([*losses, *measured]).verdict == "too short"
 
 
+def test_a_training_loss_that_jitters_makes_no_short_run_healthy() -> None:
+    """Sixteen steps, whose batches happen to be easy in the middle."""
+    losses = enumerate((1.29, 1.24, 1.21, 0.9, 0.59, 0.46, 0.16, 0.18, 0.18, 0.31, 0.25, 0.25, 0.06, 0.1, 0.2, 0.17), 1)
+    history = [{"step": step, "loss": loss} for step, loss in losses]
+    found = diagnose([*history, {"step": 0, "eval_loss": 1.29}, {"step": 16, "eval_loss": 0.297}])
+    assert (found.verdict, found.evidence.split(" in ")[1]) == (
+        "too short",
+        "16 steps, too few to say whether it falls on",
+    )
+
+
 @pytest.mark.parametrize(("n_steps", "verdict"), [(29, "too short"), (30, "underfit")])
 def test_a_slow_fall_of_few_steps_is_too_short(n_steps: int, verdict: str) -> None:
     history = [{"step": step, "loss": 2 - 0.01 * step} for step in range(1, n_steps + 1)]
