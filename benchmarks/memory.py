@@ -1,7 +1,7 @@
 """Is the memory estimate right? Peak memory of short trainings on a CPU, against ``setup.estimate_memory``.
 
 Models of three shapes are trained for a few steps with TRL, as in ``train_sft``: all weights, by LoRA and by QLoRA
-(only if bitsandbytes is installed, which only the gpu lock has). Weights are random, because they do not affect memory.
+(only on Linux, for which alone bitsandbytes is locked). Weights are random, because they do not affect memory.
 Each training runs in its own process, whose peak includes Python and the libraries. One training runs again with an
 allocator that returns every large block to the system, which separates what training needs from what C's allocator
 keeps.

@@ -30,7 +30,7 @@ REACHABLE_WITHIN_S = 5
 # Each is compiled for one version of torch; with another it breaks Transformers and PEFT, which import it if installed.
 # Colab has all of them.
 COMPILED_FOR_TORCH = ("torchvision", "torchaudio", "torchcodec", "torchao")
-# Space for packages and the tools' temporary copies, with a margin; 2.8 GiB were measured on Linux without CUDA.
+# Space for packages and the tools' temporary copies, with a margin; 2.9 GiB were measured on Linux without CUDA.
 DISK_GIB = {"cpu": 4, "cuda": 14}
 PIP = ("-m", "pip", "install", "--quiet", "--retries", "2")
 UV = ("-m", "uv", "pip", "install")

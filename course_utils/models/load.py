@@ -1,15 +1,17 @@
 """Load a model, its tokenizer and an adapter, and choose the device, number format and CPU threads for this machine."""
 
+import logging
 import os
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ModelError, require
+from course_utils.errors import MissingExtraError, ModelError
 from course_utils.models.hub import explain_loading, locate_model
 from course_utils.resources import n_cores
 
@@ -21,8 +23,6 @@ NARROW = 512
 """Hidden size below which training does not try bfloat16, because converting would cost as much as it saves."""
 PERIOD_S = 15
 """Seconds for which a number of threads is kept; choosing it takes a tenth of a second."""
-KERNELS_KEPT = "64"
-"""Compiled kernels that oneDNN caches, one per shape of matrices. Its default of 1,024 would take gigabytes."""
 SAMPLING = ("temperature", "top_p", "top_k", "top_h", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
@@ -160,10 +160,9 @@ def load_model(
 ) -> "PreTrainedModel":
     """Load a causal language model, from a folder or the Hub, for this machine, in evaluation mode.
 
-    ``adapter`` is a folder that training wrote: an adapter to apply or, after full fine-tuning, a whole model, which is
-    then loaded instead. ``load_in_4bit`` quantises weights to NF4 by bitsandbytes, on a GPU or a CPU. ``place`` is the
-    device that weights are loaded to, such as ``"cpu"``; None for this machine's. ``merge`` adds the adapter to the
-    weights, unless they are in 4 bits: the same replies, except for rounding, in three quarters of the time.
+    ``adapter`` is a folder from training: an adapter to apply or, after full fine-tuning, a model to load instead.
+    ``load_in_4bit`` quantises weights to NF4. ``place`` is the weights' device; None for this machine's. ``merge`` adds
+    the adapter to the weights, unless they are in 4 bits: the same replies but for rounding, in less time.
 
     Raises:
         ModelError: The folder does not exist or holds no readable model, or the Hub does not provide one.
@@ -172,13 +171,14 @@ def load_model(
     import torch
     from transformers import BitsAndBytesConfig
 
-    if load_in_4bit:
-        require("gpu", "bitsandbytes")
+    if load_in_4bit and find_spec("bitsandbytes") is None:
+        raise MissingExtraError('no bitsandbytes: on Linux run python3 requirements/install.py, else set method="lora"')
     if adapter is not None and (adapter / "config.json").is_file():
         model, adapter = adapter.resolve(), None
     name, device = locate_model(model), choose_device().value
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it asks for a faster kernel as soon as PEFT is imported
     if device == "cpu":
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS_KEPT)  # oneDNN reads it only once
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # its 1,024 kernels take gigabytes; read once
         set_threads()
     dtype = getattr(torch, choose_dtype(device).value)
     nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype, "bnb_4bit_use_double_quant": True}

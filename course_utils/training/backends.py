@@ -80,15 +80,15 @@ def load_trainable(
         raise ConfigurationError(f"PROFILE={profile.name!r} needs a GPU, but {device.reason}; use smoke or laptop")
     if profile.backend == "unsloth":
         return _load_unsloth(profile, model)
-    from peft import get_peft_model
-    from transformers import set_seed
-
     tokenizer = load_tokenizer(model)
     # In several processes the trainer places the weights; 4-bit ones must be on their GPU from the start.
     is_bound = n_launched() == 1 or profile.load_in_4bit
     base = load_model(model, load_in_4bit=profile.load_in_4bit, place=None if is_bound else "cpu")
     if profile.method == "full":
         return base.float(), tokenizer  # a step of AdamW is often too small to change a 16-bit weight
+    from peft import get_peft_model
+    from transformers import set_seed
+
     _fit_frozen_matrices(base, halves)
     config = adapter_config(profile, base.config.get_text_config().num_hidden_layers)
     if profile.method == "ia3":

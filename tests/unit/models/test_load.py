@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -228,10 +229,20 @@ def test_an_adapter_that_does_not_fit_is_explained(
         load_model(TINY_BASE, adapter=tmp_path)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="bitsandbytes may be installed beside a GPU")
-def test_four_bits_without_bitsandbytes_name_the_extra() -> None:
-    with pytest.raises(MissingExtraError, match=r"install\.py --set gpu"):
+def test_four_bits_without_bitsandbytes_say_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # as on a Mac, for which it is not locked
+    with pytest.raises(MissingExtraError, match=r'bitsandbytes: on Linux run .*install\.py, else set method="lora"'):
         load_model(TINY_BASE, load_in_4bit=True)
+
+
+def test_four_bits_a_weight_are_4_13_with_their_scales() -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is locked for Linux alone")
+    model = load_model(TINY_BASE, load_in_4bit=True)
+    held = {tensor.data_ptr(): tensor.nbytes for tensor in model.state_dict().values()}
+    others = sum(weight.nbytes for weight in model.parameters() if weight.dtype != torch.uint8)
+    n_rounded = sum(2 * weight.numel() for weight in model.parameters() if weight.dtype == torch.uint8)
+    # Dettmers et al. 2023, section 3; matrices as small as these add a tenth of a bit for each one's table of levels
+    assert (sum(held.values()) - others) * 8 / n_rounded == pytest.approx(4.127, abs=0.15)
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
