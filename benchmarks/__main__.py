@@ -8,7 +8,7 @@ compare, a finished run, the field's tool, a GPU.
 import logging
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,16 +35,19 @@ BENCHMARKS = (
 """Modules of this folder, each with ``measure`` and ``plot``."""
 
 
+def write_result(name: str, result: dict[str, Any]) -> None:
+    """Write what the benchmark ``name`` measured, and its plot, into ``RESULTS``."""
+    typer.echo(write_json(RESULTS / f"{name}.json", result))
+    import_module(f"benchmarks.{name}").plot(result).figure.savefig(RESULTS / f"{name}.png", dpi=120)
+
+
 def main(names: Annotated[list[str] | None, typer.Argument(help="Which to run; all by default.")] = None) -> None:
     """Measure and write the results, each with the machine it came from and a plot."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if unknown := {*(names or [])} - {*BENCHMARKS}:
         raise typer.BadParameter(f"{', '.join(unknown)} is unknown; choose from {', '.join(BENCHMARKS)}")
     for name in names or BENCHMARKS:
-        benchmark = import_module(f"benchmarks.{name}")
-        result = benchmark.measure()
-        typer.echo(write_json(RESULTS / f"{name}.json", result))
-        benchmark.plot(result).figure.savefig(RESULTS / f"{name}.png", dpi=120)
+        write_result(name, import_module(f"benchmarks.{name}").measure())
 
 
 if __name__ == "__main__":

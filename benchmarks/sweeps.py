@@ -2,13 +2,13 @@
 
 Every run takes the same number of steps with the profile's alpha; only rate and rank change. Optuna goes through the
 grid and computes the share of the losses' variance that each setting explains. ``python -m benchmarks.sweeps --ray``
-trains the same grid with Ray Tune (``pip install "ray[tune]"``), which spreads it over the machines of a cluster that
-share this folder.
+trains the same grid with Ray Tune (``uv pip install --constraint requirements/all.txt --editable .[sweep]``), which
+spreads it over the machines of a cluster that share this folder.
 """
 
-import json
 import logging
 import math
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.__main__ import write_result
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
 from course_utils.figures import course_style, new_axes, show_logarithmic
+from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
@@ -84,10 +86,14 @@ def _by_optuna(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
 
 def _by_ray(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
     """Every point of the grid on whatever machines Ray finds, as many at once as they have room for."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # telemetry
     from ray import tune
 
     space = {name: tune.grid_search(list(values)) for name, values in GRID.items()}
-    results = tune.Tuner(lambda settings: {"loss": loss_of(settings)}, param_space=space).fit()
+    kept = tune.RunConfig(storage_path=str(PROJECT / "artifacts" / "ray"))
+    results = tune.Tuner(lambda settings: {"loss": loss_of(settings)}, param_space=space, run_config=kept).fit()
+    if results.errors:
+        raise results.errors[0]
     trials = [{name: result.config[name] for name in GRID} | {"loss": result.metrics["loss"]} for result in results]
     return sorted(({**trial, "loss": round(trial["loss"], 4)} for trial in trials), key=_place)
 
@@ -145,9 +151,9 @@ def plot(result: dict[str, Any]) -> "Axes":
 def main(
     ray: Annotated[bool, typer.Option("--ray", help="Train by Ray Tune, on every machine of its cluster.")] = False,
 ) -> None:
-    """Print the result; ``python -m benchmarks sweeps`` writes it."""
+    """Measure and write the result, as ``python -m benchmarks sweeps`` does."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    typer.echo(json.dumps(measure(on_ray=ray), indent=1))
+    write_result("sweeps", measure(on_ray=ray))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 from itertools import product
+from pathlib import Path
 
-from benchmarks.sweeps import RANKS, RATES, SEEDS, _by_optuna, explained_shares, plot
+import pytest
+
+from benchmarks import sweeps
+from benchmarks.sweeps import RANKS, RATES, SEEDS, _by_optuna, _by_ray, explained_shares, plot
 
 
 def test_the_plot_has_a_line_for_each_rank_over_all_rates() -> None:
@@ -39,3 +43,15 @@ def test_optuna_tries_every_point_of_the_grid_once() -> None:
     trials = _by_optuna(lambda settings: settings["learning_rate"] * settings["lora_rank"])
     assert [(trial["learning_rate"], trial["lora_rank"]) for trial in trials] == list(product(RATES, RANKS))
     assert all(trial["loss"] == round(trial["learning_rate"] * trial["lora_rank"], 4) for trial in trials)
+
+
+def test_ray_gives_what_optuna_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="the extra sweep is in no lock that tests install")
+    monkeypatch.setattr(sweeps, "GRID", {"learning_rate": (4e-4, 4e-3), "lora_rank": (8,), "seed": (0,)})
+    monkeypatch.setattr(sweeps, "PROJECT", tmp_path)
+    try:
+        trials = _by_ray(lambda settings: settings["learning_rate"] * settings["lora_rank"])
+    finally:
+        ray.shutdown()
+    assert trials == _by_optuna(lambda settings: settings["learning_rate"] * settings["lora_rank"])
+    assert len(trials) == 2
