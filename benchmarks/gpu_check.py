@@ -111,7 +111,7 @@ def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
         # ``train_sft`` would run Unsloth in another process, but steps and memory are measured in this one.
         result = train_here(profile, model, train, validation, shared / backend)
-    method = "qlora_4bit" if profile.load_in_4bit else "lora"
+    method = "qlora" if profile.load_in_4bit else "lora"
     estimate = estimate_memory(
         shape.n_parameters,
         method,

@@ -34,7 +34,7 @@ SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SIZES = ("tiny base", "between", "SmolLM2-135M")
 ROWS = {"tiny base": (4, 512), "between": (2, 256), "SmolLM2-135M": (2, 256)}
 """Rows in a batch and tokens of each."""
-METHODS: tuple[Method, ...] = ("full", "lora", "qlora_4bit")
+METHODS: tuple[Method, ...] = ("full", "lora", "qlora")
 N_STEPS = 4
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 """C's allocator then maps every block from 64 KiB on by itself, and unmaps it when it is freed."""
@@ -51,7 +51,7 @@ def shape_of(size: str) -> ModelShape:
 
 def measure() -> dict[str, Any]:
     """Train each size by each method; returns peaks in GiB beside the estimates, and the largest error."""
-    methods = [method for method in METHODS if method != "qlora_4bit" or find_spec("bitsandbytes")]
+    methods = [method for method in METHODS if method != "qlora" or find_spec("bitsandbytes")]
     runs = [_run(size, method) for size in SIZES for method in methods]
     return {
         "machine": asdict(probe_machine()),
@@ -126,7 +126,7 @@ def _load(folder: str, method: Method) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     quantised = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
-    options = {"quantization_config": quantised} if method == "qlora_4bit" else {}
+    options = {"quantization_config": quantised} if method == "qlora" else {}
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu", **options)
 
 

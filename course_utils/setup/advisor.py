@@ -78,7 +78,7 @@ def advise(
 
 def _what_fits(gpu_gib: float) -> str:
     """The largest model of the catalogue that fits with each method; on small cards also a way to tune larger ones."""
-    methods: dict[str, Method] = {"QLoRA": "qlora_4bit", "LoRA": "lora", "full fine-tuning": "full"}
+    methods: dict[str, Method] = {"QLoRA": "qlora", "LoRA": "lora", "full fine-tuning": "full"}
     room = []
     for name, method in methods.items():
         fitting = ""

@@ -77,7 +77,7 @@ class MemoryCalculator:
         slider = partial(ipywidgets.SelectionSlider, continuous_update=False, layout={"width": "420px"}, style=words)
         buttons = partial(ipywidgets.ToggleButtons, style={"button_width": "auto"})
         self.controls = {
-            "method": buttons(description="method", options=METHODS, value="qlora_4bit"),
+            "method": buttons(description="method", options=METHODS, value="qlora"),
             "shape": slider(description="model", options=models.items(), value=models["Llama-3.1-8B-Instruct"]),
             "rank": slider(description="LoRA rank", options=RANKS, value=16),
             "batch_size": slider(description="rows at once", options=BATCH_SIZES, value=1),

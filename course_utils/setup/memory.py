@@ -13,11 +13,11 @@ from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.models.generation import READ_AT_ONCE
 from course_utils.profiles import Profile, get_profile
 
-Method = Literal["full", "lora", "lora_8bit", "qlora_4bit"]
+Method = Literal["full", "lora", "lora_8bit", "qlora"]
 METHODS: tuple[Method, ...] = get_args(Method)
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "runtime")
 
-BYTES_PER_WEIGHT: dict[Method, float] = {"full": 2.0, "lora": 2.0, "lora_8bit": 1.0, "qlora_4bit": 4.127 / 8}
+BYTES_PER_WEIGHT: dict[Method, float] = {"full": 2.0, "lora": 2.0, "lora_8bit": 1.0, "qlora": 4.127 / 8}
 """Bytes per weight of the base model. 8 bits are LLM.int8 (Dettmers et al. 2022, arXiv 2208.07339). QLoRA's NF4 with
 double quantisation takes 4.127 bits, with 0.127 for the scales (Dettmers et al. 2023, arXiv 2305.14314, section 3)."""
 OPTIMIZER_BYTES = 6.0
@@ -159,7 +159,7 @@ def estimate_profile(profile: Profile, n_tokens: int | None = None) -> MemoryEst
     n_rows_read = 1 + (profile.batch_size - 1) * (OWN_SHARE if profile.share_prompts else 1)
     estimate = estimate_memory(
         shape.n_parameters,
-        "qlora_4bit" if profile.load_in_4bit else "full" if profile.method == "full" else "lora",
+        "qlora" if profile.load_in_4bit else "full" if profile.method == "full" else "lora",
         shape=replace(shape, n_layers=n_trained),
         rank=profile.lora_rank,
         n_tokens=round(n_rows_read * (n_tokens or profile.max_length)),

@@ -135,11 +135,11 @@ def test_the_first_notebook_runs_and_its_widget_answers(page, tmp_path):
 
     page.evaluate(SHOW, "calculator")
     calculator = page.locator(".course-calculator")
-    calculator.locator("svg", has_text="qlora_4bit: ").wait_for(timeout=WIDGET_MS)
+    calculator.locator("svg", has_text="qlora: ").wait_for(timeout=WIDGET_MS)
     calculator.get_by_role("button", name="lora_8bit").click()
     calculator.locator("svg", has_text="lora_8bit: ").wait_for(timeout=WIDGET_MS)
     cell = page.evaluate(ACTIVE)
-    for key, focused in (("ArrowRight", "qlora_4bit"), ("ArrowUp", "lora_8bit"), ("ArrowDown", "qlora_4bit")):
+    for key, focused in (("ArrowRight", "qlora"), ("ArrowUp", "lora_8bit"), ("ArrowDown", "qlora")):
         page.keyboard.press(key)
         assert page.evaluate("document.activeElement.textContent") == focused
     calculator.locator(".widget-hslider", has_text="model").locator(".noUi-handle").click()

@@ -23,7 +23,7 @@ def words_of(picture: str) -> str:
 def test_it_begins_with_an_8b_by_qlora_on_a_small_card() -> None:
     words = words_of(MemoryCalculator().picture.value)
     assert words.startswith("Llama-3.1-8B-Instruct on a card of 8 GiB")
-    assert "qlora_4bit: 8.2 GB, 0.4 GB to spare" in words
+    assert "qlora: 8.2 GB, 0.4 GB to spare" in words
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from course_utils.errors import ConfigurationError
 from course_utils.files import PROJECT
 from course_utils.models.catalogue import LLAMA_2_7B, ModelShape, find_shape
 from course_utils.profiles import PROFILES, Profile, get_profile
+from course_utils.profiles import Method as TrainingMethod
 from course_utils.setup.memory import (
     GPU_MARGIN_GIB,
     MACHINE_MARGIN_GIB,
@@ -36,10 +37,17 @@ CARDS_GIB = {"smoke": 4, "laptop": 8, "gpu_8gb": 8.0, "gpu_16gb": 15.0, "gpu_24g
 @pytest.mark.parametrize(
     ("method", "published_gb"),
     # "At-home finetuner's playbook", table 2: full 67-70, LoRA about 15, in 8 bits 9, QLoRA 5
-    [("full", 70), ("lora", 15), ("lora_8bit", 9), ("qlora_4bit", 5)],
+    [("full", 70), ("lora", 15), ("lora_8bit", 9), ("qlora", 5)],
 )
 def test_a_7b_takes_what_the_texts_say(method: Method, published_gb: float) -> None:
     assert estimate_memory(7e9, method).total_gb == pytest.approx(published_gb, abs=1)
+
+
+def test_methods_have_the_names_that_training_knows() -> None:
+    assert {*METHODS} - {"lora_8bit"} == {"full", "lora", "qlora"}  # published tables have LoRA in 8 bits
+    for method in get_args(TrainingMethod):
+        counted = estimate_profile(replace(get_profile("smoke"), method=method)).method
+        assert counted == (method if method in METHODS else "lora")
 
 
 def test_full_fine_tuning_of_a_7b_is_14_and_14_and_42() -> None:
@@ -113,14 +121,14 @@ def test_an_8b_in_four_bits_takes_what_was_measured_on_a_gpu(backend: str) -> No
     shape = find_shape("meta-llama/Llama-3.1-8B-Instruct")
     assert shape is not None
     sizes: dict[str, Any] = {"shape": shape, "batch_size": 2, "n_tokens": 2048, "offloads": backend == "Unsloth"}
-    estimate = estimate_memory(shape.n_parameters, "qlora_4bit", **sizes)
+    estimate = estimate_memory(shape.n_parameters, "qlora", **sizes)
     assert estimate.total_gib - estimate.runtime * 1e9 / 2**30 == pytest.approx(MEASURED_GIB[backend], rel=0.02)
 
 
 def test_the_estimate_is_within_15_per_cent_of_every_peak_measured_on_a_cpu() -> None:
     runs = json.loads((PROJECT / "benchmarks" / "results" / "memory.json").read_text("utf-8"))["runs"]
     assert len({run["size"] for run in runs}) == 3
-    assert {run["method"] for run in runs} == {"full", "lora", "qlora_4bit"}
+    assert {run["method"] for run in runs} == {"full", "lora", "qlora"}
     assert len(runs) == 9
     for run in runs:
         sizes: dict[str, Any] = {name: run[name] for name in ("batch_size", "n_tokens")}
