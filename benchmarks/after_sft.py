@@ -1,16 +1,19 @@
 """What comes after supervised fine-tuning, on the smoke profile: pairs, rewards, and replay against forgetting.
 
-The runs are one SFT, DPO and GRPO that start from its adapter, and one more SFT with the base model's own replies among
-its rows. Each answers all test rows of the smoke profile, and is compared with the first SFT question by question.
+For each of three seeds there is an SFT, and one with the base model's own replies among its rows; both take the same
+number of steps and keep their last weights. DPO, at two learning rates, and GRPO start from the first SFT's adapter.
+Each run answers all test rows of the smoke profile, and is compared with the SFT of its seed question by question.
 """
 
+import logging
+import math
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.smoke_seeds import GROUPS, score_adapter, summarise
+from benchmarks.smoke_seeds import GROUPS, SEEDS, score_adapter, summarise
 from course_utils.artifacts import Course, open_course, peak_memory_gib
 from course_utils.data.prepare import Prepared, prepare_dataset
 from course_utils.evaluation import Scores, compare
@@ -32,20 +35,33 @@ from course_utils.training import (
     train_sft,
 )
 from course_utils.training.forgetting import CHATS
-from course_utils.training.policy import PolicyResult
+from course_utils.training.policy import RATE_FACTOR, PolicyResult
+from course_utils.training.shared_prompts import share_prompts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RUNS = ("SFT", "SFT, then DPO", "SFT, then GRPO", "SFT with replay")
-SFT = RUNS[0]
+logger = logging.getLogger(__name__)
+SFT, GRPO, REPLAY = "SFT", "SFT, then GRPO", "SFT with replay"
+DPO_RATES = {"SFT, then DPO, rate 1e-3": 1e-3, "SFT, then DPO, rate 1e-4": 1e-4}
+RUNS = {SFT: SEEDS, **dict.fromkeys([*DPO_RATES, GRPO], SEEDS[:1]), REPLAY: SEEDS}
+"""The seeds of each run."""
 N_GRPO_STEPS = 24
 REPLAY_EVERY = 12
 """One row of replay is added for this many training rows: 8 %."""
 PROBE_EVERY = 5
 """One probe is made for this many validation rows."""
 
-KEPT = ("step", "loss", "eval_loss", "margins", "chosen", "rejected", "held-out margins", "held-out accuracies")
+KEPT: tuple[str, ...] = (
+    "step",
+    "loss",
+    "eval_loss",
+    "margins",
+    "chosen",
+    "rejected",
+    "held-out margins",
+    "held-out accuracies",
+)
 KEPT += ("reward", "right")
 """The fields of the logs that are kept."""
 
@@ -65,27 +81,32 @@ class Bench:
     base_loss: float
     """Of the base model on the probe."""
 
-    def place(self, name: str) -> Path:
+    def place(self, name: str, seed: int) -> Path:
         """The folder of a run's adapter."""
-        return self.course.root / name.replace(",", "").replace(" ", "_")
+        return self.course.root / f"{name}_{seed}".replace(",", "").replace(" ", "_")
 
-    def run(self, name: str) -> TrainingResult | PolicyResult:
-        """Train one of ``RUNS``; all but the SFTs go on from the adapter of ``SFT``."""
-        profile, model, output = (
-            self.course.profile.fit_to(len(self.prepared.train)),
-            self.course.model,
-            self.place(name),
-        )
-        rows, data = self.prepared.train, self.course.folder("data")
-        if name == "SFT, then DPO":
-            once = replace(profile, epochs=1.0)
-            return train_dpo(once, model, self.place(SFT), self.pairs, self.task, output)
-        if name == "SFT, then GRPO":
+    @property
+    def n_steps(self) -> int:
+        """Of every SFT, with replay or without: as many as the profile's epochs take without."""
+        profile = self.course.profile.fit_to(len(self.prepared.train))
+        n_batches = len(share_prompts(self.train.examples, profile.batch_size, profile.seed))
+        return math.ceil(n_batches * profile.epochs)
+
+    def run(self, name: str, seed: int) -> TrainingResult | PolicyResult:
+        """Train one of ``RUNS``; DPO and GRPO go on from the adapter of the SFT of the same seed."""
+        rows, data, model = self.prepared.train, self.course.folder("data"), self.course.model
+        profile = replace(self.course.profile.fit_to(len(rows)), seed=seed)
+        start, output = self.place(SFT, seed), self.place(name, seed)
+        if name in DPO_RATES:
+            once = replace(profile, epochs=1.0, learning_rate=DPO_RATES[name] / RATE_FACTOR)
+            return train_dpo(once, model, start, self.pairs, self.task, output)
+        if name == GRPO:
             steps = replace(profile, max_steps=N_GRPO_STEPS)
-            return train_grpo(steps, model, self.place(SFT), rows, self.task, data, output)
-        replayed = self.replay.examples if name == "SFT with replay" else []
+            return train_grpo(steps, model, start, rows, self.task, data, output)
+        to_the_end = replace(profile, max_steps=self.n_steps, patience=None)
+        replayed = self.replay.examples if name == REPLAY else []
         mixed = replace(self.train, examples=[*self.train.examples, *replayed])
-        return train_sft(profile, model, mixed, self.validation, output)
+        return train_sft(to_the_end, model, mixed, self.validation, output)
 
 
 def prepare(folder: str | Path) -> Bench:
@@ -105,16 +126,20 @@ def prepare(folder: str | Path) -> Bench:
     return Bench(course, prepared, task, train, validation, probe, replay, pairs, base_loss)
 
 
-def train_and_score(bench: Bench, name: str) -> tuple[Scores, dict[str, Any]]:
+def train_and_score(bench: Bench, name: str, seed: int) -> tuple[Scores, dict[str, Any]]:
     """Train one run, answer the test, and measure what was forgotten."""
     course = bench.course
     began = time.perf_counter()
-    trained = bench.run(name)
+    trained = bench.run(name, seed)
     seconds = time.perf_counter() - began
     scores = score_adapter(course, bench.prepared, course.folder("data"), trained.adapter)
+    logger.info("%s, seed %d: %.1f s, %s", name, seed, seconds, scores.accuracy)
     return scores, {
+        "seed": seed,
         **summarise(scores),
         "probe_loss": round(reply_loss(load_model(course.model, adapter=trained.adapter), bench.probe), 4),
+        "n_steps": trained.n_steps,
+        "kept_step": getattr(trained, "kept_step", None) or trained.n_steps,
         "train_seconds": round(seconds, 1),
         "history": [{key: round(record[key], 4) for key in KEPT if key in record} for record in trained.history],
     }
@@ -124,17 +149,18 @@ def measure() -> dict[str, Any]:
     """Train and score every run.
 
     Returns:
-        The machine and, for each run, its accuracy by group, its loss on the probe, the paired difference from SFT and
-        the history of its training.
+        The machine and, for each run and seed, its accuracy by group, its loss on the probe, the step whose weights it
+        kept, the paired difference from the SFT of the same seed and the history of its training.
     """
     with tempfile.TemporaryDirectory() as folder:
         bench = prepare(folder)
-        return collect(bench, {name: train_and_score(bench, name) for name in RUNS})
+        return collect(
+            bench, {name: [train_and_score(bench, name, seed) for seed in seeds] for name, seeds in RUNS.items()}
+        )
 
 
-def collect(bench: Bench, runs: dict[str, tuple[Scores, dict[str, Any]]]) -> dict[str, Any]:
-    """Compare every run with SFT, question by question."""
-    first, _ = runs[SFT]
+def collect(bench: Bench, runs: dict[str, list[tuple[Scores, dict[str, Any]]]]) -> dict[str, Any]:
+    """Compare every run with the SFT of its seed, question by question."""
     return {
         "machine": asdict(probe_machine()),
         "n_pairs": len(bench.pairs),
@@ -142,8 +168,11 @@ def collect(bench: Bench, runs: dict[str, tuple[Scores, dict[str, Any]]]) -> dic
         "n_train": len(bench.train.examples),
         "probe": {"n": len(bench.probe.examples), "base_loss": round(bench.base_loss, 4)},
         "runs": {
-            name: {**run, "against_sft": compare(first, scores).to_dict("index")}
-            for name, (scores, run) in runs.items()
+            name: [
+                {**run, "against_sft": compare(first, scores).to_dict("index")}
+                for (first, _), (scores, run) in zip(runs[SFT], each, strict=False)  # DPO and GRPO have one seed
+            ]
+            for name, each in runs.items()
         },
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }
@@ -154,12 +183,11 @@ def plot(result: dict[str, Any]) -> "Axes":
     """Right answers with their intervals, and loss on what the base model used to say, one row a run."""
     from matplotlib import pyplot
 
-    figure, (accuracy, probe) = pyplot.subplots(1, 2, figsize=(9, 3.4), sharey=True)
-    runs = result["runs"]
-    clear = [name for name, run in runs.items() if run["against_sft"][GROUPS[0]]["p_value"] < 0.05]
-    finding = (
-        f"clearly different from SFT: {', '.join(clear)}" if clear else "no run is clearly better or worse than SFT"
-    )
+    figure, (accuracy, probe) = pyplot.subplots(1, 2, figsize=(9, 5), sharey=True)
+    runs = {f"{name}, seed {run['seed']}": run for name, each in result["runs"].items() for run in each}
+    changes = [run["against_sft"][GROUPS[0]] for name, each in result["runs"].items() if name != SFT for run in each]
+    n_clear = sum(change["p_value"] < 0.05 for change in changes)
+    finding = f"{n_clear} of {len(changes)} runs are clearly different from the SFT of their seed"
     figure.suptitle(f"Right answers: {finding}", x=0.01, ha="left")
     for number, group in enumerate(GROUPS):
         shares = [run["groups"][group] for run in runs.values()]
