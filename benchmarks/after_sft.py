@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 SFT, GRPO, REPLAY = "SFT", "SFT, then GRPO", "SFT with replay"
-DPO_RATES = {"SFT, then DPO, rate 1e-3": 1e-3, "SFT, then DPO, rate 1e-4": 1e-4}
+DPO_RATES = {"SFT, then DPO at 1/4 of the rate": 1 / 4, "SFT, then DPO at 1/40 of the rate": 1 / 40}
+"""Learning rates as shares of the one that SFT had."""
 RUNS = {SFT: SEEDS, **dict.fromkeys([*DPO_RATES, GRPO], SEEDS[:1]), REPLAY: SEEDS}
 """The seeds of each run."""
 N_GRPO_STEPS = 24
@@ -98,7 +99,8 @@ class Bench:
         profile = replace(self.course.profile.fit_to(len(rows)), seed=seed)
         start, output = self.place(SFT, seed), self.place(name, seed)
         if name in DPO_RATES:
-            once = replace(profile, epochs=1.0, learning_rate=DPO_RATES[name] / RATE_FACTOR)
+            rate = DPO_RATES[name] * profile.learning_rate / RATE_FACTOR
+            once = replace(profile, epochs=1.0, learning_rate=rate)
             return train_dpo(once, model, start, self.pairs, self.task, output)
         if name == GRPO:
             steps = replace(profile, max_steps=N_GRPO_STEPS)
