@@ -41,10 +41,9 @@ def own_replies(
         asked = [encode_prompt(tokenizer, chat) for chat in chats]
         replies = generate_tokens(model, tokenizer, asked, profile.max_new_tokens)
         for chat, prompt, reply in zip(chats, asked, replies, strict=True):
-            if not reply:
-                continue  # there is no token to take a loss of
-            mask = [0] * len(prompt) + [1] * len(reply)
-            examples.append(EncodedExample(prompt + reply, mask, chat[0]["content"]))
+            if reply:  # without a token there is nothing to take a loss of
+                mask = [0] * len(prompt) + [1] * len(reply)
+                examples.append(EncodedExample(prompt + reply, mask, chat[0]["content"]))
     return TokenizedRows(examples, [])
 
 
@@ -62,5 +61,4 @@ def reply_loss(model: "PreTrainedModel", rows: TokenizedRows) -> float:
 
 def reply_losses(model: "PreTrainedModel", rows: TokenizedRows) -> dict[str, float]:
     """``reply_loss`` of each reply, by a hash of prompt and reply, so that the gate can compare two models by reply."""
-    named = {hash_of(row.input_ids)[:16]: row for row in rows.examples}
-    return {name: reply_loss(model, TokenizedRows([row], [])) for name, row in named.items()}
+    return {hash_of(row.input_ids)[:16]: reply_loss(model, TokenizedRows([row], [])) for row in rows.examples}

@@ -84,8 +84,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     trainer.processing_class.save_pretrained(output)
     history = [
         {name.replace("eval_", "held-out ").replace("rewards/", ""): value for name, value in record.items()}
-        for record in trainer.state.log_history
-        if "train_runtime" not in record
+        for record in trainer.state.log_history[:-1]  # the last one sums up the run
     ]
     return PolicyResult(output, history, trainer.state.global_step, n_too_long)
 
@@ -116,12 +115,10 @@ def train_dpo(
 ) -> PolicyResult:
     r"""Move a tuned model towards the better answer of each pair and away from the worse one.
 
-    With :math:`\pi` the policy, :math:`\pi_0` its start, x the prompt, :math:`y_+` and :math:`y_-` the better and the
-    worse answer, the loss is :math:`-\log \sigma(m)` of the *margin*, which is 0 at the start:
+    With :math:`\pi` the policy, :math:`\pi_0` its start, x the prompt, :math:`y_+` the better and :math:`y_-` the worse
+    answer, the loss is :math:`-\log \sigma(m)` of the *margin*, at first 0 (Rafailov et al. 2023, arXiv:2305.18290):
 
     .. math:: m = \beta \log\frac{\pi(y_+|x)}{\pi_0(y_+|x)} - \beta \log\frac{\pi(y_-|x)}{\pi_0(y_-|x)}
-
-    Source: Rafailov et al. 2023, arXiv:2305.18290.
 
     ``adapter`` is the folder that ``train_sft`` wrote for ``model``; the new one goes to ``output``. One pair in ten is
     held out; these pairs are measured before the first step and up to ``profile.n_evaluations`` times after it.
@@ -143,34 +140,42 @@ def train_dpo(
         def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
             return dataset  # already encoded, by ``prompts``
 
+    short = _encode_pairs(tokenizer, pairs, task, profile.max_length)
+    Random(profile.seed).shuffle(short)
+    n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
+    n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)
+    held_out, train = map(Dataset.from_list, (short[:n_held_out], short[n_held_out : n_held_out + n_steps * n_step]))
+    arguments = DPOConfig(**_pair_settings(profile, n_held_out, n_steps, output))
+    keep_to_one_gpu(arguments)
+    data = {"train_dataset": train, "eval_dataset": held_out}
+    trainer = PairTrainer(policy, args=arguments, processing_class=tokenizer, **data)
+    return train_policy(trainer, len(pairs) - len(short))
+
+
+def _encode_pairs(tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[Row], task: Task, max_length: int) -> list[Row]:
+    """Token ids of the prompt and of both answers, of the pairs that are short enough; or ``DataError``."""
     short, control = [], control_tokens(tokenizer)
     for pair in pairs:
         messages = task.to_messages(pair)
         for name in FIELDS[2:]:
             check_answer(tokenizer, control, pair[name], f"{name} for {messages[-1]['content']!r}")
         better, worse = (encode_example(tokenizer, messages, pair[name]) for name in FIELDS[2:])
-        if max(len(better.input_ids), len(worse.input_ids)) <= profile.max_length:
+        if max(len(better.input_ids), len(worse.input_ids)) <= max_length:
             n, ids, others = better.completion_mask.index(1), better.input_ids, worse.input_ids
             short.append({"prompt_ids": ids[:n], "chosen_ids": ids[n:], "rejected_ids": others[n:]})
     if len(short) < 2:
-        found = f"{len(short)} of {len(pairs)} pairs fit max_length={profile.max_length}, but 2 must"
+        found = f"{len(short)} of {len(pairs)} pairs fit max_length={max_length}, but 2 must"
         raise DataError(f"{found}; add pairs, or raise max_length {IN_PROFILE}")
-    Random(profile.seed).shuffle(short)
-    n_held_out, n_step = math.ceil(len(short) / 10), profile.effective_batch_size
-    n_steps = profile.max_steps or math.ceil((len(short) - n_held_out) * profile.epochs / n_step)
-    arguments = DPOConfig(
-        **policy_settings(profile, RATE_FACTOR, n_steps, output),
-        beta=BETA,
-        max_length=profile.max_length,
-        precompute_ref_log_probs=True,  # the start's log probabilities, so that no second model is kept in memory
-        per_device_eval_batch_size=profile.with_batch_size(profile.batch_size, n_held_out).batch_size,  # equal batches
-        eval_strategy="steps",
-        eval_on_start=True,
-        eval_steps=math.ceil(n_steps / profile.n_evaluations),
-    )
-    keep_to_one_gpu(arguments)
-    held_out, train = map(Dataset.from_list, (short[:n_held_out], short[n_held_out : n_held_out + n_steps * n_step]))
-    trainer = PairTrainer(
-        policy, None, arguments, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer
-    )
-    return train_policy(trainer, len(pairs) - len(short))
+    return short
+
+
+def _pair_settings(profile: Profile, n_held_out: int, n_steps: int, output: Path) -> dict[str, Any]:
+    return policy_settings(profile, RATE_FACTOR, n_steps, output) | {
+        "beta": BETA,
+        "max_length": profile.max_length,
+        "precompute_ref_log_probs": True,  # the start's, so that no second model is kept in memory
+        "per_device_eval_batch_size": profile.with_batch_size(profile.batch_size, n_held_out).batch_size,  # equal ones
+        "eval_strategy": "steps",
+        "eval_on_start": True,
+        "eval_steps": math.ceil(n_steps / profile.n_evaluations),
+    }

@@ -80,13 +80,11 @@ def train_grpo(
 ) -> PolicyResult:
     r"""Train a tuned model to prefer those of its own answers that earn more than others to the same question.
 
-    Group relative policy optimization draws ``N_ANSWERS`` answers to a question. The gradient of each answer's log
-    probability is weighted by its advantage :math:`A_i = (r_i - \bar r) / s_r`, the reward minus the group's mean, in
-    standard deviations. A group of equal rewards teaches nothing.
-    Source: Shao et al. 2024, arXiv:2402.03300.
+    Group relative policy optimization (Shao et al. 2024, arXiv:2402.03300) draws ``N_ANSWERS`` answers to a question.
+    The gradient of each one's log probability is weighted by its advantage :math:`A_i = (r_i - \bar r) / s_r`, the
+    reward minus the group's mean, in standard deviations. A group of equal rewards teaches nothing.
 
-    ``adapter`` is the folder that ``train_sft`` wrote for ``model``; the new adapter goes to ``output``; ``data`` is a
-    dataset with the databases, in Spider's layout.
+    ``data`` is a dataset with the databases, in Spider's layout; ``adapter`` and ``output`` are as for ``train_dpo``.
 
     Returns:
         Its history has the means of ``reward`` and of each part of ``Reward`` over the answers of a step.
@@ -124,6 +122,5 @@ def train_grpo(
         chat_template_kwargs=TEMPLATE_OPTIONS,
     )
     keep_to_one_gpu(arguments)
-    questions = Dataset.from_list(short)
-    trainer = GRPOTrainer(policy, reward, args=arguments, train_dataset=questions, processing_class=tokenizer)
+    trainer = GRPOTrainer(policy, reward, arguments, Dataset.from_list(short), processing_class=tokenizer)
     return train_policy(trainer, len(rows) - len(short))
