@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from operator import mul
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from course_utils.files import PROJECT
 from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
-from course_utils.training import forgetting
+from course_utils.tasks import text_to_sql
+from course_utils.training import forgetting, tokenize_rows, train_sft
 from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss, reply_losses
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -56,3 +58,21 @@ def test_a_reply_without_a_token_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
         load_model(TINY_BASE), load_tokenizer(TINY_BASE), PROMPTS, replace(PROFILE, generation_batch_size=3)
     )
     assert len(rows.examples) == 2
+
+
+def test_replay_among_the_training_rows_keeps_replies_to_other_questions_likely(tmp_path: Path) -> None:
+    tokenizer, base, profile = load_tokenizer(TINY_BASE), load_model(TINY_BASE), replace(PROFILE, max_steps=16)
+    rows = [
+        {"db_id": "shop", "question": f"Which items cost more than {n}?", "query": f"SELECT name FROM item LIMIT {n}"}
+        for n in range(32)
+    ]
+    train = tokenize_rows(tokenizer, rows, text_to_sql(SCHEMAS), profile.max_length)
+    replay = own_replies(base, tokenizer, other_prompts(rows[::4], SCHEMAS), profile)
+    probe = own_replies(base, tokenizer, PROMPTS[:1], profile)
+    before, losses = reply_loss(base, probe), {}
+    for name, examples in {"without": train.examples, "with": [*train.examples, *replay.examples]}.items():
+        run = train_sft(profile, TINY_BASE, replace(train, examples=examples), train.spread(4), tmp_path / name)
+        assert run.n_steps == 16
+        assert run.final_validation_loss < 0.1
+        losses[name] = reply_loss(load_model(TINY_BASE, adapter=run.adapter), probe)
+    assert losses["without"] > 2 * losses["with"] > before
