@@ -112,6 +112,6 @@ def label_loss(
     labels = batch["labels"][0, 1:]
     at = (labels != IGNORED).nonzero().flatten()
     inputs = {name: part for name, part in batch.items() if name != "labels"}
-    logits = model(**inputs, logits_to_keep=at, use_cache=False).logits[0]
+    logits = model(**inputs, logits_to_keep=at, use_cache=False).logits.squeeze(0)  # [0] would copy all in its backward
     total = cross_entropy(logits.float(), labels[at], reduction="sum")
     return total / (max(1, len(at)) if n_labels is None else n_labels)
