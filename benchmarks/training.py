@@ -22,7 +22,7 @@ from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
 from course_utils.figures import course_style, new_axes
 from course_utils.models import load_model, load_tokenizer
-from course_utils.models.load import NARROW, Choice
+from course_utils.models.load import Choice
 from course_utils.profiles import Profile
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
@@ -52,7 +52,7 @@ RUNS = (
     "and attends by plain products, in chunks",
     "and multiplies in bfloat16, where the machine is faster in it",
 )
-"""Each run of ``train_sft`` has one thing more than the one before; narrow models go without the last."""
+"""Each run of ``train_sft`` has one thing more than the one before."""
 NOTES = Path(__file__).with_suffix(".md")
 
 
@@ -84,8 +84,7 @@ def _measure(name: str, n_rows: int, n_steps: int) -> dict[str, Any]:
         held_out = prepared.validation[:: max(1, len(prepared.validation) // N_VALIDATION)]
         validation = tokenize_rows(tokenizer, held_out, text_to_sql(prepared.schemas), profile.max_length)
         runs = {}
-        width = load_model(course.model).config.hidden_size
-        for number, label in enumerate(RUNS[: 6 if width < NARROW else None]):
+        for number, label in enumerate(RUNS):
             with step_seconds() as seconds:
                 adapter = (_ours if number > 1 else _stock)(profile, course.model, train, Path(folder) / "run", number)
             loss = reply_loss(load_model(course.model, adapter=adapter), validation)
