@@ -6,7 +6,7 @@ from course_utils.files import read_json
 
 from .tune_base import OTHER_HANDS, RECORD, SEEDS, pooled_share, tune_on
 
-GOALS = {"smoke": 0.40}
+GOALS = {"smoke": 0.40, "laptop": 0.50}
 """Right answers at least, pooled over the seeds: of 20 questions single seeds get five more or fewer right."""
 
 
