@@ -24,6 +24,7 @@ from course_utils.setup import probe_machine
 from course_utils.tasks import Task, text_to_sql
 from course_utils.training import (
     TokenizedRows,
+    TrainingData,
     TrainingResult,
     other_prompts,
     own_replies,
@@ -108,7 +109,7 @@ class Bench:
         to_the_end = replace(profile, max_steps=self.n_steps, patience=None)
         replayed = self.replay.examples if name == REPLAY else []
         mixed = replace(self.train, examples=[*self.train.examples, *replayed])
-        return train_sft(to_the_end, model, mixed, self.validation, output)
+        return train_sft(replace(to_the_end, base_model=str(model)), TrainingData(mixed, self.validation), output)
 
 
 def prepare(folder: str | Path) -> Bench:

@@ -78,7 +78,7 @@ def _train(policy: str) -> float:
     from course_utils.models import load, load_tokenizer
     from course_utils.sql import find_database, read_schema
     from course_utils.tasks import text_to_sql
-    from course_utils.training import tokenize_rows, train_sft
+    from course_utils.training import TrainingData, tokenize_rows, train_sft
 
     course = open_course("smoke")
     if policy == POLICIES[0]:
@@ -94,7 +94,7 @@ def _train(policy: str) -> float:
             tokenize_rows(tokenizer, part, task, course.profile.max_length) for part in (rows, rows[:16])
         )
         profile = replace(course.profile, max_steps=N_STEPS, n_evaluations=1)
-        return train_sft(profile, course.model, train, validation, Path(folder) / "adapter").seconds
+        return train_sft(profile, TrainingData(train, validation), Path(folder) / "adapter").seconds
 
 
 @course_style

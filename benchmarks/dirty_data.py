@@ -25,7 +25,7 @@ from course_utils.files import Row
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +128,7 @@ def _run(course: Course, prepared: Prepared, rows: list[Row], seed: int, arm: st
     train, validation = (
         tokenize_rows(tokenizer, part, task, profile.max_length) for part in (rows, prepared.validation)
     )
-    trained = train_sft(profile, course.model, train, validation, course.root / f"{arm}_{seed}")
+    trained = train_sft(profile, TrainingData(train, validation), course.root / f"{arm}_{seed}")
     answers = predict(load_model(course.model, adapter=trained.adapter), tokenizer, prepared.test, task, profile)
     scores = score_predictions(answers, course.folder("data"), name=arm)
     run = {

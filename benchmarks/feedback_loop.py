@@ -28,7 +28,7 @@ from course_utils.monitoring import judge_corrections, write_version
 from course_utils.setup import probe_machine
 from course_utils.sql import find_database
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 from tools.dataset.build import draw_question, to_row
 from tools.dataset.domains import read_domains
 from tools.dataset.judge import Judge, mirror
@@ -139,7 +139,8 @@ def retrain(bench: Bench, told: list[Row], seed: int, folder: Path) -> dict[str,
     train, validation = (
         tokenize_rows(tokenizer, rows, task, profile.max_length) for rows in (prepared.train, prepared.validation)
     )
-    result = train_sft(profile, bench.serving, train, validation, folder / "adapter")
+    profile = replace(profile, base_model=str(bench.serving))
+    result = train_sft(profile, TrainingData(train, validation), folder / "adapter")
     model = merge_adapter(str(bench.serving), folder / "adapter", folder / "merged")
     gate = check_accuracy(bench.answer(model, prepared.test), bench.answer(bench.serving, prepared.test), 0.02)
     steps = {"n_train": len(prepared.train), "n_steps": result.n_steps, "seconds": round(result.seconds, 1)}

@@ -35,7 +35,7 @@ from course_utils.profiles import PROFILES, Backend, Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.setup import estimate_memory, probe_machine
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, tokenize_rows, train_sft
+from course_utils.training import TokenizedRows, TrainingData, tokenize_rows, train_sft
 from course_utils.training.sft import train_here
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -110,7 +110,7 @@ def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:
         rows = [EncodedExample(*random_row(n, n_tokens, shape.vocab_size)) for n in range(n_rows * N_STEPS)]
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
         # ``train_sft`` would run Unsloth in another process, but steps and memory are measured in this one.
-        result = train_here(profile, model, train, validation, shared / backend)
+        result = train_here(replace(profile, base_model=str(model)), TrainingData(train, validation), shared / backend)
     method = "qlora" if profile.load_in_4bit else "lora"
     estimate = estimate_memory(
         shape.n_parameters,
@@ -167,7 +167,7 @@ def _compared(check_sizes: Sizes, profile: Profile, folder: Path) -> dict[str, A
         for rows in (prepared.train, prepared.validation[::4])
     )
     with step_seconds(_synchronized) as seconds:
-        result = train_sft(profile, course.model, train, validation, folder / "adapter")
+        result = train_sft(profile, TrainingData(train, validation), folder / "adapter")
     speed = round(result.n_examples / result.n_steps / statistics.median(seconds), 1)
     return {"rows_per_s": speed, "n_steps": result.n_steps, "validation_loss": round(result.final_validation_loss, 4)}
 

@@ -24,7 +24,7 @@ from course_utils.files import Row
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def _run(course: Course, schemas: dict[str, str], rows: list[Row], test: list[Ro
     profile = replace(course.profile, max_steps=n_steps, n_evaluations=1, seed=seed)
     tokenizer, task = load_tokenizer(course.model), text_to_sql(schemas)
     train, few = (tokenize_rows(tokenizer, part, task, profile.max_length) for part in (rows, test[:16]))
-    trained = train_sft(profile, course.model, train, few, course.root / "run")
+    trained = train_sft(profile, TrainingData(train, few), course.root / "run")
     answers = predict(load_model(course.model, adapter=trained.adapter), tokenizer, test, task, profile)
     return score_predictions(answers, course.folder("data"))
 

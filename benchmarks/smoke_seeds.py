@@ -19,7 +19,7 @@ from course_utils.files import Row
 from course_utils.models import load_model, load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def tune(course: Course, prepared: Prepared, data: Path, seed: int) -> dict[str,
         tokenize_rows(tokenizer, rows, text_to_sql(prepared.schemas), profile.max_length)
         for rows in (prepared.train, prepared.validation)
     )
-    result = train_sft(profile, course.model, train, validation, course.root / f"adapter_{seed}")
+    result = train_sft(profile, TrainingData(train, validation), course.root / f"adapter_{seed}")
     summary = summarise(score_adapter(course, prepared, data, adapter=result.adapter))
     logger.info("seed %d: %s", seed, summary)
     return {"seed": seed, **summary, "train_seconds": round(result.seconds, 1), **result.results()}

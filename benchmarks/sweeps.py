@@ -27,7 +27,7 @@ from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.setup import probe_machine
 from course_utils.tasks import text_to_sql
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def measure(*, on_ray: bool = False) -> dict[str, Any]:
         def loss_of(settings: dict[str, Any]) -> float:
             with tempfile.TemporaryDirectory() as scratch:
                 changed = replace(profile, **settings)
-                return train_sft(changed, course.model, train, validation, Path(scratch) / "run").final_validation_loss
+                return train_sft(changed, TrainingData(train, validation), Path(scratch) / "run").final_validation_loss
 
         trials = (_by_ray if on_ray else _by_optuna)(loss_of)
     return {

@@ -24,7 +24,7 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import Profile, get_profile
 from course_utils.setup import probe_machine
 from course_utils.tasks import parse_triage, ticket_triage
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +85,7 @@ def _tune(splits: dict[str, list[Row]], setting: dict[str, float], output: Path)
         tokenize_rows(tokenizer, splits[split], ticket_triage(), profile.max_length)
         for split in ("train", "validation")
     )
-    result = train_sft(profile, MODEL, train, validation, output)
+    result = train_sft(replace(profile, base_model=str(MODEL)), TrainingData(train, validation), output)
     scores = score_tickets(_answer(splits["validation"], output))
     found = setting | {
         "n_steps": result.n_steps,

@@ -75,6 +75,14 @@ class TokenizedRows:
         return value_table(values)._repr_html_()
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What one training run reads: the rows that it learns from, and those on which its loss is measured."""
+
+    train: TokenizedRows
+    validation: TokenizedRows
+
+
 def tokenize_rows(
     tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Mapping[str, Any]], task: Task, max_length: int
 ) -> TokenizedRows:

@@ -23,7 +23,7 @@ from course_utils.tables import value_table
 from course_utils.tasks import text_to_sql
 from course_utils.training.backends import load_trainable
 from course_utils.training.diagnosis import Diagnosis, diagnose
-from course_utils.training.examples import TokenizedRows, tokenize_rows
+from course_utils.training.examples import TrainingData, tokenize_rows
 from course_utils.training.launch import launch, n_launched, read_options
 from course_utils.training.shared_prompts import can_share
 from course_utils.training.tracking import chosen_trackers, disable_telemetry, tracking
@@ -85,12 +85,10 @@ class TrainingResult:
         return value_table({"seconds": round(self.seconds)} | self.results())._repr_html_()
 
 
-def train_sft(
-    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path
-) -> TrainingResult:
-    """Train a model, a folder or a Hub id, on completions, by the profile's ``method``; save it with the tokenizer.
+def train_sft(profile: Profile, data: TrainingData, output: Path) -> TrainingResult:
+    """Train the profile's ``base_model`` on completions, by its ``method``; save what was trained with the tokenizer.
 
-    The loss on at most ``profile.max_validation_rows`` of the ``validation`` rows is measured before the first step and
+    The loss on at most ``profile.max_validation_rows`` of the validation rows is measured before the first step and
     up to ``profile.n_evaluations`` times in the run, the last time after the last step. Each time in the run a
     checkpoint is written beside ``output``. After the process was killed, the same call resumes from the last one and
     ends with the same weights; then the checkpoints are removed. If memory runs out, the run starts over with half the
@@ -109,29 +107,27 @@ def train_sft(
         TrainingError: The loss is NaN or infinite, the model or one row does not fit into memory, or the disk is full.
     """
     if profile.backend == "trl" or n_launched() > 1:
-        return train_here(profile, model, train, validation, output)
+        return train_here(profile, data, output)
     config = "fsdp" if profile.backend == "fsdp" else ""
-    launched = launch(config, (), train_here, profile, model, train, validation, output.resolve())
+    launched = launch(config, (), train_here, profile, data, output.resolve())
     assert launched is not None, "launch returns None only on other machines, and here is one machine"
     return launched
 
 
-def train_here(
-    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path
-) -> TrainingResult:
+def train_here(profile: Profile, data: TrainingData, output: Path) -> TrainingResult:
     """Do the work of ``train_sft`` in this process, for any backend."""
     from accelerate import PartialState  # type: ignore[import-untyped]
 
     profile = profile.with_batch_size(profile.batch_size, -(-profile.effective_batch_size // n_launched()))
-    validation = validation.spread(profile.max_validation_rows)
-    for name, rows in (("train", train), ("validation", validation)):
-        rows.check(name, profile.max_length)
+    data = replace(data, validation=data.validation.spread(profile.max_validation_rows))
+    data.train.check("train", profile.max_length)
+    data.validation.check("validation", profile.max_length)
     disable_telemetry()
-    folder, result = _unfinished_folder(profile, model, output, train, validation), None
+    folder, result = _unfinished_folder(profile, data, output), None
     with tracking(chosen_trackers(profile.track), output.parent / TRACKING):
         while result is None:
             try:
-                result = _train(profile, model, train, validation, output, folder / str(profile.batch_size))
+                result = _train(profile, data, output, folder / str(profile.batch_size))
             except Exception as error:
                 if any(words in str(error) for words in WRITE_ERRORS):
                     found = f"{output}: weights cannot be written there or beside it ({error})"
@@ -165,7 +161,7 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
             for split in ("train", "validation")
         )
         profile = course.profile.fit_to(len(train.examples))
-        call = (profile, course.model, train, validation, course.folder("training") / "adapter")
+        call = (profile, TrainingData(train, validation), course.folder("training") / "adapter")
         result = launch(config, options, train_sft, *call) if config else train_sft(*call)
         if stage and result:
             write_jsonl(stage.folder / "history.jsonl", result.history)
@@ -174,11 +170,12 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
         return result
 
 
-def _unfinished_folder(profile: Profile, model: str | Path, output: Path, *rows: TokenizedRows) -> Path:
+def _unfinished_folder(profile: Profile, data: TrainingData, output: Path) -> Path:
     """A folder beside ``output``, named by a hash of all that decides the weights: profile, model, rows, versions."""
-    encoded = [[(row.input_ids, row.completion_mask) for row in part.examples] for part in rows]
+    parts = (data.train.examples, data.validation.examples)
+    encoded = [[(row.input_ids, row.completion_mask) for row in part] for part in parts]
     place = str(output.resolve())  # part of the hash, because a checkpoint names the best one by its path
-    decides = [str(model), fingerprint(resolve(model)), place, package_versions(), encoded]
+    decides = [fingerprint(resolve(profile.base_model)), place, package_versions(), encoded]
     return output.resolve().parent / UNFINISHED / hash_of([asdict(replace(profile, track="")), *decides])[:16]
 
 
@@ -210,35 +207,34 @@ def _halve_batch(profile: Profile) -> Profile:
     return smaller
 
 
-def _load(profile: Profile, model: str | Path, halves: bool | None) -> Any:
+def _load(profile: Profile, halves: bool | None) -> Any:
     """Call ``load_trainable``; if memory runs out here, raise TrainingError, because a smaller batch cannot help."""
     try:
-        return load_trainable(profile, model, halves)
+        return load_trainable(profile, profile.base_model, halves)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         remedy = f'set method="qlora" {IN_PROFILE}, end other programs that hold memory, or choose a smaller MODEL'
-        raise TrainingError(f"{model}: the model alone does not fit into memory; {remedy}") from error
+        raise TrainingError(f"{profile.base_model}: the model alone does not fit into memory; {remedy}") from error
 
 
-def _train(
-    profile: Profile, model: str | Path, train: TokenizedRows, validation: TokenizedRows, output: Path, folder: Path
-) -> TrainingResult:
+def _train(profile: Profile, data: TrainingData, output: Path, folder: Path) -> TrainingResult:
     from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 
     if choose_device().value != "cpu":  # on a CPU the trainer collects garbage itself, before it needs much memory
         clear_device_cache(garbage_collection=True)
     halves = folder / "bfloat16.json"  # kept for a resumed run: probed again, the CPU may seem faster in the other
-    trainable, tokenizer = _load(profile, model, read_json(halves) if halves.is_file() else None)
-    check_tokens(trainable, tokenizer, [row.input_ids for part in (train, validation) for row in part.examples])
+    trainable, tokenizer = _load(profile, read_json(halves) if halves.is_file() else None)
+    check_tokens(trainable, tokenizer, [row.input_ids for row in data.train.examples + data.validation.examples])
     from peft.helpers import disable_input_dtype_casting  # only now, because Unsloth must be imported before PEFT
 
     if profile.share_prompts and not can_share(trainable, profile.max_length):
-        logger.warning("%s: rows cannot share prompts in this model, so each row is read alone, which is slower", model)
+        slower = "%s: rows cannot share prompts in this model, so each row is read alone, which is slower"
+        logger.warning(slower, profile.base_model)
         profile = replace(profile, share_prompts=False)
     n_trainable = trainable.num_parameters(only_trainable=True)  # before FSDP shards the weights
     checkpoint, began_at = _last_checkpoint(folder)
-    trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, train, validation)
+    trainer = make_trainer(profile, trainable, tokenizer, folder, checkpoint is not None, data.train, data.validation)
     write_json(halves, trainer.args.use_cpu and trainer.args.bf16)
     is_plain = profile.method in ("lora", "rslora")  # IA3 has no casts to disable, and DoRA's norms need float32
     began = time.perf_counter()
@@ -255,8 +251,8 @@ def _train(
         adapter=output,
         history=[{k: record[k] for k in LOGGED if k in record} for record in log if "train_runtime" not in record],
         n_steps=trainer.state.global_step,
-        n_examples=round(len(train.examples) * epochs),
-        n_tokens=round(train.n_tokens * epochs),
+        n_examples=round(len(data.train.examples) * epochs),
+        n_tokens=round(data.train.n_tokens * epochs),
         seconds=seconds,
         n_trainable_parameters=n_trainable,
         kept_step=None if profile.patience is None else trainer.state.best_global_step,

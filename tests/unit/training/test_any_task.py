@@ -8,7 +8,7 @@ from course_utils.files import PROJECT, read_jsonl
 from course_utils.models import load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import ticket_triage
-from course_utils.training import tokenize_rows, train_sft
+from course_utils.training import TrainingData, tokenize_rows, train_sft
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 PROFILE = replace(get_profile("smoke"), max_steps=6, n_evaluations=1, warmup_steps=1, max_new_tokens=24)
@@ -20,7 +20,7 @@ def test_tickets_are_learned_and_answered_by_the_same_calls(tmp_path: Path) -> N
     tokenizer = load_tokenizer(TINY_BASE)
     rows = tokenize_rows(tokenizer, tickets, task, PROFILE.max_length)
     assert not rows.too_long
-    result = train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+    result = train_sft(PROFILE, TrainingData(rows, rows), tmp_path / "adapter")
     losses = [record["eval_loss"] for record in result.history if "eval_loss" in record]
     assert losses[-1] < losses[0]
     answered = predict(load_model(TINY_BASE, adapter=result.adapter), tokenizer, tickets, task, PROFILE)

@@ -27,7 +27,7 @@ from course_utils.models import load_model, load_tokenizer
 from course_utils.models.load import Choice
 from course_utils.profiles import Method, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import backends, tokenize_rows, train_sft, trainer
+from course_utils.training import TrainingData, backends, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import adapter_config
 from course_utils.training.forgetting import reply_loss
 from course_utils.training.shared_prompts import label_loss
@@ -118,7 +118,7 @@ def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
     smoke = replace(get_profile("smoke"), method=method, learning_rate=RATES.get(method, 4e-3))
     profile = replace(smoke, batch_size=4, max_steps=9, n_evaluations=3, warmup_steps=1)
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    result = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "trained")
+    result = train_sft(profile, TrainingData(rows, rows), tmp_path / "trained")
     losses = [record["eval_loss"] for record in result.history if "eval_loss" in record]
     assert losses[0] == pytest.approx(base_loss, rel=0.02 if method == "qlora" else 1e-3)
     assert losses[-1] < losses[1] < losses[0], "no gradient arrives any more after the first validation"
@@ -160,7 +160,7 @@ def test_autocast_alone_casts_for_lora_in_bfloat16(
 
         monkeypatch.setattr(trainer, "label_loss", watched)
         monkeypatch.setattr(backends, "choose_product_dtype", lambda dtype=dtype: Choice(dtype, "told so"))
-        losses.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / dtype).final_validation_loss)
+        losses.append(train_sft(profile, TrainingData(rows, rows), tmp_path / dtype).final_validation_loss)
     assert found == {"float32": {True} if casts else set(), "bfloat16": casts}
     assert losses[0] == pytest.approx(losses[1], rel=0.1)  # a tenth of what it was at the start
 
@@ -219,7 +219,7 @@ def test_the_loss_is_the_models_own_whatever_its_kind(
     base = random_base(config, tmp_path / "base")
     profile = replace(get_profile("smoke"), share_prompts=share_prompts, batch_size=len(ROWS), max_steps=1)
     rows = tokenize_rows(load_tokenizer(base), ROWS, text_to_sql(SCHEMAS), profile.max_length)
-    result = train_sft(profile, base, rows, rows, tmp_path / "adapter")
+    result = train_sft(replace(profile, base_model=str(base)), TrainingData(rows, rows), tmp_path / "adapter")
     own = pytest.approx(reply_loss(load_model(base), rows), rel=1e-3)
     before, first, _ = result.history
     assert (before["eval_loss"], first["loss"]) == (own, own)

@@ -12,7 +12,7 @@ from course_utils.models import generate_replies, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.prompts import encode_prompt
 from course_utils.tasks import text_to_sql
-from course_utils.training import forgetting, tokenize_rows, train_sft
+from course_utils.training import TrainingData, forgetting, tokenize_rows, train_sft
 from course_utils.training.forgetting import CHATS, EXPLAIN, other_prompts, own_replies, reply_loss, reply_losses
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -71,7 +71,7 @@ def test_replay_among_the_training_rows_keeps_replies_to_other_questions_likely(
     probe = own_replies(base, tokenizer, PROMPTS[:1], profile)
     before, losses = reply_loss(base, probe), {}
     for name, examples in {"without": train.examples, "with": [*train.examples, *replay.examples]}.items():
-        run = train_sft(profile, TINY_BASE, replace(train, examples=examples), train.spread(4), tmp_path / name)
+        run = train_sft(profile, TrainingData(replace(train, examples=examples), train.spread(4)), tmp_path / name)
         assert run.n_steps == 16
         assert run.final_validation_loss < 0.1
         losses[name] = reply_loss(load_model(TINY_BASE, adapter=run.adapter), probe)

@@ -23,7 +23,7 @@ from course_utils.files import PROJECT, read_json, read_jsonl, write_json, write
 from course_utils.models import load_tokenizer
 from course_utils.profiles import MAX_EPOCHS, PROFILES, Method, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, TrainingResult, tokenize_rows, train_sft
+from course_utils.training import TokenizedRows, TrainingData, TrainingResult, tokenize_rows, train_sft
 from course_utils.training.launch import launch, read_options
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -73,8 +73,8 @@ def assert_alike(one: TrainingResult, several: TrainingResult, within: float = 1
 @pytest.mark.parametrize("share_prompts", [True, False])
 def test_two_processes_train_as_one_does(share_prompts: bool, tmp_path: Path) -> None:
     rows, profile = encode(), replace(SMOKE, share_prompts=share_prompts)
-    one = train_sft(profile, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
-    two = launch(*TWO, train_sft, profile, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    one = train_sft(profile, TrainingData(rows, rows), tmp_path / "one" / "adapter")
+    two = launch(*TWO, train_sft, profile, TrainingData(rows, rows), tmp_path / "two" / "adapter")
     assert two is not None
     assert_alike(one, two)
     assert (two.n_steps, two.n_examples, two.kept_step) == (one.n_steps, one.n_examples, one.kept_step)
@@ -96,7 +96,7 @@ def test_processes_end_with_the_one_that_waits_and_the_next_ones_go_on(share_pro
     rows = encode()
     # Of 20 steps five are an epoch: the checkpoint after step 7 is in the middle of the second.
     profile = replace(SMOKE, epochs=4.0, n_evaluations=3, patience=None, share_prompts=share_prompts)
-    call = (*TWO, train_sft, profile, str(TINY_BASE), rows, rows, tmp_path / "two" / "adapter")
+    call = (*TWO, train_sft, profile, TrainingData(rows, rows), tmp_path / "two" / "adapter")
     (tmp_path / "call").write_bytes(pickle.dumps(call))
     first = subprocess.Popen([sys.executable, "-c", TO_BE_KILLED, str(tmp_path / "call")], cwd=PROJECT)
     while not list(tmp_path.glob(f"two/{UNFINISHED}/*/2/checkpoint-*/trainer_state.json")) and first.poll() is None:
@@ -143,8 +143,8 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
     monkeypatch.setenv("PARTS", str(tmp_path / "parts"))
     rows = encode()
-    one = train_sft(SMOKE, TINY_BASE, rows, rows, tmp_path / "one" / "adapter")
-    two = launch("fsdp", TWO[1], train_sft, SMOKE, TINY_BASE, rows, rows, tmp_path / "two" / "adapter")
+    one = train_sft(SMOKE, TrainingData(rows, rows), tmp_path / "one" / "adapter")
+    two = launch("fsdp", TWO[1], train_sft, SMOKE, TrainingData(rows, rows), tmp_path / "two" / "adapter")
     assert two is not None
     assert_alike(one, two)
     parts = (tmp_path / "parts").read_text().split()
@@ -155,7 +155,7 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
 def test_a_process_that_fails_gives_its_reason(tmp_path: Path) -> None:
     rows = encode()
     with pytest.raises(DataError, match=r"^train: 17 of 17 rows are longer"):
-        launch(*TWO, train_sft, replace(SMOKE, max_length=5), TINY_BASE, rows, rows, tmp_path / "adapter")
+        launch(*TWO, train_sft, replace(SMOKE, max_length=5), TrainingData(rows, rows), tmp_path / "adapter")
 
 
 def test_what_one_process_raises_is_raised_here() -> None:
@@ -190,7 +190,7 @@ def test_unsloth_trains_in_a_process_of_its_own(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
     rows = encode()
     profile = replace(SMOKE, backend="unsloth", share_prompts=False, max_steps=2)
-    result = train_sft(profile, "data/tiny_base", rows, rows, tmp_path / "adapter")
+    result = train_sft(profile, TrainingData(rows, rows), tmp_path / "adapter")
     assert result.n_steps == 2
     assert (result.adapter / "adapter_model.safetensors").is_file()
     assert "unsloth" not in sys.modules
@@ -215,7 +215,7 @@ def test_a_configuration_for_deepspeed_says_that_it_is_not_installed() -> None:
 def test_several_gpus_are_wanted_unless_processes_are_counted(tmp_path: Path) -> None:
     rows = encode()
     with pytest.raises(ConfigurationError, match=r"[01] GPUs here, but several processes want one each"):
-        train_sft(get_profile("multi_gpu"), TINY_BASE, rows, rows, tmp_path / "adapter")
+        train_sft(get_profile("multi_gpu"), TrainingData(rows, rows), tmp_path / "adapter")
 
 
 @pytest.fixture

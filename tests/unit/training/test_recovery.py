@@ -20,7 +20,7 @@ from course_utils.models.load import Choice
 from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, TrainingResult, backends, tokenize_rows, train_sft
+from course_utils.training import TokenizedRows, TrainingData, TrainingResult, backends, tokenize_rows, train_sft
 from course_utils.training.tracking import disable_telemetry
 from tests.unit.full_disk import full_disk
 
@@ -42,7 +42,7 @@ def encode(query: str = "SELECT {} FROM item") -> TokenizedRows:
 
 def train(profile: Profile, output: Path) -> TrainingResult:
     rows = encode()
-    return train_sft(profile, TINY_BASE, rows, rows, output)
+    return train_sft(profile, TrainingData(rows, rows), output)
 
 
 def train_and_die(name: str, method: str, calls: int, output: str) -> None:
@@ -162,15 +162,15 @@ def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
 ) -> None:
     rows, others = encode(), encode("SELECT name FROM item WHERE price = {}")
     profile = replace(SMOKE, epochs=8.0, n_evaluations=12, patience=2)
-    result = train_sft(profile, TINY_BASE, rows, others, tmp_path / "one" / "adapter")
+    result = train_sft(profile, TrainingData(rows, others), tmp_path / "one" / "adapter")
     measured = {record["step"]: record["eval_loss"] for record in result.history if "eval_loss" in record}
     assert result.n_steps == max(measured) < 24
     assert result.kept_step == min(measured, key=measured.__getitem__) == sorted(measured)[-3]
     assert result.final_validation_loss == min(measured.values())
 
     output = tmp_path / "two" / "adapter"
-    interrupt_at_the_end(monkeypatch, lambda: train_sft(profile, TINY_BASE, rows, others, output))
-    again = train_sft(profile, TINY_BASE, rows, others, output)
+    interrupt_at_the_end(monkeypatch, lambda: train_sft(profile, TrainingData(rows, others), output))
+    again = train_sft(profile, TrainingData(rows, others), output)
     assert_same_adapter(result.adapter, again.adapter)
     assert again.kept_step == result.kept_step
 
@@ -178,7 +178,7 @@ def test_training_stops_early_and_keeps_the_best_weights_even_when_killed(
 def test_without_patience_the_last_weights_are_kept(tmp_path: Path) -> None:
     rows, others = encode(), encode("SELECT name FROM item WHERE price = {}")
     profile = replace(SMOKE, epochs=4.0, n_evaluations=2, patience=None)
-    result = train_sft(profile, TINY_BASE, rows, others, tmp_path / "adapter")
+    result = train_sft(profile, TrainingData(rows, others), tmp_path / "adapter")
     assert (result.n_steps, result.kept_step) == (12, None)
     assert result.final_validation_loss == result.history[-1]["eval_loss"]
 
@@ -265,7 +265,7 @@ def test_a_broken_base_model_is_not_blamed_on_the_rate(tmp_path: Path) -> None:
     load_tokenizer(TINY_BASE).save_pretrained(tmp_path / "base")
     rows = encode()
     with pytest.raises(TrainingError, match=r"validation loss is nan before any training; check the base model"):
-        train_sft(SMOKE, tmp_path / "base", rows, rows, tmp_path / "adapter")
+        train_sft(replace(SMOKE, base_model=str(tmp_path / "base")), TrainingData(rows, rows), tmp_path / "adapter")
 
 
 def test_rows_that_would_be_cut_or_dropped_are_counted_and_refused(tmp_path: Path) -> None:
@@ -273,12 +273,12 @@ def test_rows_that_would_be_cut_or_dropped_are_counted_and_refused(tmp_path: Pat
     lengths = sorted(len(example.input_ids) for example in rows.examples)
     short = replace(SMOKE, max_length=lengths[-3])
     with pytest.raises(DataError, match=r"train: 2 of 12 rows are longer than max_length=\d+ .*, \d have no label"):
-        train_sft(short, TINY_BASE, rows, rows, tmp_path / "adapter")
+        train_sft(short, TrainingData(rows, rows), tmp_path / "adapter")
     empty = TokenizedRows([*rows.examples, EncodedExample([5, 6, 7], [0, 0, 0])], [])
     with pytest.raises(DataError, match=r"validation: 0 of 13 rows .*, 1 have no label"):
-        train_sft(SMOKE, TINY_BASE, rows, empty, tmp_path / "adapter")
+        train_sft(SMOKE, TrainingData(rows, empty), tmp_path / "adapter")
     with pytest.raises(DataError, match=r"^validation: there are no rows"):
-        train_sft(SMOKE, TINY_BASE, rows, TokenizedRows([], []), tmp_path / "adapter")
+        train_sft(SMOKE, TrainingData(rows, TokenizedRows([], [])), tmp_path / "adapter")
 
 
 def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,16 @@ from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.models.load import Choice
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import TrainingResult, backends, plot_losses, sft, tokenize_rows, train_sft, trainer
+from course_utils.training import (
+    TrainingData,
+    TrainingResult,
+    backends,
+    plot_losses,
+    sft,
+    tokenize_rows,
+    train_sft,
+    trainer,
+)
 from course_utils.training.backends import load_trainable
 from course_utils.training.forgetting import reply_loss
 
@@ -30,7 +39,7 @@ PROFILE = replace(get_profile("smoke"), epochs=2.0, batch_size=4, n_evaluations=
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    return train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path_factory.mktemp("run") / "adapter")
+    return train_sft(PROFILE, TrainingData(rows, rows), tmp_path_factory.mktemp("run") / "adapter")
 
 
 def test_the_loss_falls(result: TrainingResult) -> None:
@@ -49,7 +58,7 @@ def test_validation_begins_before_the_first_step_and_ends_after_the_last(result:
 def test_evaluations_are_spread_over_the_steps_that_there_are(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     uneven = replace(PROFILE, batch_size=5, epochs=1.5, n_evaluations=3)  # 12 rows of one schema: 3 batches of 4
-    result = train_sft(uneven, TINY_BASE, rows, rows, tmp_path / "adapter")
+    result = train_sft(uneven, TrainingData(rows, rows), tmp_path / "adapter")
     assert [record["step"] for record in result.history if "eval_loss" in record] == [0, 2, 4, 5]
 
 
@@ -57,7 +66,7 @@ def test_no_more_validation_rows_are_measured_than_the_profile_says(tmp_path: Pa
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     few = replace(PROFILE, max_validation_rows=4, max_steps=1)
     losses = [
-        train_sft(profile, TINY_BASE, rows, validation, tmp_path / str(n)).history[0]["eval_loss"]
+        train_sft(profile, TrainingData(rows, validation), tmp_path / str(n)).history[0]["eval_loss"]
         for n, (profile, validation) in enumerate(((few, rows), (few, rows.spread(4)), (PROFILE, rows.spread(4))))
     ]
     assert losses[0] == losses[1] == losses[2]
@@ -80,13 +89,13 @@ def test_threads_are_chosen_anew_in_every_step(tmp_path: Path, monkeypatch: pyte
     chosen: list[int] = []
     monkeypatch.setattr(trainer, "set_threads", lambda: chosen.append(torch.get_num_threads()))
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    train_sft(replace(PROFILE, max_steps=3), TINY_BASE, rows, rows, tmp_path / "adapter")
+    train_sft(replace(PROFILE, max_steps=3), TrainingData(rows, rows), tmp_path / "adapter")
     assert len(chosen) == (3 if choose_device().value == "cpu" else 0)
 
 
 def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    result = train_sft(replace(PROFILE, max_steps=4), TINY_BASE, rows, rows, tmp_path / "adapter")
+    result = train_sft(replace(PROFILE, max_steps=4), TrainingData(rows, rows), tmp_path / "adapter")
     assert (result.n_steps, result.n_examples) == (4, 16)
 
 
@@ -99,7 +108,7 @@ def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
     results = []
     for shares in (False, True):
         profile = replace(PROFILE, share_prompts=shares, max_steps=1, n_evaluations=1, batch_size=len(ROWS))
-        results.append(train_sft(profile, TINY_BASE, rows, rows, tmp_path / str(shares)))
+        results.append(train_sft(profile, TrainingData(rows, rows), tmp_path / str(shares)))
     separate, shared = (result.history[0]["eval_loss"] for result in results)
     assert separate == pytest.approx(shared, rel=1e-4)
 
@@ -111,7 +120,7 @@ def test_the_validation_loss_is_a_mean_over_labels_however_rows_are_parted(
     schemas = SCHEMAS | {"zoo": "table cage: cage_id integer"}
     lone = {"id": "z", "db_id": "zoo", "question": "How many cages?", "query": "SELECT COUNT(*) FROM cage WHERE 1 = 1"}
     rows = tokenize_rows(load_tokenizer(TINY_BASE), [*ROWS, lone], text_to_sql(schemas), 512)
-    found = train_sft(replace(PROFILE, max_steps=1), TINY_BASE, rows, rows, tmp_path / "adapter")
+    found = train_sft(replace(PROFILE, max_steps=1), TrainingData(rows, rows), tmp_path / "adapter")
     assert found.history[0]["eval_loss"] == pytest.approx(reply_loss(load_model(TINY_BASE), rows), rel=1e-3)
 
 
@@ -136,7 +145,7 @@ def test_a_process_takes_one_gpu_of_several(kind: str, tmp_path: Path, monkeypat
 
 def test_a_single_step_learns(tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    found = train_sft(replace(PROFILE, max_steps=1, n_evaluations=1), TINY_BASE, rows, rows, tmp_path / "adapter")
+    found = train_sft(replace(PROFILE, max_steps=1, n_evaluations=1), TrainingData(rows, rows), tmp_path / "adapter")
     before, after = (record["eval_loss"] for record in found.history if "eval_loss" in record)
     assert after < before
 
@@ -146,7 +155,7 @@ def test_rows_are_read_apart_in_a_model_that_no_mask_parts(
 ) -> None:
     monkeypatch.setattr(sft, "can_share", lambda model, max_length: False)
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    found = train_sft(replace(PROFILE, max_steps=2), TINY_BASE, rows, rows, tmp_path / "adapter")
+    found = train_sft(replace(PROFILE, max_steps=2), TrainingData(rows, rows), tmp_path / "adapter")
     assert found.n_steps == 2
     assert "each row is read alone" in caplog.text
 
@@ -160,7 +169,7 @@ def test_the_adapter_loads_and_changes_the_model(result: TrainingResult) -> None
 
 def test_the_same_seed_gives_the_same_adapter(result: TrainingResult, tmp_path: Path) -> None:
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
-    again = train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+    again = train_sft(PROFILE, TrainingData(rows, rows), tmp_path / "adapter")
     assert again.final_validation_loss == pytest.approx(result.final_validation_loss, rel=1e-4)
 
 
@@ -184,7 +193,7 @@ def test_rows_of_another_models_tokenizer_are_refused(tmp_path: Path) -> None:
     chats.chat_template = chats.chat_template.replace("<|im_end|>", "<|end|>")
     rows = tokenize_rows(chats, ROWS, text_to_sql(SCHEMAS), 512)
     with pytest.raises(ModelError, match=r"tiny_base: no embedding for token 2047, .*use its own tokenizer"):
-        train_sft(PROFILE, TINY_BASE, rows, rows, tmp_path / "adapter")
+        train_sft(PROFILE, TrainingData(rows, rows), tmp_path / "adapter")
 
 
 def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from course_utils.files import PROJECT
 from course_utils.models import load_tokenizer
 from course_utils.profiles import Tracker, get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, tokenize_rows, train_sft
+from course_utils.training import TokenizedRows, TrainingData, tokenize_rows, train_sft
 from course_utils.training.tracking import EXTRAS, chosen_trackers
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -45,7 +45,7 @@ def test_each_tracker_hears_of_a_run(name: Tracker, tmp_path: Path, monkeypatch:
     profile = replace(get_profile("smoke"), max_steps=2, track=name)
     for run in ("first", "second", "second"):  # each folder has a record of its own, which outlives a new beginning
         folder = open_course("smoke", artifacts=str(tmp_path / run)).begin("setup").folder
-        train_sft(profile, TINY_BASE, encode(), encode(), folder / "adapter")
+        train_sft(profile, TrainingData(encode(), encode()), folder / "adapter")
         assert _tracked(name, folder / "tracking")
 
 
