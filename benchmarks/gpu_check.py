@@ -25,7 +25,7 @@ import typer
 
 from benchmarks.memory import llama_config, random_row, shape_of
 from benchmarks.smoke_seeds import tune
-from benchmarks.training import step_seconds
+from benchmarks.training_runs import step_seconds
 from course_utils.artifacts import open_course, peak_memory_gib
 from course_utils.data import prepare_dataset
 from course_utils.files import PROJECT, read_json, write_json, writing
