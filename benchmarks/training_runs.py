@@ -16,7 +16,7 @@ from course_utils.models.load import Choice, choose_product_dtype
 from course_utils.profiles import Profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
-from course_utils.training import TokenizedRows, adapter_config, backends, sft, tokenize_rows, trainer
+from course_utils.training import TokenizedRows, TrainingData, adapter_config, backends, sft, tokenize_rows, trainer
 from course_utils.training.shared_prompts import collate_shared, count_labels, label_loss, share_prompts
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _stock(profile: Profile, model: str, train: TokenizedRows, folder: Path) -> 
 
 def _ours(profile: Profile, model: str, train: TokenizedRows, folder: Path) -> None:
     few = replace(train, examples=train.examples[:1])  # the trainer's own validation is not timed, so one row is enough
-    sft.train_sft(profile, model, train, few, folder)
+    sft.train_sft(replace(profile, base_model=str(model)), TrainingData(train, few), folder)
 
 
 def _evaluation(inputs: Inputs, folder: Path) -> dict[str, float]:
