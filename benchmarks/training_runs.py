@@ -46,7 +46,7 @@ def measure_profile(name: str, n_steps: int, switches: bool) -> dict[str, Any]:
     """The runs of one profile: stock, ours and, with ``switches``, without each gain."""
     with tempfile.TemporaryDirectory() as folder, _in_order():
         inputs = _prepare(name, n_steps, Path(folder))
-        products = choose_product_dtype().value
+        products = choose_product_dtype(load_model(inputs.model).config.hidden_size).value
         runs: dict[str, tuple[dict[str, Any], Off] | None] = {STOCK: None, OURS: ({}, nullcontext)}
         runs |= gains(inputs.profile, products) if switches else {}
         found: dict[str, list[dict[str, Any]]] = {label: [] for label in runs}

@@ -118,8 +118,8 @@ def _fit_frozen_matrices(base: "PreTrainedModel", halves: bool | None = None) ->
     """
     import torch
 
-    is_cpu = choose_device().value == "cpu"
-    halves = is_cpu and (choose_product_dtype().value == "bfloat16" if halves is None else halves)
+    is_cpu, width = choose_device().value == "cpu", base.config.get_text_config().hidden_size
+    halves = is_cpu and (choose_product_dtype(width).value == "bfloat16" if halves is None else halves)
     for module in base.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

@@ -272,17 +272,21 @@ def test_every_format_is_one_of_torchs() -> None:
         assert isinstance(getattr(torch, choose_dtype(device).value), torch.dtype)
 
 
-@pytest.mark.parametrize(("factor", "dtype"), [(3, "bfloat16"), (1.2, "float32")])
-def test_products_are_taken_in_what_is_faster(factor: float, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "_products_per_s", lambda n, name, clock: factor if name == "bfloat16" else 1)
-    choice = load.choose_product_dtype()
+@pytest.mark.parametrize(
+    ("factor", "width", "dtype"), [(3, 576, "bfloat16"), (1.2, 576, "float32"), (3, 256, "float32")]
+)
+def test_products_are_taken_in_what_is_faster(
+    factor: float, width: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_products_per_s", lambda n, width, name, clock: factor if name == "bfloat16" else 1)
+    choice = load.choose_product_dtype(width)
     assert choice.value == dtype
-    assert f"{factor:.1f} times" in choice.reason
+    assert "bfloat16 are" in choice.reason or "narrower" in choice.reason
 
 
 def test_the_probe_leaves_the_threads_as_they_are() -> None:
     before = torch.get_num_threads()
-    assert load.choose_product_dtype().value in ("bfloat16", "float32")
+    assert load.choose_product_dtype(load.NARROW).value in ("bfloat16", "float32")
     assert torch.get_num_threads() == before
 
 

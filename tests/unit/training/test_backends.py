@@ -131,7 +131,7 @@ def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
 
 
 def test_frozen_matrices_alone_are_halved_where_products_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: Choice("bfloat16", "told so"))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
     model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
     halved = {name for name, weight in model.named_parameters() if weight.dtype == torch.bfloat16}
     assert {name.split(".")[-3] for name in halved} == LINEAR_LAYERS | {"model"}, "the layers and the head"
@@ -159,7 +159,7 @@ def test_autocast_alone_casts_for_lora_in_bfloat16(
             return label_loss(model, *rest)
 
         monkeypatch.setattr(trainer, "label_loss", watched)
-        monkeypatch.setattr(backends, "choose_product_dtype", lambda dtype=dtype: Choice(dtype, "told so"))
+        monkeypatch.setattr(backends, "choose_product_dtype", lambda width, dtype=dtype: Choice(dtype, "told so"))
         losses.append(train_sft(profile, TrainingData(rows, rows), tmp_path / dtype).final_validation_loss)
     assert found == {"float32": {True} if casts else set(), "bfloat16": casts}
     assert losses[0] == pytest.approx(losses[1], rel=0.1)  # a tenth of what it was at the start
@@ -169,9 +169,9 @@ def test_autocast_alone_casts_for_lora_in_bfloat16(
 def test_only_training_on_a_cpu_asks_what_a_cpu_is_faster_in(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = load_model(TINY_BASE, place="cpu"), []  # as in each of several processes, whatever they train on
     monkeypatch.setattr(backends, "choose_device", lambda: Choice(device, "told so"))
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: asked.append(1) or Choice("float32", ""))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: asked.append(width) or Choice("float32", ""))
     backends._fit_frozen_matrices(model)
-    assert len(asked) == (device == "cpu")
+    assert asked == ([model.config.hidden_size] if device == "cpu" else [])
 
 
 @pytest.mark.parametrize(("stage", "dtype"), [("2", torch.float32), ("3", torch.bfloat16)])
@@ -179,7 +179,7 @@ def test_an_adapter_has_the_format_of_what_zero_3_shares_out(
     stage: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: Choice("bfloat16", "told so"))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
     model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
     assert {weight.dtype for weight in model.parameters() if weight.requires_grad} == {dtype}
 

@@ -108,7 +108,7 @@ def test_a_run_killed_in_a_checkpoint_and_again_at_its_end_ends_at_the_same_adap
 def test_a_run_goes_on_in_the_number_format_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one a CPU is faster in, a tenth of a second decides, and it may decide otherwise the next time."""
     formats = iter(("bfloat16", "bfloat16", "float32", "float32"))
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: Choice(next(formats), "told so"))
+    monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice(next(formats), "told so"))
     whole = train(SMOKE, tmp_path / "whole" / "adapter")
     output = tmp_path / "killed" / "adapter"
     with monkeypatch.context() as patched:

@@ -10,19 +10,9 @@ import trl
 from course_utils.errors import ConfigurationError, ModelError
 from course_utils.files import PROJECT
 from course_utils.models import choose_device, load_model, load_tokenizer
-from course_utils.models.load import Choice
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
-from course_utils.training import (
-    TrainingData,
-    TrainingResult,
-    backends,
-    plot_losses,
-    sft,
-    tokenize_rows,
-    train_sft,
-    trainer,
-)
+from course_utils.training import TrainingData, TrainingResult, plot_losses, sft, tokenize_rows, train_sft, trainer
 from course_utils.training.backends import load_trainable
 from course_utils.training.forgetting import reply_loss
 
@@ -103,7 +93,6 @@ def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(trainer._SEPARATE, "loss_type", "nll")  # as Unsloth makes it TRL's default
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: Choice("float32", "to compare losses"))
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     results = []
     for shares in (False, True):
@@ -113,10 +102,7 @@ def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
     assert separate == pytest.approx(shared, rel=1e-4)
 
 
-def test_the_validation_loss_is_a_mean_over_labels_however_rows_are_parted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backends, "choose_product_dtype", lambda: Choice("float32", "to compare losses"))
+def test_the_validation_loss_is_a_mean_over_labels_however_rows_are_parted(tmp_path: Path) -> None:
     schemas = SCHEMAS | {"zoo": "table cage: cage_id integer"}
     lone = {"id": "z", "db_id": "zoo", "question": "How many cages?", "query": "SELECT COUNT(*) FROM cage WHERE 1 = 1"}
     rows = tokenize_rows(load_tokenizer(TINY_BASE), [*ROWS, lone], text_to_sql(schemas), 512)
