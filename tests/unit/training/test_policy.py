@@ -28,7 +28,7 @@ PAIRS = [
     }
     for n in range(20)
 ]
-PROFILE = replace(get_profile("smoke"), max_steps=4, batch_size=4, n_evaluations=2, learning_rate=0.04)
+PROFILE = replace(get_profile("smoke"), max_steps=4, batch_size=4, n_evaluations=2, learning_rate=0.4)
 
 
 def start(folder: Path, method: str = "lora") -> Path:
