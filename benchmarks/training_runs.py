@@ -75,7 +75,7 @@ def gains(profile: Profile, products: str) -> dict[str, tuple[dict[str, Any], Of
     }
     if products == "bfloat16":
         casts = mock.Mock(return_value=nullcontext())
-        found["no casts by PEFT"] = {}, lambda: mock.patch("peft.helpers.disable_input_dtype_casting", casts)
+        found["leaving out casts of PEFT"] = {}, lambda: mock.patch("peft.helpers.disable_input_dtype_casting", casts)
         patch = mock.patch.object(backends, "_fit_frozen_matrices", _fit_all_but_the_head)
         found["the output head in bfloat16"] = {}, lambda: patch
     if profile.adapted_share < 1:

@@ -27,7 +27,7 @@ def test_a_profile_goes_without_what_it_has() -> None:
     smoke, laptop = (gains(PROFILES[name], dtype) for name, dtype in (("smoke", "float32"), ("laptop", "bfloat16")))
     assert {*laptop} - {*smoke} == {
         "products in bfloat16, not float32",
-        "no casts by PEFT",
+        "leaving out casts of PEFT",
         "the output head in bfloat16",
         "adapters on the last layers alone",
     }
@@ -49,11 +49,11 @@ def test_notes_have_a_line_for_every_gain() -> None:
     assert "4 are 4.0% of training, 7 would be 6.8%" in notes
 
 
-def test_the_record_holds_the_goals_on_smoke() -> None:
-    """Three times as fast as stock on smoke; laptop's six are measured, and the page says what they are."""
+def test_the_record_holds_the_goals() -> None:
+    """As many times as fast as stock as was aimed at, and no higher loss; stock computes in bfloat16 throughout."""
     profiles = read_json(PROJECT / "benchmarks" / "results" / "training.json")["profiles"]
-    runs = profiles["smoke"]["runs"]
-    assert runs[STOCK]["ms_per_row"] >= 3 * runs[OURS]["ms_per_row"]
-    for found in profiles.values():
-        ours, stock = (found["runs"][label]["validation_loss"] for label in (OURS, STOCK))
-        assert abs(ours - stock) <= 0.01 * stock
+    for name, times in {"smoke": 3, "laptop": 6}.items():
+        stock, ours = (profiles[name]["runs"][label] for label in (STOCK, OURS))
+        assert stock["ms_per_row"] >= times * ours["ms_per_row"]
+        assert ours["rows_per_s"] >= times * stock["rows_per_s"]
+        assert ours["validation_loss"] <= 1.01 * stock["validation_loss"]
