@@ -13,6 +13,7 @@ import pytest
 from course_utils import resources
 from course_utils.doctor import examine_machine
 from course_utils.files import PROJECT
+from course_utils.profiles import get_profile
 from course_utils.setup import machine as probing
 from course_utils.setup.machine import SILENT, Gpu, Machine, probe_machine
 
@@ -158,12 +159,12 @@ def test_hidden_gpus_do_not_count(
 
 def test_a_machine_shows_itself_without_naming_itself() -> None:
     machine = Machine("Linux <x>", "3.12.1", "A & B", 2, 23.5, 70.0, ("avx2",), (GPUS[1],))
-    html = examine_machine(machine)._repr_html_()
+    html = examine_machine(machine, get_profile("smoke"))._repr_html_()
     assert "A &amp; B, 2 cores" in html
     assert "23.5 GiB" in html
     assert "Tesla T4, 15 GiB, compute capability 7.5" in html
     real = probe_machine()
-    for text in (str(asdict(real)), examine_machine(real)._repr_html_()):
+    for text in (str(asdict(real)), examine_machine(real, get_profile("smoke"))._repr_html_()):
         assert str(Path.home()) not in text
         assert str(PROJECT) not in text
 
@@ -206,7 +207,7 @@ def test_programs_name_their_versions(fake: Callable[[str, str], None]) -> None:
     machine = probe_machine()
     assert machine.gpus == (Gpu("Tesla T4", 15.0, (7, 5)),)
     assert (machine.driver, machine.cuda, machine.docker, machine.ollama) == ("550.54.15", "12.4", "28.5.1", "0.12.6")
-    assert "550.54.15" in examine_machine(machine)._repr_html_()
+    assert "550.54.15" in examine_machine(machine, get_profile("smoke"))._repr_html_()
 
 
 @pytest.mark.parametrize(

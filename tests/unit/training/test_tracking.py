@@ -55,7 +55,7 @@ def test_nothing_is_tracked_unless_asked() -> None:
 
 def test_a_run_that_was_killed_goes_on_with_another_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
-    profile, call = replace(get_profile("smoke"), max_steps=3), (TINY_BASE, encode(), encode(), tmp_path / "adapter")
+    profile, call = replace(get_profile("smoke"), max_steps=3), (TrainingData(encode(), encode()), tmp_path / "adapter")
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
