@@ -217,11 +217,13 @@ def install_into(python: Path, sets: list[str], flavour: str, *, afresh: bool) -
 def install(folder: Path, wanted: list[str], flavour: str) -> None:
     """Bring a virtual environment to the locked state, doing only what is missing; InstallError if a step fails.
 
-    A file in the environment holds the fingerprints of its sets. It is deleted while packages change: if it is missing,
-    an interrupted run may have left half a package, and all are reinstalled.
+    A file in the environment holds the fingerprints of its sets. It is deleted while packages change: if an environment
+    has none, an interrupted run may have left half a package, and all are reinstalled. A new environment needs no such
+    repair, for which uv would build again what has no wheel (pyspark, 1.4 GB of its cache).
     """
     sets, stamp = choose_sets(wanted, flavour), folder / "course-install.txt"
-    there = stamp.read_text("utf-8").split() if stamp.exists() and is_in_place(folder) else []
+    kept = is_in_place(folder)
+    there = stamp.read_text("utf-8").split() if kept and stamp.exists() else []
     done = {name for name in SETS if fingerprint(flavour, name) in there}
     if done.issuperset(sets) or (done and sets == ["course"]):
         return
@@ -229,7 +231,7 @@ def install(folder: Path, wanted: list[str], flavour: str) -> None:
     print(f"Installing for {'an NVIDIA GPU' if flavour == 'cuda' else 'a machine without NVIDIA GPU'}")
     python = make_environment(folder, DISK_GIB[flavour])
     stamp.unlink(missing_ok=True)
-    install_into(python, sets, flavour, afresh=not there)
+    install_into(python, sets, flavour, afresh=kept and not there)
     stamp.write_text("\n".join(fingerprint(flavour, name) for name in {*done, *sets}), "utf-8")
     print(f"Ready in {time.monotonic() - began:.0f} s")
     print(f"Its commands, such as course: source {shlex.quote(str(python.with_name('activate')))}")

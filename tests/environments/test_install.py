@@ -161,6 +161,14 @@ def test_an_interrupted_installation_is_mended_and_a_changed_lock_needs_no_mendi
     assert stamp.read_text() == install.fingerprint("cpu", "dev")
 
 
+def test_a_new_environment_takes_what_uv_has_built_before(steps, tmp_path):
+    """--reinstall would build pyspark again for every clone, and leave 1.4 GB in uv's cache each time."""
+    (tmp_path / ".venv").mkdir()
+    assert install.main(["--torch", "cpu", "--venv", str(tmp_path / ".venv"), "--set", "dev"]) == 0
+    assert steps
+    assert not any("--reinstall" in command for command in steps)
+
+
 @pytest.mark.parametrize("wanted", [["course"], ["dev"], ["auto", "dev"]])
 def test_what_is_installed_starts_no_tool(installed, monkeypatch, capsys, wanted):
     monkeypatch.setattr(subprocess, "run", pytest.fail)
