@@ -14,8 +14,8 @@ from course_utils.prompts import TEMPLATE_OPTIONS, encode_prompt
 from course_utils.sql import compare_answers, find_database
 from course_utils.sql.query_forms import parse, tables_read
 from course_utils.tasks import Task
+from course_utils.training.arguments import keep_to_one_gpu
 from course_utils.training.policy import PolicyResult, load_policy, policy_settings, train_policy
-from course_utils.training.trainer import keep_to_one_gpu
 
 N_ANSWERS = 8
 """Answers drawn for one question, which are compared with each other."""

@@ -27,7 +27,6 @@ from course_utils.training.examples import TrainingData, tokenize_rows
 from course_utils.training.launch import launch, n_launched, read_options
 from course_utils.training.shared_prompts import can_share
 from course_utils.training.tracking import chosen_trackers, disable_telemetry, tracking
-from course_utils.training.trainer import make_trainer
 
 WRITE_ERRORS = ("inline_container", "I/O error")
 """Parts of PyTorch's and safetensors' messages when a write fails, as on a full disk."""
@@ -227,6 +226,8 @@ def _train(profile: Profile, data: TrainingData, output: Path, folder: Path) -> 
     trainable, tokenizer = _load(profile, read_json(halves) if halves.is_file() else None)
     check_tokens(trainable, tokenizer, [row.input_ids for row in data.train.examples + data.validation.examples])
     from peft.helpers import disable_input_dtype_casting  # only now, because Unsloth must be imported before PEFT
+
+    from course_utils.training.trainer import make_trainer
 
     if profile.share_prompts and not can_share(trainable, profile.max_length):
         slower = "%s: rows cannot share prompts in this model, so each row is read alone, which is slower"

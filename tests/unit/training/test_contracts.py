@@ -13,7 +13,8 @@ import pytest
 
 from course_utils.files import PROJECT
 from course_utils.profiles import PROFILES, Profile
-from course_utils.training.trainer import trainer_class, training_arguments
+from course_utils.training.arguments import training_arguments
+from course_utils.training.trainer import CourseTrainer
 
 PACKAGE = PROJECT / "course_utils"
 SOURCES = [*sorted((PACKAGE / "training").glob("*.py")), PACKAGE / "models" / "load.py"]
@@ -63,7 +64,7 @@ def test_every_trainer_is_kept_to_one_gpu(name: str) -> None:
 
 
 def test_the_trainer_takes_what_we_pass() -> None:
-    assert keywords("trainer_class()") <= set(inspect.signature(trainer_class().__init__).parameters)
+    assert keywords("CourseTrainer") <= set(inspect.signature(CourseTrainer).parameters)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

@@ -13,6 +13,7 @@ from course_utils.models import choose_device, load_model, load_tokenizer
 from course_utils.profiles import get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TrainingData, TrainingResult, plot_losses, sft, tokenize_rows, train_sft, trainer
+from course_utils.training.arguments import _SEPARATE, keep_to_one_gpu
 from course_utils.training.backends import load_trainable
 from course_utils.training.forgetting import reply_loss
 
@@ -92,7 +93,7 @@ def test_steps_can_be_given_instead_of_epochs(tmp_path: Path) -> None:
 def test_rows_that_share_nothing_keep_the_trainers_loss_whatever_it_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(trainer._SEPARATE, "loss_type", "nll")  # as Unsloth makes it TRL's default
+    monkeypatch.setitem(_SEPARATE, "loss_type", "nll")  # as Unsloth makes it TRL's default
     rows = tokenize_rows(load_tokenizer(TINY_BASE), ROWS, text_to_sql(SCHEMAS), 512)
     results = []
     for shares in (False, True):
@@ -125,7 +126,7 @@ def test_a_process_takes_one_gpu_of_several(kind: str, tmp_path: Path, monkeypat
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     arguments = getattr(trl, kind)(output_dir=str(tmp_path), report_to="none", bf16=False)
     assert arguments.n_gpu == 2, "the trainer does not count GPUs any more"
-    trainer.keep_to_one_gpu(arguments)
+    keep_to_one_gpu(arguments)
     assert arguments.train_batch_size == arguments.per_device_train_batch_size
 
 
