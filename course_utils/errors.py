@@ -41,6 +41,10 @@ class TrainingError(CourseError):
     """Training cannot continue, for example because the loss is NaN or not even one row fits into memory."""
 
 
+class OutOfMemoryError(TrainingError):
+    """A pass of several processes does not fit into memory; with fewer rows it might."""
+
+
 class ArtifactError(CourseError):
     """A stage's result is missing, damaged, or made from another profile, dataset or model; or cannot be written."""
 

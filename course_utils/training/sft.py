@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.artifacts import TRACKING, UNFINISHED, Course, package_versions
-from course_utils.errors import TrainingError
+from course_utils.errors import OutOfMemoryError, TrainingError
 from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, resolve, write_json, write_jsonl
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.models.generation import check_tokens
@@ -108,9 +108,25 @@ def train_sft(profile: Profile, data: TrainingData, output: Path) -> TrainingRes
     if profile.backend == "trl" or n_launched() > 1:
         return train_here(profile, data, output)
     config = "fsdp" if profile.backend == "fsdp" else ""
-    launched = launch(config, (), train_here, profile, data, output.resolve())
+    launched = train_apart(config, (), profile, data, output)
     assert launched is not None, "launch returns None only on other machines, and here is one machine"
     return launched
+
+
+def train_apart(
+    config: str, options: Sequence[str], profile: Profile, data: TrainingData, output: Path
+) -> TrainingResult | None:
+    """Do the work of ``train_sft`` in the processes of ``launch``, whose arguments and errors it shares.
+
+    If memory runs out in one of them, all start over with half the rows per pass, unless other machines take part.
+    """
+    while True:
+        try:
+            return launch(config, options, train_here, profile, data, output.resolve())
+        except OutOfMemoryError:
+            if (read_options(options).num_machines or 1) > 1:  # each would have to be told
+                raise
+            profile = _halve_batch(profile)
 
 
 def train_here(profile: Profile, data: TrainingData, output: Path) -> TrainingResult:
@@ -161,7 +177,7 @@ def train_stage(course: Course, config: str = "", options: Sequence[str] = ()) -
         )
         profile = course.profile.fit_to(len(train.examples))
         call = (profile, TrainingData(train, validation), course.folder("training") / "adapter")
-        result = launch(config, options, train_sft, *call) if config else train_sft(*call)
+        result = train_apart(config, options, *call) if config else train_sft(*call)
         if stage and result:
             write_jsonl(stage.folder / "history.jsonl", result.history)
             counts = {"n_rows_too_long": len(train.too_long), "n_supervised_tokens": train.n_supervised_tokens}
@@ -196,10 +212,12 @@ def _last_checkpoint(folder: Path) -> tuple[Path | None, float]:
 
 def _halve_batch(profile: Profile) -> Profile:
     """The profile with half the rows per pass and as many per step; raises TrainingError if that is impossible."""
-    if profile.batch_size == 1 or n_launched() > 1:  # the other processes would wait for this one
-        found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
-        remedy = f'lower batch_size or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
+    found = f"PROFILE={profile.name!r}: a pass with batch_size={profile.batch_size} does not fit into memory"
+    remedy = f'lower batch_size or max_length or set method="qlora" {IN_PROFILE}, or choose a smaller MODEL'
+    if profile.batch_size == 1:
         raise TrainingError(f"{found}; {remedy}")
+    if n_launched() > 1:  # the other processes would wait for this one, so ``train_apart`` starts all over
+        raise OutOfMemoryError(f"{found}; {remedy}")
     smaller = profile.with_batch_size(profile.batch_size // 2)
     retry = "out of memory: starting over with %d rows per pass, and as many per step as before"
     logger.warning(retry, smaller.batch_size)

@@ -25,6 +25,7 @@ from course_utils.profiles import MAX_EPOCHS, PROFILES, Method, get_profile
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingData, TrainingResult, tokenize_rows, train_sft
 from course_utils.training.launch import launch, read_options
+from course_utils.training.sft import train_apart
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
 pytestmark = pytest.mark.takes(20)
@@ -149,6 +150,41 @@ def test_weights_shared_out_by_fsdp_train_as_whole_ones_do(tmp_path: Path, monke
     assert_alike(one, two)
     parts = (tmp_path / "parts").read_text().split()
     assert [part for part in parts if part.endswith("layers.3")], "the layers are not parts of their own"
+
+
+# In each process, a step with more than one row asks PyTorch for more memory than there is.
+EXHAUSTED_BY_TWO_ROWS = """
+import torch
+from transformers import Trainer
+
+step = Trainer.training_step
+
+def training_step(self, model, inputs, *rest):
+    if len(inputs["input_ids"]) > 1:
+        torch.empty(2**55)
+    return step(self, model, inputs, *rest)
+
+Trainer.training_step = training_step
+"""
+
+
+@pytest.mark.slow
+def test_out_of_memory_in_one_of_two_processes_halves_the_rows_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = encode()
+    data, profile = TrainingData(rows, rows), replace(SMOKE, share_prompts=False, batch_size=4, gradient_accumulation=1)
+    roomy = train_apart(*TWO, profile, data, tmp_path / "roomy" / "adapter")
+    (tmp_path / "sitecustomize.py").write_text(EXHAUSTED_BY_TWO_ROWS)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT)]))
+    tight = train_apart(*TWO, profile, data, tmp_path / "tight" / "adapter")
+    assert [text for text in caplog.messages if "out of memory" in text] == [
+        f"out of memory: starting over with {size} rows per pass, and as many per step as before" for size in (2, 1)
+    ]
+    assert roomy is not None
+    assert tight is not None
+    assert tight.n_steps == roomy.n_steps
+    assert tight.final_validation_loss == pytest.approx(roomy.final_validation_loss, rel=0.02)
 
 
 @pytest.mark.slow
