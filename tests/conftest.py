@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from course_utils.files import PROJECT
 from tests.sqlite_files import write_database
@@ -16,6 +17,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many workers as cores: two threads each would wait for each other at every barrier.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same code gets the same verdict each time; ``--hypothesis-profile=default`` searches among new examples.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="module")
