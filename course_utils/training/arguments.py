@@ -90,21 +90,3 @@ def common_settings(profile: Profile, n_steps: int, folder: Path) -> dict[str, A
 def rate_ratio(profile: Profile) -> float:
     """The learning rate of B as a multiple of A's; 1 for methods without A and B."""
     return 1.0 if profile.method in ("full", "ia3") else profile.loraplus_ratio
-
-
-def can_replay(profile: Profile) -> bool:
-    """Whether ``GraphedPass`` fits a profile: each step is one pass of one process, on a GPU in bfloat16, not 4-bit."""
-    is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
-    is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # never on a CPU
-    return profile.share_prompts and not profile.load_in_4bit and is_one_pass and is_bfloat16
-
-
-def widen_trainable(model: Any) -> None:
-    """Make the trained weights float32, unless this device computes in bfloat16.
-
-    TRL makes an adapter over a 4-bit model bfloat16, in which most CPUs are slow, and whose gradients cannot be scaled
-    for float16 training on older GPUs.
-    """
-    if choose_dtype(choose_device().value).value != "bfloat16":
-        for parameter in model.parameters():
-            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data

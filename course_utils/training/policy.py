@@ -18,7 +18,7 @@ from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import folder_name, list_databases
 from course_utils.tasks import Task
-from course_utils.training.arguments import common_settings, keep_to_one_gpu, rate_ratio, widen_trainable
+from course_utils.training.arguments import common_settings, keep_to_one_gpu, rate_ratio
 from course_utils.training.examples import check_answer, control_tokens
 from course_utils.training.tracking import disable_telemetry, tracking
 
@@ -72,7 +72,7 @@ def train_policy(trainer: "Trainer", n_too_long: int) -> PolicyResult:
     """Train, and save the adapter (or the whole model) and the tokenizer to the trainer's output folder."""
     from transformers import PrinterCallback
 
-    from course_utils.training.trainer import run_callbacks
+    from course_utils.training.trainer import run_callbacks, widen_trainable
 
     trainer.remove_callback(PrinterCallback)
     for callback in run_callbacks():

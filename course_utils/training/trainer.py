@@ -15,12 +15,14 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArgumen
 from trl import SFTTrainer
 
 from course_utils.errors import TrainingError
+from course_utils.models import choose_device, choose_dtype
 from course_utils.models.load import set_threads
 from course_utils.profiles import IN_PROFILE, Profile
-from course_utils.training.arguments import can_replay, rate_ratio, training_arguments, widen_trainable
+from course_utils.training.arguments import rate_ratio, training_arguments
 from course_utils.training.attention import use_chunks
 from course_utils.training.cuda_graphs import LENGTH_STEP, GraphedPass
 from course_utils.training.examples import TokenizedRows
+from course_utils.training.launch import n_launched
 from course_utils.training.shared_prompts import IGNORED, collate_shared, count_labels, label_loss, share_prompts
 
 # Without this it warns that a short run's checkpoints, all written within a second, are sorted by number.
@@ -165,3 +167,21 @@ def make_trainer(
             use_chunks(model)
     widen_trainable(model)
     return trainer
+
+
+def widen_trainable(model: Any) -> None:
+    """Make the trained weights float32, unless this device computes in bfloat16.
+
+    TRL makes an adapter over a 4-bit model bfloat16, in which most CPUs are slow, and whose gradients cannot be scaled
+    for float16 training on older GPUs.
+    """
+    if choose_dtype(choose_device().value).value != "bfloat16":
+        for parameter in model.parameters():
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+
+
+def can_replay(profile: Profile) -> bool:
+    """Whether ``GraphedPass`` fits a profile: each step is one pass of one process, on a GPU in bfloat16, not 4-bit."""
+    is_one_pass = profile.gradient_accumulation == 1 and n_launched() == 1
+    is_bfloat16 = choose_dtype(choose_device().value).value == "bfloat16"  # never on a CPU
+    return profile.share_prompts and not profile.load_in_4bit and is_one_pass and is_bfloat16
