@@ -17,6 +17,7 @@ from course_utils.profiles import Profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingData, adapter_config, backends, sft, tokenize_rows, trainer
+from course_utils.training.arguments import _SEPARATE, _SHARED
 from course_utils.training.shared_prompts import collate_shared, count_labels, label_loss, share_prompts
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ def gains(profile: Profile, products: str) -> dict[str, tuple[dict[str, Any], Of
     probed = mock.Mock(return_value=Choice(other, "for comparison"))
     found: dict[str, tuple[dict[str, Any], Off]] = {
         "a schema read once, and what needs it: the next two": ({"share_prompts": False}, nullcontext),
-        "logits at labels alone, and once": ({}, lambda: mock.patch.dict(trainer._SHARED, loss_type="chunked_nll")),
+        "logits at labels alone, and once": ({}, lambda: mock.patch.dict(_SHARED, loss_type="chunked_nll")),
         "attention by plain products, in chunks": ({}, lambda: mock.patch.object(trainer, "use_chunks")),
         f"products in {products}, not {other}": (
             {},
             lambda: mock.patch.object(backends, "choose_product_dtype", probed),
         ),
-        "AdamW fused": ({}, lambda: mock.patch.dict(trainer._SHARED, optim="adamw_torch")),
+        "AdamW fused": ({}, lambda: mock.patch.dict(_SHARED, optim="adamw_torch")),
     }
     if products == "bfloat16":
         casts = mock.Mock(return_value=nullcontext())
@@ -216,7 +217,7 @@ def _evaluation(inputs: Inputs, folder: Path) -> dict[str, float]:
 def _in_order() -> Iterator[None]:
     """Let ``train_sft`` take rows in the order that they have."""
     order = {"train_sampling_strategy": "sequential"}
-    with mock.patch.dict(trainer._SHARED, order), mock.patch.dict(trainer._SEPARATE, order):
+    with mock.patch.dict(_SHARED, order), mock.patch.dict(_SEPARATE, order):
         yield
 
 

@@ -29,8 +29,10 @@ def test_a_profile_goes_without_what_it_has() -> None:
         "products in bfloat16, not float32",
         "leaving out casts of PEFT",
         "the output head in bfloat16",
-        "adapters on the last layers alone",
     }
+    for _, undo in laptop.values():
+        with undo():  # fails if what it replaces has another name now
+            pass
 
 
 def run(ms_per_row: float) -> dict[str, Any]:
