@@ -11,7 +11,7 @@ import typer
 from benchmarks.smoke_seeds import summarise
 from course_utils.artifacts import Course, open_course
 from course_utils.evaluation import predict, score_predictions
-from course_utils.files import read_json, read_jsonl, write_json
+from course_utils.files import DIFFICULTIES, read_json, read_jsonl, write_json
 from course_utils.models import load_model, load_tokenizer
 from course_utils.tasks import text_to_sql
 
@@ -29,7 +29,7 @@ def measure(course: Course) -> dict[str, Any]:
     rows = [
         row | {"seen": row["db_id"] in trained}
         for row in read_jsonl(course.data / "test.jsonl")
-        if row["difficulty"] in course.profile.difficulties
+        if row["difficulty"] in (course.profile.difficulties or DIFFICULTIES)
     ]
     model = load_model(course.model, adapter=course.output("training", "adapter"))
     task = text_to_sql(read_json(course.output("data", "schemas.json")))
