@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.__main__ import write_result
 from course_utils.artifacts import peak_memory_gib
 from course_utils.figures import course_style
-from course_utils.files import PROJECT, read_jsonl, sha256, write_json
+from course_utils.files import PROJECT, read_jsonl, sha256
 from course_utils.models import load_model, load_tokenizer
 from course_utils.prompts import encode_example, to_messages
 from course_utils.setup import probe_machine
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 DATA = PROJECT / "data"
-RESULTS = Path(__file__).parent / "results"
 
 
 def measure(models: dict[str, str], n_rows: int = 60) -> dict[str, Any]:
@@ -149,9 +149,7 @@ def main(
     for model in models:
         name, _, folder = model.rpartition("=")
         named[name or folder] = folder
-    result = measure(named, n_rows)
-    typer.echo(write_json(RESULTS / "base_models.json", result))
-    plot(result).figure.savefig(RESULTS / "base_models.png", dpi=120)
+    write_result("base_models", measure(named, n_rows))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ def _train(policy: str) -> float:
 
     course = open_course("smoke")
     if policy == POLICIES[0]:
-        load._choose_threads = lambda period: load._all_threads()
+        load._choose_threads = cache(lambda period: load._all_threads())
     chosen = set(read_json(course.data / "samples" / "smoke.json")["train"][:N_ROWS])
     rows = [row for row in read_jsonl(course.data / "train.jsonl") if row["id"] in chosen]
     with tempfile.TemporaryDirectory() as folder:

@@ -174,7 +174,7 @@ def _round(
 
 def _cpu_s(watched: Mapping[str, Sequence[Server]]) -> dict[str, float]:
     def taken(server: Server) -> float:
-        return sum(psutil.Process(server.process.pid).cpu_times()[:2])
+        return float(sum(psutil.Process(server.process.pid).cpu_times()[:2]))
 
     return {name: sum(map(taken, servers)) for name, servers in watched.items()}
 

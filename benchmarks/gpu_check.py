@@ -34,6 +34,7 @@ from course_utils.models.catalogue import ModelShape, known_models
 from course_utils.profiles import PROFILES, Backend, Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.setup import estimate_memory, probe_machine
+from course_utils.setup.memory import Method
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingData, tokenize_rows, train_sft
 from course_utils.training.sft import train_here
@@ -111,7 +112,7 @@ def large(check_sizes: Sizes, backend: Backend, shared: Path) -> dict[str, Any]:
         train, validation = TokenizedRows(rows, []), TokenizedRows(rows[:n_rows], [])
         # ``train_sft`` would run Unsloth in another process, but steps and memory are measured in this one.
         result = train_here(replace(profile, base_model=str(model)), TrainingData(train, validation), shared / backend)
-    method = "qlora" if profile.load_in_4bit else "lora"
+    method: Method = "qlora" if profile.load_in_4bit else "lora"
     estimate = estimate_memory(
         shape.n_parameters,
         method,

@@ -15,7 +15,7 @@ from benchmarks.smoke_seeds import score_adapter, summarise, tune
 from course_utils.artifacts import Course, open_course
 from course_utils.data import prepare_dataset
 from course_utils.data.prepare import Prepared
-from course_utils.files import Row, read_json, read_jsonl, write_json
+from course_utils.files import DIFFICULTIES, Row, read_json, read_jsonl, write_json
 
 from .__main__ import RESULTS
 
@@ -49,7 +49,7 @@ def measure_seeds(seeds: list[int]) -> list[dict[str, Any]]:
 def whole_test(course: Course, train: list[Row]) -> list[Row]:
     """Every test row of the profile's difficulties, with ``seen``: whether a training row is about its database."""
     trained, rows = {row["db_id"] for row in train}, read_jsonl(course.data / "test.jsonl")
-    difficulties = course.profile.difficulties or ()
+    difficulties = course.profile.difficulties or DIFFICULTIES
     return [row | {"seen": row["db_id"] in trained} for row in rows if row["difficulty"] in difficulties]
 
 

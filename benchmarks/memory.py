@@ -71,8 +71,8 @@ def _run(size: str, method: Method, environment: dict[str, str] | None = None) -
     if done.returncode:
         raise RuntimeError(f"{size} by {method}: {done.stderr[-2000:]}")
     measured = json.loads(done.stdout.splitlines()[-1])
-    sizes = {"shape": shape, "batch_size": n_rows, "n_tokens": n_tokens, "gradient_checkpointing": False}
-    estimate = estimate_memory(shape.n_parameters, method, **sizes, on_cpu=True)
+    sizes: dict[str, Any] = {"batch_size": n_rows, "n_tokens": n_tokens, "gradient_checkpointing": False}
+    estimate = estimate_memory(shape.n_parameters, method, shape=shape, **sizes, on_cpu=True)
     run = {
         "size": size,
         "method": method,
@@ -185,6 +185,6 @@ def plot(result: dict[str, Any]) -> "Axes":
 
 if __name__ == "__main__":
     if sys.argv[2] in METHODS:
-        sys.stdout.write(f"{json.dumps(_train(sys.argv[1], sys.argv[2]))}\n")  # type: ignore[arg-type]
+        sys.stdout.write(f"{json.dumps(_train(sys.argv[1], sys.argv[2]))}\n")
     else:
         _write_model(sys.argv[1], sys.argv[2])

@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from course_utils.data.corrupt import Corruption, Defect, mistype
+from course_utils.data.corrupt import DEFECTS, Corruption, Defect, mistype
 from course_utils.data.encoding import CONFUSABLES
-from course_utils.data.inject import DEFECTS
 from course_utils.files import Row
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)

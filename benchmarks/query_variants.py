@@ -6,7 +6,7 @@ from sqlglot import exp, parse_one
 
 Variant = tuple[str, str]
 """Its kind and the query."""
-SWAPPED = {
+SWAPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.GTE,
     exp.GTE: exp.GT,
     exp.LT: exp.LTE,
@@ -121,29 +121,30 @@ def _rules(node: exp.Expr) -> Iterator[tuple[str, exp.Expr | None]]:
         opposite = exp.Or if isinstance(node, exp.And) else exp.And
         sides = (exp.Not(this=exp.Paren(this=side.copy())) for side in (node.this, node.expression))
         yield "De Morgan", exp.Not(this=exp.Paren(this=opposite(this=next(sides), expression=next(sides))))
-    if type(node) in MIRRORED and not node.find(exp.Select):
+    if isinstance(node, exp.Binary) and type(node) in MIRRORED and not node.find(exp.Select):
         yield "comparison mirrored", MIRRORED[type(node)](this=node.expression.copy(), expression=node.this.copy())
         negated = NEGATED[type(node)](this=node.this.copy(), expression=node.expression.copy())
         yield "comparison negated", exp.Not(this=exp.Paren(this=negated))
     if isinstance(node, exp.GT | exp.GTE) and isinstance(node.this, exp.Count) and node.expression.name.isdigit():
         other, step = (exp.GTE, 1) if isinstance(node, exp.GT) else (exp.GT, -1)
-        number = exp.Literal.number(int(node.expression.name) + step)
-        yield "next whole number", other(this=copy.this, expression=number)
+        bound = exp.Literal.number(int(node.expression.name) + step)
+        yield "next whole number", other(this=copy.this, expression=bound)
     if isinstance(node, exp.Between):
         low = exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())
         high = exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())
         yield "BETWEEN unfolded", exp.Paren(this=exp.And(this=low, expression=high))
     if isinstance(node, exp.In) and node.expressions:
-        sides = (exp.EQ(this=node.this.copy(), expression=each.copy()) for each in node.expressions)
-        yield "IN unfolded", exp.Paren(this=exp.or_(*sides))
+        cases = (exp.EQ(this=node.this.copy(), expression=each.copy()) for each in node.expressions)
+        yield "IN unfolded", exp.Paren(this=exp.or_(*cases))
     if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Literal):
         yield "IN of one", exp.In(this=node.this.copy(), expressions=[node.expression.copy()])
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
         yield "COUNT(1)", exp.Count(this=exp.Literal.number(1))
     if isinstance(node, exp.Select):
         yield from _rules_of_select(node)
-    if isinstance(node, exp.Ordered) and node.parent.parent is node.root():
-        for number, each in enumerate(node.root().selects, 1):
+    query = node.parent and node.parent.parent
+    if isinstance(node, exp.Ordered) and isinstance(query, exp.Query) and query.parent is None:
+        for number, each in enumerate(query.selects, 1):
             if each.unalias() == node.this:
                 yield "ORDER BY number", _with(node, this=exp.Literal.number(number))
     if isinstance(node, exp.Union) and node.args.get("distinct") and node.parent is None and not node.args.get("order"):

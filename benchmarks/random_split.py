@@ -67,7 +67,7 @@ def measure(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
             arm: [{"value": round(x.value, 4), "interval": [round(x.low, 4), round(x.high, 4)]} for x in shares]
             for arm, shares in found.items()
         },
-        "leak_gains": compare_arms(*scores.values(), seeds),
+        "leak_gains": compare_arms(scores[ARMS[0]], scores[ARMS[1]], seeds),
         "shares": leaked_shares(prepared.train),
         "peak_memory_gib": round(peak_memory_gib(), 2),
     }

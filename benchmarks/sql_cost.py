@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +22,10 @@ WORKLOADS = ("single", "batch", "judge the gold", "judge other queries")
 ARMS = ("in process", "workers")
 Job = tuple[Path, list[Row]]
 """A database and the rows that ask about it; each row's ``predicted`` is another row's query."""
+Functions = tuple[
+    Callable[[Path, str], object], Callable[[Path, list[str]], Iterable[object]], Callable[[Path, str, str], object]
+]
+"""What runs one query, many queries, and judges a query by the gold one."""
 
 
 def measure_cost(folder: Path, predictions: Path | None = None) -> dict[str, Any]:
@@ -91,10 +95,11 @@ def make_jobs(folder: Path, predictions: str = "") -> list[Job]:
 
 
 def _works(arm: str) -> dict[str, Callable[[Path, list[Row]], object]]:
-    one, many, verdict = {
+    functions: dict[str, Functions] = {
         "in process": (in_process_sql.run_query, in_process_sql.run_queries, in_process_sql.judge),
         "workers": (run_query, run_queries, compare_answers),
-    }[arm]
+    }
+    one, many, verdict = functions[arm]
     return {
         "single": lambda database, rows: [one(database, row["query"]) for row in rows],
         "batch": lambda database, rows: [*many(database, [row["query"] for row in rows])],
@@ -108,7 +113,7 @@ def _works(arm: str) -> dict[str, Callable[[Path, list[Row]], object]]:
 def cpu_seconds() -> float:
     """Of this process and of its living children, user and system."""
     processes = [psutil.Process(), *psutil.Process().children()]
-    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+    return float(sum(times.user + times.system for times in (process.cpu_times() for process in processes)))
 
 
 if __name__ == "__main__":

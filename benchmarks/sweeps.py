@@ -81,7 +81,10 @@ def _by_optuna(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
 
     study = optuna.create_study(sampler=optuna.samplers.GridSampler(GRID, seed=0))
     study.optimize(lambda trial: loss_of({name: trial.suggest_categorical(name, GRID[name]) for name in GRID}))
-    return sorted(({**trial.params, "loss": round(trial.value, 4)} for trial in study.trials), key=_place)
+    return sorted(
+        ({**trial.params, "loss": round(trial.value, 4)} for trial in study.trials if trial.value is not None),
+        key=_place,
+    )
 
 
 def _by_ray(loss_of: Callable[[dict[str, Any]], float]) -> list[Trial]:
@@ -108,16 +111,16 @@ def explained_shares(trials: list[Trial]) -> dict[str, float]:
     By functional ANOVA over a random forest (Hutter et al. 2014), as Optuna computes it.
     """
     import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
 
     names = ["learning_rate", "lora_rank"]
+    values: dict[str, BaseDistribution] = {
+        name: CategoricalDistribution(sorted({trial[name] for trial in trials})) for name in names
+    }
     study = optuna.create_study()
     for trial in trials:
-        values = {name: sorted({other[name] for other in trials}) for name in names}
-        distributions = {name: optuna.distributions.CategoricalDistribution(values[name]) for name in names}
         chosen = {name: trial[name] for name in names}
-        study.add_trial(
-            optuna.trial.create_trial(params=chosen, distributions=distributions, value=math.log(trial["loss"]))
-        )
+        study.add_trial(optuna.trial.create_trial(params=chosen, distributions=values, value=math.log(trial["loss"])))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator, params=names)
     return {name: round(float(shares[name]), 3) for name in names}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
-SIZES = (("smoke", 20), ("laptop", 5))
+SIZES = (("smoke", 40), ("laptop", 5))
 """Profiles and steps of a run: few, because stock takes seconds a step."""
 MEMORY = "memory kept from step to step"
 USUAL = 7
@@ -51,11 +51,11 @@ def measure(sizes: tuple[tuple[str, int], ...] = SIZES) -> dict[str, Any]:
     return result
 
 
-def _in_process(settings: str, *size: Any) -> dict[str, Any]:
+def _in_process(settings: str, name: str, n_steps: int) -> dict[str, Any]:
     """``measure_profile`` in a new process, because glibc reads its settings once, when a process begins."""
     fresh = multiprocessing.get_context("spawn")
     with mock.patch.dict(os.environ, GLIBC_TUNABLES=settings), ProcessPoolExecutor(1, fresh) as pool:
-        return pool.submit(measure_profile, *size, bool(settings)).result()
+        return pool.submit(measure_profile, name, n_steps, bool(settings)).result()
 
 
 def to_markdown(result: dict[str, Any]) -> str:

@@ -100,8 +100,7 @@ def _prepare(name: str, n_steps: int, folder: Path) -> Inputs:
         tokenize_rows(tokenizer, rows, text_to_sql(prepared.schemas), course.profile.max_length)
         for rows in (prepared.train, prepared.validation)
     )
-    changes = {"max_steps": n_steps, "n_evaluations": 1, "patience": None, "loraplus_ratio": 1.0}
-    profile = replace(course.profile, **changes)
+    profile = replace(course.profile, max_steps=n_steps, n_evaluations=1, patience=None, loraplus_ratio=1.0)
     by_ids = {tuple(row.input_ids): row for row in train.examples}
     batches = share_prompts(train.examples, profile.batch_size, profile.seed)
     return Inputs(profile, course.model, batches, by_ids, validation.spread(profile.max_validation_rows))

@@ -123,9 +123,9 @@ def _split_of(table: str) -> str:
 
 def _make_pair(rng: random.Random) -> tuple[str, str, str]:
     question, query = rng.choice(_SHAPES)
-    a, b = rng.sample(_COLUMNS, 2)
-    words = {"t": rng.choice(_TABLES), "c": rng.choice(_CITIES), "a": a, "b": b, "n": rng.randrange(1, 10_000) / 10}
-    return words["t"], question.format(**words), query.format(**words)
+    (a, b), table = rng.sample(_COLUMNS, 2), rng.choice(_TABLES)
+    words = {"t": table, "c": rng.choice(_CITIES), "a": a, "b": b, "n": rng.randrange(1, 10_000) / 10}
+    return table, question.format(**words), query.format(**words)
 
 
 def _ask(rng: random.Random, pool: list[tuple[str, str, str]]) -> Row:

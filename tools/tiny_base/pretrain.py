@@ -184,7 +184,7 @@ def pretrain(recipe: Recipe, output: Path) -> Path:
         with torch.autocast(device, torch.bfloat16, enabled=in_bfloat16):
             block = recipe.block(progress)
             loss = _loss(model, [fill(block) for _ in range(recipe.step_tokens // block)])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()

@@ -1,6 +1,5 @@
 import math
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,8 +84,7 @@ def test_a_model_that_knows_nothing_has_the_perplexity_of_its_vocabulary(model: 
     assert measured["perplexity"] == pytest.approx(model.config.vocab_size, rel=1e-5)
 
 
-def test_without_models_the_results_of_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(base_models, "RESULTS", tmp_path)
+def test_without_models_the_results_of_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base_models, "measure", lambda named, n_rows: pytest.fail(f"measures {named}"))
     app = typer.Typer()
     app.command()(base_models.main)
