@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 logger = logging.getLogger(__name__)
-SIZES = (("smoke", 40), ("laptop", 5))
-"""Profiles and steps of a run: few, because stock takes seconds a step."""
+SIZES = (("smoke", 20, 6), ("laptop", 5, 1))
+"""Profiles, steps of a run (few, because stock takes seconds a step), and seeds with which losses are compared: at the
+high rate of ``smoke``, rounding alone moves the loss of a single run by one or two percent."""
 MEMORY = "memory kept from step to step"
 USUAL = 7
 """Evaluations of a profile that does not choose their number: before the first step and six times in the run."""
 NOTES = Path(__file__).with_suffix(".md")
 
 
-def measure(sizes: tuple[tuple[str, int], ...] = SIZES) -> dict[str, Any]:
+def measure(sizes: tuple[tuple[str, int, int], ...] = SIZES) -> dict[str, Any]:
     """Train on each profile's model, by stock, by ``train_sft`` and without each gain; write ``training.md``.
 
     The settings of C's allocator hold for a whole process, so each profile has one with them, as notebooks have, and
@@ -42,8 +43,8 @@ def measure(sizes: tuple[tuple[str, int], ...] = SIZES) -> dict[str, Any]:
         The machine and, for each of ``sizes``, the runs with their processor time a row, speed and validation loss.
     """
     result: dict[str, Any] = {"machine": asdict(probe_machine()), "profiles": {}}
-    for name, n_steps in sizes:
-        kept, given_back = (_in_process(settings, name, n_steps) for settings in (KEEP_MEMORY, ""))
+    for name, *numbers in sizes:
+        kept, given_back = (_in_process(settings, name, *numbers) for settings in (KEEP_MEMORY, ""))
         kept["runs"][MEMORY] = given_back["runs"][OURS]
         result["profiles"][name] = kept | {"stock_gives_back": given_back["runs"][STOCK]}
         logger.info("%s: %s", name, kept)
@@ -51,11 +52,11 @@ def measure(sizes: tuple[tuple[str, int], ...] = SIZES) -> dict[str, Any]:
     return result
 
 
-def _in_process(settings: str, name: str, n_steps: int) -> dict[str, Any]:
+def _in_process(settings: str, name: str, n_steps: int, n_seeds: int) -> dict[str, Any]:
     """``measure_profile`` in a new process, because glibc reads its settings once, when a process begins."""
     fresh = multiprocessing.get_context("spawn")
     with mock.patch.dict(os.environ, GLIBC_TUNABLES=settings), ProcessPoolExecutor(1, fresh) as pool:
-        return pool.submit(measure_profile, name, n_steps, bool(settings)).result()
+        return pool.submit(measure_profile, name, n_steps, n_seeds, bool(settings)).result()
 
 
 def to_markdown(result: dict[str, Any]) -> str:
@@ -83,6 +84,10 @@ def _notes(found: dict[str, Any], stock: float, ours: float) -> list[str]:
     other = found["stock_gives_back"]["ms_per_row"]
     settings = f"Stock takes {stock:.0f} ms with the notebooks' settings of the allocator and {other:.0f} without"
     lines = [f"{settings}, {stock / ours:.1f} and {other / ours:.1f} times as long as `train_sft` with them."]
+    by_seed = found["losses_by_seed"]
+    if (n_seeds := len(by_seed[OURS])) > 1:
+        means = (sum(by_seed[label]) / n_seeds for label in (STOCK, OURS))
+        lines += ["", "Mean validation loss of {} seeds: stock {:.4f}, `train_sft` {:.4f}.".format(n_seeds, *means)]
     if once := found.get("evaluation"):
         steps = ours / 1000 * once["n_rows_read"]
         own, usual = (n * once["seconds"] / (steps + n * once["seconds"]) for n in (once["n_evaluations"], USUAL))

@@ -43,8 +43,8 @@ class Inputs:
     validation: TokenizedRows
 
 
-def measure_profile(name: str, n_steps: int, switches: bool) -> dict[str, Any]:
-    """The runs of one profile: stock, ours and, with ``switches``, without each gain."""
+def measure_profile(name: str, n_steps: int, n_seeds: int, switches: bool) -> dict[str, Any]:
+    """The runs of one profile: stock, ours and, with ``switches``, without each gain and the losses by seed."""
     with tempfile.TemporaryDirectory() as folder, _in_order():
         inputs = _prepare(name, n_steps, Path(folder))
         products = choose_product_dtype(load_model(inputs.model).config.hidden_size).value
@@ -56,7 +56,10 @@ def measure_profile(name: str, n_steps: int, switches: bool) -> dict[str, Any]:
             for label, switch in runs.items():
                 found[label].append(_run(inputs, rows, switch, Path(folder) / "run"))
         best = {label: _least(rounds) for label, rounds in found.items()}
-        more = {"evaluation": _evaluation(inputs, Path(folder))} if switches else {}
+        more: dict[str, Any] = {}
+        if switches:
+            more["losses_by_seed"] = _losses_by_seed(inputs, rows, n_seeds, Path(folder) / "run")
+            more["evaluation"] = _evaluation(inputs, Path(folder))
         return {"n_steps": n_steps, "n_rounds": N_ROUNDS, "runs": best, **more}
 
 
@@ -136,6 +139,16 @@ def _run(
     n_rows = len(rows) - (len(batches[0]) if profile.share_prompts else profile.batch_size)
     loss = _loss(inputs.model, folder, inputs.validation)
     return {"busy": busy, "passed": passed, "n_rows": n_rows, "validation_loss": round(loss, 4)}
+
+
+def _losses_by_seed(inputs: Inputs, rows: list[EncodedExample], n_seeds: int, folder: Path) -> dict[str, list[float]]:
+    """The validation losses of stock and of ours with each seed, because at high rates rounding alone moves them."""
+    each = [replace(inputs, profile=replace(inputs.profile, seed=seed)) for seed in range(n_seeds)]
+    switches: dict[str, tuple[dict[str, Any], Off] | None] = {STOCK: None, OURS: ({}, nullcontext)}
+    return {
+        label: [_run(seeded, rows, switch, folder)["validation_loss"] for seeded in each]
+        for label, switch in switches.items()
+    }
 
 
 def _least(rounds: list[dict[str, Any]]) -> dict[str, float]:
