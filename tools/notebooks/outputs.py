@@ -36,6 +36,9 @@ _STYLE_HOOK = re.compile(
     r' (?:id="T_[^"]*"|class="(?:blank|data|index_name|col_heading|row_heading)\b[^"]*")(?: (?=>))?'
 )
 _QUOTED = re.compile(r' (style|scope)="([\w:-]+)"')
+_PROGRESS = re.compile(
+    r"\s*<div>\s*(<progress value='\d+' max='\d+') style='[^']*'(></progress>)\s*(.*?)\s*</div>", re.S
+)
 _LINE_BREAK = re.compile(r"\n\s*(?=</?(?:table|caption|thead|tbody|t[rdh])\b)")
 
 
@@ -120,8 +123,9 @@ def clean_outputs(outputs: list[NotebookNode], count: int, cell_id: str) -> list
 def _plain_table(html: str) -> str:
     """A table in one line, for each costs ten bytes, without quotes and what pandas gives cells and no style refers to.
 
-    HTML needs quotes around some values only, and JSON doubles each.
+    HTML needs quotes around some values only, and JSON doubles each. A trainer's progress bar gets its usual size.
     """
+    html = _PROGRESS.sub(r"\1\2 \3", html)
     plain, n_empty = _NO_STYLE.subn("", html)
     return _QUOTED.sub(r" \1=\2", _LINE_BREAK.sub("", _STYLE_HOOK.sub("", plain) if n_empty else html))
 

@@ -84,6 +84,13 @@ def test_tables_without_a_style_lose_its_hooks():
     assert "".join(kept.data["text/html"].split()) == f"<table>{head}{body}</table>"
 
 
+def test_a_progress_bar_takes_one_line():
+    table = "<table><tr><td>0</td></tr></table><p>"
+    bar = "\n <div>\n \n <progress value='5' max='9' style='width:300px; height:20px;'></progress>\n [5/9]\n </div>"
+    (kept,) = clean_outputs([v4.new_output("display_data", {"text/html": bar + table})], 1, "train")
+    assert kept.data["text/html"] == f"<progress value='5' max='9'></progress> [5/9]{table}"
+
+
 def test_styled_tables_do_not_change_from_run_to_run():
     def styled(name):
         html = f'<style>#T_{name}_row0_col1 {{}}</style><table id="T_{name}"><td>T_12</td></table>'
