@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from course_utils.errors import QueryError
 from course_utils.evaluation.clauses import compare_clauses
-from course_utils.files import Row
+from course_utils.files import Row, hash_of
 from course_utils.sql import QueryLimits, find_database, run_query
 from course_utils.sql.query_forms import parse, read_tokens, rewrite
 
@@ -25,9 +25,10 @@ _BEFORE = ("FROM", "JOIN", "IN", ".")
 def make_probes(
     templates: Iterable[Mapping[str, Any]], replies: Iterable[Row], schemas: Mapping[str, str]
 ) -> list[Row]:
-    """One probe for each template and reply, each with its own ``schema``.
+    """Probes for each template and reply, each with its own ``schema``; none is made twice.
 
-    A template with a ``value`` makes no probe of a question without a value to replace.
+    A template with a ``value`` makes no probe of a question without a value to replace. Probes with the same words
+    have the same ``id``, whichever model replied, so that two runs can be compared.
 
     Args:
         templates: Each has a ``kind``. ``question`` and ``schema`` may use ``{question}``, ``{schema}``, ``{table}``;
@@ -36,7 +37,7 @@ def make_probes(
         replies: The model's predictions for the unchanged questions.
         schemas: The rendered schema of each ``db_id``.
     """
-    probes = []
+    probes: dict[str, Row] = {}
     for (number, template), row in product(enumerate(templates), replies):
         question, expected, schema = row["question"], row["predicted"], schemas[row["db_id"]]
         if "value" in template:
@@ -46,9 +47,10 @@ def make_probes(
         table = _TABLE.search(schema)
         words = {"question": question, "schema": schema, "table": table[1] if table else "table"}
         probe = {key: str(template.get(key, "{" + key + "}")).format(**words) for key in ("question", "schema")}
-        probe |= {"id": f"{template['kind']}-{number}-{row['id']}", "kind": template["kind"], "db_id": row["db_id"]}
-        probes.append(probe | {"expected": expected if template.get("same") else ""})
-    return probes
+        name = f"{template['kind']}-{number}-{row['db_id']}-{hash_of(probe)[:6]}"
+        probe |= {"id": name, "kind": template["kind"], "db_id": row["db_id"]}
+        probes.setdefault(name, probe | {"expected": expected if template.get("same") else ""})
+    return [*probes.values()]
 
 
 def _replace_value(question: str, query: str, value: str) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@ from course_utils.monitoring.service import TrafficRecord
 from course_utils.sql import find_database, folder_name, list_databases
 
 logger = logging.getLogger(__name__)
-N_REPLAYED = 1
+N_REPLAYED = 3
 """Old rows, with other queries, to train on beside each new row, because the model forgets without them."""
 N_VALIDATED = 64
 """Old rows, at most, to validate on beside the new ones; few, because training measures their loss several times."""
