@@ -26,9 +26,9 @@ from tools.notebooks.minutes import FILE, minutes_table, record_minutes, replace
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 BARE_OBJECT = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-MAX_COLOURS = 17
-"""Of a figure that is committed: a plot needs no more, and its file is a third as large. With 16 or fewer, two pixels
-would share a byte, and the file would be larger."""
+MAX_COLOURS = 19
+"""Of a figure that is committed: a plot needs no more, and its file is a third as large. With fewer, lines lose their
+colours; and with 16, of which two share a byte, the file would even be larger."""
 GREYS = (0, 102, 204, 231, 255)
 """To these the soft edges of black letters are rounded; bars are 204, the grid is 231."""
 _STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=[_\" ])")
