@@ -132,7 +132,7 @@ def test_every_method_starts_at_the_base_learns_is_loaded_again_and_merged(
 
 def test_frozen_matrices_alone_are_halved_where_products_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "choose_product_dtype", lambda width: Choice("bfloat16", "told so"))
-    model, _ = backends.load_trainable(get_profile("smoke"), TINY_BASE)
+    model, _ = backends.load_trainable(replace(get_profile("smoke"), adapted_share=1.0), TINY_BASE)
     halved = {name for name, weight in model.named_parameters() if weight.dtype == torch.bfloat16}
     assert {name.split(".")[-3] for name in halved} == LINEAR_LAYERS | {"model"}, "the layers and the head"
     assert model.get_output_embeddings().weight.dtype == torch.bfloat16

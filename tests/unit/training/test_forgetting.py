@@ -61,7 +61,8 @@ def test_a_reply_without_a_token_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_replay_among_the_training_rows_keeps_replies_to_other_questions_likely(tmp_path: Path) -> None:
-    tokenizer, base, profile = load_tokenizer(TINY_BASE), load_model(TINY_BASE), replace(PROFILE, max_steps=16)
+    tokenizer, base = load_tokenizer(TINY_BASE), load_model(TINY_BASE)
+    profile = replace(PROFILE, max_steps=16, adapted_share=1.0)
     rows = [
         {"db_id": "shop", "question": f"Which items cost more than {n}?", "query": f"SELECT name FROM item LIMIT {n}"}
         for n in range(32)
