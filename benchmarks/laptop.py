@@ -43,7 +43,8 @@ def measure_seeds(seeds: list[int]) -> list[dict[str, Any]]:
         data = course.folder("data")
         prepared = prepare_dataset(course, data)
         asked = replace(prepared, test=whole_test(course, prepared.train))
-        return [tune(course, asked, data, seed) for seed in seeds]
+        runs = [tune(course, asked, data, seed) for seed in seeds]
+    return [{name: run[name] for name in ("seed", "n_steps", "validity", "groups", "problems")} for run in runs]
 
 
 def whole_test(course: Course, train: list[Row]) -> list[Row]:
