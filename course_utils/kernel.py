@@ -180,9 +180,10 @@ class Kernels(AbstractContextManager["Kernels"]):
 def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager":
     """Start a kernel of the running Python, not of the ``python3`` kernel that Jupyter may find elsewhere.
 
-    The kernel imports ``modules`` before its first cell, can import ``course_utils`` even if it is not installed, and
-    shows no progress bars and no deprecation warnings. It uses Unix sockets, because a TCP port that is free when it
-    is chosen may be taken when the kernel starts, and a cell would then wait forever for its reply.
+    The kernel imports ``modules`` before its first cell, with PyTorch's compiler off, which bitsandbytes would load for
+    a second. It can import ``course_utils`` even if it is not installed, and shows no progress bars and no deprecation
+    warnings. It uses Unix sockets, because a TCP port that is free when it is chosen may be taken when the kernel
+    starts, and a cell would then wait forever for its reply.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -198,6 +199,7 @@ def start_kernel(cwd: Path, modules: Sequence[str] = ()) -> "AsyncKernelManager"
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", KEEP_MEMORY),
+        **({"TORCHDYNAMO_DISABLE": "1"} if modules else {}),
     }
 
     folder = gettempdir() if len(os.fsencode(gettempdir())) < MAX_SOCKET_FOLDER else "/tmp"
