@@ -115,7 +115,7 @@ def run_stages(
 
             def on_cell(position: Position, stage: str = stage) -> None:
                 progress.cell(stage, position)
-                if stage != stages[-1] and 3 * position.number > position.n_cells:
+                if stage != stages[-1] and 2 * position.number > position.n_cells:
                     kernels.prepare(() if course.profile.n_gpus else LOADS if stage in STAGES[:2] else LOADS[:-1])
 
             progress.started(stage)
