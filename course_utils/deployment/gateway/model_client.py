@@ -26,7 +26,7 @@ from course_utils.deployment.gateway.settings import GatewaySettings, ModelRoute
 from course_utils.deployment.gateway.tracing import trace_model
 from course_utils.prompts import TEMPLATE_OPTIONS
 
-_READY_TIMEOUT_S = 5.0
+_READY_TIMEOUT_S = 3.0
 _RETRY_S = 5
 _MAX_MESSAGE = 500
 _MAX_KEPT_BYTES = 64 * 2**20
