@@ -17,7 +17,7 @@ MOST_S = 1_200
 
 pytestmark = [pytest.mark.takes(600), pytest.mark.timeout(MOST_S + 60)]
 
-QUESTIONS = ("n_asked = 40 if seconds_per_question < 0.3 else 8", "n_asked = 24")
+QUESTIONS = ("n_asked = 32 if seconds_per_question < 0.3 else 8", "n_asked = 24")
 """What notebook 6 says of the number of questions from which it retrains, and what does for all of its cells to run:
 a minute less, unless COURSE_TEST_SLOW=1 asks for the notebooks as they are."""
 
