@@ -75,7 +75,7 @@ def test_a_certificate_is_kept_unless_a_full_disk_left_it_empty(gateway: Server,
 
 
 def test_the_web_app_opens_under_a_name_of_its_own(gateway: Server, tmp_path: Path) -> None:
-    """As compose.yaml starts it; Streamlit compares the origin that a browser names with the host that it asks."""
+    """As compose.yaml starts it; the origin that a browser names is compared with the host that it asks."""
     port, proxy_port = choose_port(LOOPBACK), choose_port(LOOPBACK)
     options = [*SERVICES["web"]["entrypoint"][3:], "--server.address", LOOPBACK, "--server.port", str(port)]
     where = {"url": f"http://{LOOPBACK}:{port}", "health": "/_stcore/health"}
@@ -88,10 +88,14 @@ def test_the_web_app_opens_under_a_name_of_its_own(gateway: Server, tmp_path: Pa
             given |= {"sock": socket.create_connection((LOOPBACK, proxy_port)), "origin": f"https://{name}"}
             with connect(f"wss://{name}/_stcore/stream", **given) as page:
                 assert page.subprotocol == "streamlit"
-            given["sock"] = socket.create_connection((LOOPBACK, proxy_port))
-            given["origin"] = "https://evil.example"
-            with pytest.raises(InvalidStatus, match="403"), connect(f"wss://{name}/_stcore/stream", **given):
-                pass
+            for origin in ("https://evil.example", f"https://{name}.evil.example", f"http://{name}", "null"):
+                given |= {"sock": socket.create_connection((LOOPBACK, proxy_port)), "origin": origin}
+                with (
+                    pytest.raises(InvalidStatus, match="403") as refused,
+                    connect(f"wss://{name}/_stcore/stream", **given),
+                ):
+                    pass
+                assert b"nginx" in refused.value.response.body, "the proxy says it, not who is behind it"
 
 
 def test_tls_with_a_certificate_that_the_client_checks(proxy: httpx.Client, plain_port: int) -> None:
