@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from course_utils.errors import ArtifactError
 from course_utils.files import fingerprint, hash_of, is_local, portable, read_json, resolve, sha256, write_json
+from course_utils.network import bypass_proxy, disable_telemetry, use_hub
 from course_utils.profiles import Profile, get_profile
 
 STAGES = ("setup", "data", "training", "evaluation", "deployment", "monitoring")
@@ -30,8 +31,6 @@ UNFINISHED = "unfinished"
 """Subfolder of a stage for checkpoints: it survives until the stage finishes, so that a killed run can be resumed."""
 TRACKING = "tracking"
 """Subfolder of a stage for experiment trackers: it is never emptied, because a tracker may hold its files open."""
-_OFF_HUB = "On"
-"""The course's own value of ``HF_HUB_OFFLINE``: libraries and child processes read it as true."""
 RECORDED_PACKAGES = "torch transformers trl peft datasets accelerate tokenizers unsloth xllamacpp".split()
 
 
@@ -223,7 +222,7 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
 
     ``model`` replaces the profile's base model unless it is empty. Sets ``HF_HUB_OFFLINE`` if the base model needs no
     Hub, because without a network libraries would retry for half a minute. Excludes this machine from the proxy that
-    the environment names, so that requests reach the course's own servers.
+    the environment names, so that requests reach the course's own servers, and disables the telemetry of libraries.
 
     Raises:
         ConfigurationError: The profile is unknown.
@@ -232,30 +231,9 @@ def open_course(profile: str, data: str = "data", model: str = "", artifacts: st
     if model:
         chosen = replace(chosen, base_model=model, needs_hub=not is_local(model))
     use_hub(chosen.needs_hub)
-    _bypass_proxy()
+    bypass_proxy()
+    disable_telemetry()
     return Course(chosen, resolve(data), resolve(artifacts) / chosen.name)
-
-
-def use_hub(is_needed: bool) -> None:
-    """Keep libraries off the Hugging Face Hub, or end that; the user's own ``HF_HUB_OFFLINE`` takes precedence."""
-    if (os.environ.get("HF_HUB_OFFLINE") or _OFF_HUB) != _OFF_HUB:
-        return
-    if not is_needed:
-        os.environ["HF_HUB_OFFLINE"] = _OFF_HUB
-    elif os.environ.pop("HF_HUB_OFFLINE", None) is None:
-        return
-    if library := sys.modules.get("huggingface_hub.constants"):  # it reads the variable only at import
-        library.HF_HUB_OFFLINE = not is_needed  # type: ignore[attr-defined]
-
-
-def _bypass_proxy() -> None:
-    """Add this machine to ``NO_PROXY`` if a proxy variable is set; ``NO_PROXY`` alone would hide macOS's settings."""
-    from urllib.request import getproxies_environment
-
-    proxies = getproxies_environment()
-    if proxies and (spared := proxies.get("no", "")) != "*":
-        hosts = ",".join(dict.fromkeys([*filter(None, spared.split(",")), "127.0.0.1", "localhost"]))
-        os.environ.update(NO_PROXY=hosts, no_proxy=hosts)
 
 
 def package_versions(names: Iterable[str] = RECORDED_PACKAGES) -> dict[str, str]:

@@ -18,6 +18,7 @@ from course_utils.files import read_json, resolve, writing
 from course_utils.models import load_model, load_tokenizer
 from course_utils.models.hub import explain_failure, locate_folder
 from course_utils.models.load import load_skeleton
+from course_utils.network import disable_telemetry
 
 Kind = Literal["f16", "q8_0", "q4_k_m", "q2_k"]
 K_QUANTS = {"q4_k_m": ("Q4_K", "Q6_K"), "q2_k": ("Q2_K", "Q2_K")}
@@ -213,6 +214,7 @@ def convert_to_onnx(folder: Path, output: Path, precision: Literal["fp32", "int4
         ModelError: ONNX Runtime's builder does not know the model, or ``output`` cannot be written.
     """
     require("serve", "onnx_ir", "onnxruntime_genai")
+    disable_telemetry()
     logging.root.addHandler(handler := logging.NullHandler())  # or the import sends every library's log to stderr
     from onnxruntime_genai.models import builder
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from course_utils.artifacts import use_hub
 from course_utils.errors import ModelError, ServiceError
 from course_utils.files import is_local, sha256
 from course_utils.models.hub import identify_model
 from course_utils.models.load import attends_only, load_model, load_tokenizer
+from course_utils.network import use_hub
 from course_utils.profiles import Profile
 from course_utils.prompts import BLOCK_END, TEMPLATE_OPTIONS, Prompt, encode_prompt
 

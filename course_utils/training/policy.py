@@ -14,13 +14,14 @@ from course_utils.artifacts import TRACKING
 from course_utils.errors import DataError
 from course_utils.files import Row, read_checked_jsonl
 from course_utils.models import load_model, load_tokenizer
+from course_utils.network import disable_telemetry
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.prompts import encode_example
 from course_utils.sql import folder_name, list_databases
 from course_utils.tasks import Task
 from course_utils.training.arguments import common_settings, keep_to_one_gpu, rate_ratio
 from course_utils.training.examples import check_answer, control_tokens
-from course_utils.training.tracking import disable_telemetry, tracking
+from course_utils.training.tracking import tracking
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer

@@ -18,6 +18,7 @@ from course_utils.files import fingerprint, hash_of, read_json, read_jsonl, reso
 from course_utils.models import choose_device, load_tokenizer
 from course_utils.models.generation import check_tokens
 from course_utils.models.hub import is_out_of_memory
+from course_utils.network import disable_telemetry
 from course_utils.profiles import IN_PROFILE, Profile
 from course_utils.tables import value_table
 from course_utils.tasks import text_to_sql
@@ -26,7 +27,7 @@ from course_utils.training.diagnosis import Diagnosis, diagnose
 from course_utils.training.examples import TrainingData, tokenize_rows
 from course_utils.training.launch import launch, n_launched, read_options
 from course_utils.training.shared_prompts import can_share
-from course_utils.training.tracking import chosen_trackers, disable_telemetry, tracking
+from course_utils.training.tracking import chosen_trackers, tracking
 
 WRITE_ERRORS = ("inline_container", "I/O error")
 """Parts of PyTorch's and safetensors' messages when a write fails, as on a full disk."""

@@ -1,4 +1,4 @@
-"""Direct the experiment tracker that a run reports to, and disable the telemetry of libraries."""
+"""Direct the experiment tracker that a run reports to."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -43,16 +43,3 @@ def tracking(trackers: Sequence[str], folder: Path) -> Iterator[None]:
                 getattr(import_module(name), end)()
         for name in places:  # the next run may have another folder
             os.environ.pop(name, None)
-
-
-def disable_telemetry() -> None:
-    """Disable the telemetry of TRL, Unsloth and MLflow, each unless its own environment variable is set.
-
-    Call it before they are imported.
-    """
-    from huggingface_hub import constants
-
-    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # the variable was read when huggingface_hub was imported

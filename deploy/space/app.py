@@ -48,7 +48,7 @@ def list_databases() -> list[str]:
 # Any name may be typed: programs ask without having opened the page, and the gateway refuses what it does not have.
 inputs = [gr.Dropdown(label="Database", allow_custom_value=True), gr.Textbox(label="Question")]
 outputs = [gr.Code(label="Query", language="sql"), gr.Dataframe(label="Rows")]
-demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never")
+demo = gr.Interface(ask, inputs, outputs, title="Questions to SQL", flagging_mode="never", analytics_enabled=False)
 with demo:  # for each visitor, so that a gateway that is down when the Space starts does no harm
     demo.load(lambda: gr.Dropdown(list_databases()), outputs=inputs[0])
 

@@ -59,6 +59,7 @@ def test_a_gateway_that_is_away_is_named_and_keeps_no_page_from_opening(
 def test_the_demo_runs(demo: dict[str, object]) -> None:
     _, url, _ = demo["demo"].launch(prevent_thread_lock=True, quiet=True)
     assert url.startswith("http://127.0.0.1")
+    assert not demo["demo"].analytics_enabled, "it tells its makers of visitors"
     demo["demo"].close()
 
 

@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "course_utils"
 FLOORS = (
-    ("errors", "tables", "figures", "finding", "proportion", "profiles", "files", "artifacts"),
+    ("errors", "tables", "figures", "finding", "proportion", "profiles", "files", "network", "artifacts"),
     (
         "prompts",
         "sql",
@@ -34,7 +34,7 @@ STAGES = FLOORS[2]
 HEAVY = ("torch", "transformers", "matplotlib", "pandas", "datasets", "trl", "peft", "pyspark")
 HEAVY += ("scipy", "sklearn", "statsmodels")
 RENAMED = ("evaluation_strategy", "max_seq_length", "warmup_ratio")
-MAX_LINES, MAX_MODULES = 16_826, 131
+MAX_LINES, MAX_MODULES = 16_849, 132
 
 
 def sources() -> dict[str, str]:

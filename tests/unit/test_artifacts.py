@@ -5,14 +5,10 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from unittest.mock import MagicMock
 
-import httpx
 import pytest
-from huggingface_hub import constants
 
 from course_utils.artifacts import (
     STAGES,
@@ -313,55 +309,6 @@ def test_relative_paths_start_at_the_project(monkeypatch: pytest.MonkeyPatch, tm
     assert course.data == PROJECT / "data"
     assert course.root == PROJECT / "artifacts" / "smoke"
     assert resolve(tmp_path) == tmp_path.resolve()
-
-
-def test_a_profile_without_a_hub_keeps_libraries_off_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    open_course("laptop")
-    assert "HF_HUB_OFFLINE" not in os.environ
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # read when it was imported
-    open_course("laptop", model="data/tiny_base")
-    assert constants.is_offline_mode()
-    assert constants._is_true(os.environ["HF_HUB_OFFLINE"])
-    open_course("laptop")
-    assert not constants.is_offline_mode()
-    assert "HF_HUB_OFFLINE" not in os.environ
-
-
-@pytest.mark.parametrize("said", ["0", "1"])
-def test_what_its_user_says_of_the_hub_holds_for_any_profile(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", said)
-    for profile in ("smoke", "laptop"):
-        open_course(profile)
-        assert os.environ["HF_HUB_OFFLINE"] == said
-
-
-@pytest.mark.parametrize(
-    ("set_before", "spared"),
-    [
-        ({}, None),
-        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "127.0.0.1,localhost"),
-        ({"https_proxy": "http://127.0.0.1:9", "NO_PROXY": ".corp,localhost"}, ".corp,localhost,127.0.0.1"),
-        ({"HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": "*"}, "*"),
-    ],
-)
-def test_a_course_spares_its_own_servers_the_proxy(
-    set_before: dict[str, str], spared: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("no_proxy", "NO_PROXY"):  # so that what the course sets goes with the test
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    for name, value in set_before.items():
-        monkeypatch.setenv(name, value)
-    open_course("smoke")
-    assert (os.environ.get("no_proxy") or os.environ.get("NO_PROXY")) == spared
-    if set_before:
-        with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-            Thread(target=server.handle_request, daemon=True).start()
-            assert httpx.get(f"http://127.0.0.1:{server.server_port}").status_code == 501
 
 
 def test_an_unknown_profile_is_refused() -> None:

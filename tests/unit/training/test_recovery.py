@@ -21,7 +21,6 @@ from course_utils.profiles import Profile, get_profile
 from course_utils.prompts import EncodedExample
 from course_utils.tasks import text_to_sql
 from course_utils.training import TokenizedRows, TrainingData, TrainingResult, backends, tokenize_rows, train_sft
-from course_utils.training.tracking import disable_telemetry
 from tests.unit.full_disk import full_disk
 
 TINY_BASE = PROJECT / "data" / "tiny_base"
@@ -279,26 +278,6 @@ def test_rows_that_would_be_cut_or_dropped_are_counted_and_refused(tmp_path: Pat
         train_sft(SMOKE, TrainingData(rows, empty), tmp_path / "adapter")
     with pytest.raises(DataError, match=r"^validation: there are no rows"):
         train_sft(SMOKE, TrainingData(rows, TokenizedRows([], [])), tmp_path / "adapter")
-
-
-def test_nobody_is_told_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import _telemetry
-
-    monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
-    monkeypatch.delenv("UNSLOTH_DISABLE_STATISTICS", raising=False)
-    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
-    monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
-    asked: list[object] = []
-    monkeypatch.setattr(_telemetry._TELEMETRY_QUEUE, "put", asked.append)
-    monkeypatch.setattr(_telemetry, "_start_telemetry_thread", lambda: None)
-    _telemetry.send_telemetry("a test")
-    assert len(asked) == 1, "the test does not see what is sent"
-    disable_telemetry()
-    _telemetry.send_telemetry("a test")
-    assert len(asked) == 1
-    assert {"UNSLOTH_DISABLE_STATISTICS", "MLFLOW_DISABLE_TELEMETRY"} <= os.environ.keys()
 
 
 if __name__ == "__main__":
