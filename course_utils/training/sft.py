@@ -91,8 +91,8 @@ def train_sft(profile: Profile, data: TrainingData, output: Path) -> TrainingRes
     The loss on at most ``profile.max_validation_rows`` of the validation rows is measured before the first step and
     up to ``profile.n_evaluations`` times in the run, the last time after the last step. Each time in the run a
     checkpoint is written beside ``output``. After the process was killed, the same call resumes from the last one and
-    ends with the same weights; then the checkpoints are removed. If memory runs out, the run starts over with half the
-    rows per pass and twice the passes per step.
+    ends with the same weights, or with ones that differ by rounding if another number of cores is free; then the
+    checkpoints are removed. If memory runs out, the run starts over with half the rows per pass and twice the passes.
 
     ``backend="fsdp"`` runs one process for each GPU of this machine. The processes share the rows of a step, so that
     the effective batch size stays the profile's. ``backend="unsloth"`` runs in a process of its own, because Unsloth
