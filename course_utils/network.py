@@ -8,7 +8,7 @@ import sys
 
 _OFF_HUB = "On"
 """The course's own value of ``HF_HUB_OFFLINE``: libraries and child processes read it as true."""
-_NO_TELEMETRY = {
+NO_TELEMETRY = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "ORT_DISABLE_TELEMETRY": "1",
@@ -33,7 +33,7 @@ def disable_telemetry() -> None:
 
     ONNX Runtime reads its variable when it loads its first model, MLflow and Unsloth when they are imported.
     """
-    for name, value in _NO_TELEMETRY.items():
+    for name, value in NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
     if os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1":
         _tell_hub_client("HF_HUB_DISABLE_TELEMETRY", True)

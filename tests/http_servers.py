@@ -50,6 +50,16 @@ class JsonHandler(BaseHTTPRequestHandler):
         pass
 
 
+class RecordingProxy(JsonHandler):
+    """A proxy that reaches nobody, and keeps in ``server.asked`` whom it was asked to reach."""
+
+    def refuse(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_error(502)
+
+    do_CONNECT = do_GET = do_HEAD = do_POST = refuse
+
+
 @contextmanager
 def serve(handler: type[BaseHTTPRequestHandler], **attributes: object) -> Iterator[LocalServer]:
     """A server that runs while the block does; ``attributes`` are its own."""

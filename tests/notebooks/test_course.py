@@ -11,6 +11,8 @@ import pytest
 
 from course_utils.artifacts import STAGES
 from course_utils.files import PROJECT
+from course_utils.network import NO_TELEMETRY
+from tests.http_servers import RecordingProxy, serve
 
 MOST_S = 1_200
 """Far more than a course takes beside other tests on a slow machine: what takes longer hangs."""
@@ -20,6 +22,9 @@ pytestmark = [pytest.mark.takes(600), pytest.mark.timeout(MOST_S + 60)]
 QUESTIONS = ("n_asked = 32 if seconds_per_question < 0.3 else 8", "n_asked = 24")
 """What notebook 6 says of the number of questions from which it retrains, and what does for all of its cells to run:
 a minute less, unless COURSE_TEST_SLOW=1 asks for the notebooks as they are."""
+
+TESTS_ONLY = {"OMP_NUM_THREADS", "HF_HUB_OFFLINE", "PYTEST_CURRENT_TEST", "CI", *NO_TELEMETRY}
+"""Variables that nobody sets who takes the course, and that libraries heed: from tests, MLflow sends nothing anyway."""
 
 MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
 RESULTS = {
@@ -36,16 +41,19 @@ RESULTS = {
 
 
 def run_course(artifacts, *options):
-    """Run the ``course`` command as a person does and read the report; one that fails or hangs shows its output.
+    """Run the ``course`` command as a person does; return the report, and whom the course asked for over the network.
+
+    One that fails or hangs shows its output.
 
     The output goes to a file: a pipe would stay open for as long as any process that the course left behind. The course
     may use every core, for the other workers end long before; threads that sleep while they wait hardly disturb them.
     """
     command = [sys.executable, "-m", "course_utils.cli", "run", "--artifacts", artifacts, *options]
     output = artifacts.with_name("course.log")
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment = {name: value for name, value in os.environ.items() if name not in TESTS_ONLY}
     environment["OMP_WAIT_POLICY"] = "passive"
-    with output.open("w") as file:
+    with output.open("w") as file, serve(RecordingProxy, asked=[]) as proxy:
+        environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy.url)
         process = subprocess.Popen(command, cwd=PROJECT, stdout=file, stderr=file, env=environment)
         try:
             status = process.wait(MOST_S)
@@ -55,7 +63,7 @@ def run_course(artifacts, *options):
             process.kill()
     assert status == 0, f"{status}\n{output.read_text()}"
     assert "tuned execution accuracy" in output.read_text()
-    return json.loads((artifacts / "smoke" / "report.json").read_text())
+    return json.loads((artifacts / "smoke" / "report.json").read_text()), proxy.asked
 
 
 def describe(process):
@@ -66,7 +74,7 @@ def describe(process):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a course's results, and its report.
+    """The folder of a course's results, its report, and whom it asked for.
 
     Of three tests or more: a worker that starts with fewer gets a second file from xdist, which nobody else may take
     while the course runs.
@@ -78,11 +86,11 @@ def run(tmp_path_factory):
         text = last.read_text("utf-8")
         assert text.count(QUESTIONS[0]) == 1
         last.write_text(text.replace(*QUESTIONS), "utf-8")
-    return artifacts / "smoke", run_course(artifacts, "--notebooks", notebooks)
+    return artifacts / "smoke", *run_course(artifacts, "--notebooks", notebooks)
 
 
 def test_the_report_says_all_that_others_read(run, capsys):
-    _, report = run
+    _, report, _ = run
     with capsys.disabled():
         sys.stdout.write(f"\n{json.dumps(report, indent=1)}\n")
     assert list(report) == ["profile", "machine", "seconds", "results"]
@@ -92,6 +100,10 @@ def test_the_report_says_all_that_others_read(run, capsys):
     assert all(seconds > 0 for seconds in report["seconds"].values())
     assert set(report["results"]) >= RESULTS
     assert all(isinstance(report["results"][name], int | float) for name in RESULTS)
+
+
+def test_the_course_asks_nobody_but_whether_the_hub_can_be_reached(run):
+    assert {*run[2]} == {"huggingface.co:443"}
 
 
 def test_the_smoke_course_learns(run):
@@ -110,7 +122,7 @@ def test_the_smoke_course_serves_what_it_learned_within_4_gib(run):
 
 def test_a_run_passes_its_own_gate(run):
     """The notebooks write all that the gate reads: none of its checks is without a measurement."""
-    folder, _ = run
+    folder, *_ = run
     command = [sys.executable, "-m", "course_utils.cli", "gate", folder, folder, "--json"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     found = json.loads(done.stdout)
