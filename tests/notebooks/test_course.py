@@ -23,8 +23,9 @@ QUESTIONS = ("n_asked = 32 if seconds_per_question < 0.3 else 8", "n_asked = 24"
 """What notebook 6 says of the number of questions from which it retrains, and what does for all of its cells to run:
 a minute less, unless COURSE_TEST_SLOW=1 asks for the notebooks as they are."""
 
-TESTS_ONLY = {"OMP_NUM_THREADS", "HF_HUB_OFFLINE", "PYTEST_CURRENT_TEST", "CI", *NO_TELEMETRY}
+LEFT_OUT = {"OMP_NUM_THREADS", "HF_HUB_OFFLINE", "PYTEST_CURRENT_TEST", "CI", *NO_TELEMETRY}
 """Variables that nobody sets who takes the course, and that libraries heed: from tests, MLflow sends nothing anyway."""
+LEFT_OUT |= {"HF_ENDPOINT", "NO_PROXY", "no_proxy"}  # with which others are asked, or past the test's proxy
 
 MACHINE = {"cpu", "cores", "memory_gib", "gpu", "python", "platform"}
 RESULTS = {
@@ -50,7 +51,7 @@ def run_course(artifacts, *options):
     """
     command = [sys.executable, "-m", "course_utils.cli", "run", "--artifacts", artifacts, *options]
     output = artifacts.with_name("course.log")
-    environment = {name: value for name, value in os.environ.items() if name not in TESTS_ONLY}
+    environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     environment["OMP_WAIT_POLICY"] = "passive"
     with output.open("w") as file, serve(RecordingProxy, asked=[]) as proxy:
         environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy.url)
